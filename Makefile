@@ -1,0 +1,43 @@
+# `make run` and `make test` set up what they need. What takes more than a line is in scripts/.
+
+.PHONY: run test check site e2e release bench sqlx setup clean
+
+run: ## the dashboard on http://127.0.0.1:3000
+	@scripts/setup run
+	@scripts/site dev
+	cargo run -p server --bin plumbline -- serve
+
+test: ## everything: format, lints, unit tests, browser tests
+	@scripts/setup test
+	@scripts/check
+	cargo test --workspace
+	@$(MAKE) --no-print-directory e2e
+
+check: ## format and lints, for the server's and the browser's half
+	@scripts/setup run
+	@scripts/check
+
+e2e: ## the browser tests; arguments for Playwright: make e2e ARGS="smoke --headed"
+	@scripts/setup test
+	@scripts/site dev
+	cargo build -p server --bin plumbline
+	cd end2end && npx playwright test $(ARGS)
+
+site: ## the browser's half as users download it, into target/site
+	@scripts/setup release
+	@scripts/site release
+
+release: site ## one self-contained file: target/release/plumbline
+	cargo build --release -p server --bin plumbline
+
+bench: release ## the programs that print the README's tables
+	@scripts/bench $(ARGS)
+
+sqlx: ## refresh .sqlx after changing a query or a migration
+	@scripts/sqlx
+
+setup: ## everything that any of the above needs
+	@scripts/setup test
+
+clean:
+	cargo clean

@@ -1,0 +1,9 @@
+//! Server functions, grouped by noun. Each authorises, makes one storage call, and returns.
+
+pub(crate) mod commands;
+pub(crate) mod keys;
+pub(crate) mod ledger;
+pub(crate) mod members;
+pub(crate) mod projects;
+pub(crate) mod runs;
+pub(crate) mod steps;

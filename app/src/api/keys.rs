@@ -1,0 +1,40 @@
+//! Reading keys. They are made and revoked by plain forms, which work without WASM.
+
+use domain::ApiKey;
+use leptos::prelude::*;
+use leptos::server_fn::codec::GetUrl;
+
+use crate::error::ApiError;
+
+/// The keys of a project, revoked ones last.
+#[server(prefix = "/ui", endpoint = "keys/list", input = GetUrl)]
+pub(crate) async fn keys(slug: String) -> Result<Vec<ApiKey>, ApiError> {
+    use crate::context::{authorise, database};
+
+    let project = authorise(&slug, domain::Role::Viewer)?;
+    let mut keys = storage::keys::list(&database()?, project.id).await?;
+    keys.sort_by_key(|key| key.revoked_at.is_some());
+    Ok(keys)
+}
+
+/// The key that was made a moment ago, once: `made` is the token that the form's answer put into the address.
+#[server(prefix = "/ui", endpoint = "keys/reveal", input = GetUrl)]
+pub(crate) async fn reveal_key(slug: String, made: String) -> Result<Option<String>, ApiError> {
+    use crate::context::{OneTimeSecrets, authorise};
+
+    authorise(&slug, domain::Role::Admin)?;
+    // Tokens of first keys can be guessed and belong to another question.
+    if made.is_empty() || made.starts_with(crate::context::FIRST_KEY_PREFIX) {
+        return Ok(None);
+    }
+    Ok(OneTimeSecrets::take(&made))
+}
+
+/// The key that was made together with the project, once. `None` when it was shown before.
+#[server(prefix = "/ui", endpoint = "keys/first", input = GetUrl)]
+pub(crate) async fn first_key(slug: String) -> Result<Option<String>, ApiError> {
+    use crate::context::{OneTimeSecrets, authorise, first_key_token};
+
+    let project = authorise(&slug, domain::Role::Admin)?;
+    Ok(OneTimeSecrets::take(&first_key_token(project.id)))
+}

@@ -1,0 +1,21 @@
+//! Reading the accounts of what was received.
+
+use domain::LedgerMinute;
+use leptos::prelude::*;
+use leptos::server_fn::codec::GetUrl;
+
+use crate::error::ApiError;
+
+/// The most rows the ledger's page shows.
+pub(crate) const LEDGER_ROWS: u32 = 500;
+
+/// The minutes of the last `minutes` minutes, newest first, at most [`LEDGER_ROWS`].
+#[server(prefix = "/ui", endpoint = "ledger/minutes", input = GetUrl)]
+pub(crate) async fn ledger_minutes(slug: String, minutes: u32) -> Result<Vec<LedgerMinute>, ApiError> {
+    use crate::context::{authorise, database, use_page_request};
+
+    let project = authorise(&slug, domain::Role::Viewer)?;
+    let to = use_page_request().now;
+    let from = to.plus_micros(-i64::from(minutes) * 60_000_000);
+    Ok(storage::ledger::minutes(&database()?, project.id, from, to, LEDGER_ROWS).await?)
+}

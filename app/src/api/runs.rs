@@ -1,0 +1,114 @@
+//! Reading runs.
+
+use domain::run::{ActivityBucket, Facets, Neighbours, RunTotals};
+use domain::{RunFilter, RunSummary, StepSummary, Timestamp};
+use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
+use serde::{Deserialize, Serialize};
+
+use crate::error::ApiError;
+
+/// Rows of one page of the list.
+pub(crate) const RUNS_PER_PAGE: u32 = 50;
+
+/// A page of the runs list and what stands around it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RunsView {
+    /// When it was read.
+    pub(crate) now: Timestamp,
+    /// The rows, newest first.
+    pub(crate) items: Vec<RunSummary>,
+    /// Where the next page begins.
+    pub(crate) next_cursor: Option<String>,
+    /// Sums over the filter, its status and severity left aside.
+    pub(crate) totals: RunTotals,
+    /// Runs over time.
+    pub(crate) activity: Vec<ActivityBucket>,
+    /// What the filter bar suggests.
+    pub(crate) facets: Facets,
+    /// Runs in the same window without any other filter; read only when no row was found.
+    pub(crate) in_window: Option<RunTotals>,
+    /// Runs over all time without any filter; read only when no row was found.
+    pub(crate) ever: Option<RunTotals>,
+}
+
+/// The runs list with everything around it.
+#[server(prefix = "/ui", endpoint = "runs/view", input = Json)]
+pub(crate) async fn runs_view(
+    slug: String,
+    filter: RunFilter,
+    cursor: Option<String>,
+) -> Result<RunsView, ApiError> {
+    use crate::pages::runs::query::Buckets;
+
+    let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
+    let db = crate::context::database()?;
+    let now = crate::context::use_page_request().now;
+    let page = storage::runs::list(&db, project, &filter, now, cursor.as_deref(), RUNS_PER_PAGE).await?;
+    let totals = storage::runs::totals(&db, project, &filter, now).await?;
+    let strip = Buckets::of(filter.window, now);
+    let activity =
+        storage::runs::activity(&db, project, &filter, strip.from, strip.to, strip.count).await?;
+    let facets = storage::runs::facets(&db, project, filter.window.bounds(now).0).await?;
+    let (mut in_window, mut ever) = (None, None);
+    if page.items.is_empty() && cursor.is_none() {
+        let whole_window = RunFilter {
+            window: filter.window,
+            ..RunFilter::default()
+        };
+        in_window = Some(storage::runs::totals(&db, project, &whole_window, now).await?);
+        ever = Some(storage::runs::totals(&db, project, &RunFilter::default(), now).await?);
+    }
+    Ok(RunsView {
+        now,
+        items: page.items,
+        next_cursor: page.next_cursor,
+        totals,
+        activity,
+        facets,
+        in_window,
+        ever,
+    })
+}
+
+/// Rows alone: older ones, or what is new.
+#[server(prefix = "/ui", endpoint = "runs/list", input = Json)]
+pub(crate) async fn list_runs(
+    slug: String,
+    filter: RunFilter,
+    cursor: Option<String>,
+) -> Result<domain::run::RunPage, ApiError> {
+    let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
+    let db = crate::context::database()?;
+    let now = crate::context::use_page_request().now;
+    Ok(storage::runs::list(&db, project, &filter, now, cursor.as_deref(), RUNS_PER_PAGE).await?)
+}
+
+/// One run with all its steps, without their texts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RunView {
+    /// When it was read: where running steps end in the drawing.
+    pub(crate) now: Timestamp,
+    /// The run.
+    pub(crate) run: RunSummary,
+    /// Its steps in the order of time.
+    pub(crate) steps: Vec<StepSummary>,
+    /// The runs listed beside it.
+    pub(crate) neighbours: Neighbours,
+}
+
+/// One run.
+#[server(prefix = "/ui", endpoint = "runs/get", input = Json)]
+pub(crate) async fn run_view(slug: String, run_id: String) -> Result<RunView, ApiError> {
+    let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
+    let db = crate::context::database()?;
+    let run = storage::runs::get(&db, project, &run_id).await?;
+    let steps = storage::steps::of_run(&db, project, &run_id).await?;
+    let neighbours = storage::runs::neighbours(&db, project, &run_id).await?;
+    Ok(RunView {
+        now: crate::context::use_page_request().now,
+        run,
+        steps,
+        neighbours,
+    })
+}

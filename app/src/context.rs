@@ -1,0 +1,170 @@
+//! What a page knows before it asks for anything: who is looking, which project, when and where.
+
+use domain::{Project, Role, Timestamp, UserId};
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+use serde::{Deserialize, Serialize};
+
+use crate::theme::Theme;
+
+/// Who is looking. Worked out by the server for every request; part of the page, so the browser knows it too.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Viewer {
+    /// The signed-in person; `None` on an open loopback server or before login.
+    pub user: Option<ViewerUser>,
+    /// The projects they may see, with what they may do there.
+    pub projects: Vec<(Project, Role)>,
+    /// No account exists and the server listens on loopback only: everything is allowed.
+    pub open: bool,
+}
+
+/// The signed-in person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ViewerUser {
+    /// Their id.
+    pub id: UserId,
+    /// What to call them.
+    pub name: String,
+    /// What they sign in with.
+    pub email: String,
+}
+
+impl Viewer {
+    /// The project with this slug and the viewer's role in it, if they may see it.
+    pub fn project(&self, slug: &str) -> Option<&(Project, Role)> {
+        self.projects.iter().find(|(project, _)| project.slug == slug)
+    }
+}
+
+/// Facts of the request that rendered the page. They do not change while the page lives.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageRequest {
+    /// When the request came in: the `now` of everything on the page.
+    pub now: Timestamp,
+    /// Where the visitor reaches this server: `http://127.0.0.1:3000`.
+    pub origin: String,
+    /// The reference id shown with errors.
+    pub request_id: String,
+}
+
+/// Where the browser finds the page's own files. Names carry a hash of the content.
+#[derive(Clone, Debug, Default)]
+pub struct SiteUrls {
+    /// The style sheet.
+    pub css: String,
+    /// The module that loads the WASM; `None` renders pages that work without it.
+    pub js: Option<String>,
+    /// The WASM.
+    pub wasm: Option<String>,
+    /// The icon of the tab.
+    pub favicon: String,
+}
+
+/// What the server hands to the browser with every page.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Handed {
+    viewer: Viewer,
+    theme: Theme,
+    request: PageRequest,
+}
+
+/// Makes viewer, theme and request known to everything below: on the server from the request, in the browser from
+/// what the server wrote into the page.
+pub(crate) fn provide_page_context() {
+    let handed = SharedValue::new(|| Handed {
+        viewer: use_context().unwrap_or_default(),
+        theme: use_context().unwrap_or_default(),
+        request: use_context().unwrap_or_default(),
+    })
+    .into_inner();
+    provide_context(handed.viewer);
+    provide_context(handed.request);
+    provide_context(RwSignal::new(handed.theme));
+}
+
+/// Who is looking.
+pub(crate) fn use_viewer() -> Viewer {
+    use_context().unwrap_or_default()
+}
+
+/// The request that rendered the page.
+pub(crate) fn use_page_request() -> PageRequest {
+    use_context().unwrap_or_default()
+}
+
+/// The project's word in the URL (`/p/{project}/…`); empty on pages outside any project.
+pub(crate) fn use_slug() -> Memo<String> {
+    let params = use_params_map();
+    Memo::new(move |_| params.read().get("project").unwrap_or_default())
+}
+
+/// The project of the page and the viewer's role in it.
+pub(crate) fn use_project() -> Memo<Option<(Project, Role)>> {
+    let viewer = use_viewer();
+    let slug = use_slug();
+    Memo::new(move |_| viewer.project(&slug.read()).cloned())
+}
+
+/// Whether the viewer has at least `role` in the page's project.
+pub(crate) fn use_may(role: Role) -> Memo<bool> {
+    let project = use_project();
+    Memo::new(move |_| project.read().as_ref().is_some_and(|(_, has)| *has >= role))
+}
+
+#[cfg(feature = "ssr")]
+pub use server::{OneTimeSecrets, first_key_token};
+#[cfg(feature = "ssr")]
+pub(crate) use server::{FIRST_KEY_PREFIX, authorise, database};
+
+#[cfg(feature = "ssr")]
+mod server {
+    use std::sync::Arc;
+
+    use domain::{Project, ProjectId, Role};
+    use leptos::prelude::use_context;
+
+    use super::Viewer;
+    use crate::error::ApiError;
+
+    /// Secrets of keys made a moment ago. The server keeps each under a token until it was read once.
+    #[derive(Clone)]
+    pub struct OneTimeSecrets(Arc<dyn Fn(&str) -> Option<String> + Send + Sync>);
+
+    impl OneTimeSecrets {
+        /// `take` returns the secret of a token and forgets it.
+        pub fn new(take: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+            Self(Arc::new(take))
+        }
+
+        /// The secret of a token, once.
+        pub(crate) fn take(token: &str) -> Option<String> {
+            use_context::<Self>().and_then(|secrets| (secrets.0)(token))
+        }
+    }
+
+    /// How the tokens of first keys begin.
+    pub(crate) const FIRST_KEY_PREFIX: &str = "first-";
+
+    /// The token under which the server keeps the secret of the key it made together with a project.
+    pub fn first_key_token(project: ProjectId) -> String {
+        format!("{FIRST_KEY_PREFIX}{project}")
+    }
+
+    /// The project with this slug, if the viewer has at least `role` in it. Somebody else's project does not exist.
+    pub(crate) fn authorise(slug: &str, role: Role) -> Result<Project, ApiError> {
+        let viewer: Viewer = use_context().unwrap_or_default();
+        match viewer.project(slug) {
+            Some((project, has)) if *has >= role => Ok(project.clone()),
+            Some(_) => Err(ApiError::Forbidden { needs: role }.with_status()),
+            None if viewer.user.is_none() && !viewer.open => Err(ApiError::Unauthorized.with_status()),
+            None => Err(ApiError::NotFound.with_status()),
+        }
+    }
+
+    /// The database of this server.
+    pub(crate) fn database() -> Result<storage::Db, ApiError> {
+        use_context().ok_or_else(|| ApiError::Unavailable {
+            request_id: super::use_page_request().request_id,
+        })
+    }
+}

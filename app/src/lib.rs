@@ -1,0 +1,34 @@
+//! The dashboard: pages, components and server functions. Native with `ssr`, WASM with `hydrate`.
+//!
+//! **Invariants:** all state of a page is in its URL; every page renders on the server with its data and works
+//! without WASM; a server function authorises, makes one storage call and returns; components hold no arithmetic.
+
+#![warn(missing_docs)]
+#![expect(unreachable_pub, reason = "the component and server macros write public items")]
+// Deeply nested view types are what the view macro produces.
+#![recursion_limit = "256"]
+
+#[cfg(all(feature = "ssr", feature = "hydrate"))]
+compile_error!("features `ssr` and `hydrate` exclude each other: build the server and the browser half apart");
+
+mod api;
+mod context;
+mod error;
+mod keyboard;
+mod live;
+mod pages;
+mod payload;
+mod query_string;
+mod shell;
+mod theme;
+mod timeline;
+mod timeline;
+mod ui;
+
+pub use context::{PageRequest, SiteUrls, Viewer, ViewerUser};
+pub use error::ApiError;
+pub use shell::{App, shell};
+pub use theme::Theme;
+
+#[cfg(feature = "ssr")]
+pub use context::{OneTimeSecrets, first_key_token};

@@ -1,0 +1,10 @@
+//! One module per page. A page reads its URL, asks the server functions and lays out parts.
+
+pub(crate) mod first_step;
+pub(crate) mod login;
+pub(crate) mod not_found;
+pub(crate) mod projects;
+pub(crate) mod run;
+pub(crate) mod runs;
+pub(crate) mod settings;
+pub(crate) mod setup;

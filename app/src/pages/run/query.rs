@@ -1,0 +1,174 @@
+//! The state of the run page, all of it in the URL.
+
+use domain::filter::encode_query;
+
+/// What the bars' colour means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Colour {
+    /// What the step does.
+    #[default]
+    Kind,
+    /// The model that answered.
+    Model,
+    /// The hardest layer that hit.
+    Score,
+}
+
+impl Colour {
+    /// Every value with its word in the URL and its label.
+    pub(crate) const ALL: [(Self, &'static str, &'static str); 3] = [
+        (Self::Kind, "kind", "Kind"),
+        (Self::Model, "model", "Model"),
+        (Self::Score, "score", "Score"),
+    ];
+}
+
+/// How a text is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TextView {
+    /// As it stands.
+    Raw,
+    /// As indented JSON.
+    Json,
+    /// As a conversation.
+    Chat,
+}
+
+impl TextView {
+    const WORDS: [(Self, &'static str); 3] = [(Self::Raw, "raw"), (Self::Json, "json"), (Self::Chat, "chat")];
+
+    /// The word in the URL.
+    pub(crate) fn as_str(self) -> &'static str {
+        Self::WORDS.iter().find(|(view, _)| *view == self).map_or("raw", |(_, word)| word)
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        Self::WORDS.iter().find(|(_, w)| *w == word).map(|(view, _)| *view)
+    }
+}
+
+/// What the URL of a run page says. Unknown names and values are ignored: an old link still opens the run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RunQuery {
+    /// The selected step.
+    pub(crate) step: Option<String>,
+    /// What colour means.
+    pub(crate) colour: Colour,
+    /// Steps as a table instead of the drawing.
+    pub(crate) as_table: bool,
+    /// How the output is shown; `None`: as it stands.
+    pub(crate) output: Option<TextView>,
+    /// How the input is shown; `None`: the best that its text allows.
+    pub(crate) input: Option<TextView>,
+    /// Long texts are shown whole.
+    pub(crate) full: bool,
+    /// First row shown while there is no script to scroll with.
+    pub(crate) first_row: usize,
+    /// Ids of the folded steps.
+    pub(crate) folded: Vec<String>,
+}
+
+impl RunQuery {
+    /// Reads the parameters (already percent-decoded); `fold` may come several times.
+    pub(crate) fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut query = Self::default();
+        for (name, value) in pairs {
+            match name {
+                "step" if !value.is_empty() => query.step = Some(value.to_owned()),
+                "colour" => {
+                    if let Some((colour, ..)) = Colour::ALL.iter().find(|c| c.1 == value) {
+                        query.colour = *colour;
+                    }
+                }
+                "view" => query.as_table = value == "table",
+                "out" => query.output = TextView::parse(value),
+                "in" => query.input = TextView::parse(value),
+                "full" => query.full = value == "1",
+                "rows" => query.first_row = value.parse().unwrap_or(0),
+                "fold" if !value.is_empty() && !query.folded.iter().any(|id| id == value) => {
+                    query.folded.push(value.to_owned());
+                }
+                _ => {}
+            }
+        }
+        query
+    }
+
+    /// The URL's query without `?`; empty for the default.
+    pub(crate) fn to_query(&self) -> String {
+        let colour = Colour::ALL.iter().find(|c| c.0 == self.colour).map_or("kind", |c| c.1);
+        let rows = self.first_row.to_string();
+        let mut pairs: Vec<(&str, &str)> = Vec::new();
+        pairs.extend(self.step.as_deref().map(|id| ("step", id)));
+        if self.colour != Colour::Kind {
+            pairs.push(("colour", colour));
+        }
+        if self.as_table {
+            pairs.push(("view", "table"));
+        }
+        pairs.extend(self.output.map(|view| ("out", view.as_str())));
+        pairs.extend(self.input.map(|view| ("in", view.as_str())));
+        if self.full {
+            pairs.push(("full", "1"));
+        }
+        if self.first_row > 0 {
+            pairs.push(("rows", &rows));
+        }
+        pairs.extend(self.folded.iter().map(|id| ("fold", id.as_str())));
+        encode_query(pairs)
+    }
+
+    /// A link to this state on the same page: never empty, so that it also leads out of the current state.
+    pub(crate) fn to_href(&self) -> String {
+        format!("?{}", self.to_query())
+    }
+
+    /// This state with another step selected. Long texts of the new step are cut again.
+    pub(crate) fn with_step(&self, step_id: Option<&str>) -> Self {
+        Self {
+            step: step_id.map(str::to_owned),
+            full: false,
+            ..self.clone()
+        }
+    }
+
+    /// This state with a step folded, or unfolded if it is.
+    pub(crate) fn with_fold_toggled(&self, step_id: &str) -> Self {
+        let mut query = self.clone();
+        match query.folded.iter().position(|id| id == step_id) {
+            Some(at) => {
+                query.folded.remove(at);
+            }
+            None => query.folded.push(step_id.to_owned()),
+        }
+        query
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn url_form_round_trips() {
+        let check = |pairs: &[(&str, &str)], expected: &str| {
+            let query = RunQuery::from_pairs(pairs.iter().copied());
+            assert_eq!(query.to_query(), expected);
+        };
+        check(&[], "");
+        check(&[("step", "a&b"), ("colour", "score")], "step=a%26b&colour=score");
+        check(&[("colour", "kind"), ("view", "tree"), ("out", "odd"), ("rows", "-1")], "");
+        check(&[("view", "table"), ("out", "json"), ("in", "raw"), ("full", "1")], "view=table&out=json&in=raw&full=1");
+        check(&[("fold", "x"), ("fold", "y"), ("fold", "x"), ("fold", "")], "fold=x&fold=y");
+        check(&[("rows", "1000"), ("cursor", "z")], "rows=1000");
+    }
+
+    #[test]
+    fn folds_toggle_and_selection_cuts_texts_again() {
+        let query = RunQuery::from_pairs([("fold", "a"), ("full", "1")]);
+        assert_eq!(query.with_fold_toggled("b").with_fold_toggled("a").to_query(), "full=1&fold=b");
+        assert_eq!(query.with_step(Some("s")).to_query(), "step=s&fold=a");
+        assert_eq!(query.with_step(None).to_href(), "?fold=a");
+        assert_eq!(RunQuery::default().to_href(), "?");
+    }
+}

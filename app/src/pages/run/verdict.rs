@@ -1,0 +1,395 @@
+//! What the run page says before anything is clicked. The same run always gets the same sentence.
+
+use domain::{RunStatus, RunSummary, Severity, StepStatus, StepSummary, text};
+
+/// Longest piece of an error or a condition inside the sentence, in characters.
+const REASON_CHARS: usize = 160;
+/// At most so many names in a list before "and 3 more".
+const NAMES: usize = 4;
+
+/// The colour of the verdict's rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// Something failed or is critical.
+    Critical,
+    /// Completed without a finding.
+    Ok,
+    /// Running, or completed with warnings.
+    Plain,
+}
+
+impl Tone {
+    /// The value of `data-tone`.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Ok => "ok",
+            Self::Plain => "plain",
+        }
+    }
+}
+
+/// A stretch of the sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// Words.
+    Text(String),
+    /// A step to link to.
+    Step {
+        /// Its id.
+        step_id: String,
+        /// Its name.
+        name: String,
+    },
+}
+
+/// The sentence, and at most a few reasons below it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// Its colour.
+    pub(crate) tone: Tone,
+    /// The sentence.
+    pub(crate) say: Vec<Word>,
+    /// What else there is to know; may be empty.
+    pub(crate) because: Vec<Word>,
+}
+
+/// The verdict on a run.
+pub(crate) fn verdict(run: &RunSummary, steps: &[StepSummary]) -> Verdict {
+    let failed: Vec<&StepSummary> = steps.iter().filter(|s| s.status == StepStatus::Error).collect();
+    let critical: Vec<&StepSummary> = steps
+        .iter()
+        .filter(|s| s.severity == Severity::Critical && s.status != StepStatus::Error)
+        .collect();
+    let warned: Vec<&StepSummary> = steps
+        .iter()
+        .filter(|s| s.severity == Severity::Warning && s.status != StepStatus::Error)
+        .collect();
+    let worst = worst_step(run, steps, &failed, &critical, &warned);
+    let graver = !failed.is_empty() || !critical.is_empty() || run.status == RunStatus::Error;
+
+    let mut say = opening(run, graver);
+    let lead = worst.as_ref().map(|(step, _)| step.step_id.as_str());
+    if let Some((step, reason)) = &worst {
+        if !say.is_empty() {
+            say.push(Word::Text(": ".to_owned()));
+        }
+        say.push(link(step));
+        say.push(Word::Text(reason.clone()));
+    }
+
+    let mut because = Vec::new();
+    add_list(&mut because, &failed, lead, "failed", "failed");
+    add_list(&mut because, &critical, lead, "is critical", "are critical");
+    add_list(&mut because, &warned, lead, "has a warning", "have a warning");
+    if run.unpriced_steps > 0 {
+        let steps = text::counted(run.unpriced_steps, "step");
+        sentence(&mut because, vec![Word::Text(format!("The cost of {steps} is unknown"))]);
+    }
+    Verdict {
+        tone: match (graver, run.status, warned.is_empty()) {
+            (true, ..) => Tone::Critical,
+            (false, RunStatus::Ok, true) => Tone::Ok,
+            _ => Tone::Plain,
+        },
+        say,
+        because,
+    }
+}
+
+/// How the run went as a whole; empty when the worst step says it all.
+fn opening(run: &RunSummary, graver: bool) -> Vec<Word> {
+    let steps = text::counted(run.step_count, "step");
+    let duration = text::duration(run.latency_ms);
+    let words = match run.status {
+        RunStatus::Running => format!("Running, {steps} so far"),
+        RunStatus::Error if run.problem.is_none() => format!("Failed after {duration}"),
+        RunStatus::Error => return Vec::new(),
+        RunStatus::Ok if graver => format!("Completed in {duration}, but not well"),
+        RunStatus::Ok if run.severity == Severity::Warning => format!("Completed in {duration} with a warning"),
+        RunStatus::Ok => match run.cost_nano_usd {
+            Some(cost) => format!("Completed in {duration}: {steps}, {cost}, nothing found"),
+            None => format!("Completed in {duration}: {steps}, nothing found"),
+        },
+    };
+    vec![Word::Text(words)]
+}
+
+/// The step the sentence is about, and what it did: ` failed: timeout`, `: the answer does not parse`.
+fn worst_step<'a>(
+    run: &RunSummary,
+    steps: &'a [StepSummary],
+    failed: &[&'a StepSummary],
+    critical: &[&'a StepSummary],
+    warned: &[&'a StepSummary],
+) -> Option<(&'a StepSummary, String)> {
+    let named = run
+        .problem
+        .as_ref()
+        .and_then(|problem| steps.iter().find(|s| s.step_id == problem.step_id));
+    let by_score = |list: &[&'a StepSummary]| {
+        // `max_by_key` keeps the last of equals; the earliest step is the better lead.
+        list.iter().rev().copied().max_by_key(|s| s.score.unwrap_or(0))
+    };
+    let step = named
+        .or_else(|| innermost(failed).or_else(|| by_score(critical)))
+        .or_else(|| by_score(warned))?;
+    Some((step, what_it_did(step)))
+}
+
+/// The first failed step whose own children did not fail: where the failure began.
+fn innermost<'a>(failed: &[&'a StepSummary]) -> Option<&'a StepSummary> {
+    let is_parent = |step: &StepSummary| {
+        failed
+            .iter()
+            .any(|s| s.parent_step_id.as_deref() == Some(step.step_id.as_str()) && s.step_id != step.step_id)
+    };
+    failed.iter().copied().find(|s| !is_parent(s)).or_else(|| failed.first().copied())
+}
+
+fn what_it_did(step: &StepSummary) -> String {
+    let gravest = step.conditions.iter().min_by_key(|c| (c.layer, -c.points, c.code));
+    let error = step.error.as_deref().map(|e| text::first_line(e, REASON_CHARS)).filter(|e| !e.is_empty());
+    match (step.status, error, gravest) {
+        (StepStatus::Error, Some(error), _) => format!(" failed: {}", without_dot(&error)),
+        (StepStatus::Error, None, Some(found)) => format!(" failed: {}", uncapitalised(&found.message)),
+        (StepStatus::Error, None, None) => " failed without an error text".to_owned(),
+        (_, _, Some(found)) => format!(": {}", uncapitalised(&text::first_line(&found.message, REASON_CHARS))),
+        (_, Some(error), None) => format!(": {}", without_dot(&error)),
+        (_, None, None) => format!(" is {}", step.severity.as_str()),
+    }
+}
+
+fn without_dot(sentence: &str) -> &str {
+    sentence.trim_end_matches('.')
+}
+
+/// A sentence in the middle of another: first letter small unless the word is an acronym, no final dot.
+fn uncapitalised(sentence: &str) -> String {
+    let sentence = without_dot(sentence);
+    let mut chars = sentence.chars();
+    match (chars.next(), chars.clone().next()) {
+        (Some(first), Some(second)) if first.is_uppercase() && !second.is_uppercase() => {
+            first.to_lowercase().chain(chars).collect()
+        }
+        _ => sentence.to_owned(),
+    }
+}
+
+/// `parse-request and 2 more steps failed`, the lead left out because the sentence names it already.
+fn add_list(because: &mut Vec<Word>, list: &[&StepSummary], lead: Option<&str>, one: &str, many: &str) {
+    let mut named: Vec<(&StepSummary, usize)> = Vec::new();
+    for step in list.iter().filter(|s| Some(s.step_id.as_str()) != lead) {
+        match named.iter_mut().find(|(s, _)| s.name == step.name) {
+            Some((_, count)) => *count += 1,
+            None => named.push((step, 1)),
+        }
+    }
+    if named.is_empty() {
+        return;
+    }
+    let total: usize = named.iter().map(|(_, count)| count).sum();
+    let shown = &named[..named.len().min(NAMES)];
+    let rest = total - shown.iter().map(|(_, count)| count).sum::<usize>();
+    let mut words = Vec::new();
+    for (index, (step, count)) in shown.iter().enumerate() {
+        let is_last = index + 1 == shown.len() && rest == 0;
+        words.push(Word::Text(match index {
+            0 if lead.is_some() => "Also ".to_owned(),
+            0 => String::new(),
+            _ if is_last => " and ".to_owned(),
+            _ => ", ".to_owned(),
+        }));
+        words.push(link(step));
+        if *count > 1 {
+            words.push(Word::Text(format!(" ×{count}")));
+        }
+    }
+    if rest > 0 {
+        words.push(Word::Text(format!(" and {rest} more")));
+    }
+    words.push(Word::Text(format!(" {}", if total == 1 { one } else { many })));
+    sentence(because, words);
+}
+
+fn sentence(because: &mut Vec<Word>, words: Vec<Word>) {
+    if !because.is_empty() {
+        because.push(Word::Text(". ".to_owned()));
+    }
+    because.extend(words.into_iter().filter(|w| *w != Word::Text(String::new())));
+}
+
+fn link(step: &StepSummary) -> Word {
+    Word::Step {
+        step_id: step.step_id.clone(),
+        name: if step.name.trim().is_empty() {
+            "unnamed step".to_owned()
+        } else {
+            step.name.clone()
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Condition, NanoUsd, RunProblem, TokenUsage};
+
+    use super::*;
+    use crate::timeline::sample::{BEGIN, step};
+
+    fn run(status: RunStatus, steps: &[StepSummary]) -> RunSummary {
+        RunSummary {
+            run_id: "r".to_owned(),
+            name: "resolve-ticket".to_owned(),
+            filed_at: BEGIN,
+            started_at: BEGIN,
+            ended_at: BEGIN,
+            latency_ms: 5_310.0,
+            status,
+            key_label: "prod".to_owned(),
+            environment: None,
+            release: None,
+            session_id: None,
+            user_id: None,
+            tags: Vec::new(),
+            models: Vec::new(),
+            step_count: steps.len() as i64,
+            error_count: 0,
+            tokens: TokenUsage::default(),
+            cost_nano_usd: Some(NanoUsd(30_200_000)),
+            unpriced_steps: 0,
+            score_max: None,
+            severity: steps.iter().map(|s| s.severity).max().unwrap_or_default(),
+            problem: None,
+        }
+    }
+
+    fn failing(id: &str, parent: Option<&str>, error: Option<&str>) -> StepSummary {
+        let mut step = step(id, parent, 0, 10);
+        step.status = StepStatus::Error;
+        step.error = error.map(str::to_owned);
+        step
+    }
+
+    fn finding(id: &str, severity: Severity, score: i32, message: &str) -> StepSummary {
+        let mut step = step(id, None, 0, 10);
+        step.severity = severity;
+        step.score = Some(score);
+        step.conditions.push(Condition {
+            code: 2001,
+            layer: 2,
+            name: "json_contract_violation".to_owned(),
+            points: score,
+            message: message.to_owned(),
+            observed: String::new(),
+            expected: String::new(),
+            place: None,
+            sample: None,
+        });
+        step
+    }
+
+    fn said(words: &[Word]) -> String {
+        let word = |w: &Word| match w {
+            Word::Text(text) => text.clone(),
+            Word::Step { name, .. } => format!("[{name}]"),
+        };
+        words.iter().map(word).collect()
+    }
+
+    fn check(run: &RunSummary, steps: &[StepSummary], tone: Tone, say: &str, because: &str) {
+        let verdict = verdict(run, steps);
+        assert_eq!(said(&verdict.say), say);
+        assert_eq!(said(&verdict.because), because);
+        assert_eq!(verdict.tone, tone);
+    }
+
+    #[test]
+    fn nothing_wrong() {
+        let steps = [step("a", None, 0, 10), step("b", None, 0, 10)];
+        check(
+            &run(RunStatus::Ok, &steps),
+            &steps,
+            Tone::Ok,
+            "Completed in 5.31 s: 2 steps, $0.0302, nothing found",
+            "",
+        );
+        check(&run(RunStatus::Running, &steps), &steps, Tone::Plain, "Running, 2 steps so far", "");
+        let mut unpriced = run(RunStatus::Ok, &steps[..1]);
+        unpriced.cost_nano_usd = None;
+        unpriced.unpriced_steps = 1;
+        check(
+            &unpriced,
+            &steps[..1],
+            Tone::Ok,
+            "Completed in 5.31 s: 1 step, nothing found",
+            "The cost of 1 step is unknown",
+        );
+    }
+
+    #[test]
+    fn a_failure_leads_with_its_innermost_step() {
+        let steps = [
+            failing("agent", None, Some("child failed")),
+            failing("fetch", Some("agent"), Some("Timeout after 30 s.\nstack")),
+            failing("fetch", Some("agent"), None),
+        ];
+        let mut failed = run(RunStatus::Error, &steps);
+        check(
+            &failed,
+            &steps,
+            Tone::Critical,
+            "Failed after 5.31 s: [fetch] failed: Timeout after 30 s",
+            "Also [agent] failed",
+        );
+        failed.problem = Some(RunProblem {
+            step_id: "agent".to_owned(),
+            step_name: "agent".to_owned(),
+            code: None,
+            text: "child failed".to_owned(),
+        });
+        check(
+            &failed,
+            &steps,
+            Tone::Critical,
+            "[agent] failed: child failed",
+            "Also [fetch] ×2 failed",
+        );
+        check(&run(RunStatus::Error, &[]), &[], Tone::Critical, "Failed after 5.31 s", "");
+    }
+
+    #[test]
+    fn findings() {
+        let steps = [
+            finding("slow", Severity::Warning, 15, "Slower than the limit."),
+            finding("parse", Severity::Critical, 105, "JSON was asked for and the answer does not parse."),
+        ];
+        check(
+            &run(RunStatus::Ok, &steps),
+            &steps,
+            Tone::Critical,
+            "Completed in 5.31 s, but not well: [parse]: JSON was asked for and the answer does not parse",
+            "Also [slow] has a warning",
+        );
+        check(
+            &run(RunStatus::Ok, &steps[..1]),
+            &steps[..1],
+            Tone::Plain,
+            "Completed in 5.31 s with a warning: [slow]: slower than the limit",
+            "",
+        );
+    }
+
+    #[test]
+    fn long_lists_are_cut() {
+        let mut steps: Vec<_> = (0..9).map(|n| failing(&format!("s{n}"), None, None)).collect();
+        steps[0].name = "  ".to_owned();
+        check(
+            &run(RunStatus::Error, &steps),
+            &steps,
+            Tone::Critical,
+            "Failed after 5.31 s: [unnamed step] failed without an error text",
+            "Also [s1], [s2], [s3], [s4] and 4 more failed",
+        );
+    }
+}

@@ -1,0 +1,6 @@
+//! The texts of a step: as a conversation, as JSON, as they stand, with the offending bytes marked.
+
+pub(crate) mod chat;
+pub(crate) mod lex;
+pub(crate) mod marks;
+pub(crate) mod text;

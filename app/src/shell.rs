@@ -1,0 +1,97 @@
+//! The document around the application, and the list of all pages.
+
+use leptos::nonce::use_nonce;
+use leptos::prelude::*;
+use leptos_meta::{MetaTags, Title, provide_meta_context};
+use leptos_router::SsrMode;
+use leptos_router::components::{ParentRoute, Route, Router, Routes};
+use leptos_router::path;
+
+use crate::context::{SiteUrls, provide_page_context};
+use crate::pages::login::LoginPage;
+use crate::pages::not_found::NotFoundPage;
+use crate::pages::projects::{HomePage, NewProjectPage};
+use crate::pages::run::RunPage;
+use crate::pages::runs::RunsPage;
+use crate::pages::settings::general::GeneralPage;
+use crate::pages::settings::keys::KeysPage;
+use crate::pages::settings::ledger::LedgerPage;
+use crate::pages::settings::members::MembersPage;
+use crate::pages::setup::SetupPage;
+use crate::theme::Theme;
+use crate::ui::frame::{Frame, ProjectHome};
+use crate::ui::icon::Sprite;
+use crate::ui::time::provide_zone;
+
+/// The HTML document. Rendered on the server only; the browser attaches to its body.
+///
+/// Reads from the context: [`SiteUrls`], [`Theme`], [`crate::Viewer`], [`crate::PageRequest`] and the nonce.
+pub fn shell() -> impl IntoView {
+    let urls: SiteUrls = use_context().unwrap_or_default();
+    let theme: Theme = use_context().unwrap_or_default();
+    view! {
+        <!DOCTYPE html>
+        <html lang="en" data-theme=theme.attribute()>
+            <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1"/>
+                <meta name="color-scheme" content="light dark"/>
+                <link rel="icon" href=urls.favicon.clone()/>
+                <link rel="stylesheet" href=urls.css.clone()/>
+                <Hydration urls/>
+                <MetaTags/>
+            </head>
+            <body>
+                <App/>
+            </body>
+        </html>
+    }
+}
+
+/// Loads the WASM and attaches it. The file names carry hashes, so leptos' own script does not fit.
+#[component]
+fn Hydration(
+    /// Where the files are.
+    urls: SiteUrls,
+) -> impl IntoView {
+    let (Some(js), Some(wasm)) = (urls.js, urls.wasm) else {
+        return ().into_any();
+    };
+    // The server makes these names, so they need no escaping; `{:?}` quotes them all the same.
+    let script = format!("import init, {{ hydrate }} from {js:?};\ninit({{ module_or_path: {wasm:?} }}).then(hydrate);");
+    view! {
+        <link rel="modulepreload" href=js.clone()/>
+        <link rel="preload" href=wasm.clone() r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>
+        <script type="module" nonce=use_nonce() inner_html=script></script>
+    }
+    .into_any()
+}
+
+/// The application: one line per page. Pages wait for their data, so that they work without WASM.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    provide_page_context();
+    provide_zone();
+    view! {
+        <Sprite/>
+        <Title formatter=|title: String| if title.is_empty() { "Plumbline".to_owned() } else { format!("{title} · Plumbline") }/>
+        <Router>
+            <Routes fallback=NotFoundPage>
+                <Route path=path!("/") view=HomePage ssr=SsrMode::Async/>
+                <Route path=path!("/login") view=LoginPage ssr=SsrMode::Async/>
+                <Route path=path!("/setup") view=SetupPage ssr=SsrMode::Async/>
+                <Route path=path!("/projects/new") view=NewProjectPage ssr=SsrMode::Async/>
+                <ParentRoute path=path!("/p/:project") view=Frame ssr=SsrMode::Async>
+                    <Route path=path!("") view=ProjectHome/>
+                    <Route path=path!("runs") view=RunsPage/>
+                    <Route path=path!("runs/:run") view=RunPage/>
+                    <Route path=path!("settings") view=GeneralPage/>
+                    <Route path=path!("settings/keys") view=KeysPage/>
+                    <Route path=path!("settings/members") view=MembersPage/>
+                    <Route path=path!("settings/ledger") view=LedgerPage/>
+                </ParentRoute>
+            </Routes>
+        </Router>
+    }
+}

@@ -1,0 +1,40 @@
+//! Steps for the tests of the drawing.
+
+use domain::{Severity, StepKind, StepStatus, StepSummary, Timestamp, TokenUsage};
+
+/// 2026-11-21T09:11:52Z
+pub(crate) const BEGIN: Timestamp = Timestamp::from_micros(1_795_252_312_000_000);
+
+/// A finished tool step, `start_ms` after the beginning of the run.
+pub(crate) fn step(id: &str, parent: Option<&str>, start_ms: i64, length_ms: i64) -> StepSummary {
+    let started_at = BEGIN.plus_micros(start_ms * 1_000);
+    StepSummary {
+        step_id: id.to_owned(),
+        parent_step_id: parent.map(str::to_owned),
+        name: id.to_owned(),
+        kind: StepKind::Tool,
+        step_index: None,
+        provider: None,
+        model: None,
+        request_model: None,
+        started_at,
+        ended_at: Some(started_at.plus_micros(length_ms * 1_000)),
+        latency_ms: Some(length_ms as f64),
+        ttft_ms: None,
+        status: StepStatus::Ok,
+        error: None,
+        stop_reason: None,
+        tokens: TokenUsage::default(),
+        cost_nano_usd: None,
+        cost_source: None,
+        reported_cost_nano_usd: None,
+        key_label: "prod".to_owned(),
+        environment: None,
+        release: None,
+        tool_name: None,
+        score: None,
+        severity: Severity::Ok,
+        stopped_at_layer: None,
+        conditions: Vec::new(),
+    }
+}

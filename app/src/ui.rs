@@ -1,0 +1,10 @@
+//! Parts that pages share. Each is one idea of the visual language; none fetches anything.
+
+pub(crate) mod command;
+pub(crate) mod copy;
+pub(crate) mod frame;
+pub(crate) mod icon;
+pub(crate) mod load;
+pub(crate) mod menu;
+pub(crate) mod nav;
+pub(crate) mod time;

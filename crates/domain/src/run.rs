@@ -1,0 +1,84 @@
+//! A run: one end-to-end execution, summed up from its steps.
+
+mod list;
+
+use serde::{Deserialize, Serialize};
+
+pub use list::{ActivityBucket, Facets, Neighbours, RunPage, RunTotals};
+
+use crate::step::words;
+use crate::{NanoUsd, Severity, Timestamp, TokenUsage};
+
+words!(
+    /// The state of a run.
+    RunStatus {
+        /// Complete, and no top-level step failed.
+        Ok = "ok",
+        /// A top-level step failed.
+        Error = "error",
+        /// A top-level step is still missing or running.
+        Running = "running",
+    }
+);
+
+/// A run as lists show it. Maintained with its steps, never recomputed by a page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// The client's id.
+    pub run_id: String,
+    /// Name of the earliest top-level step.
+    pub name: String,
+    /// Where lists file the run: the start of the step that was received first. Never changes.
+    pub filed_at: Timestamp,
+    /// Earliest start of its steps.
+    pub started_at: Timestamp,
+    /// Latest end of its steps.
+    pub ended_at: Timestamp,
+    /// `ended_at` − `started_at`, in milliseconds.
+    pub latency_ms: f64,
+    /// Its state.
+    pub status: RunStatus,
+    /// Label of the key that sent its first step.
+    pub key_label: String,
+    /// Environment of its first step.
+    pub environment: Option<String>,
+    /// Release of its first step.
+    pub release: Option<String>,
+    /// Session, where a step named one.
+    pub session_id: Option<String>,
+    /// End user, where a step named one.
+    pub user_id: Option<String>,
+    /// All labels its steps carry.
+    pub tags: Vec<String>,
+    /// The models that answered, sorted.
+    pub models: Vec<String>,
+    /// Number of steps.
+    pub step_count: i64,
+    /// Number of failed steps, at any depth.
+    pub error_count: i64,
+    /// Known token sums.
+    pub tokens: TokenUsage,
+    /// Sum of the known costs; `None` when nothing could be priced.
+    pub cost_nano_usd: Option<NanoUsd>,
+    /// Steps that should have a cost but have none.
+    pub unpriced_steps: i64,
+    /// Highest score of its steps; `None` when no step has been scored.
+    pub score_max: Option<i32>,
+    /// Worst severity of its steps.
+    pub severity: Severity,
+    /// The step that went most wrong, when one did.
+    pub problem: Option<RunProblem>,
+}
+
+/// What went wrong in a run, in one line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunProblem {
+    /// The step.
+    pub step_id: String,
+    /// The step's name.
+    pub step_name: String,
+    /// The gravest condition's code, when a rule found it.
+    pub code: Option<u16>,
+    /// The sentence: the condition's, or the error text.
+    pub text: String,
+}

@@ -1,0 +1,128 @@
+//! How figures read: one place, so that lists, tooltips, tables and reports agree.
+
+/// An integer with thousands separators: `101,785`.
+pub fn grouped(value: u64) -> String {
+    let digits = value.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A count in at most four characters: `986`, `4.5k`, `101.8k`, `2.3M`.
+pub fn short_count(value: i64) -> String {
+    let sign = if value < 0 { "−" } else { "" };
+    let n = value.unsigned_abs();
+    let scaled = |unit: u64, suffix: &str| {
+        let tenths = (n + unit / 20) / (unit / 10);
+        format!("{sign}{}.{}{suffix}", tenths / 10, tenths % 10)
+    };
+    match n {
+        0..1_000 => format!("{sign}{n}"),
+        1_000..999_950 => scaled(1_000, "k"),
+        999_950..999_950_000 => scaled(1_000_000, "M"),
+        _ => scaled(1_000_000_000, "B"),
+    }
+}
+
+/// A duration as pages show it: `0.4 ms`, `840 ms`, `6.40 s`, `38.6 s`, `1 m 36 s`, `2 h 05 m`.
+pub fn duration(ms: f64) -> String {
+    if !ms.is_finite() {
+        return "unknown".to_owned();
+    }
+    let sign = if ms < 0.0 { "−" } else { "" };
+    let ms = ms.abs();
+    if ms == 0.0 {
+        "0 ms".to_owned()
+    } else if ms < 9.95 {
+        format!("{sign}{ms:.1} ms")
+    } else if ms < 999.5 {
+        format!("{sign}{ms:.0} ms")
+    } else if ms < 9_995.0 {
+        format!("{sign}{:.2} s", ms / 1_000.0)
+    } else if ms < 59_950.0 {
+        format!("{sign}{:.1} s", ms / 1_000.0)
+    } else if ms < 3_599_500.0 {
+        let seconds = (ms / 1_000.0).round() as u64;
+        format!("{sign}{} m {:02} s", seconds / 60, seconds % 60)
+    } else {
+        let minutes = (ms / 60_000.0).round() as u64;
+        format!("{sign}{} h {:02} m", minutes / 60, minutes % 60)
+    }
+}
+
+/// `1 step`, `2 steps`: the count grouped, the noun in its number.
+pub fn counted(n: i64, noun: &str) -> String {
+    let number = grouped(n.unsigned_abs());
+    if n == 1 {
+        format!("{number} {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
+}
+
+/// The last characters of an id, enough to tell rows apart.
+pub fn short_id(id: &str) -> &str {
+    let start = id.char_indices().rev().nth(5).map_or(0, |(i, _)| i);
+    &id[start..]
+}
+
+/// At most `max_chars` characters of a text's first line, with `…` where something was cut.
+pub fn first_line(text: &str, max_chars: usize) -> String {
+    let line = text.trim_start().lines().next().unwrap_or("").trim_end();
+    match line.char_indices().nth(max_chars) {
+        Some((cut, _)) => format!("{}…", line[..cut].trim_end()),
+        None => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts() {
+        let check = |n: i64, expected: &str| assert_eq!(short_count(n), expected);
+        check(0, "0");
+        check(999, "999");
+        check(1_000, "1.0k");
+        check(4_488, "4.5k");
+        check(101_785, "101.8k");
+        check(999_949, "999.9k");
+        check(999_950, "1.0M");
+        check(-1_500, "−1.5k");
+        check(i64::MIN, "−9223372036.9B");
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(counted(1, "step"), "1 step");
+        assert_eq!(counted(1_402, "step"), "1,402 steps");
+    }
+
+    #[test]
+    fn durations() {
+        let check = |ms: f64, expected: &str| assert_eq!(duration(ms), expected);
+        check(0.0, "0 ms");
+        check(0.42, "0.4 ms");
+        check(840.0, "840 ms");
+        check(999.6, "1.00 s");
+        check(6_400.0, "6.40 s");
+        check(38_600.0, "38.6 s");
+        check(59_960.0, "1 m 00 s");
+        check(96_000.0, "1 m 36 s");
+        check(7_500_000.0, "2 h 05 m");
+        check(-5.0, "−5.0 ms");
+        check(f64::NAN, "unknown");
+    }
+
+    #[test]
+    fn cuts_on_characters() {
+        assert_eq!(short_id("01a1fd-c1cec6"), "c1cec6");
+        assert_eq!(short_id("é"), "é");
+        assert_eq!(first_line("  größer als\nzwei", 4), "größ…");
+        assert_eq!(first_line("\n\nkurz", 10), "kurz");
+    }
+}

@@ -1,0 +1,398 @@
+//! What an instruction asks for, found in one pass over its words.
+
+use crate::options::{self, Options};
+use crate::shape::Shape;
+use crate::words::words;
+
+/// What the rules want to know about an instruction.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) json: bool,
+    /// "only json" and the like.
+    pub(crate) only_json: bool,
+    /// "how many" or "how much": a plain question for a number.
+    pub(crate) quantity: bool,
+    number: bool,
+    pub(crate) yes_no: bool,
+    choice: bool,
+    list: bool,
+    markdown: bool,
+    /// The largest number of words asked for, so that only an answer above every limit breaks the contract.
+    pub(crate) max_words: Option<usize>,
+    /// Items of a list asked for, and in which direction the answer may differ.
+    pub(crate) list_length: Option<ListLength>,
+    /// The options of a closed question.
+    pub(crate) options: Option<Options>,
+}
+
+/// A number of list items asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ListLength {
+    pub(crate) items: usize,
+    pub(crate) bound: Bound,
+}
+
+/// Whether a number asked for is exact or a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bound {
+    Exactly,
+    AtLeast,
+    AtMost,
+}
+
+impl Asked {
+    /// The shape the answer should have, by the first kind of trigger that is there.
+    pub(crate) fn shape(&self) -> Option<Shape> {
+        if self.json {
+            Some(Shape::Json)
+        } else if self.number {
+            Some(Shape::Number)
+        } else if self.yes_no || self.choice {
+            Some(Shape::EnumShort)
+        } else if self.list {
+            Some(Shape::List)
+        } else if self.markdown {
+            Some(Shape::Markdown)
+        } else {
+            None
+        }
+    }
+}
+
+/// Trigger words, and the few others that give them their meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Term {
+    Other,
+    Json,
+    Only,
+    Valid,
+    Nothing,
+    But,
+    How,
+    Many,
+    Much,
+    Number,
+    Count,
+    Yes,
+    No,
+    Or,
+    Of,
+    Choose,
+    From,
+    Pick,
+    Respond,
+    With,
+    Choice,
+    List,
+    Bullet,
+    Point,
+    Markdown,
+    Single,
+    Word,
+    Words,
+    Items,
+    Least,
+    Most,
+    Up,
+    To,
+    More,
+    Than,
+    Over,
+    Minimum,
+    Maximum,
+    /// The word "one"; the digit is a quantity ("page 1 of 3" offers no choice).
+    One,
+    Quantity(usize),
+}
+
+fn term(word: &str) -> Term {
+    let mut lower = [0u8; 10];
+    let bytes = word.as_bytes();
+    if let Some(head) = bytes.get(..7)
+        && head.eq_ignore_ascii_case(b"classif")
+    {
+        return Term::Choice;
+    }
+    let Some(lower) = lower.get_mut(..bytes.len()) else { return Term::Other };
+    lower.copy_from_slice(bytes);
+    lower.make_ascii_lowercase();
+    if let Some(b'0'..=b'9') = lower.first() {
+        return word.parse().map_or(Term::Other, Term::Quantity);
+    }
+    match &*lower {
+        b"json" => Term::Json,
+        b"only" => Term::Only,
+        b"valid" => Term::Valid,
+        b"nothing" => Term::Nothing,
+        b"but" => Term::But,
+        b"how" => Term::How,
+        b"many" => Term::Many,
+        b"much" => Term::Much,
+        b"number" => Term::Number,
+        b"count" => Term::Count,
+        b"yes" => Term::Yes,
+        b"no" => Term::No,
+        b"or" => Term::Or,
+        b"of" => Term::Of,
+        b"choose" => Term::Choose,
+        b"from" => Term::From,
+        b"pick" => Term::Pick,
+        b"respond" => Term::Respond,
+        b"with" => Term::With,
+        b"category" | b"label" => Term::Choice,
+        b"list" => Term::List,
+        b"bullet" | b"bullets" => Term::Bullet,
+        b"point" | b"points" => Term::Point,
+        b"markdown" => Term::Markdown,
+        b"single" => Term::Single,
+        b"word" => Term::Word,
+        b"words" => Term::Words,
+        b"items" => Term::Items,
+        b"least" => Term::Least,
+        b"most" => Term::Most,
+        b"up" => Term::Up,
+        b"to" => Term::To,
+        b"more" => Term::More,
+        b"than" => Term::Than,
+        b"over" => Term::Over,
+        b"minimum" => Term::Minimum,
+        b"maximum" => Term::Maximum,
+        b"one" => Term::One,
+        b"two" => Term::Quantity(2),
+        b"three" => Term::Quantity(3),
+        b"four" => Term::Quantity(4),
+        b"five" => Term::Quantity(5),
+        b"six" => Term::Quantity(6),
+        b"seven" => Term::Quantity(7),
+        b"eight" => Term::Quantity(8),
+        b"nine" => Term::Quantity(9),
+        b"ten" => Term::Quantity(10),
+        b"twelve" => Term::Quantity(12),
+        b"fifteen" => Term::Quantity(15),
+        b"twenty" => Term::Quantity(20),
+        _ => Term::Other,
+    }
+}
+
+/// What stands between two words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gap {
+    /// White space, perhaps with quotes or emphasis, or one hyphen.
+    Phrase,
+    /// The same with a slash.
+    Slash,
+    /// A comma and nothing else: a thousands separator if digits are around it.
+    Comma,
+    Apart,
+}
+
+fn gap(between: &str) -> Gap {
+    match between {
+        " " | "-" => return Gap::Phrase,
+        "," => return Gap::Comma,
+        _ => {}
+    }
+    let mut slash = false;
+    for character in between.chars() {
+        match character {
+            '/' => slash = true,
+            '"' | '\'' | '`' | '*' | '“' | '”' | '‘' | '’' => {}
+            other if other.is_whitespace() => {}
+            _ => return Gap::Apart,
+        }
+    }
+    if slash { Gap::Slash } else { Gap::Phrase }
+}
+
+/// The last words, the newest last, and the gap before each.
+struct Trail([(Term, Gap); 4]);
+
+impl Trail {
+    fn push(&mut self, term: Term, gap: Gap) {
+        self.0.rotate_left(1);
+        self.0[3] = (term, gap);
+    }
+
+    /// The newest word.
+    fn last(&self) -> Term {
+        self.0[3].0
+    }
+
+    /// The word that stands `back` words before the newest, when everything between is one phrase.
+    fn back(&self, back: usize) -> Term {
+        let connected = self.0[4 - back..].iter().all(|(_, gap)| *gap == Gap::Phrase);
+        if connected { self.0[3 - back].0 } else { Term::Other }
+    }
+
+    /// What the words before "N words" or "N items" make of the number.
+    fn bound(&self) -> Bound {
+        match (self.back(3), self.back(2)) {
+            (_, Term::Least | Term::Minimum | Term::Over)
+            | (Term::More, Term::Than)
+            | (Term::Minimum, Term::Of) => Bound::AtLeast,
+            (_, Term::Most | Term::Maximum) | (Term::Up, Term::To) | (Term::Maximum, Term::Of) => Bound::AtMost,
+            _ => Bound::Exactly,
+        }
+    }
+}
+
+/// Reads an instruction.
+pub(crate) fn asked(instruction: &str) -> Asked {
+    let mut asked = Asked::default();
+    let mut trail = Trail([(Term::Other, Gap::Apart); 4]);
+    let mut end = 0;
+    let mut options_from = 0;
+    for word in words(instruction) {
+        let between = instruction.get(end..word.start).unwrap_or("");
+        end = word.end;
+        let mut term = term(word.text);
+        let mut gap = gap(between);
+        if let (Term::Quantity(thousands), Term::Quantity(rest), Gap::Comma) = (trail.last(), term, gap)
+            && word.text.len() == 3
+        {
+            term = Term::Quantity(thousands.saturating_mul(1_000).saturating_add(rest));
+            gap = Gap::Apart;
+        }
+        trail.push(term, gap);
+        if term == Term::Other {
+            continue;
+        }
+        note_shape(&mut asked, &trail);
+        note_lengths(&mut asked, &trail);
+        if announces_options(&trail) && asked.options.is_none() && word.start >= options_from {
+            let (found, until) = options::read(instruction, word.end);
+            asked.options = found;
+            options_from = until;
+        }
+    }
+    asked
+}
+
+fn note_shape(asked: &mut Asked, trail: &Trail) {
+    let last = trail.last();
+    match (trail.back(2), trail.back(1), last) {
+        (_, _, Term::Json) => {
+            asked.json = true;
+            asked.only_json |= trail.back(1) == Term::Only
+                || (trail.back(2) == Term::Nothing && trail.back(1) == Term::But);
+        }
+        // "json only"; "valid json only" contains it.
+        (_, Term::Json, Term::Only) => asked.only_json = true,
+        (_, Term::How, Term::Many | Term::Much) => {
+            asked.quantity = true;
+            asked.number = true;
+        }
+        (_, _, Term::Number | Term::Count) => asked.number = true,
+        (Term::Yes, Term::Or, Term::No) => asked.yes_no = true,
+        (_, _, Term::No) if trail.0[2].0 == Term::Yes && trail.0[3].1 == Gap::Slash => asked.yes_no = true,
+        (_, Term::One, Term::Of) | (_, Term::Choose, Term::From) | (_, Term::Pick, Term::One) => {
+            asked.choice = true;
+        }
+        (_, _, Term::Choice) => asked.choice = true,
+        (_, _, Term::List) | (_, Term::Bullet, Term::Point) => asked.list = true,
+        (_, _, Term::Markdown) => asked.markdown = true,
+        _ => {}
+    }
+}
+
+fn note_lengths(asked: &mut Asked, trail: &Trail) {
+    let mut note_words = |n: usize, bound: Bound| {
+        if n > 0 && bound != Bound::AtLeast {
+            asked.max_words = Some(asked.max_words.map_or(n, |known| known.max(n)));
+        }
+    };
+    match (trail.back(1), trail.last()) {
+        (Term::Single | Term::One, Term::Word) => note_words(1, Bound::Exactly),
+        (Term::Quantity(n), Term::Word | Term::Words) => note_words(n, trail.bound()),
+        (Term::Quantity(items), Term::Items | Term::Bullet | Term::Point) if items > 1 => {
+            asked.list_length = Some(ListLength { items, bound: trail.bound() });
+        }
+        (Term::List, Term::Quantity(items)) if items > 1 => {
+            asked.list_length = Some(ListLength { items, bound: Bound::Exactly });
+        }
+        (Term::Of, Term::Quantity(items)) if items > 1 && trail.back(2) == Term::List => {
+            asked.list_length = Some(ListLength { items, bound: Bound::Exactly });
+        }
+        _ => {}
+    }
+}
+
+fn announces_options(trail: &Trail) -> bool {
+    matches!(
+        (trail.back(1), trail.last()),
+        (Term::One, Term::Of) | (Term::Choose, Term::From) | (Term::Respond, Term::With)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expected_shape_is_the_first_match() {
+        let check = |text: &str, expected: Option<Shape>| assert_eq!(asked(text).shape(), expected, "{text:?}");
+        check("Return JSON", Some(Shape::Json));
+        check("Return a list as json", Some(Shape::Json));
+        check("Is this jsonb?", None);
+        check("How many apples?", Some(Shape::Number));
+        check("how\nmuch is it", Some(Shape::Number));
+        check("Give the number", Some(Shape::Number));
+        check("Open my account, we discount it", None);
+        check("Answer yes/no", Some(Shape::EnumShort));
+        check("Answer \"yes\" or \"no\".", Some(Shape::EnumShort));
+        check("yes / No", Some(Shape::EnumShort));
+        check("yes, or no", None);
+        check("Is it one of these", Some(Shape::EnumShort));
+        check("Choose from a menu", Some(Shape::EnumShort));
+        check("Classify: x", Some(Shape::EnumShort));
+        check("a classification", Some(Shape::EnumShort));
+        check("the category", Some(Shape::EnumShort));
+        check("Pick one", Some(Shape::EnumShort));
+        check("page 1 of 3", None);
+        check("List the cities", Some(Shape::List));
+        check("listen to me", None);
+        check("in bullet points", Some(Shape::List));
+        check("as Markdown", Some(Shape::Markdown));
+        check("Write a poem", None);
+    }
+
+    #[test]
+    fn strict_json_phrases() {
+        let check = |text: &str, expected: bool| assert_eq!(asked(text).only_json, expected, "{text:?}");
+        check("only JSON", true);
+        check("Valid json only.", true);
+        check("JSON-only", true);
+        check("nothing but JSON", true);
+        check("Return json. Only then stop", false);
+        check("only if json", false);
+    }
+
+    #[test]
+    fn word_limits() {
+        let check = |text: &str, expected: Option<usize>| assert_eq!(asked(text).max_words, expected, "{text:?}");
+        check("Answer in one word", Some(1));
+        check("a single-word answer", Some(1));
+        check("in 12 words or fewer", Some(12));
+        check("at most 1,000 words", Some(1_000));
+        check("at least 100 words", None);
+        check("more than 100 words", None);
+        check("minimum of 100 words", None);
+        check("two words", Some(2));
+        check("from 5 words to 20 words", Some(20));
+        check("other words", None);
+        check("0 words", None);
+    }
+
+    #[test]
+    fn list_lengths() {
+        let check = |text: &str, expected: Option<(usize, Bound)>| {
+            assert_eq!(asked(text).list_length.map(|l| (l.items, l.bound)), expected, "{text:?}");
+        };
+        check("Give 3 bullet points", Some((3, Bound::Exactly)));
+        check("List five cities", Some((5, Bound::Exactly)));
+        check("a list of 4 names", Some((4, Bound::Exactly)));
+        check("at least 3 items", Some((3, Bound::AtLeast)));
+        check("up to 7 points", Some((7, Bound::AtMost)));
+        check("a list of names", None);
+    }
+}

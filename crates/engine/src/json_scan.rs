@@ -1,0 +1,434 @@
+//! A JSON validator that walks text once, without recursion and (up to 1,024 levels) without allocation, and
+//! names the byte at which the text stops being JSON. Nesting depth is not limited.
+
+/// What a JSON value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JsonKind {
+    /// `{…}`; `empty` when it has no entry.
+    Object {
+        /// True for `{}`.
+        empty: bool,
+    },
+    /// `[…]`.
+    Array,
+    /// A string, a number, `true`, `false` or `null`.
+    Scalar,
+}
+
+/// What the scanner was inside of when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inside {
+    /// Nothing: before or after the value.
+    Top,
+    /// An object.
+    Object,
+    /// An array.
+    Array,
+    /// A string.
+    Text,
+}
+
+/// Where text stops being JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JsonError {
+    /// Byte offset; the length of the text when it ends too early.
+    pub at: usize,
+    /// What was open there.
+    pub inside: Inside,
+}
+
+/// Checks that the whole text is one JSON value.
+pub fn check(text: &str) -> Result<JsonKind, JsonError> {
+    check_with_keys(text, |_| {})
+}
+
+/// Like [`check`], and shows every object key of every depth in raw form (escapes not decoded).
+pub(crate) fn check_with_keys<'a>(text: &'a str, on_key: impl FnMut(&'a str)) -> Result<JsonKind, JsonError> {
+    let mut scanner = Scanner::new(text);
+    let kind = scanner.value_with_keys(on_key)?;
+    scanner.whitespace();
+    if scanner.at < text.len() {
+        return Err(scanner.error(Inside::Top));
+    }
+    Ok(kind)
+}
+
+/// A cursor over JSON text.
+pub(crate) struct Scanner<'a> {
+    text: &'a str,
+    pub(crate) at: usize,
+}
+
+const ARRAY: bool = false;
+const OBJECT: bool = true;
+
+impl<'a> Scanner<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    pub(crate) fn error(&self, inside: Inside) -> JsonError {
+        JsonError { at: self.at.min(self.text.len()), inside }
+    }
+
+    pub(crate) fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    pub(crate) fn whitespace(&mut self) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    fn eat(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Moves past one value of any depth and gives its raw text.
+    pub(crate) fn raw_value(&mut self) -> Result<&'a str, JsonError> {
+        self.whitespace();
+        let start = self.at;
+        self.value_with_keys(|_| {})?;
+        Ok(self.text.get(start..self.at).unwrap_or(""))
+    }
+
+    /// Walks one object; `on_entry` gets each raw key and must move past its value.
+    pub(crate) fn object(
+        &mut self,
+        mut on_entry: impl FnMut(&mut Self, &'a str) -> Result<(), JsonError>,
+    ) -> Result<(), JsonError> {
+        self.whitespace();
+        if !self.eat(b'{') {
+            return Err(self.error(Inside::Top));
+        }
+        self.whitespace();
+        if self.eat(b'}') {
+            return Ok(());
+        }
+        loop {
+            let key = self.key()?;
+            on_entry(self, key)?;
+            self.whitespace();
+            if self.eat(b'}') {
+                return Ok(());
+            }
+            if !self.eat(b',') {
+                return Err(self.error(Inside::Object));
+            }
+        }
+    }
+
+    /// Walks one array; `on_item` must move past its item.
+    pub(crate) fn array(
+        &mut self,
+        mut on_item: impl FnMut(&mut Self) -> Result<(), JsonError>,
+    ) -> Result<(), JsonError> {
+        self.whitespace();
+        if !self.eat(b'[') {
+            return Err(self.error(Inside::Top));
+        }
+        self.whitespace();
+        if self.eat(b']') {
+            return Ok(());
+        }
+        loop {
+            on_item(self)?;
+            self.whitespace();
+            if self.eat(b']') {
+                return Ok(());
+            }
+            if !self.eat(b',') {
+                return Err(self.error(Inside::Array));
+            }
+        }
+    }
+
+    fn value_with_keys(&mut self, mut on_key: impl FnMut(&'a str)) -> Result<JsonKind, JsonError> {
+        let mut open = Levels::default();
+        let mut kind = None;
+        loop {
+            self.whitespace();
+            let inside = open.inside();
+            let value = match self.peek() {
+                Some(b'{') => {
+                    self.at += 1;
+                    self.whitespace();
+                    let empty = self.eat(b'}');
+                    kind.get_or_insert(JsonKind::Object { empty });
+                    if !empty {
+                        open.push(OBJECT);
+                        on_key(self.key()?);
+                        continue;
+                    }
+                    JsonKind::Object { empty }
+                }
+                Some(b'[') => {
+                    self.at += 1;
+                    self.whitespace();
+                    kind.get_or_insert(JsonKind::Array);
+                    if !self.eat(b']') {
+                        open.push(ARRAY);
+                        continue;
+                    }
+                    JsonKind::Array
+                }
+                Some(b'"') => {
+                    self.string()?;
+                    JsonKind::Scalar
+                }
+                Some(b'-' | b'0'..=b'9') => {
+                    self.number(inside)?;
+                    JsonKind::Scalar
+                }
+                Some(b't') => self.word("true", inside)?,
+                Some(b'f') => self.word("false", inside)?,
+                Some(b'n') => self.word("null", inside)?,
+                _ => return Err(self.error(inside)),
+            };
+            kind.get_or_insert(value);
+            // A value is complete: close what it completes, up to the next value to read.
+            loop {
+                self.whitespace();
+                match open.top() {
+                    None => return Ok(kind.unwrap_or(value)),
+                    Some(OBJECT) => {
+                        if self.eat(b',') {
+                            on_key(self.key()?);
+                            break;
+                        }
+                        if !self.eat(b'}') {
+                            return Err(self.error(Inside::Object));
+                        }
+                    }
+                    Some(ARRAY) => {
+                        if self.eat(b',') {
+                            break;
+                        }
+                        if !self.eat(b']') {
+                            return Err(self.error(Inside::Array));
+                        }
+                    }
+                }
+                open.pop();
+            }
+        }
+    }
+
+    /// Moves past `"key":` and gives the raw key.
+    fn key(&mut self) -> Result<&'a str, JsonError> {
+        self.whitespace();
+        if self.peek() != Some(b'"') {
+            return Err(self.error(Inside::Object));
+        }
+        let start = self.at + 1;
+        self.string()?;
+        let key = self.text.get(start..self.at - 1).unwrap_or("");
+        self.whitespace();
+        if self.eat(b':') { Ok(key) } else { Err(self.error(Inside::Object)) }
+    }
+
+    fn string(&mut self) -> Result<(), JsonError> {
+        self.at += 1;
+        loop {
+            self.at += plain_string_bytes(self.text.as_bytes().get(self.at..).unwrap_or(&[]));
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                Some(b'\\') => {
+                    self.at += 1;
+                    match self.peek() {
+                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
+                        Some(b'u') => {
+                            self.at += 1;
+                            for _ in 0..4 {
+                                if !self.peek().is_some_and(|byte| byte.is_ascii_hexdigit()) {
+                                    return Err(self.error(Inside::Text));
+                                }
+                                self.at += 1;
+                            }
+                        }
+                        _ => return Err(self.error(Inside::Text)),
+                    }
+                }
+                _ => return Err(self.error(Inside::Text)),
+            }
+        }
+    }
+
+    fn number(&mut self, inside: Inside) -> Result<(), JsonError> {
+        self.eat(b'-');
+        if !self.eat(b'0') {
+            self.digits(inside)?;
+        }
+        if self.eat(b'.') {
+            self.digits(inside)?;
+        }
+        if self.eat(b'e') || self.eat(b'E') {
+            if !self.eat(b'+') {
+                self.eat(b'-');
+            }
+            self.digits(inside)?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self, inside: Inside) -> Result<(), JsonError> {
+        let start = self.at;
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+        if self.at > start { Ok(()) } else { Err(self.error(inside)) }
+    }
+
+    fn word(&mut self, word: &str, inside: Inside) -> Result<JsonKind, JsonError> {
+        for byte in word.bytes() {
+            if !self.eat(byte) {
+                return Err(self.error(inside));
+            }
+        }
+        Ok(JsonKind::Scalar)
+    }
+}
+
+/// How many leading bytes need no attention inside a JSON string: neither a quote, a backslash nor a control
+/// character. Eight at a time, because payloads are mostly this.
+fn plain_string_bytes(bytes: &[u8]) -> usize {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let has_zero = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
+    let (chunks, _) = bytes.as_chunks::<8>();
+    let mut plain = 0;
+    for chunk in chunks {
+        let word = u64::from_le_bytes(*chunk);
+        let quote = has_zero(word ^ (LOW * u64::from(b'"')));
+        let backslash = has_zero(word ^ (LOW * u64::from(b'\\')));
+        let control = word.wrapping_sub(LOW * 0x20) & !word & HIGH;
+        if quote | backslash | control != 0 {
+            break;
+        }
+        plain += 8;
+    }
+    let rest = bytes.get(plain..).unwrap_or(&[]);
+    plain + rest.iter().take_while(|byte| **byte >= 0x20 && **byte != b'"' && **byte != b'\\').count()
+}
+
+/// The open brackets, one bit each: 1 for an object, 0 for an array.
+struct Levels {
+    first: [u64; 16],
+    rest: Vec<u64>,
+    depth: usize,
+}
+
+impl Default for Levels {
+    fn default() -> Self {
+        Self { first: [0; 16], rest: Vec::new(), depth: 0 }
+    }
+}
+
+impl Levels {
+    fn push(&mut self, object: bool) {
+        let index = self.depth / 64;
+        if index >= 16 + self.rest.len() {
+            self.rest.push(0);
+        }
+        let word = match self.first.get_mut(index) {
+            Some(word) => Some(word),
+            None => self.rest.get_mut(index - 16),
+        };
+        if let Some(word) = word {
+            let bit = 1u64 << (self.depth % 64);
+            *word = if object { *word | bit } else { *word & !bit };
+        }
+        self.depth += 1;
+    }
+
+    fn pop(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+    }
+
+    fn top(&self) -> Option<bool> {
+        let last = self.depth.checked_sub(1)?;
+        let word = match self.first.get(last / 64) {
+            Some(word) => *word,
+            None => *self.rest.get(last / 64 - 16)?,
+        };
+        Some(word >> (last % 64) & 1 == 1)
+    }
+
+    fn inside(&self) -> Inside {
+        match self.top() {
+            None => Inside::Top,
+            Some(OBJECT) => Inside::Object,
+            Some(ARRAY) => Inside::Array,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn names_the_first_bad_byte() {
+        let check = |text: &str, expected: Result<JsonKind, (usize, Inside)>| {
+            assert_eq!(super::check(text).map_err(|e| (e.at, e.inside)), expected, "{text:?}");
+        };
+        check("{}", Ok(JsonKind::Object { empty: true }));
+        check(" {\"a\" : [1, 2.5e-3, {}]} \n", Ok(JsonKind::Object { empty: false }));
+        check("[]", Ok(JsonKind::Array));
+        check("[[[]], \"\\u00e9\\n\"]", Ok(JsonKind::Array));
+        check("-0.5", Ok(JsonKind::Scalar));
+        check("null", Ok(JsonKind::Scalar));
+        check("\"a long string without anything special\"", Ok(JsonKind::Scalar));
+        check("", Err((0, Inside::Top)));
+        check("{\"a\":1,}", Err((7, Inside::Object)));
+        check("{\"a\":[1,2", Err((9, Inside::Array)));
+        check("{\"a\":\"abc", Err((9, Inside::Text)));
+        check("{\"a\" 1}", Err((5, Inside::Object)));
+        check("{'a':1}", Err((1, Inside::Object)));
+        check("[1] x", Err((4, Inside::Top)));
+        check("[01]", Err((2, Inside::Array)));
+        check("[1.]", Err((3, Inside::Array)));
+        check("nul", Err((3, Inside::Top)));
+        check("\"tab\there\"", Err((4, Inside::Text)));
+        check("\"\\x\"", Err((2, Inside::Text)));
+    }
+
+    #[test]
+    fn depth_is_not_limited() {
+        let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+        assert_eq!(check(&deep), Ok(JsonKind::Array));
+        let mixed = "{\"a\":[".repeat(50_000) + &"]}".repeat(50_000);
+        assert_eq!(check(&mixed), Ok(JsonKind::Object { empty: false }));
+        let crossed = "{\"a\":[".repeat(2_000) + "}";
+        assert_eq!(check(&crossed).map_err(|e| e.at), Err(12_000));
+    }
+
+    #[test]
+    fn shows_keys_of_every_depth() {
+        let mut keys = Vec::new();
+        check_with_keys("{\"a\":[{\"b\":1}],\"c\":{}}", |key| keys.push(key)).unwrap();
+        assert_eq!(keys, ["a", "b", "c"]);
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_serde_json(text in "[\\[\\]{}\",:0-9a\\\\ntruefals. \\-]{0,24}") {
+            prop_assert_eq!(check(&text).is_ok(), serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok());
+        }
+
+        #[test]
+        fn errors_point_into_the_text(text in any::<String>()) {
+            if let Err(error) = check(&text) {
+                prop_assert!(error.at <= text.len());
+            }
+        }
+    }
+}

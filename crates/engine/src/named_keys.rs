@@ -1,0 +1,159 @@
+//! The quoted keys an instruction names: `JSON with the keys "intent" and "entities"`, or a JSON template.
+//!
+//! Quoted text is also how an instruction shows values ("sentiment" is "good" or "bad") and user input, so a
+//! quoted name counts as a key only where the sentence speaks of keys, or where a colon follows.
+
+use crate::words::words;
+
+/// More keys than this are not checked.
+const MAX_KEYS: usize = 64;
+
+/// The keys, in order of mention, each once.
+pub(crate) fn named_keys(instruction: &str) -> Vec<&str> {
+    let mut keys: Vec<&str> = Vec::new();
+    let mut sentence = Sentence::default();
+    let mut end = 0;
+    for (start, name, after) in quoted_names(instruction) {
+        let between = instruction.get(end..start).unwrap_or("");
+        end = after;
+        sentence.read(between);
+        let rest = instruction.get(after..).unwrap_or("").trim_start();
+        let follows_colon = rest.starts_with(':');
+        if (follows_colon || sentence.names_a_key(between)) && !keys.contains(&name) && keys.len() < MAX_KEYS {
+            keys.push(name);
+        }
+        if follows_colon {
+            sentence.role = Role::Value;
+        }
+    }
+    keys
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Role {
+    #[default]
+    Unknown,
+    Key,
+    Value,
+}
+
+/// What the current sentence is about, as far as it has been read.
+#[derive(Default)]
+struct Sentence {
+    speaks_of_keys: bool,
+    role: Role,
+}
+
+impl Sentence {
+    /// Reads the text between two quoted names.
+    fn read(&mut self, between: &str) {
+        let ends_sentence = |at: usize| {
+            let rest = &between[at + 1..];
+            match between.as_bytes()[at] {
+                b'\n' => rest.trim_start_matches([' ', '\t', '\r']).starts_with('\n'),
+                _ => rest.is_empty() || rest.starts_with(char::is_whitespace),
+            }
+        };
+        let last_end = between.match_indices(['.', '?', '!', '\n']).rfind(|(at, _)| ends_sentence(*at));
+        let current = match last_end {
+            Some((at, _)) => {
+                *self = Self::default();
+                &between[at + 1..]
+            }
+            None => between,
+        };
+        self.speaks_of_keys |= words(current).any(|word| is_any(word.text, KEY_NOUNS));
+    }
+
+    /// Decides from the word or sign right before a quoted name whether it is a key.
+    fn names_a_key(&mut self, between: &str) -> bool {
+        if !self.speaks_of_keys {
+            return false;
+        }
+        let before = between.trim_end();
+        let last_word = words(before.get(last_token(before)..).unwrap_or("")).last().map_or("", |word| word.text);
+        self.role = if between.trim_start().starts_with(':') {
+            // What follows the colon of a template's key.
+            Role::Value
+        } else if before.ends_with([',', ';', '/', '-', '*', '•', '|']) || is_any(last_word, &["or"]) {
+            if self.role == Role::Unknown { Role::Key } else { self.role }
+        } else if before.ends_with(['(', '=']) || is_any(last_word, VALUE_LEADS) {
+            Role::Value
+        } else if before.ends_with(['{', '[', ':']) || is_any(last_word, KEY_LEADS) || is_any(last_word, KEY_NOUNS) {
+            Role::Key
+        } else {
+            Role::Unknown
+        };
+        self.role == Role::Key
+    }
+}
+
+const KEY_NOUNS: &[&str] = &[
+    "json", "key", "keys", "field", "fields", "property", "properties", "attribute", "attributes", "object",
+];
+const KEY_LEADS: &[&str] = &[
+    "and", "with", "has", "have", "contain", "contains", "containing", "include", "includes", "including", "named",
+    "called", "the", "a", "an", "both", "plus", "exactly",
+];
+const VALUE_LEADS: &[&str] =
+    &["as", "is", "are", "be", "being", "either", "to", "of", "equals", "equal", "value", "values", "like"];
+
+fn is_any(word: &str, list: &[&str]) -> bool {
+    list.iter().any(|entry| entry.eq_ignore_ascii_case(word))
+}
+
+/// Where the last run of non-space characters begins.
+fn last_token(text: &str) -> usize {
+    text.rfind(char::is_whitespace).map_or(0, |at| at + 1)
+}
+
+/// Quoted identifiers: (offset of the quote, the name, offset after the closing quote).
+fn quoted_names(text: &str) -> impl Iterator<Item = (usize, &str, usize)> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let rest = text.get(from..)?;
+            let (at, quote) = rest.char_indices().find(|(_, c)| matches!(c, '"' | '\'' | '`' | '“'))?;
+            let start = from + at;
+            let body_start = start + quote.len_utf8();
+            from = body_start;
+            let body = text.get(body_start..)?;
+            let length = body
+                .bytes()
+                .take(64)
+                .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
+                .count();
+            let close = if quote == '“' { '”' } else { quote };
+            let name = body.get(..length)?;
+            let begins_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+            if begins_well && body.get(length..)?.starts_with(close) {
+                from = body_start + length + close.len_utf8();
+                return Some((start, name, from));
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_keys_and_not_values() {
+        let check = |text: &str, expected: &[&str]| assert_eq!(named_keys(text), expected, "{text:?}");
+        check("Return JSON with keys \"name\" and \"age\".", &["name", "age"]);
+        check("Reply in JSON with \"intent\", \"entities\" and `score`", &["intent", "entities", "score"]);
+        check("JSON. Keys: 'a', 'b'", &["a", "b"]);
+        check("Use this JSON: {\"type\": \"string\", \"items\": [\"x\"]}", &["type", "items"]);
+        check("Return JSON. The user said \"refund\".", &[]);
+        check("Return JSON with keys \"a\"\n\nText: \"hello\"", &["a"]);
+        check("JSON with \"sentiment\" being \"good\" or \"bad\" and \"score\"", &["sentiment", "score"]);
+        check("JSON with \"sentiment\" (\"good\", \"bad\")", &["sentiment"]);
+        check("JSON object, fields:\n- \"a\"\n- \"b\"", &["a", "b"]);
+        check("Say \"hello\"", &[]);
+        check("don't use JSON", &[]);
+        check("JSON with “name”", &["name"]);
+        check("JSON with \"first name\"", &[]);
+        check("keys \"a\", \"a\"", &["a"]);
+    }
+}

@@ -1,0 +1,78 @@
+//! Whole words in text: "account" is not "count".
+
+/// A run of letters, digits and underscores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Word<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+/// The words of a text, in order.
+pub(crate) fn words(text: &str) -> Words<'_> {
+    Words { text, at: 0 }
+}
+
+pub(crate) struct Words<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+/// Length of the word character that begins at a byte; `Err` with the length of any other character.
+fn word_char(text: &str, at: usize) -> Option<Result<usize, usize>> {
+    let byte = *text.as_bytes().get(at)?;
+    if byte.is_ascii() {
+        let is_word = byte.is_ascii_alphanumeric() || byte == b'_';
+        return Some(if is_word { Ok(1) } else { Err(1) });
+    }
+    let character = text.get(at..)?.chars().next()?;
+    let length = character.len_utf8();
+    Some(if character.is_alphanumeric() { Ok(length) } else { Err(length) })
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = Word<'a>;
+
+    fn next(&mut self) -> Option<Word<'a>> {
+        let start = loop {
+            match word_char(self.text, self.at)? {
+                Ok(_) => break self.at,
+                Err(length) => self.at += length,
+            }
+        };
+        while let Some(Ok(length)) = word_char(self.text, self.at) {
+            self.at += length;
+        }
+        Some(Word { text: self.text.get(start..self.at)?, start, end: self.at })
+    }
+}
+
+/// Whether a name contains one of some words, in any case and anywhere: `classify` is in `ReClassify-v2`.
+pub(crate) fn name_contains(name: &str, needles: &[&str]) -> bool {
+    let name = name.as_bytes();
+    needles.iter().any(|needle| {
+        name.windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle.as_bytes()))
+    })
+}
+
+/// An option, an answer or a name in quotes: at most 40 characters of its first line.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("“{}”", domain::text::first_line(text, 40))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn splits_at_everything_but_letters_digits_and_underscores() {
+        let check = |text: &str, expected: &[&str]| {
+            assert_eq!(words(text).map(|w| w.text).collect::<Vec<_>>(), expected, "{text:?}");
+        };
+        check("Return JSON-only, in 2 words!", &["Return", "JSON", "only", "in", "2", "words"]);
+        check("größer_als\u{0}x — \"ja\"", &["größer_als", "x", "ja"]);
+        check("", &[]);
+        assert!(name_contains("ReClassify-v2", &["intent", "classify"]));
+        assert!(!name_contains("class", &["classify"]));
+    }
+}

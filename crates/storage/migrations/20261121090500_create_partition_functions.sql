@@ -1,0 +1,52 @@
+-- Weekly partitions, Monday to Monday in UTC. Rows outside every week stay in the default partition and are found
+-- like any other; when their week is made, they move.
+
+create table partitioned_tables (
+  table_name text primary key,
+  time_column text not null
+);
+insert into partitioned_tables (table_name, time_column) values
+  ('runs', 'run_at'),
+  ('steps', 'run_at'),
+  ('step_payloads', 'run_at'),
+  ('step_events', 'run_at'),
+  ('step_conditions', 'run_at'),
+  ('rollups', 'hour'),
+  ('ledger', 'minute');
+
+create function create_week_partition(parent text, time_column text, week date) returns boolean
+language plpgsql as $$
+declare
+  child text := parent || '_' || to_char(week, 'IYYY"w"IW');
+  lower_bound timestamptz := week::timestamp at time zone 'UTC';
+  upper_bound timestamptz := (week + 7)::timestamp at time zone 'UTC';
+begin
+  if to_regclass(child) is not null then
+    return false;
+  end if;
+  -- Nobody may file a row of this week under the default between the move and the attachment.
+  execute format('lock table %I in access exclusive mode', parent || '_default');
+  execute format('create table %I (like %I including defaults including constraints)', child, parent);
+  if parent = 'step_payloads' then
+    execute format('alter table %I set (toast_tuple_target = 256)', child);
+  elsif parent = 'runs' then
+    -- room for the totals to be updated in place
+    execute format('alter table %I set (fillfactor = 85)', child);
+  end if;
+  execute format(
+    'with moved as (delete from %I where %I >= $1 and %I < $2 returning *) insert into %I select * from moved',
+    parent || '_default', time_column, time_column, child) using lower_bound, upper_bound;
+  execute format('alter table %I attach partition %I for values from (%L) to (%L)',
+    parent, child, lower_bound, upper_bound);
+  return true;
+end $$;
+
+-- The weekly partitions of a table and the instant each ends at.
+create function week_partitions(parent text) returns table (child text, ends_at timestamptz)
+language sql stable as $$
+  select c.relname::text,
+    (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''([^'']+)''\)'))[1]::timestamptz
+  from pg_inherits i
+  join pg_class c on c.oid = i.inhrelid
+  where i.inhparent = to_regclass(parent) and pg_get_expr(c.relpartbound, c.oid) <> 'DEFAULT'
+$$;

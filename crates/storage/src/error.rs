@@ -1,0 +1,80 @@
+//! What can go wrong with the database, as far as a caller can act on it.
+
+/// The result of every storage function.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a storage function failed. The wrapped causes are for logs, never for answers.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such row in this project.
+    #[error("not found")]
+    NotFound,
+    /// A named constraint is in the way.
+    #[error("conflict with {0}")]
+    Conflict(&'static str),
+    /// The database does not answer; the same call may work later.
+    #[error("the database is not available")]
+    Unavailable(#[source] sqlx::Error),
+    /// Anything else: a defect of ours or of the data folder.
+    #[error("the database refused the statement")]
+    Internal(#[source] sqlx::Error),
+}
+
+impl Error {
+    /// True when trying the same thing again later may work.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+
+    /// True when two transactions were in each other's way and this one was chosen to give in.
+    pub fn is_deadlock(&self) -> bool {
+        match self {
+            Self::Internal(sqlx::Error::Database(cause)) => cause
+                .code()
+                .is_some_and(|code| code == "40P01" || code == "40001"),
+            _ => false,
+        }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(cause: sqlx::Error) -> Self {
+        use sqlx::Error as E;
+        match &cause {
+            E::RowNotFound => Self::NotFound,
+            E::Io(_) | E::Tls(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed | E::BeginFailed => {
+                Self::Unavailable(cause)
+            }
+            // 08 connection, 53 out of resources, 57 shut down by an operator, 58 system error, 25006 read-only
+            E::Database(database) => match database.code() {
+                Some(code)
+                    if ["08", "53", "57", "58"]
+                        .iter()
+                        .any(|class| code.starts_with(class)) =>
+                {
+                    Self::Unavailable(cause)
+                }
+                Some(code) if code == "25006" => Self::Unavailable(cause),
+                _ => Self::Internal(cause),
+            },
+            _ => Self::Internal(cause),
+        }
+    }
+}
+
+/// Names the constraint a caller expects to be in the way.
+pub(crate) trait OnConstraint<T> {
+    /// Turns a violation of `constraint` into `Error::Conflict(constraint)`.
+    fn on_constraint(self, constraint: &'static str) -> Result<T>;
+}
+
+impl<T> OnConstraint<T> for Result<T, sqlx::Error> {
+    fn on_constraint(self, constraint: &'static str) -> Result<T> {
+        self.map_err(|cause| match &cause {
+            sqlx::Error::Database(database) if database.constraint() == Some(constraint) => {
+                Error::Conflict(constraint)
+            }
+            _ => cause.into(),
+        })
+    }
+}

@@ -1,0 +1,163 @@
+//! The batch writer's SQL. One transaction per batch, read top to bottom in `server::pipeline::process_batch`:
+//! file the runs, insert the steps, then add what is new to everything that sums up.
+//!
+//! Locks are taken in one order by every writer (run keys, steps, runs, rollups, ledger; each sorted by its key),
+//! so that two batches wait for each other instead of deadlocking.
+
+mod columns;
+mod ledger;
+mod rollups;
+mod runs;
+
+use std::collections::HashMap;
+
+use domain::{Condition, CostSource, NanoUsd, NewStep, ProjectId, Severity, Timestamp, TokenUsage};
+
+pub use ledger::{LedgerEntry, Outcome, add_to_ledger};
+pub use rollups::{Rollup, RollupKey, lock_rollups, write_rollups};
+pub use runs::{RunDelta, add_to_runs};
+
+use crate::{Db, Result, Scope, Tx};
+
+/// A step with everything the pipeline worked out about it.
+#[derive(Clone, Debug)]
+pub struct StepRow {
+    /// The tenant.
+    pub project_id: ProjectId,
+    /// Label of the key that sent it.
+    pub key_label: String,
+    /// When the server received it.
+    pub received_at: Timestamp,
+    /// The step as received.
+    pub step: NewStep,
+    /// Its tokens in buckets.
+    pub tokens: TokenUsage,
+    /// How the buckets were worked out; `None` without tokens.
+    pub usage_semantics: Option<&'static str>,
+    /// Its cost; `None` when unknown or when nothing costs.
+    pub cost_nano_usd: Option<NanoUsd>,
+    /// Where the cost comes from; `None` for steps that cost nothing by nature.
+    pub cost_source: Option<CostSource>,
+    /// The price row behind a computed cost.
+    pub price_version: Option<String>,
+    /// Identity of the whole prompt, SHA-256.
+    pub prompt_fingerprint: Option<Vec<u8>>,
+    /// Identity of the prompt's template, SHA-256.
+    pub template_fingerprint: Option<Vec<u8>>,
+    /// Shape of its output.
+    pub output_shape: Option<&'static str>,
+    /// Sum of its conditions' points; `None` when it was not scored.
+    pub score: Option<i32>,
+    /// Its severity.
+    pub severity: Severity,
+    /// The layer after which scoring stopped early.
+    pub stopped_at_layer: Option<u8>,
+    /// What the rules found.
+    pub conditions: Vec<Condition>,
+}
+
+/// Version of the rules, stored with each condition.
+pub const RULE_VERSION: i32 = 1;
+
+/// A batch on its way in.
+#[derive(Debug)]
+pub struct BatchTx {
+    tx: Tx,
+}
+
+impl BatchTx {
+    /// Makes everything durable. Only after this may anybody be told "stored".
+    pub async fn commit(self) -> Result<()> {
+        Ok(self.tx.commit().await?)
+    }
+}
+
+/// Begins a batch that writes for these projects.
+pub async fn begin(db: &Db, projects: &[ProjectId]) -> Result<BatchTx> {
+    Ok(BatchTx {
+        tx: db.begin(Scope::Projects(projects)).await?,
+    })
+}
+
+/// Files every run of the batch: the time under which each was filed, by (project, run). A run that is new is filed
+/// at the start of the earliest of its steps in this batch.
+pub async fn file_runs(
+    batch: &mut BatchTx,
+    rows: &[StepRow],
+) -> Result<HashMap<(ProjectId, String), Timestamp>> {
+    let mut earliest: HashMap<(ProjectId, &str), Timestamp> = HashMap::new();
+    for row in rows {
+        let at = earliest
+            .entry((row.project_id, &row.step.run_id))
+            .or_insert(row.step.started_at);
+        *at = (*at).min(row.step.started_at);
+    }
+    let mut keys: Vec<_> = earliest.into_iter().collect();
+    keys.sort_unstable_by_key(|((project, run_id), _)| (*project, *run_id));
+    let projects: Vec<_> = keys.iter().map(|((project, _), _)| project.0).collect();
+    let run_ids: Vec<_> = keys.iter().map(|((_, run_id), _)| *run_id).collect();
+    let run_ats: Vec<_> = keys.iter().map(|(_, at)| at.to_offset_date_time()).collect();
+    sqlx::query!(
+        "insert into run_keys (project_id, run_id, run_at)
+         select * from unnest($1::uuid[], $2::text[], $3::timestamptz[])
+         on conflict (project_id, run_id) do nothing",
+        &projects,
+        &run_ids as _,
+        &run_ats,
+    )
+    .execute(&mut *batch.tx)
+    .await?;
+    let filed = sqlx::query!(
+        "select k.project_id, k.run_id, k.run_at
+         from unnest($1::uuid[], $2::text[]) as wanted (project_id, run_id)
+         join run_keys k on k.project_id = wanted.project_id and k.run_id = wanted.run_id",
+        &projects,
+        &run_ids as _,
+    )
+    .fetch_all(&mut *batch.tx)
+    .await?;
+    Ok(filed
+        .into_iter()
+        .map(|row| {
+            (
+                (ProjectId(row.project_id), row.run_id),
+                Timestamp::from_offset_date_time(row.run_at),
+            )
+        })
+        .collect())
+}
+
+/// Inserts the steps with their texts, events and conditions. Returns, for each row, whether it was new; a step
+/// that is already there, or stands earlier in the same batch, is left as it is.
+pub async fn insert_steps(
+    batch: &mut BatchTx,
+    rows: &[StepRow],
+    run_ats: &HashMap<(ProjectId, String), Timestamp>,
+) -> Result<Vec<bool>> {
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by_key(|&i| (rows[i].project_id, &rows[i].step.run_id, &rows[i].step.step_id, i));
+    let identity = |i: usize| (rows[i].project_id, &rows[i].step.run_id, &rows[i].step.step_id);
+    order.dedup_by(|a, b| identity(*a) == identity(*b));
+    let filed: Vec<columns::Filed<'_>> = order
+        .iter()
+        .filter_map(|&i| {
+            let row = &rows[i];
+            let run_at = run_ats.get(&(row.project_id, row.step.run_id.clone()))?;
+            Some(columns::Filed {
+                index: i,
+                row,
+                run_at: run_at.to_offset_date_time(),
+            })
+        })
+        .collect();
+    let new_ordinals = columns::insert_steps(&mut batch.tx, &filed).await?;
+    let mut new = vec![false; rows.len()];
+    for ordinal in &new_ordinals {
+        new[filed[*ordinal].index] = true;
+    }
+    let stored: Vec<&columns::Filed<'_>> = new_ordinals.iter().map(|&ordinal| &filed[ordinal]).collect();
+    columns::insert_payloads(&mut batch.tx, &stored).await?;
+    columns::insert_events(&mut batch.tx, &stored).await?;
+    columns::insert_conditions(&mut batch.tx, &stored).await?;
+    Ok(new)
+}

@@ -1,0 +1,221 @@
+//! Hourly sums per series. Histograms and counts by word are merged by the caller, so a row is locked, read,
+//! merged and written back within the batch's transaction, as late in it as possible.
+
+use std::collections::{BTreeMap, HashMap};
+
+use domain::{NanoUsd, ProjectId, Timestamp, TokenUsage};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::BatchTx;
+use crate::Result;
+
+/// Which row: an hour of one series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RollupKey {
+    /// The tenant.
+    pub project_id: ProjectId,
+    /// The beginning of the hour.
+    pub hour: Timestamp,
+    /// Hash of the series' five dimensions.
+    pub series_id: Uuid,
+}
+
+/// The sums of one hour of one series.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rollup {
+    /// Label of the key.
+    pub key_label: String,
+    /// Environment.
+    pub environment: Option<String>,
+    /// Name of the step.
+    pub step_name: String,
+    /// Model.
+    pub model: Option<String>,
+    /// Template fingerprint.
+    pub template_fingerprint: Option<Vec<u8>>,
+    /// Steps.
+    pub calls: i64,
+    /// Failed steps.
+    pub errors: i64,
+    /// Steps that repeat one before them.
+    pub retries: i64,
+    /// Steps without a price.
+    pub unpriced: i64,
+    /// Known tokens.
+    pub tokens: TokenUsage,
+    /// Known cost.
+    pub cost_nano_usd: Option<NanoUsd>,
+    /// Histogram of the latency in microseconds, encoded.
+    pub latency_us: Vec<u8>,
+    /// Histogram of the time to the first token in microseconds, encoded.
+    pub ttft_us: Vec<u8>,
+    /// Count by output shape.
+    pub output_shapes: BTreeMap<String, i64>,
+    /// Count by stop reason.
+    pub finish_reasons: BTreeMap<String, i64>,
+    /// Count by condition code.
+    pub conditions: BTreeMap<String, i64>,
+}
+
+/// Locks the rows that exist of these and reads them; those that don't exist are absent from the answer.
+/// `new` rows are inserted as they are first, so that two batches can't both believe they begin a row: whoever
+/// finds its row already there gets it back to merge into.
+pub async fn lock_rollups(
+    batch: &mut BatchTx,
+    new: &[(RollupKey, Rollup)],
+) -> Result<HashMap<RollupKey, Rollup>> {
+    if new.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut rows: Vec<&(RollupKey, Rollup)> = new.iter().collect();
+    rows.sort_unstable_by_key(|(key, _)| *key);
+    let inserted = insert(batch, &rows).await?;
+    let missed: Vec<RollupKey> = rows
+        .iter()
+        .map(|(key, _)| *key)
+        .filter(|key| !inserted.contains(key))
+        .collect();
+    if missed.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found = sqlx::query!(
+        "select r.project_id, r.hour, r.series_id, r.key_label, r.environment, r.step_name, r.model,
+           r.template_fingerprint, r.calls, r.errors, r.retries, r.unpriced, r.input_fresh, r.cache_read, r.cache_write,
+           r.output, r.reasoning, r.cost_nano_usd, r.latency_us, r.ttft_us,
+           r.output_shapes as \"output_shapes: Json<BTreeMap<String, i64>>\",
+           r.finish_reasons as \"finish_reasons: Json<BTreeMap<String, i64>>\",
+           r.conditions as \"conditions: Json<BTreeMap<String, i64>>\"
+         from unnest($1::uuid[], $2::timestamptz[], $3::uuid[]) as wanted (project_id, hour, series_id)
+         join rollups r on r.project_id = wanted.project_id and r.hour = wanted.hour and r.series_id = wanted.series_id
+         order by r.project_id, r.hour, r.series_id
+         for update of r",
+        &missed.iter().map(|key| key.project_id.0).collect::<Vec<_>>(),
+        &missed.iter().map(|key| key.hour.to_offset_date_time()).collect::<Vec<_>>(),
+        &missed.iter().map(|key| key.series_id).collect::<Vec<_>>(),
+    )
+    .fetch_all(&mut *batch.tx)
+    .await?;
+    Ok(found
+        .into_iter()
+        .map(|r| {
+            let key = RollupKey {
+                project_id: ProjectId(r.project_id),
+                hour: Timestamp::from_offset_date_time(r.hour),
+                series_id: r.series_id,
+            };
+            let rollup = Rollup {
+                key_label: r.key_label,
+                environment: r.environment,
+                step_name: r.step_name,
+                model: r.model,
+                template_fingerprint: r.template_fingerprint,
+                calls: r.calls,
+                errors: r.errors,
+                retries: r.retries,
+                unpriced: r.unpriced,
+                tokens: TokenUsage {
+                    input_fresh: r.input_fresh,
+                    cache_read: r.cache_read,
+                    cache_write: r.cache_write,
+                    output: r.output,
+                    reasoning: r.reasoning,
+                },
+                cost_nano_usd: r.cost_nano_usd.map(NanoUsd),
+                latency_us: r.latency_us.unwrap_or_default(),
+                ttft_us: r.ttft_us.unwrap_or_default(),
+                output_shapes: r.output_shapes.0,
+                finish_reasons: r.finish_reasons.0,
+                conditions: r.conditions.0,
+            };
+            (key, rollup)
+        })
+        .collect())
+}
+
+async fn insert(batch: &mut BatchTx, rows: &[&(RollupKey, Rollup)]) -> Result<Vec<RollupKey>> {
+    let inserted = sqlx::query!(
+        "insert into rollups (project_id, hour, series_id, key_label, environment, step_name, model,
+           template_fingerprint, calls, errors, retries, unpriced, input_fresh, cache_read, cache_write, output,
+           reasoning, cost_nano_usd, latency_us, ttft_us, output_shapes, finish_reasons, conditions)
+         select * from unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
+           $8::bytea[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[],
+           $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bytea[], $20::bytea[], $21::jsonb[],
+           $22::jsonb[], $23::jsonb[])
+         on conflict (project_id, hour, series_id) do nothing
+         returning project_id, hour, series_id",
+        &rows.iter().map(|(key, _)| key.project_id.0).collect::<Vec<_>>(),
+        &rows.iter().map(|(key, _)| key.hour.to_offset_date_time()).collect::<Vec<_>>(),
+        &rows.iter().map(|(key, _)| key.series_id).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, r)| r.key_label.as_str()).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(_, r)| r.environment.as_deref()).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(_, r)| r.step_name.as_str()).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(_, r)| r.model.as_deref()).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(_, r)| r.template_fingerprint.as_deref()).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(_, r)| r.calls).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, r)| r.errors).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, r)| r.retries).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, r)| r.unpriced).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, r)| r.tokens.input_fresh).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(_, r)| r.tokens.cache_read).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(_, r)| r.tokens.cache_write).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(_, r)| r.tokens.output).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(_, r)| r.tokens.reasoning).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(_, r)| r.cost_nano_usd.map(|cost| cost.0)).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(_, r)| r.latency_us.as_slice()).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(_, r)| r.ttft_us.as_slice()).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(_, r)| Json(&r.output_shapes)).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(_, r)| Json(&r.finish_reasons)).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(_, r)| Json(&r.conditions)).collect::<Vec<_>>() as _,
+    )
+    .fetch_all(&mut *batch.tx)
+    .await?;
+    Ok(inserted
+        .into_iter()
+        .map(|r| RollupKey {
+            project_id: ProjectId(r.project_id),
+            hour: Timestamp::from_offset_date_time(r.hour),
+            series_id: r.series_id,
+        })
+        .collect())
+}
+
+/// Writes merged rows back. They are locked by this transaction.
+pub async fn write_rollups(batch: &mut BatchTx, rows: &[(RollupKey, Rollup)]) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "update rollups r set calls = d.calls, errors = d.errors, retries = d.retries, unpriced = d.unpriced,
+           input_fresh = d.input_fresh, cache_read = d.cache_read, cache_write = d.cache_write, output = d.output,
+           reasoning = d.reasoning, cost_nano_usd = d.cost_nano_usd, latency_us = d.latency_us, ttft_us = d.ttft_us,
+           output_shapes = d.output_shapes, finish_reasons = d.finish_reasons, conditions = d.conditions
+         from unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+           $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bytea[],
+           $15::bytea[], $16::jsonb[], $17::jsonb[], $18::jsonb[])
+           as d (project_id, hour, series_id, calls, errors, retries, unpriced, input_fresh, cache_read, cache_write,
+             output, reasoning, cost_nano_usd, latency_us, ttft_us, output_shapes, finish_reasons, conditions)
+         where r.project_id = d.project_id and r.hour = d.hour and r.series_id = d.series_id",
+        &rows.iter().map(|(key, _)| key.project_id.0).collect::<Vec<_>>(),
+        &rows.iter().map(|(key, _)| key.hour.to_offset_date_time()).collect::<Vec<_>>(),
+        &rows.iter().map(|(key, _)| key.series_id).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, r)| r.calls).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, r)| r.errors).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, r)| r.retries).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, r)| r.unpriced).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, r)| r.tokens.input_fresh).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(_, r)| r.tokens.cache_read).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(_, r)| r.tokens.cache_write).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(_, r)| r.tokens.output).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(_, r)| r.tokens.reasoning).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(_, r)| r.cost_nano_usd.map(|cost| cost.0)).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(_, r)| r.latency_us.as_slice()).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(_, r)| r.ttft_us.as_slice()).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(_, r)| Json(&r.output_shapes)).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(_, r)| Json(&r.finish_reasons)).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(_, r)| Json(&r.conditions)).collect::<Vec<_>>() as _,
+    )
+    .execute(&mut *batch.tx)
+    .await?;
+    Ok(())
+}

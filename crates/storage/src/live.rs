@@ -1,0 +1,111 @@
+//! News between server processes: LISTEN and NOTIFY. Nothing is decided by it; who hears it reads again.
+
+use domain::ProjectId;
+use sqlx::postgres::{PgConnectOptions, PgListener};
+
+use crate::{Db, Result};
+
+/// The channel every process listens on.
+const CHANNEL: &str = "plumbline";
+/// Postgres refuses payloads of 8,000 bytes.
+const MAX_PAYLOAD_BYTES: usize = 7_900;
+
+/// Tells every process, this one too, that `run_ids` of a project changed. Not part of the transaction that
+/// changed them: a NOTIFY in it would make all commits wait for each other.
+pub async fn notify_runs(db: &Db, project: ProjectId, run_ids: &[&str]) -> Result<()> {
+    let mut payload = format!("runs {project}");
+    for run_id in run_ids {
+        // Run ids are free text; JSON keeps them apart and on one line.
+        let quoted = serde_json::Value::from(*run_id).to_string();
+        if payload.len() + 1 + quoted.len() > MAX_PAYLOAD_BYTES {
+            send(db, &payload).await?;
+            payload = format!("runs {project}");
+        }
+        payload.push(' ');
+        payload.push_str(&quoted);
+    }
+    send(db, &payload).await
+}
+
+/// Tells every process that keys, members or accounts changed, so that what it remembers of them is void.
+pub async fn notify_access(db: &Db) -> Result<()> {
+    send(db, "access").await
+}
+
+async fn send(db: &Db, payload: &str) -> Result<()> {
+    sqlx::query!("select pg_notify($1, $2)", CHANNEL, payload)
+        .fetch_one(db.pool())
+        .await?;
+    Ok(())
+}
+
+/// One piece of news.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Runs of a project changed.
+    Runs(ProjectId, Vec<String>),
+    /// Keys, members or accounts changed.
+    Access,
+    /// The connection was lost for a while: anything may have changed.
+    Gap,
+}
+
+/// A connection that hears the news.
+#[derive(Debug)]
+pub struct Listener(PgListener);
+
+impl Listener {
+    /// Connects and begins to listen.
+    pub async fn connect(options: &PgConnectOptions) -> Result<Self> {
+        let pool = sqlx::postgres::PgPoolOptions::new()
+            .max_connections(1)
+            .connect_lazy_with(options.clone());
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.listen(CHANNEL).await?;
+        Ok(Self(listener))
+    }
+
+    /// The next piece of news. After a lost connection it reconnects and says `Gap`.
+    pub async fn next(&mut self) -> Result<News> {
+        loop {
+            match self.0.try_recv().await? {
+                None => return Ok(News::Gap),
+                Some(notification) => {
+                    if let Some(news) = parse(notification.payload()) {
+                        return Ok(news);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn parse(payload: &str) -> Option<News> {
+    if payload == "access" {
+        return Some(News::Access);
+    }
+    let (project, run_ids) = payload.strip_prefix("runs ")?.split_once(' ')?;
+    let run_ids = serde_json::Deserializer::from_str(run_ids)
+        .into_iter::<String>()
+        .collect::<Result<_, _>>()
+        .ok()?;
+    Some(News::Runs(project.parse().ok()?, run_ids))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_it_sends() {
+        let project: ProjectId = "01890000-0000-7000-8000-000000000001".parse().unwrap();
+        let check = |payload: &str, expected: Option<News>| assert_eq!(parse(payload), expected, "{payload}");
+        check("access", Some(News::Access));
+        check(
+            &format!("runs {project} \"a b\" \"c\\\"d\""),
+            Some(News::Runs(project, vec!["a b".to_owned(), "c\"d".to_owned()])),
+        );
+        check("runs nonsense", None);
+        check("", None);
+    }
+}

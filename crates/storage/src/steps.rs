@@ -1,0 +1,152 @@
+//! Reading the steps of one run.
+
+use std::collections::HashMap;
+
+use domain::{
+    Condition, CostSource, NanoUsd, Place, ProjectId, Sample, StepEvent, StepKind, StepPayload, StepStatus,
+    StepSummary, Timestamp, TokenUsage,
+};
+use serde_json::{Map, Value};
+use sqlx::types::Json;
+
+use crate::runs::severity;
+use crate::{Db, Error, Result};
+
+/// All steps of a run with their conditions, by start, then index, then id. Empty when there is no such run.
+pub async fn of_run(db: &Db, project: ProjectId, run_id: &str) -> Result<Vec<StepSummary>> {
+    let mut tx = db.project(project).await?;
+    let rows = sqlx::query!(
+        "select s.step_id, s.parent_step_id, s.name, s.kind, s.step_index, s.provider, s.model, s.request_model,
+           s.started_at, s.ended_at, s.latency_ms, s.ttft_ms, s.status, s.error, s.stop_reason, s.input_fresh,
+           s.cache_read, s.cache_write, s.output, s.reasoning, s.cost_nano_usd, s.cost_source, s.reported_cost_nano_usd,
+           s.key_label, s.environment, s.release, s.tool_name, s.score, s.severity, s.stopped_at_layer
+         from run_keys k
+         join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.run_at = k.run_at
+         where k.project_id = $1 and k.run_id = $2
+         order by s.started_at, s.step_index nulls first, s.step_id",
+        project.0,
+        run_id
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let mut conditions = conditions_of_run(&mut tx, project, run_id).await?;
+    Ok(rows
+        .into_iter()
+        .map(|s| StepSummary {
+            conditions: conditions.remove(&s.step_id).unwrap_or_default(),
+            step_id: s.step_id,
+            parent_step_id: s.parent_step_id,
+            name: s.name,
+            kind: StepKind::parse(&s.kind).unwrap_or(StepKind::Other),
+            step_index: s.step_index,
+            provider: s.provider,
+            model: s.model,
+            request_model: s.request_model,
+            started_at: Timestamp::from_offset_date_time(s.started_at),
+            ended_at: s.ended_at.map(Timestamp::from_offset_date_time),
+            latency_ms: s.latency_ms,
+            ttft_ms: s.ttft_ms,
+            status: StepStatus::parse(&s.status).unwrap_or(StepStatus::Error),
+            error: s.error,
+            stop_reason: s.stop_reason,
+            tokens: TokenUsage {
+                input_fresh: s.input_fresh,
+                cache_read: s.cache_read,
+                cache_write: s.cache_write,
+                output: s.output,
+                reasoning: s.reasoning,
+            },
+            cost_nano_usd: s.cost_nano_usd.map(NanoUsd),
+            cost_source: s.cost_source.as_deref().and_then(CostSource::parse),
+            reported_cost_nano_usd: s.reported_cost_nano_usd.map(NanoUsd),
+            key_label: s.key_label,
+            environment: s.environment,
+            release: s.release,
+            tool_name: s.tool_name,
+            score: s.score,
+            severity: severity(s.severity),
+            stopped_at_layer: s.stopped_at_layer.and_then(|layer| u8::try_from(layer).ok()),
+        })
+        .collect())
+}
+
+async fn conditions_of_run(
+    tx: &mut crate::Tx,
+    project: ProjectId,
+    run_id: &str,
+) -> Result<HashMap<String, Vec<Condition>>> {
+    let rows = sqlx::query!(
+        "select c.step_id, c.code, c.layer, c.points, c.message, c.observed, c.expected,
+           c.place as \"place: Json<Place>\", c.sample as \"sample: Json<Sample>\"
+         from run_keys k
+         join step_conditions c on c.project_id = k.project_id and c.run_id = k.run_id and c.run_at = k.run_at
+         where k.project_id = $1 and k.run_id = $2
+         order by c.step_id, c.layer, c.points desc, c.code",
+        project.0,
+        run_id
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let mut by_step: HashMap<String, Vec<Condition>> = HashMap::new();
+    for row in rows {
+        let code = u16::try_from(row.code).unwrap_or(0);
+        by_step.entry(row.step_id).or_default().push(Condition {
+            code,
+            layer: u8::try_from(row.layer).unwrap_or(0),
+            name: String::new(),
+            points: row.points,
+            message: row.message,
+            observed: row.observed,
+            expected: row.expected,
+            place: row.place.map(|place| place.0),
+            sample: row.sample.map(|sample| sample.0),
+        });
+    }
+    Ok(by_step)
+}
+
+/// The texts, attributes and events of one step.
+pub async fn payload(db: &Db, project: ProjectId, run_id: &str, step_id: &str) -> Result<StepPayload> {
+    let mut tx = db.project(project).await?;
+    let row = sqlx::query!(
+        "select p.input as \"input?\", p.output as \"output?\", p.prompt_template as \"prompt_template?\",
+           s.attributes as \"attributes: Json<Map<String, Value>>\"
+         from run_keys k
+         join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.run_at = k.run_at
+         left join step_payloads p on p.project_id = s.project_id and p.run_id = s.run_id and p.step_id = s.step_id
+           and p.run_at = s.run_at
+         where k.project_id = $1 and k.run_id = $2 and s.step_id = $3",
+        project.0,
+        run_id,
+        step_id
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(Error::NotFound)?;
+    let events = sqlx::query!(
+        "select e.at, e.name, e.attributes as \"attributes: Json<Map<String, Value>>\"
+         from run_keys k
+         join step_events e on e.project_id = k.project_id and e.run_id = k.run_id and e.run_at = k.run_at
+         where k.project_id = $1 and k.run_id = $2 and e.step_id = $3
+         order by e.at, e.ordinal",
+        project.0,
+        run_id,
+        step_id
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    Ok(StepPayload {
+        input: row.input,
+        output: row.output,
+        prompt_template: row.prompt_template,
+        attributes: row.attributes.map(|json| json.0).unwrap_or_default(),
+        events: events
+            .into_iter()
+            .map(|e| StepEvent {
+                at: Timestamp::from_offset_date_time(e.at),
+                name: e.name,
+                attributes: e.attributes.map(|json| json.0).unwrap_or_default(),
+            })
+            .collect(),
+    })
+}

@@ -1,0 +1,55 @@
+// `import { test, expect, axe, shots, hydrated } from '../harness/test'` in every spec.
+
+import { test as base } from '@playwright/test';
+
+import { ingestInto, type Ingest } from './ingest';
+import { watchConsole } from './page';
+import { startServer, type Server } from './server';
+
+export { expect } from '@playwright/test';
+export { axe, hydrated, shots } from './page';
+export { startServer } from './server';
+
+interface Options {
+  /** Complaints a test provokes on purpose, e.g. the browser's own line about a 404. */
+  expectedComplaints: RegExp[];
+}
+
+interface Tools {
+  /** Stores steps in project `default` of the test's server. */
+  ingest: Ingest;
+  /** Runs for every test: fails it when the page complained. */
+  quietConsole: void;
+}
+
+interface Shared {
+  /** The binary under test, one per worker, with an empty database at its start. */
+  server: Server;
+}
+
+export const test = base.extend<Options & Tools, Shared>({
+  expectedComplaints: [[], { option: true }],
+
+  server: [
+    async ({}, use, worker) => {
+      const server = await startServer(`server-${worker.project.name}-${worker.workerIndex}`);
+      await use(server);
+      await server.stop();
+    },
+    { scope: 'worker', timeout: 90_000 },
+  ],
+
+  baseURL: async ({ server }, use) => use(server.url),
+
+  ingest: async ({ request, server }, use) => use(ingestInto(request, server.url)),
+
+  quietConsole: [
+    async ({ page, expectedComplaints }, use) => {
+      const complaints = watchConsole(page);
+      await use();
+      const unexpected = complaints().filter((line) => !expectedComplaints.some((expected) => expected.test(line)));
+      if (unexpected.length > 0) throw new Error(`the page complained:\n${unexpected.join('\n')}`);
+    },
+    { auto: true },
+  ],
+});

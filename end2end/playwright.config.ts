@@ -1,0 +1,48 @@
+import { existsSync } from 'node:fs';
+
+import { defineConfig } from '@playwright/test';
+
+// The machine's own browser: nothing is downloaded. PLUMBLINE_CHROMIUM names another one.
+const chromium = [
+  process.env.PLUMBLINE_CHROMIUM,
+  '/usr/bin/chromium',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  '/Applications/Chromium.app/Contents/MacOS/Chromium',
+].find((path) => path !== undefined && existsSync(path));
+
+export default defineConfig({
+  testDir: 'specs',
+  outputDir: 'test-results',
+  // Each worker runs a server and a database of its own; the machines this must run on have two cores.
+  workers: 1,
+  forbidOnly: true,
+  timeout: 30_000,
+  expect: { timeout: 10_000 },
+  reporter: [['list']],
+  use: {
+    viewport: { width: 1440, height: 900 },
+    locale: 'en-GB',
+    timezoneId: 'UTC',
+    contextOptions: { reducedMotion: 'reduce' },
+    trace: 'retain-on-failure',
+    launchOptions: {
+      executablePath: chromium,
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    },
+  },
+  projects: [
+    // The server's HTML alone: every page has to work like this.
+    { name: 'no-wasm', testMatch: '**/*.spec.ts', testIgnore: '**/*.hydrate.spec.ts', use: { javaScriptEnabled: false } },
+    // The same pages with the browser's half attached.
+    { name: 'wasm', testMatch: '**/*.hydrate.spec.ts' },
+  ],
+});
