@@ -10,18 +10,18 @@ run: ## the dashboard on http://127.0.0.1:3000
 test: ## everything: format, lints, unit tests, browser tests
 	@scripts/setup test
 	@scripts/check
+	@scripts/site dev
 	cargo test --workspace
-	@$(MAKE) --no-print-directory e2e
+	@scripts/e2e
 
 check: ## format and lints, for the server's and the browser's half
 	@scripts/setup run
 	@scripts/check
 
-e2e: ## the browser tests; arguments for Playwright: make e2e ARGS="smoke --headed"
+e2e: ## the browser tests; arguments for Playwright: make e2e ARGS="smoke"
 	@scripts/setup test
 	@scripts/site dev
-	cargo build -p server --bin plumbline
-	cd end2end && npx playwright test $(ARGS)
+	@scripts/e2e $(ARGS)
 
 site: ## the browser's half as users download it, into target/site
 	@scripts/setup release

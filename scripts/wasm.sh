@@ -27,7 +27,7 @@ wasm_bindgen() {
   return 1
 }
 
-# Prints wasm-opt, or fails. It makes the release a fifth smaller and is not needed otherwise.
+# Prints wasm-opt, or fails. It takes a third off the release and is not needed otherwise.
 wasm_opt() {
   command -v wasm-opt || { [[ -x end2end/node_modules/.bin/wasm-opt ]] && printf '%s\n' "$PWD/end2end/node_modules/.bin/wasm-opt"; }
 }

@@ -129,9 +129,9 @@ mod server {
             let request_id = use_page_request().request_id;
             match error {
                 storage::Error::NotFound => Self::NotFound,
-                storage::Error::Conflict(message) => Self::Invalid {
+                storage::Error::Conflict(_) => Self::Invalid {
                     field: String::new(),
-                    message: message.to_owned(),
+                    message: "That contradicts what is stored already. Read the page again.".to_owned(),
                 },
                 storage::Error::Unavailable(cause) => {
                     tracing::error!(%request_id, error = %cause, "the database did not answer a page");

@@ -22,9 +22,9 @@ mod query_string;
 mod shell;
 mod theme;
 mod timeline;
-mod timeline;
 mod ui;
 
+pub use api::projects::ServerFacts;
 pub use context::{PageRequest, SiteUrls, Viewer, ViewerUser};
 pub use error::ApiError;
 pub use shell::{App, shell};

@@ -60,7 +60,7 @@ fn Hydration(
     // The server makes these names, so they need no escaping; `{:?}` quotes them all the same.
     let script = format!("import init, {{ hydrate }} from {js:?};\ninit({{ module_or_path: {wasm:?} }}).then(hydrate);");
     view! {
-        <link rel="modulepreload" href=js.clone()/>
+        <link rel="modulepreload" href=js.clone() nonce=use_nonce()/>
         <link rel="preload" href=wasm.clone() r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>
         <script type="module" nonce=use_nonce() inner_html=script></script>
     }

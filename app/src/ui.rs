@@ -2,6 +2,7 @@
 
 pub(crate) mod command;
 pub(crate) mod copy;
+pub(crate) mod form;
 pub(crate) mod frame;
 pub(crate) mod icon;
 pub(crate) mod load;

@@ -1,1 +1,15 @@
-//! Placeholder
+//! HTTP, ingest pipeline, command line: everything behind the `plumbline` binary.
+
+pub mod auth;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod database;
+pub mod error;
+pub mod ingest;
+pub mod live;
+pub mod pipeline;
+pub mod router;
+pub mod site;
+pub mod state;
+pub mod web;

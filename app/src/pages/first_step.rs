@@ -1,5 +1,195 @@
-//! Stub.
+//! What a project without runs shows: the exact command that sends the first step, with a real key. The page turns
+//! into the run as soon as the step arrives.
+
+mod snippet;
+mod waiting;
+
+use domain::Role;
 use leptos::prelude::*;
-/// Empty-never.
+use leptos_meta::Title;
+use leptos_router::hooks::{use_location, use_query_map};
+
+use crate::api::keys::{first_key, reveal_key};
+use crate::context::{use_may, use_page_request, use_slug};
+use crate::error::ApiError;
+use crate::ui::copy::CopyButton;
+use crate::ui::form::Submit;
+use crate::ui::icon::Icon;
+use crate::ui::load::{Load, SkeletonRows};
+use crate::ui::nav::page_href;
+use snippet::{KEY_PLACEHOLDER, Way, coloured, command};
+use waiting::Waiting;
+
+/// The empty state of a project that has never received a step. Stands inside a page's `main`.
 #[component]
-pub(crate) fn FirstStep() -> impl IntoView { view! { <div class="first"></div> }.into_any() }
+pub(crate) fn FirstStep() -> impl IntoView {
+    view! {
+        <Title text="Send the first step"/>
+        <div class="first">
+            <section class="first-main" aria-labelledby="first-title">
+                <h2 id="first-title">"Send the first step"</h2>
+                <WithKey/>
+                <dl class="first-facts">
+                    <div><dt>"200"</dt><dd>"means stored: the row is on disk before the answer leaves"</dd></div>
+                    <div><dt>"400"</dt><dd>"names the field that is wrong; it also shows up here"</dd></div>
+                    <div><dt>"401"</dt><dd>"the key is unknown or revoked"</dd></div>
+                </dl>
+            </section>
+            <aside class="first-side" aria-label="What you get"><WhatYouGet/></aside>
+        </div>
+    }
+}
+
+/// The command with the project's key: the one made with the project, or one made a moment ago (`?made=`).
+#[component]
+fn WithKey() -> impl IntoView {
+    let slug = use_slug();
+    let query = use_query_map();
+    let made = Memo::new(move |_| query.read().get("made").unwrap_or_default());
+    let may = use_may(Role::Admin);
+    let key = Resource::new(
+        move || (slug.get(), made.get(), may.get()),
+        |(slug, made, may)| async move {
+            match (may, made.is_empty()) {
+                (false, _) => Ok::<_, ApiError>(None),
+                (true, true) => first_key(slug).await,
+                (true, false) => reveal_key(slug, made).await,
+            }
+        },
+    );
+    view! {
+        <Load resource=key what="The key" skeleton=|| view! { <SkeletonRows rows=6/> } let:key>
+            {match &key {
+                Some(_) => {
+                    view! {
+                        <p class="dim2">
+                            "Run this where your program runs. The key is real, already yours, and shown only this once. This page turns into the run as soon as the step arrives."
+                        </p>
+                    }
+                        .into_any()
+                }
+                None => view! { <KeyGone/> }.into_any(),
+            }}
+            <Command key_text=key.clone().unwrap_or_else(|| KEY_PLACEHOLDER.to_owned())/>
+            <Waiting secret=key/>
+        </Load>
+    }
+}
+
+/// The key can't be shown: it was before, or the viewer may not see it.
+#[component]
+fn KeyGone() -> impl IntoView {
+    let slug = use_slug();
+    let may = use_may(Role::Admin);
+    let next = page_href(&slug.get_untracked(), "runs");
+    view! {
+        <p class="dim2">
+            {format!(
+                "Run this where your program runs, with your key in place of {KEY_PLACEHOLDER}. This page turns into the run as soon as the step arrives.",
+            )}
+        </p>
+        {move || {
+            if may.get() {
+                view! {
+                    <form class="notice" method="post" action=format!("/p/{}/settings/keys", slug.get())>
+                        <Icon name="key"/>
+                        <div>"The project’s first key was shown before and can’t be shown again."</div>
+                        <input type="hidden" name="label" value=new_label()/>
+                        {domain::Scope::DEFAULT
+                            .iter()
+                            .map(|scope| view! { <input type="hidden" name="scope" value=scope.as_str()/> })
+                            .collect_view()}
+                        <input type="hidden" name="next" value=next.clone()/>
+                        <span class="push"><Submit label="Make a key"/></span>
+                    </form>
+                }
+                    .into_any()
+            } else {
+                view! {
+                    <div class="notice">
+                        <Icon name="lock"/>
+                        <div>"Keys are made by an admin of the project. Ask one for a key."</div>
+                    </div>
+                }
+                    .into_any()
+            }
+        }}
+    }
+}
+
+/// A label that no earlier key has: made of the page's time.
+fn new_label() -> String {
+    let seconds = use_page_request().now.micros().div_euclid(1_000_000);
+    format!("first-step-{seconds}")
+}
+
+/// The tabs and the command. The tab is part of the URL.
+#[component]
+fn Command(key_text: String) -> impl IntoView {
+    let origin = use_page_request().origin;
+    let query = use_query_map();
+    let path = use_location().pathname;
+    let way = Memo::new(move |_| Way::parse(&query.read().get("way").unwrap_or_default()));
+    let text = Memo::new(move |_| command(way.get(), &origin, &key_text));
+    let tabs = Way::ALL
+        .map(|choice| {
+            view! {
+                <a
+                    role="tab"
+                    id=format!("way-{}", choice.as_str())
+                    href=move || format!("{}?way={}", path.get(), choice.as_str())
+                    aria-selected=move || if way.get() == choice { "true" } else { "false" }
+                    aria-controls="way-panel"
+                >
+                    {choice.label()}
+                </a>
+            }
+        })
+        .collect_view();
+    let pieces = move || {
+        coloured(&text.read())
+            .into_iter()
+            .map(|(class, piece)| view! { <span class=class>{piece}</span> })
+            .collect_view()
+    };
+    view! {
+        <div class="tabs" role="tablist" aria-label="Way in">{tabs}</div>
+        <div class="code copyable" id="way-panel" role="tabpanel" aria-labelledby=move || format!("way-{}", way.get().as_str())>
+            <CopyButton text/>
+            <pre tabindex="0" aria-label="Command">{pieces}</pre>
+        </div>
+    }
+}
+
+/// What the visitor gets for it.
+#[component]
+fn WhatYouGet() -> impl IntoView {
+    let ticks = [
+        "each step scored; this one answers a yes or no question with prose, so it scores 55",
+        "tokens and cost per step, from dated prices; what is unknown is said, never guessed",
+        "the run as a timeline, live while it happens",
+    ]
+    .map(|text| view! { <li><Icon name="check"/>{text}</li> })
+    .collect_view();
+    view! {
+        <div class="ghost-card">
+            <div class="head"><h3>"What you get"</h3></div>
+            <svg class="plot ghost" height="170" aria-hidden="true">
+                <line class="grid-line" x1="0" x2="100%" y1="10" y2="10"></line>
+                <line class="grid-line" x1="0" x2="100%" y1="57" y2="57"></line>
+                <line class="grid-line" x1="0" x2="100%" y1="104" y2="104"></line>
+                <line class="axis-line" x1="0" x2="100%" y1="150" y2="150"></line>
+                <svg x="0" y="0" width="100%" height="150" viewBox="0 0 1000 150" preserveAspectRatio="none">
+                    <path class="g-line" d=GHOST_COST></path>
+                    <path class="g-line" d=GHOST_CALLS></path>
+                </svg>
+            </svg>
+            <ul class="tick-list">{ticks}</ul>
+        </div>
+    }
+}
+
+/// A made-up series with a rise, for the picture only.
+const GHOST_COST: &str = "M0 111L34.48 104.61L68.97 120.05L103.45 122.93L137.93 112.97L172.41 121.28L206.9 125.81L241.38 109.71L275.86 108.23L310.34 118.87L344.83 111.03L379.31 108.14L413.79 124.38L448.28 124.09L482.76 112.69L517.24 120.17L551.72 121.78L586.21 105.88L620.69 108.2L655.17 120.28L689.66 112.95L724.14 78.2L758.62 59.32L793.1 42.85L827.59 30.31L862.07 37.84L896.55 38.11L931.03 24.13L965.52 30.7L1000 43.34";
+/// A made-up series without one.
+const GHOST_CALLS: &str = "M0 134L34.48 130.15L68.97 131.94L103.45 136.75L137.93 137.53L172.41 133.14L206.9 130.01L241.38 132.72L275.86 137.31L310.34 137.05L344.83 132.32L379.31 130.05L413.79 133.57L448.28 137.72L482.76 136.42L517.24 131.58L551.72 130.28L586.21 134.43L620.69 137.95L655.17 135.68L689.66 130.95L724.14 130.69L758.62 135.28L793.1 137.99L827.59 134.86L862.07 130.46L896.55 131.25L931.03 136.07L965.52 137.85L1000 134";

@@ -1,5 +1,62 @@
-//! Stub.
+//! Sign-in.
+
 use leptos::prelude::*;
-/// Page.
+use leptos_meta::Title;
+use leptos_router::components::Redirect;
+use leptos_router::hooks::use_query_map;
+
+use crate::context::use_viewer;
+use crate::pages::not_found::OuterPage;
+use crate::ui::form::{Field, FormOutcome, Submit};
+
+/// A plain form: the server sets the cookie and leads to `next`.
 #[component]
-pub(crate) fn LoginPage() -> impl IntoView { view! { <main id="main" class="page"></main> }.into_any() }
+pub(crate) fn LoginPage() -> impl IntoView {
+    let viewer = use_viewer();
+    if viewer.open {
+        return view! { <Redirect path="/"/> }.into_any();
+    }
+    let query = use_query_map();
+    let next = local_path(&query.read_untracked().get("next").unwrap_or_default());
+    view! {
+        <Title text="Sign in"/>
+        <OuterPage>
+            <form class="panel-form" method="post" action="/login">
+                <h1>"Sign in"</h1>
+                <FormOutcome/>
+                <input type="hidden" name="next" value=next/>
+                <Field name="email" label="E-mail" kind="email" autocomplete="username"/>
+                <Field name="password" label="Password" kind="password" autocomplete="current-password"/>
+                <Submit label="Sign in" variant="primary"/>
+                <p class="hint">"No account? An admin of your project can add you under Settings, Members."</p>
+            </form>
+        </OuterPage>
+    }
+    .into_any()
+}
+
+/// `next` if it leads to a page of this server, else the start.
+fn local_path(next: &str) -> String {
+    let leaves = next.starts_with("//") || next.contains('\\') || next.chars().any(char::is_control);
+    if next.starts_with('/') && !leaves {
+        next.to_owned()
+    } else {
+        "/".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leads_nowhere_else() {
+        let check = |next: &str, expected: &str| assert_eq!(local_path(next), expected, "{next}");
+        check("/p/acme/runs?status=error", "/p/acme/runs?status=error");
+        check("", "/");
+        check("https://evil.example", "/");
+        check("//evil.example", "/");
+        check("/\\evil.example", "/");
+        check("/a\nb", "/");
+    }
+}

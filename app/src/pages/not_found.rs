@@ -1,5 +1,47 @@
-//! Stub.
+//! The page for addresses that lead nowhere.
+
 use leptos::prelude::*;
-/// Page.
+use leptos_meta::Title;
+
+use crate::context::use_viewer;
+use crate::ui::icon::Icon;
+use crate::ui::nav::{Logo, page_href};
+
+/// Says so, with a way back.
 #[component]
-pub(crate) fn NotFoundPage() -> impl IntoView { view! { <main id="main" class="page"></main> }.into_any() }
+pub(crate) fn NotFoundPage() -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    crate::error::ApiError::NotFound.with_status();
+    let viewer = use_viewer();
+    let home = viewer
+        .projects
+        .first()
+        .map_or_else(|| "/".to_owned(), |(project, _)| page_href(&project.slug, "runs"));
+    view! {
+        <Title text="Not found"/>
+        <OuterPage>
+            <div class="state">
+                <Icon name="search"/>
+                <h1>"Nothing is at this address"</h1>
+                <p>"It may have been deleted, or belong to a project you have no access to."</p>
+                <a class="btn" href=home>"Go to the runs"</a>
+            </div>
+        </OuterPage>
+    }
+    .into_any()
+}
+
+/// A page outside any project: the name above, one panel in the middle.
+#[component]
+pub(crate) fn OuterPage(
+    /// The panel.
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <a class="skip" href="#main">"Skip to content"</a>
+        <div class="outer">
+            <header class="outer-top"><a class="brand" href="/"><Logo/><b>"Plumbline"</b></a></header>
+            <main id="main" class="outer-main" tabindex="-1">{children()}</main>
+        </div>
+    }
+}

@@ -1,9 +1,204 @@
-//! The page of one run.
+//! The page of one run: what went wrong, when, and what each step said.
 
+mod facts;
+mod groups;
+mod header;
+mod keys;
+mod model;
+mod panel;
+mod query;
+mod receipt;
+mod score;
+mod table;
+mod texts;
+mod verdict;
+mod waterfall;
+
+use domain::filter::percent_encode;
 use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::{use_location, use_navigate, use_params_map};
+
+pub(crate) use self::facts::layer_of;
+use self::facts::RunHead;
+use self::groups::Groups;
+pub(crate) use self::header::severity_glyph;
+use self::header::{RunTop, UnknownRun};
+use self::keys::use_run_keys;
+use self::model::Run;
+use self::panel::StepPanel;
+use self::query::RunQuery;
+use self::waterfall::Waterfall;
+#[cfg(test)]
+pub(crate) use self::model::tests::sample_run;
+use crate::api::runs::{RunView, run_view};
+use crate::api::steps::{StepTexts, step_texts};
+use crate::context::use_slug;
+use crate::error::ApiError;
+use crate::live::{LiveState, use_live};
+use crate::query_string;
+use crate::ui::frame::TopBar;
+use crate::ui::load::{ErrorState, SkeletonRows};
+use crate::ui::nav::page_href;
+
+/// The texts of the selected step; `None` while no step is selected.
+type SelectedTexts = Resource<Result<Option<StepTexts>, ApiError>>;
+
+/// The address of a run's page.
+pub(crate) fn run_href(slug: &str, run_id: &str) -> String {
+    format!("{}/{}", page_href(slug, "runs"), percent_encode(run_id))
+}
 
 /// One run.
 #[component]
 pub(crate) fn RunPage() -> impl IntoView {
-    view! { <main id="main" class="page page-run" tabindex="-1"></main> }.into_any()
+    let slug = use_slug();
+    let params = use_params_map();
+    let run_id = Memo::new(move |_| params.read().get("run").unwrap_or_default());
+    let search = use_location().search;
+    let query = Memo::new(move |_| {
+        let pairs = query_string::pairs(&search.read());
+        RunQuery::from_pairs(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+    });
+    let resource = Resource::new(move || (slug.get(), run_id.get()), |(slug, run_id)| run_view(slug, run_id));
+    let asked = move || {
+        let query = query.read();
+        (slug.get(), run_id.get(), query.step.clone(), query.full)
+    };
+    let texts: SelectedTexts = Resource::new(asked, |(slug, run_id, step, full)| async move {
+        match step {
+            Some(step) => step_texts(slug, run_id, step, full).await.map(Some),
+            None => Ok(None),
+        }
+    });
+    view! {
+        <Transition fallback=|| view! { <Waiting/> }>
+            {move || Suspend::new(async move {
+                match resource.await {
+                    Ok(view) => view! { <Loaded view slug query texts/> }.into_any(),
+                    Err(ApiError::NotFound) => view! { <UnknownRun slug run_id=run_id.get_untracked()/> }.into_any(),
+                    Err(error) => {
+                        view! {
+                            <Title text="Run"/>
+                            <TopBar><h1>"Run"</h1></TopBar>
+                            <main id="main" class="page page-run" tabindex="-1">
+                                <ErrorState what="The run" error retry=Callback::new(move |()| resource.refetch())/>
+                            </main>
+                        }
+                            .into_any()
+                    }
+                }
+            })}
+        </Transition>
+    }
+    .into_any()
+}
+
+#[component]
+fn Waiting() -> impl IntoView {
+    view! {
+        <TopBar><h1>"Run"</h1></TopBar>
+        <main id="main" class="page page-run" tabindex="-1">
+            <div class="loading" aria-busy="true" aria-label="The run is being read"><SkeletonRows rows=20/></div>
+        </main>
+    }
+}
+
+/// What all parts of a loaded page share.
+#[derive(Clone, Copy)]
+pub(crate) struct Page {
+    /// The project's word in the URL.
+    pub(crate) slug: Memo<String>,
+    /// The run, read again whenever it changes.
+    pub(crate) run: Memo<Run>,
+    /// The state in the URL.
+    pub(crate) query: Memo<RunQuery>,
+    /// Goes to another state of the page; true replaces this one in the history.
+    pub(crate) go: Callback<(RunQuery, bool)>,
+    /// The connection.
+    pub(crate) live: LiveState,
+}
+
+#[component]
+fn Loaded(view: RunView, slug: Memo<String>, query: Memo<RunQuery>, texts: SelectedTexts) -> impl IntoView {
+    let run_id = view.run.run_id.clone();
+    let name = view.run.name.clone();
+    let view = RwSignal::new(view);
+    let live = read_again_when_it_changes(slug, run_id.clone(), view, texts);
+    let navigate = use_navigate();
+    let page = Page {
+        slug,
+        run: Memo::new(move |_| Run::new(view.get())),
+        query,
+        go: Callback::new(move |(query, replace): (RunQuery, bool)| {
+            let path = run_href(&slug.read_untracked(), &run_id);
+            let options = NavigateOptions {
+                replace,
+                scroll: false,
+                ..NavigateOptions::default()
+            };
+            navigate(&format!("{path}{}", query.to_href()), options);
+        }),
+        live,
+    };
+    use_run_keys(page);
+    view! {
+        <Title text=name/>
+        <RunTop page/>
+        <main id="main" class="page page-run" tabindex="-1">
+            <RunHead page/>
+            <div class="run-grid">
+                <div class="run-main">
+                    <Waterfall page/>
+                    <Groups page/>
+                </div>
+                <StepPanel page texts/>
+            </div>
+        </main>
+    }
+}
+
+/// Keeps `view` as the server has it: after every event of this run and after every reconnection. One reading at a
+/// time; what changes meanwhile is read after it.
+fn read_again_when_it_changes(
+    slug: Memo<String>,
+    run_id: String,
+    view: RwSignal<RunView>,
+    texts: SelectedTexts,
+) -> LiveState {
+    let live = use_live(slug.into(), Signal::stored(Some(run_id.clone())));
+    let reading = StoredValue::new(false);
+    let changed_meanwhile = StoredValue::new(false);
+    Effect::new(move |before: Option<()>| {
+        live.last.track();
+        live.reconnects.track();
+        if before.is_none() {
+            return;
+        }
+        if reading.get_value() {
+            changed_meanwhile.set_value(true);
+            return;
+        }
+        reading.set_value(true);
+        let (slug, run_id) = (slug.get_untracked(), run_id.clone());
+        leptos::task::spawn_local(async move {
+            loop {
+                changed_meanwhile.try_set_value(false);
+                // A failed reading leaves what is shown; the badge says since when the connection is lost.
+                if let Ok(fresh) = run_view(slug.clone(), run_id.clone()).await {
+                    let was_running = view.try_get_untracked().is_some_and(|v| v.run.status == domain::RunStatus::Running);
+                    view.try_set(fresh);
+                    if was_running {
+                        texts.refetch();
+                    }
+                }
+                if changed_meanwhile.try_get_value() != Some(true) {
+                    break;
+                }
+            }
+            reading.try_set_value(false);
+        });
+    });
+    live
 }

@@ -1,6 +1,80 @@
-//! The settings of a project.
+//! The settings of a project. A new page is one line in [`PAGES`] and one in the router.
 
 pub(crate) mod general;
 pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod members;
+
+use domain::Role;
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+use crate::context::{use_may, use_slug};
+use crate::ui::form::FormOutcome;
+use crate::ui::frame::{Crumbs, TopBar};
+use crate::ui::nav::page_href;
+
+/// The pages: name, and part of the URL after `settings`.
+const PAGES: [(&str, &str); 4] = [
+    ("General", "settings"),
+    ("Keys", "settings/keys"),
+    ("Members", "settings/members"),
+    ("Ledger", "settings/ledger"),
+];
+
+/// Why a form can't be used; empty when it can. Controls stay visible and say why.
+pub(crate) fn use_admin_lock() -> Signal<String> {
+    let may = use_may(Role::Admin);
+    Signal::derive(move || {
+        if may.get() {
+            String::new()
+        } else {
+            "Only an admin of the project can change this".to_owned()
+        }
+    })
+}
+
+/// One page of the settings: top bar, list of pages, content.
+#[component]
+pub(crate) fn SettingsPage(
+    /// Its name, one of [`PAGES`].
+    name: &'static str,
+    /// What stands at the right of the top bar.
+    #[prop(optional, into)]
+    tools: ViewFnOnce,
+    /// The content.
+    children: Children,
+) -> impl IntoView {
+    let slug = use_slug();
+    let links = PAGES
+        .map(|(label, segment)| {
+            view! {
+                <li>
+                    <a href=move || page_href(&slug.read(), segment) aria-current=(label == name).then_some("page")>
+                        <span>{label}</span>
+                    </a>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <Title text=format!("{name} · Settings")/>
+        <TopBar tools=move || tools.run()>
+            <Crumbs
+                above=Signal::derive(move || ("Settings".to_owned(), page_href(&slug.read(), "settings")))
+                title=name
+            />
+        </TopBar>
+        <main id="main" class="page page-settings" tabindex="-1">
+            <div class="side">
+                <nav class="side-nav" aria-label="Settings">
+                    <ul class="nav-list">{links}</ul>
+                </nav>
+                <div class="side-body">
+                    <div class="outcome"><FormOutcome/></div>
+                    {children()}
+                </div>
+            </div>
+        </main>
+    }
+}

@@ -1,5 +1,47 @@
-//! Stub.
+//! First-run setup: the first account and the first project.
+
 use leptos::prelude::*;
-/// Page.
+use leptos_meta::Title;
+use leptos_router::components::Redirect;
+
+use crate::context::use_viewer;
+use crate::pages::not_found::OuterPage;
+use crate::ui::form::{Field, FormOutcome, Submit};
+
+/// A plain form; the server makes the account, signs in and leads to the project.
 #[component]
-pub(crate) fn SetupPage() -> impl IntoView { view! { <main id="main" class="page"></main> }.into_any() }
+pub(crate) fn SetupPage() -> impl IntoView {
+    let viewer = use_viewer();
+    if viewer.user.is_some() {
+        return view! { <Redirect path="/"/> }.into_any();
+    }
+    let project = viewer
+        .projects
+        .first()
+        .map_or_else(|| "Default".to_owned(), |(project, _)| project.name.clone());
+    view! {
+        <Title text="Set up accounts"/>
+        <OuterPage>
+            <form class="panel-form" method="post" action="/setup">
+                <h1>"Set up accounts"</h1>
+                <p class="dim2">
+                    "Until now everybody who reaches this address may do everything. From the first account on, people sign in, and the server may listen on other addresses than this machine’s own."
+                </p>
+                <FormOutcome/>
+                <Field name="name" label="Your name" autocomplete="name"/>
+                <Field name="email" label="E-mail" kind="email" autocomplete="username"/>
+                <Field
+                    name="password"
+                    label="Password"
+                    kind="password"
+                    autocomplete="new-password"
+                    min_chars=12
+                    hint="12 characters or more"
+                />
+                <Field name="project" label="Project" value=project hint="What you send is kept per project"/>
+                <Submit label="Create the account" variant="primary"/>
+            </form>
+        </OuterPage>
+    }
+    .into_any()
+}

@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate};
 
-use crate::context::{use_slug, use_viewer};
+use crate::context::{use_page_request, use_slug, use_viewer};
 use crate::keyboard::{ALL_KEYS, places};
 use crate::theme::{choose_theme, use_theme};
 use crate::ui::copy::copy_text;
@@ -174,9 +174,7 @@ fn CommandRow(index: usize, entry: Entry, at: RwSignal<usize>, act: Callback<Act
         if selected()
             && let Some(element) = row.get()
         {
-            let nearest = leptos::web_sys::ScrollIntoViewOptions::new();
-            nearest.set_block(leptos::web_sys::ScrollLogicalPosition::Nearest);
-            element.scroll_into_view_with_scroll_into_view_options(&nearest);
+            keep_in_sight(&element);
         }
     });
     let action = entry.action;
@@ -201,6 +199,18 @@ fn CommandRow(index: usize, entry: Entry, at: RwSignal<usize>, act: Callback<Act
     }
 }
 
+/// Scrolls a list just far enough that the element shows.
+fn keep_in_sight(element: &leptos::web_sys::Element) {
+    #[cfg(target_arch = "wasm32")]
+    {
+        let nearest = web_sys::ScrollIntoViewOptions::new();
+        nearest.set_block(web_sys::ScrollLogicalPosition::Nearest);
+        element.scroll_into_view_with_scroll_into_view_options(&nearest);
+    }
+    #[cfg(not(target_arch = "wasm32"))]
+    let _only_in_the_browser = element;
+}
+
 /// Does what an entry says and closes the menu.
 fn use_action(open: RwSignal<bool>) -> Callback<Action> {
     let overlays = Overlays::get();
@@ -208,6 +218,7 @@ fn use_action(open: RwSignal<bool>) -> Callback<Action> {
     let navigate = use_navigate();
     let location = use_location();
     let copied = RwSignal::new(false);
+    let origin = use_page_request().origin;
     Callback::new(move |action| {
         open.set(false);
         match action {
@@ -217,7 +228,6 @@ fn use_action(open: RwSignal<bool>) -> Callback<Action> {
             Action::CopyLink => {
                 let path = location.pathname.get_untracked();
                 let query = query_suffix(&location.search.get_untracked());
-                let origin = crate::context::use_page_request().origin;
                 copy_text(format!("{origin}{path}{query}"), copied);
             }
         }

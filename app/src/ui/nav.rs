@@ -152,8 +152,8 @@ pub(crate) fn ProjectLinks() -> impl IntoView {
         })
         .collect_view();
     view! {
+        <p class="menu-h">"Projects"</p>
         <ul class="nav-list">
-            <li class="menu-h" role="presentation">"Projects"</li>
             {links}
             {may_create
                 .then(|| {

@@ -1,5 +1,9 @@
 //! What an instruction asks for, found in one pass over its words.
 
+mod term;
+
+use term::{Term, term};
+
 use crate::options::{self, Options};
 use crate::shape::Shape;
 use crate::words::words;
@@ -59,121 +63,6 @@ impl Asked {
     }
 }
 
-/// Trigger words, and the few others that give them their meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Term {
-    Other,
-    Json,
-    Only,
-    Valid,
-    Nothing,
-    But,
-    How,
-    Many,
-    Much,
-    Number,
-    Count,
-    Yes,
-    No,
-    Or,
-    Of,
-    Choose,
-    From,
-    Pick,
-    Respond,
-    With,
-    Choice,
-    List,
-    Bullet,
-    Point,
-    Markdown,
-    Single,
-    Word,
-    Words,
-    Items,
-    Least,
-    Most,
-    Up,
-    To,
-    More,
-    Than,
-    Over,
-    Minimum,
-    Maximum,
-    /// The word "one"; the digit is a quantity ("page 1 of 3" offers no choice).
-    One,
-    Quantity(usize),
-}
-
-fn term(word: &str) -> Term {
-    let mut lower = [0u8; 10];
-    let bytes = word.as_bytes();
-    if let Some(head) = bytes.get(..7)
-        && head.eq_ignore_ascii_case(b"classif")
-    {
-        return Term::Choice;
-    }
-    let Some(lower) = lower.get_mut(..bytes.len()) else { return Term::Other };
-    lower.copy_from_slice(bytes);
-    lower.make_ascii_lowercase();
-    if let Some(b'0'..=b'9') = lower.first() {
-        return word.parse().map_or(Term::Other, Term::Quantity);
-    }
-    match &*lower {
-        b"json" => Term::Json,
-        b"only" => Term::Only,
-        b"valid" => Term::Valid,
-        b"nothing" => Term::Nothing,
-        b"but" => Term::But,
-        b"how" => Term::How,
-        b"many" => Term::Many,
-        b"much" => Term::Much,
-        b"number" => Term::Number,
-        b"count" => Term::Count,
-        b"yes" => Term::Yes,
-        b"no" => Term::No,
-        b"or" => Term::Or,
-        b"of" => Term::Of,
-        b"choose" => Term::Choose,
-        b"from" => Term::From,
-        b"pick" => Term::Pick,
-        b"respond" => Term::Respond,
-        b"with" => Term::With,
-        b"category" | b"label" => Term::Choice,
-        b"list" => Term::List,
-        b"bullet" | b"bullets" => Term::Bullet,
-        b"point" | b"points" => Term::Point,
-        b"markdown" => Term::Markdown,
-        b"single" => Term::Single,
-        b"word" => Term::Word,
-        b"words" => Term::Words,
-        b"items" => Term::Items,
-        b"least" => Term::Least,
-        b"most" => Term::Most,
-        b"up" => Term::Up,
-        b"to" => Term::To,
-        b"more" => Term::More,
-        b"than" => Term::Than,
-        b"over" => Term::Over,
-        b"minimum" => Term::Minimum,
-        b"maximum" => Term::Maximum,
-        b"one" => Term::One,
-        b"two" => Term::Quantity(2),
-        b"three" => Term::Quantity(3),
-        b"four" => Term::Quantity(4),
-        b"five" => Term::Quantity(5),
-        b"six" => Term::Quantity(6),
-        b"seven" => Term::Quantity(7),
-        b"eight" => Term::Quantity(8),
-        b"nine" => Term::Quantity(9),
-        b"ten" => Term::Quantity(10),
-        b"twelve" => Term::Quantity(12),
-        b"fifteen" => Term::Quantity(15),
-        b"twenty" => Term::Quantity(20),
-        _ => Term::Other,
-    }
-}
-
 /// What stands between two words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gap {
@@ -221,7 +110,11 @@ impl Trail {
     /// The word that stands `back` words before the newest, when everything between is one phrase.
     fn back(&self, back: usize) -> Term {
         let connected = self.0[4 - back..].iter().all(|(_, gap)| *gap == Gap::Phrase);
-        if connected { self.0[3 - back].0 } else { Term::Other }
+        if connected {
+            self.0[3 - back].0
+        } else {
+            Term::Other
+        }
     }
 
     /// What the words before "N words" or "N items" make of the number.
@@ -230,7 +123,9 @@ impl Trail {
             (_, Term::Least | Term::Minimum | Term::Over)
             | (Term::More, Term::Than)
             | (Term::Minimum, Term::Of) => Bound::AtLeast,
-            (_, Term::Most | Term::Maximum) | (Term::Up, Term::To) | (Term::Maximum, Term::Of) => Bound::AtMost,
+            (_, Term::Most | Term::Maximum) | (Term::Up, Term::To) | (Term::Maximum, Term::Of) => {
+                Bound::AtMost
+            }
             _ => Bound::Exactly,
         }
     }
@@ -273,8 +168,8 @@ fn note_shape(asked: &mut Asked, trail: &Trail) {
     match (trail.back(2), trail.back(1), last) {
         (_, _, Term::Json) => {
             asked.json = true;
-            asked.only_json |= trail.back(1) == Term::Only
-                || (trail.back(2) == Term::Nothing && trail.back(1) == Term::But);
+            asked.only_json |=
+                trail.back(1) == Term::Only || (trail.back(2) == Term::Nothing && trail.back(1) == Term::But);
         }
         // "json only"; "valid json only" contains it.
         (_, Term::Json, Term::Only) => asked.only_json = true,
@@ -305,13 +200,22 @@ fn note_lengths(asked: &mut Asked, trail: &Trail) {
         (Term::Single | Term::One, Term::Word) => note_words(1, Bound::Exactly),
         (Term::Quantity(n), Term::Word | Term::Words) => note_words(n, trail.bound()),
         (Term::Quantity(items), Term::Items | Term::Bullet | Term::Point) if items > 1 => {
-            asked.list_length = Some(ListLength { items, bound: trail.bound() });
+            asked.list_length = Some(ListLength {
+                items,
+                bound: trail.bound(),
+            });
         }
         (Term::List, Term::Quantity(items)) if items > 1 => {
-            asked.list_length = Some(ListLength { items, bound: Bound::Exactly });
+            asked.list_length = Some(ListLength {
+                items,
+                bound: Bound::Exactly,
+            });
         }
         (Term::Of, Term::Quantity(items)) if items > 1 && trail.back(2) == Term::List => {
-            asked.list_length = Some(ListLength { items, bound: Bound::Exactly });
+            asked.list_length = Some(ListLength {
+                items,
+                bound: Bound::Exactly,
+            });
         }
         _ => {}
     }
@@ -330,7 +234,8 @@ mod tests {
 
     #[test]
     fn expected_shape_is_the_first_match() {
-        let check = |text: &str, expected: Option<Shape>| assert_eq!(asked(text).shape(), expected, "{text:?}");
+        let check =
+            |text: &str, expected: Option<Shape>| assert_eq!(asked(text).shape(), expected, "{text:?}");
         check("Return JSON", Some(Shape::Json));
         check("Return a list as json", Some(Shape::Json));
         check("Is this jsonb?", None);
@@ -369,7 +274,8 @@ mod tests {
 
     #[test]
     fn word_limits() {
-        let check = |text: &str, expected: Option<usize>| assert_eq!(asked(text).max_words, expected, "{text:?}");
+        let check =
+            |text: &str, expected: Option<usize>| assert_eq!(asked(text).max_words, expected, "{text:?}");
         check("Answer in one word", Some(1));
         check("a single-word answer", Some(1));
         check("in 12 words or fewer", Some(12));
@@ -386,7 +292,11 @@ mod tests {
     #[test]
     fn list_lengths() {
         let check = |text: &str, expected: Option<(usize, Bound)>| {
-            assert_eq!(asked(text).list_length.map(|l| (l.items, l.bound)), expected, "{text:?}");
+            assert_eq!(
+                asked(text).list_length.map(|l| (l.items, l.bound)),
+                expected,
+                "{text:?}"
+            );
         };
         check("Give 3 bullet points", Some((3, Bound::Exactly)));
         check("List five cities", Some((5, Bound::Exactly)));

@@ -132,7 +132,8 @@ pub(crate) fn index(code: u16) -> Option<usize> {
 
 /// The table as Markdown, for the documentation.
 pub fn markdown_table() -> String {
-    let mut out = String::from("| code | name | layer | points | group | fires when |\n|---|---|---|---|---|---|\n");
+    let mut out =
+        String::from("| code | name | layer | points | group | fires when |\n|---|---|---|---|---|---|\n");
     for code in ALL {
         let row = [
             code.code.to_string(),

@@ -113,7 +113,10 @@ impl<'a> StepFacts<'a> {
             ..Self::new(
                 &step.run_id,
                 &step.name,
-                step.model.as_deref().or(step.request_model.as_deref()).unwrap_or(""),
+                step.model
+                    .as_deref()
+                    .or(step.request_model.as_deref())
+                    .unwrap_or(""),
                 step.input.as_deref().unwrap_or(""),
             )
         }

@@ -23,15 +23,26 @@ impl Evidence {
         observed: impl Into<String>,
         expected: impl Into<String>,
     ) -> Self {
-        Self { message: message.into(), observed: observed.into(), expected: expected.into(), ..Self::default() }
+        Self {
+            message: message.into(),
+            observed: observed.into(),
+            expected: expected.into(),
+            ..Self::default()
+        }
     }
 
     pub(crate) fn at_bytes(self, start: usize, end: usize) -> Self {
-        Self { place: Some(Place::Bytes { start, end }), ..self }
+        Self {
+            place: Some(Place::Bytes { start, end }),
+            ..self
+        }
     }
 
     pub(crate) fn at_pointer(self, pointer: String) -> Self {
-        Self { place: Some(Place::Pointer(pointer)), ..self }
+        Self {
+            place: Some(Place::Pointer(pointer)),
+            ..self
+        }
     }
 
     pub(crate) fn from_sample(self, sample: Option<Sample>) -> Self {
@@ -52,7 +63,11 @@ pub(crate) struct Findings<'r> {
 
 impl<'r> Findings<'r> {
     pub(crate) fn new(rules: &'r Rules) -> Self {
-        Self { rules, conditions: Vec::new(), total: 0 }
+        Self {
+            rules,
+            conditions: Vec::new(),
+            total: 0,
+        }
     }
 
     /// Runs one rule, unless its code is muted or switched off, and notes a hit.
@@ -78,6 +93,8 @@ impl<'r> Findings<'r> {
 
     /// Whether a code has fired.
     pub(crate) fn has(&self, code: &Code) -> bool {
-        self.conditions.iter().any(|condition| condition.code == code.code)
+        self.conditions
+            .iter()
+            .any(|condition| condition.code == code.code)
     }
 }

@@ -1,6 +1,10 @@
 //! A JSON validator that walks text once, without recursion and (up to 1,024 levels) without allocation, and
 //! names the byte at which the text stops being JSON. Nesting depth is not limited.
 
+mod levels;
+
+use levels::{ARRAY, Levels, OBJECT};
+
 /// What a JSON value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JsonKind {
@@ -59,16 +63,16 @@ pub(crate) struct Scanner<'a> {
     pub(crate) at: usize,
 }
 
-const ARRAY: bool = false;
-const OBJECT: bool = true;
-
 impl<'a> Scanner<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
     }
 
     pub(crate) fn error(&self, inside: Inside) -> JsonError {
-        JsonError { at: self.at.min(self.text.len()), inside }
+        JsonError {
+            at: self.at.min(self.text.len()),
+            inside,
+        }
     }
 
     pub(crate) fn peek(&self) -> Option<u8> {
@@ -227,7 +231,11 @@ impl<'a> Scanner<'a> {
         self.string()?;
         let key = self.text.get(start..self.at - 1).unwrap_or("");
         self.whitespace();
-        if self.eat(b':') { Ok(key) } else { Err(self.error(Inside::Object)) }
+        if self.eat(b':') {
+            Ok(key)
+        } else {
+            Err(self.error(Inside::Object))
+        }
     }
 
     fn string(&mut self) -> Result<(), JsonError> {
@@ -282,7 +290,11 @@ impl<'a> Scanner<'a> {
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             self.at += 1;
         }
-        if self.at > start { Ok(()) } else { Err(self.error(inside)) }
+        if self.at > start {
+            Ok(())
+        } else {
+            Err(self.error(inside))
+        }
     }
 
     fn word(&mut self, word: &str, inside: Inside) -> Result<JsonKind, JsonError> {
@@ -314,121 +326,12 @@ fn plain_string_bytes(bytes: &[u8]) -> usize {
         plain += 8;
     }
     let rest = bytes.get(plain..).unwrap_or(&[]);
-    plain + rest.iter().take_while(|byte| **byte >= 0x20 && **byte != b'"' && **byte != b'\\').count()
-}
-
-/// The open brackets, one bit each: 1 for an object, 0 for an array.
-struct Levels {
-    first: [u64; 16],
-    rest: Vec<u64>,
-    depth: usize,
-}
-
-impl Default for Levels {
-    fn default() -> Self {
-        Self { first: [0; 16], rest: Vec::new(), depth: 0 }
-    }
-}
-
-impl Levels {
-    fn push(&mut self, object: bool) {
-        let index = self.depth / 64;
-        if index >= 16 + self.rest.len() {
-            self.rest.push(0);
-        }
-        let word = match self.first.get_mut(index) {
-            Some(word) => Some(word),
-            None => self.rest.get_mut(index - 16),
-        };
-        if let Some(word) = word {
-            let bit = 1u64 << (self.depth % 64);
-            *word = if object { *word | bit } else { *word & !bit };
-        }
-        self.depth += 1;
-    }
-
-    fn pop(&mut self) {
-        self.depth = self.depth.saturating_sub(1);
-    }
-
-    fn top(&self) -> Option<bool> {
-        let last = self.depth.checked_sub(1)?;
-        let word = match self.first.get(last / 64) {
-            Some(word) => *word,
-            None => *self.rest.get(last / 64 - 16)?,
-        };
-        Some(word >> (last % 64) & 1 == 1)
-    }
-
-    fn inside(&self) -> Inside {
-        match self.top() {
-            None => Inside::Top,
-            Some(OBJECT) => Inside::Object,
-            Some(ARRAY) => Inside::Array,
-        }
-    }
+    plain
+        + rest
+            .iter()
+            .take_while(|byte| **byte >= 0x20 && **byte != b'"' && **byte != b'\\')
+            .count()
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn names_the_first_bad_byte() {
-        let check = |text: &str, expected: Result<JsonKind, (usize, Inside)>| {
-            assert_eq!(super::check(text).map_err(|e| (e.at, e.inside)), expected, "{text:?}");
-        };
-        check("{}", Ok(JsonKind::Object { empty: true }));
-        check(" {\"a\" : [1, 2.5e-3, {}]} \n", Ok(JsonKind::Object { empty: false }));
-        check("[]", Ok(JsonKind::Array));
-        check("[[[]], \"\\u00e9\\n\"]", Ok(JsonKind::Array));
-        check("-0.5", Ok(JsonKind::Scalar));
-        check("null", Ok(JsonKind::Scalar));
-        check("\"a long string without anything special\"", Ok(JsonKind::Scalar));
-        check("", Err((0, Inside::Top)));
-        check("{\"a\":1,}", Err((7, Inside::Object)));
-        check("{\"a\":[1,2", Err((9, Inside::Array)));
-        check("{\"a\":\"abc", Err((9, Inside::Text)));
-        check("{\"a\" 1}", Err((5, Inside::Object)));
-        check("{'a':1}", Err((1, Inside::Object)));
-        check("[1] x", Err((4, Inside::Top)));
-        check("[01]", Err((2, Inside::Array)));
-        check("[1.]", Err((3, Inside::Array)));
-        check("nul", Err((3, Inside::Top)));
-        check("\"tab\there\"", Err((4, Inside::Text)));
-        check("\"\\x\"", Err((2, Inside::Text)));
-    }
-
-    #[test]
-    fn depth_is_not_limited() {
-        let deep = "[".repeat(100_000) + &"]".repeat(100_000);
-        assert_eq!(check(&deep), Ok(JsonKind::Array));
-        let mixed = "{\"a\":[".repeat(50_000) + &"]}".repeat(50_000);
-        assert_eq!(check(&mixed), Ok(JsonKind::Object { empty: false }));
-        let crossed = "{\"a\":[".repeat(2_000) + "}";
-        assert_eq!(check(&crossed).map_err(|e| e.at), Err(12_000));
-    }
-
-    #[test]
-    fn shows_keys_of_every_depth() {
-        let mut keys = Vec::new();
-        check_with_keys("{\"a\":[{\"b\":1}],\"c\":{}}", |key| keys.push(key)).unwrap();
-        assert_eq!(keys, ["a", "b", "c"]);
-    }
-
-    proptest! {
-        #[test]
-        fn agrees_with_serde_json(text in "[\\[\\]{}\",:0-9a\\\\ntruefals. \\-]{0,24}") {
-            prop_assert_eq!(check(&text).is_ok(), serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok());
-        }
-
-        #[test]
-        fn errors_point_into_the_text(text in any::<String>()) {
-            if let Err(error) = check(&text) {
-                prop_assert!(error.at <= text.len());
-            }
-        }
-    }
-}
+mod tests;

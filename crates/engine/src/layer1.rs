@@ -12,28 +12,56 @@ pub(crate) fn judge(reading: &Reading<'_>, findings: &mut Findings<'_>) {
     findings.check(&codes::STATUS_FAILURE, || status_failure(reading));
     findings.check(&codes::ERROR_PRESENT, || {
         let error = facts.error.filter(|error| !error.trim().is_empty())?;
-        Some(Evidence::new(first_line(error, 120), first_line(error, 500), "no error"))
+        Some(Evidence::new(
+            first_line(error, 120),
+            first_line(error, 500),
+            "no error",
+        ))
     });
     findings.check(&codes::EMPTY_OUTPUT_ON_SUCCESS, || empty_output(reading));
     findings.check(&codes::NEGATIVE_TOKENS, || negative_tokens(&facts.reported));
     findings.check(&codes::NEGATIVE_LATENCY, || {
         let latency = facts.latency_ms.filter(|ms| *ms < 0.0)?;
-        Some(Evidence::new("The latency is below zero.", duration(latency), "0 ms or more"))
+        Some(Evidence::new(
+            "The latency is below zero.",
+            duration(latency),
+            "0 ms or more",
+        ))
     });
     findings.check(&codes::NEGATIVE_COST, || {
-        let cost = [facts.cost, facts.reported_cost].into_iter().flatten().find(|cost| cost.0 < 0)?;
-        Some(Evidence::new("The cost is below zero.", format!("${}", cost.to_decimal()), "$0 or more"))
+        let cost = [facts.cost, facts.reported_cost]
+            .into_iter()
+            .flatten()
+            .find(|cost| cost.0 < 0)?;
+        Some(Evidence::new(
+            "The cost is below zero.",
+            format!("${}", cost.to_decimal()),
+            "$0 or more",
+        ))
     });
-    findings.check(&codes::TOKEN_ACCOUNTING_MISMATCH, || token_mismatch(&facts.reported));
+    findings.check(&codes::TOKEN_ACCOUNTING_MISMATCH, || {
+        token_mismatch(&facts.reported)
+    });
     findings.check(&codes::MISSING_REQUIRED_FIELD, || missing_fields(reading));
     findings.check(&codes::OUTPUT_TRUNCATED, || output_truncated(reading));
     findings.check(&codes::CONTENT_FILTERED, || {
         const FILTERS: &[&str] = &[
-            "content_filter", "content_filtered", "refusal", "safety", "recitation", "blocklist",
-            "prohibited_content", "spii", "guardrail_intervened",
+            "content_filter",
+            "content_filtered",
+            "refusal",
+            "safety",
+            "recitation",
+            "blocklist",
+            "prohibited_content",
+            "spii",
+            "guardrail_intervened",
         ];
         let reason = reading.stop_reason_in(FILTERS)?;
-        Some(Evidence::new("The provider's content filter ended the answer.", reason, "an answer that ends normally"))
+        Some(Evidence::new(
+            "The provider's content filter ended the answer.",
+            reason,
+            "an answer that ends normally",
+        ))
     });
     findings.check(&codes::STREAM_INCOMPLETE, || {
         let end = reading.output.len();
@@ -67,7 +95,11 @@ fn empty_output(reading: &Reading<'_>) -> Option<Evidence> {
             "" => "no output",
             _ => "only white space",
         };
-        Evidence::new("The step succeeded and its answer is empty.", observed, "a text or a tool call")
+        Evidence::new(
+            "The step succeeded and its answer is empty.",
+            observed,
+            "a text or a tool call",
+        )
     })
 }
 
@@ -80,8 +112,14 @@ fn negative_tokens(tokens: &ReportedTokens) -> Option<Evidence> {
         ("cache read", tokens.cache_read),
         ("cache write", tokens.cache_write),
     ];
-    let (name, count) = named.into_iter().find_map(|(name, count)| Some((name, count.filter(|n| *n < 0)?)))?;
-    Some(Evidence::new("A token count is below zero.", format!("{name} tokens {count}"), "0 or more"))
+    let (name, count) = named
+        .into_iter()
+        .find_map(|(name, count)| Some((name, count.filter(|n| *n < 0)?)))?;
+    Some(Evidence::new(
+        "A token count is below zero.",
+        format!("{name} tokens {count}"),
+        "0 or more",
+    ))
 }
 
 fn token_mismatch(tokens: &ReportedTokens) -> Option<Evidence> {
@@ -94,7 +132,11 @@ fn token_mismatch(tokens: &ReportedTokens) -> Option<Evidence> {
     let cache = count(tokens.cache_read) + count(tokens.cache_write);
     let beside = input + output + reasoning;
     // Where reasoning fits into the output it may be a part of it.
-    let inside = if reasoning <= output { input + output } else { beside };
+    let inside = if reasoning <= output {
+        input + output
+    } else {
+        beside
+    };
     let sums = [beside, inside, beside + cache, inside + cache];
     (!sums.contains(&total)).then(|| {
         let mut parts = format!("{input} input + {output} output");
@@ -126,18 +168,29 @@ fn missing_fields(reading: &Reading<'_>) -> Option<Evidence> {
     } else {
         format!("The {} and {last} are blank.", others.join(", "))
     };
-    Some(Evidence::new(message, format!("blank {}", missing.join(", ")), "step name, model, prompt and run id"))
+    Some(Evidence::new(
+        message,
+        format!("blank {}", missing.join(", ")),
+        "step name, model, prompt and run id",
+    ))
 }
 
 fn output_truncated(reading: &Reading<'_>) -> Option<Evidence> {
     let reason = reading.hit_token_limit()?;
     let applies = reading.facts.has_answer() && reading.must_be_machine_readable();
     applies.then(|| {
-        let what = if reading.facts.tool_calls.is_empty() { "JSON" } else { "A tool call was" };
+        let what = if reading.facts.tool_calls.is_empty() {
+            "JSON"
+        } else {
+            "A tool call was"
+        };
         let end = reading.output.len();
         Evidence::new(
             format!("{what} cut off at {}.", first_line(reason, 40)),
-            format!("stop reason {}, output ends at byte {end}", first_line(reason, 40)),
+            format!(
+                "stop reason {}, output ends at byte {end}",
+                first_line(reason, 40)
+            ),
             "an answer that ends by itself",
         )
         .at_bytes(end, end)

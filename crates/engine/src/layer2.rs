@@ -39,13 +39,21 @@ fn json_contract(reading: &Reading<'_>) -> Option<Evidence> {
         _ if reading.trimmed.is_empty() => "no output".to_owned(),
         _ if reading.trimmed.starts_with("```") => format!("a code fence at byte {at}"),
         Some(_) if begins_wrong => format!("text that begins with {}", quoted(reading.trimmed)),
-        Some(found) => format!("“{}” at byte {at}{}", found.escape_debug(), place_words(error.inside)),
+        Some(found) => format!(
+            "“{}” at byte {at}{}",
+            found.escape_debug(),
+            place_words(error.inside)
+        ),
         None => format!("end of output at byte {at}{}", place_words(error.inside)),
     };
     let end = at + found.map_or(0, char::len_utf8);
     Some(
-        Evidence::new("JSON was asked for and the answer does not parse.", observed, "one JSON object or array")
-            .at_bytes(at, end),
+        Evidence::new(
+            "JSON was asked for and the answer does not parse.",
+            observed,
+            "one JSON object or array",
+        )
+        .at_bytes(at, end),
     )
 }
 
@@ -75,15 +83,30 @@ fn json_strict(reading: &Reading<'_>) -> Option<Evidence> {
 }
 
 fn enum_contract(reading: &Reading<'_>) -> Option<Evidence> {
-    let options = reading.asked.options.as_ref().filter(|_| !reading.answers_in_json())?;
-    if reading.short_answer().is_some_and(|answer| options.contain(&answer)) {
+    let options = reading
+        .asked
+        .options
+        .as_ref()
+        .filter(|_| !reading.answers_in_json())?;
+    if reading
+        .short_answer()
+        .is_some_and(|answer| options.contain(&answer))
+    {
         return None;
     }
     let expected: Vec<String> = options.0.iter().map(|option| quoted(option)).take(12).collect();
-    let more = if options.0.len() > expected.len() { ", …" } else { "" };
+    let more = if options.0.len() > expected.len() {
+        ", …"
+    } else {
+        ""
+    };
     Some(
         Evidence::new(
-            format!("{} is none of the {} options.", quoted(reading.trimmed), options.0.len()),
+            format!(
+                "{} is none of the {} options.",
+                quoted(reading.trimmed),
+                options.0.len()
+            ),
             quoted(reading.trimmed),
             format!("one of {}{more}", expected.join(", ")),
         )
@@ -95,7 +118,9 @@ fn yes_no_contract(reading: &Reading<'_>) -> Option<Evidence> {
     if !reading.asked.yes_no || reading.answers_in_json() {
         return None;
     }
-    let keeps = reading.short_answer().is_some_and(|answer| answer == "yes" || answer == "no");
+    let keeps = reading
+        .short_answer()
+        .is_some_and(|answer| answer == "yes" || answer == "no");
     (!keeps).then(|| {
         Evidence::new(
             "Yes or no was asked for and the answer is neither.",
@@ -108,15 +133,18 @@ fn yes_no_contract(reading: &Reading<'_>) -> Option<Evidence> {
 
 fn number_contract(reading: &Reading<'_>) -> Option<Evidence> {
     const NUMBER_WORDS: &[&str] = &[
-        "zero", "none", "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
-        "twelve", "thirteen", "fifteen", "twenty", "thirty", "forty", "fifty", "hundred", "thousand", "million",
-        "billion", "once", "twice", "dozen", "half",
+        "zero", "none", "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+        "eleven", "twelve", "thirteen", "fifteen", "twenty", "thirty", "forty", "fifty", "hundred",
+        "thousand", "million", "billion", "once", "twice", "dozen", "half",
     ];
     if !reading.asked.quantity || reading.asked.json || reading.trimmed.is_empty() {
         return None;
     }
     let is_number = |word: &str| {
-        word.contains(char::is_numeric) || NUMBER_WORDS.iter().any(|number| number.eq_ignore_ascii_case(word))
+        word.contains(char::is_numeric)
+            || NUMBER_WORDS
+                .iter()
+                .any(|number| number.eq_ignore_ascii_case(word))
     };
     (!words(reading.trimmed).any(|word| is_number(word.text))).then(|| {
         Evidence::new(
@@ -142,7 +170,11 @@ fn list_length(reading: &Reading<'_>) -> Option<Evidence> {
     // No item at all is a matter of shape, not of length.
     (wrong && came > 0).then(|| {
         Evidence::new(
-            format!("A list of {} was asked for, {} came.", grouped(items as u64), grouped(came as u64)),
+            format!(
+                "A list of {} was asked for, {} came.",
+                grouped(items as u64),
+                grouped(came as u64)
+            ),
             format!("{came} items"),
             expected,
         )
@@ -153,12 +185,19 @@ fn list_length(reading: &Reading<'_>) -> Option<Evidence> {
 fn is_item(line: &str) -> bool {
     let rest = line.trim_start_matches(|c: char| c.is_ascii_digit());
     let numbered = rest.len() < line.len() && rest.starts_with(['.', ')']);
-    let marker = if numbered { rest.get(1..) } else { line.strip_prefix(['-', '*', '•']) };
+    let marker = if numbered {
+        rest.get(1..)
+    } else {
+        line.strip_prefix(['-', '*', '•'])
+    };
     marker.is_some_and(|after| after.starts_with(char::is_whitespace))
 }
 
 fn output_schema(reading: &Reading<'_>) -> Option<Evidence> {
-    let schema = reading.facts.output_schema.filter(|_| !reading.is_only_tool_calls())?;
+    let schema = reading
+        .facts
+        .output_schema
+        .filter(|_| !reading.is_only_tool_calls())?;
     let message = "The answer does not match its schema.";
     match serde_json::from_str::<Value>(reading.trimmed) {
         Ok(value) => {
@@ -167,15 +206,26 @@ fn output_schema(reading: &Reading<'_>) -> Option<Evidence> {
         }
         // Nested more deeply than the parser goes, but JSON: nothing can be said.
         Err(_) if reading.json.is_ok() => None,
-        Err(_) => Some(Evidence::new(message, quoted(reading.trimmed), "JSON that matches the schema")),
+        Err(_) => Some(Evidence::new(
+            message,
+            quoted(reading.trimmed),
+            "JSON that matches the schema",
+        )),
     }
 }
 
 fn tool_call_schema(reading: &Reading<'_>) -> Option<Evidence> {
     reading.facts.tool_calls.iter().find_map(|call| {
         let schema = call.schema?;
-        let message = format!("The arguments of the tool call {} do not match its schema.", quoted(call.name));
-        let arguments = if call.arguments.trim().is_empty() { "{}" } else { call.arguments };
+        let message = format!(
+            "The arguments of the tool call {} do not match its schema.",
+            quoted(call.name)
+        );
+        let arguments = if call.arguments.trim().is_empty() {
+            "{}"
+        } else {
+            call.arguments
+        };
         match serde_json::from_str::<Value>(arguments) {
             Ok(value) => {
                 let violation = schema::violation(schema, &value)?;
@@ -183,7 +233,11 @@ fn tool_call_schema(reading: &Reading<'_>) -> Option<Evidence> {
                 Some(Evidence::new(message, observed, violation.expected))
             }
             Err(_) if crate::json_scan::check(arguments).is_ok() => None,
-            Err(_) => Some(Evidence::new(message, "arguments that do not parse", "JSON that matches the schema")),
+            Err(_) => Some(Evidence::new(
+                message,
+                "arguments that do not parse",
+                "JSON that matches the schema",
+            )),
         }
     })
 }

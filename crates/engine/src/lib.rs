@@ -1,1 +1,47 @@
-//! Placeholder
+//! What Plumbline computes about a step, from its figures and texts alone.
+//!
+//! Entry points: [`score()`] judges a step, [`History`] is what it is judged against, [`codes`] is the table of
+//! everything it can find, [`backtest`] judges many stored steps again with other rules, and [`histogram`] keeps
+//! latencies so that they can be merged.
+//!
+//! **Invariant:** no clock, no I/O, no randomness, no panic on any input, time linear in the size of the texts.
+//! The same arguments give the same answer on the server and in the browser.
+
+#![warn(missing_docs)]
+
+mod asked;
+pub mod backtest;
+mod brackets;
+pub mod codes;
+pub mod facts;
+mod findings;
+pub mod histogram;
+pub mod history;
+pub mod json_scan;
+mod layer1;
+mod layer2;
+mod layer3;
+mod layer4;
+mod layer5;
+pub mod limits;
+mod named_keys;
+mod options;
+mod placeholder;
+pub mod prompt;
+mod reading;
+mod refusal;
+mod repetition;
+pub mod rules;
+mod sample;
+mod schema;
+pub mod score;
+pub mod shape;
+mod words;
+
+pub use facts::{StepFacts, ToolCall};
+pub use histogram::Histogram;
+pub use history::{History, RecentStep, RecentSteps, StepRecord};
+pub use limits::{LimitSource, Limits, MetricLimit};
+pub use rules::{LimitMode, ManualLimits, RULE_VERSION, Rules, Threshold};
+pub use score::{Score, score, score_every_layer};
+pub use shape::Shape;

@@ -19,7 +19,8 @@ pub(crate) fn named_keys(instruction: &str) -> Vec<&str> {
         sentence.read(between);
         let rest = instruction.get(after..).unwrap_or("").trim_start();
         let follows_colon = rest.starts_with(':');
-        if (follows_colon || sentence.names_a_key(between)) && !keys.contains(&name) && keys.len() < MAX_KEYS {
+        if (follows_colon || sentence.names_a_key(between)) && !keys.contains(&name) && keys.len() < MAX_KEYS
+        {
             keys.push(name);
         }
         if follows_colon {
@@ -54,7 +55,9 @@ impl Sentence {
                 _ => rest.is_empty() || rest.starts_with(char::is_whitespace),
             }
         };
-        let last_end = between.match_indices(['.', '?', '!', '\n']).rfind(|(at, _)| ends_sentence(*at));
+        let last_end = between
+            .match_indices(['.', '?', '!', '\n'])
+            .rfind(|(at, _)| ends_sentence(*at));
         let current = match last_end {
             Some((at, _)) => {
                 *self = Self::default();
@@ -71,15 +74,24 @@ impl Sentence {
             return false;
         }
         let before = between.trim_end();
-        let last_word = words(before.get(last_token(before)..).unwrap_or("")).last().map_or("", |word| word.text);
+        let last_word = words(before.get(last_token(before)..).unwrap_or(""))
+            .last()
+            .map_or("", |word| word.text);
         self.role = if between.trim_start().starts_with(':') {
             // What follows the colon of a template's key.
             Role::Value
         } else if before.ends_with([',', ';', '/', '-', '*', '•', '|']) || is_any(last_word, &["or"]) {
-            if self.role == Role::Unknown { Role::Key } else { self.role }
+            if self.role == Role::Unknown {
+                Role::Key
+            } else {
+                self.role
+            }
         } else if before.ends_with(['(', '=']) || is_any(last_word, VALUE_LEADS) {
             Role::Value
-        } else if before.ends_with(['{', '[', ':']) || is_any(last_word, KEY_LEADS) || is_any(last_word, KEY_NOUNS) {
+        } else if before.ends_with(['{', '[', ':'])
+            || is_any(last_word, KEY_LEADS)
+            || is_any(last_word, KEY_NOUNS)
+        {
             Role::Key
         } else {
             Role::Unknown
@@ -89,14 +101,40 @@ impl Sentence {
 }
 
 const KEY_NOUNS: &[&str] = &[
-    "json", "key", "keys", "field", "fields", "property", "properties", "attribute", "attributes", "object",
+    "json",
+    "key",
+    "keys",
+    "field",
+    "fields",
+    "property",
+    "properties",
+    "attribute",
+    "attributes",
+    "object",
 ];
 const KEY_LEADS: &[&str] = &[
-    "and", "with", "has", "have", "contain", "contains", "containing", "include", "includes", "including", "named",
-    "called", "the", "a", "an", "both", "plus", "exactly",
+    "and",
+    "with",
+    "has",
+    "have",
+    "contain",
+    "contains",
+    "containing",
+    "include",
+    "includes",
+    "including",
+    "named",
+    "called",
+    "the",
+    "a",
+    "an",
+    "both",
+    "plus",
+    "exactly",
 ];
-const VALUE_LEADS: &[&str] =
-    &["as", "is", "are", "be", "being", "either", "to", "of", "equals", "equal", "value", "values", "like"];
+const VALUE_LEADS: &[&str] = &[
+    "as", "is", "are", "be", "being", "either", "to", "of", "equals", "equal", "value", "values", "like",
+];
 
 fn is_any(word: &str, list: &[&str]) -> bool {
     list.iter().any(|entry| entry.eq_ignore_ascii_case(word))
@@ -113,7 +151,9 @@ fn quoted_names(text: &str) -> impl Iterator<Item = (usize, &str, usize)> {
     std::iter::from_fn(move || {
         loop {
             let rest = text.get(from..)?;
-            let (at, quote) = rest.char_indices().find(|(_, c)| matches!(c, '"' | '\'' | '`' | '“'))?;
+            let (at, quote) = rest
+                .char_indices()
+                .find(|(_, c)| matches!(c, '"' | '\'' | '`' | '“'))?;
             let start = from + at;
             let body_start = start + quote.len_utf8();
             from = body_start;
@@ -142,12 +182,21 @@ mod tests {
     fn finds_keys_and_not_values() {
         let check = |text: &str, expected: &[&str]| assert_eq!(named_keys(text), expected, "{text:?}");
         check("Return JSON with keys \"name\" and \"age\".", &["name", "age"]);
-        check("Reply in JSON with \"intent\", \"entities\" and `score`", &["intent", "entities", "score"]);
+        check(
+            "Reply in JSON with \"intent\", \"entities\" and `score`",
+            &["intent", "entities", "score"],
+        );
         check("JSON. Keys: 'a', 'b'", &["a", "b"]);
-        check("Use this JSON: {\"type\": \"string\", \"items\": [\"x\"]}", &["type", "items"]);
+        check(
+            "Use this JSON: {\"type\": \"string\", \"items\": [\"x\"]}",
+            &["type", "items"],
+        );
         check("Return JSON. The user said \"refund\".", &[]);
         check("Return JSON with keys \"a\"\n\nText: \"hello\"", &["a"]);
-        check("JSON with \"sentiment\" being \"good\" or \"bad\" and \"score\"", &["sentiment", "score"]);
+        check(
+            "JSON with \"sentiment\" being \"good\" or \"bad\" and \"score\"",
+            &["sentiment", "score"],
+        );
         check("JSON with \"sentiment\" (\"good\", \"bad\")", &["sentiment"]);
         check("JSON object, fields:\n- \"a\"\n- \"b\"", &["a", "b"]);
         check("Say \"hello\"", &[]);

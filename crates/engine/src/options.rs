@@ -12,7 +12,9 @@ impl Options {
     /// rest of the sentence ("… or other for this text"), so it is enough that it begins with the answer.
     pub(crate) fn contain(&self, answer: &str) -> bool {
         let runs_on = |option: &String| {
-            option.strip_prefix(answer).is_some_and(|rest| !answer.is_empty() && rest.starts_with(char::is_whitespace))
+            option
+                .strip_prefix(answer)
+                .is_some_and(|rest| !answer.is_empty() && rest.starts_with(char::is_whitespace))
         };
         self.0.iter().any(|option| option == answer) || self.0.last().is_some_and(runs_on)
     }
@@ -28,7 +30,11 @@ pub(crate) fn read(instruction: &str, from: usize) -> (Option<Options>, usize) {
         Some(list) => (list, true),
         None => (segment, false),
     };
-    let options: Vec<String> = split(list).into_iter().map(clean).filter(|option| !option.is_empty()).collect();
+    let options: Vec<String> = split(list)
+        .into_iter()
+        .map(clean)
+        .filter(|option| !option.is_empty())
+        .collect();
     let is_list = options.len() >= 2 && (announced || is_quoted(list) || reads_as_options(&options));
     (is_list.then_some(Options(options)), from + end)
 }
@@ -78,13 +84,17 @@ fn split(list: &str) -> Vec<&str> {
 }
 
 fn clean(option: &str) -> String {
-    const AROUND: &[char] =
-        &['"', '\'', '`', '*', '(', ')', '[', ']', '{', '}', '<', '>', '“', '”', '‘', '’', '.', '!', ':'];
+    const AROUND: &[char] = &[
+        '"', '\'', '`', '*', '(', ')', '[', ']', '{', '}', '<', '>', '“', '”', '‘', '’', '.', '!', ':',
+    ];
     let mut rest = option.trim_matches(|c: char| c.is_whitespace() || AROUND.contains(&c));
     loop {
         let lead = ["only ", "just ", "exactly ", "either ", "and "]
             .iter()
-            .find_map(|lead| rest.get(..lead.len()).filter(|head| head.eq_ignore_ascii_case(lead)));
+            .find_map(|lead| {
+                rest.get(..lead.len())
+                    .filter(|head| head.eq_ignore_ascii_case(lead))
+            });
         match lead {
             Some(lead) => {
                 rest = rest[lead.len()..].trim_matches(|c: char| c.is_whitespace() || AROUND.contains(&c));
@@ -105,11 +115,17 @@ fn is_quoted(list: &str) -> bool {
 /// Whether bare words read as options and not as a description: each short, and the first not introduced by an
 /// article or a possessive ("one of my friends, or …", "respond with a short, polite note"). The last one may run on.
 fn reads_as_options(options: &[String]) -> bool {
-    const DETERMINERS: &[&str] =
-        &["a ", "an ", "the ", "my ", "your ", "our ", "their ", "its ", "his ", "her ", "this ", "these ", "those "];
+    const DETERMINERS: &[&str] = &[
+        "a ", "an ", "the ", "my ", "your ", "our ", "their ", "its ", "his ", "her ", "this ", "these ",
+        "those ",
+    ];
     let all_but_last = options.get(..options.len().saturating_sub(1)).unwrap_or(&[]);
-    let short = all_but_last.iter().all(|option| option.split_whitespace().count() <= 3);
-    let described = options.first().is_some_and(|first| DETERMINERS.iter().any(|lead| first.starts_with(lead)));
+    let short = all_but_last
+        .iter()
+        .all(|option| option.split_whitespace().count() <= 3);
+    let described = options
+        .first()
+        .is_some_and(|first| DETERMINERS.iter().any(|lead| first.starts_with(lead)));
     short && !described
 }
 
@@ -121,16 +137,37 @@ mod tests {
     fn reads_lists_of_options() {
         let check = |text: &str, expected: Option<&[&str]>| {
             let found = crate::asked::asked(text).options.map(|o| o.0);
-            assert_eq!(found.as_deref().map(|o| o.iter().map(String::as_str).collect::<Vec<_>>()), expected.map(<[_]>::to_vec), "{text:?}");
+            assert_eq!(
+                found
+                    .as_deref()
+                    .map(|o| o.iter().map(String::as_str).collect::<Vec<_>>()),
+                expected.map(<[_]>::to_vec),
+                "{text:?}"
+            );
         };
-        check("one of billing, technical, or other.", Some(&["billing", "technical", "other"]));
+        check(
+            "one of billing, technical, or other.",
+            Some(&["billing", "technical", "other"]),
+        );
         check("Choose from red/green/blue?", Some(&["red", "green", "blue"]));
-        check("Respond with only 'positive' or 'negative'", Some(&["positive", "negative"]));
+        check(
+            "Respond with only 'positive' or 'negative'",
+            Some(&["positive", "negative"]),
+        );
         check("Respond with exactly one of: A, B", Some(&["a", "b"]));
-        check("one of the following categories (spam, ham)", Some(&["spam", "ham"]));
-        check("one of these intents: refund the order today, cancel", Some(&["refund the order today", "cancel"]));
+        check(
+            "one of the following categories (spam, ham)",
+            Some(&["spam", "ham"]),
+        );
+        check(
+            "one of these intents: refund the order today, cancel",
+            Some(&["refund the order today", "cancel"]),
+        );
         check("one of gpt-4.1, claude. Then stop", Some(&["gpt-4.1", "claude"]));
-        check("one of \"very likely to buy\" or \"not\"", Some(&["very likely to buy", "not"]));
+        check(
+            "one of \"very likely to buy\" or \"not\"",
+            Some(&["very likely to buy", "not"]),
+        );
         check("This is one of my best books, or so they say", None);
         check("Respond with a short, polite note", None);
         check("one of them", None);

@@ -73,7 +73,10 @@ fn chat_object(text: &str) -> Option<Chat<'_>> {
         return None;
     }
     top.system.append(&mut chat.system);
-    Some(Chat { system: top.system, user: chat.user })
+    Some(Chat {
+        system: top.system,
+        user: chat.user,
+    })
 }
 
 fn chat_array(text: &str) -> Option<Chat<'_>> {
@@ -159,7 +162,9 @@ fn push_part(scanner: &mut Scanner<'_>, out: &mut String) -> Result<(), JsonErro
 
 /// Appends a raw JSON string decoded, as a paragraph of its own.
 fn push_paragraph(raw: &str, out: &mut String) {
-    let Some(body) = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else { return };
+    let Some(body) = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return;
+    };
     if !out.is_empty() {
         out.push_str("\n\n");
     }
@@ -195,16 +200,24 @@ fn decode(body: &str, out: &mut String) {
 /// Decodes what follows `\u`, with the second half of a surrogate pair where there is one.
 fn unicode_escape(text: &str) -> (char, &str) {
     let unit = |text: &str| text.get(..4).and_then(|hex| u32::from_str_radix(hex, 16).ok());
-    let Some(first) = unit(text) else { return (char::REPLACEMENT_CHARACTER, text) };
+    let Some(first) = unit(text) else {
+        return (char::REPLACEMENT_CHARACTER, text);
+    };
     let after = &text[4..];
     if let 0xD800..=0xDBFF = first
         && let Some(next) = after.strip_prefix("\\u")
         && let Some(second @ 0xDC00..=0xDFFF) = unit(next)
     {
         let code = 0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00);
-        return (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), &next[4..]);
+        return (
+            char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER),
+            &next[4..],
+        );
     }
-    (char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), after)
+    (
+        char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER),
+        after,
+    )
 }
 
 #[cfg(test)]
@@ -219,7 +232,10 @@ mod tests {
         check("Say hello", "Say hello");
         check("{\"a\":1}", "{\"a\":1}");
         check("{broken", "{broken");
-        check(r#"{"system":"Be brief.","messages":[{"role":"user","content":"Hi"}]}"#, "Be brief.\n\nHi");
+        check(
+            r#"{"system":"Be brief.","messages":[{"role":"user","content":"Hi"}]}"#,
+            "Be brief.\n\nHi",
+        );
         check(
             r#"{"messages":[{"role":"user","content":"Return JSON"},{"role":"assistant","content":"{}"},{"role":"user","content":"Now a poem"}]}"#,
             "Now a poem",
@@ -232,10 +248,22 @@ mod tests {
             r#"{"messages":[{"role":"system","content":"S"},{"role":"user","content":"Q"},{"role":"assistant","content":[{"type":"tool_use","id":"1"}]},{"role":"user","content":[{"type":"tool_result","content":"json"}]}]}"#,
             "S\n\nQ",
         );
-        check(r#"{"messages":[{"content":"late role","role":"user"}],"system":null}"#, "late role");
-        check(r#"[{"role":"system","parts":[{"type":"text","content":"S"}]},{"role":"user","parts":[{"type":"text","content":"U"}]}]"#, "S\n\nU");
-        check(r#"{"instructions":"I","input":[{"role":"user","content":[{"type":"input_text","text":"U"}]}]}"#, "I\n\nU");
-        check(r#"{"instructions":"I","input":"plain"}"#, r#"{"instructions":"I","input":"plain"}"#);
+        check(
+            r#"{"messages":[{"content":"late role","role":"user"}],"system":null}"#,
+            "late role",
+        );
+        check(
+            r#"[{"role":"system","parts":[{"type":"text","content":"S"}]},{"role":"user","parts":[{"type":"text","content":"U"}]}]"#,
+            "S\n\nU",
+        );
+        check(
+            r#"{"instructions":"I","input":[{"role":"user","content":[{"type":"input_text","text":"U"}]}]}"#,
+            "I\n\nU",
+        );
+        check(
+            r#"{"instructions":"I","input":"plain"}"#,
+            r#"{"instructions":"I","input":"plain"}"#,
+        );
         check(r#"{"messages":[]}"#, "");
         check("[1,2]", "[1,2]");
         check(

@@ -62,7 +62,9 @@ impl<'a> Reading<'a> {
     /// too long to be any option.
     pub(crate) fn short_answer(&self) -> Option<String> {
         const LONGEST: usize = 10_000;
-        let answer = self.trimmed.trim_matches(|c: char| c.is_whitespace() || c == '.' || c == '!');
+        let answer = self
+            .trimmed
+            .trim_matches(|c: char| c.is_whitespace() || c == '.' || c == '!');
         (answer.len() <= LONGEST).then(|| answer.to_lowercase())
     }
 
@@ -73,15 +75,23 @@ impl<'a> Reading<'a> {
 
     /// Whether the provider stopped because a token limit was reached.
     pub(crate) fn hit_token_limit(&self) -> Option<&'a str> {
-        const LIMITS: &[&str] =
-            &["max_tokens", "length", "max_output_tokens", "max_completion_tokens", "model_context_window_exceeded"];
+        const LIMITS: &[&str] = &[
+            "max_tokens",
+            "length",
+            "max_output_tokens",
+            "max_completion_tokens",
+            "model_context_window_exceeded",
+        ];
         self.stop_reason_in(LIMITS)
     }
 
     /// The stop reason, if it is one of some words in any case.
     pub(crate) fn stop_reason_in(&self, words: &[&str]) -> Option<&'a str> {
         let reason = self.facts.stop_reason?.trim();
-        words.iter().any(|word| word.eq_ignore_ascii_case(reason)).then_some(reason)
+        words
+            .iter()
+            .any(|word| word.eq_ignore_ascii_case(reason))
+            .then_some(reason)
     }
 
     /// Whether the answer has to be JSON or a tool call.

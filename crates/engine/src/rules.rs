@@ -47,7 +47,10 @@ impl Default for Rules {
 impl Rules {
     /// The default with the extended group switched off: the core table and nothing else.
     pub fn core() -> Self {
-        Self { extended: false, ..Self::default() }
+        Self {
+            extended: false,
+            ..Self::default()
+        }
     }
 
     /// Whether a code can fire at all.
@@ -57,7 +60,9 @@ impl Rules {
 
     /// What a hit of a code costs.
     pub fn points_of(&self, code: &Code) -> i32 {
-        self.points.get(&code.code).map_or(code.points, |points| (*points).max(0))
+        self.points
+            .get(&code.code)
+            .map_or(code.points, |points| (*points).max(0))
     }
 }
 
@@ -144,11 +149,20 @@ mod tests {
         let check = |json: &str, expected: Threshold| {
             let rules: Rules = serde_json::from_str(json).unwrap();
             assert_eq!(rules.threshold, expected, "{json}");
-            assert_eq!(serde_json::from_str::<Rules>(&serde_json::to_string(&rules).unwrap()).unwrap(), rules);
+            assert_eq!(
+                serde_json::from_str::<Rules>(&serde_json::to_string(&rules).unwrap()).unwrap(),
+                rules
+            );
         };
         check("{}", Threshold::Fixed(100));
         check(r#"{"threshold":80}"#, Threshold::Fixed(80));
-        check(r#"{"threshold":"dynamic","mode":"static","muted":[3010],"points":{"2001":70}}"#, Threshold::Dynamic);
-        check(r#"{"threshold":"fixed","limits":{"latency_ms":1000.5}}"#, Threshold::Fixed(100));
+        check(
+            r#"{"threshold":"dynamic","mode":"static","muted":[3010],"points":{"2001":70}}"#,
+            Threshold::Dynamic,
+        );
+        check(
+            r#"{"threshold":"fixed","limits":{"latency_ms":1000.5}}"#,
+            Threshold::Fixed(100),
+        );
     }
 }

@@ -14,13 +14,21 @@ pub(crate) struct Violation {
 
 impl Violation {
     pub(crate) fn place_words(&self) -> &str {
-        if self.pointer.is_empty() { "the top" } else { &self.pointer }
+        if self.pointer.is_empty() {
+            "the top"
+        } else {
+            &self.pointer
+        }
     }
 }
 
 /// The first violation, in the order of the schema's keywords.
 pub(crate) fn violation(schema: &Value, value: &Value) -> Option<Violation> {
-    let mut check = Check { root: schema, budget: 20_000, path: Vec::new() };
+    let mut check = Check {
+        root: schema,
+        budget: 20_000,
+        path: Vec::new(),
+    };
     check.value(schema, value, 0)
 }
 
@@ -34,7 +42,7 @@ struct Check<'a> {
 
 const MAX_DEPTH: u32 = 48;
 
-impl Check<'_> {
+impl<'a> Check<'a> {
     fn value(&mut self, schema: &Value, value: &Value, depth: u32) -> Option<Violation> {
         if self.budget == 0 || depth > MAX_DEPTH {
             return None;
@@ -46,8 +54,11 @@ impl Check<'_> {
             _ => return None,
         };
         if let Some(Value::String(reference)) = schema.get("$ref") {
-            let target = reference.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer))?.clone();
-            return self.value(&target, value, depth + 1);
+            let root: &'a Value = self.root;
+            let target = reference
+                .strip_prefix('#')
+                .and_then(|pointer| root.pointer(pointer))?;
+            return self.value(target, value, depth + 1);
         }
         self.kind_and_choice(schema, value)
             .or_else(|| self.bounds(schema, value))
@@ -57,7 +68,11 @@ impl Check<'_> {
     }
 
     fn broken(&self, observed: impl Into<String>, expected: impl Into<String>) -> Violation {
-        Violation { pointer: self.path.concat(), observed: observed.into(), expected: expected.into() }
+        Violation {
+            pointer: self.path.concat(),
+            observed: observed.into(),
+            expected: expected.into(),
+        }
     }
 
     fn kind_and_choice(&self, schema: &Map<String, Value>, value: &Value) -> Option<Violation> {
@@ -85,7 +100,12 @@ impl Check<'_> {
     fn bounds(&self, schema: &Map<String, Value>, value: &Value) -> Option<Violation> {
         let (size, unit, least, most) = match value {
             Value::Number(number) => (number.as_f64()?, "", "minimum", "maximum"),
-            Value::String(text) => (text.chars().count() as f64, " characters", "minLength", "maxLength"),
+            Value::String(text) => (
+                text.chars().count() as f64,
+                " characters",
+                "minLength",
+                "maxLength",
+            ),
             Value::Array(items) => (items.len() as f64, " items", "minItems", "maxItems"),
             _ => return None,
         };
@@ -102,7 +122,11 @@ impl Check<'_> {
     fn properties(&mut self, schema: &Map<String, Value>, value: &Value, depth: u32) -> Option<Violation> {
         let object = value.as_object()?;
         let required = schema.get("required").and_then(Value::as_array);
-        let missing = required.into_iter().flatten().filter_map(Value::as_str).find(|key| !object.contains_key(*key));
+        let missing = required
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .find(|key| !object.contains_key(*key));
         if let Some(key) = missing {
             return Some(self.broken(format!("no key “{key}”"), format!("the key “{key}”")));
         }
@@ -131,23 +155,39 @@ impl Check<'_> {
 
     fn items(&mut self, schema: &Map<String, Value>, value: &Value, depth: u32) -> Option<Violation> {
         let rule = schema.get("items")?;
-        value.as_array()?.iter().enumerate().find_map(|(index, item)| {
-            self.below(&index.to_string(), |check| check.value(rule, item, depth + 1))
-        })
+        for (index, item) in value.as_array()?.iter().enumerate() {
+            let found = self.below(&index.to_string(), |check| check.value(rule, item, depth + 1));
+            if found.is_some() || self.budget == 0 {
+                return found;
+            }
+        }
+        None
     }
 
     fn alternatives(&mut self, schema: &Map<String, Value>, value: &Value, depth: u32) -> Option<Violation> {
-        for rule in schema.get("allOf").and_then(Value::as_array).into_iter().flatten() {
+        for rule in schema
+            .get("allOf")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
             let found = self.value(rule, value, depth + 1);
             if found.is_some() {
                 return found;
             }
         }
         for name in ["anyOf", "oneOf"] {
-            let Some(rules) = schema.get(name).and_then(Value::as_array).filter(|rules| !rules.is_empty()) else {
+            let Some(rules) = schema
+                .get(name)
+                .and_then(Value::as_array)
+                .filter(|rules| !rules.is_empty())
+            else {
                 continue;
             };
-            if !rules.iter().any(|rule| self.value(rule, value, depth + 1).is_none()) {
+            if !rules
+                .iter()
+                .any(|rule| self.value(rule, value, depth + 1).is_none())
+            {
                 return Some(self.broken(kind(value), format!("one of {} alternatives", rules.len())));
             }
         }
@@ -155,7 +195,8 @@ impl Check<'_> {
     }
 
     fn below<T>(&mut self, segment: &str, inner: impl FnOnce(&mut Self) -> T) -> T {
-        self.path.push(format!("/{}", segment.replace('~', "~0").replace('/', "~1")));
+        self.path
+            .push(format!("/{}", segment.replace('~', "~0").replace('/', "~1")));
         let result = inner(self);
         self.path.pop();
         result
@@ -210,18 +251,37 @@ mod tests {
             "$defs": {"item": {"type": "object", "properties": {"qty": {"type": "integer", "minimum": 1}}}},
         });
         let check = |value: Value, expected: Option<&str>| {
-            assert_eq!(violation(&schema, &value).map(|v| v.pointer).as_deref(), expected, "{value}");
+            assert_eq!(
+                violation(&schema, &value).map(|v| v.pointer).as_deref(),
+                expected,
+                "{value}"
+            );
         };
-        check(json!({"intent": "refund", "items": [{"qty": 2}], "note": null, "either": true}), None);
+        check(
+            json!({"intent": "refund", "items": [{"qty": 2}], "note": null, "either": true}),
+            None,
+        );
         check(json!([]), Some(""));
         check(json!({"intent": "refund"}), Some(""));
         check(json!({"intent": "buy", "items": []}), Some("/intent"));
-        check(json!({"intent": "other", "items": [{"qty": 1}, {"qty": 0}]}), Some("/items/1/qty"));
-        check(json!({"intent": "other", "items": [{"qty": 1.5}]}), Some("/items/0/qty"));
+        check(
+            json!({"intent": "other", "items": [{"qty": 1}, {"qty": 0}]}),
+            Some("/items/1/qty"),
+        );
+        check(
+            json!({"intent": "other", "items": [{"qty": 1.5}]}),
+            Some("/items/0/qty"),
+        );
         check(json!({"intent": "other", "items": [1, 2, 3]}), Some("/items"));
         check(json!({"intent": "other", "items": [], "a/b": 1}), Some(""));
-        check(json!({"intent": "other", "items": [], "note": "x"}), Some("/note"));
-        check(json!({"intent": "other", "items": [], "either": "x"}), Some("/either"));
+        check(
+            json!({"intent": "other", "items": [], "note": "x"}),
+            Some("/note"),
+        );
+        check(
+            json!({"intent": "other", "items": [], "either": "x"}),
+            Some("/either"),
+        );
     }
 
     #[test]

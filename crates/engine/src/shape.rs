@@ -40,20 +40,6 @@ impl Shape {
             Self::Prose => "prose",
         }
     }
-
-    /// In a sentence, after "the output reads as".
-    pub(crate) const fn in_words(self) -> &'static str {
-        match self {
-            Self::Empty => "nothing",
-            Self::Json => "JSON",
-            Self::Code => "code",
-            Self::Number => "a number",
-            Self::List => "a list",
-            Self::Markdown => "Markdown",
-            Self::EnumShort => "a short choice",
-            Self::Prose => "prose",
-        }
-    }
 }
 
 /// The shape of an output.
@@ -66,7 +52,10 @@ pub fn shape_of(output: &str) -> Shape {
 pub(crate) fn json_document(trimmed: &str) -> Result<JsonKind, JsonError> {
     match trimmed.as_bytes().first() {
         Some(b'{' | b'[') => crate::json_scan::check(trimmed),
-        _ => Err(JsonError { at: 0, inside: crate::json_scan::Inside::Top }),
+        _ => Err(JsonError {
+            at: 0,
+            inside: crate::json_scan::Inside::Top,
+        }),
     }
 }
 
@@ -93,10 +82,21 @@ pub(crate) fn shape_of_parsed(trimmed: &str, is_json: bool) -> Shape {
 
 fn reads_as_code(text: &str) -> bool {
     const LEADS: &[&str] = &[
-        "def ", "class ", "import ", "from ", "function ", "const ", "export ", "async ", "#include", "public class ",
-        "fn ", "pub ",
+        "def ",
+        "class ",
+        "import ",
+        "from ",
+        "function ",
+        "const ",
+        "export ",
+        "async ",
+        "#include",
+        "public class ",
+        "fn ",
+        "pub ",
     ];
-    if text.starts_with("```") || text.starts_with("~~~") || text.starts_with("=>") || text.starts_with("#!/") {
+    if text.starts_with("```") || text.starts_with("~~~") || text.starts_with("=>") || text.starts_with("#!/")
+    {
         return true;
     }
     let line = text.lines().next().unwrap_or("");
@@ -104,12 +104,15 @@ fn reads_as_code(text: &str) -> bool {
         // "class struggle is old" is prose: code shows punctuation, or is a very short line.
         let has_punctuation = line.contains(['(', '{', ':', ';', '=', '\'', '"', '<']);
         let needs_import = line.starts_with("from ") && !line.contains(" import ");
-        return !needs_import && (has_punctuation || line.contains(" import ") || line.split_whitespace().count() <= 2);
+        return !needs_import
+            && (has_punctuation || line.contains(" import ") || line.split_whitespace().count() <= 2);
     }
     line.split_once("=>").is_some_and(|(head, _)| {
         !head.is_empty()
             && head.len() <= 80
-            && head.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | ' ' | '(' | ')' | ',' | '$'))
+            && head
+                .chars()
+                .all(|c| c.is_alphanumeric() || matches!(c, '_' | ' ' | '(' | ')' | ',' | '$'))
     })
 }
 
@@ -126,7 +129,9 @@ fn is_number(text: &str) -> bool {
     };
     let grouped = || {
         let mut groups = whole.split(',');
-        groups.next().is_some_and(|first| digits(first) && first.len() <= 3)
+        groups
+            .next()
+            .is_some_and(|first| digits(first) && first.len() <= 3)
             && groups.all(|group| group.len() == 3 && digits(group))
     };
     (digits(whole) || grouped())
@@ -147,7 +152,8 @@ fn begins_a_list(text: &str) -> bool {
 }
 
 fn has_markdown(text: &str) -> bool {
-    text.lines().any(|line| is_heading(line) || has_pair(line, "**") || has_pair(line, "__") || has_link(line))
+    text.lines()
+        .any(|line| is_heading(line) || has_pair(line, "**") || has_pair(line, "__") || has_link(line))
 }
 
 fn is_heading(line: &str) -> bool {
@@ -156,15 +162,22 @@ fn is_heading(line: &str) -> bool {
 }
 
 fn has_pair(line: &str, mark: &str) -> bool {
-    let Some((_, rest)) = line.split_once(mark) else { return false };
+    let Some((_, rest)) = line.split_once(mark) else {
+        return false;
+    };
     // The shortest bold text has one character, so the closing mark cannot follow at once.
-    let Some(first) = rest.chars().next() else { return false };
+    let Some(first) = rest.chars().next() else {
+        return false;
+    };
     !first.is_whitespace() && rest[first.len_utf8()..].contains(mark)
 }
 
 fn has_link(line: &str) -> bool {
-    let Some((_, rest)) = line.split_once('[') else { return false };
-    rest.split_once("](").is_some_and(|(_, target)| target.contains(')'))
+    let Some((_, rest)) = line.split_once('[') else {
+        return false;
+    };
+    rest.split_once("](")
+        .is_some_and(|(_, target)| target.contains(')'))
 }
 
 fn is_short_choice(text: &str) -> bool {

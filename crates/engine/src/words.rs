@@ -27,7 +27,11 @@ fn word_char(text: &str, at: usize) -> Option<Result<usize, usize>> {
     }
     let character = text.get(at..)?.chars().next()?;
     let length = character.len_utf8();
-    Some(if character.is_alphanumeric() { Ok(length) } else { Err(length) })
+    Some(if character.is_alphanumeric() {
+        Ok(length)
+    } else {
+        Err(length)
+    })
 }
 
 impl<'a> Iterator for Words<'a> {
@@ -43,7 +47,11 @@ impl<'a> Iterator for Words<'a> {
         while let Some(Ok(length)) = word_char(self.text, self.at) {
             self.at += length;
         }
-        Some(Word { text: self.text.get(start..self.at)?, start, end: self.at })
+        Some(Word {
+            text: self.text.get(start..self.at)?,
+            start,
+            end: self.at,
+        })
     }
 }
 
@@ -51,7 +59,8 @@ impl<'a> Iterator for Words<'a> {
 pub(crate) fn name_contains(name: &str, needles: &[&str]) -> bool {
     let name = name.as_bytes();
     needles.iter().any(|needle| {
-        name.windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle.as_bytes()))
+        name.windows(needle.len())
+            .any(|window| window.eq_ignore_ascii_case(needle.as_bytes()))
     })
 }
 
@@ -67,9 +76,16 @@ mod tests {
     #[test]
     fn splits_at_everything_but_letters_digits_and_underscores() {
         let check = |text: &str, expected: &[&str]| {
-            assert_eq!(words(text).map(|w| w.text).collect::<Vec<_>>(), expected, "{text:?}");
+            assert_eq!(
+                words(text).map(|w| w.text).collect::<Vec<_>>(),
+                expected,
+                "{text:?}"
+            );
         };
-        check("Return JSON-only, in 2 words!", &["Return", "JSON", "only", "in", "2", "words"]);
+        check(
+            "Return JSON-only, in 2 words!",
+            &["Return", "JSON", "only", "in", "2", "words"],
+        );
         check("größer_als\u{0}x — \"ja\"", &["größer_als", "x", "ja"]);
         check("", &[]);
         assert!(name_contains("ReClassify-v2", &["intent", "classify"]));

@@ -8,4 +8,8 @@ use wasm_bindgen::prelude::wasm_bindgen;
 pub fn hydrate() {
     console_error_panic_hook::set_once();
     leptos::mount::hydrate_body(app::App);
+    // Lets browser tests and style sheets tell a live page from a served one.
+    if let Some(document) = leptos::prelude::document().document_element() {
+        document.set_attribute("data-hydrated", "").unwrap_or_default();
+    }
 }

@@ -31,6 +31,13 @@ pub enum Error {
         folder: PathBuf,
     },
 
+    /// Nobody serves the database of the data folder, or it does not accept connections yet.
+    #[error("no Postgres answers for the data folder {}. Start `plumbline serve` on it", folder.display())]
+    NotRunning {
+        /// The data folder.
+        folder: PathBuf,
+    },
+
     /// A file or folder could not be made, read or changed.
     #[error("cannot {action} {}: {source}. Check that it exists and that this user may write to it", path.display())]
     File {

@@ -13,7 +13,7 @@ use crate::Error;
 use crate::account::{Account, owner_name};
 
 /// Names the socket file; nothing listens on TCP.
-pub(crate) const PORT: u16 = 5432;
+pub const PORT: u16 = 5432;
 /// The kernel allows 108 bytes on Linux and 104 on macOS.
 const LONGEST_SOCKET_PATH_BYTES: usize = 100;
 /// Home of the databases whose data folder is closed to the account that runs Postgres.
@@ -77,8 +77,21 @@ impl Layout {
 
     /// The socket's path.
     pub(crate) fn socket(&self) -> PathBuf {
-        self.socket_dir.join(socket_file())
+        socket_in(&self.socket_dir)
     }
+
+    /// Where the database of `data_dir` (canonical) and its socket lie; `None` where there is no database.
+    pub(crate) fn find(data_dir: &Path) -> Option<(PathBuf, PathBuf)> {
+        let key = short_hash(data_dir);
+        let outside = Path::new(OUTSIDE).join(&key);
+        let home = [data_dir, &outside].into_iter().find(|home| home.join("postgres").exists())?;
+        Some((home.join("postgres"), socket_dir(home, &key)))
+    }
+}
+
+/// The socket's path in the folder `socket_dir`.
+pub(crate) fn socket_in(socket_dir: &Path) -> PathBuf {
+    socket_dir.join(socket_file())
 }
 
 /// Makes the data folder when it is missing, and returns its canonical path.

@@ -19,6 +19,7 @@ mod error;
 mod layout;
 mod log;
 mod process;
+mod running;
 mod wire;
 
 use std::ffi::OsString;
@@ -32,13 +33,17 @@ use tokio::time::{Instant, sleep};
 
 pub use crate::binaries::{Binaries, OLDEST_MAJOR, find_binaries};
 pub use crate::error::Error;
+pub use crate::running::{RunningPostgres, find_running};
 pub use crate::wire::{Rows, WireError};
 
-use crate::layout::{Layout, PORT};
+use crate::layout::Layout;
+pub use crate::layout::PORT;
 use crate::process::{Launch, Server};
 
-const SUPERUSER: &str = "plumbline";
-const DATABASE: &str = "plumbline";
+/// The role to connect as.
+pub const SUPERUSER: &str = "plumbline";
+/// The database to connect to.
+pub const DATABASE: &str = "plumbline";
 
 /// Long enough for a process that is just ending, short enough not to be noticed.
 const LOCK_PATIENCE: Duration = Duration::from_millis(300);
@@ -136,24 +141,6 @@ impl PrivatePostgres {
     #[must_use]
     pub fn cluster_dir(&self) -> &Path {
         &self.launch.layout.cluster_dir
-    }
-
-    /// The role to connect as.
-    #[must_use]
-    pub fn superuser(&self) -> &'static str {
-        SUPERUSER
-    }
-
-    /// The database to connect to.
-    #[must_use]
-    pub fn database(&self) -> &'static str {
-        DATABASE
-    }
-
-    /// The port, which only names the socket file.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        PORT
     }
 
     /// The address for a client library.

@@ -20,7 +20,7 @@ const SLOW_READY_POLL: Duration = Duration::from_millis(500);
 const SLOW_AFTER: Duration = Duration::from_secs(3);
 /// Postgres says "starting up" throughout crash recovery, however long; this is silence.
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
-const LONGEST_ANSWER: Duration = Duration::from_secs(5);
+pub(crate) const LONGEST_ANSWER: Duration = Duration::from_secs(5);
 /// How long the backends of a killed postmaster may take to end.
 const ORPHANS_PATIENCE: Duration = Duration::from_secs(10);
 const ORPHANS_POLL: Duration = Duration::from_millis(100);
@@ -168,14 +168,7 @@ impl Launch {
 
     /// The version of the server on our socket, once sure that it serves our files.
     async fn version(&self) -> Result<String, WireError> {
-        let sql = "select current_setting('server_version'), current_setting('data_directory')";
-        let rows = self.query("postgres", sql).await?;
-        match rows.into_iter().next().as_deref() {
-            Some([Some(version), Some(folder)]) if Path::new(folder) == self.layout.cluster_dir => {
-                Ok(version.clone())
-            }
-            _ => Err(WireError::Unexpected("it serves another data folder")),
-        }
+        version_of(&self.layout.socket(), &self.layout.cluster_dir).await
     }
 
     /// The process id of a Postgres that already serves our files.
@@ -329,6 +322,16 @@ impl Server {
         match self {
             Self::Child { pid, .. } | Self::Adopted { pid } => *pid,
         }
+    }
+}
+
+/// The version of the server on `socket`, once sure that it serves the files in `cluster_dir`.
+pub(crate) async fn version_of(socket: &Path, cluster_dir: &Path) -> Result<String, WireError> {
+    let sql = "select current_setting('server_version'), current_setting('data_directory')";
+    let rows = Connection::open(socket, SUPERUSER, "postgres").await?.query(sql).await?;
+    match rows.into_iter().next().as_deref() {
+        Some([Some(version), Some(folder)]) if Path::new(folder) == cluster_dir => Ok(version.clone()),
+        _ => Err(WireError::Unexpected("it serves another data folder")),
     }
 }
 

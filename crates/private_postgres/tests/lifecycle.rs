@@ -359,3 +359,20 @@ async fn a_killed_initdb_and_a_bad_setting_are_survived() {
     let refused = folder.start().await.unwrap_err().to_string();
     assert!(refused.contains("made by Postgres 99"), "{refused}");
 }
+
+#[tokio::test]
+async fn a_running_database_is_found_from_outside_and_a_stopped_one_is_not() {
+    let folder = Folder::new();
+    let data_dir = folder.0.join("data");
+    let missing = private_postgres::find_running(&data_dir).await;
+    assert!(matches!(missing, Err(Error::NotRunning { .. })), "{missing:?}");
+    assert!(!data_dir.exists(), "looking must not make the folder");
+
+    let postgres = folder.start().await.unwrap();
+    let found = private_postgres::find_running(&data_dir).await.unwrap();
+    assert_eq!((found.socket_dir(), found.version()), (postgres.socket_dir(), postgres.version()));
+
+    postgres.stop().await.unwrap();
+    let stopped = private_postgres::find_running(&data_dir).await;
+    assert!(matches!(stopped, Err(Error::NotRunning { .. })), "{stopped:?}");
+}

@@ -21,15 +21,15 @@ use crate::{Db, Result, Scope, Tx};
 
 /// A step with everything the pipeline worked out about it.
 #[derive(Clone, Debug)]
-pub struct StepRow {
+pub struct StepRow<'a> {
     /// The tenant.
     pub project_id: ProjectId,
     /// Label of the key that sent it.
-    pub key_label: String,
+    pub key_label: &'a str,
     /// When the server received it.
     pub received_at: Timestamp,
     /// The step as received.
-    pub step: NewStep,
+    pub step: &'a NewStep,
     /// Its tokens in buckets.
     pub tokens: TokenUsage,
     /// How the buckets were worked out; `None` without tokens.
@@ -83,12 +83,12 @@ pub async fn begin(db: &Db, projects: &[ProjectId]) -> Result<BatchTx> {
 /// at the start of the earliest of its steps in this batch.
 pub async fn file_runs(
     batch: &mut BatchTx,
-    rows: &[StepRow],
+    rows: &[StepRow<'_>],
 ) -> Result<HashMap<(ProjectId, String), Timestamp>> {
     let mut earliest: HashMap<(ProjectId, &str), Timestamp> = HashMap::new();
     for row in rows {
         let at = earliest
-            .entry((row.project_id, &row.step.run_id))
+            .entry((row.project_id, row.step.run_id.as_str()))
             .or_insert(row.step.started_at);
         *at = (*at).min(row.step.started_at);
     }
@@ -131,7 +131,7 @@ pub async fn file_runs(
 /// that is already there, or stands earlier in the same batch, is left as it is.
 pub async fn insert_steps(
     batch: &mut BatchTx,
-    rows: &[StepRow],
+    rows: &[StepRow<'_>],
     run_ats: &HashMap<(ProjectId, String), Timestamp>,
 ) -> Result<Vec<bool>> {
     let mut order: Vec<usize> = (0..rows.len()).collect();

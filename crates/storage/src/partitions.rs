@@ -1,9 +1,14 @@
-//! The partition maintainer's SQL: weeks made ahead, weeks dropped by retention. Runs as the owner of the schema.
+//! The partition maintainer's SQL: weeks made ahead, weeks dropped and rows deleted by retention. Runs as the owner
+//! of the schema.
+
+mod expired;
 
 use domain::Timestamp;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, PgConnection};
 use time::{Date, Duration, OffsetDateTime};
+
+pub use expired::{Expired, delete_expired};
 
 use crate::Result;
 
@@ -18,34 +23,26 @@ pub struct Maintained {
 
 /// Weeks that are made ahead of time.
 const WEEKS_AHEAD: i64 = 2;
-/// Rows further in the future than this are odd and stay in the default partition.
+/// Rows further in the past than this are odd and stay in the default partition.
 const BACKFILL_YEARS: i64 = 5;
+/// How long a pass queues behind readers before it gives way: whoever comes after it would queue behind it.
+const LOCK_PATIENCE: &str = "set lock_timeout = '5s'";
 
 /// One pass: makes the partitions of last week to `WEEKS_AHEAD` weeks ahead and of every past week that has rows
 /// in a default partition; drops the weeks that are older than every project's retention.
 pub async fn maintain(options: &PgConnectOptions, now: Timestamp) -> Result<Maintained> {
-    let mut connection = options.clone().connect().await?;
-    sqlx::query!("select set_config('plumbline.scope', 'all', false)")
-        .fetch_one(&mut connection)
-        .await?;
-    // One maintainer at a time, whichever process it runs in.
-    sqlx::query!("select pg_advisory_lock(hashtext('plumbline partitions'))")
-        .fetch_one(&mut connection)
-        .await?;
+    let mut connection = connect(options).await?;
     let now = now.to_offset_date_time();
     let mut done = Maintained::default();
-    let tables = sqlx::query!("select table_name, time_column from partitioned_tables order by table_name")
-        .fetch_all(&mut connection)
-        .await?;
-    for table in &tables {
-        let mut weeks = weeks_in_default(&mut connection, &table.table_name, &table.time_column, now).await?;
+    for table in tables(&mut connection).await? {
+        let mut weeks = weeks_in_default(&mut connection, &table, now).await?;
         weeks.extend((-1..=WEEKS_AHEAD).map(|n| monday(now.date()) + Duration::weeks(n)));
         weeks.sort_unstable();
         weeks.dedup();
         for week in weeks {
             let created = sqlx::query_scalar!(
                 "select create_week_partition($1, $2, $3) as \"created!\"",
-                table.table_name,
+                table.name,
                 table.time_column,
                 week
             )
@@ -58,34 +55,75 @@ pub async fn maintain(options: &PgConnectOptions, now: Timestamp) -> Result<Main
     Ok(done)
 }
 
+/// Whether rows that belong in a week of their own wait in a default partition, so that a pass is worth its locks.
+pub async fn is_due(options: &PgConnectOptions, now: Timestamp) -> Result<bool> {
+    let mut connection = options.clone().connect().await?;
+    let (from, to) = sane_times(now.to_offset_date_time());
+    for table in tables(&mut connection).await? {
+        let statement = format!(
+            "select exists (select from {}_default where {column} >= $1 and {column} < $2)",
+            table.name,
+            column = table.time_column
+        );
+        let waiting: bool = sqlx::query_scalar(AssertSqlSafe(statement))
+            .bind(from)
+            .bind(to)
+            .fetch_one(&mut connection)
+            .await?;
+        if waiting {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A partitioned table. Both names come from `partitioned_tables`, which only migrations write, so that they may
+/// stand in statements.
+struct Table {
+    name: String,
+    time_column: String,
+}
+
+async fn tables(connection: &mut PgConnection) -> Result<Vec<Table>> {
+    let tables = sqlx::query_as!(
+        Table,
+        "select table_name as name, time_column from partitioned_tables order by table_name"
+    );
+    Ok(tables.fetch_all(connection).await?)
+}
+
+/// A connection that sees every project, and is the only maintainer's, whichever process it runs in.
+async fn connect(options: &PgConnectOptions) -> Result<PgConnection> {
+    let mut connection = options.clone().connect().await?;
+    sqlx::query!("select set_config('plumbline.scope', 'all', false)").fetch_one(&mut connection).await?;
+    sqlx::query!("select pg_advisory_lock(hashtext('plumbline partitions'))").fetch_one(&mut connection).await?;
+    sqlx::query(LOCK_PATIENCE).execute(&mut connection).await?;
+    Ok(connection)
+}
+
+fn sane_times(now: OffsetDateTime) -> (OffsetDateTime, OffsetDateTime) {
+    (now - Duration::weeks(52 * BACKFILL_YEARS), now + Duration::weeks(WEEKS_AHEAD))
+}
+
 async fn weeks_in_default(
     connection: &mut PgConnection,
-    table: &str,
-    column: &str,
+    table: &Table,
     now: OffsetDateTime,
 ) -> Result<Vec<Date>> {
-    // Table and column come from partitioned_tables, which only migrations write.
     let statement = format!(
-        "select distinct date_trunc('week', {column} at time zone 'UTC')::date from {table}_default \
-         where {column} >= $1 and {column} < $2"
+        "select distinct date_trunc('week', {column} at time zone 'UTC')::date from {}_default \
+         where {column} >= $1 and {column} < $2",
+        table.name,
+        column = table.time_column
     );
-    Ok(sqlx::query_scalar(AssertSqlSafe(statement))
-        .bind(now - Duration::weeks(52 * BACKFILL_YEARS))
-        .bind(now + Duration::weeks(WEEKS_AHEAD))
-        .fetch_all(connection)
-        .await?)
+    let (from, to) = sane_times(now);
+    Ok(sqlx::query_scalar(AssertSqlSafe(statement)).bind(from).bind(to).fetch_all(connection).await?)
 }
 
 async fn drop_expired(connection: &mut PgConnection, now: OffsetDateTime) -> Result<Vec<String>> {
-    let retention = sqlx::query!(
-        "select coalesce(max(s.retention_days), 90) as \"runs!\",
-                coalesce(max(s.payload_retention_days), 30) as \"payloads!\"
-         from projects p left join project_settings s using (project_id)"
-    )
-    .fetch_one(&mut *connection)
-    .await?;
-    let runs_before = now - Duration::days(i64::from(retention.runs));
-    let payloads_before = now - Duration::days(i64::from(retention.payloads.min(retention.runs)));
+    let longest = expired::longest_retention(connection).await?;
+    let runs_before = now - Duration::days(longest.run_days);
+    let payloads_before = now - Duration::days(longest.payload_days);
     let expired = sqlx::query!(
         "select child as \"child!\" from partitioned_tables, week_partitions(table_name)
          where ends_at < case table_name when 'step_payloads' then $1 else $2::timestamptz end
@@ -99,19 +137,8 @@ async fn drop_expired(connection: &mut PgConnection, now: OffsetDateTime) -> Res
     for partition in expired {
         // The name comes from the catalogue; quoted all the same.
         let statement = format!("drop table \"{}\"", partition.child.replace('"', "\"\""));
-        sqlx::query(AssertSqlSafe(statement))
-            .execute(&mut *connection)
-            .await?;
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut *connection).await?;
         dropped.push(partition.child);
-    }
-    if !dropped.is_empty() {
-        sqlx::query!(
-            "delete from run_keys k where k.run_at < $1 and not exists (
-               select from runs r where r.project_id = k.project_id and r.run_id = k.run_id and r.run_at = k.run_at)",
-            runs_before
-        )
-        .execute(&mut *connection)
-        .await?;
     }
     Ok(dropped)
 }

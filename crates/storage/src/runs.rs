@@ -302,3 +302,8 @@ fn parse_cursor(cursor: &str) -> Option<(OffsetDateTime, String)> {
     let at = Timestamp::from_micros(micros.parse().ok()?);
     Some((at.to_offset_date_time(), run_id.to_owned()))
 }
+
+/// Whether a text is a cursor that `list` understands.
+pub fn is_cursor(text: &str) -> bool {
+    parse_cursor(text).is_some()
+}

@@ -232,35 +232,19 @@ fn link(step: &StepSummary) -> Word {
 
 #[cfg(test)]
 mod tests {
-    use domain::{Condition, NanoUsd, RunProblem, TokenUsage};
+    use domain::{Condition, NanoUsd, RunProblem};
 
     use super::*;
-    use crate::timeline::sample::{BEGIN, step};
+    use crate::pages::run::sample_run;
+    use crate::timeline::sample::step;
 
     fn run(status: RunStatus, steps: &[StepSummary]) -> RunSummary {
         RunSummary {
-            run_id: "r".to_owned(),
-            name: "resolve-ticket".to_owned(),
-            filed_at: BEGIN,
-            started_at: BEGIN,
-            ended_at: BEGIN,
-            latency_ms: 5_310.0,
             status,
-            key_label: "prod".to_owned(),
-            environment: None,
-            release: None,
-            session_id: None,
-            user_id: None,
-            tags: Vec::new(),
-            models: Vec::new(),
             step_count: steps.len() as i64,
-            error_count: 0,
-            tokens: TokenUsage::default(),
             cost_nano_usd: Some(NanoUsd(30_200_000)),
-            unpriced_steps: 0,
-            score_max: None,
             severity: steps.iter().map(|s| s.severity).max().unwrap_or_default(),
-            problem: None,
+            ..sample_run("r", 0)
         }
     }
 

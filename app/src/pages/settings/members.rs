@@ -1,5 +1,124 @@
-//! Stub.
+//! Settings: who has access.
+
+use domain::account::Member;
 use leptos::prelude::*;
-/// Page.
+
+use super::{SettingsPage, use_admin_lock};
+use crate::api::members::members;
+use crate::context::{use_slug, use_viewer};
+use crate::ui::form::{Field, Submit};
+use crate::ui::icon::Icon;
+use crate::ui::load::{Load, SkeletonRows};
+
+/// The members and a form for another one; on an open server, what accounts would change.
 #[component]
-pub(crate) fn MembersPage() -> impl IntoView { view! { <main id="main" class="page"></main> }.into_any() }
+pub(crate) fn MembersPage() -> impl IntoView {
+    let open = use_viewer().open;
+    view! {
+        <SettingsPage name="Members">
+            {if open { view! { <NoAccounts/> }.into_any() } else { view! { <Members/> }.into_any() }}
+        </SettingsPage>
+    }
+    .into_any()
+}
+
+#[component]
+fn NoAccounts() -> impl IntoView {
+    view! {
+        <section class="cell">
+            <div class="state">
+                <Icon name="users"/>
+                <b>"This server has no accounts"</b>
+                <p>
+                    "It listens on this machine only, so whoever reaches it may do everything. Set up the first account to invite others and to listen on other addresses."
+                </p>
+                <a class="btn" data-variant="primary" href="/setup">"Set up accounts"</a>
+            </div>
+        </section>
+    }
+}
+
+#[component]
+fn Members() -> impl IntoView {
+    let slug = use_slug();
+    let list = Resource::new(move || slug.get(), members);
+    view! {
+        <section class="cell flush">
+            <div class="head"><h2 id="members-list">"Members"</h2></div>
+            <Load resource=list what="The members" skeleton=|| view! { <SkeletonRows rows=3/> } let:members>
+                <MemberTable members/>
+            </Load>
+        </section>
+        <NewMember/>
+    }
+}
+
+#[component]
+fn MemberTable(members: Vec<Member>) -> impl IntoView {
+    let me = use_viewer().user.map(|user| user.id);
+    let rows = members
+        .into_iter()
+        .map(|member| {
+            let own = (Some(member.user_id) == me).then(|| view! { <span class="dim">" you"</span> });
+            view! {
+                <tr>
+                    <td class="main">{member.name}{own}</td>
+                    <td>{member.email}</td>
+                    <td>{member.role.as_str()}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! {
+        <div class="scroll-x" tabindex="0" role="region" aria-labelledby="members-list">
+            <table class="table bleed">
+                <caption class="vh">"Members of this project"</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">"Name"</th>
+                        <th scope="col">"E-mail"</th>
+                        <th scope="col">"Role"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+}
+
+#[component]
+fn NewMember() -> impl IntoView {
+    let slug = use_slug();
+    let locked = use_admin_lock();
+    let is_locked = move || !locked.read().is_empty();
+    view! {
+        <section class="cell" aria-labelledby="members-new">
+            <div class="head">
+                <h2 id="members-new">"Add a member"</h2>
+                <span class="sub">"no mail is sent: tell them the address and the password yourself"</span>
+            </div>
+            <form class="form" method="post" action=move || format!("/p/{}/settings/members", slug.get())>
+                <Field name="name" label="Name" locked/>
+                <Field name="email" label="E-mail" kind="email" locked/>
+                <Field
+                    name="password"
+                    label="First password"
+                    kind="password"
+                    autocomplete="new-password"
+                    min_chars=12
+                    hint="12 characters or more; not used when the address has an account already"
+                    locked
+                />
+                <div class="field">
+                    <label for="field-role">"Role"</label>
+                    <select class="select" id="field-role" name="role" disabled=is_locked>
+                        <option value="viewer">"viewer: read"</option>
+                        <option value="member" selected=true>"member: read and judge"</option>
+                        <option value="admin">"admin: everything"</option>
+                    </select>
+                </div>
+                <Submit label="Add the member" variant="primary" locked/>
+            </form>
+        </section>
+    }
+}

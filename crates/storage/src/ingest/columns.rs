@@ -10,7 +10,7 @@ use crate::{Result, Tx};
 /// A row with the time its run is filed under.
 pub(super) struct Filed<'a> {
     pub(super) index: usize,
-    pub(super) row: &'a StepRow,
+    pub(super) row: &'a StepRow<'a>,
     pub(super) run_at: OffsetDateTime,
 }
 
@@ -22,8 +22,8 @@ fn column<'a, T>(rows: &[&'a Filed<'a>], value: impl Fn(&'a Filed<'a>) -> T) -> 
 /// Inserts the steps; answers the positions of those that were new, in ascending order.
 pub(super) async fn insert_steps(tx: &mut Tx, filed: &[Filed<'_>]) -> Result<Vec<usize>> {
     let rows: Vec<&Filed<'_>> = filed.iter().collect();
-    let text = |value: fn(&StepRow) -> Option<&str>| column(&rows, move |f| value(f.row));
-    let count = |value: fn(&StepRow) -> Option<i64>| column(&rows, move |f| value(f.row));
+    let text = |value: for<'r> fn(&'r StepRow<'r>) -> Option<&'r str>| column(&rows, move |f| value(f.row));
+    let count = |value: fn(&StepRow<'_>) -> Option<i64>| column(&rows, move |f| value(f.row));
     let inserted = sqlx::query!(
         "insert into steps (project_id, run_id, step_id, run_at, parent_step_id, kind, name, step_index, provider,
            model, request_model, started_at, ended_at, received_at, latency_ms, ttft_ms, status, error, stop_reason,
@@ -80,7 +80,7 @@ pub(super) async fn insert_steps(tx: &mut Tx, filed: &[Filed<'_>]) -> Result<Vec
         &count(|r| r.step.reported_cost.map(|cost| cost.0)) as _,
         &text(|r| r.cost_source.map(|source| source.as_str())) as _,
         &text(|r| r.price_version.as_deref()) as _,
-        &text(|r| Some(&r.key_label)) as _,
+        &text(|r| Some(r.key_label)) as _,
         &text(|r| r.step.environment.as_deref()) as _,
         &text(|r| r.step.release.as_deref()) as _,
         &text(|r| r.step.session_id.as_deref()) as _,

@@ -1,0 +1,162 @@
+//! The head of the run page: the verdict and the run's figures.
+
+use domain::{RunSummary, TokenUsage, text};
+use leptos::prelude::*;
+
+use super::Page;
+use super::query::RunQuery;
+use super::verdict::{Word, verdict};
+use crate::pages::runs::cells::{cost_view, score_bar};
+use crate::ui::nav::page_href;
+
+/// Verdict and figures.
+#[component]
+pub(super) fn RunHead(page: Page) -> impl IntoView {
+    let Page { slug, run, query, .. } = page;
+    view! {
+        {move || {
+            let reading = run.get();
+            let run = reading.run();
+            let verdict = verdict(run, reading.steps());
+            let words = move |words: Vec<Word>| words.into_iter().map(|w| word(w, query)).collect_view();
+            let because = (!verdict.because.is_empty())
+                .then(|| view! { <p>{words(verdict.because)}</p> });
+            view! {
+                <section class="run-head" data-tone=verdict.tone.as_str() aria-label="Result">
+                    <div class="run-id">
+                        <div class="verdict" data-tone=verdict.tone.as_str()>
+                            <div class="say">{words(verdict.say)}</div>
+                            {because}
+                        </div>
+                    </div>
+                    {facts(run, worst_step(&reading), query, slug)}
+                </section>
+            }
+        }}
+    }
+}
+
+fn word(word: Word, query: Memo<RunQuery>) -> AnyView {
+    match word {
+        Word::Text(text) => text.into_any(),
+        Word::Step { step_id, name } => view! {
+            <a class="link" href=move || query.read().with_step(Some(&step_id)).to_href() data-noscroll>{name}</a>
+        }
+        .into_any(),
+    }
+}
+
+/// Id and name of the step with the highest score.
+fn worst_step(run: &super::Run) -> Option<(String, String)> {
+    let worst = run.run().score_max.filter(|score| *score > 0)?;
+    let step = run.steps().iter().find(|s| s.score == Some(worst))?;
+    Some((step.step_id.clone(), step.name.clone()))
+}
+
+fn facts(
+    run: &RunSummary,
+    worst: Option<(String, String)>,
+    query: Memo<RunQuery>,
+    slug: Memo<String>,
+) -> impl IntoView + use<> {
+    let filtered = move |name: &'static str, value: String| {
+        let encoded = domain::filter::encode_query([(name, value.as_str()), ("range", "all")]);
+        view! { <a class="link mono" href=move || format!("{}?{encoded}", page_href(&slug.read(), "runs"))>{value}</a> }
+    };
+    let failed = (run.error_count > 0).then(|| view! { <small>{format!(" {} failed", run.error_count)}</small> });
+    let worst = worst.map(|(id, name)| {
+        view! { " " <small><a href=move || query.read().with_step(Some(&id)).to_href() data-noscroll>{name}</a></small> }
+    });
+    let score = match run.score_max {
+        None => view! { <span class="dim">"not scored"</span> }.into_any(),
+        Some(0) => view! { <span class="none">"0"</span> }.into_any(),
+        Some(score) => view! { <span class="score">{score_bar(&[(layer_of(run), score)], 36)}{score}</span> }.into_any(),
+    };
+    let optional = |name: &'static str, value: Option<AnyView>| {
+        value.map(|value| view! { <div><dt>{name}</dt><dd>{value}</dd></div> })
+    };
+    let environment = run.environment.clone().map(|e| e.into_any());
+    let release = run.release.clone().map(|r| filtered("release", r).into_any());
+    let session = run.session_id.clone().map(|s| filtered("session", s).into_any());
+    let user = run.user_id.clone().map(|u| filtered("user", u).into_any());
+    let tags = (!run.tags.is_empty()).then(|| run.tags.join(", ").into_any());
+    view! {
+        <dl class="facts run-facts">
+            <div><dt>"Duration"</dt><dd title=format!("{} ms", run.latency_ms)>{text::duration(run.latency_ms)}</dd></div>
+            <div><dt>"Cost"</dt><dd>{cost_view(run.cost_nano_usd, run.unpriced_steps)}</dd></div>
+            <div class="f-tok"><dt>"Tokens"</dt><dd>{tokens(&run.tokens)}</dd></div>
+            <div><dt>"Worst step"</dt><dd>{score}{worst}</dd></div>
+            <div><dt>"Steps"</dt><dd>{text::grouped(run.step_count.unsigned_abs())}{failed}</dd></div>
+            <div><dt>"Key"</dt><dd>{run.key_label.clone()}</dd></div>
+            {optional("Environment", environment)}
+            {optional("Release", release)}
+            {optional("Session", session)}
+            {optional("User", user)}
+            {optional("Tags", tags)}
+        </dl>
+    }
+}
+
+/// The layer of the gravest condition: the first digit of its code.
+pub(crate) fn layer_of(run: &RunSummary) -> u8 {
+    let code = run.problem.as_ref().and_then(|problem| problem.code);
+    code.and_then(|code| u8::try_from(code / 1_000).ok()).unwrap_or(5)
+}
+
+/// The total, a bar of the buckets, and the buckets in words.
+fn tokens(usage: &TokenUsage) -> AnyView {
+    let Some(total) = usage.total() else {
+        return view! { <span class="dim">"none reported"</span> }.into_any();
+    };
+    let buckets = [
+        ("c1", usage.input_fresh, "fresh"),
+        ("c6", usage.cache_read, "cached"),
+        ("c7", usage.cache_write, "written"),
+        ("c3", usage.output, "out"),
+    ];
+    let words: Vec<String> = buckets
+        .iter()
+        .filter_map(|(_, n, word)| Some(format!("{} {word}", text::short_count((*n).filter(|n| *n > 0)?))))
+        .collect();
+    let bar = token_bar(&buckets.map(|(class, n, _)| (class, n.unwrap_or(0))));
+    let words = words.join(", ");
+    view! {
+        <span title=format!("{} tokens", text::grouped(total.unsigned_abs()))>{text::short_count(total)}</span>
+        " "
+        <svg class="tokbar" width="96" height="8" role="img" aria-label=format!("Tokens: {words}") inner_html=bar></svg>
+        " "
+        <small>{words.clone()}</small>
+    }
+    .into_any()
+}
+
+/// Stretches of a 96 px bar, 1 px apart, in proportion to their counts.
+fn token_bar(buckets: &[(&str, i64)]) -> String {
+    let counts: Vec<(&str, i64)> = buckets.iter().copied().filter(|(_, n)| *n > 0).collect();
+    let whole: f64 = counts.iter().map(|(_, n)| *n as f64).sum();
+    let room = 96.0 - counts.len().saturating_sub(1) as f64;
+    let mut x = 0.0;
+    let mut out = String::new();
+    for (class, n) in counts {
+        let width = (n as f64 / whole * room).max(1.0);
+        out.push_str(&format!(r#"<rect class="{class}" x="{x:.2}" width="{width:.2}" height="8"/>"#));
+        x += width + 1.0;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_fill_their_room() {
+        let check = |buckets: &[(&str, i64)], expected: &str| assert_eq!(token_bar(buckets), expected);
+        check(&[], "");
+        check(&[("c1", 0), ("c3", 5)], r#"<rect class="c3" x="0.00" width="96.00" height="8"/>"#);
+        check(
+            &[("c1", 1), ("c3", 1)],
+            r#"<rect class="c1" x="0.00" width="47.50" height="8"/><rect class="c3" x="48.50" width="47.50" height="8"/>"#,
+        );
+    }
+}

@@ -1,0 +1,222 @@
+//! The selected step: what it is, what was found, what it said and what it cost.
+
+use domain::{StepSummary, text};
+use leptos::prelude::*;
+
+use super::model::is_problem;
+use super::receipt::Receipt;
+use super::score::Score;
+use super::texts::Texts;
+use super::{Page, SelectedTexts, run_href};
+use crate::context::use_page_request;
+use crate::timeline::draw::{glyph, kind_class, kind_icon, shown_ms};
+use crate::ui::copy::copy_text;
+use crate::ui::icon::Icon;
+use crate::ui::time::use_attached;
+
+/// Problems listed while no step is selected.
+const PROBLEMS: usize = 20;
+
+/// The panel at the right.
+#[component]
+pub(super) fn StepPanel(page: Page, texts: SelectedTexts) -> impl IntoView {
+    let Page { run, query, .. } = page;
+    let selected = Memo::new(move |_| query.read().step.clone());
+    view! {
+        <aside class="panel-step" aria-label="Selected step">
+            {move || match selected.get() {
+                None => nothing_selected(page),
+                Some(id) => match run.read().find(&id) {
+                    Some((_, step)) => step_view(page, step.clone(), texts),
+                    None => unknown_step(page, id),
+                },
+            }}
+        </aside>
+    }
+}
+
+fn nothing_selected(page: Page) -> AnyView {
+    let Page { run, query, .. } = page;
+    let reading = run.read();
+    let problems: Vec<&StepSummary> = (0..reading.layout.rows.len())
+        .filter_map(|row| reading.step_of(row))
+        .filter(|step| is_problem(step))
+        .collect();
+    let more = problems.len().saturating_sub(PROBLEMS);
+    if problems.is_empty() {
+        return view! {
+            <div class="state">
+                <Icon name="runs"/>
+                <b>"Select a step"</b>
+                <p>"Its input, output, score and receipt appear here. j and k move, Esc closes."</p>
+            </div>
+        }
+        .into_any();
+    }
+    let links = problems
+        .iter()
+        .take(PROBLEMS)
+        .map(|step| {
+            let id = step.step_id.clone();
+            let (icon, class, word) = glyph(step.status, step.severity).unwrap_or(("ok", "st-ok", "ok"));
+            let reason = step
+                .error
+                .as_deref()
+                .or_else(|| step.conditions.first().map(|c| c.message.as_str()))
+                .map(|reason| text::first_line(reason, 120));
+            view! {
+                <li>
+                    <Icon name=icon class=class/>
+                    <span class="vh">{word}" "</span>
+                    <span>
+                        <a class="link" href=move || query.read().with_step(Some(&id)).to_href() data-noscroll>
+                            {step.name.clone()}
+                        </a>
+                        {reason.map(|reason| view! { " " <span class="dim2">{reason}</span> })}
+                    </span>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <section class="ps" aria-label="Problems">
+            <div class="head"><h3>"Look at"</h3><span class="sub">"n and N go from one to the next"</span></div>
+            <ol class="problems">{links}</ol>
+            {(more > 0).then(|| view! { <p class="dim">{format!("and {more} more")}</p> })}
+        </section>
+    }
+    .into_any()
+}
+
+fn unknown_step(page: Page, id: String) -> AnyView {
+    let query = page.query;
+    view! {
+        <div class="state">
+            <Icon name="search"/>
+            <b>"This run has no such step"</b>
+            <p class="mono">{id}</p>
+            <a class="btn" href=move || query.read().with_step(None).to_href() data-noscroll>"Close"</a>
+        </div>
+    }
+    .into_any()
+}
+
+fn step_view(page: Page, step: StepSummary, texts: SelectedTexts) -> AnyView {
+    let error = step.error.clone().map(|error| {
+        view! {
+            <section class="ps" aria-label="Error">
+                <div class="head"><h3>"Error"</h3></div>
+                <pre class="code wrap" tabindex="0" role="region" aria-label="Error text">{error}</pre>
+            </section>
+        }
+    });
+    view! {
+        <Head page step=step.clone()/>
+        {error}
+        <Score step=step.clone()/>
+        <Texts page step=step.clone() texts/>
+        <Receipt step/>
+    }
+    .into_any()
+}
+
+/// Name, kind, badges, and the step's figures in one line.
+#[component]
+fn Head(page: Page, step: StepSummary) -> impl IntoView {
+    let Page { run, query, .. } = page;
+    let here = step.step_id.clone();
+    let problem = move |forward: bool| {
+        let run = run.read();
+        let row = run.find(&here).map(|(row, _)| row);
+        let next = run.next_problem(row, forward).filter(|next| Some(*next) != row)?;
+        Some(query.read().with_step(Some(&run.step_of(next)?.step_id)).to_href())
+    };
+    let (before, after) = (problem(false), problem(true));
+    let name = if step.name.trim().is_empty() { "unnamed step".to_owned() } else { step.name.clone() };
+    let badge = glyph(step.status, step.severity).map(|(icon, _, word)| {
+        let tone = match word {
+            "critical" | "failed" => "bad",
+            "warning" => "warn",
+            "running" => "accent",
+            _ => "",
+        };
+        view! { <span class="badge" data-tone=tone><Icon name=icon/>{word}</span> }
+    });
+    let line = line(&step, run.read().view.now);
+    let asked = step
+        .request_model
+        .clone()
+        .filter(|asked| step.model.as_ref() != Some(asked))
+        .map(|asked| format!("asked for {asked}"));
+    view! {
+        <header class="ps-head">
+            <div class="row">
+                <Icon name=kind_icon(step.kind) class=kind_class(step.kind)/>
+                <h2 title=name.clone()>{name.clone()}</h2>
+                <span class="badge">{step.kind.as_str()}</span>
+                {badge}
+                <span class="push row">
+                    <CopyLink page step_id=step.step_id.clone()/>
+                    <HeadLink href=before icon="up" label="Previous problem (N)"/>
+                    <HeadLink href=after icon="down" label="Next problem (n)"/>
+                    <HeadLink href=Some(query.read().with_step(None).to_href()) icon="x" label="Close (Esc)"/>
+                </span>
+            </div>
+            <p class="dim2 num ps-sub">{line}</p>
+            {asked.map(|asked| view! { <p class="dim num ps-sub">{asked}</p> })}
+            <p class="dim mono ps-sub">{step.step_id.clone()}</p>
+        </header>
+    }
+}
+
+/// `claude-haiku-4-5, 1.36 s, first token 412 ms, $0.0017`.
+fn line(step: &StepSummary, now: domain::Timestamp) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    parts.extend(step.model.clone().or_else(|| step.tool_name.clone()));
+    parts.push(text::duration(shown_ms(step, now)));
+    parts.extend(step.ttft_ms.map(|ms| format!("first token {}", text::duration(ms))));
+    match step.cost_nano_usd {
+        Some(cost) => parts.push(cost.to_short()),
+        None if step.kind.is_billable() => parts.push("cost unknown".to_owned()),
+        None => {}
+    }
+    parts.join(", ")
+}
+
+#[component]
+fn HeadLink(href: Option<String>, icon: &'static str, label: &'static str) -> impl IntoView {
+    href.map(|href| {
+        view! {
+            <a class="btn icon" data-variant="quiet" href=href title=label aria-label=label data-noscroll>
+                <Icon name=icon/>
+            </a>
+        }
+    })
+}
+
+/// Copies the address that opens this step.
+#[component]
+fn CopyLink(page: Page, step_id: String) -> impl IntoView {
+    let attached = use_attached();
+    let copied = RwSignal::new(false);
+    let origin = use_page_request().origin;
+    let Page { slug, run, query, .. } = page;
+    let copy = move |_| {
+        let path = run_href(&slug.read_untracked(), &run.read_untracked().run().run_id);
+        let query = query.read_untracked().with_step(Some(&step_id));
+        copy_text(format!("{origin}{path}{}", query.to_href()), copied);
+    };
+    view! {
+        <button
+            class="btn icon"
+            data-variant="quiet"
+            type="button"
+            title="Copy link to this step"
+            aria-label="Copy link to this step"
+            hidden=move || !attached.get()
+            on:click=copy
+        >
+            <Icon name=Signal::derive(move || if copied.get() { "check" } else { "link" })/>
+        </button>
+    }
+}

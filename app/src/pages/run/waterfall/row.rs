@@ -1,0 +1,146 @@
+//! One row of the tree.
+
+use domain::{StepStatus, text};
+use leptos::prelude::*;
+
+use super::super::model::Run;
+use super::super::{Page, score};
+use super::browser::is_on_link;
+use crate::pages::runs::cells::score_bar;
+use crate::timeline::draw::{glyph, kind_class, kind_icon, shown_ms};
+use crate::timeline::layout::Line;
+use crate::ui::icon::Icon;
+use crate::ui::time::use_attached;
+
+/// Deeper rows are drawn at this depth, so that their names stay readable.
+const MAX_GUIDES: usize = 10;
+
+/// A step in the tree, or the heading over the steps whose parent was not received.
+#[component]
+pub(super) fn TreeRow(
+    page: Page,
+    line: Line,
+    run: Run,
+    selected: Memo<Option<String>>,
+    folded: Memo<Vec<String>>,
+) -> impl IntoView {
+    match line {
+        Line::Orphans(count) => orphans(count).into_any(),
+        Line::Row(row) => step_row(page, row, &run, selected, folded),
+    }
+}
+
+fn orphans(count: usize) -> impl IntoView {
+    let steps = text::counted(count as i64, "step");
+    view! {
+        <li class="wf-row wf-group" role="treeitem" aria-level="1" aria-selected="false">
+            <span class="wf-name dim">
+                <Icon name="warning" class="st-warn"/>
+                "Parent not received"
+                <small>{steps}</small>
+            </span>
+        </li>
+    }
+}
+
+fn step_row(page: Page, row: usize, run: &Run, selected: Memo<Option<String>>, folded: Memo<Vec<String>>) -> AnyView {
+    let Page { query, go, .. } = page;
+    let Some(step) = run.step_of(row) else {
+        return ().into_any();
+    };
+    let attached = use_attached();
+    let place = run.layout.rows[row];
+    let is_parent = run.layout.is_parent(row);
+    let id = step.step_id.clone();
+    let name = if step.name.trim().is_empty() { "unnamed step".to_owned() } else { step.name.clone() };
+    let is_selected = {
+        let id = id.clone();
+        Memo::new(move |_| selected.read().as_deref() == Some(&id))
+    };
+    let is_folded = {
+        let id = id.clone();
+        Memo::new(move |_| is_parent && folded.read().contains(&id))
+    };
+    let select = {
+        let id = id.clone();
+        move || query.read().with_step(Some(&id))
+    };
+    let href = {
+        let select = select.clone();
+        move || select().to_href()
+    };
+    let open = move |event: leptos::ev::MouseEvent| {
+        if !is_on_link(&event) {
+            go.run((untrack(&select), false));
+        }
+    };
+    let wrong = glyph(step.status, step.severity);
+    let is_bad = step.status == StepStatus::Error;
+    let duration = text::duration(shown_ms(step, run.view.now));
+    let cost = step.cost_nano_usd.map(|cost| (cost.to_short(), format!("${}", cost.to_decimal())));
+    let score = step
+        .score
+        .filter(|score| *score > 0)
+        .map(|points| view! { {score_bar(&score::by_layer(step), 28)}<span class="num">{points}</span> });
+    let guides = (0..place.depth.min(MAX_GUIDES)).map(|_| view! { <i class="guide"></i> }).collect_view();
+    view! {
+        <li
+            class="wf-row"
+            role="treeitem"
+            aria-level=(place.depth + 1).to_string()
+            aria-expanded=move || is_parent.then(|| if is_folded.get() { "false" } else { "true" })
+            aria-selected=move || if is_selected.get() { "true" } else { "false" }
+            tabindex=move || {
+                attached.get().then(|| if is_selected.get() || (row == 0 && selected.read().is_none()) { "0" } else { "-1" })
+            }
+            data-depth=place.depth.to_string()
+            on:click=open
+        >
+            <span class="wf-name">
+                {guides}
+                {twist(page, is_parent, is_folded, id, &name)}
+                <Icon name=kind_icon(step.kind) class=kind_class(step.kind)/>
+                <span class="vh">{step.kind.as_str()}" "</span>
+                <a
+                    class="nm"
+                    class:bad=is_bad
+                    href=href
+                    title=name.clone()
+                    tabindex=move || attached.get().then_some("-1")
+                    data-noscroll
+                >
+                    {name.clone()}
+                </a>
+            </span>
+            <span class="wf-score">{score}</span>
+            <span class="wf-cost num" title=cost.as_ref().map(|c| c.1.clone())>{cost.map(|c| c.0)}</span>
+            <span class="wf-dur num">
+                {wrong.map(|(icon, class, word)| view! { <Icon name=icon class=class/><span class="vh">{word}" "</span> })}
+                {duration}
+            </span>
+        </li>
+    }
+    .into_any()
+}
+
+/// The link that folds or unfolds; an empty place for a leaf.
+fn twist(page: Page, is_parent: bool, is_folded: Memo<bool>, id: String, name: &str) -> AnyView {
+    if !is_parent {
+        return view! { <i class="twist"></i> }.into_any();
+    }
+    let query = page.query;
+    let attached = use_attached();
+    let label = format!("Fold or unfold {name}");
+    view! {
+        <a
+            class="twist"
+            href=move || query.read().with_fold_toggled(&id).to_href()
+            aria-label=label
+            tabindex=move || attached.get().then_some("-1")
+            data-noscroll
+        >
+            <Icon name=Signal::derive(move || if is_folded.get() { "right" } else { "down" }) class="twist"/>
+        </a>
+    }
+    .into_any()
+}

@@ -1,0 +1,171 @@
+//! Parts of plain HTML forms. They post to the server and come back with `?error=` or `?done=`, so that they work
+//! without WASM.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use crate::ui::icon::Icon;
+
+/// A labelled text field.
+#[component]
+pub(crate) fn Field(
+    /// Its name in the form.
+    name: &'static str,
+    /// Its label.
+    label: &'static str,
+    /// `text`, `email`, `password`.
+    #[prop(default = "text")]
+    kind: &'static str,
+    /// What it holds at first.
+    #[prop(optional, into)]
+    value: String,
+    /// The browser's word for what belongs here.
+    #[prop(default = "off")]
+    autocomplete: &'static str,
+    /// A sentence below it.
+    #[prop(optional, into)]
+    hint: String,
+    /// The pattern it has to match, and what that means.
+    #[prop(optional, into)]
+    pattern: Option<String>,
+    /// The fewest characters.
+    #[prop(optional)]
+    min_chars: Option<u32>,
+    /// Why it can't be changed; empty when it can.
+    #[prop(optional, into)]
+    locked: Signal<String>,
+) -> impl IntoView {
+    let id = format!("field-{name}");
+    let hint_id = format!("hint-{name}");
+    let described = (!hint.is_empty()).then(|| hint_id.clone());
+    let is_locked = move || !locked.read().is_empty();
+    view! {
+        <div class="field">
+            <label for=id.clone()>{label}</label>
+            <input
+                class="input"
+                id=id
+                name=name
+                type=kind
+                value=value
+                required=true
+                autocomplete=autocomplete
+                pattern=pattern
+                minlength=min_chars.map(|n| n.to_string())
+                aria-describedby=described
+                disabled=is_locked
+                title=move || is_locked().then(|| locked.get())
+            />
+            {(!hint.is_empty()).then(|| view! { <p class="hint" id=hint_id>{hint}</p> })}
+        </div>
+    }
+}
+
+/// The button that sends a form.
+#[component]
+pub(crate) fn Submit(
+    /// The word on it.
+    label: &'static str,
+    /// `primary`, `danger` or nothing.
+    #[prop(optional)]
+    variant: &'static str,
+    /// Why it can't be pressed; empty when it can.
+    #[prop(optional, into)]
+    locked: Signal<String>,
+) -> impl IntoView {
+    let is_locked = move || !locked.read().is_empty();
+    view! {
+        <button
+            class="btn"
+            type="submit"
+            data-variant=(!variant.is_empty()).then_some(variant)
+            disabled=is_locked
+            title=move || is_locked().then(|| locked.get())
+        >
+            {label}
+        </button>
+    }
+}
+
+/// What became of the form that was sent last, from `?error=` and `?done=`.
+#[component]
+pub(crate) fn FormOutcome() -> impl IntoView {
+    let query = use_query_map();
+    let error = Memo::new(move |_| query.read().get("error").filter(|code| !code.is_empty()));
+    let done = Memo::new(move |_| query.read().get("done").filter(|code| !code.is_empty()));
+    move || {
+        if let Some(code) = error.get() {
+            view! {
+                <div class="notice" data-tone="bad" role="alert">
+                    <Icon name="x"/>
+                    <div>{error_words(&code)}</div>
+                </div>
+            }
+            .into_any()
+        } else if let Some(code) = done.get() {
+            view! {
+                <div class="notice" data-tone="info" role="status">
+                    <Icon name="check"/>
+                    <div>{done_words(&code)}</div>
+                </div>
+            }
+            .into_any()
+        } else {
+            ().into_any()
+        }
+    }
+}
+
+/// What a form's error code means and what to do.
+fn error_words(code: &str) -> String {
+    match code {
+        "credentials" => "Address and password do not belong together. Check both and try again.",
+        "rate_limited" => "Too many attempts. Wait a minute, then try again.",
+        "csrf" => "The form came from another site or an old page. Read the page again and send it once more.",
+        "exists" => "That name is taken already. Choose another one.",
+        "label_exists" => "A key with that label exists. Choose another label, or revoke the old key first.",
+        "email_exists" => "Somebody with that address has access already.",
+        "email" => "That is not an e-mail address, such as mara@acme.dev.",
+        "password" => "The password is too short. It needs 12 characters or more.",
+        "name" => "The name is empty, or holds no letter or digit.",
+        "label" => "The label is empty or longer than 100 characters.",
+        "scope" => "Choose at least one thing the key may do.",
+        "role" => "That role does not exist.",
+        "confirm" => "What you typed is not the project's word in the address. Nothing was deleted.",
+        "last_admin" => "A project needs an admin. Make somebody else admin first.",
+        "already_set_up" => "Accounts are set up already. Sign in.",
+        "forbidden" => "Your role in this project does not allow that. Ask an admin of the project.",
+        "not_found" => "It is gone already. Read the page again.",
+        "unavailable" => "The database did not answer. Nothing was changed; try again in a moment.",
+        "internal" => "The server could not do that. The cause is in its log. Nothing was changed.",
+        other => return format!("That did not work ({}).", domain::text::first_line(other, 40)),
+    }
+    .to_owned()
+}
+
+/// What a form did.
+fn done_words(code: &str) -> String {
+    match code {
+        "saved" => "Saved.",
+        "revoked" => "The key is revoked. Requests with it are refused from now on.",
+        "added" => "Added. Tell them their address and password; they can sign in now.",
+        "removed" => "Removed. Their access ends now.",
+        "deleted" => "The project and its data are deleted.",
+        "signed_out" => "You are signed out.",
+        _ => "Done.",
+    }
+    .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_code_is_shown_shortened_and_as_it_is() {
+        assert_eq!(error_words("<b>"), "That did not work (<b>).");
+        assert!(error_words(&"x".repeat(1_000)).len() < 80);
+        assert!(error_words("credentials").starts_with("Address and password"));
+        assert_eq!(done_words("??"), "Done.");
+    }
+}

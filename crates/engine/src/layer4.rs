@@ -1,0 +1,259 @@
+//! Layer 4, performance: latency, tokens and cost against limits and against each other.
+
+use domain::text::{counted, duration, grouped};
+
+use crate::codes;
+use crate::findings::{Evidence, Findings};
+use crate::history::{StepMetric, StepSamples};
+use crate::layer5::has_baseline;
+use crate::limits::{LimitSource, Limits};
+use crate::reading::Reading;
+use crate::shape::Shape;
+
+pub(crate) fn judge(
+    reading: &Reading<'_>,
+    limits: &Limits,
+    samples: Option<&StepSamples>,
+    findings: &mut Findings<'_>,
+) {
+    if reading.facts.calls_model() {
+        // Where layer 5 knows the step's own band, the project-wide limits stand down.
+        let stands_down = |metric| findings.rules.extended && has_baseline(samples, metric);
+        let active =
+            [StepMetric::LatencyUs, StepMetric::Tokens, StepMetric::Cost].map(|metric| !stands_down(metric));
+        thresholds(reading, limits, active, findings);
+    }
+    if reading.facts.has_answer() {
+        proportions(reading, findings);
+    }
+    progress(reading, samples, findings);
+}
+
+fn thresholds(reading: &Reading<'_>, limits: &Limits, active: [bool; 3], findings: &mut Findings<'_>) {
+    let facts = reading.facts;
+    let [latency_active, tokens_active, cost_active] = active;
+    findings.check(&codes::LATENCY_THRESHOLD, || {
+        let limit = &limits.latency_ms;
+        let latency = facts
+            .latency_ms
+            .filter(|ms| latency_active && ms.is_finite() && *ms > limit.limit)?;
+        let (observed, expected) = (duration(latency), duration(limit.limit));
+        let evidence = Evidence::new(
+            format!("It took {observed}, the limit is {expected}."),
+            observed,
+            format!("at most {expected}{}", source_words(limit.source)),
+        );
+        Some(evidence.from_sample(limit.evidence()))
+    });
+    findings.check(&codes::TOKENS_THRESHOLD, || {
+        let limit = &limits.tokens;
+        let tokens = facts
+            .tokens()
+            .filter(|tokens| tokens_active && *tokens as f64 > limit.limit)?;
+        let (observed, expected) = (tokens_words(tokens), tokens_words(limit.limit as i64));
+        let evidence = Evidence::new(
+            format!("It used {observed}, the limit is {expected}."),
+            observed,
+            format!("at most {expected}{}", source_words(limit.source)),
+        );
+        Some(evidence.from_sample(limit.evidence()))
+    });
+    findings.check(&codes::COST_THRESHOLD, || {
+        let limit = &limits.cost_nano_usd;
+        let cost = facts.cost.filter(|cost| cost_active && *cost > limit.limit)?;
+        let (observed, expected) = (cost.to_short(), limit.limit.to_short());
+        let evidence = Evidence::new(
+            format!("It cost {observed}, the limit is {expected}."),
+            observed,
+            format!("at most {expected}{}", source_words(limit.source)),
+        );
+        Some(evidence.from_sample(limit.evidence()))
+    });
+}
+
+fn source_words(source: LimitSource) -> &'static str {
+    match source {
+        LimitSource::Static => ", the built-in limit",
+        LimitSource::Dynamic => ", p95 of recent steps or the floor",
+        LimitSource::Manual => ", set by hand",
+    }
+}
+
+pub(crate) fn tokens_words(tokens: i64) -> String {
+    counted(tokens, "token")
+}
+
+fn proportions(reading: &Reading<'_>, findings: &mut Findings<'_>) {
+    let facts = reading.facts;
+    let output = facts.usage.output;
+    let above = |least: i64| output.filter(|tokens| *tokens > least);
+    findings.check(&codes::TOKEN_RATIO_ANOMALY, || {
+        let input = facts.usage.input().filter(|input| *input > 0)?;
+        let output = output.filter(|output| i128::from(*output) > i128::from(input) * 50)?;
+        let ratio = format!(
+            "{} output tokens per input token",
+            grouped((output / input).unsigned_abs())
+        );
+        Some(Evidence::new(format!("There are {ratio}."), ratio, "at most 50"))
+    });
+    findings.check(&codes::CLASSIFY_STEP_TOKEN_BLOAT, || {
+        let tokens = above(50).filter(|_| reading.is_classify_step())?;
+        Some(too_many("A classify step", tokens, 50))
+    });
+    findings.check(&codes::SHORT_STEP_OUTPUT_BLOAT, || {
+        let tokens = above(30).filter(|_| reading.asked.shape() == Some(Shape::EnumShort))?;
+        Some(too_many("A step that should choose", tokens, 30))
+    });
+    findings.check(&codes::HIGH_LATENCY_LOW_OUTPUT, || {
+        let latency = facts.latency_ms.filter(|ms| ms.is_finite() && *ms > 3_000.0)?;
+        let output = output.filter(|tokens| *tokens < 10)?;
+        let observed = format!("{} for {}", duration(latency), counted(output, "output token"));
+        Some(Evidence::new(
+            format!("It took {observed}."),
+            observed,
+            "at most 3 s, or 10 output tokens",
+        ))
+    });
+    findings.check(&codes::JSON_STEP_TOKEN_BLOAT, || {
+        let tokens = above(500).filter(|_| reading.asked.shape() == Some(Shape::Json))?;
+        Some(too_many("A JSON step", tokens, 500))
+    });
+    findings.check(&codes::CHARS_PER_TOKEN_SUSPICIOUS, || chars_per_token(reading));
+    findings.check(&codes::ZERO_OUTPUT_TOKENS_WITH_BODY, || {
+        let counts_nothing = output.is_none_or(|tokens| tokens == 0);
+        (counts_nothing && !reading.trimmed.is_empty()).then(|| {
+            let observed = match output {
+                None => "no output token count",
+                Some(_) => "0 output tokens",
+            };
+            let bytes = counted(reading.output.len() as i64, "byte");
+            Evidence::new(
+                "There is an answer and no output tokens for it.",
+                format!("{observed}, {bytes} of output"),
+                "a token count above 0",
+            )
+        })
+    });
+}
+
+fn too_many(who: &str, tokens: i64, limit: i64) -> Evidence {
+    Evidence::new(
+        format!("{who} answered with {}.", tokens_words(tokens)),
+        counted(tokens, "output token"),
+        format!("at most {limit}"),
+    )
+}
+
+fn chars_per_token(reading: &Reading<'_>) -> Option<Evidence> {
+    let facts = reading.facts;
+    // Reasoning and tool calls are output tokens without a character in the text.
+    if reading.trimmed.is_empty() || !facts.tool_calls.is_empty() {
+        return None;
+    }
+    let tokens = facts
+        .usage
+        .output?
+        .saturating_sub(facts.usage.reasoning.unwrap_or(0));
+    if tokens < 10 {
+        return None;
+    }
+    let ratio = reading.output.chars().count() as f64 / tokens as f64;
+    (!(2.0..=8.0).contains(&ratio)).then(|| {
+        let observed = format!("{ratio:.1} characters per token");
+        Evidence::new(format!("The answer has {observed}."), observed, "2.0 to 8.0")
+    })
+}
+
+/// How the step fits into its run, and how its answer arrived.
+fn progress(reading: &Reading<'_>, samples: Option<&StepSamples>, findings: &mut Findings<'_>) {
+    let facts = reading.facts;
+    findings.check(&codes::CONTEXT_NEAR_FULL, || {
+        let window = facts.context_window.filter(|window| *window > 0)?;
+        let used = facts.tokens()?;
+        let is_above = |percent: i128| i128::from(used) * 100 > i128::from(window) * percent;
+        is_above(80).then(|| {
+            let percent = i128::from(used) * 100 / i128::from(window);
+            let observed = format!("{} of {}", tokens_words(used), grouped(window.unsigned_abs()));
+            let evidence = Evidence::new(
+                format!("The context window is {percent} % full."),
+                observed,
+                "at most 80 %",
+            );
+            evidence.with_extra_points(if is_above(95) { 10 } else { 0 })
+        })
+    });
+    findings.check(&codes::DUPLICATE_CALL_LOOP, || {
+        let times = facts.same_calls_in_run;
+        (times >= 3).then(|| {
+            let message = format!("The same call {} times in this run.", grouped(u64::from(times)));
+            Evidence::new(message, format!("{times} identical calls"), "at most 2")
+        })
+    });
+    findings.check(&codes::SLOW_GENERATION, || slow_generation(reading));
+    findings.check(&codes::CACHE_COLLAPSE, || cache_collapse(reading, samples));
+    let run_limit = findings.rules.run_cost_limit_nano_usd;
+    findings.check(&codes::RUN_COST_CUMULATIVE, || {
+        let before = facts.run_cost_before.unwrap_or_default();
+        let after = before.saturating_add(facts.cost?);
+        // Only the step that passes the limit, not every one after it.
+        (before <= run_limit && after > run_limit).then(|| {
+            let (observed, expected) = (after.to_short(), run_limit.to_short());
+            Evidence::new(
+                format!("The run has cost {observed}, its limit is {expected}."),
+                observed,
+                expected,
+            )
+        })
+    });
+    findings.check(&codes::SLOW_FIRST_TOKEN, || {
+        let is_reasoning = facts.usage.reasoning.is_some_and(|tokens| tokens > 0);
+        let ttft = facts
+            .ttft_ms
+            .filter(|ms| !is_reasoning && ms.is_finite() && *ms > 5_000.0)?;
+        let observed = duration(ttft);
+        Some(Evidence::new(
+            format!("The first token came after {observed}."),
+            observed,
+            "at most 5.00 s",
+        ))
+    });
+    findings.check(&codes::STALL, || {
+        let gap = facts.max_gap_ms.filter(|ms| ms.is_finite() && *ms > 10_000.0)?;
+        let observed = duration(gap);
+        Some(Evidence::new(
+            format!("The stream paused for {observed}."),
+            observed,
+            "at most 10.0 s between chunks",
+        ))
+    });
+}
+
+fn slow_generation(reading: &Reading<'_>) -> Option<Evidence> {
+    let facts = reading.facts;
+    let tokens = facts.usage.output.filter(|tokens| *tokens >= 50)?;
+    let generating_ms = facts.latency_ms? - facts.ttft_ms.unwrap_or(0.0).max(0.0);
+    let per_second = tokens as f64 * 1_000.0 / generating_ms;
+    (generating_ms > 0.0 && per_second < 5.0).then(|| {
+        let observed = format!("{per_second:.1} tokens a second");
+        Evidence::new(format!("The model wrote only {observed}."), observed, "5 or more")
+    })
+}
+
+fn cache_collapse(reading: &Reading<'_>, samples: Option<&StepSamples>) -> Option<Evidence> {
+    // Prompts below the smallest cacheable size never hit.
+    const LEAST_INPUT: i64 = 1_024;
+    let facts = reading.facts;
+    let sample = samples?.metric(StepMetric::CachePermille);
+    let usual = sample
+        .quantile_floor(10)
+        .filter(|usual| sample.len() >= 20 && *usual >= 200)?;
+    let now = facts.cache_permille().filter(|now| *now < usual / 4)?;
+    (facts.usage.input()? >= LEAST_INPUT).then(|| {
+        let percent = |permille: i64| format!("{} %", permille / 10);
+        Evidence::new(
+            format!("Cache hits fell from {} to {}.", percent(usual), percent(now)),
+            format!("{} of the input from the cache", percent(now)),
+            format!("about {}, the median of {} steps", percent(usual), sample.len()),
+        )
+    })
+}

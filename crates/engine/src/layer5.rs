@@ -1,0 +1,135 @@
+//! Layer 5, statistics: the step against the usual band of its own name, model and template.
+
+use domain::text::{duration, grouped};
+use domain::{NanoUsd, Sample};
+
+use crate::codes::{self, Code};
+use crate::findings::{Evidence, Findings};
+use crate::history::{StepMetric, StepSamples};
+use crate::layer4::tokens_words;
+use crate::reading::Reading;
+use crate::sample::Sorted;
+
+/// Clean steps a band needs.
+pub(crate) const LEAST_CLEAN: usize = 20;
+
+/// How many interquartile ranges the band reaches beyond the quartiles, on a logarithmic scale.
+const REACH: f64 = 2.5;
+
+/// Interquartile ranges narrower than 4 % count as 4 %: identical calls would otherwise leave no room at all.
+const LEAST_LOG_IQR: f64 = 0.04;
+
+/// Whether a metric has a band, so that layer 5 judges it and the project-wide limit does not.
+pub(crate) fn has_baseline(samples: Option<&StepSamples>, metric: StepMetric) -> bool {
+    samples.is_some_and(|samples| samples.metric(metric).len() >= LEAST_CLEAN)
+}
+
+/// One metric of layer 5.
+struct Measure {
+    code: Code,
+    metric: StepMetric,
+    value: Option<i64>,
+    noun: &'static str,
+    /// A value closer to the quartiles than this is no outlier, whatever the ratio: 4 tokens instead of 3.
+    least_distance: i64,
+    words: fn(i64) -> String,
+    /// Stored units per unit of the evidence.
+    unit: f64,
+}
+
+pub(crate) fn judge(reading: &Reading<'_>, samples: Option<&StepSamples>, findings: &mut Findings<'_>) {
+    let Some(samples) = samples else { return };
+    let facts = reading.facts;
+    let latency_words = |us: i64| duration(us as f64 / 1_000.0);
+    let measures = [
+        Measure {
+            code: codes::LATENCY_OUTLIER,
+            metric: StepMetric::LatencyUs,
+            value: facts.latency_us(),
+            noun: "latency",
+            least_distance: 5_000,
+            words: latency_words,
+            unit: 1_000.0,
+        },
+        Measure {
+            code: codes::TOKENS_OUTLIER,
+            metric: StepMetric::Tokens,
+            value: facts.tokens(),
+            noun: "token count",
+            least_distance: 5,
+            words: tokens_words,
+            unit: 1.0,
+        },
+        Measure {
+            code: codes::COST_OUTLIER,
+            metric: StepMetric::Cost,
+            value: facts.cost.map(|cost| cost.0),
+            noun: "cost",
+            least_distance: 1,
+            words: |nano| NanoUsd(nano).to_short(),
+            unit: 1.0,
+        },
+        Measure {
+            code: codes::OUTPUT_TOKENS_OUTLIER,
+            metric: StepMetric::OutputTokens,
+            value: facts.usage.output,
+            noun: "output token count",
+            least_distance: 5,
+            words: tokens_words,
+            unit: 1.0,
+        },
+    ];
+    for measure in &measures {
+        findings.check(&measure.code, || outlier(measure, samples));
+    }
+}
+
+fn outlier(measure: &Measure, samples: &StepSamples) -> Option<Evidence> {
+    let value = measure.value.filter(|value| *value > 0)?;
+    let sample = samples.metric(measure.metric);
+    if sample.len() < LEAST_CLEAN {
+        return None;
+    }
+    let (log_q1, log_q3) = (log_quantile(sample, 5)?, log_quantile(sample, 15)?);
+    let reach = REACH * (log_q3 - log_q1).max(LEAST_LOG_IQR);
+    let log_value = (value as f64).ln();
+    let (is_above, nearest) = if log_value > log_q3 + reach {
+        (true, log_q3.exp())
+    } else if log_value < log_q1 - reach {
+        (false, log_q1.exp())
+    } else {
+        return None;
+    };
+    if (value as f64 - nearest).abs() < measure.least_distance as f64 {
+        return None;
+    }
+    let words = |value: f64| (measure.words)(value.round() as i64);
+    let (low, high) = ((log_q1 - reach).exp(), (log_q3 + reach).exp());
+    let observed = (measure.words)(value);
+    let direction = if is_above { "above" } else { "below" };
+    let evidence = Evidence::new(
+        format!(
+            "The {} of {observed} is far {direction} this step's usual band.",
+            measure.noun
+        ),
+        observed,
+        format!("{} to {}", words(low), words(high)),
+    );
+    let in_unit = |value: f64| value / measure.unit;
+    Some(evidence.from_sample(Some(Sample {
+        n: sample.len() as u32,
+        p50: in_unit(sample.quantile(10)?),
+        p95: in_unit(sample.quantile(19)?),
+        window: format!(
+            "clean ones among the last {} steps of this name, model and template",
+            grouped(crate::history::STEP_SAMPLES as u64)
+        ),
+    })))
+}
+
+/// A quantile on the logarithmic scale; the sample holds positive values only.
+fn log_quantile(sample: &Sorted, twentieths: usize) -> Option<f64> {
+    let (low, high, between) = sample.around(twentieths)?;
+    let (low, high) = ((low as f64).ln(), (high as f64).ln());
+    Some(low + (high - low) * between as f64 / 20.0)
+}

@@ -1,0 +1,122 @@
+//! Scoring a step: the layers in order, until the threshold is reached.
+
+use domain::{Condition, Severity};
+use serde::{Deserialize, Serialize};
+
+use crate::facts::StepFacts;
+use crate::findings::Findings;
+use crate::history::{History, StepSamples};
+use crate::limits::{Limits, threshold};
+use crate::reading::Reading;
+use crate::rules::Rules;
+use crate::shape::Shape;
+use crate::{layer1, layer2, layer3, layer4, layer5};
+
+/// The verdict on a step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// Sum of the conditions' points.
+    pub total: i32,
+    /// How bad it is.
+    pub severity: Severity,
+    /// From how many points a step was critical when this one was scored.
+    pub threshold: i32,
+    /// The layer after which the threshold was reached and scoring stopped.
+    pub stopped_at_layer: Option<u8>,
+    /// The shape the instruction asks for; `None` when it asks for none.
+    pub prompt_shape: Option<Shape>,
+    /// The shape of the output.
+    pub output_shape: Shape,
+    /// What was found, in order of layer and code.
+    pub conditions: Vec<Condition>,
+}
+
+/// Scores a step against what came before it. Push the step to the history afterwards, never before.
+pub fn score(facts: &StepFacts<'_>, history: &History, rules: &Rules) -> Score {
+    let limits = Limits::of(&history.recent, rules);
+    let samples = history.samples_of(facts.step_name, facts.model, facts.template);
+    let judged = Judged {
+        facts,
+        limits: &limits,
+        samples,
+        rules,
+    };
+    judged.until(threshold(&history.recent, rules), StopEarly::Yes)
+}
+
+/// All conditions of a step, as if no threshold stopped the layers: what a back-test starts from.
+/// `stopped_at_layer` and severity are those of [`score`].
+pub fn score_every_layer(facts: &StepFacts<'_>, history: &History, rules: &Rules) -> Score {
+    let limits = Limits::of(&history.recent, rules);
+    let samples = history.samples_of(facts.step_name, facts.model, facts.template);
+    let judged = Judged {
+        facts,
+        limits: &limits,
+        samples,
+        rules,
+    };
+    judged.until(threshold(&history.recent, rules), StopEarly::No)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum StopEarly {
+    Yes,
+    No,
+}
+
+struct Judged<'a> {
+    facts: &'a StepFacts<'a>,
+    limits: &'a Limits,
+    samples: Option<&'a StepSamples>,
+    rules: &'a Rules,
+}
+
+impl Judged<'_> {
+    fn until(&self, threshold: i32, stop_early: StopEarly) -> Score {
+        let reading = Reading::of(self.facts);
+        let mut findings = Findings::new(self.rules);
+        let mut stopped_at_layer = None;
+        for layer in 1..=5 {
+            match layer {
+                1 => layer1::judge(&reading, &mut findings),
+                2 => layer2::judge(&reading, &mut findings),
+                3 => layer3::judge(&reading, self.samples, &mut findings),
+                4 => layer4::judge(&reading, self.limits, self.samples, &mut findings),
+                _ => layer5::judge(&reading, self.samples, &mut findings),
+            }
+            if findings.total >= threshold && stopped_at_layer.is_none() {
+                stopped_at_layer = Some(layer);
+                if stop_early == StopEarly::Yes {
+                    break;
+                }
+            }
+        }
+        let Findings {
+            conditions, total, ..
+        } = findings;
+        Score {
+            total,
+            severity: severity(
+                total,
+                threshold,
+                conditions.iter().any(|condition| condition.layer == 1),
+            ),
+            threshold,
+            stopped_at_layer,
+            prompt_shape: reading.asked.shape(),
+            output_shape: reading.shape,
+            conditions,
+        }
+    }
+}
+
+/// The severity of a total: any hit of layer 1 is critical, whatever its points.
+pub(crate) fn severity(total: i32, threshold: i32, has_hard_failure: bool) -> Severity {
+    if has_hard_failure || total >= threshold {
+        Severity::Critical
+    } else if total > 0 {
+        Severity::Warning
+    } else {
+        Severity::Ok
+    }
+}

@@ -1,0 +1,155 @@
+//! Retention below the week: what a project keeps shorter than others do, and what lies outside every week.
+
+use domain::{ProjectId, Timestamp};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, PgConnection};
+use time::{Duration, OffsetDateTime};
+
+use super::{Table, connect, tables};
+use crate::Result;
+
+/// Rows deleted by one statement: few enough that a writer waiting for one of them hardly notices.
+const BATCH_ROWS: i64 = 5_000;
+
+/// What one pass of `delete_expired` did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// Rows deleted, over all tables.
+    pub rows: u64,
+    /// Statements used, each at most `BATCH_ROWS` rows.
+    pub statements: u64,
+}
+
+/// How long something is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Retention {
+    /// Runs, steps, events, conditions, rollups, ledger.
+    pub(super) run_days: i64,
+    /// Prompts and outputs; never longer than the runs.
+    pub(super) payload_days: i64,
+}
+
+/// Deletes, for each project, the rows older than its retention which `maintain` cannot drop by the week: those in
+/// weeks that another project keeps, and those in a default partition. Both the rows and the filing of their runs go.
+pub async fn delete_expired(options: &PgConnectOptions, now: Timestamp) -> Result<Expired> {
+    let mut connection = connect(options).await?;
+    let now = now.to_offset_date_time();
+    let longest = longest_retention(&mut connection).await?;
+    let tables = tables(&mut connection).await?;
+    let mut done = Expired::default();
+    for (project, kept) in retentions(&mut connection).await? {
+        for table in &tables {
+            let (days, longest_days) = match table.name.as_str() {
+                "step_payloads" => (kept.payload_days, longest.payload_days),
+                _ => (kept.run_days, longest.run_days),
+            };
+            let before = now - Duration::days(days);
+            let mut partitions = vec![format!("{}_default", table.name)];
+            if days < longest_days {
+                partitions.extend(weeks_before(&mut connection, table, before).await?);
+            }
+            for partition in partitions {
+                delete_from(&mut connection, &partition, &table.time_column, project, before, &mut done).await?;
+            }
+        }
+        delete_run_keys(&mut connection, project, now - Duration::days(kept.run_days), &mut done).await?;
+    }
+    Ok(done)
+}
+
+/// The longest retention of any project: whatever is older may go for all of them.
+pub(super) async fn longest_retention(connection: &mut PgConnection) -> Result<Retention> {
+    let kept = retentions(connection).await?;
+    let longest = |days: fn(&Retention) -> i64, default| kept.iter().map(|(_, r)| days(r)).max().unwrap_or(default);
+    Ok(Retention { run_days: longest(|r| r.run_days, 90), payload_days: longest(|r| r.payload_days, 30) })
+}
+
+async fn retentions(connection: &mut PgConnection) -> Result<Vec<(ProjectId, Retention)>> {
+    // A project without settings of its own has the defaults of the columns.
+    let rows = sqlx::query!(
+        "select project_id, coalesce(s.retention_days, 90) as \"run_days!\",
+                coalesce(s.payload_retention_days, 30) as \"payload_days!\"
+         from projects left join project_settings s using (project_id) order by project_id"
+    )
+    .fetch_all(connection)
+    .await?;
+    let retention = |run_days: i32, payload_days: i32| Retention {
+        run_days: run_days.into(),
+        payload_days: payload_days.min(run_days).into(),
+    };
+    Ok(rows
+        .into_iter()
+        .map(|row| (ProjectId(row.project_id), retention(row.run_days, row.payload_days)))
+        .collect())
+}
+
+/// The weeks of `table` that begin before `before`.
+async fn weeks_before(
+    connection: &mut PgConnection,
+    table: &Table,
+    before: OffsetDateTime,
+) -> Result<Vec<String>> {
+    let weeks = sqlx::query_scalar!(
+        "select child as \"child!\" from week_partitions($1) where ends_at < $2 order by child",
+        table.name,
+        before + Duration::weeks(1)
+    );
+    Ok(weeks.fetch_all(connection).await?)
+}
+
+async fn delete_from(
+    connection: &mut PgConnection,
+    partition: &str,
+    time_column: &str,
+    project: ProjectId,
+    before: OffsetDateTime,
+    done: &mut Expired,
+) -> Result<()> {
+    // Row addresses make the next batch as cheap as the first; they are only unique within one partition.
+    let statement = format!(
+        "delete from \"{partition}\" where ctid = any (array(
+           select ctid from \"{partition}\" where project_id = $1 and {time_column} < $2 limit $3))",
+    );
+    loop {
+        let deleted = sqlx::query(AssertSqlSafe(statement.clone()))
+            .bind(project.0)
+            .bind(before)
+            .bind(BATCH_ROWS)
+            .execute(&mut *connection)
+            .await?
+            .rows_affected();
+        done.rows += deleted;
+        done.statements += 1;
+        if deleted < BATCH_ROWS.unsigned_abs() {
+            return Ok(());
+        }
+    }
+}
+
+/// A run that is gone is filed anew when one of its steps still comes.
+async fn delete_run_keys(
+    connection: &mut PgConnection,
+    project: ProjectId,
+    before: OffsetDateTime,
+    done: &mut Expired,
+) -> Result<()> {
+    loop {
+        let deleted = sqlx::query!(
+            "delete from run_keys where ctid = any (array(
+               select k.ctid from run_keys k where k.project_id = $1 and k.run_at < $2 and not exists (
+                 select from runs r where r.project_id = k.project_id and r.run_id = k.run_id and r.run_at = k.run_at)
+               limit $3))",
+            project.0,
+            before,
+            BATCH_ROWS
+        )
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+        done.rows += deleted;
+        done.statements += 1;
+        if deleted < BATCH_ROWS.unsigned_abs() {
+            return Ok(());
+        }
+    }
+}

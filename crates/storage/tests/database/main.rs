@@ -1,0 +1,7 @@
+//! Storage against a real Postgres: one for this program, a database of its own for each test.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod partitions;
+mod support;
+mod tenancy;

@@ -1,0 +1,214 @@
+//! Weeks come, rows move into them, and retention takes them away.
+
+use domain::{ProjectId, Timestamp};
+use sqlx::{AssertSqlSafe, PgConnection};
+use storage::partitions::{delete_expired, is_due, maintain};
+
+use crate::support::{TestDatabase, at};
+
+/// A Tuesday of ISO week 48.
+const NOW: &str = "2026-11-24T12:00:00Z";
+const TABLES: [(&str, &str); 7] = [
+    ("runs", "run_at"),
+    ("steps", "run_at"),
+    ("step_payloads", "run_at"),
+    ("step_events", "run_at"),
+    ("step_conditions", "run_at"),
+    ("rollups", "hour"),
+    ("ledger", "minute"),
+];
+
+/// Files one row at `when` in every partitioned table, and the run's key.
+async fn file(connection: &mut PgConnection, project: ProjectId, id: &str, when: &str) {
+    let statements = [
+        "insert into run_keys (project_id, run_id, run_at) values ($1, $2, $3)",
+        "insert into runs (project_id, run_id, run_at, name, name_nested, name_at, name_step_id, started_at, ended_at,
+           last_received_at, status, root_count, root_error_count, open_count, key_label, tags, models, step_names,
+           step_count, error_count, unpriced_steps, severity, problem_rank)
+         values ($1, $2, $3, 'n', false, $3, 's', $3, $3, $3, 'ok', 1, 0, 0, 'k', '{}', '{}', '{}', 1, 0, 0, 0, 0)",
+        "insert into steps (project_id, run_id, step_id, run_at, kind, name, started_at, received_at, status,
+           key_label, severity) values ($1, $2, 's', $3, 'llm', 'n', $3, $3, 'ok', 'k', 0)",
+        "insert into step_payloads (project_id, run_id, step_id, run_at, input) values ($1, $2, 's', $3, 'text')",
+        "insert into step_events (project_id, run_id, step_id, run_at, ordinal, at, name)
+         values ($1, $2, 's', $3, 0, $3, 'n')",
+        "insert into step_conditions (project_id, run_id, step_id, run_at, code, layer, points, message, observed,
+           expected, rule_version) values ($1, $2, 's', $3, 1, 1, 1, '', '', '', 1)",
+        "insert into rollups (project_id, hour, series_id, key_label, step_name, calls, errors, retries, unpriced,
+           output_shapes, finish_reasons, conditions)
+         values ($1, $3, md5($2)::uuid, 'k', 'n', 1, 0, 0, 0, '{}', '{}', '{}')",
+        "insert into ledger (project_id, minute, key_label, outcome, reason, steps)
+         values ($1, $3, 'k', 'stored', $2, 1)",
+    ];
+    for statement in statements {
+        sqlx::query(statement)
+            .bind(project.0)
+            .bind(id)
+            .bind(at(when).to_offset_date_time())
+            .execute(&mut *connection)
+            .await
+            .unwrap();
+    }
+}
+
+async fn count(connection: &mut PgConnection, from: &str) -> i64 {
+    sqlx::query_scalar(AssertSqlSafe(format!("select count(*) from {from}"))).fetch_one(connection).await.unwrap()
+}
+
+async fn keep(connection: &mut PgConnection, project: ProjectId, run_days: i32, payload_days: i32) {
+    sqlx::query(
+        "insert into project_settings (project_id, retention_days, payload_retention_days, updated_at)
+         values ($1, $2, $3, now())",
+    )
+    .bind(project.0)
+    .bind(run_days)
+    .bind(payload_days)
+    .execute(connection)
+    .await
+    .unwrap();
+}
+
+fn days_before_now(days: i64) -> String {
+    at(NOW).plus_micros(-days * 86_400_000_000).to_string()
+}
+
+/// What is left of each project's rows: all tables but payloads must agree.
+async fn left(connection: &mut PgConnection, project: ProjectId) -> (i64, i64) {
+    let of_project = |table: &str| format!("{table} where project_id = '{}'", project.0);
+    let runs = count(connection, &of_project("runs")).await;
+    for (table, _) in TABLES.iter().chain(&[("run_keys", "run_at")]) {
+        if *table != "step_payloads" {
+            assert_eq!(count(connection, &of_project(table)).await, runs, "{table}");
+        }
+    }
+    (runs, count(connection, &of_project("step_payloads")).await)
+}
+
+#[tokio::test]
+async fn weeks_are_ready_before_their_first_row() {
+    let database = TestDatabase::new().await;
+    let done = maintain(&database.options, at(NOW)).await.unwrap();
+    assert_eq!((done.created, done.dropped), (7 * 4, vec![]));
+
+    let (project, mut owner) = (database.project(1).await, database.owner().await);
+    for (number, when) in ["2026-11-16T00:00:00Z", NOW, "2026-12-13T23:59:59Z"].iter().enumerate() {
+        file(&mut owner, project, &number.to_string(), when).await;
+    }
+    for (table, _) in TABLES {
+        assert_eq!(count(&mut owner, &format!("{table}_default")).await, 0, "{table}");
+        assert_eq!(count(&mut owner, &format!("{table}_2026w47")).await, 1, "{table}");
+        assert_eq!(count(&mut owner, &format!("{table}_2026w50")).await, 1, "{table}");
+    }
+    assert_eq!(maintain(&database.options, at(NOW)).await.unwrap().created, 0, "a second pass has nothing to do");
+}
+
+#[tokio::test]
+async fn odd_times_are_stored_and_found() {
+    let database = TestDatabase::new().await;
+    let (project, mut owner) = (database.project(1).await, database.owner().await);
+    for when in ["1970-01-01T00:00:00Z", "2150-06-01T00:00:00Z"] {
+        file(&mut owner, project, when, when).await;
+    }
+    assert!(!is_due(&database.options, at(NOW)).await.unwrap());
+    assert_eq!(maintain(&database.options, at(NOW)).await.unwrap().created, 7 * 4, "no weeks for odd times");
+    assert_eq!(left(&mut owner, project).await, (2, 2));
+    for (table, column) in TABLES {
+        let found = count(&mut owner, &format!("{table} where {column} = '2150-06-01T00:00:00Z'")).await;
+        assert_eq!(found, 1, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn backfilled_weeks_move_out_of_the_default_partition_without_loss() {
+    let database = TestDatabase::new().await;
+    let (project, mut owner) = (database.project(1).await, database.owner().await);
+    keep(&mut owner, project, 365, 365).await;
+    let edges = ["2026-10-04T23:59:59.999999Z", "2026-10-05T00:00:00Z", "2026-10-11T23:59:59.999999Z"];
+    for when in edges {
+        file(&mut owner, project, when, when).await;
+    }
+    assert!(is_due(&database.options, at(NOW)).await.unwrap());
+    let done = maintain(&database.options, at(NOW)).await.unwrap();
+    assert_eq!((done.created, done.dropped), (7 * 6, vec![]));
+    assert!(!is_due(&database.options, at(NOW)).await.unwrap());
+    assert_eq!(left(&mut owner, project).await, (3, 3));
+    for (table, _) in TABLES {
+        assert_eq!(count(&mut owner, &format!("{table}_default")).await, 0, "{table}");
+        assert_eq!(count(&mut owner, &format!("{table}_2026w40")).await, 1, "{table}");
+        assert_eq!(count(&mut owner, &format!("{table}_2026w41")).await, 2, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn a_week_goes_when_no_project_keeps_it() {
+    let database = TestDatabase::new().await;
+    let mut owner = database.owner().await;
+    // The second has no settings of its own: it keeps runs for 90 days and texts for 30.
+    let (short, standard) = (database.project(1).await, database.project(2).await);
+    keep(&mut owner, short, 10, 5).await;
+    for days in [2, 50, 200] {
+        for project in [short, standard] {
+            file(&mut owner, project, &days.to_string(), &days_before_now(days)).await;
+        }
+    }
+    let done = maintain(&database.options, at(NOW)).await.unwrap();
+    let dropped_weeks = |table: &str| done.dropped.iter().filter(|name| name.starts_with(table)).count();
+    assert_eq!((dropped_weeks("runs_"), dropped_weeks("step_payloads_")), (1, 2), "{:?}", done.dropped);
+    let left_runs = count(&mut owner, &format!("runs where project_id = '{}'", standard.0)).await;
+    assert_eq!(left_runs, 2, "another project's short retention takes nothing from this one");
+
+    delete_expired(&database.options, at(NOW)).await.unwrap();
+    assert_eq!(left(&mut owner, standard).await, (2, 1));
+    assert_eq!(left(&mut owner, short).await, (1, 1));
+}
+
+#[tokio::test]
+async fn each_project_loses_exactly_what_is_past_its_own_retention() {
+    let database = TestDatabase::new().await;
+    let mut owner = database.owner().await;
+    let (long, short, odd) = (database.project(1).await, database.project(2).await, database.project(3).await);
+    keep(&mut owner, long, 365, 365).await;
+    keep(&mut owner, short, 30, 7).await;
+    keep(&mut owner, odd, 7, 30).await;
+    for days in [1, 6, 8, 29, 31, 300] {
+        for project in [long, short, odd] {
+            file(&mut owner, project, &days.to_string(), &days_before_now(days)).await;
+        }
+    }
+    file(&mut owner, long, "1970", "1970-01-01T00:00:00Z").await;
+    maintain(&database.options, at(NOW)).await.unwrap();
+    delete_expired(&database.options, at(NOW)).await.unwrap();
+    assert_eq!(left(&mut owner, long).await, (6, 6), "what lies outside every week expires too");
+    assert_eq!(left(&mut owner, short).await, (4, 2));
+    assert_eq!(left(&mut owner, odd).await, (2, 2), "texts are never kept longer than their runs");
+    assert_eq!(delete_expired(&database.options, at(NOW)).await.unwrap().rows, 0);
+}
+
+#[tokio::test]
+async fn many_rows_are_deleted_in_small_statements() {
+    let database = TestDatabase::new().await;
+    let mut owner = database.owner().await;
+    let (long, short) = (database.project(1).await, database.project(2).await);
+    keep(&mut owner, long, 365, 365).await;
+    keep(&mut owner, short, 30, 30).await;
+    let when: Timestamp = at(&days_before_now(40));
+    sqlx::query(
+        "insert into step_payloads (project_id, run_id, step_id, run_at, input)
+         select $1, 'r', i::text, $2, 'text' from generate_series(1, 12000) i",
+    )
+    .bind(short.0)
+    .bind(when.to_offset_date_time())
+    .execute(&mut owner)
+    .await
+    .unwrap();
+    maintain(&database.options, at(NOW)).await.unwrap();
+    let done = delete_expired(&database.options, at(NOW)).await.unwrap();
+    assert_eq!(done.rows, 12_000);
+    assert_eq!(count(&mut owner, "step_payloads").await, 0);
+}
+
+#[tokio::test]
+async fn two_maintainers_at_once_do_the_work_once() {
+    let database = TestDatabase::new().await;
+    let (first, second) = tokio::join!(maintain(&database.options, at(NOW)), maintain(&database.options, at(NOW)));
+    assert_eq!(first.unwrap().created + second.unwrap().created, 7 * 4);
+}

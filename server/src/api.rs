@@ -1,0 +1,7 @@
+//! What programs read: runs, the ledger, health.
+
+pub(crate) mod health;
+pub(crate) mod ledger;
+pub(crate) mod openapi;
+mod query;
+pub(crate) mod runs;

@@ -1,0 +1,30 @@
+//! `GET /healthz`, `/readyz`, `/metrics`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use serde_json::{Value, json};
+
+use crate::error::{HttpError, HttpResult};
+use crate::state::AppState;
+
+/// The process answers.
+pub(crate) async fn healthz() -> Json<Value> {
+    Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+}
+
+/// The process answers and its database does too.
+pub(crate) async fn readyz(State(state): State<AppState>) -> HttpResult<Json<Value>> {
+    let database = state.db.version().await.map_err(|cause| HttpError {
+        cause: Some(cause.into()),
+        ..HttpError::overloaded("The database does not answer")
+    })?;
+    Ok(Json(json!({ "status": "ok", "database": database })))
+}
+
+/// Figures for Prometheus. They name no project and no key.
+pub(crate) async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
+    let text = state.metrics.render(state.db.connections());
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+}

@@ -1,0 +1,136 @@
+//! `POST /ingest` and `POST /ingest/batch`: authenticate, decode, submit, answer once the transaction has committed.
+
+mod body;
+mod clean;
+mod field;
+mod native;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Router, middleware};
+use domain::Scope;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use tower_http::decompression::RequestDecompressionLayer;
+
+pub use body::BodyBudget;
+use native::{Rejection, Source};
+
+use crate::clock;
+use crate::error::{HttpError, HttpResult};
+use crate::pipeline::{Received, Submission};
+use crate::state::AppState;
+
+/// Largest body of one step, decompressed.
+pub const MAX_STEP_BYTES: usize = 32 * 1024 * 1024;
+/// Largest body of a batch, decompressed.
+pub const MAX_BATCH_BYTES: usize = 64 * 1024 * 1024;
+/// Most steps of a batch.
+pub const MAX_BATCH_STEPS: usize = 1_000;
+
+/// The ways in.
+pub fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/ingest", post(ingest_one))
+        .route("/ingest/batch", post(ingest_batch))
+        .layer(RequestDecompressionLayer::new())
+        .layer(middleware::map_response(plain_unsupported_encoding))
+}
+
+async fn ingest_one(State(state): State<AppState>, request: Request) -> HttpResult<Response> {
+    let (parts, body) = request.into_parts();
+    let caller = state.auth.key_actor(&parts.headers, Scope::Ingest).await?;
+    body::require_json(&parts.headers)?;
+    let (bytes, _budget) = body::read(&parts.headers, body, MAX_STEP_BYTES, &state.body_budget).await?;
+    let received_at = clock::now();
+    let source = Source { received_at, fallback_id: fallback_id(&parts.headers, 0) };
+    let decoded = native::decode_body(&bytes, &source);
+    drop(bytes);
+    match decoded {
+        Ok(step) => {
+            let (step_id, run_id) = (step.step_id.clone(), step.run_id.clone());
+            let submission = Submission::new(&caller, received_at, vec![step], vec![]);
+            let received = state.pipeline.submit(submission).await?;
+            let status = match received.first() {
+                Some(Received::Duplicate) => "duplicate",
+                _ => "stored",
+            };
+            Ok(Json(json!({ "trace_id": step_id, "run_id": run_id, "status": status })).into_response())
+        }
+        Err(rejection) => {
+            state.pipeline.account_rejections(&caller, received_at, vec![rejection.reason]).await;
+            Err(rejection.into())
+        }
+    }
+}
+
+async fn ingest_batch(State(state): State<AppState>, request: Request) -> HttpResult<Response> {
+    let (parts, body) = request.into_parts();
+    let caller = state.auth.key_actor(&parts.headers, Scope::Ingest).await?;
+    body::require_json(&parts.headers)?;
+    let (bytes, _budget) = body::read(&parts.headers, body, MAX_BATCH_BYTES, &state.body_budget).await?;
+    let received_at = clock::now();
+    let raw_steps = match native::split_batch(&bytes) {
+        Ok(raw_steps) => raw_steps,
+        Err(rejection) => {
+            state.pipeline.account_rejections(&caller, received_at, vec![rejection.reason]).await;
+            return Err(rejection.into());
+        }
+    };
+    let mut steps = Vec::with_capacity(raw_steps.len());
+    let mut rejected = Vec::new();
+    let mut reasons = Vec::new();
+    for (index, raw) in raw_steps.iter().enumerate() {
+        let source = Source { received_at, fallback_id: fallback_id(&parts.headers, index) };
+        match native::decode_step(raw, &source) {
+            Ok(step) => steps.push(step),
+            Err(Rejection { field, message, reason, .. }) => {
+                reasons.push(reason);
+                rejected.push(json!({ "index": index, "field": field, "message": message }));
+            }
+        }
+    }
+    drop(raw_steps);
+    drop(bytes);
+    let received = state.pipeline.submit(Submission::new(&caller, received_at, steps, reasons)).await?;
+    let duplicate = received.iter().filter(|r| matches!(r, Received::Duplicate)).count();
+    let stored = received.len() - duplicate;
+    Ok(Json(json!({ "stored": stored, "duplicate": duplicate, "rejected": rejected })).into_response())
+}
+
+/// The id of a step that has none: the same for a retry with the same `Idempotency-Key`, otherwise a new one.
+fn fallback_id(headers: &HeaderMap, index: usize) -> String {
+    match headers.get("idempotency-key") {
+        Some(key) if !key.is_empty() => {
+            let mut hash = Sha256::new();
+            hash.update(key.as_bytes());
+            hash.update([0]);
+            hash.update(index.to_be_bytes());
+            hash.finalize().iter().take(16).fold("ik-".to_owned(), |id, byte| format!("{id}{byte:02x}"))
+        }
+        _ => uuid::Uuid::now_v7().to_string(),
+    }
+}
+
+impl From<Rejection> for HttpError {
+    fn from(rejection: Rejection) -> Self {
+        Self {
+            field: rejection.field,
+            ..Self::new(StatusCode::BAD_REQUEST, rejection.reason, rejection.message)
+        }
+    }
+}
+
+/// An encoding that can't be read is answered in our own error shape.
+async fn plain_unsupported_encoding(response: Response) -> Response {
+    if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE
+        && response.extensions().get::<std::sync::Arc<crate::error::ErrorReport>>().is_none()
+    {
+        let message = "Content-Encoding has to be gzip, br, deflate, zstd or absent";
+        return HttpError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", message).into_response();
+    }
+    response
+}

@@ -1,0 +1,124 @@
+//! Reading one field of a step, with an answer that names it.
+
+use domain::{NanoUsd, Timestamp};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::clean::{clean, clean_map};
+use super::native::Rejection;
+
+/// A field as it stands in the body: absent, or its JSON text. `null` counts as absent.
+#[derive(Clone, Copy)]
+pub(super) struct Field<'a> {
+    pub(super) name: &'static str,
+    pub(super) raw: Option<&'a RawValue>,
+}
+
+impl<'a> Field<'a> {
+    fn json(self) -> Option<&'a str> {
+        self.raw.map(RawValue::get).filter(|json| *json != "null")
+    }
+
+    fn wrong(self, message: &str) -> Rejection {
+        Rejection::field(self.name, format!("{} {message}", self.name))
+    }
+
+    /// The value, or a rejection that says the field is mandatory.
+    pub(super) fn required<T>(self, value: Option<T>) -> Result<T, Rejection> {
+        value.ok_or_else(|| Rejection {
+            field: Some(self.name.to_owned()),
+            message: format!("{} is missing", self.name),
+            reason: "missing_field",
+        })
+    }
+
+    /// A text of at most `max_bytes`.
+    pub(super) fn text(self, max_bytes: usize) -> Result<Option<String>, Rejection> {
+        let Some(json) = self.json() else { return Ok(None) };
+        let text: String = serde_json::from_str(json).map_err(|_not_text| self.wrong("has to be a text"))?;
+        if text.len() > max_bytes {
+            return Err(self.wrong(&format!("has to be at most {max_bytes} bytes long")));
+        }
+        Ok(Some(clean(text)))
+    }
+
+    /// A text that is an id or a label: `None` when blank.
+    pub(super) fn word(self, max_bytes: usize) -> Result<Option<String>, Rejection> {
+        Ok(self.text(max_bytes)?.filter(|text| !text.trim().is_empty()))
+    }
+
+    /// A text of any length. Objects and arrays are taken as their JSON text: clients send both.
+    pub(super) fn body(self) -> Result<Option<String>, Rejection> {
+        match self.json() {
+            Some(json) if json.starts_with(['{', '[']) => Ok(Some(json.to_owned())),
+            _ => self.text(usize::MAX),
+        }
+    }
+
+    /// A whole number.
+    pub(super) fn integer(self) -> Result<Option<i64>, Rejection> {
+        let Some(json) = self.json() else { return Ok(None) };
+        serde_json::from_str(json).map(Some).map_err(|_not_integer| self.wrong("has to be a whole number"))
+    }
+
+    /// A finite number.
+    pub(super) fn number(self) -> Result<Option<f64>, Rejection> {
+        let Some(json) = self.json() else { return Ok(None) };
+        let number: f64 = serde_json::from_str(json).map_err(|_not_number| self.wrong("has to be a number"))?;
+        Ok(Some(number))
+    }
+
+    /// An amount of dollars, read from its digits.
+    pub(super) fn money(self) -> Result<Option<NanoUsd>, Rejection> {
+        let Some(json) = self.json() else { return Ok(None) };
+        let is_number = json.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+        let money = is_number.then(|| NanoUsd::parse_decimal(json)).flatten();
+        money.map(Some).ok_or_else(|| self.wrong("has to be a number of dollars within ±9.2 billion"))
+    }
+
+    /// True or false.
+    pub(super) fn boolean(self) -> Result<Option<bool>, Rejection> {
+        let Some(json) = self.json() else { return Ok(None) };
+        serde_json::from_str(json).map(Some).map_err(|_not_boolean| self.wrong("has to be true or false"))
+    }
+
+    /// A point in time.
+    pub(super) fn time(self) -> Result<Option<Timestamp>, Rejection> {
+        let Some(text) = self.text(64)? else { return Ok(None) };
+        Timestamp::parse_rfc3339(&text)
+            .map(Some)
+            .ok_or_else(|| self.wrong("has to be an RFC 3339 time such as 2026-11-21T09:00:00Z"))
+    }
+
+    /// One of a fixed set of words.
+    pub(super) fn one_of<T: Copy>(
+        self,
+        all: &[T],
+        parse: fn(&str) -> Option<T>,
+        word: fn(T) -> &'static str,
+    ) -> Result<Option<T>, Rejection> {
+        let Some(text) = self.word(64)? else { return Ok(None) };
+        parse(&text).map(Some).ok_or_else(|| {
+            let words: Vec<_> = all.iter().map(|value| word(*value)).collect();
+            self.wrong(&format!("has to be one of {}", words.join(", ")))
+        })
+    }
+
+    /// A JSON object.
+    pub(super) fn object(self) -> Result<Map<String, Value>, Rejection> {
+        let Some(json) = self.json() else { return Ok(Map::new()) };
+        let map: Map<String, Value> = serde_json::from_str(json)
+            .map_err(|_not_object| self.wrong("has to be a JSON object of at most 120 levels"))?;
+        Ok(if json.contains("\\u0000") { clean_map(map) } else { map })
+    }
+
+    /// A list of at most `max` items.
+    pub(super) fn items(self, max: usize) -> Result<Vec<&'a RawValue>, Rejection> {
+        let Some(json) = self.json() else { return Ok(Vec::new()) };
+        let items: Vec<&RawValue> = serde_json::from_str(json).map_err(|_not_list| self.wrong("has to be a list"))?;
+        if items.len() > max {
+            return Err(self.wrong(&format!("has to have at most {max} items")));
+        }
+        Ok(items)
+    }
+}

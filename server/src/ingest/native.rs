@@ -1,0 +1,236 @@
+//! The native body: what trace.ai's SDK sends, and more. See docs/ingest.md for the fields.
+
+use domain::id::MAX_CLIENT_ID_BYTES;
+use domain::step::ReportedTokens;
+use domain::{NewStep, StepEvent, StepKind, StepStatus, Timestamp};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::MAX_BATCH_STEPS;
+use super::field::Field;
+
+/// Longest name, model, session, user, …: they are shown in lists and stand in rollups.
+const MAX_WORD_BYTES: usize = 512;
+const MAX_TAGS: usize = 50;
+const MAX_EVENTS: usize = 10_000;
+
+/// Why a step or a body was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rejection {
+    /// The field, where one is to blame.
+    pub(crate) field: Option<String>,
+    /// What it has to be.
+    pub(crate) message: String,
+    /// The word in the error's code and in the ledger.
+    pub(crate) reason: &'static str,
+}
+
+impl Rejection {
+    pub(super) fn field(name: &str, message: String) -> Self {
+        Self { field: Some(name.to_owned()), message, reason: "invalid_field" }
+    }
+
+    fn json(cause: &serde_json::Error) -> Self {
+        let message = format!("The body is not valid JSON (line {}, column {})", cause.line(), cause.column());
+        Self { field: None, message, reason: "invalid_json" }
+    }
+}
+
+/// What a body does not say.
+pub(super) struct Source {
+    /// When it was received.
+    pub(super) received_at: Timestamp,
+    /// The id of a step that has none.
+    pub(super) fallback_id: String,
+}
+
+#[derive(Deserialize)]
+struct RawBatch<'a> {
+    #[serde(borrow)]
+    steps: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct RawEvent<'a> {
+    #[serde(borrow)]
+    name: Option<&'a RawValue>,
+    #[serde(borrow)]
+    at: Option<&'a RawValue>,
+    #[serde(borrow)]
+    attributes: Option<&'a RawValue>,
+}
+
+/// Declares the fields of the body once: the struct serde fills, and its reader by name.
+macro_rules! raw_step {
+    ($($name:ident),+ $(,)?) => {
+        #[derive(Deserialize)]
+        struct RawStep<'a> { $(#[serde(borrow)] $name: Option<&'a RawValue>),+ }
+
+        impl<'a> RawStep<'a> {
+            $(fn $name(&self) -> Field<'a> { Field { name: stringify!($name), raw: self.$name } })+
+        }
+    };
+}
+
+raw_step!(
+    run_id, step_name, model, prompt, latency_ms, step_index, input_tokens, output_tokens, reasoning_tokens,
+    total_tokens, cost, status_success, error, output_code, span_id, parent_span_id, step_id, parent_step_id,
+    started_at, kind, provider, session_id, user_id, environment, release, tags, attributes, events,
+    cache_read_tokens, cache_write_tokens, ttft_ms, stop_reason, tool_name, prompt_template, usage_semantics,
+    request_model,
+);
+
+/// Decodes a body that is one step.
+pub(super) fn decode_body(bytes: &[u8], source: &Source) -> Result<NewStep, Rejection> {
+    let raw: &RawValue = serde_json::from_slice(bytes).map_err(|cause| Rejection::json(&cause))?;
+    decode_step(raw, source)
+}
+
+/// Splits a body `{"steps": […]}` into its steps, unread.
+pub(super) fn split_batch(bytes: &[u8]) -> Result<Vec<&RawValue>, Rejection> {
+    let whole: &RawValue = serde_json::from_slice(bytes).map_err(|cause| Rejection::json(&cause))?;
+    let not_a_batch = || Rejection::field("steps", "The body has to be {\"steps\": […]}".to_owned());
+    let batch: RawBatch<'_> = serde_json::from_str(whole.get()).map_err(|_other_shape| not_a_batch())?;
+    let steps = Field { name: "steps", raw: batch.steps };
+    if batch.steps.is_none() {
+        return Err(not_a_batch());
+    }
+    steps.items(MAX_BATCH_STEPS)
+}
+
+/// Decodes one step.
+pub(super) fn decode_step(raw: &RawValue, source: &Source) -> Result<NewStep, Rejection> {
+    let raw: RawStep<'_> = serde_json::from_str(raw.get()).map_err(|cause| {
+        // The text of serde's error for a repeated field; every other failure here is another JSON type.
+        let repeated = cause.to_string().split('`').nth(1).filter(|_| cause.to_string().starts_with("duplicate")).map(str::to_owned);
+        Rejection {
+            message: match &repeated {
+                Some(field) => format!("{field} stands twice"),
+                None => "A step has to be a JSON object".to_owned(),
+            },
+            field: repeated,
+            reason: "invalid_field",
+        }
+    })?;
+    let run_id = identity(raw.run_id())?;
+    let run_id = raw.run_id().required(run_id)?;
+    let name = raw.step_name().required(raw.step_name().text(MAX_WORD_BYTES)?)?;
+    let model = raw.model().required(raw.model().text(MAX_WORD_BYTES)?)?;
+    let input = raw.prompt().required(raw.prompt().body()?)?;
+    let latency_ms = raw.latency_ms().required(raw.latency_ms().number()?)?;
+    let error = raw.error().body()?;
+    let step_id = either(raw.step_id(), raw.span_id())?.unwrap_or_else(|| source.fallback_id.clone());
+    let parent_step_id = either(raw.parent_step_id(), raw.parent_span_id())?;
+    let elapsed_micros = (latency_ms.max(0.0) * 1_000.0) as i64;
+    let started_at =
+        raw.started_at().time()?.unwrap_or_else(|| source.received_at.plus_micros(elapsed_micros.saturating_neg()));
+    let succeeded = raw.status_success().boolean()?.unwrap_or(true);
+    Ok(NewStep {
+        kind: raw.kind().one_of(StepKind::ALL, StepKind::parse, StepKind::as_str)?.unwrap_or(StepKind::Llm),
+        name,
+        step_index: step_index(raw.step_index())?,
+        provider: raw.provider().word(MAX_WORD_BYTES)?,
+        request_model: raw.request_model().word(MAX_WORD_BYTES)?,
+        model: Some(model),
+        started_at,
+        ended_at: Some(started_at.plus_micros(elapsed_micros)),
+        latency_ms: Some(latency_ms),
+        ttft_ms: raw.ttft_ms().number()?,
+        status: if succeeded { StepStatus::Ok } else { StepStatus::Error },
+        error,
+        stop_reason: raw.stop_reason().word(MAX_WORD_BYTES)?,
+        tokens: tokens(&raw)?,
+        reported_cost: raw.cost().money()?,
+        environment: raw.environment().word(MAX_WORD_BYTES)?,
+        release: raw.release().word(MAX_WORD_BYTES)?,
+        session_id: raw.session_id().word(MAX_WORD_BYTES)?,
+        user_id: raw.user_id().word(MAX_WORD_BYTES)?,
+        tags: tags(raw.tags())?,
+        tool_name: raw.tool_name().word(MAX_WORD_BYTES)?,
+        attributes: raw.attributes().object()?,
+        prompt_template: raw.prompt_template().body()?,
+        input: Some(input),
+        output: raw.output_code().body()?,
+        events: events(raw.events(), started_at)?,
+        run_id,
+        step_id,
+        parent_step_id,
+    })
+}
+
+fn identity(field: Field<'_>) -> Result<Option<String>, Rejection> {
+    match field.text(MAX_CLIENT_ID_BYTES)? {
+        Some(id) if id.trim().is_empty() => Err(Rejection::field(field.name, format!("{} is blank", field.name))),
+        id => Ok(id),
+    }
+}
+
+/// A field that has two names.
+fn either(ours: Field<'_>, theirs: Field<'_>) -> Result<Option<String>, Rejection> {
+    match (ours.word(MAX_CLIENT_ID_BYTES)?, theirs.word(MAX_CLIENT_ID_BYTES)?) {
+        (Some(a), Some(b)) if a != b => {
+            Err(Rejection::field(ours.name, format!("{} and {} differ; send one of them", ours.name, theirs.name)))
+        }
+        (a, b) => Ok(a.or(b)),
+    }
+}
+
+fn step_index(field: Field<'_>) -> Result<Option<i32>, Rejection> {
+    let Some(index) = field.integer()? else { return Ok(None) };
+    i32::try_from(index)
+        .map(Some)
+        .map_err(|_too_large| Rejection::field(field.name, format!("{} has to fit 32 bits", field.name)))
+}
+
+fn tokens(raw: &RawStep<'_>) -> Result<ReportedTokens, Rejection> {
+    let semantics = raw.usage_semantics().word(MAX_WORD_BYTES)?;
+    let input_includes_cache = match semantics.as_deref() {
+        None | Some("exclusive") => false,
+        Some("inclusive") => true,
+        Some(_) => {
+            let message = "usage_semantics has to be inclusive or exclusive".to_owned();
+            return Err(Rejection::field("usage_semantics", message));
+        }
+    };
+    Ok(ReportedTokens {
+        input: raw.input_tokens().integer()?,
+        output: raw.output_tokens().integer()?,
+        reasoning: raw.reasoning_tokens().integer()?,
+        total: raw.total_tokens().integer()?,
+        cache_read: raw.cache_read_tokens().integer()?,
+        cache_write: raw.cache_write_tokens().integer()?,
+        input_includes_cache,
+    })
+}
+
+fn tags(field: Field<'_>) -> Result<Vec<String>, Rejection> {
+    let mut tags = Vec::new();
+    for raw in field.items(MAX_TAGS)? {
+        let tag = Field { name: "tags", raw: Some(raw) };
+        tags.extend(tag.word(MAX_WORD_BYTES)?);
+    }
+    tags.sort_unstable();
+    tags.dedup();
+    Ok(tags)
+}
+
+fn events(field: Field<'_>, started_at: Timestamp) -> Result<Vec<StepEvent>, Rejection> {
+    field
+        .items(MAX_EVENTS)?
+        .into_iter()
+        .map(|raw| {
+            let event: RawEvent<'_> = serde_json::from_str(raw.get())
+                .map_err(|_other_shape| Rejection::field("events", "Each of events has to be an object".to_owned()))?;
+            let name = Field { name: "events.name", raw: event.name };
+            Ok(StepEvent {
+                name: name.required(name.text(MAX_WORD_BYTES)?)?,
+                at: Field { name: "events.at", raw: event.at }.time()?.unwrap_or(started_at),
+                attributes: Field { name: "events.attributes", raw: event.attributes }.object()?,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+#[path = "native/tests.rs"]
+mod tests;

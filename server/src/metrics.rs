@@ -1,0 +1,115 @@
+//! Figures for Prometheus: counters and gauges by hand, because there are few and each is one line.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::pipeline::{Received, Submission};
+
+/// A figure that goes up and down.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicUsize);
+
+impl Gauge {
+    /// Sets the figure.
+    pub fn set(&self, value: usize) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// One more.
+    pub fn up(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One less.
+    pub fn down(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A figure that only goes up.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds to the figure.
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Upper bounds of the batch duration's buckets, in seconds.
+const BATCH_BOUNDS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0];
+
+/// Everything `/metrics` shows.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    /// Steps waiting for a transaction.
+    pub queued_steps: Gauge,
+    /// Open live connections.
+    pub live_connections: Gauge,
+    /// Responses by class: index 2 is 2xx.
+    pub responses: [Counter; 6],
+    stored: Counter,
+    duplicate: Counter,
+    rejected: Counter,
+    batches: Counter,
+    batch_micros: Counter,
+    batch_buckets: [Counter; BATCH_BOUNDS.len()],
+}
+
+impl Metrics {
+    /// Counts a committed batch.
+    pub fn batch_written(&self, took: Duration, submissions: &[Submission], received: &[Vec<Received>]) {
+        let all = received.iter().map(Vec::len).sum::<usize>();
+        let duplicates = received.iter().flatten().filter(|r| **r == Received::Duplicate).count();
+        self.stored.add((all - duplicates) as u64);
+        self.duplicate.add(duplicates as u64);
+        self.rejected.add(submissions.iter().map(Submission::rejected_steps).sum::<usize>() as u64);
+        self.batches.add(1);
+        self.batch_micros.add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        let seconds = took.as_secs_f64();
+        for (bound, bucket) in BATCH_BOUNDS.iter().zip(&self.batch_buckets) {
+            bucket.add(u64::from(seconds <= *bound));
+        }
+    }
+
+    /// The text format of Prometheus.
+    pub fn render(&self, connections: (u32, usize)) -> String {
+        let mut out = String::new();
+        let mut line = |text: std::fmt::Arguments<'_>| _ = writeln!(out, "{text}");
+        line(format_args!("# HELP plumbline_steps_total Steps received, by what became of them."));
+        line(format_args!("# TYPE plumbline_steps_total counter"));
+        for (outcome, counter) in
+            [("stored", &self.stored), ("duplicate", &self.duplicate), ("rejected", &self.rejected)]
+        {
+            line(format_args!("plumbline_steps_total{{outcome=\"{outcome}\"}} {}", counter.get()));
+        }
+        line(format_args!("# HELP plumbline_batch_seconds Time to write one batch, commit included."));
+        line(format_args!("# TYPE plumbline_batch_seconds histogram"));
+        for (bound, bucket) in BATCH_BOUNDS.iter().zip(&self.batch_buckets) {
+            line(format_args!("plumbline_batch_seconds_bucket{{le=\"{bound}\"}} {}", bucket.get()));
+        }
+        line(format_args!("plumbline_batch_seconds_bucket{{le=\"+Inf\"}} {}", self.batches.get()));
+        line(format_args!("plumbline_batch_seconds_sum {}", self.batch_micros.get() as f64 / 1e6));
+        line(format_args!("plumbline_batch_seconds_count {}", self.batches.get()));
+        line(format_args!("# HELP plumbline_http_responses_total Responses, by class."));
+        line(format_args!("# TYPE plumbline_http_responses_total counter"));
+        for (class, counter) in self.responses.iter().enumerate().skip(1) {
+            line(format_args!("plumbline_http_responses_total{{class=\"{class}xx\"}} {}", counter.get()));
+        }
+        for (name, help, value) in [
+            ("plumbline_queued_steps", "Steps waiting for a transaction.", self.queued_steps.0.load(Ordering::Relaxed)),
+            ("plumbline_live_connections", "Open live connections.", self.live_connections.0.load(Ordering::Relaxed)),
+            ("plumbline_db_connections", "Open database connections.", connections.0 as usize),
+            ("plumbline_db_idle_connections", "Idle database connections.", connections.1),
+        ] {
+            line(format_args!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}"));
+        }
+        out
+    }
+}

@@ -1,0 +1,123 @@
+//! One batch from top to bottom: normalise, price, insert, add up, commit.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{CostSource, NewStep, ProjectId, Severity, Timestamp};
+use storage::ingest::{self, LedgerEntry, Outcome, StepRow};
+
+use super::{Received, Submission, normalise, rollup, run_deltas};
+use crate::metrics::Metrics;
+
+/// What a committed batch changed.
+#[derive(Debug)]
+pub struct Written {
+    /// For each submission, what became of each of its steps.
+    pub received: Vec<Vec<Received>>,
+    /// Runs with a new step.
+    pub changed_runs: BTreeMap<ProjectId, BTreeSet<String>>,
+}
+
+/// Writes submissions in one transaction. Nothing of them is in the database when this fails.
+pub async fn process_batch(
+    db: &storage::Db,
+    submissions: &[Submission],
+    metrics: &Metrics,
+) -> storage::Result<Written> {
+    let started = std::time::Instant::now();
+    let rows: Vec<StepRow<'_>> = submissions
+        .iter()
+        .flat_map(|s| s.steps.iter().map(|step| step_row(s.project_id, &s.key_label, s.received_at, step)))
+        .collect();
+    let projects: BTreeSet<ProjectId> = submissions.iter().map(|s| s.project_id).collect();
+    let projects: Vec<ProjectId> = projects.into_iter().collect();
+
+    let mut batch = ingest::begin(db, &projects).await?;
+    let run_ats = ingest::file_runs(&mut batch, &rows).await?;
+    let is_new = ingest::insert_steps(&mut batch, &rows, &run_ats).await?;
+    let new_rows = || rows.iter().zip(&is_new).filter(|(_, is_new)| **is_new).map(|(row, _)| row);
+    ingest::add_to_runs(&mut batch, &mut run_deltas(new_rows(), &run_ats)).await?;
+    let fresh = rollup::rollups(new_rows());
+    let stored = ingest::lock_rollups(&mut batch, &fresh).await?;
+    let merged: Vec<_> = fresh
+        .into_iter()
+        .filter_map(|(key, new)| stored.get(&key).map(|stored| (key, rollup::merge(new, stored))))
+        .collect();
+    ingest::write_rollups(&mut batch, &merged).await?;
+    let received = received_by_submission(submissions, &is_new);
+    ingest::add_to_ledger(&mut batch, &mut ledger_entries(submissions, &received)).await?;
+    batch.commit().await?;
+
+    let mut changed_runs: BTreeMap<ProjectId, BTreeSet<String>> = BTreeMap::new();
+    for row in new_rows() {
+        changed_runs.entry(row.project_id).or_default().insert(row.step.run_id.clone());
+    }
+    metrics.batch_written(started.elapsed(), submissions, &received);
+    Ok(Written { received, changed_runs })
+}
+
+/// A received step with everything that is worked out about it before it is stored.
+fn step_row<'a>(
+    project_id: ProjectId,
+    key_label: &'a str,
+    received_at: Timestamp,
+    step: &'a NewStep,
+) -> StepRow<'a> {
+    let (tokens, usage_semantics) = normalise(&step.tokens);
+    let is_billable = step.kind.is_billable() || usage_semantics.is_some();
+    let cost_source = match step.reported_cost {
+        Some(_) => Some(CostSource::Reported),
+        None => is_billable.then_some(CostSource::Unknown),
+    };
+    StepRow {
+        project_id,
+        key_label,
+        received_at,
+        tokens,
+        usage_semantics,
+        cost_nano_usd: step.reported_cost,
+        cost_source,
+        price_version: None,
+        prompt_fingerprint: None,
+        template_fingerprint: None,
+        output_shape: None,
+        score: None,
+        severity: Severity::Ok,
+        stopped_at_layer: None,
+        conditions: Vec::new(),
+        step,
+    }
+}
+
+fn received_by_submission(submissions: &[Submission], is_new: &[bool]) -> Vec<Vec<Received>> {
+    let mut flags = is_new.iter();
+    submissions
+        .iter()
+        .map(|s| {
+            let own = flags.by_ref().take(s.steps.len());
+            own.map(|is_new| if *is_new { Received::Stored } else { Received::Duplicate }).collect()
+        })
+        .collect()
+}
+
+fn ledger_entries<'a>(submissions: &'a [Submission], received: &[Vec<Received>]) -> Vec<LedgerEntry<'a>> {
+    let mut sums: BTreeMap<(ProjectId, Timestamp, &str, Outcome), i64> = BTreeMap::new();
+    for (submission, received) in submissions.iter().zip(received) {
+        let account = (submission.project_id, submission.received_at.minute(), submission.key_label.as_str());
+        let outcomes = received.iter().map(|received| match received {
+            Received::Stored => Outcome::Stored,
+            Received::Duplicate => Outcome::Duplicate,
+        });
+        for outcome in outcomes.chain(submission.rejected.iter().map(|reason| Outcome::Rejected(reason))) {
+            *sums.entry((account.0, account.1, account.2, outcome)).or_insert(0) += 1;
+        }
+    }
+    sums.into_iter()
+        .map(|((project_id, minute, key_label, outcome), steps)| LedgerEntry {
+            project_id,
+            minute,
+            key_label,
+            outcome,
+            steps,
+        })
+        .collect()
+}

@@ -1,0 +1,129 @@
+//! What new steps add to the hourly sums of their series.
+
+use std::collections::{BTreeMap, HashMap};
+
+use domain::{CostSource, StepStatus};
+use engine::histogram::Histogram;
+use sha2::{Digest as _, Sha256};
+use storage::ingest::{Rollup, RollupKey, StepRow};
+use uuid::Uuid;
+
+use super::run_delta::known_sum;
+
+/// One row per hour and series that occurs in `rows`.
+pub(super) fn rollups<'a>(rows: impl IntoIterator<Item = &'a StepRow<'a>>) -> Vec<(RollupKey, Rollup)> {
+    let mut sums: HashMap<RollupKey, Sum> = HashMap::new();
+    for row in rows {
+        let key =
+            RollupKey { project_id: row.project_id, hour: row.step.started_at.hour(), series_id: series_id(row) };
+        sums.entry(key).or_insert_with(|| Sum::of_series(row)).add(row);
+    }
+    let mut rollups: Vec<_> = sums.into_iter().map(|(key, sum)| (key, sum.finish())).collect();
+    rollups.sort_unstable_by_key(|(key, _)| *key);
+    rollups
+}
+
+/// The sums of `new` added to those that are `stored` already.
+pub(super) fn merge(mut new: Rollup, stored: &Rollup) -> Rollup {
+    new.calls += stored.calls;
+    new.errors += stored.errors;
+    new.retries += stored.retries;
+    new.unpriced += stored.unpriced;
+    new.tokens = new.tokens.plus(&stored.tokens);
+    new.cost_nano_usd = known_sum(new.cost_nano_usd, stored.cost_nano_usd);
+    new.latency_us = merge_histograms(&new.latency_us, &stored.latency_us);
+    new.ttft_us = merge_histograms(&new.ttft_us, &stored.ttft_us);
+    for (counts, more) in [
+        (&mut new.output_shapes, &stored.output_shapes),
+        (&mut new.finish_reasons, &stored.finish_reasons),
+        (&mut new.conditions, &stored.conditions),
+    ] {
+        for (word, count) in more {
+            *counts.entry(word.clone()).or_insert(0) += count;
+        }
+    }
+    new
+}
+
+fn merge_histograms(a: &[u8], b: &[u8]) -> Vec<u8> {
+    let mut merged = Histogram::decode(a).unwrap_or_default();
+    merged.merge(&Histogram::decode(b).unwrap_or_default());
+    merged.encode()
+}
+
+/// A hash of the five dimensions. Absent and empty are told apart.
+fn series_id(row: &StepRow<'_>) -> Uuid {
+    let step = row.step;
+    let mut hash = Sha256::new();
+    let texts = [Some(row.key_label), step.environment.as_deref(), Some(&step.name), step.model.as_deref()];
+    let template = row.template_fingerprint.as_deref();
+    for dimension in texts.iter().map(|text| text.map(str::as_bytes)).chain([template]) {
+        match dimension {
+            None => hash.update([0]),
+            Some(bytes) => {
+                hash.update([1]);
+                hash.update((bytes.len() as u64).to_be_bytes());
+                hash.update(bytes);
+            }
+        }
+    }
+    let digest = hash.finalize();
+    let mut id = [0; 16];
+    id.copy_from_slice(&digest[..16]);
+    Uuid::from_bytes(id)
+}
+
+struct Sum {
+    rollup: Rollup,
+    latency: Histogram,
+    ttft: Histogram,
+}
+
+impl Sum {
+    fn of_series(row: &StepRow<'_>) -> Self {
+        let rollup = Rollup {
+            key_label: row.key_label.to_owned(),
+            environment: row.step.environment.clone(),
+            step_name: row.step.name.clone(),
+            model: row.step.model.clone(),
+            template_fingerprint: row.template_fingerprint.clone(),
+            ..Rollup::default()
+        };
+        Self { rollup, latency: Histogram::default(), ttft: Histogram::default() }
+    }
+
+    fn add(&mut self, row: &StepRow<'_>) {
+        let rollup = &mut self.rollup;
+        rollup.calls += 1;
+        rollup.errors += i64::from(row.step.status == StepStatus::Error);
+        rollup.unpriced += i64::from(row.cost_source == Some(CostSource::Unknown));
+        rollup.tokens = rollup.tokens.plus(&row.tokens);
+        rollup.cost_nano_usd = known_sum(rollup.cost_nano_usd, row.cost_nano_usd);
+        count(&mut rollup.output_shapes, row.output_shape);
+        count(&mut rollup.finish_reasons, row.step.stop_reason.as_deref());
+        for condition in &row.conditions {
+            count(&mut rollup.conditions, Some(&condition.code.to_string()));
+        }
+        record(&mut self.latency, row.step.latency_ms);
+        record(&mut self.ttft, row.step.ttft_ms);
+    }
+
+    fn finish(mut self) -> Rollup {
+        self.rollup.latency_us = self.latency.encode();
+        self.rollup.ttft_us = self.ttft.encode();
+        self.rollup
+    }
+}
+
+fn count(counts: &mut BTreeMap<String, i64>, word: Option<&str>) {
+    if let Some(word) = word {
+        *counts.entry(word.to_owned()).or_insert(0) += 1;
+    }
+}
+
+/// A negative latency is a client's mistake, not a fast call: it is flagged on the step and left out here.
+fn record(histogram: &mut Histogram, ms: Option<f64>) {
+    if let Some(ms) = ms.filter(|ms| *ms >= 0.0) {
+        histogram.add((ms * 1_000.0) as i64);
+    }
+}

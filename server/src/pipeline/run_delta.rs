@@ -1,0 +1,156 @@
+//! What new steps add to their runs. A recount of all steps of a run gives the same sums; a test holds it to that.
+
+use std::collections::HashMap;
+
+use domain::{NanoUsd, ProjectId, StepStatus, Timestamp, text, usage};
+use storage::ingest::{Problem, RunDelta, StepRow};
+
+/// Longest "what went wrong" that a list keeps, in characters.
+const PROBLEM_CHARS: usize = 200;
+
+/// One delta per run that occurs in `rows`.
+pub fn run_deltas<'a>(
+    rows: impl IntoIterator<Item = &'a StepRow<'a>>,
+    run_ats: &HashMap<(ProjectId, String), Timestamp>,
+) -> Vec<RunDelta> {
+    let mut by_run: HashMap<(ProjectId, &str), RunDelta> = HashMap::new();
+    for row in rows {
+        let delta = of_step(row, run_ats);
+        match by_run.entry((row.project_id, row.step.run_id.as_str())) {
+            std::collections::hash_map::Entry::Vacant(vacant) => _ = vacant.insert(delta),
+            std::collections::hash_map::Entry::Occupied(mut sum) => add(sum.get_mut(), delta),
+        }
+    }
+    let mut deltas: Vec<RunDelta> = by_run.into_values().collect();
+    deltas.sort_unstable_by(|a, b| (a.project_id, &a.run_id).cmp(&(b.project_id, &b.run_id)));
+    deltas
+}
+
+fn of_step(row: &StepRow<'_>, run_ats: &HashMap<(ProjectId, String), Timestamp>) -> RunDelta {
+    let step = row.step;
+    let is_root = step.parent_step_id.is_none();
+    let failed = step.status == StepStatus::Error;
+    let priceless = row.cost_source == Some(domain::CostSource::Unknown);
+    RunDelta {
+        project_id: row.project_id,
+        run_id: step.run_id.clone(),
+        run_at: run_ats.get(&(row.project_id, step.run_id.clone())).copied().unwrap_or(step.started_at),
+        name: step.name.clone(),
+        name_nested: !is_root,
+        name_at: step.started_at,
+        name_step_id: step.step_id.clone(),
+        started_at: step.started_at,
+        ended_at: step.ended_at.unwrap_or(step.started_at),
+        received_at: row.received_at,
+        roots: i32::from(is_root),
+        root_errors: i32::from(is_root && failed),
+        open: i32::from(step.ended_at.is_none()),
+        key_label: row.key_label.to_owned(),
+        environment: step.environment.clone(),
+        release: step.release.clone(),
+        session_id: step.session_id.clone(),
+        user_id: step.user_id.clone(),
+        tags: step.tags.iter().map(|tag| listable(tag)).collect(),
+        models: step.model.iter().filter(|model| !model.trim().is_empty()).map(|model| listable(model)).collect(),
+        step_names: [listable(&step.name)].into_iter().filter(|name| !name.is_empty()).collect(),
+        steps: 1,
+        errors: i32::from(failed),
+        tokens: row.tokens,
+        cost_nano_usd: row.cost_nano_usd,
+        unpriced: i32::from(priceless),
+        score_max: row.score,
+        score_sum: row.score,
+        severity: row.severity,
+        problem: problem(row),
+    }
+}
+
+/// U+001F separates list items on the way into the database, so it can't be part of one.
+fn listable(text: &str) -> String {
+    text.replace('\u{1f}', " ")
+}
+
+fn problem(row: &StepRow<'_>) -> Option<Problem> {
+    let step = row.step;
+    let gravest = row.conditions.iter().max_by_key(|c| (c.points, std::cmp::Reverse(c.code)));
+    let (rank, code, message) = match gravest {
+        Some(condition) => (row.score.unwrap_or(0).max(1), Some(condition.code), condition.message.clone()),
+        None if step.status == StepStatus::Error => (1, None, "It failed without an error text".to_owned()),
+        None => return None,
+    };
+    // What the program itself said went wrong reads better than our rule about it.
+    let text = match &step.error {
+        Some(error) if !error.trim().is_empty() => text::first_line(error, PROBLEM_CHARS),
+        _ => message,
+    };
+    Some(Problem {
+        rank,
+        at: step.started_at,
+        step_id: step.step_id.clone(),
+        step_name: step.name.clone(),
+        code,
+        text,
+    })
+}
+
+fn add(sum: &mut RunDelta, more: RunDelta) {
+    if (more.name_nested, more.name_at, &more.name_step_id) < (sum.name_nested, sum.name_at, &sum.name_step_id) {
+        sum.name = more.name;
+        sum.name_nested = more.name_nested;
+        sum.name_at = more.name_at;
+        sum.name_step_id = more.name_step_id;
+    }
+    sum.started_at = sum.started_at.min(more.started_at);
+    sum.ended_at = sum.ended_at.max(more.ended_at);
+    sum.received_at = sum.received_at.max(more.received_at);
+    sum.roots += more.roots;
+    sum.root_errors += more.root_errors;
+    sum.open += more.open;
+    sum.key_label = std::mem::take(&mut sum.key_label).min(more.key_label);
+    least(&mut sum.environment, more.environment);
+    least(&mut sum.release, more.release);
+    least(&mut sum.session_id, more.session_id);
+    least(&mut sum.user_id, more.user_id);
+    unite(&mut sum.tags, more.tags);
+    unite(&mut sum.models, more.models);
+    unite(&mut sum.step_names, more.step_names);
+    sum.steps += more.steps;
+    sum.errors += more.errors;
+    sum.tokens = sum.tokens.plus(&more.tokens);
+    sum.cost_nano_usd = known_sum(sum.cost_nano_usd, more.cost_nano_usd);
+    sum.unpriced += more.unpriced;
+    sum.score_max = sum.score_max.max(more.score_max);
+    sum.score_sum = match (sum.score_sum, more.score_sum) {
+        (Some(a), Some(b)) => Some(a.saturating_add(b)),
+        (a, b) => a.or(b),
+    };
+    sum.severity = sum.severity.max(more.severity);
+    if let Some(candidate) = more.problem {
+        let order = |p: &Problem| (-i64::from(p.rank), p.at, p.step_id.clone());
+        if sum.problem.as_ref().is_none_or(|current| order(&candidate) < order(current)) {
+            sum.problem = Some(candidate);
+        }
+    }
+}
+
+/// The sum of what is known: `None` only when neither is.
+pub(super) fn known_sum(a: Option<NanoUsd>, b: Option<NanoUsd>) -> Option<NanoUsd> {
+    usage::known_sum(a.map(|money| money.0), b.map(|money| money.0)).map(NanoUsd)
+}
+
+/// Steps of a run seldom disagree; where they do the least text wins, whatever the order of arrival.
+fn least(sum: &mut Option<String>, more: Option<String>) {
+    match (&sum, &more) {
+        (Some(a), Some(b)) if b < a => *sum = more,
+        (None, Some(_)) => *sum = more,
+        _ => {}
+    }
+}
+
+fn unite(sum: &mut Vec<String>, more: Vec<String>) {
+    for item in more {
+        if let Err(place) = sum.binary_search(&item) {
+            sum.insert(place, item);
+        }
+    }
+}

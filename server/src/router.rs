@@ -1,0 +1,129 @@
+//! Every route of the server, in one list, grouped by who calls it.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::HeaderValue;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, on};
+use axum::{Json, Router};
+use serde_json::json;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::api::{health, ledger, openapi, runs};
+use crate::error::{ErrorReport, HttpError};
+use crate::state::AppState;
+use crate::{auth, ingest, live, site, web};
+
+/// Declares routes once: `ROUTES` for tests that must reach each of them, and the router itself.
+macro_rules! routes {
+    ($($method:ident $path:literal => $handler:path),+ $(,)?) => {
+        /// Method and path of every route with a handler in this list.
+        pub const ROUTES: &[(&str, &str)] = &[$((stringify!($method), $path)),+];
+
+        fn listed() -> Router<AppState> {
+            Router::new()$(.route($path, on(MethodFilter::$method, $handler)))+
+        }
+    };
+}
+
+#[rustfmt::skip]
+routes!(
+    // programs that read, with a key of scope `read` or a session
+    GET "/api/runs"                                  => runs::list,
+    GET "/api/runs/{run_id}"                         => runs::get,
+    GET "/api/runs/{run_id}/steps/{step_id}/payload" => runs::payload,
+    GET "/api/ledger"                                => ledger::list,
+    GET "/api/openapi.json"                          => openapi::document,
+    // whoever runs the server
+    GET "/healthz"                                   => health::healthz,
+    GET "/readyz"                                    => health::readyz,
+    GET "/metrics"                                   => health::metrics,
+);
+
+/// The server.
+pub fn router(state: AppState) -> Router {
+    // Pages, what they call, what their forms post to: all know who is looking.
+    let seen_by_people = Router::new()
+        .route("/live/{slug}", on(MethodFilter::GET, live::events))
+        .merge(auth::routes())
+        .merge(web::routes(&state))
+        .fallback(web::not_found)
+        .layer(from_fn_with_state(state.clone(), auth::viewer));
+    listed()
+        .merge(ingest::routes())
+        .route("/api/{*unknown}", on(MethodFilter::all(), unknown_api))
+        .merge(seen_by_people)
+        .layer(from_fn(site::serve))
+        .layer(from_fn_with_state(state.clone(), auth::headers::secure))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(state.clone(), with_request_id))
+        .with_state(state)
+}
+
+async fn unknown_api() -> HttpError {
+    HttpError::not_found("route; GET /api/openapi.json lists them")
+}
+
+/// The id of a request: in its log lines, in the body of its errors, in the header `x-request-id`.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+/// Gives each request an id, logs its error once, and puts the id into the error's body.
+async fn with_request_id(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    let id = uuid::Uuid::now_v7().simple().to_string();
+    // The last twelve digits are random; the first say only when.
+    let id = id[20..].to_owned();
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let started = std::time::Instant::now();
+    let mut response = next.run(request).await;
+    let status = response.status();
+    if let Some(counter) = state.metrics.responses.get(usize::from(status.as_u16() / 100)) {
+        counter.add(1);
+    }
+    let report = response.extensions_mut().remove::<Arc<ErrorReport>>();
+    let elapsed_ms = started.elapsed().as_secs_f64() * 1_000.0;
+    if let Some(report) = &report {
+        if status.is_server_error() {
+            let cause = report.cause.as_ref().map(|cause| format!("{cause:#}")).unwrap_or_default();
+            tracing::error!(request_id = id, %method, path, status = status.as_u16(), code = report.code, cause, elapsed_ms, "request failed");
+        } else {
+            tracing::debug!(request_id = id, %method, path, status = status.as_u16(), code = report.code, "request refused");
+        }
+        let mut error = json!({ "code": report.code, "message": report.message, "request_id": id });
+        if let Some(field) = &report.field {
+            error["field"] = json!(field);
+        }
+        let (parts, _) = response.into_parts();
+        let mut answer = Json(json!({ "error": error })).into_response();
+        *answer.status_mut() = parts.status;
+        for (name, value) in parts.headers {
+            if let Some(name) = name
+                && name != axum::http::header::CONTENT_LENGTH
+                && name != axum::http::header::CONTENT_TYPE
+            {
+                answer.headers_mut().insert(name, value);
+            }
+        }
+        response = answer;
+    } else {
+        tracing::debug!(request_id = id, %method, path, status = status.as_u16(), elapsed_ms, "request");
+    }
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-request-id", value);
+    }
+    response
+}
+
+fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    let what = panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_default();
+    HttpError::internal(anyhow::anyhow!("panic: {what}")).into_response()
+}
+

@@ -1,0 +1,77 @@
+//! What handlers share.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use leptos::config::LeptosOptions;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::auth::Auth;
+use crate::config::{self, Config};
+use crate::database::Database;
+use crate::ingest::BodyBudget;
+use crate::live::LiveHub;
+use crate::metrics::Metrics;
+use crate::pipeline::{Pipeline, PipelineSettings};
+
+/// Connections of the pool that handlers and workers share.
+const BODY_BUDGET_BYTES: usize = 256 * 1024 * 1024;
+
+/// Everything a handler may need. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct AppState {
+    /// The store.
+    pub db: storage::Db,
+    /// Who is asking.
+    pub auth: Auth,
+    /// The way in for steps.
+    pub pipeline: Pipeline,
+    /// News for open pages.
+    pub live: LiveHub,
+    /// Figures for Prometheus.
+    pub metrics: Arc<Metrics>,
+    /// How much of all bodies may be in memory.
+    pub body_budget: BodyBudget,
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// What leptos wants to know.
+    pub leptos_options: LeptosOptions,
+}
+
+impl AppState {
+    /// Connects everything and starts the background tasks. They end after `shutdown`.
+    pub async fn start(
+        config: Arc<Config>,
+        database: &Database,
+        tasks: &TaskTracker,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let db = storage::Db::connect_lazy(database.options(), config.db_connections);
+        let metrics = Arc::new(Metrics::default());
+        let auth = Auth::new(db.clone(), &config);
+        let live = LiveHub::start(db.clone(), database.options(), auth.clone(), tasks, &shutdown);
+        let settings = PipelineSettings {
+            max_queued_steps: config.queue_steps,
+            max_queued_bytes: config.queue_bytes,
+        };
+        let pipeline =
+            Pipeline::start(db.clone(), live.clone(), Arc::clone(&metrics), &settings, tasks, &shutdown);
+        Ok(Self {
+            db,
+            auth,
+            pipeline,
+            live,
+            metrics,
+            body_budget: BodyBudget::new(BODY_BUDGET_BYTES),
+            leptos_options: config::leptos_options(config.addr)?,
+            config,
+        })
+    }
+}
+
+impl FromRef<AppState> for LeptosOptions {
+    fn from_ref(state: &AppState) -> Self {
+        state.leptos_options.clone()
+    }
+}

@@ -1,0 +1,101 @@
+//! The dashboard: the one file that mounts `app`.
+
+use std::sync::Arc;
+
+use app::{App, OneTimeSecrets, PageRequest, ServerFacts, SiteUrls, Theme, Viewer, shell};
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use leptos::context::{provide_context, use_context};
+use leptos_axum::{LeptosRoutes as _, ResponseOptions, generate_route_list};
+
+use crate::auth::{self, cookie};
+use crate::clock;
+use crate::router::RequestId;
+use crate::state::AppState;
+
+/// All pages and server functions. Needs the `Viewer` that `auth`'s middleware finds out.
+pub fn routes(state: &AppState) -> Router<AppState> {
+    let context = page_context(state);
+    Router::new()
+        .route("/ui/{*function}", any(server_function))
+        .leptos_routes_with_context(state, generate_route_list(App), context, shell)
+}
+
+/// A path that no route has: the page that says so.
+pub async fn not_found(State(state): State<AppState>, request: Request) -> Response {
+    let context = page_context(&state);
+    leptos_axum::render_app_async_with_context(context, shell)(request).await.into_response()
+}
+
+async fn server_function(State(state): State<AppState>, request: Request) -> Response {
+    let context = page_context(&state);
+    let mut response = leptos_axum::handle_server_fns_with_context(context, request).await.into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// What every page and server function finds in its leptos context.
+fn page_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
+    let state = state.clone();
+    let urls = site_urls();
+    let facts = ServerFacts {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        database: state.config.database_words(),
+        data_folder: state.config.data.display().to_string(),
+    };
+    let secrets = {
+        let reveal = Arc::clone(&state.auth.reveal);
+        OneTimeSecrets::new(move |token| reveal.take(token))
+    };
+    move || {
+        let parts = use_context::<Parts>();
+        provide_context(state.db.clone());
+        provide_context(urls.clone());
+        provide_context(facts.clone());
+        provide_context(secrets.clone());
+        if let Some(parts) = &parts {
+            provide_context(parts.extensions.get::<Viewer>().cloned().unwrap_or_default());
+            provide_context(theme(parts));
+            provide_context(page_request(&state, parts));
+        }
+        if let (Some(options), Some(nonce)) = (use_context::<ResponseOptions>(), leptos::nonce::use_nonce()) {
+            for (name, value) in page_headers(&nonce) {
+                options.insert_header(name, value);
+            }
+        }
+    }
+}
+
+fn page_headers(nonce: &str) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers = vec![(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    if let Ok(policy) = HeaderValue::from_str(&auth::headers::content_security_policy(nonce)) {
+        headers.push((header::CONTENT_SECURITY_POLICY, policy));
+    }
+    headers
+}
+
+fn site_urls() -> SiteUrls {
+    let urls = crate::site::urls();
+    SiteUrls { css: urls.css, js: urls.js, wasm: urls.wasm, favicon: urls.favicon }
+}
+
+fn theme(parts: &Parts) -> Theme {
+    cookie::get(&parts.headers, "plumbline_theme").map_or(Theme::System, |word| Theme::parse(&word))
+}
+
+fn page_request(state: &AppState, parts: &Parts) -> PageRequest {
+    let origin = match &state.config.public_url {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => {
+            let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+            format!("http://{}", host.map_or_else(|| state.config.addr.to_string(), str::to_owned))
+        }
+    };
+    let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    PageRequest { now: clock::now(), origin, request_id }
+}
+
