@@ -8,25 +8,6 @@
 wasm_target=wasm32-unknown-unknown
 tools=${XDG_CACHE_HOME:-$HOME/.cache}/plumbline/tools
 
-# The version of a package in Cargo.lock.
-locked_version() {
-  awk -v name="name = \"$1\"" '$0 == name { getline; gsub(/[^0-9.]/, ""); print; exit }' Cargo.lock
-}
-
-# Prints the wasm-bindgen of exactly the locked version, or fails. The versions must be equal: the two halves of its
-# protocol change with every release.
-wasm_bindgen() {
-  local version program
-  version=$(locked_version wasm-bindgen)
-  for program in "$tools/wasm-bindgen-$version/bin/wasm-bindgen" "$(command -v wasm-bindgen || true)"; do
-    if [[ -x "$program" && "$("$program" --version)" == "wasm-bindgen $version" ]]; then
-      printf '%s\n' "$program"
-      return
-    fi
-  done
-  return 1
-}
-
 # Prints wasm-opt, or fails. It takes a third off the release and is not needed otherwise.
 wasm_opt() {
   command -v wasm-opt || { [[ -x end2end/node_modules/.bin/wasm-opt ]] && printf '%s\n' "$PWD/end2end/node_modules/.bin/wasm-opt"; }
@@ -58,15 +39,22 @@ wasm_toolchain() {
   esac
 }
 
-# Makes cargo build the browser's half with the chosen compiler, and sets `wasm_target_dir`. Two compilers never share
-# a target folder: cargo would not notice that the standard library under it has changed.
-use_wasm_toolchain() {
-  wasm_target_dir=${CARGO_TARGET_DIR:-target}
+# Where cargo puts what it builds with that compiler. Two compilers never share a folder: cargo would not notice that
+# the standard library under it has changed.
+wasm_target_dir() {
+  local folder=${CARGO_TARGET_DIR:-target}
+  if [[ "$(wasm_toolchain)" == system ]]; then folder+=/wasm-system; fi
+  printf '%s\n' "$folder"
+}
+
+# Runs cargo with that compiler.
+wasm_cargo() {
   if [[ "$(wasm_toolchain)" == system ]]; then
-    wasm_target_dir=$wasm_target_dir/wasm-system
-    export RUSTC=/usr/bin/rustc
-    # This variable replaces the flags of .cargo/config.toml, so it repeats them.
-    export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS
-    CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="--cfg erase_components --sysroot=$(system_sysroot)"
+    # The flags replace those of .cargo/config.toml, so they repeat them.
+    CARGO_TARGET_DIR=$(wasm_target_dir) RUSTC=/usr/bin/rustc \
+      CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="--cfg erase_components --sysroot=$(system_sysroot)" \
+      cargo "$@"
+  else
+    cargo "$@"
   fi
 }

@@ -112,9 +112,9 @@ pub(crate) fn use_may(role: Role) -> Memo<bool> {
 }
 
 #[cfg(feature = "ssr")]
-pub use server::{OneTimeSecrets, first_key_token};
-#[cfg(feature = "ssr")]
 pub(crate) use server::{FIRST_KEY_PREFIX, authorise, database};
+#[cfg(feature = "ssr")]
+pub use server::{OneTimeSecrets, first_key_token};
 
 #[cfg(feature = "ssr")]
 mod server {
@@ -128,7 +128,9 @@ mod server {
 
     /// Secrets of keys made a moment ago. The server keeps each under a token until it was read once.
     #[derive(Clone)]
-    pub struct OneTimeSecrets(Arc<dyn Fn(&str) -> Option<String> + Send + Sync>);
+    pub struct OneTimeSecrets(Arc<TakeSecret>);
+
+    type TakeSecret = dyn Fn(&str) -> Option<String> + Send + Sync;
 
     impl OneTimeSecrets {
         /// `take` returns the secret of a token and forgets it.

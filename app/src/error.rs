@@ -50,10 +50,15 @@ impl ApiError {
     /// What happened and what to do, as one or two sentences.
     pub(crate) fn advice(&self) -> String {
         match self {
-            Self::NotFound => "It does not exist, or it belongs to a project you have no access to.".to_owned(),
+            Self::NotFound => {
+                "It does not exist, or it belongs to a project you have no access to.".to_owned()
+            }
             Self::Unauthorized => "Your session has ended. Sign in again.".to_owned(),
             Self::Forbidden { needs } => {
-                format!("This needs the role {}. An admin of the project can give it to you.", needs.as_str())
+                format!(
+                    "This needs the role {}. An admin of the project can give it to you.",
+                    needs.as_str()
+                )
             }
             Self::Invalid { field, message } if field.is_empty() => message.clone(),
             Self::Invalid { field, message } => format!("{field}: {message}"),

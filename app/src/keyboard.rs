@@ -149,7 +149,10 @@ mod tests {
     #[test]
     fn keys_mean_what_the_help_says() {
         let check = |key: &str, after_g: bool, expected: (Option<KeyCommand>, bool)| {
-            let press = Press { key, ..Press::default() };
+            let press = Press {
+                key,
+                ..Press::default()
+            };
             assert_eq!(interpret(press, after_g), expected, "{key}");
         };
         check("g", false, (None, true));

@@ -34,7 +34,8 @@ pub(crate) struct LiveState {
 }
 
 /// Seconds to wait before the next attempt: 1, 2, 4 … 30.
-pub(crate) fn backoff_seconds(failures: u32) -> u32 {
+#[cfg(any(target_arch = "wasm32", test))]
+fn backoff_seconds(failures: u32) -> u32 {
     1_u32.checked_shl(failures.min(5)).unwrap_or(30).min(30)
 }
 

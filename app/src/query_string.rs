@@ -54,12 +54,18 @@ mod tests {
         check("q=x+y%20z", &[("q", "x y z")]);
         check("id=%2541&p=50%", &[("id", "%41"), ("p", "50%")]);
         check("a=b=c", &[("a", "b=c")]);
-        check("u=gr%C3%B6%C3%9Fer&bad=%FF%4", &[("u", "größer"), ("bad", "\u{FFFD}%4")]);
+        check(
+            "u=gr%C3%B6%C3%9Fer&bad=%FF%4",
+            &[("u", "größer"), ("bad", "\u{FFFD}%4")],
+        );
     }
 
     #[test]
     fn reads_what_links_write() {
         let text = "a&b=%41 größer+\"<";
-        assert_eq!(pairs(&encode_query([("id", text)])), [("id".to_owned(), text.to_owned())]);
+        assert_eq!(
+            pairs(&encode_query([("id", text)])),
+            [("id".to_owned(), text.to_owned())]
+        );
     }
 }

@@ -58,7 +58,9 @@ fn Hydration(
         return ().into_any();
     };
     // The server makes these names, so they need no escaping; `{:?}` quotes them all the same.
-    let script = format!("import init, {{ hydrate }} from {js:?};\ninit({{ module_or_path: {wasm:?} }}).then(hydrate);");
+    let script = format!(
+        "import init, {{ hydrate }} from {js:?};\ninit({{ module_or_path: {wasm:?} }}).then(hydrate);"
+    );
     view! {
         <link rel="modulepreload" href=js.clone() nonce=use_nonce()/>
         <link rel="preload" href=wasm.clone() r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>

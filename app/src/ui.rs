@@ -8,4 +8,5 @@ pub(crate) mod icon;
 pub(crate) mod load;
 pub(crate) mod menu;
 pub(crate) mod nav;
+pub(crate) mod pointer;
 pub(crate) mod time;

@@ -2,6 +2,6 @@
 
 pub(crate) mod health;
 pub(crate) mod ledger;
-pub(crate) mod openapi;
+pub mod openapi;
 mod query;
 pub(crate) mod runs;

@@ -1,5 +1,6 @@
 //! HTTP, ingest pipeline, command line: everything behind the `plumbline` binary.
 
+pub mod api;
 pub mod auth;
 pub mod cli;
 pub mod clock;
@@ -8,6 +9,8 @@ pub mod database;
 pub mod error;
 pub mod ingest;
 pub mod live;
+pub mod maintenance;
+pub mod metrics;
 pub mod pipeline;
 pub mod router;
 pub mod site;

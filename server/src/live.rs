@@ -89,31 +89,34 @@ async fn hear(
     news: broadcast::Sender<News>,
     shutdown: CancellationToken,
 ) {
-    while !shutdown.is_cancelled() {
-        let listening = async {
-            let mut listener = Listener::connect(&options).await?;
-            // Whatever was said while nobody listened is lost: everybody reads again.
-            let mut heard = News::Gap;
-            loop {
-                if matches!(heard, News::Access | News::Gap) {
-                    auth.forget();
-                }
-                // Without subscribers there is nobody to tell.
-                let _nobody = news.send(heard);
-                heard = listener.next().await?;
-            }
-        };
-        let ended: storage::Result<Infallible> = tokio::select! {
-            ended = listening => ended,
+    loop {
+        let ended = tokio::select! {
+            Err(cause) = hear_until_lost(&options, &auth, &news) => cause,
             () = shutdown.cancelled() => return,
         };
-        if let Err(cause) = ended {
-            tracing::warn!(error = ?cause, "live news interrupted; listening again in a second");
-        }
+        tracing::warn!(error = ?ended, "live news interrupted; listening again in a second");
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
             () = shutdown.cancelled() => return,
         }
+    }
+}
+
+async fn hear_until_lost(
+    options: &storage::PgConnectOptions,
+    auth: &Auth,
+    news: &broadcast::Sender<News>,
+) -> storage::Result<Infallible> {
+    let mut listener = Listener::connect(options).await?;
+    // Whatever was said while nobody listened is lost: everybody reads again.
+    let mut heard = News::Gap;
+    loop {
+        if matches!(heard, News::Access | News::Gap) {
+            auth.forget();
+        }
+        // Without subscribers there is nobody to tell.
+        let _nobody = news.send(heard);
+        heard = listener.next().await?;
     }
 }
 

@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::http::HeaderValue;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, on};
+use axum::routing::{MethodFilter, any, on};
 use axum::{Json, Router};
 use serde_json::json;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -53,7 +53,7 @@ pub fn router(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), auth::viewer));
     listed()
         .merge(ingest::routes())
-        .route("/api/{*unknown}", on(MethodFilter::all(), unknown_api))
+        .route("/api/{*unknown}", any(unknown_api))
         .merge(seen_by_people)
         .layer(from_fn(site::serve))
         .layer(from_fn_with_state(state.clone(), auth::headers::secure))

@@ -35,6 +35,8 @@ pub struct AppState {
     pub body_budget: BodyBudget,
     /// The configuration.
     pub config: Arc<Config>,
+    /// What the data lies in, in words.
+    pub database: Arc<str>,
     /// What leptos wants to know.
     pub leptos_options: LeptosOptions,
 }
@@ -64,6 +66,7 @@ impl AppState {
             live,
             metrics,
             body_budget: BodyBudget::new(BODY_BUDGET_BYTES),
+            database: database.description().into(),
             leptos_options: config::leptos_options(config.addr)?,
             config,
         })

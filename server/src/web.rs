@@ -44,7 +44,7 @@ fn page_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
     let urls = site_urls();
     let facts = ServerFacts {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        database: state.config.database_words(),
+        database: state.database.to_string(),
         data_folder: state.config.data.display().to_string(),
     };
     let secrets = {

@@ -1,4 +1,4 @@
-//! Facts of a project and of this server.
+//! Facts of this server.
 
 use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
@@ -36,13 +36,4 @@ pub(crate) async fn read_server_facts(slug: String) -> Result<ServerFacts, ApiEr
             ..facts
         }
     })
-}
-
-/// Whether the project has ever received a step.
-#[server(prefix = "/ui", endpoint = "projects/any_run", input = GetUrl)]
-pub(crate) async fn any_run(slug: String) -> Result<bool, ApiError> {
-    use crate::context::{authorise, database};
-
-    let project = authorise(&slug, domain::Role::Viewer)?;
-    Ok(storage::runs::any(&database()?, project.id).await?)
 }

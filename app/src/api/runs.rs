@@ -34,7 +34,7 @@ pub(crate) struct RunsView {
 
 /// The runs list with everything around it.
 #[server(prefix = "/ui", endpoint = "runs/view", input = Json)]
-pub(crate) async fn runs_view(
+pub(crate) async fn read_runs(
     slug: String,
     filter: RunFilter,
     cursor: Option<String>,
@@ -47,9 +47,8 @@ pub(crate) async fn runs_view(
     let page = storage::runs::list(&db, project, &filter, now, cursor.as_deref(), RUNS_PER_PAGE).await?;
     let totals = storage::runs::totals(&db, project, &filter, now).await?;
     let strip = Buckets::of(filter.window, now);
-    let activity =
-        storage::runs::activity(&db, project, &filter, strip.from, strip.to, strip.count).await?;
-    let facets = storage::runs::facets(&db, project, filter.window.bounds(now).0).await?;
+    let activity = storage::runs::activity(&db, project, &filter, strip.from, strip.to, strip.count).await?;
+    let facets = storage::runs::facets(&db, project).await?;
     let (mut in_window, mut ever) = (None, None);
     if page.items.is_empty() && cursor.is_none() {
         let whole_window = RunFilter {
@@ -99,7 +98,7 @@ pub(crate) struct RunView {
 
 /// One run.
 #[server(prefix = "/ui", endpoint = "runs/get", input = Json)]
-pub(crate) async fn run_view(slug: String, run_id: String) -> Result<RunView, ApiError> {
+pub(crate) async fn read_run(slug: String, run_id: String) -> Result<RunView, ApiError> {
     let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
     let db = crate::context::database()?;
     let run = storage::runs::get(&db, project, &run_id).await?;

@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use crate::error::ApiError;
 
 /// A text longer than this is not sent whole unless it is asked for, in bytes.
-pub(crate) const SENT_WHOLE_BYTES: usize = 512 * 1024;
+#[cfg(any(feature = "ssr", test))]
+const SENT_WHOLE_BYTES: usize = 512 * 1024;
 /// What is sent and shown of a text that is too long, in bytes.
 pub(crate) const SHOWN_BYTES: usize = 64 * 1024;
 
@@ -24,17 +25,13 @@ pub(crate) struct SentText {
 
 impl SentText {
     /// The text, cut on a character when it is too long and not wanted in `full`.
+    #[cfg(any(feature = "ssr", test))]
     pub(crate) fn of(mut text: String, full: bool) -> Self {
         let total_bytes = text.len() as u64;
         if !full && text.len() > SENT_WHOLE_BYTES {
             text.truncate(text.floor_char_boundary(SHOWN_BYTES));
         }
         Self { text, total_bytes }
-    }
-
-    /// Whether more exists than was sent.
-    pub(crate) fn is_cut(&self) -> bool {
-        (self.text.len() as u64) < self.total_bytes
     }
 }
 
@@ -55,7 +52,7 @@ pub(crate) struct StepTexts {
 
 /// The texts of one step; long ones whole only when `full`.
 #[server(prefix = "/ui", endpoint = "steps/payload", input = Json)]
-pub(crate) async fn step_texts(
+pub(crate) async fn read_step_texts(
     slug: String,
     run_id: String,
     step_id: String,
@@ -80,15 +77,19 @@ mod tests {
 
     #[test]
     fn long_texts_are_cut_on_a_character() {
-        let check = |text: String, full: bool, sent: usize, cut: bool| {
+        let check = |text: String, full: bool, sent: usize| {
             let total = text.len() as u64;
             let text = SentText::of(text, full);
-            assert_eq!((text.text.len(), text.is_cut(), text.total_bytes), (sent, cut, total));
+            assert_eq!((text.text.len(), text.total_bytes), (sent, total));
         };
-        check(String::new(), false, 0, false);
-        check("x".repeat(SENT_WHOLE_BYTES), false, SENT_WHOLE_BYTES, false);
-        check("x".repeat(SENT_WHOLE_BYTES + 1), false, SHOWN_BYTES, true);
-        check("x".repeat(SENT_WHOLE_BYTES + 1), true, SENT_WHOLE_BYTES + 1, false);
-        check(format!("x{}", "é".repeat(SENT_WHOLE_BYTES)), false, SHOWN_BYTES - 1, true);
+        check(String::new(), false, 0);
+        check("x".repeat(SENT_WHOLE_BYTES), false, SENT_WHOLE_BYTES);
+        check("x".repeat(SENT_WHOLE_BYTES + 1), false, SHOWN_BYTES);
+        check("x".repeat(SENT_WHOLE_BYTES + 1), true, SENT_WHOLE_BYTES + 1);
+        check(
+            format!("x{}", "é".repeat(SENT_WHOLE_BYTES)),
+            false,
+            SHOWN_BYTES - 1,
+        );
     }
 }

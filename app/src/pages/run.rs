@@ -20,20 +20,20 @@ use leptos_meta::Title;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate, use_params_map};
 
-pub(crate) use self::facts::layer_of;
 use self::facts::RunHead;
+pub(crate) use self::facts::layer_of;
 use self::groups::Groups;
 pub(crate) use self::header::severity_glyph;
 use self::header::{RunTop, UnknownRun};
 use self::keys::use_run_keys;
 use self::model::Run;
+#[cfg(test)]
+pub(crate) use self::model::tests::sample_run;
 use self::panel::StepPanel;
 use self::query::RunQuery;
 use self::waterfall::Waterfall;
-#[cfg(test)]
-pub(crate) use self::model::tests::sample_run;
-use crate::api::runs::{RunView, run_view};
-use crate::api::steps::{StepTexts, step_texts};
+use crate::api::runs::{RunView, read_run};
+use crate::api::steps::{StepTexts, read_step_texts};
 use crate::context::use_slug;
 use crate::error::ApiError;
 use crate::live::{LiveState, use_live};
@@ -61,14 +61,17 @@ pub(crate) fn RunPage() -> impl IntoView {
         let pairs = query_string::pairs(&search.read());
         RunQuery::from_pairs(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())))
     });
-    let resource = Resource::new(move || (slug.get(), run_id.get()), |(slug, run_id)| run_view(slug, run_id));
+    let resource = Resource::new(
+        move || (slug.get(), run_id.get()),
+        |(slug, run_id)| read_run(slug, run_id),
+    );
     let asked = move || {
         let query = query.read();
         (slug.get(), run_id.get(), query.step.clone(), query.full)
     };
     let texts: SelectedTexts = Resource::new(asked, |(slug, run_id, step, full)| async move {
         match step {
-            Some(step) => step_texts(slug, run_id, step, full).await.map(Some),
+            Some(step) => read_step_texts(slug, run_id, step, full).await.map(Some),
             None => Ok(None),
         }
     });
@@ -186,8 +189,10 @@ fn read_again_when_it_changes(
             loop {
                 changed_meanwhile.try_set_value(false);
                 // A failed reading leaves what is shown; the badge says since when the connection is lost.
-                if let Ok(fresh) = run_view(slug.clone(), run_id.clone()).await {
-                    let was_running = view.try_get_untracked().is_some_and(|v| v.run.status == domain::RunStatus::Running);
+                if let Ok(fresh) = read_run(slug.clone(), run_id.clone()).await {
+                    let was_running = view
+                        .try_get_untracked()
+                        .is_some_and(|v| v.run.status == domain::RunStatus::Running);
                     view.try_set(fresh);
                     if was_running {
                         texts.refetch();

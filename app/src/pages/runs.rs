@@ -20,7 +20,7 @@ use self::filter_bar::FilterBar;
 use self::list::List;
 use self::query::RunsQuery;
 use self::tools::Tools;
-use crate::api::runs::{RunsView, runs_view};
+use crate::api::runs::{RunsView, read_runs};
 use crate::context::use_slug;
 use crate::live::{LiveState, use_live};
 use crate::query_string;
@@ -71,7 +71,7 @@ pub(crate) fn RunsPage() -> impl IntoView {
     });
     let resource = Resource::new(
         move || asked.get(),
-        |(slug, filter, cursor): (String, RunFilter, Option<String>)| runs_view(slug, filter, cursor),
+        |(slug, filter, cursor): (String, RunFilter, Option<String>)| read_runs(slug, filter, cursor),
     );
     view! {
         <Title text="Runs"/>
@@ -83,8 +83,8 @@ pub(crate) fn RunsPage() -> impl IntoView {
             <Load
                 resource
                 what="The runs"
-                skeleton=|| view! { <SkeletonRows rows=24/> }
-                children=move |view: RunsView| view! { <List page view/> }
+                skeleton={|| view! { <SkeletonRows rows=24/> }}
+                children={move |view: RunsView| view! { <List page view/> }}
             />
         </main>
     }

@@ -12,6 +12,7 @@ use leptos_meta::Title;
 use crate::context::{use_may, use_slug};
 use crate::ui::form::FormOutcome;
 use crate::ui::frame::{Crumbs, TopBar};
+use crate::ui::icon::Icon;
 use crate::ui::nav::page_href;
 
 /// The pages: name, and part of the URL after `settings`.
@@ -46,6 +47,9 @@ pub(crate) fn SettingsPage(
     children: Children,
 ) -> impl IntoView {
     let slug = use_slug();
+    let locked = use_admin_lock();
+    // The ledger has nothing to change.
+    let is_locked = move || name != "Ledger" && !locked.read().is_empty();
     let links = PAGES
         .map(|(label, segment)| {
             view! {
@@ -71,10 +75,24 @@ pub(crate) fn SettingsPage(
                     <ul class="nav-list">{links}</ul>
                 </nav>
                 <div class="side-body">
-                    <div class="outcome"><FormOutcome/></div>
+                    <div class="outcome">
+                        <FormOutcome/>
+                        {move || is_locked().then(|| view! { <LockNotice reason=locked.get()/> })}
+                    </div>
                     {children()}
                 </div>
             </div>
         </main>
+    }
+}
+
+/// Says once, in words, why every form of the page is disabled.
+#[component]
+fn LockNotice(reason: String) -> impl IntoView {
+    view! {
+        <div class="notice" role="note">
+            <Icon name="lock"/>
+            <div>{reason}</div>
+        </div>
     }
 }

@@ -73,12 +73,20 @@ pub(crate) fn parse(text: &str) -> Option<Vec<Message>> {
     let list = match &value {
         Value::Array(list) => list,
         Value::Object(fields) => {
-            for name in ["system", "instructions", "systemInstruction", "system_instruction"] {
+            for name in [
+                "system",
+                "instructions",
+                "systemInstruction",
+                "system_instruction",
+            ] {
                 if let Some(system) = fields.get(name).filter(|v| !v.is_null()) {
                     push(&mut messages, "system", parts_of(system));
                 }
             }
-            match ["messages", "contents", "input"].iter().find_map(|name| fields.get(*name)) {
+            match ["messages", "contents", "input"]
+                .iter()
+                .find_map(|name| fields.get(*name))
+            {
                 Some(Value::Array(list)) => list,
                 Some(Value::String(text)) => {
                     push(&mut messages, "user", vec![Part::Text(text.clone())]);
@@ -119,7 +127,11 @@ fn message_of(value: &Value) -> Option<Message> {
         }
     }
     if let Some(calls) = fields.get("tool_calls").and_then(Value::as_array) {
-        parts.extend(calls.iter().map(|call| call_of(call.get("function").unwrap_or(call))));
+        parts.extend(
+            calls
+                .iter()
+                .map(|call| call_of(call.get("function").unwrap_or(call))),
+        );
     }
     if let Some(call) = fields.get("function_call").filter(|v| v.is_object()) {
         parts.push(call_of(call));
@@ -185,7 +197,11 @@ fn part_of(part: &Value) -> Part {
             }
         }
         "image" | "image_url" | "input_image" | "document" | "file" | "input_file" | "input_audio" => {
-            return Part::Media(kind.trim_start_matches("input_").trim_end_matches("_url").to_owned());
+            return Part::Media(
+                kind.trim_start_matches("input_")
+                    .trim_end_matches("_url")
+                    .to_owned(),
+            );
         }
         _ => {}
     }
@@ -196,18 +212,32 @@ fn part_of(part: &Value) -> Part {
         return Part::Result(response.get("response").map(plain).unwrap_or_default());
     }
     if let Some(data) = part.get("inlineData") {
-        return Part::Media(data.get("mimeType").and_then(Value::as_str).unwrap_or("file").to_owned());
+        return Part::Media(
+            data.get("mimeType")
+                .and_then(Value::as_str)
+                .unwrap_or("file")
+                .to_owned(),
+        );
     }
-    match text("text").or_else(|| text("content")).or_else(|| text("refusal")) {
+    match text("text")
+        .or_else(|| text("content"))
+        .or_else(|| text("refusal"))
+    {
         Some(said) => Part::Text(said.to_owned()),
         None => Part::Unknown(part.to_string()),
     }
 }
 
 fn call_of(call: &Value) -> Part {
-    let arguments = ["arguments", "input", "args"].iter().find_map(|name| call.get(*name));
+    let arguments = ["arguments", "input", "args"]
+        .iter()
+        .find_map(|name| call.get(*name));
     Part::Call {
-        name: call.get("name").and_then(Value::as_str).unwrap_or("unnamed").to_owned(),
+        name: call
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or("unnamed")
+            .to_owned(),
         arguments: arguments.map(plain).unwrap_or_default(),
     }
 }
@@ -241,7 +271,13 @@ mod tests {
         let messages = parse(text)?;
         let lines: Vec<String> = messages
             .iter()
-            .map(|m| format!("{}: {}", m.role, m.parts.iter().map(line).collect::<Vec<_>>().join(" ")))
+            .map(|m| {
+                format!(
+                    "{}: {}",
+                    m.role,
+                    m.parts.iter().map(line).collect::<Vec<_>>().join(" ")
+                )
+            })
             .collect();
         Some(lines.join(" | "))
     }
@@ -253,7 +289,10 @@ mod tests {
             r#"{"system":"Be brief","messages":[{"role":"user","content":"Hi"}]}"#,
             "system: Be brief | user: Hi",
         );
-        check(r#"[{"role":"user","content":["a",{"type":"text","text":"b"}]}]"#, "user: a b");
+        check(
+            r#"[{"role":"user","content":["a",{"type":"text","text":"b"}]}]"#,
+            "user: a b",
+        );
         check(
             r#"{"messages":[{"role":"assistant","content":null,"tool_calls":[{"function":{"name":"find","arguments":"{\"q\":1}"}}]},{"role":"tool","content":"none"}]}"#,
             r#"assistant: find({"q":1}) | tool: =none"#,
@@ -271,7 +310,10 @@ mod tests {
             "system: I | user: q | assistant: f({}) | tool: =o",
         );
         check(r#"{"input":"just words"}"#, "user: just words");
-        check(r#"[{"role":"critic","content":{"odd":true}}]"#, r#"critic: ?{"odd":true}"#);
+        check(
+            r#"[{"role":"critic","content":{"odd":true}}]"#,
+            r#"critic: ?{"odd":true}"#,
+        );
         check(r#"[{"role":"user"}]"#, "user: ");
     }
 

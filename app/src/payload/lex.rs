@@ -106,12 +106,19 @@ fn word_kind(word: &[u8]) -> TokenKind {
         || std::str::from_utf8(word).is_ok_and(|w| {
             w.starts_with(|c: char| c == '-' || c.is_ascii_digit()) && w.parse::<f64>().is_ok()
         });
-    if literal { TokenKind::Literal } else { TokenKind::Other }
+    if literal {
+        TokenKind::Literal
+    } else {
+        TokenKind::Other
+    }
 }
 
 /// The bytes of the value a JSON pointer (RFC 6901) leads to.
 pub(crate) fn pointer_bytes(text: &str, pointer: &str) -> Option<Range<usize>> {
-    let tokens: Vec<Token> = tokens(text).into_iter().filter(|t| t.kind != TokenKind::Space).collect();
+    let tokens: Vec<Token> = tokens(text)
+        .into_iter()
+        .filter(|t| t.kind != TokenKind::Space)
+        .collect();
     let mut at = 0;
     for segment in pointer.split('/').skip(1) {
         let segment = segment.replace("~1", "/").replace("~0", "~");
@@ -191,7 +198,10 @@ mod tests {
             assert_eq!(kinds, expected, "{text}");
         };
         check("", "");
-        check(r#"{"a" : [1, -2.5e3, true, null, "x\"y"]}"#, "(k : (n, n, n, n, s))");
+        check(
+            r#"{"a" : [1, -2.5e3, true, null, "x\"y"]}"#,
+            "(k : (n, n, n, n, s))",
+        );
         check(r#"{"offen": "größ"#, "(k: s");
         check(r#""\"#, "s");
         check("nope größer 12x", "? ? ?");
@@ -202,7 +212,11 @@ mod tests {
     fn pointers() {
         let text = r#"{"a": {"b": [10, {"c/d": "x"}]}, "a~": 1}"#;
         let check = |pointer: &str, expected: Option<&str>| {
-            assert_eq!(pointer_bytes(text, pointer).map(|b| &text[b]), expected, "{pointer}");
+            assert_eq!(
+                pointer_bytes(text, pointer).map(|b| &text[b]),
+                expected,
+                "{pointer}"
+            );
         };
         check("", Some(text));
         check("/a/b/0", Some("10"));

@@ -92,7 +92,10 @@ pub(crate) fn raw_lines(text: &str, marks: &[Mark]) -> Vec<TextLine> {
     let mut lines = vec![TextLine::new()];
     let looks_like_json = text.trim_start().starts_with(['{', '[']);
     let spans = if looks_like_json {
-        tokens(text).into_iter().map(|t| (t.bytes, t.kind.class())).collect()
+        tokens(text)
+            .into_iter()
+            .map(|t| (t.bytes, t.kind.class()))
+            .collect()
     } else {
         vec![(0..text.len(), "")]
     };
@@ -111,13 +114,17 @@ pub(crate) fn raw_lines(text: &str, marks: &[Mark]) -> Vec<TextLine> {
 /// The text as indented JSON, marks kept; `None` when it is not JSON.
 pub(crate) fn json_lines(text: &str, marks: &[Mark]) -> Option<Vec<TextLine>> {
     serde_json::from_str::<serde::de::IgnoredAny>(text).ok()?;
-    let tokens: Vec<_> = tokens(text).into_iter().filter(|t| t.kind != TokenKind::Space).collect();
+    let tokens: Vec<_> = tokens(text)
+        .into_iter()
+        .filter(|t| t.kind != TokenKind::Space)
+        .collect();
     let mut lines = vec![TextLine::new()];
     let mut cutter = Cutter::new(text, marks);
     let mut depth = 0usize;
     for (index, token) in tokens.iter().enumerate() {
         let next = tokens.get(index + 1).map(|t| t.kind);
-        let is_empty_pair = |a: TokenKind, b: Option<TokenKind>| a == TokenKind::Open && b == Some(TokenKind::Close);
+        let is_empty_pair =
+            |a: TokenKind, b: Option<TokenKind>| a == TokenKind::Open && b == Some(TokenKind::Close);
         let closes_empty = index > 0 && is_empty_pair(tokens[index - 1].kind, Some(token.kind));
         if token.kind == TokenKind::Close && !closes_empty {
             depth = depth.saturating_sub(1);
@@ -275,7 +282,10 @@ mod tests {
             Some(_) => format!("<{}>", p.text),
             None => p.text.clone(),
         };
-        let lines: Vec<String> = lines.iter().map(|line| line.iter().map(piece).collect()).collect();
+        let lines: Vec<String> = lines
+            .iter()
+            .map(|line| line.iter().map(piece).collect())
+            .collect();
         lines.join("/")
     }
 
@@ -318,7 +328,11 @@ mod tests {
     #[test]
     fn indented_json() {
         let check = |text: &str, expected: Option<&str>| {
-            assert_eq!(json_lines(text, &[]).as_deref().map(drawn).as_deref(), expected, "{text}");
+            assert_eq!(
+                json_lines(text, &[]).as_deref().map(drawn).as_deref(),
+                expected,
+                "{text}"
+            );
         };
         check(r#"{"b":1.0,"a":[]}"#, Some(r#"{/  "b": 1.0,/  "a": []/}"#));
         check("{}", Some("{}"));

@@ -62,7 +62,9 @@ fn piece(piece: Piece) -> AnyView {
     match mark {
         // A point has no text of its own to mark, so the mark says where it is.
         Some(title) if text.is_empty() => {
-            let place = title.split_once(':').map_or(title.clone(), |(place, _)| place.to_owned());
+            let place = title
+                .split_once(':')
+                .map_or(title.clone(), |(place, _)| place.to_owned());
             view! { <mark class="eof" title=title>{place}</mark> }.into_any()
         }
         Some(title) => view! { <mark class=class title=title>{text}</mark> }.into_any(),

@@ -22,8 +22,10 @@ pub(crate) fn by_time(layout: &Layout, steps: &[StepSummary], now: Timestamp) ->
     let mut open = vec![(tops.as_slice(), last)];
     while let Some((siblings, until)) = open.pop() {
         // A child that outlives its parent counts up to the parent's end.
-        let mut by_end: Vec<(Timestamp, usize)> =
-            siblings.iter().map(|row| (end_of(*row).min(until), *row)).collect();
+        let mut by_end: Vec<(Timestamp, usize)> = siblings
+            .iter()
+            .map(|row| (end_of(*row).min(until), *row))
+            .collect();
         by_end.sort_by(|a, b| b.cmp(a));
         let mut covered_from = until;
         for (end, row) in by_end {
@@ -79,18 +81,33 @@ mod tests {
         check(&[], "");
         check(&[("a", "", 0, 10)], "a");
         // One after the other: all of them.
-        check(&[("r", "", 0, 30), ("a", "r", 0, 10), ("b", "r", 12, 18)], "r a b");
+        check(
+            &[("r", "", 0, 30), ("a", "r", 0, 10), ("b", "r", 12, 18)],
+            "r a b",
+        );
         // Side by side: the one that ended last.
         check(&[("r", "", 0, 30), ("a", "r", 0, 10), ("b", "r", 0, 30)], "r b");
         // The fan-out's slowest, then what followed.
         check(
-            &[("r", "", 0, 50), ("a", "r", 0, 20), ("b", "r", 0, 19), ("c", "r", 21, 29), ("d", "c", 25, 5)],
+            &[
+                ("r", "", 0, 50),
+                ("a", "r", 0, 20),
+                ("b", "r", 0, 19),
+                ("c", "r", 21, 29),
+                ("d", "c", 25, 5),
+            ],
             "r a c d",
         );
         // Zero length decides nothing; a child may outlive its parent.
-        check(&[("r", "", 0, 10), ("z", "r", 5, 0), ("late", "r", 5, 90)], "r late");
+        check(
+            &[("r", "", 0, 10), ("z", "r", 5, 0), ("late", "r", 5, 90)],
+            "r late",
+        );
         // Cycles and missing parents end.
-        check(&[("a", "b", 0, 10), ("b", "a", 0, 10), ("o", "gone", 10, 5)], "o a b");
+        check(
+            &[("a", "b", 0, 10), ("b", "a", 0, 10), ("o", "gone", 10, 5)],
+            "o a b",
+        );
         check(&[("z", "", 0, 0)], "");
     }
 }

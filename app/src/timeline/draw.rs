@@ -49,7 +49,10 @@ pub(crate) const fn kind_icon(kind: StepKind) -> &'static str {
 }
 
 /// What is wrong with a step: symbol, its class, and the word. `None` for a step that is as it should be.
-pub(crate) const fn glyph(status: StepStatus, severity: Severity) -> Option<(&'static str, &'static str, &'static str)> {
+pub(crate) const fn glyph(
+    status: StepStatus,
+    severity: Severity,
+) -> Option<(&'static str, &'static str, &'static str)> {
     match (status, severity) {
         (_, Severity::Critical) => Some(("critical", "st-critical", "critical")),
         (StepStatus::Error, _) => Some(("x", "st-bad", "failed")),
@@ -108,7 +111,7 @@ fn cost_curve(out: &mut String, steps: &[StepSummary], scale: Scale, now: Timest
 
 fn strip_lines(out: &mut String, layout: &Layout, steps: &[StepSummary], scale: Scale, now: Timestamp) {
     let count = layout.rows.len();
-    let lines = count.min(STRIP_LINES).max(1);
+    let lines = count.clamp(1, STRIP_LINES);
     let pitch = if lines > 1 { 42.0 / lines as f64 } else { 0.0 };
     // The open stretch of each line: steps of one kind that touch are drawn as one.
     let mut open: Option<(usize, &'static str, f64, f64)> = None;
@@ -124,13 +127,21 @@ fn strip_lines(out: &mut String, layout: &Layout, steps: &[StepSummary], scale: 
     };
     for (row, place) in layout.rows.iter().enumerate() {
         let step = &steps[place.step];
-        let line = if count <= STRIP_LINES { row } else { row * lines / count };
+        let line = if count <= STRIP_LINES {
+            row
+        } else {
+            row * lines / count
+        };
         let class = kind_class(step.kind);
         let from = scale.percent_from_time(step.started_at);
         let to = scale.percent_from_time(drawn_end(step, now));
         match &mut open {
             Some((l, c, start, end))
-                if count > STRIP_LINES && *l == line && *c == class && from <= *end + 0.2 && from >= *start =>
+                if count > STRIP_LINES
+                    && *l == line
+                    && *c == class
+                    && from <= *end + 0.2
+                    && from >= *start =>
             {
                 *end = end.max(to);
             }
@@ -146,7 +157,10 @@ fn strip_ticks(out: &mut String, steps: &[StepSummary], scale: Scale) {
         .filter(|s| s.severity != Severity::Ok || s.status == StepStatus::Error)
         .map(|s| {
             let grave = s.severity == Severity::Critical || s.status == StepStatus::Error;
-            ((scale.percent_from_time(s.started_at) * 5.0).round() as i64, grave)
+            (
+                (scale.percent_from_time(s.started_at) * 5.0).round() as i64,
+                grave,
+            )
         })
         .collect();
     // One tick per fifth of a percent, the grave one where several meet.
@@ -155,7 +169,10 @@ fn strip_ticks(out: &mut String, steps: &[StepSummary], scale: Scale) {
     for (x, grave) in ticks {
         let (class, height) = if grave { ("tick-crit", 9) } else { ("tick-warn", 6) };
         let x = x as f64 / 5.0;
-        _ = write!(out, r#"<rect class="{class}" x="{x:.1}%" y="0" width="2" height="{height}"/>"#);
+        _ = write!(
+            out,
+            r#"<rect class="{class}" x="{x:.1}%" y="0" width="2" height="{height}"/>"#
+        );
     }
 }
 
@@ -201,7 +218,10 @@ impl Bars<'_> {
         let mut out = String::with_capacity(shown.len() * 320);
         if let Some(line) = selected.filter(|line| shown.contains(line)) {
             let y = line * ROW_PX;
-            _ = write!(out, r#"<rect class="wf-sel" x="0" width="100%" y="{y}" height="{ROW_PX}"/>"#);
+            _ = write!(
+                out,
+                r#"<rect class="wf-sel" x="0" width="100%" y="{y}" height="{ROW_PX}"/>"#
+            );
         }
         for (percent, _) in self.scale.ticks() {
             _ = write!(
@@ -211,13 +231,23 @@ impl Bars<'_> {
         }
         for at in shown.clone() {
             let y = (at + 1) * ROW_PX - 1;
-            _ = write!(out, r#"<line class="row-line" x1="0" x2="100%" y1="{y}.5" y2="{y}.5"/>"#);
+            _ = write!(
+                out,
+                r#"<line class="row-line" x1="0" x2="100%" y1="{y}.5" y2="{y}.5"/>"#
+            );
         }
         for at in shown {
             if let Some(Line::Row(row)) = lines.get(at) {
                 let next = lines.get(at + 1);
                 let is_folded = self.layout.is_parent(*row) && next != Some(&Line::Row(row + 1));
-                self.bar(&mut out, *row, at * ROW_PX, is_folded, selected == Some(at), &class_of);
+                self.bar(
+                    &mut out,
+                    *row,
+                    at * ROW_PX,
+                    is_folded,
+                    selected == Some(at),
+                    &class_of,
+                );
             }
         }
         out
@@ -236,17 +266,26 @@ impl Bars<'_> {
         let step = &self.steps[place.step];
         let class = class_of(step);
         let from = self.scale.percent_from_time(step.started_at);
-        let length = self.scale.percent_between(step.started_at, drawn_end(step, self.now));
+        let length = self
+            .scale
+            .percent_between(step.started_at, drawn_end(step, self.now));
         let width = width_text(length);
         let is_parent = self.layout.is_parent(row);
-        let (bar_y, height, parent) = if is_parent { (top + 11, 6, " parent") } else { (top + 8, 12, "") };
+        let (bar_y, height, parent) = if is_parent {
+            (top + 11, 6, " parent")
+        } else {
+            (top + 8, 12, "")
+        };
         _ = write!(
             out,
             r#"<g class="wf-bar"><rect class="{class}{parent}" x="{from:.2}%" y="{bar_y}" width="{width}" height="{height}"/>"#
         );
         if !is_parent && self.on_path.get(row) == Some(&true) {
             let y = top + 22;
-            _ = write!(out, r#"<rect class="cp" x="{from:.2}%" y="{y}" width="{width}" height="2"/>"#);
+            _ = write!(
+                out,
+                r#"<rect class="cp" x="{from:.2}%" y="{y}" width="{width}" height="2"/>"#
+            );
         }
         let mut label = text::duration(shown_ms(step, self.now));
         if is_folded {
@@ -268,7 +307,10 @@ impl Bars<'_> {
             }
             None => 7,
         };
-        _ = write!(out, r#"<text class="{text_class}" x="{text_x}" y="{text_y}">{label}</text></svg></g>"#);
+        _ = write!(
+            out,
+            r#"<text class="{text_class}" x="{text_x}" y="{text_y}">{label}</text></svg></g>"#
+        );
     }
 }
 
@@ -318,9 +360,17 @@ mod tests {
 
     #[test]
     fn bars() {
-        let steps = [step("a", None, 0, 1_000), step("b", Some("a"), 0, 0), step("c", Some("a"), 500, 500)];
+        let steps = [
+            step("a", None, 0, 1_000),
+            step("b", Some("a"), 0, 0),
+            step("c", Some("a"), 500, 500),
+        ];
         let check = |folded: &[&str], part: &str, times: usize| {
-            assert_eq!(drawn(&steps, folded).matches(part).count(), times, "{part} {folded:?}");
+            assert_eq!(
+                drawn(&steps, folded).matches(part).count(),
+                times,
+                "{part} {folded:?}"
+            );
         };
         check(&[], "class=\"wf-bar\"", 3);
         check(&[], " parent\"", 1);

@@ -75,11 +75,18 @@ pub(crate) fn by_name_and_model(layout: &Layout, steps: &[StepSummary], now: Tim
 /// Whole percents that add up to 100 (largest remainder). `None` where the part is unknown, or all are when the
 /// whole is not above zero.
 fn percents(parts: &[Option<i64>]) -> Vec<Option<u8>> {
-    let whole: i128 = parts.iter().flatten().map(|part| i128::from((*part).max(0))).sum();
+    let whole: i128 = parts
+        .iter()
+        .flatten()
+        .map(|part| i128::from((*part).max(0)))
+        .sum();
     if whole <= 0 {
         return vec![None; parts.len()];
     }
-    let scaled: Vec<Option<i128>> = parts.iter().map(|p| p.map(|p| i128::from(p.max(0)) * 100)).collect();
+    let scaled: Vec<Option<i128>> = parts
+        .iter()
+        .map(|p| p.map(|p| i128::from(p.max(0)) * 100))
+        .collect();
     let mut out: Vec<Option<u8>> = scaled.iter().map(|p| p.map(|p| (p / whole) as u8)).collect();
     let given: i128 = out.iter().flatten().map(|p| i128::from(*p)).sum();
     let mut order: Vec<usize> = (0..parts.len()).filter(|i| parts[*i].is_some()).collect();
@@ -116,11 +123,21 @@ mod tests {
         paid.kind = StepKind::Llm;
         paid.cost_nano_usd = Some(NanoUsd(7));
         paid.step_id = "call-2".to_owned();
-        let steps = [step("agent", None, 0, 30), call, paid, step("look", Some("agent"), 0, 90)];
+        let steps = [
+            step("agent", None, 0, 30),
+            call,
+            paid,
+            step("look", Some("agent"), 0, 90),
+        ];
         let groups = by_name_and_model(&Layout::of(&steps), &steps, BEGIN);
         let said: Vec<String> = groups
             .iter()
-            .map(|g| format!("{} {} {} {:?} {}", g.name, g.count, g.time_ms, g.cost_percent, g.unpriced))
+            .map(|g| {
+                format!(
+                    "{} {} {} {:?} {}",
+                    g.name, g.count, g.time_ms, g.cost_percent, g.unpriced
+                )
+            })
             .collect();
         assert_eq!(said, ["look 1 90 None 0", "call 2 25 Some(100) 1"]);
     }

@@ -114,7 +114,9 @@ impl Layout {
 
     /// The row of a step.
     pub(crate) fn row_of(&self, steps: &[StepSummary], step_id: &str) -> Option<usize> {
-        self.rows.iter().position(|row| steps[row.step].step_id == step_id)
+        self.rows
+            .iter()
+            .position(|row| steps[row.step].step_id == step_id)
     }
 
     /// The lines that show while the subtrees of the steps in `folded` (ids) are folded.
@@ -138,7 +140,9 @@ impl Layout {
 
     /// The rows above a row, nearest first.
     pub(crate) fn ancestors(&self, row: usize) -> impl Iterator<Item = usize> + '_ {
-        std::iter::successors(self.rows.get(row).and_then(|r| r.parent), |row| self.rows[*row].parent)
+        std::iter::successors(self.rows.get(row).and_then(|r| r.parent), |row| {
+            self.rows[*row].parent
+        })
     }
 }
 
@@ -167,7 +171,11 @@ fn parents(steps: &[StepSummary]) -> Vec<Parent> {
 }
 
 fn order_key(step: &StepSummary) -> (Timestamp, i32, &str) {
-    (step.started_at, step.step_index.unwrap_or(i32::MAX), &step.step_id)
+    (
+        step.started_at,
+        step.step_index.unwrap_or(i32::MAX),
+        &step.step_id,
+    )
 }
 
 #[cfg(test)]

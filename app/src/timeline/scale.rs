@@ -48,7 +48,10 @@ const TICK_STEPS_MS: [f64; 34] = [
 
 /// When a step ended as far as the drawing is concerned: a running step goes on until `now`.
 pub(crate) fn drawn_end(step: &StepSummary, now: Timestamp) -> Timestamp {
-    let length_micros = step.latency_ms.filter(|ms| *ms > 0.0).map(|ms| (ms * 1_000.0) as i64);
+    let length_micros = step
+        .latency_ms
+        .filter(|ms| *ms > 0.0)
+        .map(|ms| (ms * 1_000.0) as i64);
     match (step.ended_at, length_micros) {
         (Some(end), _) => end.max(step.started_at),
         (None, Some(micros)) => step.started_at.plus_micros(micros),
@@ -107,7 +110,8 @@ impl Scale {
     /// Which instant lies at a percentage of the width, held within the run.
     pub(crate) fn time_from_percent(&self, percent: f64) -> Timestamp {
         let share = ((percent - self.before_percent) / self.time_percent).clamp(0.0, 1.0);
-        self.start.plus_micros((share * self.length_micros as f64).round() as i64)
+        self.start
+            .plus_micros((share * self.length_micros as f64).round() as i64)
     }
 
     /// Percent of the width between two instants, never negative.
@@ -165,7 +169,10 @@ mod tests {
     #[test]
     fn time_and_percent_are_inverse() {
         let steps = [step("a", None, 0, 38_600), step("b", None, 1_000, 0)];
-        for scale in [Scale::with_labels(&steps, BEGIN), Scale::full_width(&steps, BEGIN)] {
+        for scale in [
+            Scale::with_labels(&steps, BEGIN),
+            Scale::full_width(&steps, BEGIN),
+        ] {
             for ms in [0, 1, 999, 12_345, 38_600] {
                 let at = BEGIN.plus_micros(ms * 1_000);
                 let back = scale.time_from_percent(scale.percent_from_time(at));

@@ -121,7 +121,9 @@ fn error_words(code: &str) -> String {
     match code {
         "credentials" => "Address and password do not belong together. Check both and try again.",
         "rate_limited" => "Too many attempts. Wait a minute, then try again.",
-        "csrf" => "The form came from another site or an old page. Read the page again and send it once more.",
+        "csrf" => {
+            "The form came from another site or an old page. Read the page again and send it once more."
+        }
         "exists" => "That name is taken already. Choose another one.",
         "label_exists" => "A key with that label exists. Choose another label, or revoke the old key first.",
         "email_exists" => "Somebody with that address has access already.",

@@ -26,7 +26,12 @@ pub(crate) fn Frame() -> impl IntoView {
     let location = use_location();
     go_by_keys(slug, overlays);
     // The run page needs the width; there the side bar is a rail.
-    let rail = move || is_within(&location.pathname.read(), &format!("{}/", page_href(&slug.read(), "runs")));
+    let rail = move || {
+        is_within(
+            &location.pathname.read(),
+            &format!("{}/", page_href(&slug.read(), "runs")),
+        )
+    };
     let known = Memo::new(move |_| project.read().is_some());
     let signed_out = viewer.user.is_none() && !viewer.open;
     move || {
@@ -124,7 +129,10 @@ fn go_by_keys(slug: Memo<String>, overlays: Overlays) {
         KeyCommand::Filter => focus(FILTER_ID),
         KeyCommand::GoTo(letter) => match PAGES.iter().find(|page| page.letter == letter) {
             Some(page) => {
-                navigate(&page_href(&slug.get_untracked(), page.segment), Default::default());
+                navigate(
+                    &page_href(&slug.get_untracked(), page.segment),
+                    Default::default(),
+                );
                 true
             }
             None => false,
@@ -157,6 +165,10 @@ mod tests {
     fn login_leads_back() {
         let check = |path: &str, query: &str, expected: &str| assert_eq!(login_href(path, query), expected);
         check("/p/acme/runs", "", "/login?next=%2Fp%2Facme%2Fruns");
-        check("/p/acme/runs", "?status=error", "/login?next=%2Fp%2Facme%2Fruns%3Fstatus%3Derror");
+        check(
+            "/p/acme/runs",
+            "?status=error",
+            "/login?next=%2Fp%2Facme%2Fruns%3Fstatus%3Derror",
+        );
     }
 }

@@ -61,7 +61,13 @@ pub(crate) fn ErrorState(
     retry: Option<Callback<()>>,
 ) -> impl IntoView {
     let location = use_location();
-    let here = move || format!("{}{}", location.pathname.get(), query_suffix(&location.search.get()));
+    let here = move || {
+        format!(
+            "{}{}",
+            location.pathname.get(),
+            query_suffix(&location.search.get())
+        )
+    };
     let reference = error.reference().map(|id| format!("ref {id}"));
     let signed_out = error == ApiError::Unauthorized;
     view! {

@@ -57,7 +57,9 @@ fn close_when_left(event: &ev::FocusEvent, details: NodeRef<html::Details>) {
     #[cfg(target_arch = "wasm32")]
     {
         use wasm_bindgen::JsCast;
-        let went_to = event.related_target().and_then(|target| target.dyn_into::<web_sys::Node>().ok());
+        let went_to = event
+            .related_target()
+            .and_then(|target| target.dyn_into::<web_sys::Node>().ok());
         if let Some(element) = details.get_untracked()
             && !element.contains(went_to.as_ref())
         {

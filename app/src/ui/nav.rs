@@ -49,7 +49,8 @@ pub(crate) fn page_href(slug: &str, segment: &str) -> String {
 
 /// Whether `path` is the page at `href` or one below it.
 pub(crate) fn is_within(path: &str, href: &str) -> bool {
-    path.strip_prefix(href).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(href)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The whole side bar.
@@ -117,8 +118,20 @@ pub(crate) fn PageLinks(
 #[component]
 fn ProjectSwitcher() -> impl IntoView {
     let project = use_project();
-    let name = move || project.read().as_ref().map(|(project, _)| project.name.clone()).unwrap_or_default();
-    let role = move || project.read().as_ref().map(|(_, role)| role.as_str()).unwrap_or_default();
+    let name = move || {
+        project
+            .read()
+            .as_ref()
+            .map(|(project, _)| project.name.clone())
+            .unwrap_or_default()
+    };
+    let role = move || {
+        project
+            .read()
+            .as_ref()
+            .map(|(_, role)| role.as_str())
+            .unwrap_or_default()
+    };
     view! {
         <Menu
             class="nav-switch"
@@ -167,12 +180,19 @@ pub(crate) fn ProjectLinks() -> impl IntoView {
 #[component]
 fn UserMenu() -> impl IntoView {
     let viewer = use_viewer();
-    let name = viewer.user.as_ref().map_or_else(|| "Open access".to_owned(), |user| user.name.clone());
+    let name = viewer
+        .user
+        .as_ref()
+        .map_or_else(|| "Open access".to_owned(), |user| user.name.clone());
     let hint = viewer.user.as_ref().map_or_else(
         || "No account exists: whoever reaches this address may do everything".to_owned(),
         |user| user.email.clone(),
     );
-    let initial = name.chars().next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    let initial = name
+        .chars()
+        .next()
+        .map(|c| c.to_uppercase().to_string())
+        .unwrap_or_default();
     view! {
         <Menu
             class="user-menu"
@@ -230,7 +250,13 @@ pub(crate) fn UserMenuBody() -> impl IntoView {
 fn ThemeSwitch() -> impl IntoView {
     let location = use_location();
     let theme = use_theme();
-    let here = move || format!("{}{}", location.pathname.get(), query_suffix(&location.search.get()));
+    let here = move || {
+        format!(
+            "{}{}",
+            location.pathname.get(),
+            query_suffix(&location.search.get())
+        )
+    };
     let buttons = Theme::ALL
         .into_iter()
         .map(|choice| {
@@ -276,7 +302,8 @@ mod tests {
 
     #[test]
     fn a_page_is_current_on_itself_and_below() {
-        let check = |path: &str, expected: bool| assert_eq!(is_within(path, "/p/acme/runs"), expected, "{path}");
+        let check =
+            |path: &str, expected: bool| assert_eq!(is_within(path, "/p/acme/runs"), expected, "{path}");
         check("/p/acme/runs", true);
         check("/p/acme/runs/r1", true);
         check("/p/acme/runsheet", false);

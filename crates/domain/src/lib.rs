@@ -19,7 +19,7 @@ pub mod usage;
 
 pub use account::{ApiKey, Project, Role, Scope};
 pub use condition::{Condition, Place, Sample, Severity};
-pub use filter::{RunFilter, Window};
+pub use filter::{FilterError, RunFilter, Window};
 pub use id::{KeyId, ProjectId, UserId};
 pub use ledger::LedgerMinute;
 pub use money::NanoUsd;

@@ -181,6 +181,7 @@ fn main() {
 
     let rows: Vec<Row> = (0..50_000i64)
         .map(|n| Row {
+            is_model_call: true,
             latency_us: Some(500_000 + n * 7_919 % 9_000_000),
             tokens: Some(200 + n * 31 % 3_000),
             cost_nano_usd: Some(1_000_000 + n * 977 % 90_000_000),

@@ -23,6 +23,8 @@ pub struct Row {
     pub tokens: Option<i64>,
     /// Cost in nano-dollars.
     pub cost_nano_usd: Option<i64>,
+    /// Whether the step called a model: only then it has limits and counts for them.
+    pub is_model_call: bool,
     /// Whether the step failed.
     pub is_failed: bool,
     /// Whether layer 5 had a band for latency, tokens and cost, so that 4001, 4002 and 4003 stood down.
@@ -48,6 +50,7 @@ impl Row {
             latency_us: facts.latency_us(),
             tokens: facts.tokens(),
             cost_nano_usd: facts.cost.map(|cost| cost.0),
+            is_model_call: facts.calls_model(),
             is_failed: facts.status == domain::StepStatus::Error,
             has_band: history.has_band(facts),
             extra_points: context.map_or(0, |condition| condition.points - own_points(condition.code)),
@@ -83,6 +86,7 @@ struct Packed {
     extra_points: i32,
     hits: u16,
     stopped_at_layer: u8,
+    is_model_call: bool,
     is_failed: bool,
     has_band: [bool; 3],
 }
@@ -129,6 +133,7 @@ impl Backtest {
                 first_hit: first_hit as u32,
                 hits: (backtest.hits.len() - first_hit) as u16,
                 stopped_at_layer: row.stopped_at_layer.unwrap_or(u8::MAX),
+                is_model_call: row.is_model_call,
                 is_failed: row.is_failed,
                 has_band: row.has_band,
                 extra_points: row.extra_points,
@@ -168,7 +173,7 @@ impl Backtest {
             outcome.incomplete += usize::from(last_layer > row.stopped_at_layer);
             outcome.totals.push(total);
             outcome.severities.push(severity);
-            if learns {
+            if learns && row.is_model_call {
                 let is_usable = !row.is_failed && severity != Severity::Critical;
                 recent.push(RecentStep {
                     metrics: row.metrics,
@@ -268,7 +273,7 @@ fn judge(row: &Packed, hits: &[u8], bar: &Bar, prices: &Prices) -> (i32, Severit
         }
     }
     for (metric, points) in prices.limits.iter().enumerate() {
-        let stands_down = row.has_band[metric] && prices.extended;
+        let stands_down = !row.is_model_call || (row.has_band[metric] && prices.extended);
         if let (Some(value), Some(points)) = (row.metrics[metric], points)
             && !stands_down
             && value as f64 > bar.limits[metric]

@@ -11,17 +11,9 @@ impl Counts {
 
 /// Counts every bracket of a text.
 pub(crate) fn count(text: &str) -> Counts {
-    let mut counts = [0; 4];
-    for byte in text.bytes() {
-        match byte {
-            b'{' => counts[0] += 1,
-            b'}' => counts[1] += 1,
-            b'[' => counts[2] += 1,
-            b']' => counts[3] += 1,
-            _ => {}
-        }
-    }
-    Counts(counts)
+    // One plain pass per bracket: the compiler turns each into vector instructions.
+    let occurrences = |bracket: u8| text.bytes().filter(|byte| *byte == bracket).count();
+    Counts([b'{', b'}', b'[', b']'].map(occurrences))
 }
 
 /// A sentence about the brackets without a partner, and the offset of the first of them.

@@ -44,7 +44,7 @@ impl Code {
 macro_rules! codes {
     ($($ident:ident = $code:literal, $name:literal, $points:literal, $group:ident, $fires:literal;)+) => {
         $(
-            #[doc = $fires]
+            #[doc = concat!("`", $name, "`")]
             pub const $ident: Code =
                 Code { code: $code, name: $name, points: $points, group: Group::$group, fires: $fires };
         )+

@@ -45,7 +45,7 @@ impl Evidence {
         }
     }
 
-    pub(crate) fn from_sample(self, sample: Option<Sample>) -> Self {
+    pub(crate) fn with_sample(self, sample: Option<Sample>) -> Self {
         Self { sample, ..self }
     }
 
@@ -89,12 +89,5 @@ impl<'r> Findings<'r> {
             place: evidence.place,
             sample: evidence.sample,
         });
-    }
-
-    /// Whether a code has fired.
-    pub(crate) fn has(&self, code: &Code) -> bool {
-        self.conditions
-            .iter()
-            .any(|condition| condition.code == code.code)
     }
 }

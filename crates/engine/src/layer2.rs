@@ -23,10 +23,8 @@ pub(crate) fn judge(reading: &Reading<'_>, findings: &mut Findings<'_>) {
         findings.check(&codes::NUMBER_CONTRACT_VIOLATION, || number_contract(reading));
         findings.check(&codes::LIST_LENGTH_CONTRACT_VIOLATION, || list_length(reading));
     }
-    // The same broken JSON must not be charged twice.
-    let is_charged = findings.has(&codes::JSON_CONTRACT_VIOLATION);
     findings.check(&codes::SCHEMA_VIOLATION, || {
-        tool_call_schema(reading).or_else(|| if is_charged { None } else { output_schema(reading) })
+        tool_call_schema(reading).or_else(|| output_schema(reading))
     });
 }
 
@@ -206,6 +204,8 @@ fn output_schema(reading: &Reading<'_>) -> Option<Evidence> {
         }
         // Nested more deeply than the parser goes, but JSON: nothing can be said.
         Err(_) if reading.json.is_ok() => None,
+        // Where JSON was asked for, code 2001 charges for what does not parse.
+        Err(_) if reading.asked.json => None,
         Err(_) => Some(Evidence::new(
             message,
             quoted(reading.trimmed),

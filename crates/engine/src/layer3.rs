@@ -11,7 +11,7 @@ use crate::json_scan::{JsonKind, check_with_keys};
 use crate::named_keys::named_keys;
 use crate::reading::Reading;
 use crate::shape::Shape;
-use crate::words::name_contains;
+use crate::words::{name_contains, rarely_found};
 use crate::{brackets, refusal, repetition};
 
 pub(crate) fn judge(reading: &Reading<'_>, samples: Option<&StepSamples>, findings: &mut Findings<'_>) {
@@ -141,6 +141,9 @@ fn truncated_text(reading: &Reading<'_>) -> Option<Evidence> {
             .at_bytes(end, end)
         });
     }
+    if !reading.output.contains("```") {
+        return None;
+    }
     let is_fence = |line: &&str| line.trim_start().starts_with("```");
     let fences = reading.output.lines().filter(is_fence).count();
     (fences % 2 == 1 && reading.json.is_err()).then(|| {
@@ -213,7 +216,7 @@ fn prompt_echo(reading: &Reading<'_>) -> Option<Evidence> {
     let beginning = instruction
         .get(..end)
         .filter(|beginning| beginning.len() >= SHORTEST)?;
-    let at = reading.output.find(beginning)?;
+    let at = rarely_found(reading.output, beginning)?;
     Some(
         Evidence::new(
             "The answer repeats the instruction word for word.",

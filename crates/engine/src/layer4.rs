@@ -34,16 +34,17 @@ fn thresholds(reading: &Reading<'_>, limits: &Limits, active: [bool; 3], finding
     let [latency_active, tokens_active, cost_active] = active;
     findings.check(&codes::LATENCY_THRESHOLD, || {
         let limit = &limits.latency_ms;
-        let latency = facts
-            .latency_ms
-            .filter(|ms| latency_active && ms.is_finite() && *ms > limit.limit)?;
+        // Whole microseconds on both sides, as in samples and back-tests.
+        let is_above = |us: i64| us as f64 > limit.limit * 1_000.0;
+        let latency_us = facts.latency_us().filter(|us| latency_active && is_above(*us))?;
+        let latency = latency_us as f64 / 1_000.0;
         let (observed, expected) = (duration(latency), duration(limit.limit));
         let evidence = Evidence::new(
             format!("It took {observed}, the limit is {expected}."),
             observed,
             format!("at most {expected}{}", source_words(limit.source)),
         );
-        Some(evidence.from_sample(limit.evidence()))
+        Some(evidence.with_sample(limit.evidence()))
     });
     findings.check(&codes::TOKENS_THRESHOLD, || {
         let limit = &limits.tokens;
@@ -56,7 +57,7 @@ fn thresholds(reading: &Reading<'_>, limits: &Limits, active: [bool; 3], finding
             observed,
             format!("at most {expected}{}", source_words(limit.source)),
         );
-        Some(evidence.from_sample(limit.evidence()))
+        Some(evidence.with_sample(limit.evidence()))
     });
     findings.check(&codes::COST_THRESHOLD, || {
         let limit = &limits.cost_nano_usd;
@@ -67,7 +68,7 @@ fn thresholds(reading: &Reading<'_>, limits: &Limits, active: [bool; 3], finding
             observed,
             format!("at most {expected}{}", source_words(limit.source)),
         );
-        Some(evidence.from_sample(limit.evidence()))
+        Some(evidence.with_sample(limit.evidence()))
     });
 }
 

@@ -116,7 +116,7 @@ fn outlier(measure: &Measure, samples: &StepSamples) -> Option<Evidence> {
         format!("{} to {}", words(low), words(high)),
     );
     let in_unit = |value: f64| value / measure.unit;
-    Some(evidence.from_sample(Some(Sample {
+    Some(evidence.with_sample(Some(Sample {
         n: sample.len() as u32,
         p50: in_unit(sample.quantile(10)?),
         p95: in_unit(sample.quantile(19)?),

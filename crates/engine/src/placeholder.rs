@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::shape::Shape;
-use crate::words::{name_contains, words};
+use crate::words::{name_contains, rarely_found, words};
 
 /// The first placeholder in an output, unless the instruction itself is about placeholders.
 pub(crate) fn find(instruction: &str, output: &str, shape: Shape) -> Option<Range<usize>> {
@@ -14,7 +14,7 @@ pub(crate) fn find(instruction: &str, output: &str, shape: Shape) -> Option<Rang
     {
         return Some(found);
     }
-    let literal = |text: &str| output.find(text).map(|at| at..at + text.len());
+    let literal = |text: &str| rarely_found(output, text).map(|at| at..at + text.len());
     if let Some(found) = literal("[object Object]").filter(|_| !instruction.contains("[object Object]")) {
         return Some(found);
     }
@@ -28,6 +28,9 @@ pub(crate) fn find(instruction: &str, output: &str, shape: Shape) -> Option<Rang
 
 /// `{{name}}` with a name in it.
 fn braces(output: &str) -> Option<Range<usize>> {
+    if !output.contains("{{") {
+        return None;
+    }
     let mut from = 0;
     while let Some(at) = output.get(from..)?.find("{{") {
         let start = from + at;
@@ -70,6 +73,7 @@ fn lorem(output: &str) -> Option<Range<usize>> {
 /// The bare word where a value should be: not "undefined behaviour" or "is undefined", which are about it.
 fn undefined(output: &str) -> Option<Range<usize>> {
     const WORD: &str = "undefined";
+    rarely_found(output, WORD)?;
     let mut from = 0;
     while let Some(at) = output.get(from..)?.find(WORD) {
         let start = from + at;

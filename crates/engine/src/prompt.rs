@@ -123,8 +123,7 @@ fn push_text(raw: &str, out: &mut String) {
     match raw.as_bytes().first() {
         Some(b'"') => push_paragraph(raw, out),
         Some(b'[') => {
-            // The value has been scanned before, so this walk cannot fail.
-            let _: Result<(), JsonError> = Scanner::new(raw).array(|scanner| {
+            let walked = Scanner::new(raw).array(|scanner| {
                 scanner.whitespace();
                 if scanner.peek() == Some(b'{') {
                     push_part(scanner, out)
@@ -133,6 +132,7 @@ fn push_text(raw: &str, out: &mut String) {
                     Ok(())
                 }
             });
+            debug_assert!(walked.is_ok(), "the value has been scanned before");
         }
         _ => {}
     }

@@ -64,6 +64,18 @@ pub(crate) fn name_contains(name: &str, needles: &[&str]) -> bool {
     })
 }
 
+/// Where a needle begins that is nearly always absent. A short needle is looked for with vector instructions, a
+/// long one is not, so its head goes first.
+pub(crate) fn rarely_found(text: &str, needle: &str) -> Option<usize> {
+    let mut head = needle.len().min(7);
+    while !needle.is_char_boundary(head) {
+        head -= 1;
+    }
+    text.contains(needle.get(..head)?)
+        .then(|| text.find(needle))
+        .flatten()
+}
+
 /// An option, an answer or a name in quotes: at most 40 characters of its first line.
 pub(crate) fn quoted(text: &str) -> String {
     format!("“{}”", domain::text::first_line(text, 40))

@@ -84,7 +84,9 @@ impl Layout {
     pub(crate) fn find(data_dir: &Path) -> Option<(PathBuf, PathBuf)> {
         let key = short_hash(data_dir);
         let outside = Path::new(OUTSIDE).join(&key);
-        let home = [data_dir, &outside].into_iter().find(|home| home.join("postgres").exists())?;
+        let home = [data_dir, &outside]
+            .into_iter()
+            .find(|home| home.join("postgres").exists())?;
         Some((home.join("postgres"), socket_dir(home, &key)))
     }
 }

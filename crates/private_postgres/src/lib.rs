@@ -33,7 +33,7 @@ use tokio::time::{Instant, sleep};
 
 pub use crate::binaries::{Binaries, OLDEST_MAJOR, find_binaries};
 pub use crate::error::Error;
-pub use crate::running::{RunningPostgres, find_running};
+pub use crate::running::{RunningPostgres, find_running, has_database};
 pub use crate::wire::{Rows, WireError};
 
 use crate::layout::Layout;

@@ -328,7 +328,10 @@ impl Server {
 /// The version of the server on `socket`, once sure that it serves the files in `cluster_dir`.
 pub(crate) async fn version_of(socket: &Path, cluster_dir: &Path) -> Result<String, WireError> {
     let sql = "select current_setting('server_version'), current_setting('data_directory')";
-    let rows = Connection::open(socket, SUPERUSER, "postgres").await?.query(sql).await?;
+    let rows = Connection::open(socket, SUPERUSER, "postgres")
+        .await?
+        .query(sql)
+        .await?;
     match rows.into_iter().next().as_deref() {
         Some([Some(version), Some(folder)]) if Path::new(folder) == cluster_dir => Ok(version.clone()),
         _ => Err(WireError::Unexpected("it serves another data folder")),

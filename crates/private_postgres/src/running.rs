@@ -34,14 +34,29 @@ impl RunningPostgres {
 /// # Errors
 /// [`Error::NotRunning`] when there is none or it does not accept connections (yet).
 pub async fn find_running(data_dir: &Path) -> Result<RunningPostgres, Error> {
-    let not_running = || Error::NotRunning { folder: data_dir.to_owned() };
+    let not_running = || Error::NotRunning {
+        folder: data_dir.to_owned(),
+    };
     if !data_dir.exists() {
         return Err(not_running());
     }
     let data_dir = layout::open_data_dir(data_dir)?;
-    let Some((cluster_dir, socket_dir)) = Layout::find(&data_dir) else { return Err(not_running()) };
-    match timeout(LONGEST_ANSWER, version_of(&layout::socket_in(&socket_dir), &cluster_dir)).await {
+    let Some((cluster_dir, socket_dir)) = Layout::find(&data_dir) else {
+        return Err(not_running());
+    };
+    match timeout(
+        LONGEST_ANSWER,
+        version_of(&layout::socket_in(&socket_dir), &cluster_dir),
+    )
+    .await
+    {
         Ok(Ok(version)) => Ok(RunningPostgres { socket_dir, version }),
         Ok(Err(_)) | Err(_) => Err(not_running()),
     }
+}
+
+/// Whether the data folder has a database, running or not. Makes nothing.
+#[must_use]
+pub fn has_database(data_dir: &Path) -> bool {
+    data_dir.canonicalize().is_ok_and(|data_dir| Layout::find(&data_dir).is_some())
 }

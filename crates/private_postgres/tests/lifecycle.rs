@@ -370,7 +370,10 @@ async fn a_running_database_is_found_from_outside_and_a_stopped_one_is_not() {
 
     let postgres = folder.start().await.unwrap();
     let found = private_postgres::find_running(&data_dir).await.unwrap();
-    assert_eq!((found.socket_dir(), found.version()), (postgres.socket_dir(), postgres.version()));
+    assert_eq!(
+        (found.socket_dir(), found.version()),
+        (postgres.socket_dir(), postgres.version())
+    );
 
     postgres.stop().await.unwrap();
     let stopped = private_postgres::find_running(&data_dir).await;

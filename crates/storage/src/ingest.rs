@@ -15,7 +15,7 @@ use domain::{Condition, CostSource, NanoUsd, NewStep, ProjectId, Severity, Times
 
 pub use ledger::{LedgerEntry, Outcome, add_to_ledger};
 pub use rollups::{Rollup, RollupKey, lock_rollups, write_rollups};
-pub use runs::{RunDelta, add_to_runs};
+pub use runs::{Problem, RunDelta, add_to_runs};
 
 use crate::{Db, Result, Scope, Tx};
 

@@ -17,6 +17,7 @@ mod migrate;
 pub mod partitions;
 mod probe;
 pub mod projects;
+pub mod recount;
 pub mod runs;
 pub mod sessions;
 pub mod steps;

@@ -95,14 +95,21 @@ async fn tables(connection: &mut PgConnection) -> Result<Vec<Table>> {
 /// A connection that sees every project, and is the only maintainer's, whichever process it runs in.
 async fn connect(options: &PgConnectOptions) -> Result<PgConnection> {
     let mut connection = options.clone().connect().await?;
-    sqlx::query!("select set_config('plumbline.scope', 'all', false)").fetch_one(&mut connection).await?;
-    sqlx::query!("select pg_advisory_lock(hashtext('plumbline partitions'))").fetch_one(&mut connection).await?;
+    sqlx::query!("select set_config('plumbline.scope', 'all', false)")
+        .fetch_one(&mut connection)
+        .await?;
+    sqlx::query!("select pg_advisory_lock(hashtext('plumbline partitions'))")
+        .fetch_one(&mut connection)
+        .await?;
     sqlx::query(LOCK_PATIENCE).execute(&mut connection).await?;
     Ok(connection)
 }
 
 fn sane_times(now: OffsetDateTime) -> (OffsetDateTime, OffsetDateTime) {
-    (now - Duration::weeks(52 * BACKFILL_YEARS), now + Duration::weeks(WEEKS_AHEAD))
+    (
+        now - Duration::weeks(52 * BACKFILL_YEARS),
+        now + Duration::weeks(WEEKS_AHEAD),
+    )
 }
 
 async fn weeks_in_default(
@@ -117,7 +124,11 @@ async fn weeks_in_default(
         column = table.time_column
     );
     let (from, to) = sane_times(now);
-    Ok(sqlx::query_scalar(AssertSqlSafe(statement)).bind(from).bind(to).fetch_all(connection).await?)
+    Ok(sqlx::query_scalar(AssertSqlSafe(statement))
+        .bind(from)
+        .bind(to)
+        .fetch_all(connection)
+        .await?)
 }
 
 async fn drop_expired(connection: &mut PgConnection, now: OffsetDateTime) -> Result<Vec<String>> {
@@ -137,7 +148,9 @@ async fn drop_expired(connection: &mut PgConnection, now: OffsetDateTime) -> Res
     for partition in expired {
         // The name comes from the catalogue; quoted all the same.
         let statement = format!("drop table \"{}\"", partition.child.replace('"', "\"\""));
-        sqlx::query(AssertSqlSafe(statement)).execute(&mut *connection).await?;
+        sqlx::query(AssertSqlSafe(statement))
+            .execute(&mut *connection)
+            .await?;
         dropped.push(partition.child);
     }
     Ok(dropped)

@@ -85,11 +85,17 @@ pub(super) fn coloured(command: &str) -> Vec<(&'static str, String)> {
     while let Some(first) = rest.chars().next() {
         let (class, length) = if first == '"' || first == '\'' {
             let inside = &rest[first.len_utf8()..];
-            let length = inside.find(first).map_or(rest.len(), |end| end + 2 * first.len_utf8());
+            let length = inside
+                .find(first)
+                .map_or(rest.len(), |end| end + 2 * first.len_utf8());
             ("tk-s", length)
         } else if first.is_alphanumeric() {
             let length = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
-            let class = if KEYWORDS.contains(&&rest[..length]) { "tk-k" } else { "" };
+            let class = if KEYWORDS.contains(&&rest[..length]) {
+                "tk-k"
+            } else {
+                ""
+            };
             (class, length)
         } else {
             ("", first.len_utf8())
@@ -126,11 +132,17 @@ mod tests {
     fn colours_change_no_character() {
         let check = |text: &str, expected: &[(&str, &str)]| {
             let pieces = coloured(text);
-            let pieces: Vec<(&str, &str)> = pieces.iter().map(|(class, text)| (*class, text.as_str())).collect();
+            let pieces: Vec<(&str, &str)> = pieces
+                .iter()
+                .map(|(class, text)| (*class, text.as_str()))
+                .collect();
             assert_eq!(pieces, expected);
         };
         check("curl x", &[("tk-k", "curl"), ("", " x")]);
-        check("-d '{\"a\": 1}' é", &[("", "-d "), ("tk-s", "'{\"a\": 1}'"), ("", " é")]);
+        check(
+            "-d '{\"a\": 1}' é",
+            &[("", "-d "), ("tk-s", "'{\"a\": 1}'"), ("", " é")],
+        );
         check("\"open", &[("tk-s", "\"open")]);
         check("", &[]);
         for way in Way::ALL {

@@ -74,6 +74,10 @@ pub(super) fn Waiting(
 
 /// What became of the step that the page sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(any(target_arch = "wasm32", test)),
+    expect(dead_code, reason = "only the browser sends")
+)]
 enum Answer {
     /// On its way.
     Sending,
@@ -90,7 +94,9 @@ impl Answer {
     fn refusal(&self) -> Option<String> {
         match self {
             Self::Sending | Self::Stored => None,
-            Self::Unreachable => Some("The server could not be reached. Check that it runs, then send again.".to_owned()),
+            Self::Unreachable => {
+                Some("The server could not be reached. Check that it runs, then send again.".to_owned())
+            }
             Self::Refused(status, body) => Some(format!("Answered {status}: {}", refusal_message(body))),
         }
     }
@@ -111,7 +117,10 @@ fn lead_to_the_run(slug: Memo<String>, last: Signal<Option<crate::live::LiveEven
     let navigate = use_navigate();
     Effect::new(move |_| {
         if let Some(event) = last.get() {
-            navigate(&run_href(&slug.get_untracked(), &event.run_id), NavigateOptions::default());
+            navigate(
+                &run_href(&slug.get_untracked(), &event.run_id),
+                NavigateOptions::default(),
+            );
         }
     });
 }
@@ -158,7 +167,10 @@ fn send_step(
     leptos::task::spawn_local(async move {
         let result = post_step(&secret).await;
         if result == Answer::Stored {
-            navigate(&run_href(&slug.get_untracked(), RUN_ID), NavigateOptions::default());
+            navigate(
+                &run_href(&slug.get_untracked(), RUN_ID),
+                NavigateOptions::default(),
+            );
         }
         answer.try_set(Some(result));
     });
@@ -189,11 +201,15 @@ mod tests {
     #[test]
     fn says_why_a_step_was_refused() {
         let check = |body: &str, expected: &str| assert_eq!(refusal_message(body), expected);
-        check(r#"{"error":{"code":"invalid","message":"run_id is missing"}}"#, "run_id is missing");
+        check(
+            r#"{"error":{"code":"invalid","message":"run_id is missing"}}"#,
+            "run_id is missing",
+        );
         check("<html>\nbad gateway", "<html>");
         check("", "");
         assert_eq!(run_href("acme", "a b"), "/p/acme/runs/a%20b");
         assert_eq!(Answer::Stored.refusal(), None);
+        assert!(Answer::Unreachable.refusal().is_some());
         assert_eq!(
             Answer::Refused(401, r#"{"error":{"message":"unknown key"}}"#.to_owned()).refusal(),
             Some("Answered 401: unknown key".to_owned())

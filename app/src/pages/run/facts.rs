@@ -63,14 +63,17 @@ fn facts(
         let encoded = domain::filter::encode_query([(name, value.as_str()), ("range", "all")]);
         view! { <a class="link mono" href=move || format!("{}?{encoded}", page_href(&slug.read(), "runs"))>{value}</a> }
     };
-    let failed = (run.error_count > 0).then(|| view! { <small>{format!(" {} failed", run.error_count)}</small> });
+    let failed =
+        (run.error_count > 0).then(|| view! { <small>{format!(" {} failed", run.error_count)}</small> });
     let worst = worst.map(|(id, name)| {
         view! { " " <small><a href=move || query.read().with_step(Some(&id)).to_href() data-noscroll>{name}</a></small> }
     });
     let score = match run.score_max {
         None => view! { <span class="dim">"not scored"</span> }.into_any(),
         Some(0) => view! { <span class="none">"0"</span> }.into_any(),
-        Some(score) => view! { <span class="score">{score_bar(&[(layer_of(run), score)], 36)}{score}</span> }.into_any(),
+        Some(score) => {
+            view! { <span class="score">{score_bar(&[(layer_of(run), score)], 36)}{score}</span> }.into_any()
+        }
     };
     let optional = |name: &'static str, value: Option<AnyView>| {
         value.map(|value| view! { <div><dt>{name}</dt><dd>{value}</dd></div> })
@@ -139,7 +142,9 @@ fn token_bar(buckets: &[(&str, i64)]) -> String {
     let mut out = String::new();
     for (class, n) in counts {
         let width = (n as f64 / whole * room).max(1.0);
-        out.push_str(&format!(r#"<rect class="{class}" x="{x:.2}" width="{width:.2}" height="8"/>"#));
+        out.push_str(&format!(
+            r#"<rect class="{class}" x="{x:.2}" width="{width:.2}" height="8"/>"#
+        ));
         x += width + 1.0;
     }
     out
@@ -153,7 +158,10 @@ mod tests {
     fn bars_fill_their_room() {
         let check = |buckets: &[(&str, i64)], expected: &str| assert_eq!(token_bar(buckets), expected);
         check(&[], "");
-        check(&[("c1", 0), ("c3", 5)], r#"<rect class="c3" x="0.00" width="96.00" height="8"/>"#);
+        check(
+            &[("c1", 0), ("c3", 5)],
+            r#"<rect class="c3" x="0.00" width="96.00" height="8"/>"#,
+        );
         check(
             &[("c1", 1), ("c3", 1)],
             r#"<rect class="c1" x="0.00" width="47.50" height="8"/><rect class="c3" x="48.50" width="47.50" height="8"/>"#,

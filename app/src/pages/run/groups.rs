@@ -51,7 +51,11 @@ pub(super) fn Groups(page: Page) -> impl IntoView {
 fn row(group: Group) -> impl IntoView {
     let tokens = group.tokens.total();
     let tokens_title = tokens.map(|n| format!("{} tokens", text::grouped(n.unsigned_abs())));
-    let name = if group.name.trim().is_empty() { "unnamed step".to_owned() } else { group.name };
+    let name = if group.name.trim().is_empty() {
+        "unnamed step".to_owned()
+    } else {
+        group.name
+    };
     view! {
         <tr>
             <td class="main">

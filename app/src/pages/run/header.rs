@@ -49,7 +49,10 @@ pub(super) fn RunTop(page: Page) -> impl IntoView {
 }
 
 /// Symbol, class and word for a run, the gravest thing first.
-pub(crate) const fn severity_glyph(status: RunStatus, severity: Severity) -> (&'static str, &'static str, &'static str) {
+pub(crate) const fn severity_glyph(
+    status: RunStatus,
+    severity: Severity,
+) -> (&'static str, &'static str, &'static str) {
     match (severity, status) {
         (Severity::Critical, _) => ("critical", "st-critical", "critical"),
         (_, RunStatus::Error) => ("x", "st-bad", "failed"),
@@ -125,7 +128,13 @@ pub(super) fn UnknownRun(slug: Memo<String>, run_id: String) -> impl IntoView {
     let list = move || page_href(&slug.read(), "runs");
     let search = {
         let run_id = run_id.clone();
-        move || format!("{}?range=all&q={}", list(), domain::filter::percent_encode(&run_id))
+        move || {
+            format!(
+                "{}?range=all&q={}",
+                list(),
+                domain::filter::percent_encode(&run_id)
+            )
+        }
     };
     view! {
         <Title text="No such run"/>

@@ -23,7 +23,9 @@ enum Move {
 /// j k ↑ ↓ move, ← → fold or climb, n N visit the problems, [ ] go to the runs beside this one, t switches to the
 /// table, Esc closes the step and then the run.
 pub(super) fn use_run_keys(page: Page) {
-    let Page { slug, run, query, go, .. } = page;
+    let Page {
+        slug, run, query, go, ..
+    } = page;
     let navigate = use_navigate();
     use_keys(move |key| {
         let here = query.get_untracked();
@@ -42,7 +44,11 @@ pub(super) fn use_run_keys(page: Page) {
             "End" if in_tree => Move::Last,
             "[" | "]" => {
                 let neighbours = &reading.view.neighbours;
-                let beside = if key == "[" { &neighbours.newer } else { &neighbours.older };
+                let beside = if key == "[" {
+                    &neighbours.newer
+                } else {
+                    &neighbours.older
+                };
                 if let Some(id) = beside {
                     navigate(&run_href(&slug.read_untracked(), id), Default::default());
                 }
@@ -83,7 +89,11 @@ fn target(run: &super::Run, here: &RunQuery, to: Move) -> Option<RunQuery> {
             Line::Orphans(_) => None,
         })
         .collect();
-    let selected = here.step.as_deref().and_then(|id| run.find(id)).map(|(row, _)| row);
+    let selected = here
+        .step
+        .as_deref()
+        .and_then(|id| run.find(id))
+        .map(|(row, _)| row);
     let position = selected.and_then(|row| rows.iter().position(|r| *r == row));
     let select = |row: usize| {
         let step = run.step_of(row)?;
@@ -98,7 +108,10 @@ fn target(run: &super::Run, here: &RunQuery, to: Move) -> Option<RunQuery> {
         Some(query)
     };
     let fold = |row: usize| Some(here.with_fold_toggled(&run.step_of(row)?.step_id));
-    let is_folded = |row: usize| run.step_of(row).is_some_and(|step| here.folded.contains(&step.step_id));
+    let is_folded = |row: usize| {
+        run.step_of(row)
+            .is_some_and(|step| here.folded.contains(&step.step_id))
+    };
     match (to, selected) {
         (Move::Problem { forward }, _) => select(run.next_problem(selected, forward)?),
         (Move::First, _) => select(*rows.first()?),

@@ -11,7 +11,7 @@ use crate::api::runs::RunView;
 use crate::timeline::critical_path;
 use crate::timeline::draw::{Bars, kind_class};
 use crate::timeline::layout::{Layout, Line};
-use crate::timeline::scale::Scale;
+use crate::timeline::scale::{Scale, drawn_end};
 
 /// Classes of the models, in their order; further models share the last.
 const MODEL_CLASSES: [&str; 8] = ["c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8"];
@@ -81,9 +81,21 @@ impl Parts {
         Some((row, self.step_of(row)?))
     }
 
+    /// The innermost step that was running at a share (0 to 1) of the run.
+    pub(crate) fn step_at(&self, share: f64) -> Option<&StepSummary> {
+        let at = Scale::full_width(self.steps(), self.view.now).time_from_percent(share * 100.0);
+        let rows = self.layout.rows.iter().filter(|row| {
+            let step = &self.steps()[row.step];
+            step.started_at <= at && at <= drawn_end(step, self.view.now)
+        });
+        rows.max_by_key(|row| row.depth)
+            .map(|row| &self.steps()[row.step])
+    }
+
     /// The lines that show with these steps folded.
     pub(crate) fn lines(&self, folded: &[String]) -> Vec<Line> {
-        self.layout.lines(self.steps(), &folded.iter().cloned().collect::<HashSet<_>>())
+        self.layout
+            .lines(self.steps(), &folded.iter().cloned().collect::<HashSet<_>>())
     }
 
     /// What the drawing of the bars needs.
@@ -104,7 +116,12 @@ impl Parts {
             Colour::Model => match &step.model {
                 None => "h-ok",
                 Some(model) => {
-                    let at = self.run().models.iter().position(|m| m == model).unwrap_or(usize::MAX);
+                    let at = self
+                        .run()
+                        .models
+                        .iter()
+                        .position(|m| m == model)
+                        .unwrap_or(usize::MAX);
                     MODEL_CLASSES[at.min(MODEL_CLASSES.len() - 1)]
                 }
             },
@@ -205,6 +222,28 @@ pub(crate) mod tests {
         check(Some(2), false, Some(1));
         check(None, false, Some(3));
         assert_eq!(super::tests::run(Vec::new()).next_problem(None, true), None);
+    }
+
+    #[test]
+    fn the_innermost_step_is_found_by_time() {
+        let reading = run(vec![
+            step("a", None, 0, 100),
+            step("b", Some("a"), 20, 30),
+            step("c", Some("b"), 30, 5),
+        ]);
+        let check = |share: f64, expected: &str| {
+            assert_eq!(
+                reading.step_at(share).map(|s| s.step_id.as_str()),
+                Some(expected),
+                "{share}"
+            );
+        };
+        check(0.0, "a");
+        check(0.25, "b");
+        check(0.32, "c");
+        check(0.9, "a");
+        check(1.0, "a");
+        assert_eq!(run(Vec::new()).step_at(0.5), None);
     }
 
     #[test]

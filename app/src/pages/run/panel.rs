@@ -129,10 +129,19 @@ fn Head(page: Page, step: StepSummary) -> impl IntoView {
         let run = run.read();
         let row = run.find(&here).map(|(row, _)| row);
         let next = run.next_problem(row, forward).filter(|next| Some(*next) != row)?;
-        Some(query.read().with_step(Some(&run.step_of(next)?.step_id)).to_href())
+        Some(
+            query
+                .read()
+                .with_step(Some(&run.step_of(next)?.step_id))
+                .to_href(),
+        )
     };
     let (before, after) = (problem(false), problem(true));
-    let name = if step.name.trim().is_empty() { "unnamed step".to_owned() } else { step.name.clone() };
+    let name = if step.name.trim().is_empty() {
+        "unnamed step".to_owned()
+    } else {
+        step.name.clone()
+    };
     let badge = glyph(step.status, step.severity).map(|(icon, _, word)| {
         let tone = match word {
             "critical" | "failed" => "bad",
@@ -174,7 +183,10 @@ fn line(step: &StepSummary, now: domain::Timestamp) -> String {
     let mut parts: Vec<String> = Vec::new();
     parts.extend(step.model.clone().or_else(|| step.tool_name.clone()));
     parts.push(text::duration(shown_ms(step, now)));
-    parts.extend(step.ttft_ms.map(|ms| format!("first token {}", text::duration(ms))));
+    parts.extend(
+        step.ttft_ms
+            .map(|ms| format!("first token {}", text::duration(ms))),
+    );
     match step.cost_nano_usd {
         Some(cost) => parts.push(cost.to_short()),
         None if step.kind.is_billable() => parts.push("cost unknown".to_owned()),

@@ -39,11 +39,17 @@ impl TextView {
 
     /// The word in the URL.
     pub(crate) fn as_str(self) -> &'static str {
-        Self::WORDS.iter().find(|(view, _)| *view == self).map_or("raw", |(_, word)| word)
+        Self::WORDS
+            .iter()
+            .find(|(view, _)| *view == self)
+            .map_or("raw", |(_, word)| word)
     }
 
     fn parse(word: &str) -> Option<Self> {
-        Self::WORDS.iter().find(|(_, w)| *w == word).map(|(view, _)| *view)
+        Self::WORDS
+            .iter()
+            .find(|(_, w)| *w == word)
+            .map(|(view, _)| *view)
     }
 }
 
@@ -96,7 +102,10 @@ impl RunQuery {
 
     /// The URL's query without `?`; empty for the default.
     pub(crate) fn to_query(&self) -> String {
-        let colour = Colour::ALL.iter().find(|c| c.0 == self.colour).map_or("kind", |c| c.1);
+        let colour = Colour::ALL
+            .iter()
+            .find(|c| c.0 == self.colour)
+            .map_or("kind", |c| c.1);
         let rows = self.first_row.to_string();
         let mut pairs: Vec<(&str, &str)> = Vec::new();
         pairs.extend(self.step.as_deref().map(|id| ("step", id)));
@@ -157,16 +166,33 @@ mod tests {
         };
         check(&[], "");
         check(&[("step", "a&b"), ("colour", "score")], "step=a%26b&colour=score");
-        check(&[("colour", "kind"), ("view", "tree"), ("out", "odd"), ("rows", "-1")], "");
-        check(&[("view", "table"), ("out", "json"), ("in", "raw"), ("full", "1")], "view=table&out=json&in=raw&full=1");
-        check(&[("fold", "x"), ("fold", "y"), ("fold", "x"), ("fold", "")], "fold=x&fold=y");
+        check(
+            &[
+                ("colour", "kind"),
+                ("view", "tree"),
+                ("out", "odd"),
+                ("rows", "-1"),
+            ],
+            "",
+        );
+        check(
+            &[("view", "table"), ("out", "json"), ("in", "raw"), ("full", "1")],
+            "view=table&out=json&in=raw&full=1",
+        );
+        check(
+            &[("fold", "x"), ("fold", "y"), ("fold", "x"), ("fold", "")],
+            "fold=x&fold=y",
+        );
         check(&[("rows", "1000"), ("cursor", "z")], "rows=1000");
     }
 
     #[test]
     fn folds_toggle_and_selection_cuts_texts_again() {
         let query = RunQuery::from_pairs([("fold", "a"), ("full", "1")]);
-        assert_eq!(query.with_fold_toggled("b").with_fold_toggled("a").to_query(), "full=1&fold=b");
+        assert_eq!(
+            query.with_fold_toggled("b").with_fold_toggled("a").to_query(),
+            "full=1&fold=b"
+        );
         assert_eq!(query.with_step(Some("s")).to_query(), "step=s&fold=a");
         assert_eq!(query.with_step(None).to_href(), "?fold=a");
         assert_eq!(RunQuery::default().to_href(), "?");

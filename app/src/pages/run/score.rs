@@ -8,7 +8,7 @@ use crate::ui::icon::Icon;
 /// Points from which a step is critical.
 const THRESHOLD: i32 = 100;
 /// What each layer looks at.
-pub(super) const LAYERS: [&str; 5] = ["crash", "contract", "shape", "limits", "style"];
+pub(super) const LAYERS: [&str; 5] = ["hard failure", "contract", "shape", "performance", "statistics"];
 
 /// Points of a step by layer, hardest first.
 pub(super) fn by_layer(step: &StepSummary) -> Vec<(u8, i32)> {
@@ -104,7 +104,10 @@ fn condition(found: Condition) -> impl IntoView {
 }
 
 fn bar_label(layers: &[(u8, i32)]) -> String {
-    let parts: Vec<String> = layers.iter().map(|(layer, n)| format!("layer {layer}: {n} points")).collect();
+    let parts: Vec<String> = layers
+        .iter()
+        .map(|(layer, n)| format!("layer {layer}: {n} points"))
+        .collect();
     format!("{}, threshold {THRESHOLD}", parts.join(", "))
 }
 
@@ -123,8 +126,13 @@ fn bar(layers: &[(u8, i32)]) -> String {
         ));
         // A label needs about a third of the panel; where there is no room the bar's own label says it.
         if x >= label_free_from && x < 60.0 {
-            let name = LAYERS.get(usize::from(*layer).saturating_sub(1)).copied().unwrap_or("other");
-            out.push_str(&format!(r#"<text x="{x:.2}%" y="27">layer {layer}, {name} {points}</text>"#));
+            let name = LAYERS
+                .get(usize::from(*layer).saturating_sub(1))
+                .copied()
+                .unwrap_or("other");
+            out.push_str(&format!(
+                r#"<text x="{x:.2}%" y="27">layer {layer}, {name} {points}</text>"#
+            ));
             label_free_from = x + 32.0;
         }
         so_far = so_far.saturating_add(*points);

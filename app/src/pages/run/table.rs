@@ -67,7 +67,11 @@ fn step_row(page: Page, row: usize) -> AnyView {
         let id = id.clone();
         move || (query.read().step.as_deref() == Some(&id)).then_some("true")
     };
-    let name = if step.name.trim().is_empty() { "unnamed step".to_owned() } else { step.name.clone() };
+    let name = if step.name.trim().is_empty() {
+        "unnamed step".to_owned()
+    } else {
+        step.name.clone()
+    };
     let begins = step.started_at.ms_since(reading.scale.start());
     let unpriced = i64::from(step.cost_nano_usd.is_none() && step.kind.is_billable());
     let cost = match (step.cost_nano_usd, unpriced) {

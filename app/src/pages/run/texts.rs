@@ -19,11 +19,14 @@ use crate::ui::time::use_attached;
 #[component]
 pub(super) fn Texts(page: Page, step: StepSummary, texts: SelectedTexts) -> impl IntoView {
     view! {
-        <Load resource=texts what="The step's texts" skeleton=|| view! { <section class="ps"><SkeletonRows rows=6/></section> }
-            children=move |texts: Option<StepTexts>| {
+        <Load
+            resource=texts
+            what="The step's texts"
+            skeleton={|| view! { <section class="ps"><SkeletonRows rows=6/></section> }}
+            children={move |texts: Option<StepTexts>| {
                 let step = step.clone();
                 texts.map(|texts| view! { <Loaded page step texts/> })
-            }
+            }}
         />
     }
 }
@@ -58,7 +61,14 @@ fn output_section(
     (view, full): (Option<TextView>, bool),
 ) -> AnyView {
     let Some(output) = output else {
-        return absent("Output", if step.ended_at.is_none() { "Not there yet" } else { "None was sent" });
+        return absent(
+            "Output",
+            if step.ended_at.is_none() {
+                "Not there yet"
+            } else {
+                "None was sent"
+            },
+        );
     };
     let as_json = view == Some(TextView::Json);
     let sub = sub_line([
@@ -84,7 +94,15 @@ fn output_section(
         view! { <MarkedText text=shown.clone() marks=marks.clone() as_json label/> }.into_any()
     };
     let marked = mark_note(&marks);
-    section(page, "Output", sub, switch, output, &shown, view! { {not_json.map(note)} {body} {marked} }.into_any())
+    section(
+        page,
+        "Output",
+        sub,
+        switch,
+        output,
+        &shown,
+        view! { {not_json.map(note)} {body} {marked} }.into_any(),
+    )
 }
 
 fn input_section(
@@ -105,10 +123,16 @@ fn input_section(
     let sub = sub_line([
         step.tokens.input().map(|n| text::counted(n, "token")),
         Some(bytes(input.total_bytes)),
-        messages.as_ref().map(|m| text::counted(m.len() as i64, "message")),
+        messages
+            .as_ref()
+            .map(|m| text::counted(m.len() as i64, "message")),
     ]);
     let choices: &[(TextView, &str)] = if messages.is_some() {
-        &[(TextView::Chat, "Chat"), (TextView::Json, "JSON"), (TextView::Raw, "Raw")]
+        &[
+            (TextView::Chat, "Chat"),
+            (TextView::Json, "JSON"),
+            (TextView::Raw, "Raw"),
+        ]
     } else {
         &[(TextView::Raw, "Raw"), (TextView::Json, "JSON")]
     };
@@ -133,13 +157,21 @@ fn input_section(
         }
     };
     // A conversation is cut message by message, so nothing is missing from it as a whole.
-    let shown = if view == TextView::Chat { input.text.clone() } else { shown };
+    let shown = if view == TextView::Chat {
+        input.text.clone()
+    } else {
+        shown
+    };
     section(page, "Input", sub, switch, input, &shown, body)
 }
 
 /// The part of a text that is shown.
 fn shown(sent: &SentText, full: bool) -> String {
-    let end = if full { sent.text.len() } else { sent.text.floor_char_boundary(SHOWN_BYTES) };
+    let end = if full {
+        sent.text.len()
+    } else {
+        sent.text.floor_char_boundary(SHOWN_BYTES)
+    };
     sent.text[..end.min(sent.text.len())].to_owned()
 }
 

@@ -84,7 +84,10 @@ pub(crate) fn verdict(run: &RunSummary, steps: &[StepSummary]) -> Verdict {
     add_list(&mut because, &warned, lead, "has a warning", "have a warning");
     if run.unpriced_steps > 0 {
         let steps = text::counted(run.unpriced_steps, "step");
-        sentence(&mut because, vec![Word::Text(format!("The cost of {steps} is unknown"))]);
+        sentence(
+            &mut because,
+            vec![Word::Text(format!("The cost of {steps} is unknown"))],
+        );
     }
     Verdict {
         tone: match (graver, run.status, warned.is_empty()) {
@@ -106,7 +109,9 @@ fn opening(run: &RunSummary, graver: bool) -> Vec<Word> {
         RunStatus::Error if run.problem.is_none() => format!("Failed after {duration}"),
         RunStatus::Error => return Vec::new(),
         RunStatus::Ok if graver => format!("Completed in {duration}, but not well"),
-        RunStatus::Ok if run.severity == Severity::Warning => format!("Completed in {duration} with a warning"),
+        RunStatus::Ok if run.severity == Severity::Warning => {
+            format!("Completed in {duration} with a warning")
+        }
         RunStatus::Ok => match run.cost_nano_usd {
             Some(cost) => format!("Completed in {duration}: {steps}, {cost}, nothing found"),
             None => format!("Completed in {duration}: {steps}, nothing found"),
@@ -144,17 +149,31 @@ fn innermost<'a>(failed: &[&'a StepSummary]) -> Option<&'a StepSummary> {
             .iter()
             .any(|s| s.parent_step_id.as_deref() == Some(step.step_id.as_str()) && s.step_id != step.step_id)
     };
-    failed.iter().copied().find(|s| !is_parent(s)).or_else(|| failed.first().copied())
+    failed
+        .iter()
+        .copied()
+        .find(|s| !is_parent(s))
+        .or_else(|| failed.first().copied())
 }
 
 fn what_it_did(step: &StepSummary) -> String {
-    let gravest = step.conditions.iter().min_by_key(|c| (c.layer, -c.points, c.code));
-    let error = step.error.as_deref().map(|e| text::first_line(e, REASON_CHARS)).filter(|e| !e.is_empty());
+    let gravest = step
+        .conditions
+        .iter()
+        .min_by_key(|c| (c.layer, -c.points, c.code));
+    let error = step
+        .error
+        .as_deref()
+        .map(|e| text::first_line(e, REASON_CHARS))
+        .filter(|e| !e.is_empty());
     match (step.status, error, gravest) {
         (StepStatus::Error, Some(error), _) => format!(" failed: {}", without_dot(&error)),
         (StepStatus::Error, None, Some(found)) => format!(" failed: {}", uncapitalised(&found.message)),
         (StepStatus::Error, None, None) => " failed without an error text".to_owned(),
-        (_, _, Some(found)) => format!(": {}", uncapitalised(&text::first_line(&found.message, REASON_CHARS))),
+        (_, _, Some(found)) => format!(
+            ": {}",
+            uncapitalised(&text::first_line(&found.message, REASON_CHARS))
+        ),
         (_, Some(error), None) => format!(": {}", without_dot(&error)),
         (_, None, None) => format!(" is {}", step.severity.as_str()),
     }
@@ -231,149 +250,4 @@ fn link(step: &StepSummary) -> Word {
 }
 
 #[cfg(test)]
-mod tests {
-    use domain::{Condition, NanoUsd, RunProblem};
-
-    use super::*;
-    use crate::pages::run::sample_run;
-    use crate::timeline::sample::step;
-
-    fn run(status: RunStatus, steps: &[StepSummary]) -> RunSummary {
-        RunSummary {
-            status,
-            step_count: steps.len() as i64,
-            cost_nano_usd: Some(NanoUsd(30_200_000)),
-            severity: steps.iter().map(|s| s.severity).max().unwrap_or_default(),
-            ..sample_run("r", 0)
-        }
-    }
-
-    fn failing(id: &str, parent: Option<&str>, error: Option<&str>) -> StepSummary {
-        let mut step = step(id, parent, 0, 10);
-        step.status = StepStatus::Error;
-        step.error = error.map(str::to_owned);
-        step
-    }
-
-    fn finding(id: &str, severity: Severity, score: i32, message: &str) -> StepSummary {
-        let mut step = step(id, None, 0, 10);
-        step.severity = severity;
-        step.score = Some(score);
-        step.conditions.push(Condition {
-            code: 2001,
-            layer: 2,
-            name: "json_contract_violation".to_owned(),
-            points: score,
-            message: message.to_owned(),
-            observed: String::new(),
-            expected: String::new(),
-            place: None,
-            sample: None,
-        });
-        step
-    }
-
-    fn said(words: &[Word]) -> String {
-        let word = |w: &Word| match w {
-            Word::Text(text) => text.clone(),
-            Word::Step { name, .. } => format!("[{name}]"),
-        };
-        words.iter().map(word).collect()
-    }
-
-    fn check(run: &RunSummary, steps: &[StepSummary], tone: Tone, say: &str, because: &str) {
-        let verdict = verdict(run, steps);
-        assert_eq!(said(&verdict.say), say);
-        assert_eq!(said(&verdict.because), because);
-        assert_eq!(verdict.tone, tone);
-    }
-
-    #[test]
-    fn nothing_wrong() {
-        let steps = [step("a", None, 0, 10), step("b", None, 0, 10)];
-        check(
-            &run(RunStatus::Ok, &steps),
-            &steps,
-            Tone::Ok,
-            "Completed in 5.31 s: 2 steps, $0.0302, nothing found",
-            "",
-        );
-        check(&run(RunStatus::Running, &steps), &steps, Tone::Plain, "Running, 2 steps so far", "");
-        let mut unpriced = run(RunStatus::Ok, &steps[..1]);
-        unpriced.cost_nano_usd = None;
-        unpriced.unpriced_steps = 1;
-        check(
-            &unpriced,
-            &steps[..1],
-            Tone::Ok,
-            "Completed in 5.31 s: 1 step, nothing found",
-            "The cost of 1 step is unknown",
-        );
-    }
-
-    #[test]
-    fn a_failure_leads_with_its_innermost_step() {
-        let steps = [
-            failing("agent", None, Some("child failed")),
-            failing("fetch", Some("agent"), Some("Timeout after 30 s.\nstack")),
-            failing("fetch", Some("agent"), None),
-        ];
-        let mut failed = run(RunStatus::Error, &steps);
-        check(
-            &failed,
-            &steps,
-            Tone::Critical,
-            "Failed after 5.31 s: [fetch] failed: Timeout after 30 s",
-            "Also [agent] failed",
-        );
-        failed.problem = Some(RunProblem {
-            step_id: "agent".to_owned(),
-            step_name: "agent".to_owned(),
-            code: None,
-            text: "child failed".to_owned(),
-        });
-        check(
-            &failed,
-            &steps,
-            Tone::Critical,
-            "[agent] failed: child failed",
-            "Also [fetch] ×2 failed",
-        );
-        check(&run(RunStatus::Error, &[]), &[], Tone::Critical, "Failed after 5.31 s", "");
-    }
-
-    #[test]
-    fn findings() {
-        let steps = [
-            finding("slow", Severity::Warning, 15, "Slower than the limit."),
-            finding("parse", Severity::Critical, 105, "JSON was asked for and the answer does not parse."),
-        ];
-        check(
-            &run(RunStatus::Ok, &steps),
-            &steps,
-            Tone::Critical,
-            "Completed in 5.31 s, but not well: [parse]: JSON was asked for and the answer does not parse",
-            "Also [slow] has a warning",
-        );
-        check(
-            &run(RunStatus::Ok, &steps[..1]),
-            &steps[..1],
-            Tone::Plain,
-            "Completed in 5.31 s with a warning: [slow]: slower than the limit",
-            "",
-        );
-    }
-
-    #[test]
-    fn long_lists_are_cut() {
-        let mut steps: Vec<_> = (0..9).map(|n| failing(&format!("s{n}"), None, None)).collect();
-        steps[0].name = "  ".to_owned();
-        check(
-            &run(RunStatus::Error, &steps),
-            &steps,
-            Tone::Critical,
-            "Failed after 5.31 s: [unnamed step] failed without an error text",
-            "Also [s1], [s2], [s3], [s4] and 4 more failed",
-        );
-    }
-}
+mod tests;

@@ -13,10 +13,12 @@ use self::browser::{follow_scroll, reveal};
 use self::row::TreeRow;
 use super::Page;
 use super::query::{Colour, RunQuery};
+use super::score;
 use super::table::StepTable;
 use crate::timeline::draw::{ROW_PX, STRIP_PX, kind_class, kind_icon, ruler, strip};
 use crate::timeline::layout::Line;
 use crate::ui::icon::Icon;
+use crate::ui::pointer::share_of;
 use crate::ui::time::use_attached;
 
 /// Rows in the page while there is no script to scroll with.
@@ -27,21 +29,29 @@ const ALL_ROWS: usize = 500;
 /// Strip, tools and waterfall, or the table.
 #[component]
 pub(super) fn Waterfall(page: Page) -> impl IntoView {
-    let Page { run, query, .. } = page;
+    let Page { run, query, go, .. } = page;
     let as_table = Memo::new(move |_| query.read().as_table);
     let overview = move || {
         let run = run.read();
         strip(&run.layout, run.steps(), run.view.now)
     };
+    let select = move |event| {
+        if let Some(step) = run.read_untracked().step_at(share_of(&event)) {
+            go.run((query.read_untracked().with_step(Some(&step.step_id)), false));
+        }
+    };
     let label = move || {
         let run = run.read();
         let steps = text::counted(run.run().step_count, "step");
-        format!("Whole run: {steps} over {}, findings and cost so far", text::duration(run.scale.length_ms()))
+        format!(
+            "Whole run: {steps} over {}, findings and cost so far",
+            text::duration(run.scale.length_ms())
+        )
     };
     view! {
         <section aria-label="Timeline">
             <div class="strip-wrap">
-                <svg class="plot strip" height=STRIP_PX.to_string() role="img" aria-label=label inner_html=overview></svg>
+                <svg class="plot strip" height=STRIP_PX.to_string() role="img" aria-label=label inner_html=overview on:click=select></svg>
                 <div class="play"><Kinds page/></div>
             </div>
             <Tools page/>
@@ -80,7 +90,7 @@ fn Kinds(page: Page) -> impl IntoView {
                 })
                 .collect_view()
                 .into_any(),
-            Colour::Score => ["crash", "contract", "shape", "limits", "style"]
+            Colour::Score => score::LAYERS
                 .into_iter()
                 .enumerate()
                 .map(|(index, name)| {
@@ -119,11 +129,16 @@ fn Tools(page: Page) -> impl IntoView {
     };
     let fold_tops = move || {
         let run = run.read();
-        let tops = (0..run.layout.rows.len()).filter(|row| {
-            run.layout.is_parent(*row) && run.layout.rows[*row].depth == 1
-        });
-        let folded = tops.filter_map(|row| Some(run.step_of(row)?.step_id.clone())).collect();
-        RunQuery { folded, ..query.get() }.to_href()
+        let tops = (0..run.layout.rows.len())
+            .filter(|row| run.layout.is_parent(*row) && run.layout.rows[*row].depth == 1);
+        let folded = tops
+            .filter_map(|row| Some(run.step_of(row)?.step_id.clone()))
+            .collect();
+        RunQuery {
+            folded,
+            ..query.get()
+        }
+        .to_href()
     };
     let other_view = move || {
         let query = query.get();
@@ -133,7 +148,13 @@ fn Tools(page: Page) -> impl IntoView {
         }
         .to_href()
     };
-    let other_label = move || if query.read().as_table { "Show as timeline (t)" } else { "Show as table (t)" };
+    let other_label = move || {
+        if query.read().as_table {
+            "Show as timeline (t)"
+        } else {
+            "Show as table (t)"
+        }
+    };
     view! {
         <div class="wf-tools">
             <div class="seg sm" role="group" aria-label="Colour by">
@@ -192,7 +213,10 @@ fn Drawing(page: Page) -> impl IntoView {
     let bars = move || {
         let run = run.read();
         let colour = query.read().colour;
-        run.bars().draw(&lines.read(), shown.get(), selected_line.get(), |step| run.class_of(step, colour))
+        run.bars()
+            .draw(&lines.read(), shown.get(), selected_line.get(), |step| {
+                run.class_of(step, colour)
+            })
     };
     let select_at = move |line: usize| {
         if let Some(Line::Row(row)) = lines.read_untracked().get(line)
@@ -205,12 +229,19 @@ fn Drawing(page: Page) -> impl IntoView {
     let label = move || {
         let run = run.read();
         let steps = text::counted(run.layout.rows.len() as i64, "step");
-        format!("Waterfall of {steps} over {}", text::duration(run.scale.length_ms()))
+        format!(
+            "Waterfall of {steps} over {}",
+            text::duration(run.scale.length_ms())
+        )
     };
     let rows = move || {
         let lines = lines.read();
         let run = run.read();
-        shown.get().filter_map(|at| Some((at, *lines.get(at)?))).map(|(at, line)| (at, line, run.clone())).collect::<Vec<_>>()
+        shown
+            .get()
+            .filter_map(|at| Some((at, *lines.get(at)?)))
+            .map(|(at, line)| (at, line, run.clone()))
+            .collect::<Vec<_>>()
     };
     view! {
         <div class="wf">

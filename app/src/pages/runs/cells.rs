@@ -24,7 +24,10 @@ pub(crate) fn score_bar(segments: &[(u8, i32)], width_px: u32) -> impl IntoView 
 }
 
 fn score_segments(segments: &[(u8, i32)], width_px: u32) -> String {
-    let sum: f64 = segments.iter().map(|(_, points)| f64::from((*points).max(0))).sum();
+    let sum: f64 = segments
+        .iter()
+        .map(|(_, points)| f64::from((*points).max(0)))
+        .sum();
     let px_per_point = f64::from(width_px) / sum.max(BAR_POINTS);
     let mut out = format!(r#"<rect class="track" width="{width_px}" height="6"/>"#);
     let mut x = 0.0_f64;
@@ -32,7 +35,9 @@ fn score_segments(segments: &[(u8, i32)], width_px: u32) -> String {
         let length = f64::from(*points) * px_per_point;
         let width = (length - 1.0).max(1.0);
         let layer = (*layer).clamp(1, 5);
-        out.push_str(&format!(r#"<rect class="layer-{layer}" x="{x:.1}" y="0" width="{width:.1}" height="6"/>"#));
+        out.push_str(&format!(
+            r#"<rect class="layer-{layer}" x="{x:.1}" y="0" width="{width:.1}" height="6"/>"#
+        ));
         x += length;
     }
     let threshold = THRESHOLD * px_per_point;
@@ -101,7 +106,11 @@ mod tests {
             assert_eq!(cost_title(cost.map(NanoUsd), unpriced), expected);
         };
         check(Some(1_400_000), 0, "$0.0014");
-        check(Some(1_400_000), 2, "No price for 2 steps; the others cost $0.0014");
+        check(
+            Some(1_400_000),
+            2,
+            "No price for 2 steps; the others cost $0.0014",
+        );
         check(None, 1, "No price for 1 step");
         check(None, 0, "Nothing here costs money");
     }

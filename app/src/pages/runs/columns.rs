@@ -39,11 +39,11 @@ impl Column {
         (Self::Problem, "problem", "What went wrong", "c-why"),
         (Self::Score, "score", "Score", "c-score"),
         (Self::Key, "key", "Key", "c-key"),
-        (Self::Environment, "environment", "Environment", "c-key"),
-        (Self::Release, "release", "Release", "c-key"),
-        (Self::Session, "session", "Session", "c-key"),
-        (Self::User, "user", "User", "c-key"),
-        (Self::Tags, "tags", "Tags", "c-key"),
+        (Self::Environment, "environment", "Environment", "c-word"),
+        (Self::Release, "release", "Release", "c-word"),
+        (Self::Session, "session", "Session", "c-word"),
+        (Self::User, "user", "User", "c-word"),
+        (Self::Tags, "tags", "Tags", "c-word"),
         (Self::Steps, "steps", "Steps", "n c-n"),
         (Self::Errors, "errors", "Failed", "n c-n"),
         (Self::Duration, "duration", "Duration", "c-dur"),
@@ -86,8 +86,16 @@ impl Columns {
         if names == ["none"] {
             return Self(Vec::new());
         }
-        let shown: Vec<Column> = Column::ALL.iter().filter(|c| names.contains(&c.1)).map(|c| c.0).collect();
-        if shown.is_empty() { Self::default() } else { Self(shown) }
+        let shown: Vec<Column> = Column::ALL
+            .iter()
+            .filter(|c| names.contains(&c.1))
+            .map(|c| c.0)
+            .collect();
+        if shown.is_empty() {
+            Self::default()
+        } else {
+            Self(shown)
+        }
     }
 
     /// The value in the URL; `None` for the default.
@@ -95,8 +103,16 @@ impl Columns {
         if *self == Self::default() {
             return None;
         }
-        let names: Vec<&str> = Column::ALL.iter().filter(|c| self.shows(c.0)).map(|c| c.1).collect();
-        Some(if names.is_empty() { "none".to_owned() } else { names.join(",") })
+        let names: Vec<&str> = Column::ALL
+            .iter()
+            .filter(|c| self.shows(c.0))
+            .map(|c| c.1)
+            .collect();
+        Some(if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(",")
+        })
     }
 
     /// Whether a column is shown.
@@ -119,7 +135,10 @@ impl Columns {
 
     /// With one column shown that was hidden, or the other way round.
     pub(crate) fn toggled(&self, column: Column) -> Self {
-        let shown = Column::ALL.iter().map(|c| c.0).filter(|c| self.shows(*c) != (*c == column));
+        let shown = Column::ALL
+            .iter()
+            .map(|c| c.0)
+            .filter(|c| self.shows(*c) != (*c == column));
         Self(shown.collect())
     }
 }
@@ -144,9 +163,18 @@ mod tests {
     #[test]
     fn toggling_keeps_the_order_of_the_table() {
         let word = |columns: Columns| columns.to_word();
-        assert_eq!(word(Columns::parse("cost").toggled(Column::Problem)).as_deref(), Some("problem,cost"));
-        assert_eq!(word(Columns::parse("cost").toggled(Column::Cost)).as_deref(), Some("none"));
-        assert_eq!(word(Columns::parse("cost").toggled(Column::Cost).toggled(Column::Cost)).as_deref(), Some("cost"));
+        assert_eq!(
+            word(Columns::parse("cost").toggled(Column::Problem)).as_deref(),
+            Some("problem,cost")
+        );
+        assert_eq!(
+            word(Columns::parse("cost").toggled(Column::Cost)).as_deref(),
+            Some("none")
+        );
+        assert_eq!(
+            word(Columns::parse("cost").toggled(Column::Cost).toggled(Column::Cost)).as_deref(),
+            Some("cost")
+        );
         assert_eq!(Columns::default().count(), 11);
     }
 }

@@ -20,7 +20,9 @@ pub(super) fn FilterBar(page: Page) -> impl IntoView {
     let said = RwSignal::new(None::<String>);
     let submit = move |event: ev::SubmitEvent| {
         event.prevent_default();
-        let Some(field) = field.get_untracked() else { return };
+        let Some(field) = field.get_untracked() else {
+            return;
+        };
         let mut next = query.get_untracked();
         next.add_term(&field.value());
         match next.error {
@@ -130,7 +132,10 @@ mod tests {
     fn chips_read_as_sentences() {
         let check = |name: &'static str, value: &str, expected: &str| {
             let (label, operator) = name_and_operator(name);
-            assert_eq!(format!("{label} {operator} {}", shown_value(name, value.to_owned())), expected);
+            assert_eq!(
+                format!("{label} {operator} {}", shown_value(name, value.to_owned())),
+                expected
+            );
         };
         check("environment", "production", "environment is production");
         check("status", "error", "status is failed");

@@ -9,10 +9,11 @@ use leptos::prelude::*;
 use super::Page;
 use super::query::{Buckets, RunsQuery};
 use crate::ui::icon::Icon;
+use crate::ui::pointer::share_of;
 use crate::ui::time::use_time_text;
 
 /// Height of the tallest bar, in pixels.
-const BAR_PX: f64 = 40.0;
+const BAR_PX: f64 = 37.0;
 /// Where the bars stand, in pixels from the top.
 const BASE_PX: f64 = 44.0;
 /// Labels under the strip.
@@ -129,7 +130,12 @@ fn Labels(buckets: Buckets) -> impl IntoView {
 /// Bars from the base line up: ok, warning, critical.
 fn bars(activity: &[ActivityBucket]) -> String {
     let mut out = format!(r#"<line class="axis-line" x1="0" x2="100%" y1="{BASE_PX}" y2="{BASE_PX}"/>"#);
-    let highest = activity.iter().map(|b| b.ok + b.warning + b.critical).max().unwrap_or(0).max(1);
+    let highest = activity
+        .iter()
+        .map(|b| b.ok + b.warning + b.critical)
+        .max()
+        .unwrap_or(0)
+        .max(1);
     let pitch = 100.0 / activity.len().max(1) as f64;
     for (index, bucket) in activity.iter().enumerate() {
         let x = index as f64 * pitch + pitch * 0.12;
@@ -179,7 +185,11 @@ fn zones(activity: &[ActivityBucket], buckets: Buckets, query: &RunsQuery) -> St
 
 fn zone_title(bucket: &ActivityBucket, runs: i64) -> String {
     let at = bucket.at.to_string();
-    let mut title = format!("{}, {}", at.replace('T', " ").trim_end_matches('Z'), text::counted(runs, "run"));
+    let mut title = format!(
+        "{}, {}",
+        at.replace('T', " ").trim_end_matches('Z'),
+        text::counted(runs, "run")
+    );
     for (count, word) in [(bucket.warning, "warning"), (bucket.critical, "critical")] {
         if count > 0 {
             _ = write!(title, ", {count} {word}");
@@ -201,24 +211,6 @@ fn bucket_length(ms: f64) -> String {
     format!("{} {unit}", text.strip_suffix(".0").unwrap_or(&text))
 }
 
-/// Where in the strip the pointer is, 0 to 1.
-fn share_of(event: &leptos::ev::PointerEvent) -> f64 {
-    #[cfg(target_arch = "wasm32")]
-    {
-        use wasm_bindgen::JsCast;
-        let strip = event.current_target().and_then(|t| t.dyn_into::<web_sys::Element>().ok());
-        strip.map_or(0.0, |strip| {
-            let rect = strip.get_bounding_client_rect();
-            ((f64::from(event.client_x()) - rect.left()) / rect.width().max(1.0)).clamp(0.0, 1.0)
-        })
-    }
-    #[cfg(not(target_arch = "wasm32"))]
-    {
-        let _only_in_the_browser = event;
-        0.0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,7 +228,10 @@ mod tests {
     fn rare_bad_runs_stay_visible() {
         let svg = bars(&[bucket(0, 10_000, 1, 1), bucket(1, 0, 0, 0)]);
         assert_eq!(svg.matches("<rect").count(), 3);
-        assert!(svg.contains(r#"class="h-crit" x="6.00%" y="-2.00" width="38.00%" height="4.00""#), "{svg}");
+        assert!(
+            svg.contains(r#"class="h-crit" x="6.00%" y="1.01" width="38.00%" height="4.00""#),
+            "{svg}"
+        );
         assert_eq!(bars(&[]).matches("<rect").count(), 0);
     }
 
@@ -252,7 +247,9 @@ mod tests {
         let svg = zones(&activity, buckets, &query);
         assert_eq!(svg.matches("<a ").count(), 1);
         assert!(
-            svg.contains(r#"href="?key=a%22b&amp;from=1970-01-01T00%3A00%3A00Z&amp;to=1970-01-01T00%3A01%3A00Z""#),
+            svg.contains(
+                r#"href="?key=a%22b&amp;from=1970-01-01T00%3A00%3A00Z&amp;to=1970-01-01T00%3A01%3A00Z""#
+            ),
             "{svg}"
         );
         assert!(svg.contains("1970-01-01 00:00:00, 3 runs, 2 warning"), "{svg}");

@@ -46,9 +46,16 @@ pub(super) fn List(page: Page, view: RunsView) -> impl IntoView {
 
 /// What the field offers: terms that need no value, then the values that recent runs have.
 fn suggestions(view: &RunsView) -> Vec<String> {
-    let mut terms: Vec<String> = ["critical", "warning", "failed", "running", "cost > 0.05", "duration > 10s"]
-        .map(str::to_owned)
-        .to_vec();
+    let mut terms: Vec<String> = [
+        "critical",
+        "warning",
+        "failed",
+        "running",
+        "cost > 0.05",
+        "duration > 10s",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     let facets = &view.facets;
     for (name, values) in [
         ("model", &facets.models),
@@ -94,7 +101,10 @@ fn Tabs(page: Page, totals: RunTotals) -> impl IntoView {
 
 /// `986 runs, 1,402 steps, $22.99 in 24 hours`.
 fn sums(totals: &RunTotals, window: Window) -> String {
-    let mut parts = vec![text::counted(totals.runs, "run"), text::counted(totals.steps, "step")];
+    let mut parts = vec![
+        text::counted(totals.runs, "run"),
+        text::counted(totals.steps, "step"),
+    ];
     match (totals.cost_nano_usd, totals.unpriced_steps) {
         (Some(cost), 0) => parts.push(cost.to_short()),
         (Some(cost), _) => parts.push(format!("{cost} + unknown")),
@@ -156,12 +166,20 @@ fn way_out(here: &RunsQuery, in_window: i64, ever: i64) -> (String, &'static str
             .collect();
         let runs = text::counted(in_window, "run");
         let reason = format!("{} hides all {runs} of {window}", chips.join(", "));
-        let action = if chips.len() == 1 { "Clear this filter" } else { "Clear these filters" };
+        let action = if chips.len() == 1 {
+            "Clear this filter"
+        } else {
+            "Clear these filters"
+        };
         return (reason, action, here.without_chips().to_href());
     }
     let runs = text::counted(ever, "run");
     let reason = format!("No run began in {window}; over all time there are {runs}");
-    (reason, "Show all time", here.without_chips().with_window(Window::All).to_href())
+    (
+        reason,
+        "Show all time",
+        here.without_chips().with_window(Window::All).to_href(),
+    )
 }
 
 #[cfg(test)]
@@ -181,19 +199,31 @@ mod tests {
         let check = |totals: RunTotals, window: Window, expected: &str| {
             assert_eq!(sums(&totals, window), expected);
         };
-        check(totals, Window::LastMinutes(1_440), "986 runs, 1,402 steps, $22.99 in 24 hours");
+        check(
+            totals,
+            Window::LastMinutes(1_440),
+            "986 runs, 1,402 steps, $22.99 in 24 hours",
+        );
         let partly = RunTotals {
             unpriced_steps: 3,
             ..totals
         };
-        check(partly, Window::All, "986 runs, 1,402 steps, $22.99 + unknown over all time");
+        check(
+            partly,
+            Window::All,
+            "986 runs, 1,402 steps, $22.99 + unknown over all time",
+        );
         let unknown = RunTotals {
             runs: 1,
             steps: 1,
             cost_nano_usd: None,
             ..partly
         };
-        check(unknown, Window::LastMinutes(60), "1 run, 1 step, cost unknown in 1 hour");
+        check(
+            unknown,
+            Window::LastMinutes(60),
+            "1 run, 1 step, cost unknown in 1 hour",
+        );
     }
 
     #[test]
@@ -206,12 +236,20 @@ mod tests {
         check(
             &[("model", "m")],
             41,
-            ("model is m hides all 41 runs of the last 24 hours", "Clear this filter", "?"),
+            (
+                "model is m hides all 41 runs of the last 24 hours",
+                "Clear this filter",
+                "?",
+            ),
         );
         check(
             &[("model", "m"), ("status", "error"), ("range", "all")],
             41,
-            ("status is failed, model is m hides all 41 runs of all time", "Clear these filters", "?range=all"),
+            (
+                "status is failed, model is m hides all 41 runs of all time",
+                "Clear these filters",
+                "?range=all",
+            ),
         );
         check(
             &[("model", "m"), ("range", "1h")],

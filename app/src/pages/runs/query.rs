@@ -117,7 +117,10 @@ impl RunsQuery {
     /// A link to this state on the same page: never empty, so that it also leads out of the current state.
     pub(crate) fn to_href(&self) -> String {
         let pairs = self.to_pairs();
-        format!("?{}", encode_query(pairs.iter().map(|(name, value)| (*name, value.as_str()))))
+        format!(
+            "?{}",
+            encode_query(pairs.iter().map(|(name, value)| (*name, value.as_str())))
+        )
     }
 
     /// This state after a change to its filter, at the newest page.
@@ -190,7 +193,9 @@ impl Buckets {
         const DAYS_90_MICROS: i64 = 90 * 86_400_000_000;
         let (from, to) = window.bounds(now);
         let to = to.unwrap_or(now);
-        let from = from.unwrap_or_else(|| to.plus_micros(-DAYS_90_MICROS)).min(to.plus_micros(-1_000));
+        let from = from
+            .unwrap_or_else(|| to.plus_micros(-DAYS_90_MICROS))
+            .min(to.plus_micros(-1_000));
         let count = match window {
             Window::LastMinutes(60) => 60,
             Window::LastMinutes(10_080) => 84,
@@ -224,10 +229,19 @@ mod tests {
         check(&[("range", "24h")], "?");
         check(&[("range", "all")], "?range=all");
         check(&[("range", "7d"), ("live", "1")], "?range=7d&live=1");
-        check(&[("from", "2026-11-21T09:00:00Z")], "?from=2026-11-21T09%3A00%3A00Z");
+        check(
+            &[("from", "2026-11-21T09:00:00Z")],
+            "?from=2026-11-21T09%3A00%3A00Z",
+        );
         check(&[("cols", "cost"), ("cols", "problem")], "?cols=problem%2Ccost");
-        check(&[("status", "error"), ("cursor", "abc")], "?status=error&cursor=abc");
-        check(&[("add", "cost > 0.05"), ("cursor", "abc"), ("model", "m")], "?model=m&cost_min=0.05");
+        check(
+            &[("status", "error"), ("cursor", "abc")],
+            "?status=error&cursor=abc",
+        );
+        check(
+            &[("add", "cost > 0.05"), ("cursor", "abc"), ("model", "m")],
+            "?model=m&cost_min=0.05",
+        );
         check(&[("add", " ")], "?");
     }
 
@@ -248,8 +262,14 @@ mod tests {
         let check = |query: RunsQuery, expected: &str| assert_eq!(query.to_href(), expected);
         check(here.without("key"), "?status=error&live=1");
         check(here.without_chips(), "?live=1");
-        check(here.with_window(Window::All), "?status=error&key=k&range=all&live=1");
-        check(here.showing(Show::Severity(Severity::Critical)), "?severity=critical&key=k&live=1");
+        check(
+            here.with_window(Window::All),
+            "?status=error&key=k&range=all&live=1",
+        );
+        check(
+            here.showing(Show::Severity(Severity::Critical)),
+            "?severity=critical&key=k&live=1",
+        );
         check(here.showing(Show::All), "?key=k&live=1");
         assert_eq!(here.show(), Some(Show::Status(RunStatus::Error)));
     }

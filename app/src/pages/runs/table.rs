@@ -21,7 +21,12 @@ const FULL_BAR_MS: f64 = 60_000.0;
 
 /// Rows, divider, foot.
 #[component]
-pub(super) fn RunsTable(page: Page, items: Vec<RunSummary>, next_cursor: Option<String>, now: Timestamp) -> impl IntoView {
+pub(super) fn RunsTable(
+    page: Page,
+    items: Vec<RunSummary>,
+    next_cursor: Option<String>,
+    now: Timestamp,
+) -> impl IntoView {
     let Page { query, .. } = page;
     let rows = Rows::new(items, next_cursor);
     follow_tail(page, rows);
@@ -30,7 +35,10 @@ pub(super) fn RunsTable(page: Page, items: Vec<RunSummary>, next_cursor: Option<
     let columns = Memo::new(move |_| query.read().columns.clone());
     let headings = move || {
         columns.with(|columns| {
-            columns.iter().map(|(_, heading, class)| view! { <th class=class>{heading}</th> }).collect_view()
+            columns
+                .iter()
+                .map(|(_, heading, class)| view! { <th class=class>{heading}</th> })
+                .collect_view()
         })
     };
     let opened = use_time_text();
@@ -73,7 +81,13 @@ pub(super) fn RunsTable(page: Page, items: Vec<RunSummary>, next_cursor: Option<
 fn row_key(run: &RunSummary) -> String {
     format!(
         "{} {:?} {} {} {:?} {:?} {:?}",
-        run.run_id, run.status, run.step_count, run.latency_ms, run.cost_nano_usd, run.score_max, run.severity
+        run.run_id,
+        run.status,
+        run.step_count,
+        run.latency_ms,
+        run.cost_nano_usd,
+        run.score_max,
+        run.severity
     )
 }
 
@@ -90,19 +104,24 @@ fn Row(page: Page, run: RunSummary, focused: RwSignal<Option<String>>) -> impl I
         let id = run.run_id.clone();
         Memo::new(move |_| focused.read().as_deref() == Some(&id))
     };
-    let name = if run.name.trim().is_empty() { "unnamed run".to_owned() } else { run.name.clone() };
+    let name = if run.name.trim().is_empty() {
+        "unnamed run".to_owned()
+    } else {
+        run.name.clone()
+    };
     let short = text::short_id(&run.run_id).to_owned();
     let (id, at) = (run.run_id.clone(), run.started_at);
+    let live = (run.status == RunStatus::Running).then_some("true");
     view! {
         <tr
             class:is-focus=is_focused
             aria-selected=move || is_focused.get().then_some("true")
-            data-live=(run.status == RunStatus::Running).then_some("true")
+            data-live=live
             data-run=id.clone()
         >
             <td class="c-sev" title=word><Icon name=icon class=class/><span class="vh">{word}</span></td>
             <td class="num c-time"><Time at/></td>
-            <td class="main c-run"><a href=href title=name.clone()>{name.clone()}</a>" "<span class="id" title=id>{short}</span></td>
+            <td class="main c-run"><a href=href title=name.clone()>{name.clone()}</a>" "<span class="id" title=id.clone()>{short}</span></td>
             {move || {
                 columns.with(|columns| {
                     columns.iter().map(|(column, _, class)| cell(column, class, &run)).collect_view()
@@ -114,7 +133,9 @@ fn Row(page: Page, run: RunSummary, focused: RwSignal<Option<String>>) -> impl I
 
 fn cell(column: Column, class: &'static str, run: &RunSummary) -> AnyView {
     let optional = |value: &Option<String>| value.clone().unwrap_or_else(|| "–".to_owned());
-    let words = |value: String| view! { <td class=format!("{class} clip") title=value.clone()>{value.clone()}</td> }.into_any();
+    let words = |value: String| {
+        view! { <td class=format!("{class} clip") title=value.clone()>{value.clone()}</td> }.into_any()
+    };
     match column {
         Column::Problem => problem_cell(run),
         Column::Score => score_cell(run),
@@ -125,8 +146,12 @@ fn cell(column: Column, class: &'static str, run: &RunSummary) -> AnyView {
         Column::User => words(optional(&run.user_id)),
         Column::Tags => words(run.tags.join(", ")),
         Column::Models => words(run.models.join(", ")),
-        Column::Steps => view! { <td class=class>{text::grouped(run.step_count.unsigned_abs())}</td> }.into_any(),
-        Column::Errors => view! { <td class=class>{text::grouped(run.error_count.unsigned_abs())}</td> }.into_any(),
+        Column::Steps => {
+            view! { <td class=class>{text::grouped(run.step_count.unsigned_abs())}</td> }.into_any()
+        }
+        Column::Errors => {
+            view! { <td class=class>{text::grouped(run.error_count.unsigned_abs())}</td> }.into_any()
+        }
         Column::Duration => duration_cell(run),
         Column::Tokens => match run.tokens.total() {
             Some(total) => {
@@ -147,7 +172,9 @@ fn problem_cell(run: &RunSummary) -> AnyView {
                 Some(_) => reason,
                 None => format!("{}: {reason}", problem.step_name),
             };
-            let code = problem.code.map(|code| view! { <span class="code-n">{code}</span>" " });
+            let code = problem
+                .code
+                .map(|code| view! { <span class="code-n">{code}</span>" " });
             let title = format!("{}: {}", problem.step_name, problem.text);
             view! { <td class="why clip" title=title>{code}{sentence}</td> }.into_any()
         }
@@ -220,7 +247,9 @@ fn Foot(page: Page, rows: Rows) -> impl IntoView {
     };
     let append = move |event: leptos::ev::MouseEvent| {
         event.prevent_default();
-        let Some(cursor) = rows.next_cursor.get_untracked() else { return };
+        let Some(cursor) = rows.next_cursor.get_untracked() else {
+            return;
+        };
         if loading.get_untracked() {
             return;
         }
@@ -251,7 +280,11 @@ fn Foot(page: Page, rows: Rows) -> impl IntoView {
     };
     let shown = move || {
         let count = rows.count();
-        let more = if rows.next_cursor.read().is_some() { ", more below" } else { "" };
+        let more = if rows.next_cursor.read().is_some() {
+            ", more below"
+        } else {
+            ""
+        };
         format!("{} shown{more}", text::grouped(count as u64))
     };
     view! {
@@ -278,7 +311,10 @@ fn use_list_keys(page: Page, rows: Rows, focused: RwSignal<Option<String>>) {
     use_keys(move |key| match key {
         "j" | "k" => {
             let ids = rows.ids();
-            let at = focused.read_untracked().as_ref().and_then(|id| ids.iter().position(|i| i == id));
+            let at = focused
+                .read_untracked()
+                .as_ref()
+                .and_then(|id| ids.iter().position(|i| i == id));
             let next = match (at, key) {
                 (None, _) => ids.first(),
                 (Some(at), "j") => ids.get(at + 1),
@@ -325,9 +361,11 @@ fn scroll_to_focused() {
 fn focus_is_on_link() -> bool {
     #[cfg(target_arch = "wasm32")]
     {
-        document()
-            .active_element()
-            .is_some_and(|active| active.closest("a, button, summary").is_ok_and(|found| found.is_some()))
+        document().active_element().is_some_and(|active| {
+            active
+                .closest("a, button, summary")
+                .is_ok_and(|found| found.is_some())
+        })
     }
     #[cfg(not(target_arch = "wasm32"))]
     false

@@ -45,13 +45,19 @@ impl Rows {
     /// The ids of all rows, from top to bottom.
     pub(super) fn ids(self) -> Vec<String> {
         let (newer, shown) = (self.newer.read_untracked(), self.shown.read_untracked());
-        newer.iter().chain(shown.iter()).map(|run| run.run_id.clone()).collect()
+        newer
+            .iter()
+            .chain(shown.iter())
+            .map(|run| run.run_id.clone())
+            .collect()
     }
 }
 
 /// While the live tail is on, reads the newest page again after every event and merges it in.
 pub(super) fn follow_tail(page: Page, rows: Rows) {
-    let Page { slug, query, live, .. } = page;
+    let Page {
+        slug, query, live, ..
+    } = page;
     let is_live = Memo::new(move |_| query.read().live && query.read().cursor.is_none());
     let reading = StoredValue::new(false);
     let changed_meanwhile = StoredValue::new(false);
@@ -91,7 +97,10 @@ fn merge(newer: &mut Vec<RunSummary>, shown: &mut [RunSummary], fresh: Vec<RunSu
     let newest_shown = shown.first().map(|run| run.filed_at);
     let mut unknown = Vec::new();
     for run in fresh {
-        let known = newer.iter_mut().chain(shown.iter_mut()).find(|row| row.run_id == run.run_id);
+        let known = newer
+            .iter_mut()
+            .chain(shown.iter_mut())
+            .find(|row| row.run_id == run.run_id);
         match known {
             Some(row) => *row = run,
             // A run filed below the divider would move the rows somebody is reading.
@@ -100,7 +109,7 @@ fn merge(newer: &mut Vec<RunSummary>, shown: &mut [RunSummary], fresh: Vec<RunSu
         }
     }
     newer.extend(unknown);
-    newer.sort_by(|a, b| b.filed_at.cmp(&a.filed_at));
+    newer.sort_by_key(|run| std::cmp::Reverse(run.filed_at));
     newer.truncate(MAX_NEWER);
 }
 
@@ -128,7 +137,10 @@ mod tests {
     }
 
     fn ids(rows: &[RunSummary]) -> String {
-        rows.iter().map(|run| run.run_id.as_str()).collect::<Vec<_>>().join(" ")
+        rows.iter()
+            .map(|run| run.run_id.as_str())
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     #[test]

@@ -69,7 +69,13 @@ pub(super) fn Tools(page: Page) -> impl IntoView {
 fn window_label(window: Window) -> String {
     match window {
         Window::Fixed { from, to } => {
-            let short = |at: domain::Timestamp| at.to_string().chars().take(16).collect::<String>().replace('T', " ");
+            let short = |at: domain::Timestamp| {
+                at.to_string()
+                    .chars()
+                    .take(16)
+                    .collect::<String>()
+                    .replace('T', " ")
+            };
             match (from, to) {
                 (Some(from), Some(to)) => format!("{} to {}", short(from), short(to)),
                 (Some(from), None) => format!("from {}", short(from)),

@@ -46,7 +46,13 @@ pub(crate) fn GeneralPage() -> impl IntoView {
 #[component]
 fn Facts(facts: ServerFacts) -> impl IntoView {
     let origin = use_page_request().origin;
-    let or_unsaid = |text: String| if text.is_empty() { "not shown".to_owned() } else { text };
+    let or_unsaid = |text: String| {
+        if text.is_empty() {
+            "not shown".to_owned()
+        } else {
+            text
+        }
+    };
     view! {
         <dl class="kv">
             <dt>"Version"</dt>

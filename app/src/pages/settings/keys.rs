@@ -3,6 +3,7 @@
 use domain::{ApiKey, Scope};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
+use serde::{Deserialize, Serialize};
 
 use super::{SettingsPage, use_admin_lock};
 use crate::api::keys::{keys, reveal_key};
@@ -47,22 +48,32 @@ fn MadeKey() -> impl IntoView {
         move || (slug.get(), made.get()),
         |(slug, made)| async move {
             if made.is_empty() {
-                return Ok::<_, ApiError>(None);
+                return Ok::<_, ApiError>(Made::Nothing);
             }
-            reveal_key(slug, made).await.map(Some)
+            let secret = reveal_key(slug, made).await?;
+            Ok(secret.map_or(Made::Gone, Made::Secret))
         },
     );
-    view! {
-        <Load resource=secret what="The new key" let:secret>
-            {secret.map(|secret| view! { <Secret secret/> })}
-        </Load>
-    }
+    view! { <Load resource=secret what="The new key" let:made><Secret made/></Load> }
+}
+
+/// What is known of the key that the address speaks of.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Made {
+    /// The address speaks of none.
+    Nothing,
+    /// It was shown before.
+    Gone,
+    /// The key.
+    Secret(String),
 }
 
 #[component]
-fn Secret(secret: Option<String>) -> impl IntoView {
-    let Some(secret) = secret else {
-        return view! {
+fn Secret(made: Made) -> impl IntoView {
+    let secret = match made {
+        Made::Nothing => return ().into_any(),
+        Made::Secret(secret) => secret,
+        Made::Gone => return view! {
             <section class="cell">
                 <div class="notice" data-tone="warn" role="status">
                     <Icon name="warning"/>
@@ -70,7 +81,7 @@ fn Secret(secret: Option<String>) -> impl IntoView {
                 </div>
             </section>
         }
-        .into_any();
+        .into_any(),
     };
     view! {
         <section class="cell" aria-labelledby="made-key">
@@ -99,7 +110,10 @@ fn KeyTable(keys: Vec<ApiKey>) -> impl IntoView {
         }
         .into_any();
     }
-    let rows = keys.into_iter().map(|key| view! { <KeyRow key_of_row=key/> }).collect_view();
+    let rows = keys
+        .into_iter()
+        .map(|key| view! { <KeyRow key_of_row=key/> })
+        .collect_view();
     view! {
         <div class="scroll-x" tabindex="0" role="region" aria-labelledby="keys-list">
             <table class="table bleed">

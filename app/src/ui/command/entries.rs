@@ -174,7 +174,9 @@ mod tests {
     #[test]
     fn finds_by_words() {
         let project = |slug: &str, name: &str| {
-            let id = "01890a5d-ac96-774b-bcce-b302099a8057".parse::<ProjectId>().unwrap();
+            let id = "01890a5d-ac96-774b-bcce-b302099a8057"
+                .parse::<ProjectId>()
+                .unwrap();
             (
                 Project {
                     id,

@@ -6,20 +6,11 @@ pub(super) const ARRAY: bool = false;
 pub(super) const OBJECT: bool = true;
 
 /// The open brackets, one bit each: 1 for an object, 0 for an array.
+#[derive(Default)]
 pub(super) struct Levels {
     first: [u64; 16],
     rest: Vec<u64>,
     depth: usize,
-}
-
-impl Default for Levels {
-    fn default() -> Self {
-        Self {
-            first: [0; 16],
-            rest: Vec::new(),
-            depth: 0,
-        }
-    }
 }
 
 impl Levels {

@@ -49,10 +49,24 @@ pub async fn delete_expired(options: &PgConnectOptions, now: Timestamp) -> Resul
                 partitions.extend(weeks_before(&mut connection, table, before).await?);
             }
             for partition in partitions {
-                delete_from(&mut connection, &partition, &table.time_column, project, before, &mut done).await?;
+                delete_from(
+                    &mut connection,
+                    &partition,
+                    &table.time_column,
+                    project,
+                    before,
+                    &mut done,
+                )
+                .await?;
             }
         }
-        delete_run_keys(&mut connection, project, now - Duration::days(kept.run_days), &mut done).await?;
+        delete_run_keys(
+            &mut connection,
+            project,
+            now - Duration::days(kept.run_days),
+            &mut done,
+        )
+        .await?;
     }
     Ok(done)
 }
@@ -60,8 +74,12 @@ pub async fn delete_expired(options: &PgConnectOptions, now: Timestamp) -> Resul
 /// The longest retention of any project: whatever is older may go for all of them.
 pub(super) async fn longest_retention(connection: &mut PgConnection) -> Result<Retention> {
     let kept = retentions(connection).await?;
-    let longest = |days: fn(&Retention) -> i64, default| kept.iter().map(|(_, r)| days(r)).max().unwrap_or(default);
-    Ok(Retention { run_days: longest(|r| r.run_days, 90), payload_days: longest(|r| r.payload_days, 30) })
+    let longest =
+        |days: fn(&Retention) -> i64, default| kept.iter().map(|(_, r)| days(r)).max().unwrap_or(default);
+    Ok(Retention {
+        run_days: longest(|r| r.run_days, 90),
+        payload_days: longest(|r| r.payload_days, 30),
+    })
 }
 
 async fn retentions(connection: &mut PgConnection) -> Result<Vec<(ProjectId, Retention)>> {
@@ -79,7 +97,12 @@ async fn retentions(connection: &mut PgConnection) -> Result<Vec<(ProjectId, Ret
     };
     Ok(rows
         .into_iter()
-        .map(|row| (ProjectId(row.project_id), retention(row.run_days, row.payload_days)))
+        .map(|row| {
+            (
+                ProjectId(row.project_id),
+                retention(row.run_days, row.payload_days),
+            )
+        })
         .collect())
 }
 

@@ -51,7 +51,10 @@ async fn file(connection: &mut PgConnection, project: ProjectId, id: &str, when:
 }
 
 async fn count(connection: &mut PgConnection, from: &str) -> i64 {
-    sqlx::query_scalar(AssertSqlSafe(format!("select count(*) from {from}"))).fetch_one(connection).await.unwrap()
+    sqlx::query_scalar(AssertSqlSafe(format!("select count(*) from {from}")))
+        .fetch_one(connection)
+        .await
+        .unwrap()
 }
 
 async fn keep(connection: &mut PgConnection, project: ProjectId, run_days: i32, payload_days: i32) {
@@ -90,7 +93,10 @@ async fn weeks_are_ready_before_their_first_row() {
     assert_eq!((done.created, done.dropped), (7 * 4, vec![]));
 
     let (project, mut owner) = (database.project(1).await, database.owner().await);
-    for (number, when) in ["2026-11-16T00:00:00Z", NOW, "2026-12-13T23:59:59Z"].iter().enumerate() {
+    for (number, when) in ["2026-11-16T00:00:00Z", NOW, "2026-12-13T23:59:59Z"]
+        .iter()
+        .enumerate()
+    {
         file(&mut owner, project, &number.to_string(), when).await;
     }
     for (table, _) in TABLES {
@@ -98,7 +104,11 @@ async fn weeks_are_ready_before_their_first_row() {
         assert_eq!(count(&mut owner, &format!("{table}_2026w47")).await, 1, "{table}");
         assert_eq!(count(&mut owner, &format!("{table}_2026w50")).await, 1, "{table}");
     }
-    assert_eq!(maintain(&database.options, at(NOW)).await.unwrap().created, 0, "a second pass has nothing to do");
+    assert_eq!(
+        maintain(&database.options, at(NOW)).await.unwrap().created,
+        0,
+        "a second pass has nothing to do"
+    );
 }
 
 #[tokio::test]
@@ -109,10 +119,18 @@ async fn odd_times_are_stored_and_found() {
         file(&mut owner, project, when, when).await;
     }
     assert!(!is_due(&database.options, at(NOW)).await.unwrap());
-    assert_eq!(maintain(&database.options, at(NOW)).await.unwrap().created, 7 * 4, "no weeks for odd times");
+    assert_eq!(
+        maintain(&database.options, at(NOW)).await.unwrap().created,
+        7 * 4,
+        "no weeks for odd times"
+    );
     assert_eq!(left(&mut owner, project).await, (2, 2));
     for (table, column) in TABLES {
-        let found = count(&mut owner, &format!("{table} where {column} = '2150-06-01T00:00:00Z'")).await;
+        let found = count(
+            &mut owner,
+            &format!("{table} where {column} = '2150-06-01T00:00:00Z'"),
+        )
+        .await;
         assert_eq!(found, 1, "{table}");
     }
 }
@@ -122,7 +140,11 @@ async fn backfilled_weeks_move_out_of_the_default_partition_without_loss() {
     let database = TestDatabase::new().await;
     let (project, mut owner) = (database.project(1).await, database.owner().await);
     keep(&mut owner, project, 365, 365).await;
-    let edges = ["2026-10-04T23:59:59.999999Z", "2026-10-05T00:00:00Z", "2026-10-11T23:59:59.999999Z"];
+    let edges = [
+        "2026-10-04T23:59:59.999999Z",
+        "2026-10-05T00:00:00Z",
+        "2026-10-11T23:59:59.999999Z",
+    ];
     for when in edges {
         file(&mut owner, project, when, when).await;
     }
@@ -152,9 +174,17 @@ async fn a_week_goes_when_no_project_keeps_it() {
     }
     let done = maintain(&database.options, at(NOW)).await.unwrap();
     let dropped_weeks = |table: &str| done.dropped.iter().filter(|name| name.starts_with(table)).count();
-    assert_eq!((dropped_weeks("runs_"), dropped_weeks("step_payloads_")), (1, 2), "{:?}", done.dropped);
+    assert_eq!(
+        (dropped_weeks("runs_"), dropped_weeks("step_payloads_")),
+        (1, 2),
+        "{:?}",
+        done.dropped
+    );
     let left_runs = count(&mut owner, &format!("runs where project_id = '{}'", standard.0)).await;
-    assert_eq!(left_runs, 2, "another project's short retention takes nothing from this one");
+    assert_eq!(
+        left_runs, 2,
+        "another project's short retention takes nothing from this one"
+    );
 
     delete_expired(&database.options, at(NOW)).await.unwrap();
     assert_eq!(left(&mut owner, standard).await, (2, 1));
@@ -165,7 +195,11 @@ async fn a_week_goes_when_no_project_keeps_it() {
 async fn each_project_loses_exactly_what_is_past_its_own_retention() {
     let database = TestDatabase::new().await;
     let mut owner = database.owner().await;
-    let (long, short, odd) = (database.project(1).await, database.project(2).await, database.project(3).await);
+    let (long, short, odd) = (
+        database.project(1).await,
+        database.project(2).await,
+        database.project(3).await,
+    );
     keep(&mut owner, long, 365, 365).await;
     keep(&mut owner, short, 30, 7).await;
     keep(&mut owner, odd, 7, 30).await;
@@ -177,9 +211,17 @@ async fn each_project_loses_exactly_what_is_past_its_own_retention() {
     file(&mut owner, long, "1970", "1970-01-01T00:00:00Z").await;
     maintain(&database.options, at(NOW)).await.unwrap();
     delete_expired(&database.options, at(NOW)).await.unwrap();
-    assert_eq!(left(&mut owner, long).await, (6, 6), "what lies outside every week expires too");
+    assert_eq!(
+        left(&mut owner, long).await,
+        (6, 6),
+        "what lies outside every week expires too"
+    );
     assert_eq!(left(&mut owner, short).await, (4, 2));
-    assert_eq!(left(&mut owner, odd).await, (2, 2), "texts are never kept longer than their runs");
+    assert_eq!(
+        left(&mut owner, odd).await,
+        (2, 2),
+        "texts are never kept longer than their runs"
+    );
     assert_eq!(delete_expired(&database.options, at(NOW)).await.unwrap().rows, 0);
 }
 
@@ -209,6 +251,9 @@ async fn many_rows_are_deleted_in_small_statements() {
 #[tokio::test]
 async fn two_maintainers_at_once_do_the_work_once() {
     let database = TestDatabase::new().await;
-    let (first, second) = tokio::join!(maintain(&database.options, at(NOW)), maintain(&database.options, at(NOW)));
+    let (first, second) = tokio::join!(
+        maintain(&database.options, at(NOW)),
+        maintain(&database.options, at(NOW))
+    );
     assert_eq!(first.unwrap().created + second.unwrap().created, 7 * 4);
 }

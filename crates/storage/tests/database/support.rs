@@ -29,9 +29,15 @@ impl TestDatabase {
         let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let mut connection = cluster.options("postgres").connect().await.unwrap();
         let create = format!("create database {name} template {TEMPLATE}");
-        sqlx::query(AssertSqlSafe(create)).execute(&mut connection).await.unwrap();
+        sqlx::query(AssertSqlSafe(create))
+            .execute(&mut connection)
+            .await
+            .unwrap();
         let options = cluster.options(&name);
-        Self { db: Db::connect_lazy(options.clone(), 4), options }
+        Self {
+            db: Db::connect_lazy(options.clone(), 4),
+            options,
+        }
     }
 
     /// A connection as the owner, who sees every project.
@@ -77,7 +83,10 @@ impl Cluster {
 static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| {
     // The runtime of whichever test comes first would take the connection's tasks with it.
     std::thread::spawn(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(start())
     })
     .join()
@@ -103,7 +112,10 @@ async fn start() -> Cluster {
     };
     let mut connection = cluster.options("postgres").connect().await.unwrap();
     let create = format!("create database {TEMPLATE}");
-    sqlx::query(AssertSqlSafe(create)).execute(&mut connection).await.unwrap();
+    sqlx::query(AssertSqlSafe(create))
+        .execute(&mut connection)
+        .await
+        .unwrap();
     storage::migrate(&cluster.options(TEMPLATE)).await.unwrap();
     cluster
 }

@@ -4,8 +4,8 @@
 
 use domain::ProjectId;
 use sqlx::{AssertSqlSafe, PgConnection};
-use storage::{Db, Scope};
 use storage::PgConnectOptions;
+use storage::{Db, Scope};
 use uuid::Uuid;
 
 use crate::support::TestDatabase;
@@ -14,15 +14,23 @@ const A: ProjectId = ProjectId(Uuid::from_u128(0xa));
 const B: ProjectId = ProjectId(Uuid::from_u128(0xb));
 
 async fn strings(connection: &mut PgConnection, sql: &str) -> Vec<String> {
-    sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_all(connection).await.unwrap()
+    sqlx::query_scalar(AssertSqlSafe(sql.to_owned()))
+        .fetch_all(connection)
+        .await
+        .unwrap()
 }
 
 async fn execute(connection: &mut PgConnection, sql: String) -> Result<u64, sqlx::Error> {
-    Ok(sqlx::query(AssertSqlSafe(sql)).execute(connection).await?.rows_affected())
+    Ok(sqlx::query(AssertSqlSafe(sql))
+        .execute(connection)
+        .await?
+        .rows_affected())
 }
 
 async fn count(connection: &mut PgConnection, from: &str) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar(AssertSqlSafe(format!("select count(*) from {from}"))).fetch_one(connection).await
+    sqlx::query_scalar(AssertSqlSafe(format!("select count(*) from {from}")))
+        .fetch_one(connection)
+        .await
 }
 
 /// Every table with a `project_id` that is not a partition of another.
@@ -58,13 +66,22 @@ async fn insert_statement(connection: &mut PgConnection, table: &str, project: P
         _ => "0".to_owned(),
     };
     let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
-    let values: Vec<String> = columns.iter().map(|(name, column_type)| value(name, column_type)).collect();
-    format!("insert into {table} ({}) values ({})", names.join(", "), values.join(", "))
+    let values: Vec<String> = columns
+        .iter()
+        .map(|(name, column_type)| value(name, column_type))
+        .collect();
+    format!(
+        "insert into {table} ({}) values ({})",
+        names.join(", "),
+        values.join(", ")
+    )
 }
 
 /// One row of A and one of B in every table; what the rows say is not the point, so nothing checks it.
 async fn fill(connection: &mut PgConnection, tables: &[String]) {
-    execute(connection, "set session_replication_role = replica".to_owned()).await.unwrap();
+    execute(connection, "set session_replication_role = replica".to_owned())
+        .await
+        .unwrap();
     let drops = strings(
         connection,
         "select format('alter table %s drop constraint %I', conrelid::regclass, conname) from pg_constraint
@@ -86,7 +103,9 @@ async fn fill(connection: &mut PgConnection, tables: &[String]) {
 async fn app(options: &PgConnectOptions) -> PgConnection {
     use sqlx::ConnectOptions as _;
     let mut connection = options.connect().await.unwrap();
-    execute(&mut connection, "set role plumbline_app".to_owned()).await.unwrap();
+    execute(&mut connection, "set role plumbline_app".to_owned())
+        .await
+        .unwrap();
     connection
 }
 
@@ -99,8 +118,17 @@ async fn without_a_scope_nothing_is_seen_and_nothing_written() {
     let mut app = app(&database.options).await;
     for table in &tables {
         assert_eq!(count(&mut app, table).await.unwrap(), 0, "{table}");
-        assert_eq!(execute(&mut app, format!("delete from {table}")).await.unwrap(), 0, "{table}");
-        assert!(execute(&mut app, insert_statement(&mut owner, table, A).await).await.is_err(), "{table}");
+        assert_eq!(
+            execute(&mut app, format!("delete from {table}")).await.unwrap(),
+            0,
+            "{table}"
+        );
+        assert!(
+            execute(&mut app, insert_statement(&mut owner, table, A).await)
+                .await
+                .is_err(),
+            "{table}"
+        );
     }
 }
 
@@ -120,11 +148,26 @@ async fn check_table(db: &Db, owner: &mut PgConnection, table: &str) {
     let mut tx = db.project(A).await.unwrap();
     assert_eq!(count(&mut tx, table).await.unwrap(), 1, "{table}: own row");
     let others = format!("{table} where project_id = '{}'", B.0);
-    assert_eq!(count(&mut tx, &others).await.unwrap(), 0, "{table}: the other's row");
-    assert_eq!(execute(&mut tx, format!("delete from {others}")).await.unwrap(), 0, "{table}");
-    let update = format!("update {table} set project_id = project_id where project_id = '{}'", B.0);
+    assert_eq!(
+        count(&mut tx, &others).await.unwrap(),
+        0,
+        "{table}: the other's row"
+    );
+    assert_eq!(
+        execute(&mut tx, format!("delete from {others}")).await.unwrap(),
+        0,
+        "{table}"
+    );
+    let update = format!(
+        "update {table} set project_id = project_id where project_id = '{}'",
+        B.0
+    );
     assert_eq!(execute(&mut tx, update).await.unwrap(), 0, "{table}");
-    assert_eq!(execute(&mut tx, format!("delete from {table}")).await.unwrap(), 1, "{table}: own row only");
+    assert_eq!(
+        execute(&mut tx, format!("delete from {table}")).await.unwrap(),
+        1,
+        "{table}: own row only"
+    );
     let as_other = insert_statement(owner, table, B).await;
     let refused = execute(&mut tx, as_other).await.unwrap_err().to_string();
     assert!(refused.contains("row-level security"), "{table}: {refused}");
@@ -132,12 +175,23 @@ async fn check_table(db: &Db, owner: &mut PgConnection, table: &str) {
 
     let mut tx = db.begin(Scope::Projects(&[A])).await.unwrap();
     let hand_over = format!("update {table} set project_id = '{}'", B.0);
-    assert!(execute(&mut tx, hand_over).await.is_err(), "{table}: a row cannot be given to another project");
+    assert!(
+        execute(&mut tx, hand_over).await.is_err(),
+        "{table}: a row cannot be given to another project"
+    );
     drop(tx);
 
     let mut tx = db.begin(Scope::All).await.unwrap();
-    assert_eq!(count(&mut tx, table).await.unwrap(), 2, "{table}: sign-in and maintenance see all");
-    assert_eq!(count(owner, table).await.unwrap(), 2, "{table}: nothing of the above was committed");
+    assert_eq!(
+        count(&mut tx, table).await.unwrap(),
+        2,
+        "{table}: sign-in and maintenance see all"
+    );
+    assert_eq!(
+        count(owner, table).await.unwrap(),
+        2,
+        "{table}: nothing of the above was committed"
+    );
 }
 
 #[tokio::test]
@@ -170,7 +224,11 @@ async fn the_server_owns_nothing_and_cannot_walk_around_the_wall() {
     .fetch_one(&mut owner)
     .await
     .unwrap();
-    assert_eq!(attributes, (false, false, false), "superuser, bypasses row-level security, can log in");
+    assert_eq!(
+        attributes,
+        (false, false, false),
+        "superuser, bypasses row-level security, can log in"
+    );
     let open = strings(
         &mut owner,
         "select c.relname::text from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'project_id'
@@ -178,12 +236,21 @@ async fn the_server_owns_nothing_and_cannot_walk_around_the_wall() {
            and not (c.relrowsecurity and c.relforcerowsecurity)",
     )
     .await;
-    assert_eq!(open, Vec::<String>::new(), "tables without forced row-level security");
+    assert_eq!(
+        open,
+        Vec::<String>::new(),
+        "tables without forced row-level security"
+    );
 
     // Partitions have no policy of their own, so they must not be reachable by name.
-    storage::partitions::maintain(&database.options, crate::support::at("2026-11-24T12:00:00Z")).await.unwrap();
-    let partitions =
-        strings(&mut owner, "select relname::text from pg_class where relispartition and relkind = 'r'").await;
+    storage::partitions::maintain(&database.options, crate::support::at("2026-11-24T12:00:00Z"))
+        .await
+        .unwrap();
+    let partitions = strings(
+        &mut owner,
+        "select relname::text from pg_class where relispartition and relkind = 'r'",
+    )
+    .await;
     assert!(partitions.len() > 20, "{partitions:?}");
     let mut app = app(&database.options).await;
     for partition in partitions {

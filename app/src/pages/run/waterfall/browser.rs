@@ -22,7 +22,11 @@ pub(super) fn follow_scroll(tree: NodeRef<html::Ol>, near: RwSignal<Range<usize>
     {
         let look = move || {
             let Some(tree) = tree.get_untracked() else { return };
-            let height = window().inner_height().ok().and_then(|h| h.as_f64()).unwrap_or(1_000.0);
+            let height = window()
+                .inner_height()
+                .ok()
+                .and_then(|h| h.as_f64())
+                .unwrap_or(1_000.0);
             let hidden_px = (-tree.get_bounding_client_rect().top()).max(0.0);
             let range = rows_near(hidden_px, height);
             if near.try_with_untracked(|before| *before != range) == Some(true) {
@@ -60,7 +64,11 @@ pub(super) fn reveal(tree: NodeRef<html::Ol>, line: usize) {
         const TOP_PX: f64 = 96.0;
         let Some(tree) = tree.get_untracked() else { return };
         let top = tree.get_bounding_client_rect().top() + (line * ROW_PX) as f64;
-        let height = window().inner_height().ok().and_then(|h| h.as_f64()).unwrap_or(1_000.0);
+        let height = window()
+            .inner_height()
+            .ok()
+            .and_then(|h| h.as_f64())
+            .unwrap_or(1_000.0);
         if top < TOP_PX {
             window().scroll_by_with_x_and_y(0.0, top - TOP_PX);
         } else if top + ROW_PX as f64 > height {
@@ -93,7 +101,9 @@ pub(super) fn line_at(event: &ev::MouseEvent) -> usize {
     #[cfg(target_arch = "wasm32")]
     {
         use wasm_bindgen::JsCast;
-        let drawing = event.current_target().and_then(|t| t.dyn_into::<web_sys::Element>().ok());
+        let drawing = event
+            .current_target()
+            .and_then(|t| t.dyn_into::<web_sys::Element>().ok());
         let top = drawing.map_or(0.0, |d| d.get_bounding_client_rect().top());
         ((f64::from(event.client_y()) - top).max(0.0) / ROW_PX as f64) as usize
     }

@@ -33,7 +33,7 @@ pub(super) fn TreeRow(
 fn orphans(count: usize) -> impl IntoView {
     let steps = text::counted(count as i64, "step");
     view! {
-        <li class="wf-row wf-group" role="treeitem" aria-level="1" aria-selected="false">
+        <li class="wf-row wf-group" role="treeitem" attr:aria-level="1" aria-selected="false">
             <span class="wf-name dim">
                 <Icon name="warning" class="st-warn"/>
                 "Parent not received"
@@ -43,7 +43,13 @@ fn orphans(count: usize) -> impl IntoView {
     }
 }
 
-fn step_row(page: Page, row: usize, run: &Run, selected: Memo<Option<String>>, folded: Memo<Vec<String>>) -> AnyView {
+fn step_row(
+    page: Page,
+    row: usize,
+    run: &Run,
+    selected: Memo<Option<String>>,
+    folded: Memo<Vec<String>>,
+) -> AnyView {
     let Page { query, go, .. } = page;
     let Some(step) = run.step_of(row) else {
         return ().into_any();
@@ -52,7 +58,11 @@ fn step_row(page: Page, row: usize, run: &Run, selected: Memo<Option<String>>, f
     let place = run.layout.rows[row];
     let is_parent = run.layout.is_parent(row);
     let id = step.step_id.clone();
-    let name = if step.name.trim().is_empty() { "unnamed step".to_owned() } else { step.name.clone() };
+    let name = if step.name.trim().is_empty() {
+        "unnamed step".to_owned()
+    } else {
+        step.name.clone()
+    };
     let is_selected = {
         let id = id.clone();
         Memo::new(move |_| selected.read().as_deref() == Some(&id))
@@ -77,17 +87,20 @@ fn step_row(page: Page, row: usize, run: &Run, selected: Memo<Option<String>>, f
     let wrong = glyph(step.status, step.severity);
     let is_bad = step.status == StepStatus::Error;
     let duration = text::duration(shown_ms(step, run.view.now));
-    let cost = step.cost_nano_usd.map(|cost| (cost.to_short(), format!("${}", cost.to_decimal())));
+    let cost = step.cost_nano_usd.map(|cost| cost.to_short());
+    let cost_title = step.cost_nano_usd.map(|cost| format!("${}", cost.to_decimal()));
     let score = step
         .score
         .filter(|score| *score > 0)
         .map(|points| view! { {score_bar(&score::by_layer(step), 28)}<span class="num">{points}</span> });
-    let guides = (0..place.depth.min(MAX_GUIDES)).map(|_| view! { <i class="guide"></i> }).collect_view();
+    let guides = (0..place.depth.min(MAX_GUIDES))
+        .map(|_| view! { <i class="guide"></i> })
+        .collect_view();
     view! {
         <li
             class="wf-row"
             role="treeitem"
-            aria-level=(place.depth + 1).to_string()
+            attr:aria-level=(place.depth + 1).to_string()
             aria-expanded=move || is_parent.then(|| if is_folded.get() { "false" } else { "true" })
             aria-selected=move || if is_selected.get() { "true" } else { "false" }
             tabindex=move || {
@@ -113,7 +126,7 @@ fn step_row(page: Page, row: usize, run: &Run, selected: Memo<Option<String>>, f
                 </a>
             </span>
             <span class="wf-score">{score}</span>
-            <span class="wf-cost num" title=cost.as_ref().map(|c| c.1.clone())>{cost.map(|c| c.0)}</span>
+            <span class="wf-cost num" title=cost_title>{cost}</span>
             <span class="wf-dur num">
                 {wrong.map(|(icon, class, word)| view! { <Icon name=icon class=class/><span class="vh">{word}" "</span> })}
                 {duration}

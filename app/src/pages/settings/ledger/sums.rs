@@ -73,7 +73,10 @@ impl LedgerSums {
 
 /// `9 missing_run_id, 1 too_large`.
 pub(super) fn reasons(rejected: &BTreeMap<String, i64>) -> String {
-    let parts: Vec<String> = rejected.iter().map(|(reason, n)| format!("{} {reason}", figure(*n))).collect();
+    let parts: Vec<String> = rejected
+        .iter()
+        .map(|(reason, n)| format!("{} {reason}", figure(*n)))
+        .collect();
     parts.join(", ")
 }
 
@@ -96,7 +99,10 @@ mod tests {
             received,
             stored,
             duplicate,
-            rejected: rejected.iter().map(|(reason, n)| ((*reason).to_owned(), *n)).collect(),
+            rejected: rejected
+                .iter()
+                .map(|(reason, n)| ((*reason).to_owned(), *n))
+                .collect(),
         }
     }
 
@@ -105,9 +111,15 @@ mod tests {
         let check = |rows: &[LedgerMinute], expected: &str| {
             assert_eq!(LedgerSums::of(rows).sentence("24 hours"), expected);
         };
-        check(&[], "0 steps received in 24 hours: 0 stored, 0 duplicate, 0 rejected");
         check(
-            &[row(1_400, 1_390, 1, &[("too_large", 9)]), row(2, 0, 1, &[("too_large", 1)])],
+            &[],
+            "0 steps received in 24 hours: 0 stored, 0 duplicate, 0 rejected",
+        );
+        check(
+            &[
+                row(1_400, 1_390, 1, &[("too_large", 9)]),
+                row(2, 0, 1, &[("too_large", 1)]),
+            ],
             "1,402 steps received in 24 hours: 1,390 stored, 2 duplicate, 10 rejected",
         );
         check(
@@ -122,7 +134,8 @@ mod tests {
 
     #[test]
     fn names_reasons_while_waiting() {
-        let check = |rows: &[LedgerMinute], expected: &str| assert_eq!(LedgerSums::of(rows).waiting(), expected);
+        let check =
+            |rows: &[LedgerMinute], expected: &str| assert_eq!(LedgerSums::of(rows).waiting(), expected);
         check(&[], "nothing received, nothing rejected");
         check(&[row(1, 1, 0, &[])], "1 received, nothing rejected");
         check(

@@ -1,0 +1,161 @@
+use domain::{Condition, NanoUsd, RunProblem};
+
+use super::*;
+use crate::pages::run::sample_run;
+use crate::timeline::sample::step;
+
+fn run(status: RunStatus, steps: &[StepSummary]) -> RunSummary {
+    RunSummary {
+        status,
+        step_count: steps.len() as i64,
+        cost_nano_usd: Some(NanoUsd(30_200_000)),
+        severity: steps.iter().map(|s| s.severity).max().unwrap_or_default(),
+        ..sample_run("r", 0)
+    }
+}
+
+fn failing(id: &str, parent: Option<&str>, error: Option<&str>) -> StepSummary {
+    let mut step = step(id, parent, 0, 10);
+    step.status = StepStatus::Error;
+    step.error = error.map(str::to_owned);
+    step
+}
+
+fn finding(id: &str, severity: Severity, score: i32, message: &str) -> StepSummary {
+    let mut step = step(id, None, 0, 10);
+    step.severity = severity;
+    step.score = Some(score);
+    step.conditions.push(Condition {
+        code: 2001,
+        layer: 2,
+        name: "json_contract_violation".to_owned(),
+        points: score,
+        message: message.to_owned(),
+        observed: String::new(),
+        expected: String::new(),
+        place: None,
+        sample: None,
+    });
+    step
+}
+
+fn said(words: &[Word]) -> String {
+    let word = |w: &Word| match w {
+        Word::Text(text) => text.clone(),
+        Word::Step { name, .. } => format!("[{name}]"),
+    };
+    words.iter().map(word).collect()
+}
+
+fn check(run: &RunSummary, steps: &[StepSummary], tone: Tone, say: &str, because: &str) {
+    let verdict = verdict(run, steps);
+    assert_eq!(said(&verdict.say), say);
+    assert_eq!(said(&verdict.because), because);
+    assert_eq!(verdict.tone, tone);
+}
+
+#[test]
+fn nothing_wrong() {
+    let steps = [step("a", None, 0, 10), step("b", None, 0, 10)];
+    check(
+        &run(RunStatus::Ok, &steps),
+        &steps,
+        Tone::Ok,
+        "Completed in 5.31 s: 2 steps, $0.0302, nothing found",
+        "",
+    );
+    check(
+        &run(RunStatus::Running, &steps),
+        &steps,
+        Tone::Plain,
+        "Running, 2 steps so far",
+        "",
+    );
+    let mut unpriced = run(RunStatus::Ok, &steps[..1]);
+    unpriced.cost_nano_usd = None;
+    unpriced.unpriced_steps = 1;
+    check(
+        &unpriced,
+        &steps[..1],
+        Tone::Ok,
+        "Completed in 5.31 s: 1 step, nothing found",
+        "The cost of 1 step is unknown",
+    );
+}
+
+#[test]
+fn a_failure_leads_with_its_innermost_step() {
+    let steps = [
+        failing("agent", None, Some("child failed")),
+        failing("fetch", Some("agent"), Some("Timeout after 30 s.\nstack")),
+        failing("fetch", Some("agent"), None),
+    ];
+    let mut failed = run(RunStatus::Error, &steps);
+    check(
+        &failed,
+        &steps,
+        Tone::Critical,
+        "Failed after 5.31 s: [fetch] failed: Timeout after 30 s",
+        "Also [agent] failed",
+    );
+    failed.problem = Some(RunProblem {
+        step_id: "agent".to_owned(),
+        step_name: "agent".to_owned(),
+        code: None,
+        text: "child failed".to_owned(),
+    });
+    check(
+        &failed,
+        &steps,
+        Tone::Critical,
+        "[agent] failed: child failed",
+        "Also [fetch] ×2 failed",
+    );
+    check(
+        &run(RunStatus::Error, &[]),
+        &[],
+        Tone::Critical,
+        "Failed after 5.31 s",
+        "",
+    );
+}
+
+#[test]
+fn findings() {
+    let steps = [
+        finding("slow", Severity::Warning, 15, "Slower than the limit."),
+        finding(
+            "parse",
+            Severity::Critical,
+            105,
+            "JSON was asked for and the answer does not parse.",
+        ),
+    ];
+    check(
+        &run(RunStatus::Ok, &steps),
+        &steps,
+        Tone::Critical,
+        "Completed in 5.31 s, but not well: [parse]: JSON was asked for and the answer does not parse",
+        "Also [slow] has a warning",
+    );
+    check(
+        &run(RunStatus::Ok, &steps[..1]),
+        &steps[..1],
+        Tone::Plain,
+        "Completed in 5.31 s with a warning: [slow]: slower than the limit",
+        "",
+    );
+}
+
+#[test]
+fn long_lists_are_cut() {
+    let mut steps: Vec<_> = (0..9).map(|n| failing(&format!("s{n}"), None, None)).collect();
+    steps[0].name = "  ".to_owned();
+    check(
+        &run(RunStatus::Error, &steps),
+        &steps,
+        Tone::Critical,
+        "Failed after 5.31 s: [unnamed step] failed without an error text",
+        "Also [s1], [s2], [s3], [s4] and 4 more failed",
+    );
+}

@@ -1,0 +1,84 @@
+//! Counting everything again: run totals and rollups against the raw steps. For `doctor --recount` and for tests;
+//! it reads every step of a project.
+
+use domain::ProjectId;
+
+use crate::{Db, Result};
+
+/// What a recount found. Everything agrees when the two lists are empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recount {
+    /// Steps counted.
+    pub steps: i64,
+    /// Runs counted.
+    pub runs: i64,
+    /// Runs whose totals differ from their steps (at most 20 are named), or that have no steps.
+    pub wrong_runs: Vec<String>,
+    /// Hours whose rollups differ from the steps that began in them (at most 20 are named).
+    pub wrong_hours: Vec<String>,
+}
+
+/// Counts a project again. Writes that are under way meanwhile do not disturb it: it reads one snapshot.
+pub async fn recount(db: &Db, project: ProjectId) -> Result<Recount> {
+    let mut tx = db.project(project).await?;
+    sqlx::query!("set transaction isolation level repeatable read, read only").execute(&mut *tx).await?;
+    let counts = sqlx::query!(
+        "select (select count(*) from steps where project_id = $1) as \"steps!\",
+                (select count(*) from runs where project_id = $1) as \"runs!\"",
+        project.0
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let wrong_runs = sqlx::query_scalar!(
+        "with counted as (
+           select run_id, run_at, count(*) as steps, count(*) filter (where status = 'error') as errors,
+             count(*) filter (where parent_step_id is null) as roots,
+             count(*) filter (where parent_step_id is null and status = 'error') as root_errors,
+             count(*) filter (where ended_at is null) as open,
+             count(*) filter (where cost_source = 'unknown') as unpriced,
+             sum(input_fresh) as input_fresh, sum(cache_read) as cache_read, sum(cache_write) as cache_write,
+             sum(output) as output, sum(reasoning) as reasoning, sum(cost_nano_usd) as cost, sum(score) as score_sum,
+             max(score) as score_max, max(severity) as severity, min(started_at) as started_at,
+             max(coalesce(ended_at, started_at)) as ended_at
+           from steps where project_id = $1 group by run_id, run_at
+         )
+         select coalesce(r.run_id, c.run_id) as \"run_id!\"
+         from (select * from runs where project_id = $1) r
+         full join counted c on c.run_id = r.run_id and c.run_at = r.run_at
+         where (r.step_count, r.error_count, r.root_count, r.root_error_count, r.open_count, r.unpriced_steps,
+             r.input_fresh, r.cache_read, r.cache_write, r.output, r.reasoning, r.cost_nano_usd, r.score_sum,
+             r.score_max, r.severity, r.started_at, r.ended_at)
+           is distinct from (c.steps, c.errors, c.roots, c.root_errors, c.open, c.unpriced,
+             c.input_fresh, c.cache_read, c.cache_write, c.output, c.reasoning, c.cost, c.score_sum,
+             c.score_max, c.severity, c.started_at, c.ended_at)
+         order by 1 limit 20",
+        project.0
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let wrong_hours = sqlx::query_scalar!(
+        "with counted as (
+           select date_trunc('hour', started_at at time zone 'UTC') at time zone 'UTC' as hour, count(*) as calls,
+             count(*) filter (where status = 'error') as errors,
+             count(*) filter (where cost_source = 'unknown') as unpriced, sum(input_fresh) as input_fresh,
+             sum(cache_read) as cache_read, sum(cache_write) as cache_write, sum(output) as output,
+             sum(reasoning) as reasoning, sum(cost_nano_usd) as cost
+           from steps where project_id = $1 group by 1
+         ), summed as (
+           select hour, sum(calls) as calls, sum(errors) as errors, sum(unpriced) as unpriced,
+             sum(input_fresh) as input_fresh, sum(cache_read) as cache_read, sum(cache_write) as cache_write,
+             sum(output) as output, sum(reasoning) as reasoning, sum(cost_nano_usd) as cost
+           from rollups where project_id = $1 group by hour
+         )
+         select coalesce(s.hour, c.hour)::text as \"hour!\"
+         from summed s full join counted c on c.hour = s.hour
+         where (s.calls, s.errors, s.unpriced, s.input_fresh, s.cache_read, s.cache_write, s.output, s.reasoning, s.cost)
+           is distinct from
+           (c.calls, c.errors, c.unpriced, c.input_fresh, c.cache_read, c.cache_write, c.output, c.reasoning, c.cost)
+         order by 1 limit 20",
+        project.0
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    Ok(Recount { steps: counts.steps, runs: counts.runs, wrong_runs, wrong_hours })
+}

@@ -1,0 +1,357 @@
+//! Who is asking, and what they may do.
+//!
+//! Programs send a key, people have a session. While no account exists, whoever reaches a server on loopback may
+//! do everything. **Invariants:** a key that is malformed, unknown or revoked is never ignored; what was revoked
+//! ends within a second in every process; somebody else's project does not exist.
+
+mod attempts;
+pub mod binding;
+pub mod cookie;
+mod forms;
+pub mod guard;
+pub mod headers;
+mod key;
+pub mod local_path;
+pub mod password;
+mod plain_page;
+mod reveal;
+mod visitor;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::FromRef;
+use axum::http::HeaderMap;
+use domain::{KeyId, Project, ProjectId, Role, Scope};
+use moka::future::Cache;
+use storage::Db;
+use storage::keys::FoundKey;
+use tokio_util::sync::CancellationToken;
+
+pub use binding::binding_allowed;
+pub use forms::routes;
+pub use reveal::Reveal;
+pub use visitor::{Visitor, viewer};
+
+use crate::clock;
+use crate::config::Config;
+use crate::error::{HttpError, HttpResult};
+use crate::state::AppState;
+use attempts::Attempts;
+use key::{Presented, Used};
+use password::Passwords;
+
+/// How long a look-up is remembered. The net below `forget`, which news of a change calls at once.
+const REMEMBERED: Duration = Duration::from_secs(1);
+const MAX_REMEMBERED_KEYS: u64 = 10_000;
+/// The label of steps that came without a key.
+const KEYLESS_LABEL: &str = "default";
+const BOOKKEEPING_INTERVAL: Duration = Duration::from_secs(10);
+
+/// What the configuration says about access.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The server listens on this machine's own address only.
+    pub loopback: bool,
+    /// A proxy in front of the server lets only people through who may do everything.
+    pub behind_auth_proxy: bool,
+    /// Where visitors reach the server, when that is not what requests say themselves.
+    pub public_url: Option<String>,
+}
+
+impl Settings {
+    /// Whether visitors come over TLS, so that cookies may demand it.
+    pub fn is_https(&self) -> bool {
+        self.public_url
+            .as_deref()
+            .is_some_and(|url| url.starts_with("https://"))
+    }
+}
+
+/// Decides who is asking. Cheap to clone.
+#[derive(Clone)]
+pub struct Auth {
+    inner: Arc<Inner>,
+    /// Secrets that a page may show once.
+    pub reveal: Arc<Reveal>,
+}
+
+struct Inner {
+    db: Db,
+    settings: Settings,
+    keys: Cache<[u8; 32], Option<Arc<FoundKey>>>,
+    ground: Cache<(), Ground>,
+    used: Used,
+    attempts: Attempts,
+    passwords: Passwords,
+    csrf: guard::Csrf,
+}
+
+/// What everybody stands on.
+#[derive(Clone, Debug)]
+struct Ground {
+    accounts_exist: bool,
+    /// The project of requests without a key.
+    keyless: Option<Project>,
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth")
+            .field("settings", &self.inner.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl FromRef<AppState> for Auth {
+    fn from_ref(state: &AppState) -> Self {
+        state.auth.clone()
+    }
+}
+
+/// Whose request it is, for what programs call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The project it acts on.
+    pub project_id: ProjectId,
+    /// The name of the series its steps belong to; for a signed-in person their address.
+    pub key_label: String,
+    /// The key, if one was sent.
+    pub key_id: Option<KeyId>,
+}
+
+impl Auth {
+    /// As the configuration says.
+    pub fn new(db: Db, config: &Config) -> Self {
+        Self::with_settings(
+            db,
+            Settings {
+                loopback: config.addr.ip().is_loopback(),
+                behind_auth_proxy: config.behind_auth_proxy,
+                public_url: config.public_url.clone(),
+            },
+        )
+    }
+
+    /// As `settings` says.
+    pub fn with_settings(db: Db, settings: Settings) -> Self {
+        let keys = Cache::builder()
+            .max_capacity(MAX_REMEMBERED_KEYS)
+            .time_to_live(REMEMBERED)
+            .build();
+        let ground = Cache::builder().max_capacity(1).time_to_live(REMEMBERED).build();
+        let inner = Inner {
+            csrf: guard::csrf(settings.public_url.as_deref()),
+            db,
+            settings,
+            keys,
+            ground,
+            used: Used::default(),
+            attempts: Attempts::default(),
+            passwords: Passwords::default(),
+        };
+        Self {
+            inner: Arc::new(inner),
+            reveal: Arc::default(),
+        }
+    }
+
+    /// Forgets every look-up: keys, members or accounts changed.
+    pub fn forget(&self) {
+        self.inner.keys.invalidate_all();
+        self.inner.ground.invalidate_all();
+    }
+
+    /// Whether anybody has an account.
+    pub async fn accounts_exist(&self) -> HttpResult<bool> {
+        Ok(self.ground().await?.accounts_exist)
+    }
+
+    /// Whether whoever reaches this server may do everything: no account exists, and only this machine or
+    /// an authenticating proxy reaches it.
+    async fn is_open(&self) -> HttpResult<bool> {
+        let reachable = self.inner.settings.loopback || self.inner.settings.behind_auth_proxy;
+        Ok(reachable && !self.accounts_exist().await?)
+    }
+
+    fn presented<'a>(&self, headers: &'a HeaderMap) -> Presented<'a> {
+        key::presented(headers, self.inner.settings.behind_auth_proxy)
+    }
+
+    async fn ground(&self) -> HttpResult<Ground> {
+        let db = &self.inner.db;
+        let look = async {
+            let accounts_exist = storage::users::count(db).await? > 0;
+            Ok(Ground {
+                accounts_exist,
+                keyless: storage::projects::keyless(db).await?,
+            })
+        };
+        self.inner
+            .ground
+            .try_get_with((), look)
+            .await
+            .map_err(shared_error)
+    }
+
+    /// The caller of what only programs call. A key has to have the scope `required`. Without a key, a server
+    /// on loopback that has no accounts acts on the project `default`.
+    pub async fn key_actor(&self, headers: &HeaderMap, required: Scope) -> HttpResult<Caller> {
+        match self.presented(headers) {
+            Presented::Key(text) => self.caller_of_key(text, required).await,
+            Presented::Malformed => Err(HttpError::unauthorized(key::MALFORMED)),
+            Presented::OtherScheme => Err(HttpError::unauthorized(key::OTHER_SCHEME)),
+            // Behind a proxy the program's own request did not have to pass a person's sign-in.
+            Presented::Nothing if !self.inner.settings.behind_auth_proxy && self.is_open().await? => {
+                let project = self.keyless_project().await?;
+                Ok(Caller {
+                    project_id: project.id,
+                    key_label: KEYLESS_LABEL.to_owned(),
+                    key_id: None,
+                })
+            }
+            Presented::Nothing => Err(HttpError::unauthorized(key::MISSING)),
+        }
+    }
+
+    /// The caller of what programs and people read: a key with scope `read`, else whoever is signed in, on the
+    /// project `slug` or their first one.
+    pub async fn reader(&self, headers: &HeaderMap, slug: Option<&str>) -> HttpResult<Caller> {
+        self.api_caller(headers, slug, Scope::Read, Role::Viewer).await
+    }
+
+    /// The caller of what programs may do with a key of scope `required` and people with the role `role`.
+    pub async fn api_caller(
+        &self,
+        headers: &HeaderMap,
+        slug: Option<&str>,
+        required: Scope,
+        role: Role,
+    ) -> HttpResult<Caller> {
+        match self.presented(headers) {
+            Presented::Key(text) => {
+                let caller = self.caller_of_key(text, required).await?;
+                self.require_own_project(&caller, slug).await?;
+                Ok(caller)
+            }
+            Presented::Malformed => Err(HttpError::unauthorized(key::MALFORMED)),
+            Presented::OtherScheme | Presented::Nothing => self.person(headers, slug, role).await,
+        }
+    }
+
+    async fn person(&self, headers: &HeaderMap, slug: Option<&str>, role: Role) -> HttpResult<Caller> {
+        let visitor = Visitor::find(self, headers, clock::now()).await?;
+        if visitor.is_nobody() {
+            return Err(HttpError::unauthorized(key::MISSING));
+        }
+        let project = match slug {
+            Some(slug) => visitor.project(slug, role)?.clone(),
+            None if visitor.viewer.open => self.keyless_project().await?,
+            None => match visitor.viewer.projects.first() {
+                Some((project, has)) if *has >= role => project.clone(),
+                Some(_) => return Err(visitor::role_is_too_low(role)),
+                None => return Err(HttpError::not_found("project")),
+            },
+        };
+        let key_label = match &visitor.viewer.user {
+            Some(user) => user.email.clone(),
+            None => KEYLESS_LABEL.to_owned(),
+        };
+        Ok(Caller {
+            project_id: project.id,
+            key_label,
+            key_id: None,
+        })
+    }
+
+    /// A key that names a project has to name its own.
+    async fn require_own_project(&self, caller: &Caller, slug: Option<&str>) -> HttpResult<()> {
+        let Some(slug) = slug else { return Ok(()) };
+        let own = storage::projects::get(&self.inner.db, caller.project_id).await?;
+        if own.slug == slug {
+            Ok(())
+        } else {
+            Err(HttpError::not_found("project"))
+        }
+    }
+
+    async fn keyless_project(&self) -> HttpResult<Project> {
+        match self.ground().await?.keyless {
+            Some(project) => Ok(project),
+            None => Ok(storage::projects::ensure_default(&self.inner.db, clock::now()).await?),
+        }
+    }
+
+    async fn caller_of_key(&self, text: &str, required: Scope) -> HttpResult<Caller> {
+        let sha256 = storage::keys::secret::sha256(text);
+        let look = async {
+            storage::keys::find(&self.inner.db, &sha256)
+                .await
+                .map(|key| key.map(Arc::new))
+        };
+        let found = self
+            .inner
+            .keys
+            .try_get_with(sha256, look)
+            .await
+            .map_err(shared_error)?;
+        let Some(key) = found else {
+            return Err(HttpError::unauthorized(key::UNKNOWN));
+        };
+        if key.revoked {
+            return Err(HttpError::unauthorized(key::revoked(&key.label)));
+        }
+        if !key.scopes.contains(&required) {
+            return Err(HttpError::forbidden(key::lacks_scope(&key.label, required)));
+        }
+        self.inner.used.note(key.project_id, key.id, clock::now());
+        Ok(Caller {
+            project_id: key.project_id,
+            key_label: key.label.clone(),
+            key_id: Some(key.id),
+        })
+    }
+
+    /// Writes down every few seconds which keys were used, and forgets expired sessions; returns after
+    /// `shutdown`, having written the last uses.
+    pub async fn keep_books(self, shutdown: CancellationToken) {
+        loop {
+            let ends = tokio::select! {
+                () = tokio::time::sleep(BOOKKEEPING_INTERVAL) => false,
+                () = shutdown.cancelled() => true,
+            };
+            if let Err(cause) = self.write_books().await {
+                tracing::debug!(error = ?cause, "last uses of keys not written; tried again");
+            }
+            if ends {
+                return;
+            }
+        }
+    }
+
+    async fn write_books(&self) -> storage::Result<()> {
+        let now = clock::now();
+        let used = self.inner.used.unwritten();
+        if !used.is_empty() {
+            storage::keys::touch(&self.inner.db, &used, now).await?;
+            self.inner.used.written(&used);
+        }
+        storage::sessions::delete_expired(&self.inner.db, now)
+            .await
+            .map(|_| ())
+    }
+}
+
+/// The error of a look-up that several requests waited for.
+fn shared_error(cause: Arc<storage::Error>) -> HttpError {
+    let template = if cause.is_transient() {
+        HttpError::overloaded("The database does not answer; try again in a moment")
+    } else {
+        HttpError::internal(anyhow::anyhow!("look-up failed"))
+    };
+    HttpError {
+        cause: Some(cause.into()),
+        ..template
+    }
+}

@@ -1,0 +1,96 @@
+//! Reading and writing cookies.
+
+use axum::http::{HeaderMap, HeaderValue, header};
+
+/// The cookie of the theme. Scripts may read it.
+pub const THEME: &str = "plumbline_theme";
+const SESSION: &str = "plumbline_session";
+/// Browsers accept this name only over TLS, for this host, for every path.
+const SESSION_OVER_TLS: &str = "__Host-plumbline_session";
+const YEAR_SECONDS: u64 = 365 * 86_400;
+
+/// The value of the cookie `name`.
+pub fn get(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(found, _)| found.trim() == name)
+        .map(|(_, value)| value.trim().to_owned())
+}
+
+/// The token of the session's cookie.
+pub(super) fn session(headers: &HeaderMap, https: bool) -> Option<String> {
+    get(headers, session_name(https))
+}
+
+/// Sets the session's cookie for `max_age_seconds`; an empty token and 0 take it away.
+pub(super) fn set_session(token: &str, max_age_seconds: u64, https: bool) -> Option<HeaderValue> {
+    let name = session_name(https);
+    let secure = if https { "; Secure" } else { "" };
+    let text = format!("{name}={token}; Path=/; Max-Age={max_age_seconds}; HttpOnly; SameSite=Lax{secure}");
+    HeaderValue::from_str(&text).ok()
+}
+
+/// Sets the theme's cookie.
+pub(super) fn set_theme(word: &str, https: bool) -> Option<HeaderValue> {
+    let secure = if https { "; Secure" } else { "" };
+    let text = format!("{THEME}={word}; Path=/; Max-Age={YEAR_SECONDS}; SameSite=Lax{secure}");
+    HeaderValue::from_str(&text).ok()
+}
+
+const fn session_name(https: bool) -> &'static str {
+    if https { SESSION_OVER_TLS } else { SESSION }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_cookies() {
+        let check = |lines: &[&str], expected: Option<&str>| {
+            let headers: HeaderMap = lines
+                .iter()
+                .map(|line| (header::COOKIE, HeaderValue::from_bytes(line.as_bytes()).unwrap()))
+                .collect();
+            assert_eq!(
+                get(&headers, "plumbline_session").as_deref(),
+                expected,
+                "{lines:?}"
+            );
+        };
+        check(&["plumbline_session=abc"], Some("abc"));
+        check(&["a=1; plumbline_session=abc ;b=2"], Some("abc"));
+        check(&["a=1", "plumbline_session=abc"], Some("abc"));
+        check(&["plumbline_session=a=b"], Some("a=b"));
+        check(&["xplumbline_session=abc", "plumbline_session"], None);
+        check(&["é=1; plumbline_session=abc"], None);
+        check(&[], None);
+    }
+
+    #[test]
+    fn over_tls_the_cookie_demands_it() {
+        let plain = set_session("t", 60, false).unwrap();
+        assert_eq!(
+            plain,
+            "plumbline_session=t; Path=/; Max-Age=60; HttpOnly; SameSite=Lax"
+        );
+        let tls = set_session("t", 60, true).unwrap();
+        assert_eq!(
+            tls,
+            "__Host-plumbline_session=t; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure"
+        );
+        let headers =
+            HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_static("plumbline_session=t"))]);
+        assert_eq!(session(&headers, true), None);
+        assert_eq!(session(&headers, false).as_deref(), Some("t"));
+    }
+
+    #[test]
+    fn a_value_that_would_end_the_header_is_refused() {
+        assert_eq!(set_theme("dark\r\nset-cookie: a=b", false), None);
+    }
+}

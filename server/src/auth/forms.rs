@@ -1,0 +1,218 @@
+//! What the plain HTML forms post to. Each answers with a redirect: back to its page with `?error=` or `?done=`,
+//! whose words the page knows, or onwards.
+
+mod account;
+mod keys;
+mod members;
+mod project;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Form, FromRequest, Request};
+use axum::middleware::from_fn;
+use axum::response::Redirect;
+use axum::routing::post;
+use domain::{ProjectId, Timestamp};
+use serde_json::Value;
+use storage::audit::Entry;
+
+use super::{Auth, Visitor, plain_page};
+use crate::error::{HttpError, HttpResult};
+use crate::state::AppState;
+
+/// Far above what any form sends.
+const MAX_FORM_BYTES: usize = 64 * 1024;
+/// The longest name of a person or project, in characters.
+const MAX_NAME_CHARS: usize = 100;
+
+macro_rules! forms {
+    ($($path:literal => $handler:path),+ $(,)?) => {
+        /// Path of every form's POST.
+        pub const FORM_PATHS: &[&str] = &[$($path),+];
+
+        fn listed() -> Router<AppState> {
+            Router::new()$(.route($path, post($handler)))+
+        }
+    };
+}
+
+#[rustfmt::skip]
+forms!(
+    "/login"                               => account::login,
+    "/logout"                              => account::logout,
+    "/setup"                               => account::setup,
+    "/theme"                               => account::theme,
+    "/projects"                            => project::create,
+    "/p/{slug}/settings/general"           => project::rename,
+    "/p/{slug}/settings/delete"            => project::delete,
+    "/p/{slug}/settings/keys"              => keys::make,
+    "/p/{slug}/settings/keys/{id}/revoke"  => keys::revoke,
+    "/p/{slug}/settings/members"           => members::add,
+    "/p/{slug}/settings/members/{id}/role"   => members::set_role,
+    "/p/{slug}/settings/members/{id}/remove" => members::remove,
+);
+
+/// The forms' routes. They need [`super::viewer`] and [`super::guard::protect`] around them.
+pub fn routes() -> Router<AppState> {
+    listed()
+        .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
+        .layer(from_fn(plain_page::for_people))
+}
+
+/// What a form sent, in its order.
+#[derive(Clone)]
+struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    /// The first value of a field as it was typed, empty when there is none.
+    fn raw(&self, name: &str) -> &str {
+        self.0
+            .iter()
+            .find(|(found, _)| found == name)
+            .map_or("", |(_, value)| value)
+    }
+
+    /// The same without space around it.
+    fn text(&self, name: &str) -> &str {
+        self.raw(name).trim()
+    }
+
+    /// Every value of a field.
+    fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0
+            .iter()
+            .filter(move |(found, _)| found == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// A name of a person or project.
+    fn name(&self, field: &str) -> Result<&str, Failed> {
+        let name = self.text(field);
+        let fits = !name.is_empty() && name.chars().count() <= MAX_NAME_CHARS;
+        if fits && !name.chars().any(char::is_control) {
+            Ok(name)
+        } else {
+            Err(Failed::Field("name"))
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Fields {
+    type Rejection = HttpError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, HttpError> {
+        let form = Form::<Vec<(String, String)>>::from_request(request, state).await;
+        form.map(|Form(fields)| Self(fields)).map_err(|rejection| {
+            HttpError::new(
+                rejection.status(),
+                "invalid_form",
+                "This is not what the form sends",
+            )
+        })
+    }
+}
+
+/// Why a form was not done.
+enum Failed {
+    /// The word the page has an explanation for.
+    Field(&'static str),
+    /// Anything that the page can't explain.
+    Refused(HttpError),
+}
+
+impl From<HttpError> for Failed {
+    fn from(error: HttpError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<storage::Error> for Failed {
+    fn from(error: storage::Error) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+/// Where the form leads: where `done` says, or back to its `page` with the error.
+fn lead(page: &str, done: Result<String, Failed>) -> HttpResult<Redirect> {
+    match done {
+        Ok(location) => Ok(Redirect::to(&location)),
+        Err(Failed::Field(code)) => {
+            let joint = if page.contains('?') { '&' } else { '?' };
+            Ok(Redirect::to(&format!("{page}{joint}error={code}")))
+        }
+        Err(Failed::Refused(error)) => Err(error),
+    }
+}
+
+/// Turns the named conflict into the page's word.
+fn on_conflict<T>(result: storage::Result<T>, constraint: &str, code: &'static str) -> Result<T, Failed> {
+    match result {
+        Err(storage::Error::Conflict(found)) if found == constraint => Err(Failed::Field(code)),
+        other => Ok(other?),
+    }
+}
+
+/// An address with something on both sides of one `@`. Whether mail arrives there is not ours to know.
+fn is_email(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('@').collect();
+    let fits = text.len() <= 254 && !text.chars().any(|c| c.is_whitespace() || c.is_control());
+    fits && matches!(parts[..], [local, host] if !local.is_empty() && !host.is_empty())
+}
+
+/// Writes down what a visitor changed.
+async fn record(
+    auth: &Auth,
+    visitor: &Visitor,
+    project: ProjectId,
+    (action, subject, details): (&str, &str, Value),
+    now: Timestamp,
+) -> storage::Result<()> {
+    let entry = Entry {
+        actor: visitor.name_in_log(),
+        action: action.to_owned(),
+        subject: subject.to_owned(),
+        details,
+    };
+    storage::audit::record(&auth.inner.db, project, &entry, now).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        let check = |text: &str, expected: bool| assert_eq!(is_email(text), expected, "{text}");
+        check("mara@acme.dev", true);
+        check("mara@localhost", true);
+        check("mära@acme.dev", true);
+        check("mara", false);
+        check("@acme.dev", false);
+        check("mara@", false);
+        check("a@b@c", false);
+        check("mara @acme.dev", false);
+        check("mara@acme.dev\n", false);
+        check("", false);
+    }
+
+    #[test]
+    fn fields() {
+        let fields = [
+            ("scope", "read"),
+            ("name", " Mara "),
+            ("scope", "ingest"),
+            ("bad", "a\nb"),
+        ];
+        let fields = Fields(
+            fields
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .to_vec(),
+        );
+        assert_eq!(fields.text("name"), "Mara");
+        assert_eq!(fields.raw("name"), " Mara ");
+        assert_eq!(fields.text("missing"), "");
+        assert_eq!(fields.all("scope").collect::<Vec<_>>(), ["read", "ingest"]);
+        assert!(fields.name("name").is_ok());
+        assert!(fields.name("bad").is_err());
+        assert!(fields.name("missing").is_err());
+    }
+}

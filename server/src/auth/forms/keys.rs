@@ -1,0 +1,80 @@
+//! Making and revoking keys.
+
+use axum::extract::{Path, State};
+use axum::response::Redirect;
+use domain::{KeyId, Project, Role, Scope};
+use serde_json::json;
+
+use super::{Failed, Fields, lead, on_conflict, record};
+use crate::auth::{Auth, Visitor};
+use crate::clock;
+use crate::error::{HttpError, HttpResult};
+
+/// `POST /p/{slug}/settings/keys` {label, scope…}: leads to the page that shows the key once.
+pub(super) async fn make(
+    State(auth): State<Auth>,
+    visitor: Visitor,
+    Path(slug): Path<String>,
+    fields: Fields,
+) -> HttpResult<Redirect> {
+    let project = visitor.project(&slug, Role::Admin)?;
+    let page = format!("/p/{}/settings/keys", project.slug);
+    let done = make_key(&auth, &visitor, project, &fields).await;
+    lead(&page, done.map(|token| format!("{page}?made={token}")))
+}
+
+async fn make_key(
+    auth: &Auth,
+    visitor: &Visitor,
+    project: &Project,
+    fields: &Fields,
+) -> Result<String, Failed> {
+    let now = clock::now();
+    let scopes: Vec<Scope> = Scope::ALL
+        .iter()
+        .copied()
+        .filter(|scope| fields.all("scope").any(|word| word == scope.as_str()))
+        .collect();
+    if scopes.is_empty() {
+        return Err(Failed::Field("scope"));
+    }
+    let made = storage::keys::add(&auth.inner.db, project.id, fields.text("label"), &scopes, now).await;
+    let made = on_conflict(made, "api_keys_label", "label")?;
+    auth.forget();
+    let details = json!({ "id": made.key.id, "scopes": scopes });
+    record(
+        auth,
+        visitor,
+        project.id,
+        ("key.make", &made.key.label, details),
+        now,
+    )
+    .await?;
+    let no_randomness = || Failed::Refused(HttpError::internal(anyhow::anyhow!("no randomness for a token")));
+    auth.reveal.put(made.secret).ok_or_else(no_randomness)
+}
+
+/// `POST /p/{slug}/settings/keys/{id}/revoke`
+pub(super) async fn revoke(
+    State(auth): State<Auth>,
+    visitor: Visitor,
+    Path((slug, id)): Path<(String, String)>,
+) -> HttpResult<Redirect> {
+    let project = visitor.project(&slug, Role::Admin)?;
+    let now = clock::now();
+    let key: KeyId = id.parse().map_err(|_malformed| HttpError::not_found("key"))?;
+    storage::keys::revoke(&auth.inner.db, project.id, key, now).await?;
+    auth.forget();
+    record(
+        &auth,
+        &visitor,
+        project.id,
+        ("key.revoke", &key.to_string(), json!({})),
+        now,
+    )
+    .await?;
+    Ok(Redirect::to(&format!(
+        "/p/{}/settings/keys?done=revoked",
+        project.slug
+    )))
+}

@@ -1,0 +1,136 @@
+//! Letting people into a project.
+
+use axum::extract::{Path, State};
+use axum::response::Redirect;
+use domain::{Project, Role, UserId};
+use serde_json::json;
+use storage::members::LAST_ADMIN;
+use storage::users::{self, NewUser};
+
+use super::account::checked_password_hash;
+use super::{Failed, Fields, lead, on_conflict, record};
+use crate::auth::{Auth, Visitor};
+use crate::clock;
+use crate::error::{HttpError, HttpResult};
+
+/// `POST /p/{slug}/settings/members` {email, name, role, password}: name and password are for addresses without an
+/// account; an account that exists is left as it is.
+pub(super) async fn add(
+    State(auth): State<Auth>,
+    visitor: Visitor,
+    Path(slug): Path<String>,
+    fields: Fields,
+) -> HttpResult<Redirect> {
+    let project = visitor.project(&slug, Role::Admin)?;
+    if visitor.viewer.open {
+        // The first account has to be one that may do everything, or nobody could.
+        return Ok(Redirect::to("/setup"));
+    }
+    let page = format!("/p/{}/settings/members", project.slug);
+    let done = add_member(&auth, &visitor, project, &fields).await;
+    lead(&page, done.map(|()| format!("{page}?done=added")))
+}
+
+async fn add_member(
+    auth: &Auth,
+    visitor: &Visitor,
+    project: &Project,
+    fields: &Fields,
+) -> Result<(), Failed> {
+    let db = &auth.inner.db;
+    let now = clock::now();
+    let role = Role::parse(fields.text("role")).ok_or(Failed::Field("role"))?;
+    let email = fields.text("email");
+    let user = match users::by_email(db, email).await? {
+        Some((user, _)) => user,
+        None => {
+            let name = fields.name("name")?;
+            let password_hash = checked_password_hash(auth, email, fields.raw("password")).await?;
+            let new = NewUser {
+                email,
+                name,
+                password_hash: &password_hash,
+            };
+            on_conflict(
+                users::create(db, new, now).await,
+                "users_email_key",
+                "email_exists",
+            )?
+        }
+    };
+    let added = storage::members::add(db, project.id, user.id, role, now).await;
+    on_conflict(added, "memberships_pkey", "email_exists")?;
+    auth.forget();
+    record(
+        auth,
+        visitor,
+        project.id,
+        ("member.add", &user.email, json!({ "role": role })),
+        now,
+    )
+    .await?;
+    Ok(())
+}
+
+/// `POST /p/{slug}/settings/members/{id}/role` {role}
+pub(super) async fn set_role(
+    State(auth): State<Auth>,
+    visitor: Visitor,
+    Path((slug, id)): Path<(String, String)>,
+    fields: Fields,
+) -> HttpResult<Redirect> {
+    let project = visitor.project(&slug, Role::Admin)?;
+    let user = user_id(&id)?;
+    let page = format!("/p/{}/settings/members", project.slug);
+    let done = async {
+        let now = clock::now();
+        let role = Role::parse(fields.text("role")).ok_or(Failed::Field("role"))?;
+        let changed = storage::members::set_role(&auth.inner.db, project.id, user, role).await;
+        on_conflict(changed, LAST_ADMIN, "last_admin")?;
+        auth.forget();
+        let email = users::get(&auth.inner.db, user).await?.email;
+        record(
+            &auth,
+            &visitor,
+            project.id,
+            ("member.role", &email, json!({ "role": role })),
+            now,
+        )
+        .await?;
+        Ok(format!("{page}?done=saved"))
+    };
+    let done = done.await;
+    lead(&page, done)
+}
+
+/// `POST /p/{slug}/settings/members/{id}/remove`
+pub(super) async fn remove(
+    State(auth): State<Auth>,
+    visitor: Visitor,
+    Path((slug, id)): Path<(String, String)>,
+) -> HttpResult<Redirect> {
+    let project = visitor.project(&slug, Role::Admin)?;
+    let user = user_id(&id)?;
+    let page = format!("/p/{}/settings/members", project.slug);
+    let done = async {
+        let removed = storage::members::remove(&auth.inner.db, project.id, user).await;
+        on_conflict(removed, LAST_ADMIN, "last_admin")?;
+        auth.forget();
+        let email = users::get(&auth.inner.db, user).await?.email;
+        record(
+            &auth,
+            &visitor,
+            project.id,
+            ("member.remove", &email, json!({})),
+            clock::now(),
+        )
+        .await?;
+        Ok(format!("{page}?done=removed"))
+    };
+    let done = done.await;
+    lead(&page, done)
+}
+
+fn user_id(text: &str) -> HttpResult<UserId> {
+    text.parse().map_err(|_malformed| HttpError::not_found("member"))
+}

@@ -1,0 +1,109 @@
+//! Making, renaming and deleting projects.
+
+use axum::extract::{Path, State};
+use axum::response::Redirect;
+use domain::Role;
+use domain::account::slug_from_name;
+use serde_json::json;
+
+use super::{Failed, Fields, account, lead, on_conflict, record};
+use crate::auth::visitor::role_is_too_low;
+use crate::auth::{Auth, Visitor};
+use crate::clock;
+use crate::error::{HttpError, HttpResult};
+
+/// `POST /projects` {name}: for admins of any project. Whoever makes it is its admin.
+pub(super) async fn create(
+    State(auth): State<Auth>,
+    visitor: Visitor,
+    fields: Fields,
+) -> HttpResult<Redirect> {
+    if visitor.is_nobody() {
+        return Err(HttpError::unauthorized("Sign in first"));
+    }
+    let is_admin = visitor
+        .viewer
+        .projects
+        .iter()
+        .any(|(_, role)| *role == Role::Admin);
+    // Where the last project was deleted, somebody has to begin again.
+    if !is_admin && storage::projects::keyless(&auth.inner.db).await?.is_some() {
+        return Err(role_is_too_low(Role::Admin));
+    }
+    let done = create_project(&auth, &visitor, &fields).await;
+    lead("/projects/new", done.map(|slug| format!("/p/{slug}")))
+}
+
+async fn create_project(auth: &Auth, visitor: &Visitor, fields: &Fields) -> Result<String, Failed> {
+    let db = &auth.inner.db;
+    let now = clock::now();
+    let name = fields.name("name")?;
+    let slug = slug_from_name(name).ok_or(Failed::Field("name"))?;
+    let project = storage::projects::create(db, name, &slug, now).await;
+    let project = on_conflict(project, "projects_slug_key", "exists")?;
+    if let Some(user) = &visitor.viewer.user {
+        storage::members::add(db, project.id, user.id, Role::Admin, now).await?;
+    }
+    auth.forget();
+    account::make_first_key(auth, &project, now).await?;
+    record(
+        auth,
+        visitor,
+        project.id,
+        ("project.make", &project.slug, json!({ "name": name })),
+        now,
+    )
+    .await?;
+    Ok(project.slug)
+}
+
+/// `POST /p/{slug}/settings/general` {name}
+pub(super) async fn rename(
+    State(auth): State<Auth>,
+    visitor: Visitor,
+    Path(slug): Path<String>,
+    fields: Fields,
+) -> HttpResult<Redirect> {
+    let project = visitor.project(&slug, Role::Admin)?;
+    let page = format!("/p/{}/settings", project.slug);
+    let now = clock::now();
+    let done = async {
+        let name = fields.name("name")?;
+        storage::projects::rename(&auth.inner.db, project.id, name).await?;
+        auth.forget();
+        let details = json!({ "from": project.name, "to": name });
+        record(
+            &auth,
+            &visitor,
+            project.id,
+            ("project.rename", &project.slug, details),
+            now,
+        )
+        .await?;
+        Ok(format!("{page}?done=saved"))
+    };
+    let done = done.await;
+    lead(&page, done)
+}
+
+/// `POST /p/{slug}/settings/delete` {confirm}: the project's word has to be typed.
+pub(super) async fn delete(
+    State(auth): State<Auth>,
+    visitor: Visitor,
+    Path(slug): Path<String>,
+    fields: Fields,
+) -> HttpResult<Redirect> {
+    let project = visitor.project(&slug, Role::Admin)?;
+    if fields.text("confirm") != project.slug {
+        return lead(
+            &format!("/p/{}/settings", project.slug),
+            Err(Failed::Field("confirm")),
+        );
+    }
+    storage::projects::delete(&auth.inner.db, project.id).await?;
+    auth.forget();
+    // The project's own audit log is gone with it.
+    let actor = visitor.name_in_log();
+    tracing::info!(actor, project = project.slug, id = %project.id, "project deleted");
+    Ok(Redirect::to("/?done=deleted"))
+}

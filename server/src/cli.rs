@@ -1,0 +1,168 @@
+//! The command line. Data goes to stdout and everything else to stderr; exit codes are 0 done, 1 failed, 2 asked for
+//! in the wrong way, 3 not authorised, 4 not found.
+
+mod doctor;
+mod init;
+mod keys;
+mod members;
+mod output;
+pub mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use domain::Project;
+use storage::{Db, projects};
+
+pub use serve::{Ready, serve};
+
+use crate::clock;
+use crate::config::{Config, Flags, LogFormat};
+use crate::database::Database;
+
+/// Observability for LLM applications: traces, cost and what went wrong, in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "plumbline", version)]
+struct Cli {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server; without DATABASE_URL also a private Postgres in the data folder
+    Serve,
+    /// Bring the database to this version's schema
+    Migrate,
+    /// Check the installation and print the configuration in force
+    Doctor(doctor::Arguments),
+    /// API keys of programs
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// People who may sign in
+    #[command(subcommand)]
+    Members(members::Command),
+    /// Write a commented plumbline.toml
+    Init(init::Arguments),
+}
+
+/// Why a command ends with another code than 0.
+#[derive(Debug)]
+enum Exit {
+    /// 1
+    Failed(anyhow::Error),
+    /// 1, and everything was said already.
+    FailedAsReported,
+    /// 2
+    Usage(String),
+    /// 4
+    NotFound(String),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Exit {
+    fn from(cause: E) -> Self {
+        Self::Failed(cause.into())
+    }
+}
+
+impl Exit {
+    /// Says why, and returns the code.
+    fn report(self) -> ExitCode {
+        let (text, code) = match self {
+            Self::Failed(cause) => (format!("{cause:#}"), 1),
+            Self::FailedAsReported => return ExitCode::from(1),
+            Self::Usage(text) => (text, 2),
+            Self::NotFound(text) => (text, 4),
+        };
+        output::note(&format!("error: {text}"));
+        ExitCode::from(code)
+    }
+}
+
+/// Runs the command this process was started with.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(cause) => return Exit::Failed(cause.into()).report(),
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(exit) => exit.report(),
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Exit> {
+    let command = match cli.command {
+        // The way out of a broken configuration must not need one.
+        Command::Init(arguments) => return init::run(&arguments, cli.flags.config.as_deref()),
+        other => other,
+    };
+    let filter_given = cli.flags.log.is_some();
+    let config = Config::load(cli.flags).map_err(|cause| Exit::Usage(cause.to_string()))?;
+    // Between the lines of a command's own answer only trouble is worth a log line.
+    let quiet = !filter_given && !matches!(command, Command::Serve);
+    start_logging(if quiet { "warn" } else { &config.log }, config.log_format)?;
+    match command {
+        Command::Serve => Box::pin(serve::command(config)).await,
+        Command::Migrate => migrate(&config).await,
+        Command::Doctor(arguments) => doctor::run(&config, &arguments).await,
+        Command::Keys(command) => keys::run(&config, command).await,
+        Command::Members(command) => members::run(&config, command).await,
+        Command::Init(_) => Ok(()),
+    }
+}
+
+fn start_logging(filter: &str, format: LogFormat) -> Result<(), Exit> {
+    use tracing_subscriber::{EnvFilter, fmt};
+    let filter = EnvFilter::try_new(filter)?;
+    let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match format {
+        LogFormat::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+        LogFormat::Json => lines.json().try_init(),
+    };
+    started.map_err(|cause| Exit::Failed(anyhow::anyhow!("cannot start logging: {cause}")))
+}
+
+async fn migrate(config: &Config) -> Result<(), Exit> {
+    let (database, applied) = Database::migrate(config).await?;
+    output::note(&match applied {
+        0 => format!("{}: already up to date", database.description()),
+        n => format!("{}: {n} migrations applied", database.description()),
+    });
+    Ok(database.stop().await?)
+}
+
+/// Opens the database, does `work` with it and closes it again, however the work ended.
+async fn with_database<T>(config: &Config, work: impl AsyncFnOnce(&Db) -> Result<T, Exit>) -> Result<T, Exit> {
+    let database = Database::open(config).await?;
+    let db = Db::connect_lazy(database.options(), 2);
+    let outcome = work(&db).await;
+    db.close().await;
+    database.stop().await?;
+    outcome
+}
+
+/// The project called `slug`; without a name the one that requests without a key act on, made when there is none.
+async fn project(db: &Db, slug: Option<&str>) -> Result<Project, Exit> {
+    let default = projects::ensure_default(db, clock::now()).await?;
+    match slug {
+        None => Ok(default),
+        Some(slug) => projects::by_slug(db, slug).await.map_err(|cause| match cause {
+            storage::Error::NotFound => Exit::NotFound(format!("there is no project `{slug}`")),
+            other => other.into(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

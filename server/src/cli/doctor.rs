@@ -1,0 +1,105 @@
+//! `plumbline doctor`: what is wrong, and what to do about it. Changes nothing.
+
+mod checks;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Exit, output};
+use crate::config::Config;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Ok,
+    /// It works, but somebody should know.
+    Warn,
+    /// It does not work.
+    Fail,
+}
+
+/// One line of the report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Check {
+    name: &'static str,
+    status: Status,
+    message: String,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<String>,
+}
+
+impl Check {
+    fn ok(name: &'static str, message: impl Into<String>) -> Self {
+        Self { name, status: Status::Ok, message: message.into(), advice: None }
+    }
+
+    fn warn(name: &'static str, message: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { name, status: Status::Warn, message: message.into(), advice: Some(advice.into()) }
+    }
+
+    fn fail(name: &'static str, message: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { name, status: Status::Fail, message: message.into(), advice: Some(advice.into()) }
+    }
+}
+
+pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Exit> {
+    let checks = Box::pin(checks::all(config)).await;
+    let shown = effective(config);
+    if arguments.json {
+        output::json(&json!({ "version": env!("CARGO_PKG_VERSION"), "checks": checks, "config": shown }));
+    } else {
+        print(&checks, &shown);
+    }
+    if checks.iter().any(|check| check.status == Status::Fail) { Err(Exit::FailedAsReported) } else { Ok(()) }
+}
+
+fn print(checks: &[Check], config: &Value) {
+    output::line(&format!("Plumbline {}", env!("CARGO_PKG_VERSION")));
+    for check in checks {
+        let word = match check.status {
+            Status::Ok => "ok  ",
+            Status::Warn => "warn",
+            Status::Fail => "FAIL",
+        };
+        output::line(&format!("  {word}  {:<10}  {}", check.name, check.message));
+        if let Some(advice) = &check.advice {
+            output::line(&format!("                    → {advice}"));
+        }
+    }
+    output::line("\nConfiguration in force");
+    for (key, value) in config.as_object().into_iter().flatten() {
+        let text = match value {
+            Value::Null => "not set".to_owned(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        output::line(&format!("  {key:<18}  {text}"));
+    }
+}
+
+/// The configuration without its secrets.
+fn effective(config: &Config) -> Value {
+    json!({
+        "file": config.file,
+        "addr": config.addr,
+        "data": config.data,
+        "database_url": config.database_url.as_ref().map(|url| format!("set: {url}")),
+        "public_url": config.public_url,
+        "behind_auth_proxy": config.behind_auth_proxy,
+        "log": config.log,
+        "log_format": config.log_format,
+        "queue_steps": config.queue_steps,
+        "queue_bytes": config.queue_bytes,
+        "db_connections": config.db_connections,
+        "postgres_bin": config.postgres_bin,
+    })
+}

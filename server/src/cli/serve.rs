@@ -1,0 +1,177 @@
+//! `plumbline serve`: everything started in order, and stopped in the reverse order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::CONTENT_TYPE;
+use axum::middleware::{from_fn, Next};
+use axum::response::Response;
+use futures::StreamExt as _;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Exit, output};
+use crate::config::Config;
+use crate::database::Database;
+use crate::state::AppState;
+use crate::{auth, clock, maintenance, router};
+
+/// How long requests under way may take after the server was told to stop.
+const LONGEST_REQUEST: Duration = Duration::from_secs(10);
+/// How long the background tasks may take after that: the last batches are written in it.
+const LONGEST_FLUSH: Duration = Duration::from_secs(20);
+
+/// A server that answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// Where it listens; the port is the real one where 0 was asked for.
+    pub addr: SocketAddr,
+    /// Its database, for people.
+    pub database: String,
+}
+
+/// Runs a server until `shutdown`: then it stops accepting, finishes what it is at, writes what it has received, and
+/// stops its Postgres. Says through `ready` when it answers.
+pub async fn serve(config: Config, shutdown: CancellationToken, ready: oneshot::Sender<Ready>) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(config.addr).await.with_context(|| {
+        format!("cannot listen on {}; is another server on that port? --addr chooses another", config.addr)
+    })?;
+    let database = Database::start(&config).await?;
+    let served = Box::pin(run(Arc::new(config), listener, &database, shutdown, ready)).await;
+    let stopped = database.stop().await;
+    served.and(stopped)
+}
+
+async fn run(
+    config: Arc<Config>,
+    listener: TcpListener,
+    database: &Database,
+    shutdown: CancellationToken,
+    ready: oneshot::Sender<Ready>,
+) -> anyhow::Result<()> {
+    let tasks = TaskTracker::new();
+    // Requests under way still need the background tasks, so these are told later.
+    let background = CancellationToken::new();
+    let served = async {
+        let state =
+            Box::pin(AppState::start(Arc::clone(&config), database, &tasks, background.clone())).await?;
+        storage::projects::ensure_default(&state.db, clock::now()).await?;
+        let accounts_exist = storage::users::count(&state.db).await? > 0;
+        auth::binding_allowed(config.addr, accounts_exist, config.behind_auth_proxy).map_err(anyhow::Error::msg)?;
+        tasks.spawn(maintenance::run(database.options(), background.clone()));
+        let answering = Ready { addr: listener.local_addr()?, database: database.description() };
+        // Nobody has to be interested.
+        ready.send(answering).ok();
+        answer(listener, router::router(state), shutdown).await
+    }
+    .await;
+    background.cancel();
+    tasks.close();
+    if timeout(LONGEST_FLUSH, tasks.wait()).await.is_err() {
+        tracing::error!(tasks = tasks.len(), "background tasks did not end in time; stopping without them");
+    }
+    served
+}
+
+async fn answer(listener: TcpListener, router: Router, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let ends = shutdown.clone();
+    let router = router.layer(from_fn(move |request, next| end_streams(request, next, ends.clone())));
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let ends = shutdown.clone();
+    let server = axum::serve(listener, service).with_graceful_shutdown(ends.cancelled_owned());
+    let patience = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(LONGEST_REQUEST).await;
+    };
+    tokio::select! {
+        ended = server.into_future() => Ok(ended?),
+        () = patience => {
+            tracing::warn!("requests still under way after {} s are cut", LONGEST_REQUEST.as_secs());
+            Ok(())
+        }
+    }
+}
+
+/// Ends event streams, which would otherwise never end, as soon as the server is to stop.
+async fn end_streams(request: axum::extract::Request, next: Next, shutdown: CancellationToken) -> Response {
+    let response = next.run(request).await;
+    let streams = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|content_type| content_type.as_bytes().starts_with(b"text/event-stream"));
+    if !streams {
+        return response;
+    }
+    response.map(|body| Body::from_stream(body.into_data_stream().take_until(shutdown.cancelled_owned())))
+}
+
+/// The command: runs a server until a signal and says where it is.
+pub(super) async fn command(config: Config) -> Result<(), Exit> {
+    let begun = Instant::now();
+    let shutdown = CancellationToken::new();
+    let signals = TaskTracker::new();
+    signals.spawn(stop_on_signal(shutdown.clone()));
+    let banner = Banner::new(&config);
+    let (ready, answers) = oneshot::channel();
+    signals.spawn(async move {
+        if let Ok(ready) = answers.await {
+            banner.print(&ready, begun.elapsed());
+        }
+    });
+    Ok(Box::pin(serve(config, shutdown, ready)).await?)
+}
+
+/// The first signal stops the server in good order, the second one at once.
+async fn stop_on_signal(shutdown: CancellationToken) {
+    let listen = |kind| signal(kind).inspect_err(|cause| tracing::warn!(%cause, "cannot listen for a signal"));
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) =
+        (listen(SignalKind::terminate()), listen(SignalKind::interrupt()), listen(SignalKind::hangup()))
+    else {
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hang_up.recv() => {}
+        }
+        if shutdown.is_cancelled() {
+            output::note("stopped at once; a private Postgres runs on until the next start");
+            std::process::exit(130);
+        }
+        output::note("stopping; once more to stop at once");
+        shutdown.cancel();
+    }
+}
+
+/// What people see of a start.
+struct Banner {
+    data: String,
+    public_url: Option<String>,
+}
+
+impl Banner {
+    fn new(config: &Config) -> Self {
+        let data = std::path::absolute(&config.data).unwrap_or_else(|_| config.data.clone());
+        Self { data: data.display().to_string(), public_url: config.public_url.clone() }
+    }
+
+    fn print(&self, ready: &Ready, took: Duration) {
+        let url = self.public_url.clone().unwrap_or_else(|| format!("http://{}", ready.addr));
+        output::note(&format!(
+            "\n  Plumbline {}\n  dashboard  {url}\n  data       {}\n  database   {}\n  ready in   {:.1} s\n",
+            env!("CARGO_PKG_VERSION"),
+            self.data,
+            ready.database,
+            took.as_secs_f64()
+        ));
+    }
+}

@@ -1,0 +1,286 @@
+//! Configuration: flags, then the environment, then `plumbline.toml`, then defaults, merged into one struct.
+//!
+//! The only file that reads the environment. Secrets have no flag: a command line is seen by everybody on a machine.
+
+mod file;
+mod leptos;
+mod sample;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+
+use axum::http::Uri;
+use clap::builder::BoolishValueParser;
+use serde::{Deserialize, Serialize};
+use storage::PgConnectOptions;
+
+use file::FileConfig;
+pub use leptos::leptos_options;
+pub use sample::SAMPLE;
+
+/// Read from the working folder when no other file is named.
+pub const DEFAULT_FILE: &str = "plumbline.toml";
+
+/// Everything that can be configured, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen.
+    pub addr: SocketAddr,
+    /// The data folder: the private Postgres and the key of stored secrets.
+    pub data: PathBuf,
+    /// An existing Postgres; without it a private one runs in the data folder.
+    pub database_url: Option<DatabaseUrl>,
+    /// How people reach the server, without a slash at the end: for links, and for `Secure` cookies.
+    pub public_url: Option<String>,
+    /// Something in front of the server signs people in, so that it may listen beyond loopback without accounts.
+    pub behind_auth_proxy: bool,
+    /// What is logged, in the words of `tracing`'s filters.
+    pub log: String,
+    /// How it is logged.
+    pub log_format: LogFormat,
+    /// Steps that may wait to be written; more are refused with 503.
+    pub queue_steps: usize,
+    /// Bytes that may wait to be written; more are refused with 503.
+    pub queue_bytes: usize,
+    /// Connections to the database.
+    pub db_connections: u32,
+    /// The folder of Postgres' programs, where they are not to be searched for.
+    pub postgres_bin: Option<PathBuf>,
+    /// The value of PATH, where Postgres' programs are searched for.
+    pub path_env: Option<OsString>,
+    /// The file that was read.
+    pub file: Option<PathBuf>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            addr: SocketAddr::from(([127, 0, 0, 1], 3000)),
+            data: PathBuf::from("./.plumbline"),
+            database_url: None,
+            public_url: None,
+            behind_auth_proxy: false,
+            log: "info".to_owned(),
+            log_format: LogFormat::Text,
+            queue_steps: 20_000,
+            queue_bytes: 64 * 1024 * 1024,
+            db_connections: 10,
+            postgres_bin: None,
+            path_env: None,
+            file: None,
+        }
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The address of a database. It may carry a password, so it shows no more of itself than is harmless.
+#[derive(Clone)]
+pub struct DatabaseUrl(PgConnectOptions);
+
+impl DatabaseUrl {
+    /// What to connect with.
+    pub fn options(&self) -> PgConnectOptions {
+        self.0.clone()
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (host, port) = (self.0.get_host(), self.0.get_port());
+        let database = self.0.get_database().unwrap_or_else(|| self.0.get_username());
+        match self.0.get_socket() {
+            Some(socket) => write!(f, "database {database} on {}", socket.display()),
+            None => write!(f, "database {database} on {host}:{port}"),
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What the command line and the environment say; everything they don't is `None`.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Configuration")]
+pub struct Flags {
+    /// Configuration file [default: plumbline.toml, if there is one]
+    #[arg(long, global = true, env = "PLUMBLINE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where to listen [default: 127.0.0.1:3000]
+    #[arg(long, global = true, env = "PLUMBLINE_ADDR")]
+    pub addr: Option<SocketAddr>,
+    /// Data folder [default: ./.plumbline]
+    #[arg(long, global = true, env = "PLUMBLINE_DATA", value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
+    /// How people reach the server, for instance https://plumbline.example.com
+    #[arg(long, global = true, env = "PLUMBLINE_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Something in front of the server signs people in
+    #[arg(long, global = true, env = "PLUMBLINE_BEHIND_AUTH_PROXY", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", value_parser = BoolishValueParser::new(), value_name = "BOOL")]
+    pub behind_auth_proxy: Option<bool>,
+    /// What is logged, for instance `info` or `warn,server=debug` [default: info]
+    #[arg(long, global = true, env = "PLUMBLINE_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+    /// How it is logged [default: text]
+    #[arg(long, global = true, env = "PLUMBLINE_LOG_FORMAT", value_enum)]
+    pub log_format: Option<LogFormat>,
+    /// Steps that may wait to be written [default: 20000]
+    #[arg(long, global = true, env = "PLUMBLINE_QUEUE_STEPS", value_name = "N")]
+    pub queue_steps: Option<usize>,
+    /// Bytes that may wait to be written [default: 67108864]
+    #[arg(long, global = true, env = "PLUMBLINE_QUEUE_BYTES", value_name = "N")]
+    pub queue_bytes: Option<usize>,
+    /// Connections to the database [default: 10]
+    #[arg(long, global = true, env = "PLUMBLINE_DB_CONNECTIONS", value_name = "N")]
+    pub db_connections: Option<u32>,
+    /// Folder of Postgres' programs [default: searched for]
+    #[arg(long, global = true, env = "PLUMBLINE_POSTGRES_BIN", value_name = "FOLDER")]
+    pub postgres_bin: Option<PathBuf>,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {}: {cause}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's answer.
+        cause: std::io::Error,
+    },
+    /// The file is not TOML, has an unknown key or a value of the wrong type.
+    #[error("{}, line {line}: {message}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong; without the line's text, which may hold a password.
+        message: String,
+    },
+    /// A value cannot be used.
+    #[error("{key} {problem}")]
+    Invalid {
+        /// The key as it is called in the file.
+        key: &'static str,
+        /// What it has to be.
+        problem: String,
+    },
+}
+
+impl Config {
+    /// Reads the environment and the file and merges them with `flags`.
+    pub fn load(flags: Flags) -> Result<Self, ConfigError> {
+        let (file, path) = match &flags.config {
+            Some(path) => (file::read(path)?, Some(path.clone())),
+            None if Path::new(DEFAULT_FILE).exists() => {
+                (file::read(Path::new(DEFAULT_FILE))?, Some(PathBuf::from(DEFAULT_FILE)))
+            }
+            None => (FileConfig::default(), None),
+        };
+        let database_url = environment("DATABASE_URL").map(|url| url.to_string_lossy().into_owned());
+        let config = merge(flags, database_url, file)?;
+        Ok(Self { file: path, path_env: environment("PATH"), ..config })
+    }
+
+    /// Which database is in use, for people; without anything secret.
+    pub fn database_words(&self) -> String {
+        match &self.database_url {
+            Some(url) => url.to_string(),
+            None => "private Postgres in the data folder".to_owned(),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the file that reads the environment")]
+fn environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+fn merge(flags: Flags, database_url: Option<String>, file: FileConfig) -> Result<Config, ConfigError> {
+    let default = Config::default();
+    Ok(Config {
+        addr: flags.addr.or(file.addr).unwrap_or(default.addr),
+        data: flags.data.or(file.data).unwrap_or(default.data),
+        database_url: database_url.or(file.database_url).as_deref().map(parse_database_url).transpose()?,
+        public_url: flags.public_url.or(file.public_url).as_deref().map(parse_public_url).transpose()?,
+        behind_auth_proxy: flags.behind_auth_proxy.or(file.behind_auth_proxy).unwrap_or_default(),
+        log: check_filter(flags.log.or(file.log).unwrap_or(default.log))?,
+        log_format: flags.log_format.or(file.log_format).unwrap_or(default.log_format),
+        queue_steps: at_least(1, "queue_steps", flags.queue_steps.or(file.queue_steps), default.queue_steps)?,
+        queue_bytes: at_least(1, "queue_bytes", flags.queue_bytes.or(file.queue_bytes), default.queue_bytes)?,
+        // A listener and a writer must not wait for each other.
+        db_connections: at_least(
+            2,
+            "db_connections",
+            flags.db_connections.or(file.db_connections),
+            default.db_connections,
+        )?,
+        postgres_bin: flags.postgres_bin.or(file.postgres_bin),
+        path_env: None,
+        file: None,
+    })
+}
+
+fn invalid(key: &'static str, problem: impl Into<String>) -> ConfigError {
+    ConfigError::Invalid { key, problem: problem.into() }
+}
+
+fn at_least<N: PartialOrd + fmt::Display>(
+    least: N,
+    key: &'static str,
+    given: Option<N>,
+    default: N,
+) -> Result<N, ConfigError> {
+    let value = given.unwrap_or(default);
+    if value < least { Err(invalid(key, format!("must be at least {least}, not {value}"))) } else { Ok(value) }
+}
+
+fn parse_database_url(url: &str) -> Result<DatabaseUrl, ConfigError> {
+    // The parser's own text may quote the address.
+    let problem = "(DATABASE_URL) must look like postgres://user:password@host:5432/database";
+    if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
+        return Err(invalid("database_url", problem));
+    }
+    PgConnectOptions::from_str(url).map(DatabaseUrl).map_err(|_may_quote_it| invalid("database_url", problem))
+}
+
+fn parse_public_url(url: &str) -> Result<String, ConfigError> {
+    let url = url.trim_end_matches('/');
+    let usable = Uri::from_str(url).is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+            && uri.path_and_query().is_none_or(|path| path.as_str() == "/")
+    });
+    if usable {
+        Ok(url.to_owned())
+    } else {
+        Err(invalid("public_url", format!("must look like https://plumbline.example.com, not `{url}`")))
+    }
+}
+
+fn check_filter(filter: String) -> Result<String, ConfigError> {
+    match tracing_subscriber::EnvFilter::try_new(&filter) {
+        Ok(_) => Ok(filter),
+        Err(cause) => Err(invalid("log", format!("`{filter}` is not a log filter such as `info`: {cause}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

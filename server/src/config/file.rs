@@ -1,0 +1,42 @@
+//! `plumbline.toml`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{ConfigError, LogFormat};
+
+/// What the file says; everything it doesn't is `None`. Keys are called like the fields of `Config`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileConfig {
+    pub(super) addr: Option<SocketAddr>,
+    pub(super) data: Option<PathBuf>,
+    pub(super) database_url: Option<String>,
+    pub(super) public_url: Option<String>,
+    pub(super) behind_auth_proxy: Option<bool>,
+    pub(super) log: Option<String>,
+    pub(super) log_format: Option<LogFormat>,
+    pub(super) queue_steps: Option<usize>,
+    pub(super) queue_bytes: Option<usize>,
+    pub(super) db_connections: Option<u32>,
+    pub(super) postgres_bin: Option<PathBuf>,
+}
+
+pub(super) fn read(path: &Path) -> Result<FileConfig, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
+    parse(&text, path)
+}
+
+pub(super) fn parse(text: &str, path: &Path) -> Result<FileConfig, ConfigError> {
+    toml::from_str(text).map_err(|cause| {
+        let before = cause.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        ConfigError::Malformed {
+            path: path.to_owned(),
+            line: before.matches('\n').count() + 1,
+            message: cause.message().to_owned(),
+        }
+    })
+}

@@ -1,0 +1,44 @@
+//! What `plumbline init` writes.
+
+/// A configuration that says nothing: every key, explained, with its default behind a `#`.
+pub const SAMPLE: &str = r#"# Configuration of Plumbline. Flags and environment variables win over this file; `plumbline doctor` prints
+# what is in force. A `#` before a key leaves it at the value shown.
+
+# Where to listen. Anything but a loopback address needs accounts (`plumbline members add`) or behind_auth_proxy.
+# PLUMBLINE_ADDR, --addr
+#addr = "127.0.0.1:3000"
+
+# The data folder: the private Postgres lives in it. Relative to the folder plumbline is started in.
+# PLUMBLINE_DATA, --data
+#data = "./.plumbline"
+
+# An existing Postgres, 15 or newer, instead of the private one. DATABASE_URL
+#database_url = "postgres://plumbline:password@localhost:5432/plumbline"
+
+# How people reach the server, when that is not `addr`: links in messages begin with it, and cookies are sent over
+# https alone when it begins with https. PLUMBLINE_PUBLIC_URL, --public-url
+#public_url = "https://plumbline.example.com"
+
+# Set this when something in front of Plumbline signs people in and nobody can reach `addr` around it.
+# PLUMBLINE_BEHIND_AUTH_PROXY, --behind-auth-proxy
+#behind_auth_proxy = false
+
+# What is logged: error, warn, info, debug or trace, for everything or by part (`warn,server::pipeline=debug`).
+# PLUMBLINE_LOG, --log
+#log = "info"
+
+# text, or json: one object a line. PLUMBLINE_LOG_FORMAT, --log-format
+#log_format = "text"
+
+# Steps and bytes that may wait to be written. More are refused with 503 until there is room again.
+# PLUMBLINE_QUEUE_STEPS, --queue-steps and PLUMBLINE_QUEUE_BYTES, --queue-bytes
+#queue_steps = 20000
+#queue_bytes = 67108864
+
+# Connections to the database. PLUMBLINE_DB_CONNECTIONS, --db-connections
+#db_connections = 10
+
+# The folder of `initdb`, `postgres` and `pg_ctl`, when the private Postgres is not to be searched for.
+# PLUMBLINE_POSTGRES_BIN, --postgres-bin
+#postgres_bin = "/usr/lib/postgresql/17/bin"
+"#;

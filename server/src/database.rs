@@ -1,0 +1,248 @@
+//! The database as the process gets hold of it: the private Postgres of the data folder, or the one of DATABASE_URL;
+//! reachable, new enough, and with the schema of this binary.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use private_postgres::{OLDEST_MAJOR, PORT, PrivatePostgres, SUPERUSER, Settings};
+use storage::{MigrationState, PgConnectOptions, Probe};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Config, DatabaseUrl};
+
+/// How long `serve` waits for a database that starts at the same time.
+const SERVER_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a command waits: somebody is looking at it.
+const COMMAND_PATIENCE: Duration = Duration::from_secs(5);
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(5);
+const RETRY: Duration = Duration::from_millis(500);
+/// How often somebody who waits is told for what.
+const REMINDER: Duration = Duration::from_secs(5);
+/// For what does not go through the pool: migrations, the maintainer, listening, commands beside the server.
+const SPARE_CONNECTIONS: u32 = 40;
+
+/// A database that is ready for this binary. `stop` it: dropping it leaves a private Postgres running.
+#[derive(Debug)]
+pub struct Database {
+    options: PgConnectOptions,
+    version: String,
+    source: Source,
+    tasks: TaskTracker,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// Ours: we started it and we stop it.
+    Private(Arc<PrivatePostgres>),
+    /// The private Postgres of a server that runs beside us.
+    Beside,
+    /// Somebody else's.
+    Given(DatabaseUrl),
+}
+
+impl Database {
+    /// Starts or reaches the database for a server, and brings it to this binary's schema.
+    pub async fn start(config: &Config) -> anyhow::Result<Self> {
+        let database = match &config.database_url {
+            Some(url) => Self::given(url, SERVER_PATIENCE).await?,
+            None => Self::private(PrivatePostgres::start(settings(config)).await?),
+        };
+        database.prepared(true).await
+    }
+
+    /// As `start` for a command, which may run beside a server: then it uses that server's database, and changes
+    /// nothing about its schema.
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        Self::reach(config).await?.prepared(false).await
+    }
+
+    /// As `open`, and brings the database to this binary's schema whoever uses it. Returns how many migrations that
+    /// took.
+    pub async fn migrate(config: &Config) -> anyhow::Result<(Self, usize)> {
+        let database = Self::reach(config).await?;
+        match database.check_and_migrate(true).await {
+            Ok(applied) => Ok((database, applied)),
+            Err(cause) => Err(database.stopped_by(cause).await),
+        }
+    }
+
+    /// Starts or reaches the database and does nothing to it.
+    pub async fn reach(config: &Config) -> anyhow::Result<Self> {
+        let begun = Instant::now();
+        if let Some(url) = &config.database_url {
+            return Self::given(url, COMMAND_PATIENCE).await;
+        }
+        loop {
+            match PrivatePostgres::start(settings(config)).await {
+                Ok(postgres) => return Ok(Self::private(postgres)),
+                // A server runs, is starting or is stopping.
+                Err(locked @ private_postgres::Error::Locked { .. }) => {
+                    if let Ok(running) = private_postgres::find_running(&config.data).await {
+                        return Ok(Self {
+                            options: private_options(running.socket_dir()),
+                            version: running.version().to_owned(),
+                            source: Source::Beside,
+                            tasks: TaskTracker::new(),
+                        });
+                    }
+                    if begun.elapsed() > SERVER_PATIENCE {
+                        return Err(locked.into());
+                    }
+                    sleep(RETRY).await;
+                }
+                Err(other) => return Err(other.into()),
+            }
+        }
+    }
+
+    /// What to connect with, as the owner of the schema.
+    pub fn options(&self) -> PgConnectOptions {
+        self.options.clone()
+    }
+
+    /// Postgres' version, as `15.18`.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// What it is, for people.
+    pub fn description(&self) -> String {
+        match &self.source {
+            Source::Private(_) => format!("private Postgres {}", self.version),
+            Source::Beside => format!("private Postgres {} of the running server", self.version),
+            Source::Given(url) => format!("Postgres {}, {url}", self.version),
+        }
+    }
+
+    /// Stops a private Postgres and waits for it; does nothing to any other.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        if let Source::Private(postgres) = &self.source {
+            postgres.stop().await?;
+        }
+        self.tasks.close();
+        self.tasks.wait().await;
+        Ok(())
+    }
+
+    fn private(postgres: PrivatePostgres) -> Self {
+        let postgres = Arc::new(postgres);
+        let tasks = TaskTracker::new();
+        let watched = Arc::clone(&postgres);
+        tasks.spawn(async move { watched.watch().await });
+        Self {
+            options: private_options(postgres.socket_dir()),
+            version: postgres.version().to_owned(),
+            source: Source::Private(postgres),
+            tasks,
+        }
+    }
+
+    async fn given(url: &DatabaseUrl, patience: Duration) -> anyhow::Result<Self> {
+        let probe = wait_for(url, patience).await?;
+        if probe.major < u32::from(OLDEST_MAJOR) {
+            bail!(
+                "the {url} is Postgres {}; Plumbline needs {OLDEST_MAJOR} or newer. Upgrade it, or unset DATABASE_URL \
+                 to use a private one",
+                probe.version
+            );
+        }
+        Ok(Self {
+            options: url.options(),
+            version: probe.version,
+            source: Source::Given(url.clone()),
+            tasks: TaskTracker::new(),
+        })
+    }
+
+    async fn prepared(self, serving: bool) -> anyhow::Result<Self> {
+        match self.check_and_migrate(serving).await {
+            Ok(_) => Ok(self),
+            Err(cause) => Err(self.stopped_by(cause).await),
+        }
+    }
+
+    async fn stopped_by(self, cause: anyhow::Error) -> anyhow::Error {
+        match self.stop().await {
+            Ok(()) => cause,
+            Err(also) => cause.context(format!("and Postgres did not stop: {also}")),
+        }
+    }
+
+    /// Migrates where that is our business: always for a server, else where nobody can be using an older schema.
+    async fn check_and_migrate(&self, always: bool) -> anyhow::Result<usize> {
+        let state = storage::migration_state(&self.options).await.context("cannot read the database's schema")?;
+        refuse_newer(state)?;
+        if state.applied == state.known {
+            return Ok(0);
+        }
+        let ours = always || state.applied == 0 || matches!(self.source, Source::Private(_));
+        if !ours {
+            bail!(
+                "the database has {} of this version's {} migrations. Restart the server with this version, or run \
+                 `plumbline migrate`",
+                state.applied,
+                state.known
+            );
+        }
+        let applied = storage::migrate(&self.options).await.context("cannot bring the database to this version")?;
+        tracing::info!(applied, "database schema is up to date");
+        Ok(applied)
+    }
+}
+
+/// Refuses a database that a newer version has changed: what this one would write might no longer fit.
+pub fn refuse_newer(state: MigrationState) -> anyhow::Result<()> {
+    if state.newer {
+        bail!(
+            "the database was used by a newer version of Plumbline than this one ({}). Start that version, or restore \
+             the backup from before the upgrade",
+            env!("CARGO_PKG_VERSION")
+        );
+    }
+    Ok(())
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        data_dir: config.data.clone(),
+        bin_dir: config.postgres_bin.clone(),
+        path_env: config.path_env.clone(),
+        durable: true,
+        max_connections: u16::try_from(config.db_connections.saturating_add(SPARE_CONNECTIONS)).unwrap_or(u16::MAX),
+    }
+}
+
+fn private_options(socket_dir: &std::path::Path) -> PgConnectOptions {
+    PgConnectOptions::new_without_pgpass()
+        .socket(socket_dir)
+        .port(PORT)
+        .username(SUPERUSER)
+        .database(private_postgres::DATABASE)
+}
+
+/// Asks until the database answers. Only silence is worth waiting for; a refusal stays one.
+async fn wait_for(url: &DatabaseUrl, patience: Duration) -> anyhow::Result<Probe> {
+    let begun = Instant::now();
+    let mut reminded: Option<Instant> = None;
+    loop {
+        let cause = match timeout(LONGEST_ATTEMPT, storage::probe(&url.options())).await {
+            Ok(Ok(probe)) => return Ok(probe),
+            Ok(Err(cause)) if !cause.is_transient() => {
+                return Err(anyhow::Error::new(cause).context(format!("the {url} refuses us")));
+            }
+            Ok(Err(cause)) => anyhow::Error::new(cause),
+            Err(_) => anyhow::anyhow!("no answer in {} s", LONGEST_ATTEMPT.as_secs()),
+        };
+        if begun.elapsed() > patience {
+            let waited_s = begun.elapsed().as_secs();
+            return Err(cause.context(format!("the {url} did not answer for {waited_s} s; check DATABASE_URL")));
+        }
+        if reminded.is_none_or(|at| at.elapsed() > REMINDER) {
+            tracing::warn!("waiting for the {url}");
+            reminded = Some(Instant::now());
+        }
+        sleep(RETRY).await;
+    }
+}

@@ -1,0 +1,68 @@
+//! What has to be done from time to time: partitions made and dropped, expired rows deleted.
+
+use std::time::Duration;
+
+use domain::Timestamp;
+use storage::{PgConnectOptions, partitions};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+
+/// How often it is looked whether something is due.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+const WORK_EVERY: Duration = Duration::from_secs(3600);
+
+/// Works at once, then every hour; within a minute where something failed or rows wait for a week of their own.
+/// Ends after `shutdown`, finishing what it is at.
+pub async fn run(options: PgConnectOptions, shutdown: CancellationToken) {
+    let mut ticks = interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last_success: Option<Instant> = None;
+    loop {
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let now = clock::now();
+        let hour_is_over = last_success.is_none_or(|at| at.elapsed() >= WORK_EVERY);
+        let outcome = if hour_is_over {
+            work(&options, now).await
+        } else {
+            move_backfill(&options, now).await
+        };
+        match outcome {
+            Ok(()) if hour_is_over => last_success = Some(Instant::now()),
+            Ok(()) => {}
+            Err(cause) => {
+                tracing::warn!(error = format!("{:#}", anyhow::Error::new(cause)), "maintenance failed; trying again in a minute");
+            }
+        }
+    }
+}
+
+/// Everything that is due at `now`.
+pub async fn work(options: &PgConnectOptions, now: Timestamp) -> storage::Result<()> {
+    make_and_drop_weeks(options, now).await?;
+    let expired = partitions::delete_expired(options, now).await?;
+    if expired.rows > 0 {
+        tracing::info!(rows = expired.rows, "rows past their project's retention deleted");
+    }
+    Ok(())
+}
+
+async fn move_backfill(options: &PgConnectOptions, now: Timestamp) -> storage::Result<()> {
+    if partitions::is_due(options, now).await? {
+        make_and_drop_weeks(options, now).await?;
+    }
+    Ok(())
+}
+
+async fn make_and_drop_weeks(options: &PgConnectOptions, now: Timestamp) -> storage::Result<()> {
+    let done = partitions::maintain(options, now).await?;
+    if done != partitions::Maintained::default() {
+        tracing::info!(created = done.created, dropped = ?done.dropped, "partitions maintained");
+    }
+    Ok(())
+}

@@ -1,0 +1,210 @@
+//! The real binary, as people and supervisors use it.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "cli/program.rs"]
+mod program;
+
+use std::time::{Duration, Instant};
+
+use program::{Folder, Output};
+
+fn key_of(output: &Output) -> &str {
+    output.stdout.trim()
+}
+
+#[test]
+fn init_writes_a_configuration_that_is_read_and_never_replaces_one() {
+    let folder = Folder::new();
+    let first = folder.run(&["init"]);
+    assert_eq!(first.code, 0, "{first:?}");
+    let text = std::fs::read_to_string(folder.path().join("plumbline.toml")).unwrap();
+    assert_eq!(folder.run(&["doctor", "--json"]).json()["config"]["file"], "plumbline.toml");
+
+    std::fs::write(folder.path().join("plumbline.toml"), "log = \"warn\"\n").unwrap();
+    let second = folder.run(&["init"]);
+    assert_eq!(second.code, 1, "{second:?}");
+    assert!(second.stderr.contains("--force"), "{second:?}");
+    assert_eq!(folder.run(&["init", "--force"]).code, 0);
+    assert_eq!(std::fs::read_to_string(folder.path().join("plumbline.toml")).unwrap(), text);
+}
+
+#[test]
+fn a_broken_configuration_is_refused_by_name_and_never_shows_a_password() {
+    let check = |text: &str, expected: &[&str]| {
+        let folder = Folder::new();
+        std::fs::write(folder.path().join("plumbline.toml"), text).unwrap();
+        let output = folder.run(&["keys", "list"]);
+        assert_eq!(output.code, 2, "{output:?}");
+        for part in expected {
+            assert!(output.stderr.contains(part), "{part}: {output:?}");
+        }
+        assert!(!output.stderr.contains("canary"), "{output:?}");
+    };
+    check("adress = \"127.0.0.1:1\"", &["plumbline.toml", "line 1", "adress"]);
+    check("log = \"info\"\nqueue_steps = \"many\"", &["plumbline.toml", "line 2"]);
+    check("database_url = \"mysql://u:canary@h/d\"", &["database_url", "postgres://"]);
+    check("database_url = \"postgres://u:canary@h/d", &["plumbline.toml", "line 1"]);
+}
+
+#[test]
+fn what_is_asked_for_wrongly_ends_with_2() {
+    let check = |arguments: &[&str], expected: &str| {
+        let output = Folder::new().run(arguments);
+        assert_eq!(output.code, 2, "{output:?}");
+        assert!(output.stderr.contains(expected), "{output:?}");
+    };
+    check(&["sing"], "sing");
+    check(&["--addr", "nowhere", "doctor"], "--addr");
+    check(&["--config", "missing.toml", "doctor"], "missing.toml");
+    check(&["--public-url", "example.com", "doctor"], "public_url");
+    check(&["keys", "add", "a", "--scope", "root"], "ingest");
+    check(&["members", "add", "not-an-address"], "e-mail");
+}
+
+#[test]
+fn keys_are_managed_without_a_server() {
+    let folder = Folder::new();
+    let made = folder.run(&["keys", "add", "prod"]);
+    assert_eq!(made.code, 0, "{made:?}");
+    assert!(key_of(&made).starts_with("pl_live_") && !key_of(&made).contains('\n'), "{made:?}");
+    assert!(!made.stderr.contains(key_of(&made)), "the key is on stdout alone: {made:?}");
+    folder.assert_no_postgres();
+
+    let limited = folder.run(&["keys", "add", "prod", "--scope", "ingest", "--json"]).json();
+    assert_eq!(limited["scopes"], serde_json::json!(["ingest"]));
+    let listed = folder.run(&["keys", "list", "--json"]);
+    assert!(!listed.stdout.contains(key_of(&made)), "lists never show a key: {listed:?}");
+    assert_eq!(listed.json()["items"].as_array().unwrap().len(), 2);
+
+    let unclear = folder.run(&["keys", "revoke", "prod"]);
+    assert_eq!(unclear.code, 2, "{unclear:?}");
+    let id = limited["id"].as_str().unwrap();
+    assert!(unclear.stderr.contains(id), "{unclear:?}");
+    assert_eq!(folder.run(&["keys", "revoke", id]).code, 0);
+    assert_eq!(folder.run(&["keys", "revoke", "prod"]).code, 0, "only one key is left of that label");
+    assert_eq!(folder.run(&["keys", "revoke", "prod"]).code, 4);
+    assert_eq!(folder.run(&["keys", "list", "--project", "other"]).code, 4);
+    let table = folder.run(&["keys", "list"]).stdout;
+    assert_eq!(table.matches("revoked").count(), 2, "{table}");
+    folder.assert_no_postgres();
+}
+
+#[test]
+fn commands_work_beside_a_running_server_and_leave_it_running() {
+    let folder = Folder::new();
+    let mut server = folder.serve(&[]);
+    let made = folder.run(&["keys", "add", "beside"]);
+    assert_eq!(made.code, 0, "{made:?}");
+    let listed = folder.run(&["keys", "list"]);
+    assert!(listed.stdout.contains("beside"), "{listed:?}");
+    assert_eq!(folder.run(&["keys", "revoke", "beside"]).code, 0);
+    let doctor = folder.run(&["doctor", "--json"]);
+    assert_eq!(doctor.code, 0, "{doctor:?}");
+    assert_eq!(folder.run(&["migrate"]).code, 0);
+    assert!(server.answers(), "{}", server.log());
+    assert_eq!(server.stop(), Some(0), "{}", server.log());
+    folder.assert_no_postgres();
+}
+
+#[test]
+fn doctor_tells_what_is_in_force_and_what_fails() {
+    let folder = Folder::new();
+    let fresh = folder.run(&["doctor", "--json"]);
+    assert_eq!(fresh.code, 0, "{fresh:?}");
+    assert!(!folder.path().join("data").exists(), "looking makes nothing");
+
+    let url = "postgres://somebody:canary@127.0.0.1:1/nothing";
+    let failing = folder.run_with(&["doctor", "--json"], &[("DATABASE_URL", url)]);
+    assert_eq!(failing.code, 1, "{failing:?}");
+    let database = failing.check("database");
+    assert_eq!(database["status"], "fail");
+    assert!(database["advice"].as_str().unwrap().contains("DATABASE_URL"), "{database}");
+    assert!(!format!("{failing:?}").contains("canary"), "no password is ever printed: {failing:?}");
+
+    let exposed = folder.run(&["--addr", "0.0.0.0:3000", "doctor", "--json"]);
+    assert_eq!((exposed.code, exposed.check("accounts")["status"].as_str()), (1, Some("fail")), "{exposed:?}");
+    let text = folder.run(&["--addr", "0.0.0.0:3000", "doctor"]);
+    assert!(text.stdout.contains("FAIL") && text.stdout.contains("→"), "{text:?}");
+}
+
+#[test]
+fn the_first_account_opens_the_network() {
+    let folder = Folder::new();
+    let refused = folder.run(&["--addr", "0.0.0.0:0", "serve"]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.stderr.contains("plumbline members add"), "{refused:?}");
+    folder.assert_no_postgres();
+
+    let viewer = folder.run(&["members", "add", "Ada@example.com"]);
+    assert_eq!(viewer.code, 2, "the first account has to be an admin: {viewer:?}");
+    let admin = folder.run(&["members", "add", "Ada@example.com", "--role", "admin"]);
+    assert_eq!(admin.code, 0, "{admin:?}");
+    assert_eq!(admin.stdout.trim().chars().count(), 20, "a password, and nothing else: {admin:?}");
+    assert_eq!(folder.run(&["members", "add", "ada@example.com", "--role", "admin"]).code, 0, "again changes nothing");
+    assert_eq!(folder.run(&["members", "add", "ada@example.com"]).code, 1, "nobody loses a role by accident");
+
+    let arguments = ["members", "add", "bob@example.com", "--name", "Bob", "--password-stdin"];
+    assert_eq!(folder.run_reading(&arguments, "short\n").code, 2);
+    let bob = folder.run_reading(&arguments, "long enough\n");
+    assert_eq!((bob.code, bob.stdout.as_str()), (0, ""), "{bob:?}");
+    let people = folder.run(&["members", "list", "--json"]).json();
+    let roles: Vec<_> = people["items"].as_array().unwrap().iter().map(|person| &person["role"]).collect();
+    assert_eq!(roles, ["member", "admin"], "by name: {people}");
+
+    let mut server = folder.serve(&["--addr", "0.0.0.0:0"]);
+    assert_eq!(server.stop(), Some(0), "{}", server.log());
+}
+
+#[test]
+fn stopping_is_clean_and_prompt() {
+    let folder = Folder::new();
+    let mut server = folder.serve(&[]);
+    let begun = Instant::now();
+    assert_eq!(server.stop(), Some(0), "{}", server.log());
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    folder.assert_no_postgres();
+    let log = std::fs::read_to_string(folder.path().join("data/postgres.log")).unwrap_or_default();
+    let mut again = folder.serve(&[]);
+    assert!(!log.contains("not properly shut down"), "{log}");
+    assert_eq!(again.stop(), Some(0), "{}", again.log());
+}
+
+#[test]
+fn a_second_server_on_the_folder_is_refused_and_harms_nothing() {
+    let folder = Folder::new();
+    let mut server = folder.serve(&[]);
+    let second = folder.run(&["--addr", "127.0.0.1:0", "serve"]);
+    assert_eq!(second.code, 1, "{second:?}");
+    assert!(second.stderr.contains("already uses the data folder"), "{second:?}");
+    assert!(server.answers(), "{}", server.log());
+    assert_eq!(server.stop(), Some(0), "{}", server.log());
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap().to_string();
+    let folder = Folder::new();
+    let output = folder.run(&["--addr", &addr, "serve"]);
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(output.stderr.contains(&addr) && output.stderr.contains("--addr"), "{output:?}");
+    assert!(!folder.path().join("data").exists(), "nothing was started");
+}
+
+#[test]
+fn a_killed_server_starts_again_with_everything_it_had() {
+    let folder = Folder::new();
+    let made = folder.run(&["keys", "add", "kept"]);
+    let mut server = folder.serve(&[]);
+    server.kill();
+    // Its Postgres runs on; a command adopts it, and so does the next server.
+    let listed = folder.run(&["keys", "list"]);
+    assert!(listed.stdout.contains("kept"), "{listed:?}");
+    let mut server = folder.serve(&[]);
+    server.kill();
+    let mut server = folder.serve(&[]);
+    assert!(folder.run(&["keys", "list"]).stdout.contains("kept"), "{made:?}");
+    assert_eq!(server.stop(), Some(0), "{}", server.log());
+    folder.assert_no_postgres();
+}

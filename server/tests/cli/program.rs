@@ -1,0 +1,208 @@
+//! A folder to run `plumbline` in, and what came of it.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(20);
+
+/// What a command said and ended with.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Output {
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|cause| panic!("{cause}: {self:?}"))
+    }
+
+    /// A line of `doctor --json`.
+    pub(crate) fn check(&self, name: &str) -> serde_json::Value {
+        let report = self.json();
+        let found = report["checks"].as_array().unwrap().iter().find(|check| check["name"] == name);
+        found.unwrap_or_else(|| panic!("no check {name}: {report:#}")).clone()
+    }
+}
+
+/// A working folder with the data folder `data` in it. No Postgres outlives it.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("plumbline-cli-{}-{number}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with(arguments, &[])
+    }
+
+    pub(crate) fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+        let mut command = self.command(arguments);
+        command.envs(environment.iter().copied());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        finish(command.spawn().unwrap())
+    }
+
+    /// Runs a command with `input` on its stdin.
+    pub(crate) fn run_reading(&self, arguments: &[&str], input: &str) -> Output {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        finish(child)
+    }
+
+    /// Starts a server on a port of its own and waits until it answers.
+    pub(crate) fn serve(&self, arguments: &[&str]) -> Server {
+        let log_path = self.0.join("server.log");
+        let log = File::create(&log_path).unwrap();
+        let mut command = self.command(&["--addr", "127.0.0.1:0"]);
+        if arguments.contains(&"--addr") {
+            command = self.command(arguments);
+        }
+        let child = command.arg("serve").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let mut server = Server { child, log_path, addr: None };
+        server.wait_until_ready();
+        server
+    }
+
+    /// Fails when a Postgres still runs on the data folder, or did not end properly.
+    pub(crate) fn assert_no_postgres(&self) {
+        let pid_file = self.0.join("data/postgres/postmaster.pid");
+        assert!(!pid_file.exists(), "Postgres runs on, or was killed");
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_plumbline"));
+        // Nothing of the developer's own configuration reaches the tests.
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy().into_owned();
+            if name.starts_with("PLUMBLINE_") || name == "DATABASE_URL" {
+                command.env_remove(name);
+            }
+        }
+        command.args(arguments).current_dir(&self.0).env("PLUMBLINE_DATA", self.0.join("data"));
+        // These two belong to commands that talk to another server, and must not disturb anything here.
+        command.env("PLUMBLINE_URL", "https://elsewhere.example.com").env("PLUMBLINE_KEY", "pl_live_0");
+        command
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let pid_file = self.0.join("data/postgres/postmaster.pid");
+        if let Some(pid) = std::fs::read_to_string(pid_file).ok().and_then(|text| Some(text.lines().next()?.to_owned()))
+        {
+            send("-QUIT", &pid);
+        }
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+fn finish(child: Child) -> Output {
+    let output = child.wait_with_output().unwrap();
+    Output {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn send(signal: &str, pid: &str) {
+    Command::new("kill").args([signal, pid]).output().unwrap();
+}
+
+/// A running `plumbline serve`.
+pub(crate) struct Server {
+    child: Child,
+    log_path: PathBuf,
+    addr: Option<SocketAddr>,
+}
+
+impl Server {
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log_path).unwrap()
+    }
+
+    /// Whether it still answers.
+    pub(crate) fn answers(&self) -> bool {
+        self.addr.is_some_and(|addr| get(addr, "/healthz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")))
+    }
+
+    /// As a supervisor does it; returns the exit code.
+    pub(crate) fn stop(&mut self) -> Option<i32> {
+        send("-TERM", &self.child.id().to_string());
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(begun.elapsed() < PATIENCE, "it does not stop: {}", self.log());
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// As the kernel does it when memory is short.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn wait_until_ready(&mut self) {
+        let begun = Instant::now();
+        loop {
+            assert!(begun.elapsed() < PATIENCE, "it does not start: {}", self.log());
+            assert_eq!(self.child.try_wait().unwrap(), None, "it ended: {}", self.log());
+            self.addr = self.announced();
+            if self.answers() {
+                return;
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// The address in the banner, which is told only when the server answers.
+    fn announced(&self) -> Option<SocketAddr> {
+        let log = self.log();
+        let (_, rest) = log.split_once("dashboard  http://")?;
+        let mut addr: SocketAddr = rest.split_whitespace().next()?.parse().ok()?;
+        if addr.ip().is_unspecified() {
+            addr.set_ip([127, 0, 0, 1].into());
+        }
+        Some(addr)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn get(addr: SocketAddr, path: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&addr, Duration::from_secs(5))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}

@@ -1,0 +1,120 @@
+//! A server per test: the real router on a port of its own, on a database of its own in a Postgres that all tests
+//! of this binary share.
+
+use std::sync::Arc;
+
+use private_postgres::{PrivatePostgres, Settings};
+use serde_json::Value;
+use server::config::Config;
+use server::database::Database;
+use server::state::AppState;
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Postgres for all tests of this binary. Never stopped by us: see `postgres`.
+static POSTGRES: OnceCell<PrivatePostgres> = OnceCell::const_new();
+
+pub struct TestApp {
+    pub origin: String,
+    pub client: reqwest::Client,
+    pub state: AppState,
+    shutdown: CancellationToken,
+}
+
+impl TestApp {
+    pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// A server with another configuration.
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let url = new_database().await;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let mut config =
+            Config { addr, database_url: Some(url.parse().unwrap()), data: std::env::temp_dir(), ..Config::default() };
+        change(&mut config);
+        let config = Arc::new(config);
+        let database = Database::start(&config).await.unwrap();
+        let tasks = TaskTracker::new();
+        let shutdown = CancellationToken::new();
+        let state = AppState::start(Arc::clone(&config), &database, &tasks, shutdown.clone()).await.unwrap();
+        storage::projects::ensure_default(&state.db, server::clock::now()).await.unwrap();
+        let service =
+            server::router::router(state.clone()).into_make_service_with_connect_info::<std::net::SocketAddr>();
+        let serving = axum::serve(listener, service).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+        tasks.spawn(async move { serving.await.unwrap() });
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self { origin: format!("http://{addr}"), client, state, shutdown }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.origin)
+    }
+
+    /// The answer's status and JSON body; a body that is none is `null`.
+    pub async fn get(&self, path: &str) -> (u16, Value) {
+        answer(self.client.get(self.url(path))).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        answer(self.client.post(self.url(path)).json(body)).await
+    }
+
+    /// Sends one step and asserts that it was stored.
+    pub async fn store(&self, step: Value) -> String {
+        let (status, body) = self.post("/ingest", &step).await;
+        assert_eq!((status, &body["status"]), (200, &Value::from("stored")), "{body}");
+        body["trace_id"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+pub async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
+    let response = request.send().await.unwrap();
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap();
+    (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+}
+
+/// The smallest step that is accepted.
+pub fn step(run_id: &str, step_id: &str) -> Value {
+    serde_json::json!({
+        "run_id": run_id, "step_id": step_id, "step_name": "classify-intent", "model": "claude-haiku-4-5",
+        "prompt": "Answer yes or no: is this a refund request?", "output_code": "yes", "latency_ms": 640,
+        "input_tokens": 48, "output_tokens": 11, "cost": 0.0014
+    })
+}
+
+async fn new_database() -> String {
+    let postgres = POSTGRES.get_or_init(start_postgres).await;
+    let name = format!("test_{}", uuid::Uuid::now_v7().simple());
+    postgres.query(&format!("create database {name}")).await.unwrap();
+    postgres.url().replacen("/plumbline?", &format!("/{name}?"), 1)
+}
+
+/// One folder per test binary, removed and made anew at each start: a Postgres that an earlier run left behind is
+/// adopted, and stopped before its folder goes.
+async fn start_postgres() -> PrivatePostgres {
+    let folder = std::env::temp_dir().join(format!("plumbline-http-tests-{}", env!("CARGO_PKG_VERSION")));
+    let settings = || Settings {
+        data_dir: folder.clone(),
+        bin_dir: None,
+        path_env: None,
+        durable: false,
+        max_connections: 400,
+    };
+    if folder.exists() {
+        if let Ok(left_behind) = PrivatePostgres::start(settings()).await {
+            left_behind.stop().await.unwrap();
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+    PrivatePostgres::start(settings()).await.unwrap()
+}

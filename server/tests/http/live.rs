@@ -1,0 +1,49 @@
+//! `GET /live/{slug}`: a page hears of a run in any server process on the same database.
+
+use std::time::Duration;
+
+use futures::StreamExt as _;
+
+use crate::app::{TestApp, step};
+
+async fn next_event(stream: &mut (impl futures::Stream<Item = reqwest::Result<bytes::Bytes>> + Unpin), wanted: &str) -> String {
+    let mut text = String::new();
+    let found = async {
+        while let Some(chunk) = stream.next().await {
+            text.push_str(&String::from_utf8_lossy(&chunk.unwrap()));
+            if text.contains(&format!("event: {wanted}\n")) && text.ends_with("\n\n") {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), found).await.unwrap_or_else(|_| panic!("no {wanted} event: {text}"));
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_hears_of_a_new_run() {
+    let app = TestApp::new().await;
+    let response = app.client.get(app.url("/live/default")).send().await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let mut stream = response.bytes_stream();
+    next_event(&mut stream, "hello").await;
+    app.store(step("r 1", "s")).await;
+    assert!(next_event(&mut stream, "run").await.contains(r#"data: {"run_id":"r 1"}"#));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_page_hears_of_its_run_alone() {
+    let app = TestApp::new().await;
+    let mut stream = app.client.get(app.url("/live/default?run=mine")).send().await.unwrap().bytes_stream();
+    next_event(&mut stream, "hello").await;
+    app.store(step("other", "s")).await;
+    app.store(step("mine", "s")).await;
+    let heard = next_event(&mut stream, "run").await;
+    assert!(heard.contains("mine") && !heard.contains("other"), "{heard}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_listens_to_a_project_that_is_not_theirs() {
+    let app = TestApp::new().await;
+    assert_eq!(app.get("/live/none").await.0, 404);
+}
