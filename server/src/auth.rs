@@ -30,7 +30,7 @@ use storage::keys::FoundKey;
 use tokio_util::sync::CancellationToken;
 
 pub use binding::binding_allowed;
-pub use forms::routes;
+pub use forms::{FORM_PATHS, routes};
 pub use reveal::Reveal;
 pub use visitor::{Visitor, viewer};
 

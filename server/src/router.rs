@@ -56,6 +56,7 @@ pub fn router(state: AppState) -> Router {
         .route("/api/{*unknown}", any(unknown_api))
         .merge(seen_by_people)
         .layer(from_fn(site::serve))
+        .layer(from_fn_with_state(state.clone(), auth::guard::protect))
         .layer(from_fn_with_state(state.clone(), auth::headers::secure))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(state.clone(), with_request_id))

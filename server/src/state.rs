@@ -52,6 +52,7 @@ impl AppState {
         let db = storage::Db::connect_lazy(database.options(), config.db_connections);
         let metrics = Arc::new(Metrics::default());
         let auth = Auth::new(db.clone(), &config);
+        tasks.spawn(auth.clone().keep_books(shutdown.clone()));
         let live = LiveHub::start(db.clone(), database.options(), auth.clone(), tasks, &shutdown);
         let settings = PipelineSettings {
             max_queued_steps: config.queue_steps,

@@ -7,6 +7,7 @@ mod program;
 
 use std::time::{Duration, Instant};
 
+use private_postgres::{PrivatePostgres, Settings};
 use program::{Folder, Output};
 
 fn key_of(output: &Output) -> &str {
@@ -150,7 +151,7 @@ fn the_first_account_opens_the_network() {
     assert_eq!((bob.code, bob.stdout.as_str()), (0, ""), "{bob:?}");
     let people = folder.run(&["members", "list", "--json"]).json();
     let roles: Vec<_> = people["items"].as_array().unwrap().iter().map(|person| &person["role"]).collect();
-    assert_eq!(roles, ["member", "admin"], "by name: {people}");
+    assert_eq!(roles, ["admin", "member"], "by name: {people}");
 
     let mut server = folder.serve(&["--addr", "0.0.0.0:0"]);
     assert_eq!(server.stop(), Some(0), "{}", server.log());
@@ -207,4 +208,55 @@ fn a_killed_server_starts_again_with_everything_it_had() {
     assert!(folder.run(&["keys", "list"]).stdout.contains("kept"), "{made:?}");
     assert_eq!(server.stop(), Some(0), "{}", server.log());
     folder.assert_no_postgres();
+}
+
+/// A Postgres as an operator has one, in the folder `given`.
+async fn given_postgres(folder: &Folder) -> PrivatePostgres {
+    let settings = Settings {
+        data_dir: folder.path().join("given"),
+        bin_dir: None,
+        path_env: None,
+        durable: false,
+        max_connections: 50,
+    };
+    PrivatePostgres::start(settings).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_given_database_is_waited_for_and_never_stopped() {
+    let folder = Folder::new();
+    let url = {
+        let postgres = given_postgres(&folder).await;
+        postgres.stop().await.unwrap();
+        postgres.url()
+    };
+    let mut server = folder.start_serving(&["--addr", "127.0.0.1:0"], &[("DATABASE_URL", &url)]);
+    server.wait_for("waiting for the database plumbline");
+    let postgres = given_postgres(&folder).await;
+    server.wait_until_ready();
+    assert!(!folder.path().join("data/postgres").exists(), "no private Postgres beside a given one");
+    assert_eq!(server.stop(), Some(0), "{}", server.log());
+    assert_eq!(postgres.query("select 1").await.unwrap().len(), 1, "it is not ours to stop");
+    postgres.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_a_newer_version_is_refused_untouched() {
+    let folder = Folder::new();
+    let postgres = given_postgres(&folder).await;
+    let url = postgres.url();
+    let environment = [("DATABASE_URL", url.as_str())];
+    let migrated = folder.run_with(&["migrate"], &environment);
+    assert_eq!(migrated.code, 0, "{migrated:?}");
+    let statement = "insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
+                     values (29991231000000, 'from the future', true, '', 0)";
+    postgres.query(statement).await.unwrap();
+    for arguments in [&["--addr", "127.0.0.1:0", "serve"][..], &["keys", "list"], &["migrate"]] {
+        let refused = folder.run_with(arguments, &environment);
+        assert_eq!(refused.code, 1, "{refused:?}");
+        assert!(refused.stderr.contains("newer version of Plumbline"), "{refused:?}");
+    }
+    let doctor = folder.run_with(&["doctor", "--json"], &environment);
+    assert_eq!((doctor.code, doctor.check("schema")["status"].as_str()), (1, Some("fail")), "{doctor:?}");
+    postgres.stop().await.unwrap();
 }

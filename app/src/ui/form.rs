@@ -125,12 +125,11 @@ fn error_words(code: &str) -> String {
             "The form came from another site or an old page. Read the page again and send it once more."
         }
         "exists" => "That name is taken already. Choose another one.",
-        "label_exists" => "A key with that label exists. Choose another label, or revoke the old key first.",
         "email_exists" => "Somebody with that address has access already.",
         "email" => "That is not an e-mail address, such as mara@acme.dev.",
         "password" => "The password is too short. It needs 12 characters or more.",
         "name" => "The name is empty, or holds no letter or digit.",
-        "label" => "The label is empty or longer than 100 characters.",
+        "label" => "The label is empty, too long or taken already. Choose another one.",
         "scope" => "Choose at least one thing the key may do.",
         "role" => "That role does not exist.",
         "confirm" => "What you typed is not the project's word in the address. Nothing was deleted.",

@@ -42,13 +42,13 @@ forms!(
     "/setup"                               => account::setup,
     "/theme"                               => account::theme,
     "/projects"                            => project::create,
-    "/p/{slug}/settings/general"           => project::rename,
-    "/p/{slug}/settings/delete"            => project::delete,
-    "/p/{slug}/settings/keys"              => keys::make,
-    "/p/{slug}/settings/keys/{id}/revoke"  => keys::revoke,
-    "/p/{slug}/settings/members"           => members::add,
-    "/p/{slug}/settings/members/{id}/role"   => members::set_role,
-    "/p/{slug}/settings/members/{id}/remove" => members::remove,
+    "/p/{project}/settings/general"           => project::rename,
+    "/p/{project}/settings/delete"            => project::delete,
+    "/p/{project}/settings/keys"              => keys::make,
+    "/p/{project}/settings/keys/{id}/revoke"  => keys::revoke,
+    "/p/{project}/settings/members"           => members::add,
+    "/p/{project}/settings/members/{id}/role"   => members::set_role,
+    "/p/{project}/settings/members/{id}/remove" => members::remove,
 );
 
 /// The forms' routes. They need [`super::viewer`] and [`super::guard::protect`] around them.

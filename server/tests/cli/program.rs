@@ -70,18 +70,23 @@ impl Folder {
         finish(child)
     }
 
-    /// Starts a server on a port of its own and waits until it answers.
+    /// Starts a server on a port of its own, unless the arguments name one, and waits until it answers.
     pub(crate) fn serve(&self, arguments: &[&str]) -> Server {
-        let log_path = self.0.join("server.log");
-        let log = File::create(&log_path).unwrap();
-        let mut command = self.command(&["--addr", "127.0.0.1:0"]);
-        if arguments.contains(&"--addr") {
-            command = self.command(arguments);
-        }
-        let child = command.arg("serve").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        let mut server = Server { child, log_path, addr: None };
+        let own_port = ["--addr", "127.0.0.1:0"];
+        let arguments = if arguments.contains(&"--addr") { arguments } else { &own_port };
+        let mut server = self.start_serving(arguments, &[]);
         server.wait_until_ready();
         server
+    }
+
+    /// Starts a server and doesn't wait.
+    pub(crate) fn start_serving(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Server {
+        let log_path = self.0.join("server.log");
+        let log = File::create(&log_path).unwrap();
+        let mut command = self.command(arguments);
+        command.arg("serve").envs(environment.iter().copied());
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        Server { child, log_path, addr: None }
     }
 
     /// Fails when a Postgres still runs on the data folder, or did not end properly.
@@ -166,7 +171,16 @@ impl Server {
         self.child.wait().unwrap();
     }
 
-    fn wait_until_ready(&mut self) {
+    /// Waits until it has logged `text`.
+    pub(crate) fn wait_for(&self, text: &str) {
+        let begun = Instant::now();
+        while !self.log().contains(text) {
+            assert!(begun.elapsed() < PATIENCE, "it never says `{text}`: {}", self.log());
+            std::thread::sleep(POLL);
+        }
+    }
+
+    pub(crate) fn wait_until_ready(&mut self) {
         let begun = Instant::now();
         loop {
             assert!(begun.elapsed() < PATIENCE, "it does not start: {}", self.log());

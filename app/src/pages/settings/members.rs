@@ -1,5 +1,6 @@
 //! Settings: who has access.
 
+use domain::Role;
 use domain::account::Member;
 use leptos::prelude::*;
 
@@ -55,19 +56,9 @@ fn Members() -> impl IntoView {
 
 #[component]
 fn MemberTable(members: Vec<Member>) -> impl IntoView {
-    let me = use_viewer().user.map(|user| user.id);
     let rows = members
         .into_iter()
-        .map(|member| {
-            let own = (Some(member.user_id) == me).then(|| view! { <span class="dim">" you"</span> });
-            view! {
-                <tr>
-                    <td class="main">{member.name}{own}</td>
-                    <td>{member.email}</td>
-                    <td>{member.role.as_str()}</td>
-                </tr>
-            }
-        })
+        .map(|member| view! { <MemberRow member/> })
         .collect_view();
     view! {
         <div class="scroll-x" tabindex="0" role="region" aria-labelledby="members-list">
@@ -78,11 +69,49 @@ fn MemberTable(members: Vec<Member>) -> impl IntoView {
                         <th scope="col">"Name"</th>
                         <th scope="col">"E-mail"</th>
                         <th scope="col">"Role"</th>
+                        <th scope="col"><span class="vh">"Actions"</span></th>
                     </tr>
                 </thead>
                 <tbody>{rows}</tbody>
             </table>
         </div>
+    }
+}
+
+/// One member, with another role and the way out.
+#[component]
+fn MemberRow(member: Member) -> impl IntoView {
+    let slug = use_slug();
+    let locked = use_admin_lock();
+    let is_locked = move || !locked.read().is_empty();
+    let is_me = use_viewer().user.is_some_and(|user| user.id == member.user_id);
+    let base = format!("/p/{}/settings/members/{}", slug.get_untracked(), member.user_id);
+    let roles = Role::ALL
+        .iter()
+        .map(|role| view! { <option value=role.as_str() selected=*role == member.role>{role.as_str()}</option> })
+        .collect_view();
+    view! {
+        <tr>
+            <td class="main">{member.name.clone()}{is_me.then(|| view! { <span class="dim">" you"</span> })}</td>
+            <td>{member.email}</td>
+            <td>
+                <form class="row" method="post" action=format!("{base}/role")>
+                    <select class="select" name="role" aria-label=format!("Role of {}", member.name) disabled=is_locked>
+                        {roles}
+                    </select>
+                    <Submit label="Save" locked/>
+                </form>
+            </td>
+            <td class="n">
+                <details class="confirm">
+                    <summary class="btn sm" data-variant="danger" aria-label=format!("Remove {}", member.name)>"Remove…"</summary>
+                    <form class="confirm-body" method="post" action=format!("{base}/remove")>
+                        <p>"Their access to this project ends at once. What they judged stays."</p>
+                        <Submit label="Remove the member" variant="danger" locked/>
+                    </form>
+                </details>
+            </td>
+        </tr>
     }
 }
 
