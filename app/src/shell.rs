@@ -77,7 +77,7 @@ pub fn App() -> impl IntoView {
     provide_zone();
     view! {
         <Sprite/>
-        <Title formatter=|title: String| if title.is_empty() { "Plumbline".to_owned() } else { format!("{title} · Plumbline") }/>
+        <Title formatter=document_title/>
         <Router>
             <Routes fallback=NotFoundPage>
                 <Route path=path!("/") view=HomePage ssr=SsrMode::Async/>
@@ -96,4 +96,11 @@ pub fn App() -> impl IntoView {
             </Routes>
         </Router>
     }
+}
+
+/// The text of `<title>`. leptos_meta writes it into the server's HTML as it is, and it may hold a client's run name;
+/// in the browser it is set as text.
+fn document_title(title: String) -> String {
+    let title = if title.is_empty() { "Plumbline".to_owned() } else { format!("{title} · Plumbline") };
+    if cfg!(feature = "ssr") { title.replace('&', "&amp;").replace('<', "&lt;") } else { title }
 }

@@ -120,7 +120,9 @@ fn start_logging(filter: &str, format: LogFormat) -> Result<(), Exit> {
     let filter = EnvFilter::try_new(filter)?;
     let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {
-        LogFormat::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+        LogFormat::Text => lines
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .try_init(),
         LogFormat::Json => lines.json().try_init(),
     };
     started.map_err(|cause| Exit::Failed(anyhow::anyhow!("cannot start logging: {cause}")))
@@ -136,7 +138,10 @@ async fn migrate(config: &Config) -> Result<(), Exit> {
 }
 
 /// Opens the database, does `work` with it and closes it again, however the work ended.
-async fn with_database<T>(config: &Config, work: impl AsyncFnOnce(&Db) -> Result<T, Exit>) -> Result<T, Exit> {
+async fn with_database<T>(
+    config: &Config,
+    work: impl AsyncFnOnce(&Db) -> Result<T, Exit>,
+) -> Result<T, Exit> {
     let database = Database::open(config).await?;
     let db = Db::connect_lazy(database.options(), 2);
     let outcome = work(&db).await;

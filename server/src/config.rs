@@ -96,6 +96,14 @@ impl DatabaseUrl {
     }
 }
 
+impl std::str::FromStr for DatabaseUrl {
+    type Err = ConfigError;
+
+    fn from_str(url: &str) -> Result<Self, ConfigError> {
+        parse_database_url(url)
+    }
+}
+
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (host, port) = (self.0.get_host(), self.0.get_port());
@@ -189,14 +197,19 @@ impl Config {
     pub fn load(flags: Flags) -> Result<Self, ConfigError> {
         let (file, path) = match &flags.config {
             Some(path) => (file::read(path)?, Some(path.clone())),
-            None if Path::new(DEFAULT_FILE).exists() => {
-                (file::read(Path::new(DEFAULT_FILE))?, Some(PathBuf::from(DEFAULT_FILE)))
-            }
+            None if Path::new(DEFAULT_FILE).exists() => (
+                file::read(Path::new(DEFAULT_FILE))?,
+                Some(PathBuf::from(DEFAULT_FILE)),
+            ),
             None => (FileConfig::default(), None),
         };
         let database_url = environment("DATABASE_URL").map(|url| url.to_string_lossy().into_owned());
         let config = merge(flags, database_url, file)?;
-        Ok(Self { file: path, path_env: environment("PATH"), ..config })
+        Ok(Self {
+            file: path,
+            path_env: environment("PATH"),
+            ..config
+        })
     }
 
     /// Which database is in use, for people; without anything secret.
@@ -208,7 +221,10 @@ impl Config {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the file that reads the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the file that reads the environment"
+)]
 fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
@@ -218,13 +234,35 @@ fn merge(flags: Flags, database_url: Option<String>, file: FileConfig) -> Result
     Ok(Config {
         addr: flags.addr.or(file.addr).unwrap_or(default.addr),
         data: flags.data.or(file.data).unwrap_or(default.data),
-        database_url: database_url.or(file.database_url).as_deref().map(parse_database_url).transpose()?,
-        public_url: flags.public_url.or(file.public_url).as_deref().map(parse_public_url).transpose()?,
-        behind_auth_proxy: flags.behind_auth_proxy.or(file.behind_auth_proxy).unwrap_or_default(),
+        database_url: database_url
+            .or(file.database_url)
+            .as_deref()
+            .map(parse_database_url)
+            .transpose()?,
+        public_url: flags
+            .public_url
+            .or(file.public_url)
+            .as_deref()
+            .map(parse_public_url)
+            .transpose()?,
+        behind_auth_proxy: flags
+            .behind_auth_proxy
+            .or(file.behind_auth_proxy)
+            .unwrap_or_default(),
         log: check_filter(flags.log.or(file.log).unwrap_or(default.log))?,
         log_format: flags.log_format.or(file.log_format).unwrap_or(default.log_format),
-        queue_steps: at_least(1, "queue_steps", flags.queue_steps.or(file.queue_steps), default.queue_steps)?,
-        queue_bytes: at_least(1, "queue_bytes", flags.queue_bytes.or(file.queue_bytes), default.queue_bytes)?,
+        queue_steps: at_least(
+            1,
+            "queue_steps",
+            flags.queue_steps.or(file.queue_steps),
+            default.queue_steps,
+        )?,
+        queue_bytes: at_least(
+            1,
+            "queue_bytes",
+            flags.queue_bytes.or(file.queue_bytes),
+            default.queue_bytes,
+        )?,
         // A listener and a writer must not wait for each other.
         db_connections: at_least(
             2,
@@ -239,7 +277,10 @@ fn merge(flags: Flags, database_url: Option<String>, file: FileConfig) -> Result
 }
 
 fn invalid(key: &'static str, problem: impl Into<String>) -> ConfigError {
-    ConfigError::Invalid { key, problem: problem.into() }
+    ConfigError::Invalid {
+        key,
+        problem: problem.into(),
+    }
 }
 
 fn at_least<N: PartialOrd + fmt::Display>(
@@ -249,7 +290,11 @@ fn at_least<N: PartialOrd + fmt::Display>(
     default: N,
 ) -> Result<N, ConfigError> {
     let value = given.unwrap_or(default);
-    if value < least { Err(invalid(key, format!("must be at least {least}, not {value}"))) } else { Ok(value) }
+    if value < least {
+        Err(invalid(key, format!("must be at least {least}, not {value}")))
+    } else {
+        Ok(value)
+    }
 }
 
 fn parse_database_url(url: &str) -> Result<DatabaseUrl, ConfigError> {
@@ -258,27 +303,37 @@ fn parse_database_url(url: &str) -> Result<DatabaseUrl, ConfigError> {
     if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
         return Err(invalid("database_url", problem));
     }
-    PgConnectOptions::from_str(url).map(DatabaseUrl).map_err(|_may_quote_it| invalid("database_url", problem))
+    PgConnectOptions::from_str(url)
+        .map(DatabaseUrl)
+        .map_err(|_may_quote_it| invalid("database_url", problem))
 }
 
 fn parse_public_url(url: &str) -> Result<String, ConfigError> {
     let url = url.trim_end_matches('/');
     let usable = Uri::from_str(url).is_ok_and(|uri| {
         matches!(uri.scheme_str(), Some("http" | "https"))
-            && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+            && uri
+                .authority()
+                .is_some_and(|authority| !authority.as_str().contains('@'))
             && uri.path_and_query().is_none_or(|path| path.as_str() == "/")
     });
     if usable {
         Ok(url.to_owned())
     } else {
-        Err(invalid("public_url", format!("must look like https://plumbline.example.com, not `{url}`")))
+        Err(invalid(
+            "public_url",
+            format!("must look like https://plumbline.example.com, not `{url}`"),
+        ))
     }
 }
 
 fn check_filter(filter: String) -> Result<String, ConfigError> {
     match tracing_subscriber::EnvFilter::try_new(&filter) {
         Ok(_) => Ok(filter),
-        Err(cause) => Err(invalid("log", format!("`{filter}` is not a log filter such as `info`: {cause}"))),
+        Err(cause) => Err(invalid(
+            "log",
+            format!("`{filter}` is not a log filter such as `info`: {cause}"),
+        )),
     }
 }
 

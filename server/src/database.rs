@@ -38,8 +38,8 @@ enum Source {
     Private(Arc<PrivatePostgres>),
     /// The private Postgres of a server that runs beside us.
     Beside,
-    /// Somebody else's.
-    Given(DatabaseUrl),
+    /// Somebody else's; without its password.
+    Given(String),
 }
 
 impl Database {
@@ -151,7 +151,7 @@ impl Database {
         Ok(Self {
             options: url.options(),
             version: probe.version,
-            source: Source::Given(url.clone()),
+            source: Source::Given(url.to_string()),
             tasks: TaskTracker::new(),
         })
     }
@@ -172,7 +172,9 @@ impl Database {
 
     /// Migrates where that is our business: always for a server, else where nobody can be using an older schema.
     async fn check_and_migrate(&self, always: bool) -> anyhow::Result<usize> {
-        let state = storage::migration_state(&self.options).await.context("cannot read the database's schema")?;
+        let state = storage::migration_state(&self.options)
+            .await
+            .context("cannot read the database's schema")?;
         refuse_newer(state)?;
         if state.applied == state.known {
             return Ok(0);
@@ -186,7 +188,9 @@ impl Database {
                 state.known
             );
         }
-        let applied = storage::migrate(&self.options).await.context("cannot bring the database to this version")?;
+        let applied = storage::migrate(&self.options)
+            .await
+            .context("cannot bring the database to this version")?;
         tracing::info!(applied, "database schema is up to date");
         Ok(applied)
     }
@@ -210,7 +214,8 @@ fn settings(config: &Config) -> Settings {
         bin_dir: config.postgres_bin.clone(),
         path_env: config.path_env.clone(),
         durable: true,
-        max_connections: u16::try_from(config.db_connections.saturating_add(SPARE_CONNECTIONS)).unwrap_or(u16::MAX),
+        max_connections: u16::try_from(config.db_connections.saturating_add(SPARE_CONNECTIONS))
+            .unwrap_or(u16::MAX),
     }
 }
 
@@ -237,7 +242,9 @@ async fn wait_for(url: &DatabaseUrl, patience: Duration) -> anyhow::Result<Probe
         };
         if begun.elapsed() > patience {
             let waited_s = begun.elapsed().as_secs();
-            return Err(cause.context(format!("the {url} did not answer for {waited_s} s; check DATABASE_URL")));
+            return Err(cause.context(format!(
+                "the {url} did not answer for {waited_s} s; check DATABASE_URL"
+            )));
         }
         if reminded.is_none_or(|at| at.elapsed() > REMINDER) {
             tracing::warn!("waiting for the {url}");

@@ -36,7 +36,10 @@ pub async fn run(options: PgConnectOptions, shutdown: CancellationToken) {
             Ok(()) if hour_is_over => last_success = Some(Instant::now()),
             Ok(()) => {}
             Err(cause) => {
-                tracing::warn!(error = format!("{:#}", anyhow::Error::new(cause)), "maintenance failed; trying again in a minute");
+                tracing::warn!(
+                    error = format!("{:#}", anyhow::Error::new(cause)),
+                    "maintenance failed; trying again in a minute"
+                );
             }
         }
     }

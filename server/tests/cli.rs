@@ -20,14 +20,20 @@ fn init_writes_a_configuration_that_is_read_and_never_replaces_one() {
     let first = folder.run(&["init"]);
     assert_eq!(first.code, 0, "{first:?}");
     let text = std::fs::read_to_string(folder.path().join("plumbline.toml")).unwrap();
-    assert_eq!(folder.run(&["doctor", "--json"]).json()["config"]["file"], "plumbline.toml");
+    assert_eq!(
+        folder.run(&["doctor", "--json"]).json()["config"]["file"],
+        "plumbline.toml"
+    );
 
     std::fs::write(folder.path().join("plumbline.toml"), "log = \"warn\"\n").unwrap();
     let second = folder.run(&["init"]);
     assert_eq!(second.code, 1, "{second:?}");
     assert!(second.stderr.contains("--force"), "{second:?}");
     assert_eq!(folder.run(&["init", "--force"]).code, 0);
-    assert_eq!(std::fs::read_to_string(folder.path().join("plumbline.toml")).unwrap(), text);
+    assert_eq!(
+        std::fs::read_to_string(folder.path().join("plumbline.toml")).unwrap(),
+        text
+    );
 }
 
 #[test]
@@ -42,10 +48,22 @@ fn a_broken_configuration_is_refused_by_name_and_never_shows_a_password() {
         }
         assert!(!output.stderr.contains("canary"), "{output:?}");
     };
-    check("adress = \"127.0.0.1:1\"", &["plumbline.toml", "line 1", "adress"]);
-    check("log = \"info\"\nqueue_steps = \"many\"", &["plumbline.toml", "line 2"]);
-    check("database_url = \"mysql://u:canary@h/d\"", &["database_url", "postgres://"]);
-    check("database_url = \"postgres://u:canary@h/d", &["plumbline.toml", "line 1"]);
+    check(
+        "adress = \"127.0.0.1:1\"",
+        &["plumbline.toml", "line 1", "adress"],
+    );
+    check(
+        "log = \"info\"\nqueue_steps = \"many\"",
+        &["plumbline.toml", "line 2"],
+    );
+    check(
+        "database_url = \"mysql://u:canary@h/d\"",
+        &["database_url", "postgres://"],
+    );
+    check(
+        "database_url = \"postgres://u:canary@h/d",
+        &["plumbline.toml", "line 1"],
+    );
 }
 
 #[test]
@@ -68,14 +86,25 @@ fn keys_are_managed_without_a_server() {
     let folder = Folder::new();
     let made = folder.run(&["keys", "add", "prod"]);
     assert_eq!(made.code, 0, "{made:?}");
-    assert!(key_of(&made).starts_with("pl_live_") && !key_of(&made).contains('\n'), "{made:?}");
-    assert!(!made.stderr.contains(key_of(&made)), "the key is on stdout alone: {made:?}");
+    assert!(
+        key_of(&made).starts_with("pl_live_") && !key_of(&made).contains('\n'),
+        "{made:?}"
+    );
+    assert!(
+        !made.stderr.contains(key_of(&made)),
+        "the key is on stdout alone: {made:?}"
+    );
     folder.assert_no_postgres();
 
-    let limited = folder.run(&["keys", "add", "prod", "--scope", "ingest", "--json"]).json();
+    let limited = folder
+        .run(&["keys", "add", "prod", "--scope", "ingest", "--json"])
+        .json();
     assert_eq!(limited["scopes"], serde_json::json!(["ingest"]));
     let listed = folder.run(&["keys", "list", "--json"]);
-    assert!(!listed.stdout.contains(key_of(&made)), "lists never show a key: {listed:?}");
+    assert!(
+        !listed.stdout.contains(key_of(&made)),
+        "lists never show a key: {listed:?}"
+    );
     assert_eq!(listed.json()["items"].as_array().unwrap().len(), 2);
 
     let unclear = folder.run(&["keys", "revoke", "prod"]);
@@ -83,7 +112,11 @@ fn keys_are_managed_without_a_server() {
     let id = limited["id"].as_str().unwrap();
     assert!(unclear.stderr.contains(id), "{unclear:?}");
     assert_eq!(folder.run(&["keys", "revoke", id]).code, 0);
-    assert_eq!(folder.run(&["keys", "revoke", "prod"]).code, 0, "only one key is left of that label");
+    assert_eq!(
+        folder.run(&["keys", "revoke", "prod"]).code,
+        0,
+        "only one key is left of that label"
+    );
     assert_eq!(folder.run(&["keys", "revoke", "prod"]).code, 4);
     assert_eq!(folder.run(&["keys", "list", "--project", "other"]).code, 4);
     let table = folder.run(&["keys", "list"]).stdout;
@@ -120,13 +153,26 @@ fn doctor_tells_what_is_in_force_and_what_fails() {
     assert_eq!(failing.code, 1, "{failing:?}");
     let database = failing.check("database");
     assert_eq!(database["status"], "fail");
-    assert!(database["advice"].as_str().unwrap().contains("DATABASE_URL"), "{database}");
-    assert!(!format!("{failing:?}").contains("canary"), "no password is ever printed: {failing:?}");
+    assert!(
+        database["advice"].as_str().unwrap().contains("DATABASE_URL"),
+        "{database}"
+    );
+    assert!(
+        !format!("{failing:?}").contains("canary"),
+        "no password is ever printed: {failing:?}"
+    );
 
     let exposed = folder.run(&["--addr", "0.0.0.0:3000", "doctor", "--json"]);
-    assert_eq!((exposed.code, exposed.check("accounts")["status"].as_str()), (1, Some("fail")), "{exposed:?}");
+    assert_eq!(
+        (exposed.code, exposed.check("accounts")["status"].as_str()),
+        (1, Some("fail")),
+        "{exposed:?}"
+    );
     let text = folder.run(&["--addr", "0.0.0.0:3000", "doctor"]);
-    assert!(text.stdout.contains("FAIL") && text.stdout.contains("→"), "{text:?}");
+    assert!(
+        text.stdout.contains("FAIL") && text.stdout.contains("→"),
+        "{text:?}"
+    );
 }
 
 #[test]
@@ -141,16 +187,42 @@ fn the_first_account_opens_the_network() {
     assert_eq!(viewer.code, 2, "the first account has to be an admin: {viewer:?}");
     let admin = folder.run(&["members", "add", "Ada@example.com", "--role", "admin"]);
     assert_eq!(admin.code, 0, "{admin:?}");
-    assert_eq!(admin.stdout.trim().chars().count(), 20, "a password, and nothing else: {admin:?}");
-    assert_eq!(folder.run(&["members", "add", "ada@example.com", "--role", "admin"]).code, 0, "again changes nothing");
-    assert_eq!(folder.run(&["members", "add", "ada@example.com"]).code, 1, "nobody loses a role by accident");
+    assert_eq!(
+        admin.stdout.trim().chars().count(),
+        20,
+        "a password, and nothing else: {admin:?}"
+    );
+    assert_eq!(
+        folder
+            .run(&["members", "add", "ada@example.com", "--role", "admin"])
+            .code,
+        0,
+        "again changes nothing"
+    );
+    assert_eq!(
+        folder.run(&["members", "add", "ada@example.com"]).code,
+        1,
+        "nobody loses a role by accident"
+    );
 
-    let arguments = ["members", "add", "bob@example.com", "--name", "Bob", "--password-stdin"];
+    let arguments = [
+        "members",
+        "add",
+        "bob@example.com",
+        "--name",
+        "Bob",
+        "--password-stdin",
+    ];
     assert_eq!(folder.run_reading(&arguments, "short\n").code, 2);
     let bob = folder.run_reading(&arguments, "long enough\n");
     assert_eq!((bob.code, bob.stdout.as_str()), (0, ""), "{bob:?}");
     let people = folder.run(&["members", "list", "--json"]).json();
-    let roles: Vec<_> = people["items"].as_array().unwrap().iter().map(|person| &person["role"]).collect();
+    let roles: Vec<_> = people["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|person| &person["role"])
+        .collect();
     assert_eq!(roles, ["admin", "member"], "by name: {people}");
 
     let mut server = folder.serve(&["--addr", "0.0.0.0:0"]);
@@ -177,7 +249,10 @@ fn a_second_server_on_the_folder_is_refused_and_harms_nothing() {
     let mut server = folder.serve(&[]);
     let second = folder.run(&["--addr", "127.0.0.1:0", "serve"]);
     assert_eq!(second.code, 1, "{second:?}");
-    assert!(second.stderr.contains("already uses the data folder"), "{second:?}");
+    assert!(
+        second.stderr.contains("already uses the data folder"),
+        "{second:?}"
+    );
     assert!(server.answers(), "{}", server.log());
     assert_eq!(server.stop(), Some(0), "{}", server.log());
 }
@@ -189,7 +264,10 @@ fn a_port_in_use_is_named() {
     let folder = Folder::new();
     let output = folder.run(&["--addr", &addr, "serve"]);
     assert_eq!(output.code, 1, "{output:?}");
-    assert!(output.stderr.contains(&addr) && output.stderr.contains("--addr"), "{output:?}");
+    assert!(
+        output.stderr.contains(&addr) && output.stderr.contains("--addr"),
+        "{output:?}"
+    );
     assert!(!folder.path().join("data").exists(), "nothing was started");
 }
 
@@ -234,9 +312,16 @@ async fn a_given_database_is_waited_for_and_never_stopped() {
     server.wait_for("waiting for the database plumbline");
     let postgres = given_postgres(&folder).await;
     server.wait_until_ready();
-    assert!(!folder.path().join("data/postgres").exists(), "no private Postgres beside a given one");
+    assert!(
+        !folder.path().join("data/postgres").exists(),
+        "no private Postgres beside a given one"
+    );
     assert_eq!(server.stop(), Some(0), "{}", server.log());
-    assert_eq!(postgres.query("select 1").await.unwrap().len(), 1, "it is not ours to stop");
+    assert_eq!(
+        postgres.query("select 1").await.unwrap().len(),
+        1,
+        "it is not ours to stop"
+    );
     postgres.stop().await.unwrap();
 }
 
@@ -251,12 +336,23 @@ async fn a_database_of_a_newer_version_is_refused_untouched() {
     let statement = "insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
                      values (29991231000000, 'from the future', true, '', 0)";
     postgres.query(statement).await.unwrap();
-    for arguments in [&["--addr", "127.0.0.1:0", "serve"][..], &["keys", "list"], &["migrate"]] {
+    for arguments in [
+        &["--addr", "127.0.0.1:0", "serve"][..],
+        &["keys", "list"],
+        &["migrate"],
+    ] {
         let refused = folder.run_with(arguments, &environment);
         assert_eq!(refused.code, 1, "{refused:?}");
-        assert!(refused.stderr.contains("newer version of Plumbline"), "{refused:?}");
+        assert!(
+            refused.stderr.contains("newer version of Plumbline"),
+            "{refused:?}"
+        );
     }
     let doctor = folder.run_with(&["doctor", "--json"], &environment);
-    assert_eq!((doctor.code, doctor.check("schema")["status"].as_str()), (1, Some("fail")), "{doctor:?}");
+    assert_eq!(
+        (doctor.code, doctor.check("schema")["status"].as_str()),
+        (1, Some("fail")),
+        "{doctor:?}"
+    );
     postgres.stop().await.unwrap();
 }

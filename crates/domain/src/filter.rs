@@ -158,6 +158,9 @@ impl RunFilter {
             field: name.to_owned(),
             message: message.to_owned(),
         };
+        if value.contains('\0') {
+            return Err(wrong("can't contain a NUL character"));
+        }
         match name {
             "status" => {
                 self.status = Some(RunStatus::parse(value).ok_or_else(|| wrong("is ok, error or running"))?)

@@ -58,5 +58,7 @@ pub async fn find_running(data_dir: &Path) -> Result<RunningPostgres, Error> {
 /// Whether the data folder has a database, running or not. Makes nothing.
 #[must_use]
 pub fn has_database(data_dir: &Path) -> bool {
-    data_dir.canonicalize().is_ok_and(|data_dir| Layout::find(&data_dir).is_some())
+    data_dir
+        .canonicalize()
+        .is_ok_and(|data_dir| Layout::find(&data_dir).is_some())
 }

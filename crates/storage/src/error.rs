@@ -55,6 +55,8 @@ impl From<sqlx::Error> for Error {
                     Self::Unavailable(cause)
                 }
                 Some(code) if code == "25006" => Self::Unavailable(cause),
+                // A text with a NUL character: no row can hold it, so none is found by it.
+                Some(code) if code == "22021" => Self::NotFound,
                 _ => Self::Internal(cause),
             },
             _ => Self::Internal(cause),

@@ -39,15 +39,30 @@ struct Check {
 
 impl Check {
     fn ok(name: &'static str, message: impl Into<String>) -> Self {
-        Self { name, status: Status::Ok, message: message.into(), advice: None }
+        Self {
+            name,
+            status: Status::Ok,
+            message: message.into(),
+            advice: None,
+        }
     }
 
     fn warn(name: &'static str, message: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { name, status: Status::Warn, message: message.into(), advice: Some(advice.into()) }
+        Self {
+            name,
+            status: Status::Warn,
+            message: message.into(),
+            advice: Some(advice.into()),
+        }
     }
 
     fn fail(name: &'static str, message: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { name, status: Status::Fail, message: message.into(), advice: Some(advice.into()) }
+        Self {
+            name,
+            status: Status::Fail,
+            message: message.into(),
+            advice: Some(advice.into()),
+        }
     }
 }
 
@@ -59,7 +74,11 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Ex
     } else {
         print(&checks, &shown);
     }
-    if checks.iter().any(|check| check.status == Status::Fail) { Err(Exit::FailedAsReported) } else { Ok(()) }
+    if checks.iter().any(|check| check.status == Status::Fail) {
+        Err(Exit::FailedAsReported)
+    } else {
+        Ok(())
+    }
 }
 
 fn print(checks: &[Check], config: &Value) {

@@ -52,7 +52,12 @@ fn parse_scope(word: &str) -> Result<Scope, String> {
 
 pub(super) async fn run(config: &Config, command: Command) -> Result<(), Exit> {
     with_database(config, async |db| match &command {
-        Command::Add { label, project: slug, scopes, json } => {
+        Command::Add {
+            label,
+            project: slug,
+            scopes,
+            json,
+        } => {
             let project = project(db, slug.as_deref()).await?;
             let scopes = if scopes.is_empty() { Scope::DEFAULT } else { scopes };
             add(db, &project, label, scopes, *json).await
@@ -104,7 +109,10 @@ async fn list(db: &Db, project: &Project, as_json: bool) -> Result<(), Exit> {
         return Ok(());
     }
     let rows: Vec<_> = keys.iter().map(row).collect();
-    output::table(["ID", "LABEL", "PREFIX", "SCOPES", "CREATED", "LAST USED", "STATE"], &rows);
+    output::table(
+        ["ID", "LABEL", "PREFIX", "SCOPES", "CREATED", "LAST USED", "STATE"],
+        &rows,
+    );
     Ok(())
 }
 
@@ -116,8 +124,14 @@ fn row(key: &ApiKey) -> [String; 7] {
         format!("{}…", key.prefix),
         scopes.join(","),
         key.created_at.to_string(),
-        key.last_used_at.map_or_else(|| "never".to_owned(), |at| at.to_string()),
-        if key.revoked_at.is_some() { "revoked" } else { "active" }.to_owned(),
+        key.last_used_at
+            .map_or_else(|| "never".to_owned(), |at| at.to_string()),
+        if key.revoked_at.is_some() {
+            "revoked"
+        } else {
+            "active"
+        }
+        .to_owned(),
     ]
 }
 
@@ -136,19 +150,32 @@ async fn revoke(db: &Db, project: &Project, wanted: &str) -> Result<(), Exit> {
     let now = clock::now();
     keys::revoke(db, project.id, key.id, now).await?;
     audit::record(db, project.id, &entry("key.revoke", key), now).await?;
-    output::note(&format!("Key `{}` ({}…) of project {} is revoked", key.label, key.prefix, project.slug));
+    output::note(&format!(
+        "Key `{}` ({}…) of project {} is revoked",
+        key.label, key.prefix, project.slug
+    ));
     Ok(())
 }
 
 /// The active key of that label, if exactly one has it.
 fn one_by_label<'a>(keys: &'a [ApiKey], label: &str) -> Result<Option<&'a ApiKey>, Exit> {
-    let matching: Vec<_> = keys.iter().filter(|key| key.label == label && key.revoked_at.is_none()).collect();
+    let matching: Vec<_> = keys
+        .iter()
+        .filter(|key| key.label == label && key.revoked_at.is_none())
+        .collect();
     match matching.as_slice() {
         [] => Ok(None),
         [one] => Ok(Some(one)),
         several => {
-            let ids: Vec<_> = several.iter().map(|key| format!("  {}  {}…", key.id, key.prefix)).collect();
-            Err(Exit::Usage(format!("{} keys are called `{label}`; name one by its id:\n{}", ids.len(), ids.join("\n"))))
+            let ids: Vec<_> = several
+                .iter()
+                .map(|key| format!("  {}  {}…", key.id, key.prefix))
+                .collect();
+            Err(Exit::Usage(format!(
+                "{} keys are called `{label}`; name one by its id:\n{}",
+                ids.len(),
+                ids.join("\n")
+            )))
         }
     }
 }

@@ -64,7 +64,11 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<(), Exit> {
         Command::Add(arguments) => {
             check_email(&arguments.email)?;
             // Read before the database is opened, so that a wrong password costs nothing.
-            let given = if arguments.password_stdin { Some(password_from_stdin()?) } else { None };
+            let given = if arguments.password_stdin {
+                Some(password_from_stdin()?)
+            } else {
+                None
+            };
             with_database(config, async |db| add(db, &arguments, given).await).await
         }
         Command::List { project: slug, json } => {
@@ -79,19 +83,32 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<(), Exit> {
 
 fn check_email(email: &str) -> Result<(), Exit> {
     let parts = email.trim().split_once('@');
-    let usable = parts.is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'))
+    let usable = parts
+        .is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'))
         && !email.trim().chars().any(|c| c.is_whitespace() || c.is_control());
-    if usable { Ok(()) } else { Err(Exit::Usage(format!("`{email}` is not an e-mail address"))) }
+    if usable {
+        Ok(())
+    } else {
+        Err(Exit::Usage(format!("`{email}` is not an e-mail address")))
+    }
 }
 
 fn password_from_stdin() -> Result<String, Exit> {
     let mut text = String::new();
-    std::io::stdin().take(4_096).read_to_string(&mut text).context("cannot read the password from stdin")?;
-    let password = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    std::io::stdin()
+        .take(4_096)
+        .read_to_string(&mut text)
+        .context("cannot read the password from stdin")?;
+    let password = text
+        .strip_suffix('\n')
+        .map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
     if password::is_long_enough(password) {
         Ok(password.to_owned())
     } else {
-        Err(Exit::Usage(format!("a password has at least {} characters", password::MIN_CHARS)))
+        Err(Exit::Usage(format!(
+            "a password has at least {} characters",
+            password::MIN_CHARS
+        )))
     }
 }
 
@@ -100,7 +117,10 @@ async fn add(db: &Db, arguments: &Add, given: Option<String>) -> Result<(), Exit
     let now = clock::now();
     let (user, generated) = match users::by_email(db, &arguments.email).await? {
         Some((user, _)) if given.is_some() => {
-            return Err(Exit::Usage(format!("{} has a password already; leave --password-stdin away", user.email)));
+            return Err(Exit::Usage(format!(
+                "{} has a password already; leave --password-stdin away",
+                user.email
+            )));
         }
         Some((user, _)) => (user, None),
         None => new_account(db, arguments, given).await?,
@@ -118,7 +138,12 @@ async fn add(db: &Db, arguments: &Add, given: Option<String>) -> Result<(), Exit
         details: json!({ "role": arguments.role }),
     };
     audit::record(db, project.id, &entry, now).await?;
-    output::note(&format!("{} is {} in project {}", user.email, arguments.role.as_str(), project.slug));
+    output::note(&format!(
+        "{} is {} in project {}",
+        user.email,
+        arguments.role.as_str(),
+        project.slug
+    ));
     if let Some(password) = generated {
         output::note("Their password, shown only this once:");
         output::line(&password);
@@ -141,14 +166,22 @@ async fn has_role(db: &Db, project: &Project, user: &User, role: Role) -> Result
 }
 
 /// Makes the account; returns the password where it was made up here.
-async fn new_account(db: &Db, arguments: &Add, given: Option<String>) -> Result<(User, Option<String>), Exit> {
+async fn new_account(
+    db: &Db,
+    arguments: &Add,
+    given: Option<String>,
+) -> Result<(User, Option<String>), Exit> {
     let first = users::count(db).await? == 0;
     if first && arguments.role != Role::Admin {
         return Err(Exit::Usage(
             "the first account has to be able to make others; add --role admin".to_owned(),
         ));
     }
-    let generated = if given.is_none() { Some(generate_password()?) } else { None };
+    let generated = if given.is_none() {
+        Some(generate_password()?)
+    } else {
+        None
+    };
     let password = given.or_else(|| generated.clone()).unwrap_or_default();
     let password_hash = tokio::task::spawn_blocking(move || password::hash(&password)).await??;
     let before_at = arguments.email.trim().split('@').next().unwrap_or_default();
@@ -158,14 +191,23 @@ async fn new_account(db: &Db, arguments: &Add, given: Option<String>) -> Result<
         password_hash: &password_hash,
     };
     let now = clock::now();
-    let user = if first { users::create_first(db, new, now).await? } else { users::create(db, new, now).await? };
+    let user = if first {
+        users::create_first(db, new, now).await?
+    } else {
+        users::create(db, new, now).await?
+    };
     Ok((user, generated))
 }
 
 fn generate_password() -> Result<String, Exit> {
     let mut bytes = [0; GENERATED_CHARS];
-    SysRng.try_fill_bytes(&mut bytes).context("the system has no randomness for a password")?;
-    Ok(bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect())
+    SysRng
+        .try_fill_bytes(&mut bytes)
+        .context("the system has no randomness for a password")?;
+    Ok(bytes
+        .iter()
+        .map(|byte| char::from(ALPHABET[usize::from(byte % 32)]))
+        .collect())
 }
 
 async fn list(db: &Db, project: &Project, as_json: bool) -> Result<(), Exit> {
@@ -176,7 +218,13 @@ async fn list(db: &Db, project: &Project, as_json: bool) -> Result<(), Exit> {
     }
     let rows: Vec<_> = people
         .iter()
-        .map(|member| [member.email.clone(), member.name.clone(), member.role.as_str().to_owned()])
+        .map(|member| {
+            [
+                member.email.clone(),
+                member.name.clone(),
+                member.role.as_str().to_owned(),
+            ]
+        })
         .collect();
     output::table(["EMAIL", "NAME", "ROLE"], &rows);
     Ok(())

@@ -27,7 +27,12 @@ pub(super) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) {
     let print = |cells: [&str; N]| {
         let mut text = String::new();
         for (cell, width) in cells.into_iter().zip(widths) {
-            text.push_str(&format!("{}{:width$}  ", printable(cell), "", width = width - cell.chars().count()));
+            text.push_str(&format!(
+                "{}{:width$}  ",
+                printable(cell),
+                "",
+                width = width - cell.chars().count()
+            ));
         }
         line(text.trim_end());
     };
@@ -39,5 +44,7 @@ pub(super) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) {
 
 /// Labels come from elsewhere; what steers a terminal is not for it.
 fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
 }

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
-use axum::middleware::{from_fn, Next};
+use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use futures::StreamExt as _;
 use tokio::net::TcpListener;
@@ -40,9 +40,16 @@ pub struct Ready {
 
 /// Runs a server until `shutdown`: then it stops accepting, finishes what it is at, writes what it has received, and
 /// stops its Postgres. Says through `ready` when it answers.
-pub async fn serve(config: Config, shutdown: CancellationToken, ready: oneshot::Sender<Ready>) -> anyhow::Result<()> {
+pub async fn serve(
+    config: Config,
+    shutdown: CancellationToken,
+    ready: oneshot::Sender<Ready>,
+) -> anyhow::Result<()> {
     let listener = TcpListener::bind(config.addr).await.with_context(|| {
-        format!("cannot listen on {}; is another server on that port? --addr chooses another", config.addr)
+        format!(
+            "cannot listen on {}; is another server on that port? --addr chooses another",
+            config.addr
+        )
     })?;
     let database = Database::start(&config).await?;
     let served = Box::pin(run(Arc::new(config), listener, &database, shutdown, ready)).await;
@@ -61,13 +68,22 @@ async fn run(
     // Requests under way still need the background tasks, so these are told later.
     let background = CancellationToken::new();
     let served = async {
-        let state =
-            Box::pin(AppState::start(Arc::clone(&config), database, &tasks, background.clone())).await?;
+        let state = Box::pin(AppState::start(
+            Arc::clone(&config),
+            database,
+            &tasks,
+            background.clone(),
+        ))
+        .await?;
         storage::projects::ensure_default(&state.db, clock::now()).await?;
         let accounts_exist = storage::users::count(&state.db).await? > 0;
-        auth::binding_allowed(config.addr, accounts_exist, config.behind_auth_proxy).map_err(anyhow::Error::msg)?;
+        auth::binding_allowed(config.addr, accounts_exist, config.behind_auth_proxy)
+            .map_err(anyhow::Error::msg)?;
         tasks.spawn(maintenance::run(database.options(), background.clone()));
-        let answering = Ready { addr: listener.local_addr()?, database: database.description() };
+        let answering = Ready {
+            addr: listener.local_addr()?,
+            database: database.description(),
+        };
         // Nobody has to be interested.
         ready.send(answering).ok();
         answer(listener, router::router(state), shutdown).await
@@ -76,14 +92,19 @@ async fn run(
     background.cancel();
     tasks.close();
     if timeout(LONGEST_FLUSH, tasks.wait()).await.is_err() {
-        tracing::error!(tasks = tasks.len(), "background tasks did not end in time; stopping without them");
+        tracing::error!(
+            tasks = tasks.len(),
+            "background tasks did not end in time; stopping without them"
+        );
     }
     served
 }
 
 async fn answer(listener: TcpListener, router: Router, shutdown: CancellationToken) -> anyhow::Result<()> {
     let ends = shutdown.clone();
-    let router = router.layer(from_fn(move |request, next| end_streams(request, next, ends.clone())));
+    let router = router.layer(from_fn(move |request, next| {
+        end_streams(request, next, ends.clone())
+    }));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let ends = shutdown.clone();
     let server = axum::serve(listener, service).with_graceful_shutdown(ends.cancelled_owned());
@@ -131,10 +152,13 @@ pub(super) async fn command(config: Config) -> Result<(), Exit> {
 
 /// The first signal stops the server in good order, the second one at once.
 async fn stop_on_signal(shutdown: CancellationToken) {
-    let listen = |kind| signal(kind).inspect_err(|cause| tracing::warn!(%cause, "cannot listen for a signal"));
-    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) =
-        (listen(SignalKind::terminate()), listen(SignalKind::interrupt()), listen(SignalKind::hangup()))
-    else {
+    let listen =
+        |kind| signal(kind).inspect_err(|cause| tracing::warn!(%cause, "cannot listen for a signal"));
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) = (
+        listen(SignalKind::terminate()),
+        listen(SignalKind::interrupt()),
+        listen(SignalKind::hangup()),
+    ) else {
         return;
     };
     loop {
@@ -161,11 +185,17 @@ struct Banner {
 impl Banner {
     fn new(config: &Config) -> Self {
         let data = std::path::absolute(&config.data).unwrap_or_else(|_| config.data.clone());
-        Self { data: data.display().to_string(), public_url: config.public_url.clone() }
+        Self {
+            data: data.display().to_string(),
+            public_url: config.public_url.clone(),
+        }
     }
 
     fn print(&self, ready: &Ready, took: Duration) {
-        let url = self.public_url.clone().unwrap_or_else(|| format!("http://{}", ready.addr));
+        let url = self
+            .public_url
+            .clone()
+            .unwrap_or_else(|| format!("http://{}", ready.addr));
         output::note(&format!(
             "\n  Plumbline {}\n  dashboard  {url}\n  data       {}\n  database   {}\n  ready in   {:.1} s\n",
             env!("CARGO_PKG_VERSION"),

@@ -25,14 +25,19 @@ pub(super) struct FileConfig {
 }
 
 pub(super) fn read(path: &Path) -> Result<FileConfig, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
+    let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable {
+        path: path.to_owned(),
+        cause,
+    })?;
     parse(&text, path)
 }
 
 pub(super) fn parse(text: &str, path: &Path) -> Result<FileConfig, ConfigError> {
     toml::from_str(text).map_err(|cause| {
-        let before = cause.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let before = cause
+            .span()
+            .and_then(|span| text.get(..span.start))
+            .unwrap_or_default();
         ConfigError::Malformed {
             path: path.to_owned(),
             line: before.matches('\n').count() + 1,

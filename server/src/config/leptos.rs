@@ -34,7 +34,13 @@ pub fn leptos_options(addr: SocketAddr) -> anyhow::Result<LeptosOptions> {
 
 fn parse(manifest: &str) -> anyhow::Result<LeptosOptions> {
     let manifest: Manifest = toml::from_str(manifest).context("cannot read Leptos.toml")?;
-    manifest.workspace.metadata.leptos.into_iter().next().context("Leptos.toml names no project")
+    manifest
+        .workspace
+        .metadata
+        .leptos
+        .into_iter()
+        .next()
+        .context("Leptos.toml names no project")
 }
 
 #[cfg(test)]

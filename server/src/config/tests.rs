@@ -11,22 +11,34 @@ fn problem(text: &str) -> String {
 
 #[test]
 fn flags_and_environment_win_over_the_file_and_the_file_over_defaults() {
-    let flags = Flags { queue_steps: Some(7), ..Flags::default() };
+    let flags = Flags {
+        queue_steps: Some(7),
+        ..Flags::default()
+    };
     let text = "addr = \"[::1]:4000\"\nqueue_steps = 8\ndatabase_url = \"postgres://u:p@file/d\"";
     let config = load(flags, Some("postgres://u:p@environment/d"), text).unwrap();
     assert_eq!(config.addr.to_string(), "[::1]:4000");
     assert_eq!(config.queue_steps, 7);
     assert_eq!(config.queue_bytes, 64 * 1024 * 1024);
-    assert_eq!(config.database_url.unwrap().to_string(), "database d on environment:5432");
+    assert_eq!(
+        config.database_url.unwrap().to_string(),
+        "database d on environment:5432"
+    );
 }
 
 #[test]
 fn unknown_keys_and_wrong_types_are_named_with_file_and_line() {
     let check = |text: &str, expected: &str| {
         let message = problem(text);
-        assert!(message.starts_with("plumbline.toml, line ") && message.contains(expected), "{message}");
+        assert!(
+            message.starts_with("plumbline.toml, line ") && message.contains(expected),
+            "{message}"
+        );
     };
-    check("addr = \"127.0.0.1:1\"\nadress = 1", "line 2: unknown field `adress`");
+    check(
+        "addr = \"127.0.0.1:1\"\nadress = 1",
+        "line 2: unknown field `adress`",
+    );
     check("[server]\naddr = \"127.0.0.1:1\"", "unknown field `server`");
     check("queue_steps = \"many\"", "line 1: invalid type");
     check("log_format = \"xml\"", "unknown variant `xml`");
@@ -43,10 +55,22 @@ fn unusable_values_say_what_they_have_to_be() {
     check("queue_steps = 0", "queue_steps must be at least 1, not 0");
     check("db_connections = 1", "db_connections must be at least 2, not 1");
     check("log = \"loud=very\"", "log `loud=very` is not a log filter");
-    check("public_url = \"plumbline.example.com\"", "public_url must look like https://");
-    check("public_url = \"https://user:secret@host\"", "public_url must look like https://");
-    check("public_url = \"https://host/path\"", "public_url must look like https://");
-    check("database_url = \"mysql://u:p@h/d\"", "database_url (DATABASE_URL) must look like postgres://");
+    check(
+        "public_url = \"plumbline.example.com\"",
+        "public_url must look like https://",
+    );
+    check(
+        "public_url = \"https://user:secret@host\"",
+        "public_url must look like https://",
+    );
+    check(
+        "public_url = \"https://host/path\"",
+        "public_url must look like https://",
+    );
+    check(
+        "database_url = \"mysql://u:p@h/d\"",
+        "database_url (DATABASE_URL) must look like postgres://",
+    );
 }
 
 #[test]
@@ -71,14 +95,29 @@ fn the_sample_names_every_key_with_its_default() {
     assert!(load(Flags::default(), None, SAMPLE).is_ok());
     let uncommented: String = SAMPLE
         .lines()
-        .filter_map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with([' ', '\n']) && !rest.is_empty()))
+        .filter_map(|line| {
+            line.strip_prefix('#')
+                .filter(|rest| !rest.starts_with([' ', '\n']) && !rest.is_empty())
+        })
         .map(|line| format!("{line}\n"))
         .collect();
     let config = load(Flags::default(), None, &uncommented).unwrap();
     let default = Config::default();
     assert_eq!(
-        (config.addr, &config.data, &config.log, config.log_format, config.behind_auth_proxy),
-        (default.addr, &default.data, &default.log, default.log_format, default.behind_auth_proxy)
+        (
+            config.addr,
+            &config.data,
+            &config.log,
+            config.log_format,
+            config.behind_auth_proxy
+        ),
+        (
+            default.addr,
+            &default.data,
+            &default.log,
+            default.log_format,
+            default.behind_auth_proxy
+        )
     );
     assert_eq!(
         (config.queue_steps, config.queue_bytes, config.db_connections),

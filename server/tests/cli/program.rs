@@ -28,8 +28,14 @@ impl Output {
     /// A line of `doctor --json`.
     pub(crate) fn check(&self, name: &str) -> serde_json::Value {
         let report = self.json();
-        let found = report["checks"].as_array().unwrap().iter().find(|check| check["name"] == name);
-        found.unwrap_or_else(|| panic!("no check {name}: {report:#}")).clone()
+        let found = report["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|check| check["name"] == name);
+        found
+            .unwrap_or_else(|| panic!("no check {name}: {report:#}"))
+            .clone()
     }
 }
 
@@ -57,14 +63,20 @@ impl Folder {
     pub(crate) fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
         let mut command = self.command(arguments);
         command.envs(environment.iter().copied());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         finish(command.spawn().unwrap())
     }
 
     /// Runs a command with `input` on its stdin.
     pub(crate) fn run_reading(&self, arguments: &[&str], input: &str) -> Output {
         let mut command = self.command(arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         finish(child)
@@ -73,7 +85,11 @@ impl Folder {
     /// Starts a server on a port of its own, unless the arguments name one, and waits until it answers.
     pub(crate) fn serve(&self, arguments: &[&str]) -> Server {
         let own_port = ["--addr", "127.0.0.1:0"];
-        let arguments = if arguments.contains(&"--addr") { arguments } else { &own_port };
+        let arguments = if arguments.contains(&"--addr") {
+            arguments
+        } else {
+            &own_port
+        };
         let mut server = self.start_serving(arguments, &[]);
         server.wait_until_ready();
         server
@@ -85,8 +101,17 @@ impl Folder {
         let log = File::create(&log_path).unwrap();
         let mut command = self.command(arguments);
         command.arg("serve").envs(environment.iter().copied());
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        Server { child, log_path, addr: None }
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Server {
+            child,
+            log_path,
+            addr: None,
+        }
     }
 
     /// Fails when a Postgres still runs on the data folder, or did not end properly.
@@ -104,9 +129,14 @@ impl Folder {
                 command.env_remove(name);
             }
         }
-        command.args(arguments).current_dir(&self.0).env("PLUMBLINE_DATA", self.0.join("data"));
+        command
+            .args(arguments)
+            .current_dir(&self.0)
+            .env("PLUMBLINE_DATA", self.0.join("data"));
         // These two belong to commands that talk to another server, and must not disturb anything here.
-        command.env("PLUMBLINE_URL", "https://elsewhere.example.com").env("PLUMBLINE_KEY", "pl_live_0");
+        command
+            .env("PLUMBLINE_URL", "https://elsewhere.example.com")
+            .env("PLUMBLINE_KEY", "pl_live_0");
         command
     }
 }
@@ -114,7 +144,9 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let pid_file = self.0.join("data/postgres/postmaster.pid");
-        if let Some(pid) = std::fs::read_to_string(pid_file).ok().and_then(|text| Some(text.lines().next()?.to_owned()))
+        if let Some(pid) = std::fs::read_to_string(pid_file)
+            .ok()
+            .and_then(|text| Some(text.lines().next()?.to_owned()))
         {
             send("-QUIT", &pid);
         }
@@ -149,7 +181,8 @@ impl Server {
 
     /// Whether it still answers.
     pub(crate) fn answers(&self) -> bool {
-        self.addr.is_some_and(|addr| get(addr, "/healthz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")))
+        self.addr
+            .is_some_and(|addr| get(addr, "/healthz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")))
     }
 
     /// As a supervisor does it; returns the exit code.
@@ -175,7 +208,11 @@ impl Server {
     pub(crate) fn wait_for(&self, text: &str) {
         let begun = Instant::now();
         while !self.log().contains(text) {
-            assert!(begun.elapsed() < PATIENCE, "it never says `{text}`: {}", self.log());
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "it never says `{text}`: {}",
+                self.log()
+            );
             std::thread::sleep(POLL);
         }
     }
@@ -215,7 +252,10 @@ impl Drop for Server {
 fn get(addr: SocketAddr, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&addr, Duration::from_secs(5))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\n\r\n")?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\n\r\n"
+    )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)

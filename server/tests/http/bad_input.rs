@@ -1,6 +1,7 @@
 //! Every documented error, and whatever else can be thrown at a route: never a 5xx, nothing half-written.
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config as ProptestConfig, TestRunner};
 use serde_json::{Value, json};
 use server::router::ROUTES;

@@ -49,7 +49,7 @@ async fn every_page_has_the_headers_and_a_fresh_nonce() {
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_text_stays_text() {
     let app = TestApp::new().await;
-    let hostile = "</script><script>alert(1)</script><img src=x onerror=alert(1)>";
+    let hostile = "</title></script><script>alert(1)</script><img src=x onerror=alert(1)>";
     let mut bad = step(hostile, "s1");
     for field in ["step_name", "model", "prompt", "output_code", "environment", "release", "session_id", "user_id"] {
         bad[field] = hostile.into();

@@ -1,6 +1,7 @@
 //! Run totals equal a recount of the raw steps after any interleaving, duplicates and late steps included.
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 

@@ -21,14 +21,21 @@ const LARGEST_CLOCK_GAP_S: f64 = 5.0;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn all(config: &Config) -> Vec<Check> {
-    let mut checks = vec![site_check(), data_check(&config.data), space_check(&config.data).await];
+    let mut checks = vec![
+        site_check(),
+        data_check(&config.data),
+        space_check(&config.data).await,
+    ];
     match &config.database_url {
         None => {
             checks.push(programs_check(config));
             if private_postgres::has_database(&config.data) {
                 reach(config, &mut checks).await;
             } else {
-                checks.push(Check::ok("database", "not made yet; `plumbline serve` makes a private Postgres"));
+                checks.push(Check::ok(
+                    "database",
+                    "not made yet; `plumbline serve` makes a private Postgres",
+                ));
                 checks.push(binding_check(config, false));
             }
         }
@@ -52,12 +59,16 @@ fn site_check() -> Check {
 fn data_check(data: &Path) -> Check {
     let shown = data.display();
     match std::fs::metadata(data) {
-        Ok(metadata) if !metadata.is_dir() => {
-            Check::fail("data", format!("{shown} is not a folder"), "choose another folder with --data")
-        }
-        Ok(metadata) if metadata.permissions().readonly() => {
-            Check::fail("data", format!("{shown} is read-only"), "make it writable, or choose another with --data")
-        }
+        Ok(metadata) if !metadata.is_dir() => Check::fail(
+            "data",
+            format!("{shown} is not a folder"),
+            "choose another folder with --data",
+        ),
+        Ok(metadata) if metadata.permissions().readonly() => Check::fail(
+            "data",
+            format!("{shown} is read-only"),
+            "make it writable, or choose another with --data",
+        ),
         Ok(_) => Check::ok("data", format!("{shown}")),
         Err(_) => Check::ok("data", format!("{shown} will be made at the first start")),
     }
@@ -65,22 +76,42 @@ fn data_check(data: &Path) -> Check {
 
 async fn space_check(data: &Path) -> Check {
     let folder = existing_parent(data);
-    let output = Command::new("df").arg("-Pk").arg(&folder).env("LC_ALL", "C").output().await;
-    let free = output.ok().and_then(|output| parse_df(&String::from_utf8_lossy(&output.stdout)));
+    let output = Command::new("df")
+        .arg("-Pk")
+        .arg(&folder)
+        .env("LC_ALL", "C")
+        .output()
+        .await;
+    let free = output
+        .ok()
+        .and_then(|output| parse_df(&String::from_utf8_lossy(&output.stdout)));
     let advice = "free some, or shorten the retention of prompts and outputs under Settings";
     match free {
-        None => Check::warn("space", "the free disk space is unknown: `df -Pk` did not tell", "look at it yourself"),
-        Some(mib) if mib < NO_SPACE_MIB => Check::fail("space", format!("only {mib} MiB of disk are free"), advice),
+        None => Check::warn(
+            "space",
+            "the free disk space is unknown: `df -Pk` did not tell",
+            "look at it yourself",
+        ),
+        Some(mib) if mib < NO_SPACE_MIB => {
+            Check::fail("space", format!("only {mib} MiB of disk are free"), advice)
+        }
         Some(mib) if mib < LITTLE_SPACE_MIB => {
             Check::warn("space", format!("only {mib} MiB of disk are free"), advice)
         }
-        Some(mib) => Check::ok("space", format!("{:.1} GiB of disk are free", mib as f64 / 1_024.0)),
+        Some(mib) => Check::ok(
+            "space",
+            format!("{:.1} GiB of disk are free", mib as f64 / 1_024.0),
+        ),
     }
 }
 
 fn existing_parent(data: &Path) -> PathBuf {
     let absolute = std::path::absolute(data).unwrap_or_else(|_| data.to_owned());
-    absolute.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/")).to_owned()
+    absolute
+        .ancestors()
+        .find(|folder| folder.exists())
+        .unwrap_or(Path::new("/"))
+        .to_owned()
 }
 
 /// Free space in MiB, from the POSIX output of df: its fourth column, in KiB.
@@ -91,8 +122,15 @@ fn parse_df(output: &str) -> Option<u64> {
 
 fn programs_check(config: &Config) -> Check {
     match private_postgres::find_binaries(config.postgres_bin.as_deref(), config.path_env.as_deref()) {
-        Ok(found) => Check::ok("programs", format!("Postgres {} in {}", found.major(), found.folder().display())),
-        Err(cause) => Check::fail("programs", cause.to_string(), "install Postgres, or set DATABASE_URL"),
+        Ok(found) => Check::ok(
+            "programs",
+            format!("Postgres {} in {}", found.major(), found.folder().display()),
+        ),
+        Err(cause) => Check::fail(
+            "programs",
+            cause.to_string(),
+            "install Postgres, or set DATABASE_URL",
+        ),
     }
 }
 
@@ -108,7 +146,11 @@ async fn reach(config: &Config, checks: &mut Vec<Check>) {
     checks.push(Check::ok("database", database.description()));
     match storage::probe(&database.options()).await {
         Ok(probe) => checks.push(clock_check(&probe, clock::now())),
-        Err(cause) => checks.push(Check::fail("clock", format!("{:#}", anyhow::Error::new(cause)), advice)),
+        Err(cause) => checks.push(Check::fail(
+            "clock",
+            format!("{:#}", anyhow::Error::new(cause)),
+            advice,
+        )),
     }
     match storage::migration_state(&database.options()).await {
         Ok(state) => {
@@ -117,7 +159,11 @@ async fn reach(config: &Config, checks: &mut Vec<Check>) {
                 checks.push(accounts_check(config, &database).await);
             }
         }
-        Err(cause) => checks.push(Check::fail("schema", format!("{:#}", anyhow::Error::new(cause)), advice)),
+        Err(cause) => checks.push(Check::fail(
+            "schema",
+            format!("{:#}", anyhow::Error::new(cause)),
+            advice,
+        )),
     }
     if let Err(cause) = database.stop().await {
         checks.push(Check::fail("database", format!("{cause:#}"), advice));
@@ -138,9 +184,17 @@ fn clock_check(probe: &Probe, now: Timestamp) -> Check {
 }
 
 fn schema_check(state: MigrationState) -> Check {
-    let MigrationState { applied, known, newer } = state;
+    let MigrationState {
+        applied,
+        known,
+        newer,
+    } = state;
     if newer {
-        Check::fail("schema", "a newer version of Plumbline has used this database", "start that version")
+        Check::fail(
+            "schema",
+            "a newer version of Plumbline has used this database",
+            "start that version",
+        )
     } else if applied < known {
         Check::warn(
             "schema",
@@ -158,20 +212,30 @@ async fn accounts_check(config: &Config, database: &Database) -> Check {
     db.close().await;
     match accounts {
         Ok(Ok(count)) => binding_check(config, count > 0),
-        Ok(Err(cause)) => {
-            Check::fail("accounts", format!("{:#}", anyhow::Error::new(cause)), "may the database's user become plumbline_app?")
-        }
-        Err(_) => Check::fail("accounts", "the database did not answer in time", "is it overloaded?"),
+        Ok(Err(cause)) => Check::fail(
+            "accounts",
+            format!("{:#}", anyhow::Error::new(cause)),
+            "may the database's user become plumbline_app?",
+        ),
+        Err(_) => Check::fail(
+            "accounts",
+            "the database did not answer in time",
+            "is it overloaded?",
+        ),
     }
 }
 
 fn binding_check(config: &Config, accounts_exist: bool) -> Check {
     match auth::binding_allowed(config.addr, accounts_exist, config.behind_auth_proxy) {
         Ok(()) if accounts_exist => Check::ok("accounts", "people sign in"),
-        Ok(()) if config.behind_auth_proxy => {
-            Check::ok("accounts", "none here; something in front of the server signs people in")
-        }
-        Ok(()) => Check::ok("accounts", "none yet; on this machine alone the dashboard opens without login"),
+        Ok(()) if config.behind_auth_proxy => Check::ok(
+            "accounts",
+            "none here; something in front of the server signs people in",
+        ),
+        Ok(()) => Check::ok(
+            "accounts",
+            "none yet; on this machine alone the dashboard opens without login",
+        ),
         Err(_) => Check::fail(
             "accounts",
             format!("none yet, so that listening on {} would be refused", config.addr),
@@ -189,7 +253,10 @@ mod tests {
     fn free_space_is_read_from_df() {
         let check = |output: &str, expected: Option<u64>| assert_eq!(parse_df(output), expected, "{output}");
         let head = "Filesystem     1024-blocks     Used Available Capacity Mounted on\n";
-        check(&format!("{head}/dev/vda         263174212 20971520  75497472      22% /\n"), Some(73_728));
+        check(
+            &format!("{head}/dev/vda         263174212 20971520  75497472      22% /\n"),
+            Some(73_728),
+        );
         check(head, None);
         check(&format!("{head}/dev/vda - - - - /\n"), None);
         check("", None);
@@ -198,8 +265,16 @@ mod tests {
     #[test]
     fn clocks_that_are_far_apart_are_a_warning() {
         let check = |database_us: i64, expected: Status| {
-            let probe = Probe { version: "15.1".to_owned(), major: 15, now: Timestamp::from_micros(database_us) };
-            assert_eq!(clock_check(&probe, Timestamp::from_micros(60_000_000)).status, expected, "{database_us}");
+            let probe = Probe {
+                version: "15.1".to_owned(),
+                major: 15,
+                now: Timestamp::from_micros(database_us),
+            };
+            assert_eq!(
+                clock_check(&probe, Timestamp::from_micros(60_000_000)).status,
+                expected,
+                "{database_us}"
+            );
         };
         check(60_000_000, Status::Ok);
         check(64_900_000, Status::Ok);
@@ -210,7 +285,15 @@ mod tests {
     #[test]
     fn a_schema_is_current_behind_or_ahead() {
         let check = |applied: usize, newer: bool, expected: Status| {
-            assert_eq!(schema_check(MigrationState { applied, known: 7, newer }).status, expected);
+            assert_eq!(
+                schema_check(MigrationState {
+                    applied,
+                    known: 7,
+                    newer
+                })
+                .status,
+                expected
+            );
         };
         check(7, false, Status::Ok);
         check(0, false, Status::Warn);
