@@ -3,7 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-#[expect(clippy::disallowed_methods, reason = "cargo talks to a build script through the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "cargo talks to a build script through the environment"
+)]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = std::env::var("OUT_DIR")?;
     let release = std::env::var("PROFILE")? == "release";
@@ -19,8 +22,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("cargo::warning=target/site holds the large development build; run `make release` instead");
     }
 
-    let effort = if release { embed::Effort::Best } else { embed::Effort::Quick };
-    let sources = embed::Sources { style: &style, public: &public, site: &site };
+    let effort = if release {
+        embed::Effort::Best
+    } else {
+        embed::Effort::Quick
+    };
+    let sources = embed::Sources {
+        style: &style,
+        public: &public,
+        site: &site,
+    };
     embed::generate(&sources, Path::new(&out), effort)?;
     Ok(())
 }

@@ -89,16 +89,21 @@ impl FromServerFnError for ApiError {
     type Encoder = JsonEncoding;
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
-        match error {
+        let error = match error {
             ServerFnErrorErr::Request(_) => Self::Unreachable,
-            ServerFnErrorErr::Args(message) | ServerFnErrorErr::MissingArg(message) => Self::Invalid {
+            ServerFnErrorErr::Args(_)
+            | ServerFnErrorErr::MissingArg(_)
+            | ServerFnErrorErr::Deserialization(_) => Self::Invalid {
                 field: String::new(),
-                message,
+                message: "The request can't be understood. Load the page again.".to_owned(),
             },
             _ => Self::Internal {
                 request_id: crate::context::use_page_request().request_id,
             },
-        }
+        };
+        #[cfg(feature = "ssr")]
+        let error = error.with_status();
+        error
     }
 }
 

@@ -4,12 +4,17 @@
 //! without WASM; a server function authorises, makes one storage call and returns; components hold no arithmetic.
 
 #![warn(missing_docs)]
-#![expect(unreachable_pub, reason = "the component and server macros write public items")]
+#![expect(
+    unreachable_pub,
+    reason = "the component and server macros write public items"
+)]
 // Deeply nested view types are what the view macro produces.
 #![recursion_limit = "256"]
 
 #[cfg(all(feature = "ssr", feature = "hydrate"))]
-compile_error!("features `ssr` and `hydrate` exclude each other: build the server and the browser half apart");
+compile_error!(
+    "features `ssr` and `hydrate` exclude each other: build the server and the browser half apart"
+);
 
 mod api;
 mod context;

@@ -101,6 +101,14 @@ pub fn App() -> impl IntoView {
 /// The text of `<title>`. leptos_meta writes it into the server's HTML as it is, and it may hold a client's run name;
 /// in the browser it is set as text.
 fn document_title(title: String) -> String {
-    let title = if title.is_empty() { "Plumbline".to_owned() } else { format!("{title} · Plumbline") };
-    if cfg!(feature = "ssr") { title.replace('&', "&amp;").replace('<', "&lt;") } else { title }
+    let title = if title.is_empty() {
+        "Plumbline".to_owned()
+    } else {
+        format!("{title} · Plumbline")
+    };
+    if cfg!(feature = "ssr") {
+        title.replace('&', "&amp;").replace('<', "&lt;")
+    } else {
+        title
+    }
 }

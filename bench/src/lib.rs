@@ -36,17 +36,33 @@ impl Server {
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-            .with_context(|| format!("{} could not be started; `make release` builds it", binary.display()))?;
-        let mut server =
-            Self { child, folder, origin: format!("http://127.0.0.1:{port}"), started_in: Duration::ZERO };
+            .with_context(|| {
+                format!(
+                    "{} could not be started; `make release` builds it",
+                    binary.display()
+                )
+            })?;
+        let mut server = Self {
+            child,
+            folder,
+            origin: format!("http://127.0.0.1:{port}"),
+            started_in: Duration::ZERO,
+        };
         let client = reqwest::blocking::Client::new();
         loop {
-            if client.get(format!("{}/readyz", server.origin)).send().is_ok_and(|answer| answer.status().is_success()) {
+            if client
+                .get(format!("{}/readyz", server.origin))
+                .send()
+                .is_ok_and(|answer| answer.status().is_success())
+            {
                 server.started_in = begun.elapsed();
                 return Ok(server);
             }
             if let Some(status) = server.child.try_wait()? {
-                bail!("the server ended with {status}: {}", std::fs::read_to_string(server.folder.join("server.log"))?);
+                bail!(
+                    "the server ended with {status}: {}",
+                    std::fs::read_to_string(server.folder.join("server.log"))?
+                );
             }
             if begun.elapsed() > Duration::from_secs(60) {
                 bail!("the server was not ready within 60 s");
@@ -59,8 +75,14 @@ impl Server {
     pub fn memory_mb(&self) -> (f64, f64) {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
         let kib = |name: &str| {
-            let line = status.lines().find(|line| line.starts_with(name)).unwrap_or_default();
-            line.split_whitespace().nth(1).and_then(|n| n.parse::<f64>().ok()).unwrap_or(f64::NAN)
+            let line = status
+                .lines()
+                .find(|line| line.starts_with(name))
+                .unwrap_or_default();
+            line.split_whitespace()
+                .nth(1)
+                .and_then(|n| n.parse::<f64>().ok())
+                .unwrap_or(f64::NAN)
         };
         (kib("VmRSS:") * 1_024.0 / 1e6, kib("VmHWM:") * 1_024.0 / 1e6)
     }
@@ -81,7 +103,10 @@ impl Drop for Server {
 pub fn machine() -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let cpu = read("/proc/cpuinfo");
-    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": unknown");
+    let model = cpu
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .unwrap_or(": unknown");
     let cores = cpu.matches("processor\t").count();
     let memory = read("/proc/meminfo");
     let kib: f64 = memory
@@ -91,7 +116,10 @@ pub fn machine() -> String {
         .and_then(|n| n.parse().ok())
         .unwrap_or(f64::NAN);
     let model = model.trim_start_matches([':', '\t', ' ']);
-    format!("{cores} cores ({model}), {:.0} GiB memory, client, server and Postgres on the same machine, fsync on", kib / 1_048_576.0)
+    format!(
+        "{cores} cores ({model}), {:.0} GiB memory, client, server and Postgres on the same machine, fsync on",
+        kib / 1_048_576.0
+    )
 }
 
 /// The value below which `share` of the sorted values lie.

@@ -47,7 +47,7 @@ export async function startServer(name: string, environment: Record<string, stri
     cwd: data,
     env: {
       ...Object.fromEntries(inherited),
-      ...(process.env.PLUMBLINE_PG_BIN ? { PLUMBLINE_PG_BIN: process.env.PLUMBLINE_PG_BIN } : {}),
+      ...(process.env.PLUMBLINE_POSTGRES_BIN ? { PLUMBLINE_POSTGRES_BIN: process.env.PLUMBLINE_POSTGRES_BIN } : {}),
       PLUMBLINE_ADDR: `127.0.0.1:${port}`,
       PLUMBLINE_DATA: join(data, 'data'),
       ...environment,

@@ -5,3 +5,4 @@ pub(crate) mod ledger;
 pub mod openapi;
 mod query;
 pub(crate) mod runs;
+pub(crate) mod scoring;

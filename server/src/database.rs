@@ -82,7 +82,7 @@ impl Database {
                     if let Ok(running) = private_postgres::find_running(&config.data).await {
                         return Ok(Self {
                             options: private_options(running.socket_dir()),
-                            version: running.version().to_owned(),
+                            version: number_of(running.version()),
                             source: Source::Beside,
                             tasks: TaskTracker::new(),
                         });
@@ -133,7 +133,7 @@ impl Database {
         tasks.spawn(async move { watched.watch().await });
         Self {
             options: private_options(postgres.socket_dir()),
-            version: postgres.version().to_owned(),
+            version: number_of(postgres.version()),
             source: Source::Private(postgres),
             tasks,
         }
@@ -194,6 +194,11 @@ impl Database {
         tracing::info!(applied, "database schema is up to date");
         Ok(applied)
     }
+}
+
+/// `15.18` of `15.18 (Debian 15.18-1)`.
+fn number_of(version: &str) -> String {
+    version.split(' ').next().unwrap_or_default().to_owned()
 }
 
 /// Refuses a database that a newer version has changed: what this one would write might no longer fit.

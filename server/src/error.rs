@@ -29,12 +29,22 @@ pub type HttpResult<T> = Result<T, HttpError>;
 impl HttpError {
     /// An error without field and cause.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), field: None, retry_after_seconds: None, cause: None }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            field: None,
+            retry_after_seconds: None,
+            cause: None,
+        }
     }
 
     /// 400: `field` is wrong, `message` says what it has to be.
     pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { field: Some(field.into()), ..Self::new(StatusCode::BAD_REQUEST, "invalid_field", message) }
+        Self {
+            field: Some(field.into()),
+            ..Self::new(StatusCode::BAD_REQUEST, "invalid_field", message)
+        }
     }
 
     /// 401: no key, or one that is unknown or revoked.
@@ -49,7 +59,11 @@ impl HttpError {
 
     /// 404: not there, or not in a project the caller may see. The two look the same.
     pub fn not_found(what: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", format!("There is no such {what}"))
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            format!("There is no such {what}"),
+        )
     }
 
     /// 503 with Retry-After: the same request may succeed soon.
@@ -63,7 +77,10 @@ impl HttpError {
     /// 500: our defect. The public text never says which.
     pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
         let message = "Plumbline failed to answer; the log has the details under this request id";
-        Self { cause: Some(cause.into()), ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message) }
+        Self {
+            cause: Some(cause.into()),
+            ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
+        }
     }
 }
 
@@ -73,7 +90,11 @@ impl From<storage::Error> for HttpError {
             storage::Error::NotFound => Self::not_found("object in this project"),
             storage::Error::Conflict(constraint) => Self {
                 cause: Some(anyhow::anyhow!("constraint {constraint}")),
-                ..Self::new(StatusCode::CONFLICT, "conflict", "Something by that name exists already")
+                ..Self::new(
+                    StatusCode::CONFLICT,
+                    "conflict",
+                    "Something by that name exists already",
+                )
             },
             storage::Error::Unavailable(_) => Self {
                 cause: Some(cause.into()),
@@ -92,10 +113,14 @@ impl IntoResponse for HttpError {
         }
         let mut response = (self.status, Json(json!({ "error": body }))).into_response();
         if let Some(seconds) = self.retry_after_seconds {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response.extensions_mut().insert(std::sync::Arc::new(ErrorReport {
             code: self.code,

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Router, middleware};
-use domain::Scope;
+use domain::{NewStep, Scope};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tower_http::decompression::RequestDecompressionLayer;
@@ -46,7 +46,10 @@ async fn ingest_one(State(state): State<AppState>, request: Request) -> HttpResu
     body::require_json(&parts.headers)?;
     let (bytes, _budget) = body::read(&parts.headers, body, MAX_STEP_BYTES, &state.body_budget).await?;
     let received_at = clock::now();
-    let source = Source { received_at, fallback_id: fallback_id(&parts.headers, 0) };
+    let source = Source {
+        received_at,
+        fallback_id: fallback_id(&parts.headers, 0),
+    };
     let decoded = native::decode_body(&bytes, &source);
     drop(bytes);
     match decoded {
@@ -61,7 +64,10 @@ async fn ingest_one(State(state): State<AppState>, request: Request) -> HttpResu
             Ok(Json(json!({ "trace_id": step_id, "run_id": run_id, "status": status })).into_response())
         }
         Err(rejection) => {
-            state.pipeline.account_rejections(&caller, received_at, vec![rejection.reason]).await;
+            state
+                .pipeline
+                .account_rejections(&caller, received_at, vec![rejection.reason])
+                .await;
             Err(rejection.into())
         }
     }
@@ -76,7 +82,10 @@ async fn ingest_batch(State(state): State<AppState>, request: Request) -> HttpRe
     let raw_steps = match native::split_batch(&bytes) {
         Ok(raw_steps) => raw_steps,
         Err(rejection) => {
-            state.pipeline.account_rejections(&caller, received_at, vec![rejection.reason]).await;
+            state
+                .pipeline
+                .account_rejections(&caller, received_at, vec![rejection.reason])
+                .await;
             return Err(rejection.into());
         }
     };
@@ -84,10 +93,18 @@ async fn ingest_batch(State(state): State<AppState>, request: Request) -> HttpRe
     let mut rejected = Vec::new();
     let mut reasons = Vec::new();
     for (index, raw) in raw_steps.iter().enumerate() {
-        let source = Source { received_at, fallback_id: fallback_id(&parts.headers, index) };
+        let source = Source {
+            received_at,
+            fallback_id: fallback_id(&parts.headers, index),
+        };
         match native::decode_step(raw, &source) {
             Ok(step) => steps.push(step),
-            Err(Rejection { field, message, reason, .. }) => {
+            Err(Rejection {
+                field,
+                message,
+                reason,
+                ..
+            }) => {
                 reasons.push(reason);
                 rejected.push(json!({ "index": index, "field": field, "message": message }));
             }
@@ -95,10 +112,34 @@ async fn ingest_batch(State(state): State<AppState>, request: Request) -> HttpRe
     }
     drop(raw_steps);
     drop(bytes);
-    let received = state.pipeline.submit(Submission::new(&caller, received_at, steps, reasons)).await?;
-    let duplicate = received.iter().filter(|r| matches!(r, Received::Duplicate)).count();
+    let received = state
+        .pipeline
+        .submit(Submission::new(&caller, received_at, steps, reasons))
+        .await?;
+    let duplicate = received
+        .iter()
+        .filter(|r| matches!(r, Received::Duplicate))
+        .count();
     let stored = received.len() - duplicate;
     Ok(Json(json!({ "stored": stored, "duplicate": duplicate, "rejected": rejected })).into_response())
+}
+
+/// A body of `/api/score`: a step as `/ingest` takes it, and beside it the object `rules`, if there is one.
+pub(crate) async fn read_step(
+    headers: &HeaderMap,
+    body: axum::body::Body,
+    budget: &BodyBudget,
+) -> HttpResult<(NewStep, Option<serde_json::Map<String, serde_json::Value>>)> {
+    body::require_json(headers)?;
+    let (bytes, _budget) = body::read(headers, body, MAX_STEP_BYTES, budget).await?;
+    let source = Source {
+        received_at: clock::now(),
+        fallback_id: fallback_id(headers, 0),
+    };
+    Ok((
+        native::decode_body(&bytes, &source)?,
+        native::rules_of_body(&bytes)?,
+    ))
 }
 
 /// The id of a step that has none: the same for a retry with the same `Idempotency-Key`, otherwise a new one.
@@ -109,7 +150,10 @@ fn fallback_id(headers: &HeaderMap, index: usize) -> String {
             hash.update(key.as_bytes());
             hash.update([0]);
             hash.update(index.to_be_bytes());
-            hash.finalize().iter().take(16).fold("ik-".to_owned(), |id, byte| format!("{id}{byte:02x}"))
+            hash.finalize()
+                .iter()
+                .take(16)
+                .fold("ik-".to_owned(), |id, byte| format!("{id}{byte:02x}"))
         }
         _ => uuid::Uuid::now_v7().to_string(),
     }
@@ -127,10 +171,18 @@ impl From<Rejection> for HttpError {
 /// An encoding that can't be read is answered in our own error shape.
 async fn plain_unsupported_encoding(response: Response) -> Response {
     if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE
-        && response.extensions().get::<std::sync::Arc<crate::error::ErrorReport>>().is_none()
+        && response
+            .extensions()
+            .get::<std::sync::Arc<crate::error::ErrorReport>>()
+            .is_none()
     {
         let message = "Content-Encoding has to be gzip, br, deflate, zstd or absent";
-        return HttpError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", message).into_response();
+        return HttpError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_encoding",
+            message,
+        )
+        .into_response();
     }
     response
 }

@@ -13,6 +13,7 @@ pub mod maintenance;
 pub mod metrics;
 pub mod pipeline;
 pub mod router;
+pub mod scoring;
 pub mod site;
 pub mod state;
 pub mod web;

@@ -16,10 +16,12 @@ use storage::live::{Listener, News};
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use crate::auth::Auth;
 use crate::error::{HttpError, HttpResult};
 use crate::metrics::Metrics;
+use crate::scoring::Scoring;
 use crate::state::AppState;
 
 /// How long changes gather before they are told: one message instead of one per batch.
@@ -43,14 +45,27 @@ impl LiveHub {
         db: storage::Db,
         options: storage::PgConnectOptions,
         auth: Auth,
+        scoring: Scoring,
         tasks: &TaskTracker,
         shutdown: &CancellationToken,
     ) -> Self {
         let (changed, receiver) = mpsc::channel(1_024);
         let (news, _) = broadcast::channel(4_096);
-        tasks.spawn(tell(db, receiver, shutdown.clone()));
-        tasks.spawn(hear(options, auth, news.clone(), shutdown.clone()));
-        Self { changed, news, shutdown: shutdown.clone() }
+        let origin = Uuid::now_v7();
+        tasks.spawn(tell(db, origin, receiver, shutdown.clone()));
+        let ear = Ear {
+            options,
+            auth,
+            scoring,
+            origin,
+            news: news.clone(),
+        };
+        tasks.spawn(hear(ear, shutdown.clone()));
+        Self {
+            changed,
+            news,
+            shutdown: shutdown.clone(),
+        }
     }
 
     /// Says that runs changed. Never waits: when the teller can't keep up, pages learn of it with the next change.
@@ -61,7 +76,12 @@ impl LiveHub {
     }
 }
 
-async fn tell(db: storage::Db, mut receiver: mpsc::Receiver<Changed>, shutdown: CancellationToken) {
+async fn tell(
+    db: storage::Db,
+    origin: Uuid,
+    mut receiver: mpsc::Receiver<Changed>,
+    shutdown: CancellationToken,
+) {
     loop {
         let first = tokio::select! {
             changed = receiver.recv() => changed,
@@ -76,22 +96,26 @@ async fn tell(db: storage::Db, mut receiver: mpsc::Receiver<Changed>, shutdown: 
         }
         for (project, run_ids) in &gathered {
             let run_ids: Vec<&str> = run_ids.iter().map(String::as_str).collect();
-            if let Err(cause) = storage::live::notify_runs(&db, *project, &run_ids).await {
+            if let Err(cause) = storage::live::notify_runs(&db, origin, *project, &run_ids).await {
                 tracing::debug!(error = ?cause, "live news not told");
             }
         }
     }
 }
 
-async fn hear(
+/// What hears the news, and what it makes of it before pages do.
+struct Ear {
     options: storage::PgConnectOptions,
     auth: Auth,
+    scoring: Scoring,
+    origin: Uuid,
     news: broadcast::Sender<News>,
-    shutdown: CancellationToken,
-) {
+}
+
+async fn hear(ear: Ear, shutdown: CancellationToken) {
     loop {
         let ended = tokio::select! {
-            Err(cause) = hear_until_lost(&options, &auth, &news) => cause,
+            Err(cause) = ear.hear_until_lost() => cause,
             () = shutdown.cancelled() => return,
         };
         tracing::warn!(error = ?ended, "live news interrupted; listening again in a second");
@@ -102,21 +126,31 @@ async fn hear(
     }
 }
 
-async fn hear_until_lost(
-    options: &storage::PgConnectOptions,
-    auth: &Auth,
-    news: &broadcast::Sender<News>,
-) -> storage::Result<Infallible> {
-    let mut listener = Listener::connect(options).await?;
-    // Whatever was said while nobody listened is lost: everybody reads again.
-    let mut heard = News::Gap;
-    loop {
-        if matches!(heard, News::Access | News::Gap) {
-            auth.forget();
+impl Ear {
+    async fn hear_until_lost(&self) -> storage::Result<Infallible> {
+        let mut listener = Listener::connect(&self.options).await?;
+        // Whatever was said while nobody listened is lost: everybody reads again.
+        let mut heard = News::Gap;
+        loop {
+            self.take_note(&heard);
+            // Without subscribers there is nobody to tell.
+            let _nobody = self.news.send(heard);
+            heard = listener.next().await?;
         }
-        // Without subscribers there is nobody to tell.
-        let _nobody = news.send(heard);
-        heard = listener.next().await?;
+    }
+
+    /// Makes what this process remembers void where it no longer holds.
+    fn take_note(&self, heard: &News) {
+        match heard {
+            News::Gap => {
+                self.auth.forget();
+                self.scoring.forget_all();
+            }
+            News::Access => self.auth.forget(),
+            News::Settings(project) => self.scoring.forget(*project),
+            News::Runs { origin, project, .. } if *origin != self.origin => self.scoring.mark_stale(*project),
+            News::Runs { .. } => {}
+        }
     }
 }
 
@@ -134,12 +168,19 @@ pub async fn events(
     Path(slug): Path<String>,
     Query(query): Query<LiveQuery>,
 ) -> HttpResult<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
-    let project = viewer.project(&slug).map(|(project, _)| project.id).ok_or_else(|| HttpError::not_found("project"))?;
+    let project = viewer
+        .project(&slug)
+        .map(|(project, _)| project.id)
+        .ok_or_else(|| HttpError::not_found("project"))?;
     let connection = Connection::open(Arc::clone(&state.metrics));
     let heard = tokio_stream::wrappers::BroadcastStream::new(state.live.news.subscribe());
     let events = heard.flat_map(move |news| {
         let _held_open = &connection;
-        futures::stream::iter(events_of(news.unwrap_or(News::Gap), project, query.run.as_deref()))
+        futures::stream::iter(events_of(
+            news.unwrap_or(News::Gap),
+            project,
+            query.run.as_deref(),
+        ))
     });
     let hello = futures::stream::iter([Event::default().event("hello").data("{}")]);
     let end = {
@@ -157,13 +198,19 @@ pub async fn events(
 
 fn events_of(news: News, project: ProjectId, run: Option<&str>) -> Vec<Event> {
     match news {
-        News::Access => Vec::new(),
+        News::Access | News::Settings(_) => Vec::new(),
         News::Gap => vec![Event::default().event("gap").data("{}")],
-        News::Runs(of_project, _) if of_project != project => Vec::new(),
-        News::Runs(_, run_ids) => run_ids
+        News::Runs {
+            project: of_project, ..
+        } if of_project != project => Vec::new(),
+        News::Runs { run_ids, .. } => run_ids
             .iter()
             .filter(|run_id| run.is_none_or(|run| run == *run_id))
-            .map(|run_id| Event::default().event("run").data(serde_json::json!({ "run_id": run_id }).to_string()))
+            .map(|run_id| {
+                Event::default()
+                    .event("run")
+                    .data(serde_json::json!({ "run_id": run_id }).to_string())
+            })
             .collect(),
     }
 }

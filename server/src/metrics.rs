@@ -66,12 +66,18 @@ impl Metrics {
     /// Counts a committed batch.
     pub fn batch_written(&self, took: Duration, submissions: &[Submission], received: &[Vec<Received>]) {
         let all = received.iter().map(Vec::len).sum::<usize>();
-        let duplicates = received.iter().flatten().filter(|r| **r == Received::Duplicate).count();
+        let duplicates = received
+            .iter()
+            .flatten()
+            .filter(|r| **r == Received::Duplicate)
+            .count();
         self.stored.add((all - duplicates) as u64);
         self.duplicate.add(duplicates as u64);
-        self.rejected.add(submissions.iter().map(Submission::rejected_steps).sum::<usize>() as u64);
+        self.rejected
+            .add(submissions.iter().map(Submission::rejected_steps).sum::<usize>() as u64);
         self.batches.add(1);
-        self.batch_micros.add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        self.batch_micros
+            .add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
         let seconds = took.as_secs_f64();
         for (bound, bucket) in BATCH_BOUNDS.iter().zip(&self.batch_buckets) {
             bucket.add(u64::from(seconds <= *bound));
@@ -82,33 +88,77 @@ impl Metrics {
     pub fn render(&self, connections: (u32, usize)) -> String {
         let mut out = String::new();
         let mut line = |text: std::fmt::Arguments<'_>| _ = writeln!(out, "{text}");
-        line(format_args!("# HELP plumbline_steps_total Steps received, by what became of them."));
+        line(format_args!(
+            "# HELP plumbline_steps_total Steps received, by what became of them."
+        ));
         line(format_args!("# TYPE plumbline_steps_total counter"));
-        for (outcome, counter) in
-            [("stored", &self.stored), ("duplicate", &self.duplicate), ("rejected", &self.rejected)]
-        {
-            line(format_args!("plumbline_steps_total{{outcome=\"{outcome}\"}} {}", counter.get()));
+        for (outcome, counter) in [
+            ("stored", &self.stored),
+            ("duplicate", &self.duplicate),
+            ("rejected", &self.rejected),
+        ] {
+            line(format_args!(
+                "plumbline_steps_total{{outcome=\"{outcome}\"}} {}",
+                counter.get()
+            ));
         }
-        line(format_args!("# HELP plumbline_batch_seconds Time to write one batch, commit included."));
+        line(format_args!(
+            "# HELP plumbline_batch_seconds Time to write one batch, commit included."
+        ));
         line(format_args!("# TYPE plumbline_batch_seconds histogram"));
         for (bound, bucket) in BATCH_BOUNDS.iter().zip(&self.batch_buckets) {
-            line(format_args!("plumbline_batch_seconds_bucket{{le=\"{bound}\"}} {}", bucket.get()));
+            line(format_args!(
+                "plumbline_batch_seconds_bucket{{le=\"{bound}\"}} {}",
+                bucket.get()
+            ));
         }
-        line(format_args!("plumbline_batch_seconds_bucket{{le=\"+Inf\"}} {}", self.batches.get()));
-        line(format_args!("plumbline_batch_seconds_sum {}", self.batch_micros.get() as f64 / 1e6));
-        line(format_args!("plumbline_batch_seconds_count {}", self.batches.get()));
-        line(format_args!("# HELP plumbline_http_responses_total Responses, by class."));
+        line(format_args!(
+            "plumbline_batch_seconds_bucket{{le=\"+Inf\"}} {}",
+            self.batches.get()
+        ));
+        line(format_args!(
+            "plumbline_batch_seconds_sum {}",
+            self.batch_micros.get() as f64 / 1e6
+        ));
+        line(format_args!(
+            "plumbline_batch_seconds_count {}",
+            self.batches.get()
+        ));
+        line(format_args!(
+            "# HELP plumbline_http_responses_total Responses, by class."
+        ));
         line(format_args!("# TYPE plumbline_http_responses_total counter"));
         for (class, counter) in self.responses.iter().enumerate().skip(1) {
-            line(format_args!("plumbline_http_responses_total{{class=\"{class}xx\"}} {}", counter.get()));
+            line(format_args!(
+                "plumbline_http_responses_total{{class=\"{class}xx\"}} {}",
+                counter.get()
+            ));
         }
         for (name, help, value) in [
-            ("plumbline_queued_steps", "Steps waiting for a transaction.", self.queued_steps.0.load(Ordering::Relaxed)),
-            ("plumbline_live_connections", "Open live connections.", self.live_connections.0.load(Ordering::Relaxed)),
-            ("plumbline_db_connections", "Open database connections.", connections.0 as usize),
-            ("plumbline_db_idle_connections", "Idle database connections.", connections.1),
+            (
+                "plumbline_queued_steps",
+                "Steps waiting for a transaction.",
+                self.queued_steps.0.load(Ordering::Relaxed),
+            ),
+            (
+                "plumbline_live_connections",
+                "Open live connections.",
+                self.live_connections.0.load(Ordering::Relaxed),
+            ),
+            (
+                "plumbline_db_connections",
+                "Open database connections.",
+                connections.0 as usize,
+            ),
+            (
+                "plumbline_db_idle_connections",
+                "Idle database connections.",
+                connections.1,
+            ),
         ] {
-            line(format_args!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}"));
+            line(format_args!(
+                "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}"
+            ));
         }
         out
     }

@@ -22,6 +22,7 @@ use crate::auth::Caller;
 use crate::error::{HttpError, HttpResult};
 use crate::live::LiveHub;
 use crate::metrics::Metrics;
+use crate::scoring::Scoring;
 
 /// Rows after which a batch is full.
 const BATCH_STEPS: usize = 1_000;
@@ -41,9 +42,21 @@ pub struct Submission {
 
 impl Submission {
     /// Steps that were accepted, and the reasons for which others of the same request were not.
-    pub fn new(caller: &Caller, received_at: Timestamp, steps: Vec<NewStep>, rejected: Vec<&'static str>) -> Self {
+    pub fn new(
+        caller: &Caller,
+        received_at: Timestamp,
+        steps: Vec<NewStep>,
+        rejected: Vec<&'static str>,
+    ) -> Self {
         let bytes = steps.iter().map(size_in_memory).sum();
-        Self { project_id: caller.project_id, key_label: caller.key_label.clone(), received_at, steps, rejected, bytes }
+        Self {
+            project_id: caller.project_id,
+            key_label: caller.key_label.clone(),
+            received_at,
+            steps,
+            rejected,
+            bytes,
+        }
     }
 
     /// How many steps of the request were refused.
@@ -126,6 +139,7 @@ impl Pipeline {
     /// Starts the workers. They end, with everything queued written, after `shutdown` and the last sender is gone.
     pub fn start(
         db: storage::Db,
+        scoring: Scoring,
         live: LiveHub,
         metrics: Arc<Metrics>,
         settings: &PipelineSettings,
@@ -144,6 +158,7 @@ impl Pipeline {
         for _ in 0..WORKERS {
             let worker = Worker {
                 db: db.clone(),
+                scoring: scoring.clone(),
                 live: live.clone(),
                 metrics: Arc::clone(&metrics),
                 receiver: Arc::clone(&receiver),
@@ -162,7 +177,8 @@ impl Pipeline {
             return Ok(Vec::new());
         }
         let (steps, bytes) = (submission.steps.len().max(1), submission.bytes);
-        let busy = || HttpError::overloaded("More steps arrive than the database can take; try again in a moment");
+        let busy =
+            || HttpError::overloaded("More steps arrive than the database can take; try again in a moment");
         if !self.load.admit(steps, bytes) {
             return Err(busy());
         }
@@ -173,18 +189,25 @@ impl Pipeline {
         }
         match answered.await {
             Ok(Ok(received)) => Ok(received),
-            Ok(Err(NotWritten::Unavailable)) => {
-                Err(HttpError::overloaded("The database does not answer; try again in a moment"))
-            }
-            Ok(Err(NotWritten::Internal)) => {
-                Err(HttpError::internal(anyhow::anyhow!("the batch was not written; see the worker's log line")))
-            }
-            Err(_worker_gone) => Err(HttpError::overloaded("The server is shutting down; try again in a moment")),
+            Ok(Err(NotWritten::Unavailable)) => Err(HttpError::overloaded(
+                "The database does not answer; try again in a moment",
+            )),
+            Ok(Err(NotWritten::Internal)) => Err(HttpError::internal(anyhow::anyhow!(
+                "the batch was not written; see the worker's log line"
+            ))),
+            Err(_worker_gone) => Err(HttpError::overloaded(
+                "The server is shutting down; try again in a moment",
+            )),
         }
     }
 
     /// Puts refusals on the books. The client is told of the refusal whether or not this succeeds.
-    pub async fn account_rejections(&self, caller: &Caller, received_at: Timestamp, reasons: Vec<&'static str>) {
+    pub async fn account_rejections(
+        &self,
+        caller: &Caller,
+        received_at: Timestamp,
+        reasons: Vec<&'static str>,
+    ) {
         let submission = Submission::new(caller, received_at, Vec::new(), reasons);
         if let Err(cause) = self.submit(submission).await {
             tracing::warn!(code = cause.code, "a refused step could not be put on the books");
@@ -194,6 +217,7 @@ impl Pipeline {
 
 struct Worker {
     db: storage::Db,
+    scoring: Scoring,
     live: LiveHub,
     metrics: Arc<Metrics>,
     receiver: Arc<Mutex<mpsc::Receiver<Waiting>>>,
@@ -231,9 +255,14 @@ impl Worker {
     }
 
     async fn write(&self, batch: Vec<Waiting>) {
-        let (submissions, answers): (Vec<_>, Vec<_>) =
-            batch.into_iter().map(|waiting| (waiting.submission, waiting.answer)).unzip();
-        let booked: Vec<_> = submissions.iter().map(|s| (s.steps.len().max(1), s.bytes)).collect();
+        let (submissions, answers): (Vec<_>, Vec<_>) = batch
+            .into_iter()
+            .map(|waiting| (waiting.submission, waiting.answer))
+            .unzip();
+        let booked: Vec<_> = submissions
+            .iter()
+            .map(|s| (s.steps.len().max(1), s.bytes))
+            .collect();
         let results = self.write_with_retries(submissions).await;
         for ((answer, result), (steps, bytes)) in answers.into_iter().zip(results).zip(booked) {
             self.load.release(steps, bytes);
@@ -244,7 +273,10 @@ impl Worker {
 
     /// One transaction for all. When the database refuses it as a whole, each submission is tried alone, so that one
     /// that can't be written takes nobody else's steps with it.
-    async fn write_with_retries(&self, submissions: Vec<Submission>) -> Vec<Result<Vec<Received>, NotWritten>> {
+    async fn write_with_retries(
+        &self,
+        submissions: Vec<Submission>,
+    ) -> Vec<Result<Vec<Received>, NotWritten>> {
         match self.write_once(&submissions).await {
             Ok(received) => received.into_iter().map(Ok).collect(),
             Err(cause) if cause.is_transient() => {
@@ -277,7 +309,7 @@ impl Worker {
         const DEADLOCK_RETRIES: u32 = 3;
         let mut retries = 0;
         loop {
-            match process_batch(&self.db, submissions, &self.metrics).await {
+            match process_batch(&self.db, &self.scoring, submissions, &self.metrics).await {
                 Err(cause) if cause.is_deadlock() && retries < DEADLOCK_RETRIES => retries += 1,
                 Err(cause) => return Err(cause),
                 Ok(written) => {
@@ -292,7 +324,10 @@ impl Worker {
 /// Roughly what a step holds in memory, in bytes.
 fn size_in_memory(step: &NewStep) -> usize {
     let texts = [&step.input, &step.output, &step.error, &step.prompt_template];
-    let bodies: usize = texts.iter().filter_map(|text| text.as_ref().map(String::len)).sum();
+    let bodies: usize = texts
+        .iter()
+        .filter_map(|text| text.as_ref().map(String::len))
+        .sum();
     // Parsed JSON takes several times its text; attributes and events are small or rare.
     1_024 + bodies + 256 * (step.attributes.len() + step.events.len())
 }

@@ -11,7 +11,7 @@ use axum::{Json, Router};
 use serde_json::json;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::api::{health, ledger, openapi, runs};
+use crate::api::{health, ledger, openapi, runs, scoring};
 use crate::error::{ErrorReport, HttpError};
 use crate::state::AppState;
 use crate::{auth, ingest, live, site, web};
@@ -35,6 +35,10 @@ routes!(
     GET "/api/runs/{run_id}"                         => runs::get,
     GET "/api/runs/{run_id}/steps/{step_id}/payload" => runs::payload,
     GET "/api/ledger"                                => ledger::list,
+    POST "/api/score"                                => scoring::score,
+    GET "/api/thresholds"                            => scoring::thresholds,
+    GET "/api/settings/scoring"                      => scoring::settings,
+    PUT "/api/settings/scoring"                      => scoring::save_settings,
     GET "/api/openapi.json"                          => openapi::document,
     // whoever runs the server
     GET "/healthz"                                   => health::healthz,
@@ -89,7 +93,11 @@ async fn with_request_id(State(state): State<AppState>, mut request: Request, ne
     let elapsed_ms = started.elapsed().as_secs_f64() * 1_000.0;
     if let Some(report) = &report {
         if status.is_server_error() {
-            let cause = report.cause.as_ref().map(|cause| format!("{cause:#}")).unwrap_or_default();
+            let cause = report
+                .cause
+                .as_ref()
+                .map(|cause| format!("{cause:#}"))
+                .unwrap_or_default();
             tracing::error!(request_id = id, %method, path, status = status.as_u16(), code = report.code, cause, elapsed_ms, "request failed");
         } else {
             tracing::debug!(request_id = id, %method, path, status = status.as_u16(), code = report.code, "request refused");
@@ -127,4 +135,3 @@ fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
         .unwrap_or_default();
     HttpError::internal(anyhow::anyhow!("panic: {what}")).into_response()
 }
-

@@ -8,8 +8,8 @@ mod encoding;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
-    X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+    VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -60,13 +60,17 @@ pub fn urls() -> SiteUrls {
 
 /// The file at `path`, which is its plain or its hashed name.
 pub fn asset(path: &str) -> Option<&'static Asset> {
-    ASSETS.iter().find(|asset| asset.path == path || asset.hashed_path == path)
+    ASSETS
+        .iter()
+        .find(|asset| asset.path == path || asset.hashed_path == path)
 }
 
 /// Says once, at start, that pages will have no scripts. Silent when the site was built.
 pub fn warn_if_scripts_are_missing() {
     if asset("/pkg/plumbline_bg.wasm").is_none() {
-        tracing::warn!("built without the browser's part: pages work, nothing is live; `make site` builds it");
+        tracing::warn!(
+            "built without the browser's part: pages work, nothing is live; `make site` builds it"
+        );
     }
 }
 
@@ -84,7 +88,10 @@ pub fn respond(method: &Method, path: &str, headers: &HeaderMap) -> Option<Respo
         return None;
     }
     let asset = asset(path)?;
-    let accepted = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let accepted = headers
+        .get_all(ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     let encoding = encoding::choose(accepted, asset.brotli.is_some(), asset.gzip.is_some());
     let bytes = match encoding {
         Encoding::Brotli => asset.brotli.unwrap_or(asset.identity),
@@ -92,12 +99,23 @@ pub fn respond(method: &Method, path: &str, headers: &HeaderMap) -> Option<Respo
         Encoding::Identity => asset.identity,
     };
     let etag = etag(asset, encoding);
-    let unchanged = headers.get_all(IF_NONE_MATCH).iter().any(|value| etag_is_listed(value, &etag));
+    let unchanged = headers
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .any(|value| etag_is_listed(value, &etag));
 
-    let body = if unchanged || method == Method::HEAD { Body::empty() } else { Body::from(bytes) };
+    let body = if unchanged || method == Method::HEAD {
+        Body::empty()
+    } else {
+        Body::from(bytes)
+    };
     let mut response = Response::new(body);
     let fields = response.headers_mut();
-    let cache = if path == asset.hashed_path { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let cache = if path == asset.hashed_path {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
     fields.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
     fields.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(etag) = HeaderValue::from_str(&etag) {
@@ -128,8 +146,13 @@ fn etag(asset: &Asset, encoding: Encoding) -> String {
 
 /// `If-None-Match` compares weakly: a `W/` in front makes no difference (RFC 9110, 13.1.2).
 fn etag_is_listed(if_none_match: &HeaderValue, etag: &str) -> bool {
-    let Ok(listed) = if_none_match.to_str() else { return false };
-    listed.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+    let Ok(listed) = if_none_match.to_str() else {
+        return false;
+    };
+    listed
+        .split(',')
+        .map(str::trim)
+        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::ingest::BodyBudget;
 use crate::live::LiveHub;
 use crate::metrics::Metrics;
 use crate::pipeline::{Pipeline, PipelineSettings};
+use crate::scoring::Scoring;
 
 /// Connections of the pool that handlers and workers share.
 const BODY_BUDGET_BYTES: usize = 256 * 1024 * 1024;
@@ -25,6 +26,8 @@ pub struct AppState {
     pub db: storage::Db,
     /// Who is asking.
     pub auth: Auth,
+    /// Rules and histories.
+    pub scoring: Scoring,
     /// The way in for steps.
     pub pipeline: Pipeline,
     /// News for open pages.
@@ -53,16 +56,32 @@ impl AppState {
         let metrics = Arc::new(Metrics::default());
         let auth = Auth::new(db.clone(), &config);
         tasks.spawn(auth.clone().keep_books(shutdown.clone()));
-        let live = LiveHub::start(db.clone(), database.options(), auth.clone(), tasks, &shutdown);
+        let scoring = Scoring::new(db.clone());
+        let live = LiveHub::start(
+            db.clone(),
+            database.options(),
+            auth.clone(),
+            scoring.clone(),
+            tasks,
+            &shutdown,
+        );
         let settings = PipelineSettings {
             max_queued_steps: config.queue_steps,
             max_queued_bytes: config.queue_bytes,
         };
-        let pipeline =
-            Pipeline::start(db.clone(), live.clone(), Arc::clone(&metrics), &settings, tasks, &shutdown);
+        let pipeline = Pipeline::start(
+            db.clone(),
+            scoring.clone(),
+            live.clone(),
+            Arc::clone(&metrics),
+            &settings,
+            tasks,
+            &shutdown,
+        );
         Ok(Self {
             db,
             auth,
+            scoring,
             pipeline,
             live,
             metrics,

@@ -28,13 +28,19 @@ pub fn routes(state: &AppState) -> Router<AppState> {
 /// A path that no route has: the page that says so.
 pub async fn not_found(State(state): State<AppState>, request: Request) -> Response {
     let context = page_context(&state);
-    leptos_axum::render_app_async_with_context(context, shell)(request).await.into_response()
+    leptos_axum::render_app_async_with_context(context, shell)(request)
+        .await
+        .into_response()
 }
 
 async fn server_function(State(state): State<AppState>, request: Request) -> Response {
     let context = page_context(&state);
-    let mut response = leptos_axum::handle_server_fns_with_context(context, request).await.into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let mut response = leptos_axum::handle_server_fns_with_context(context, request)
+        .await
+        .into_response();
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
@@ -80,7 +86,12 @@ fn page_headers(nonce: &str) -> Vec<(HeaderName, HeaderValue)> {
 
 fn site_urls() -> SiteUrls {
     let urls = crate::site::urls();
-    SiteUrls { css: urls.css, js: urls.js, wasm: urls.wasm, favicon: urls.favicon }
+    SiteUrls {
+        css: urls.css,
+        js: urls.js,
+        wasm: urls.wasm,
+        favicon: urls.favicon,
+    }
 }
 
 fn theme(parts: &Parts) -> Theme {
@@ -91,11 +102,24 @@ fn page_request(state: &AppState, parts: &Parts) -> PageRequest {
     let origin = match &state.config.public_url {
         Some(url) => url.trim_end_matches('/').to_owned(),
         None => {
-            let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-            format!("http://{}", host.map_or_else(|| state.config.addr.to_string(), str::to_owned))
+            let host = parts
+                .headers
+                .get(header::HOST)
+                .and_then(|host| host.to_str().ok());
+            format!(
+                "http://{}",
+                host.map_or_else(|| state.config.addr.to_string(), str::to_owned)
+            )
         }
     };
-    let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-    PageRequest { now: clock::now(), origin, request_id }
+    let request_id = parts
+        .extensions
+        .get::<RequestId>()
+        .map(|id| id.0.clone())
+        .unwrap_or_default();
+    PageRequest {
+        now: clock::now(),
+        origin,
+        request_id,
+    }
 }
-

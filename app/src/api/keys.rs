@@ -30,11 +30,15 @@ pub(crate) async fn reveal_key(slug: String, made: String) -> Result<Option<Stri
     Ok(OneTimeSecrets::take(&made))
 }
 
-/// The key that was made together with the project, once. `None` when it was shown before.
+/// The key that was made together with the project, once. `None` when it was shown before, and when the project has a
+/// run: then nobody asks for the first step any more.
 #[server(prefix = "/ui", endpoint = "keys/first", input = GetUrl)]
 pub(crate) async fn first_key(slug: String) -> Result<Option<String>, ApiError> {
-    use crate::context::{OneTimeSecrets, authorise, first_key_token};
+    use crate::context::{OneTimeSecrets, authorise, database, first_key_token};
 
     let project = authorise(&slug, domain::Role::Admin)?;
+    if storage::runs::any(&database()?, project.id).await? {
+        return Ok(None);
+    }
     Ok(OneTimeSecrets::take(&first_key_token(project.id)))
 }

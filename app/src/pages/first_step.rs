@@ -12,37 +12,23 @@ use leptos_router::hooks::{use_location, use_query_map};
 use crate::api::keys::{first_key, reveal_key};
 use crate::context::{use_may, use_page_request, use_slug};
 use crate::error::ApiError;
+use crate::live::LiveState;
 use crate::ui::copy::CopyButton;
 use crate::ui::form::Submit;
 use crate::ui::icon::Icon;
-use crate::ui::load::{Load, SkeletonRows};
 use crate::ui::nav::page_href;
 use snippet::{KEY_PLACEHOLDER, Way, coloured, command};
 use waiting::Waiting;
 
-/// The empty state of a project that has never received a step. Stands inside a page's `main`.
-#[component]
-pub(crate) fn FirstStep() -> impl IntoView {
-    view! {
-        <Title text="Send the first step"/>
-        <div class="first">
-            <section class="first-main" aria-labelledby="first-title">
-                <h2 id="first-title">"Send the first step"</h2>
-                <WithKey/>
-                <dl class="first-facts">
-                    <div><dt>"200"</dt><dd>"means stored: the row is on disk before the answer leaves"</dd></div>
-                    <div><dt>"400"</dt><dd>"names the field that is wrong; it also shows up here"</dd></div>
-                    <div><dt>"401"</dt><dd>"the key is unknown or revoked"</dd></div>
-                </dl>
-            </section>
-            <aside class="first-side" aria-label="What you get"><WhatYouGet/></aside>
-        </div>
-    }
-}
+/// The key that the command shows, if it can.
+#[derive(Clone, Copy)]
+struct ShownKey(Resource<Result<Option<String>, ApiError>>);
 
-/// The command with the project's key: the one made with the project, or one made a moment ago (`?made=`).
-#[component]
-fn WithKey() -> impl IntoView {
+/// Asks for the key that the command shows: the one made with the project, or one made a moment ago (`?made=`).
+///
+/// A page calls this in its own body. What waits for data is built more than once on the server, and a key can be
+/// read only once.
+pub(crate) fn provide_shown_key() {
     let slug = use_slug();
     let query = use_query_map();
     let made = Memo::new(move |_| query.read().get("made").unwrap_or_default());
@@ -57,22 +43,57 @@ fn WithKey() -> impl IntoView {
             }
         },
     );
+    provide_context(ShownKey(key));
+}
+
+/// The empty state of a project that has never received a step. Stands inside a page's `main`, in a page that called
+/// [`provide_shown_key`].
+#[component]
+pub(crate) fn FirstStep(
+    /// The page's connection: the first run that it tells of is gone to.
+    live: LiveState,
+) -> impl IntoView {
+    let key = use_context::<ShownKey>();
     view! {
-        <Load resource=key what="The key" skeleton=|| view! { <SkeletonRows rows=6/> } let:key>
-            {match &key {
-                Some(_) => {
-                    view! {
-                        <p class="dim2">
-                            "Run this where your program runs. The key is real, already yours, and shown only this once. This page turns into the run as soon as the step arrives."
-                        </p>
-                    }
-                        .into_any()
-                }
-                None => view! { <KeyGone/> }.into_any(),
-            }}
-            <Command key_text=key.clone().unwrap_or_else(|| KEY_PLACEHOLDER.to_owned())/>
-            <Waiting secret=key/>
-        </Load>
+        <Title text="Send the first step"/>
+        <div class="first">
+            <section class="first-main" aria-labelledby="first-title">
+                <h2 id="first-title">"Send the first step"</h2>
+                {move || Suspend::new(async move {
+                    // An error shows as a key that can't be shown: the command works with any other key.
+                    let key = match key {
+                        Some(key) => key.0.await.ok().flatten(),
+                        None => None,
+                    };
+                    view! { <WithKey live key/> }
+                })}
+                <dl class="first-facts">
+                    <div><dt>"200"</dt><dd>"means stored: the row is on disk before the answer leaves"</dd></div>
+                    <div><dt>"400"</dt><dd>"names the field that is wrong; it also shows up here"</dd></div>
+                    <div><dt>"401"</dt><dd>"the key is unknown or revoked"</dd></div>
+                </dl>
+            </section>
+            <aside class="first-side" aria-label="What you get"><WhatYouGet/></aside>
+        </div>
+    }
+}
+
+/// The command, with the key or with a place for one, and the panel that waits.
+#[component]
+fn WithKey(live: LiveState, key: Option<String>) -> impl IntoView {
+    let how = match &key {
+        Some(_) => view! {
+            <p class="dim2">
+                "Run this where your program runs. The key is real, already yours, and shown only this once. This page turns into the run as soon as the step arrives."
+            </p>
+        }
+        .into_any(),
+        None => view! { <KeyGone/> }.into_any(),
+    };
+    view! {
+        {how}
+        <Command key_text=key.clone().unwrap_or_else(|| KEY_PLACEHOLDER.to_owned())/>
+        <Waiting live secret=key/>
     }
 }
 

@@ -23,6 +23,7 @@ use self::tools::Tools;
 use crate::api::runs::{RunsView, read_runs};
 use crate::context::use_slug;
 use crate::live::{LiveState, use_live};
+use crate::pages::first_step::provide_shown_key;
 use crate::query_string;
 use crate::ui::frame::TopBar;
 use crate::ui::load::{Load, SkeletonRows};
@@ -73,6 +74,7 @@ pub(crate) fn RunsPage() -> impl IntoView {
         move || asked.get(),
         |(slug, filter, cursor): (String, RunFilter, Option<String>)| read_runs(slug, filter, cursor),
     );
+    provide_shown_key();
     view! {
         <Title text="Runs"/>
         <TopBar tools=move || view! { <Tools page/> }>

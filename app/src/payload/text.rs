@@ -28,7 +28,7 @@ pub(crate) fn MarkedText(
         Some(raw_lines(&text, &marks))
     };
     view! {
-        <pre class="code" tabindex="0" role="region" aria-label=label>
+        <pre class="code" tabindex="0" role="group" aria-label=label>
             {match lines {
                 Some(lines) => numbered(lines).into_any(),
                 None => pieces(plain_pieces(&text, &marks)).into_any(),
@@ -118,16 +118,16 @@ fn said(part: Part, cut_bytes: usize) -> AnyView {
         }
         Part::Call { name, arguments } => view! {
             <p class="call"><span class="dim">"calls "</span><b>{name}</b></p>
-            <pre class="code" tabindex="0" role="region" aria-label="Arguments">{json_stretch(arguments, cut_bytes)}</pre>
+            <pre class="code" tabindex="0" role="group" aria-label="Arguments">{json_stretch(arguments, cut_bytes)}</pre>
         }
         .into_any(),
         Part::Result(text) => view! {
-            <pre class="code" tabindex="0" role="region" aria-label="Result">{json_stretch(text, cut_bytes)}</pre>
+            <pre class="code" tabindex="0" role="group" aria-label="Result">{json_stretch(text, cut_bytes)}</pre>
         }
         .into_any(),
         Part::Media(kind) => view! { <p class="dim">{format!("{kind}, not shown")}</p> }.into_any(),
         Part::Unknown(json) => view! {
-            <pre class="code" tabindex="0" role="region" aria-label="Part of unknown shape">{json_stretch(json, cut_bytes)}</pre>
+            <pre class="code" tabindex="0" role="group" aria-label="Part of unknown shape">{json_stretch(json, cut_bytes)}</pre>
         }
         .into_any(),
     }

@@ -11,7 +11,7 @@ use crate::ui::command::{CommandMenu, HelpOverlay, Overlays};
 use crate::ui::icon::Icon;
 use crate::ui::load::query_suffix;
 use crate::ui::menu::Menu;
-use crate::ui::nav::{PAGES, PageLinks, ProjectLinks, SideBar, UserMenuBody, is_within, page_href};
+use crate::ui::nav::{PAGES, PageLinks, ProjectLinks, SideBar, UserMenuBody, is_below, page_href};
 
 /// The id of the field that `/` puts the cursor into.
 pub(crate) const FILTER_ID: &str = "filter";
@@ -26,12 +26,7 @@ pub(crate) fn Frame() -> impl IntoView {
     let location = use_location();
     go_by_keys(slug, overlays);
     // The run page needs the width; there the side bar is a rail.
-    let rail = move || {
-        is_within(
-            &location.pathname.read(),
-            &format!("{}/", page_href(&slug.read(), "runs")),
-        )
-    };
+    let rail = move || is_below(&location.pathname.read(), &page_href(&slug.read(), "runs"));
     let known = Memo::new(move |_| project.read().is_some());
     let signed_out = viewer.user.is_none() && !viewer.open;
     move || {

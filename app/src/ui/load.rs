@@ -12,6 +12,9 @@ use crate::ui::icon::Icon;
 ///
 /// The server waits for it, so that pages work without WASM. In the browser the old content stays while the
 /// resource is read again; only the first load shows `skeleton` (the style sheet holds it back for 200 ms).
+///
+/// The server builds the children more than once, so a resource must never be made inside them: its number would
+/// differ from the browser's. Make it in the page's body and pass it down.
 #[component]
 pub(crate) fn Load<T, F, V>(
     /// Where the value comes from.

@@ -49,8 +49,14 @@ pub(crate) fn page_href(slug: &str, segment: &str) -> String {
 
 /// Whether `path` is the page at `href` or one below it.
 pub(crate) fn is_within(path: &str, href: &str) -> bool {
+    path == href || is_below(path, href)
+}
+
+/// Whether `path` is a page below the one at `href`.
+pub(crate) fn is_below(path: &str, href: &str) -> bool {
     path.strip_prefix(href)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        .and_then(|rest| rest.strip_prefix('/'))
+        .is_some_and(|rest| !rest.is_empty())
 }
 
 /// The whole side bar.
@@ -139,6 +145,7 @@ fn ProjectSwitcher() -> impl IntoView {
             summary=move || {
                 view! {
                     <Logo/>
+                    <span class="vh">"Switch project, now "</span>
                     <span class="nav-text"><b>{name}</b><small>{role}</small></span>
                     <Icon name="down" class="dim"/>
                 }
@@ -308,5 +315,14 @@ mod tests {
         check("/p/acme/runs/r1", true);
         check("/p/acme/runsheet", false);
         check("/p/other/runs", false);
+    }
+
+    #[test]
+    fn only_pages_below_get_the_rail() {
+        let check =
+            |path: &str, expected: bool| assert_eq!(is_below(path, "/p/acme/runs"), expected, "{path}");
+        check("/p/acme/runs/r1", true);
+        check("/p/acme/runs", false);
+        check("/p/acme/runs/", false);
     }
 }

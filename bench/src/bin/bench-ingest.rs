@@ -33,10 +33,26 @@ struct Load {
 }
 
 const LOADS: [Load; 4] = [
-    Load { name: "`/ingest/batch`, 1,000 steps", connections: 4, steps_per_request: 1_000 },
-    Load { name: "`/ingest/batch`, 100 steps", connections: 8, steps_per_request: 100 },
-    Load { name: "`/ingest`, 64 connections", connections: 64, steps_per_request: 1 },
-    Load { name: "`/ingest`, 1 connection", connections: 1, steps_per_request: 1 },
+    Load {
+        name: "`/ingest/batch`, 1,000 steps",
+        connections: 4,
+        steps_per_request: 1_000,
+    },
+    Load {
+        name: "`/ingest/batch`, 100 steps",
+        connections: 8,
+        steps_per_request: 100,
+    },
+    Load {
+        name: "`/ingest`, 64 connections",
+        connections: 64,
+        steps_per_request: 1,
+    },
+    Load {
+        name: "`/ingest`, 1 connection",
+        connections: 1,
+        steps_per_request: 1,
+    },
 ];
 
 #[tokio::main]
@@ -50,7 +66,10 @@ async fn main() -> anyhow::Result<()> {
         acknowledged += run(&server, load, Duration::from_secs(args.seconds)).await?;
     }
     let held = stored_steps(&server.origin).await?;
-    ensure!(held == acknowledged, "{acknowledged} steps were acknowledged, {held} are in the ledger");
+    ensure!(
+        held == acknowledged,
+        "{acknowledged} steps were acknowledged, {held} are in the ledger"
+    );
     println!();
     println!(
         "{acknowledged} steps acknowledged, {held} stored; peak RSS {:.0} MB; first start with a new private Postgres {:.1} s.",
@@ -63,21 +82,31 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn run(server: &Server, load: &Load, time: Duration) -> anyhow::Result<u64> {
-    let client = reqwest::Client::builder().pool_max_idle_per_host(load.connections).build()?;
+    let client = reqwest::Client::builder()
+        .pool_max_idle_per_host(load.connections)
+        .build()?;
     let counter = Arc::new(AtomicU64::new(0));
     let begun = Instant::now();
     let mut senders = Vec::new();
     for connection in 0..load.connections {
         let (client, counter, origin) = (client.clone(), Arc::clone(&counter), server.origin.clone());
         let (steps, name) = (load.steps_per_request, load.name);
-        #[expect(clippy::disallowed_methods, reason = "a load generator has no shutdown to wait for")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a load generator has no shutdown to wait for"
+        )]
         senders.push(tokio::spawn(async move {
             let mut latencies_ms = Vec::new();
             let mut n = 0u64;
             while begun.elapsed() < time {
                 let (url, body) = request(&origin, name, connection, n, steps);
                 let sent = Instant::now();
-                let answer = client.post(url).header("content-type", "application/json").body(body).send().await?;
+                let answer = client
+                    .post(url)
+                    .header("content-type", "application/json")
+                    .body(body)
+                    .send()
+                    .await?;
                 ensure!(answer.status().is_success(), "answered {}", answer.status());
                 answer.bytes().await?;
                 latencies_ms.push(sent.elapsed().as_secs_f64() * 1_000.0);
@@ -114,11 +143,20 @@ fn request(origin: &str, load: &str, connection: usize, n: u64, steps: usize) ->
     }
     let first = n * steps as u64;
     let all: Vec<Value> = (first..first + steps as u64).map(step).collect();
-    (format!("{origin}/ingest/batch"), json!({ "steps": all }).to_string())
+    (
+        format!("{origin}/ingest/batch"),
+        json!({ "steps": all }).to_string(),
+    )
 }
 
 fn step(run_id: &str, i: u64) -> Value {
-    const NAMES: [&str; 5] = ["classify-intent", "search-kb", "rank-passages", "draft-reply", "check-reply"];
+    const NAMES: [&str; 5] = [
+        "classify-intent",
+        "search-kb",
+        "rank-passages",
+        "draft-reply",
+        "check-reply",
+    ];
     let name = NAMES[(i % 5) as usize];
     json!({
         "run_id": run_id,
@@ -140,7 +178,13 @@ fn step(run_id: &str, i: u64) -> Value {
 }
 
 async fn stored_steps(origin: &str) -> anyhow::Result<u64> {
-    let ledger: Value = reqwest::get(format!("{origin}/api/ledger?limit=10000")).await?.json().await?;
+    let ledger: Value = reqwest::get(format!("{origin}/api/ledger?limit=10000"))
+        .await?
+        .json()
+        .await?;
     let minutes = ledger["items"].as_array().cloned().unwrap_or_default();
-    Ok(minutes.iter().filter_map(|minute| minute["stored"].as_u64()).sum())
+    Ok(minutes
+        .iter()
+        .filter_map(|minute| minute["stored"].as_u64())
+        .sum())
 }

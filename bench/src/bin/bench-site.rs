@@ -23,18 +23,30 @@ fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let server = Server::start(&args.binary, &args.parent)?;
     let client = reqwest::blocking::Client::builder().no_gzip().build()?;
-    let page = client.get(format!("{}/p/default/runs", server.origin)).send()?.text()?;
+    let page = client
+        .get(format!("{}/p/default/runs", server.origin))
+        .send()?
+        .text()?;
     let files = [("wasm", ".wasm\""), ("js", ".js\""), ("css", ".css\"")];
     println!("| file | raw | gzip | brotli |");
     println!("|---|---|---|---|");
     let mut sums = [0usize; 3];
     for (name, ending) in files {
-        let end = page.find(ending).with_context(|| format!("the page links to no {name}"))? + ending.len() - 1;
+        let end = page
+            .find(ending)
+            .with_context(|| format!("the page links to no {name}"))?
+            + ending.len()
+            - 1;
         let start = page[..end].rfind('"').context("the link has no beginning")? + 1;
         let mut sizes = [0usize; 3];
         for (i, encoding) in ["identity", "gzip", "br"].into_iter().enumerate() {
             let url = format!("{}{}", server.origin, &page[start..end]);
-            sizes[i] = client.get(url).header("accept-encoding", encoding).send()?.bytes()?.len();
+            sizes[i] = client
+                .get(url)
+                .header("accept-encoding", encoding)
+                .send()?
+                .bytes()?
+                .len();
             sums[i] += sizes[i];
         }
         print_row(name, sizes);

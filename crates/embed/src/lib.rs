@@ -56,10 +56,16 @@ pub enum Effort {
 /// Collects the site from `sources` and writes `site_table.rs` and the files it includes into `out`.
 pub fn generate(sources: &Sources<'_>, out: &Path, effort: Effort) -> Result<(), Error> {
     let mut files = collect(sources.public)?;
-    files.extend(collect(&sources.site.join("pkg"))?.into_iter().map(|(path, bytes)| (format!("/pkg{path}"), bytes)));
+    files.extend(
+        collect(&sources.site.join("pkg"))?
+            .into_iter()
+            .map(|(path, bytes)| (format!("/pkg{path}"), bytes)),
+    );
 
-    let hashed: BTreeMap<String, String> =
-        files.iter().map(|(path, bytes)| (path.clone(), hashed_path(path, bytes))).collect();
+    let hashed: BTreeMap<String, String> = files
+        .iter()
+        .map(|(path, bytes)| (path.clone(), hashed_path(path, bytes)))
+        .collect();
     let sheet = sheet::inline_imports(&sources.style.join("main.css"))?;
     let sheet = sheet::rewrite_urls(&sheet, &hashed)?;
     files.insert("/pkg/plumbline.css".into(), sheet.into_bytes());
@@ -90,12 +96,19 @@ fn entry(
     let encoded = |extension: &str, compressed: Vec<u8>| -> Result<String, Error> {
         // A tenth is the least that pays for the browser's work of unpacking.
         let pays = compressed.len() + bytes.len() / 10 < bytes.len();
-        if pays { Ok(format!("Some({})", include(extension, &compressed)?)) } else { Ok("None".into()) }
+        if pays {
+            Ok(format!("Some({})", include(extension, &compressed)?))
+        } else {
+            Ok("None".into())
+        }
     };
     let (brotli, gzip) = if is_compressed_already(path) {
         ("None".to_owned(), "None".to_owned())
     } else {
-        (encoded("br", brotli(bytes, effort, path)?)?, encoded("gz", gzip(bytes, effort, path)?)?)
+        (
+            encoded("br", brotli(bytes, effort, path)?)?,
+            encoded("gz", gzip(bytes, effort, path)?)?,
+        )
     };
     let hash = content_hash(bytes);
     let hashed_path = hashed_path(path, bytes);
@@ -105,7 +118,10 @@ fn entry(
          content_type: {content_type:?},\n        hash: {hash:?},\n        identity: {identity},\n        \
          brotli: {brotli},\n        gzip: {gzip},\n    }},\n"
     );
-    written.map_err(|_fmt| Error::Io { path: out.into(), source: std::io::Error::other("formatting failed") })
+    written.map_err(|_fmt| Error::Io {
+        path: out.into(),
+        source: std::io::Error::other("formatting failed"),
+    })
 }
 
 /// Every file under `root` by its path from there, with a leading slash. A missing folder holds nothing.
@@ -136,7 +152,11 @@ fn collect(root: &Path) -> Result<BTreeMap<String, Vec<u8>>, Error> {
 }
 
 fn content_hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// `/pkg/plumbline.css` → `/pkg/plumbline.<hash>.css`.
@@ -178,9 +198,14 @@ fn brotli(bytes: &[u8], effort: Effort, path: &str) -> Result<Vec<u8>, Error> {
         Effort::Quick => 5,
         Effort::Best => 11,
     };
-    let params = brotli::enc::BrotliEncoderParams { quality, lgwin: 22, ..Default::default() };
+    let params = brotli::enc::BrotliEncoderParams {
+        quality,
+        lgwin: 22,
+        ..Default::default()
+    };
     let mut compressed = Vec::new();
-    brotli::BrotliCompress(&mut &bytes[..], &mut compressed, &params).map_err(|source| io(Path::new(path), source))?;
+    brotli::BrotliCompress(&mut &bytes[..], &mut compressed, &params)
+        .map_err(|source| io(Path::new(path), source))?;
     Ok(compressed)
 }
 
@@ -190,7 +215,10 @@ fn gzip(bytes: &[u8], effort: Effort, path: &str) -> Result<Vec<u8>, Error> {
         Effort::Best => flate2::Compression::best(),
     };
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
-    encoder.write_all(bytes).and_then(|()| encoder.finish()).map_err(|source| io(Path::new(path), source))
+    encoder
+        .write_all(bytes)
+        .and_then(|()| encoder.finish())
+        .map_err(|source| io(Path::new(path), source))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
@@ -198,7 +226,10 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 }
 
 fn io(path: &Path, source: std::io::Error) -> Error {
-    Error::Io { path: path.to_owned(), source }
+    Error::Io {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ mod ledger;
 mod rollups;
 mod runs;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use domain::{Condition, CostSource, NanoUsd, NewStep, ProjectId, Severity, Timestamp, TokenUsage};
 
@@ -124,6 +124,36 @@ pub async fn file_runs(
                 Timestamp::from_offset_date_time(row.run_at),
             )
         })
+        .collect())
+}
+
+/// For each row, whether its step is new: neither stored already nor standing earlier in the batch. Another batch may
+/// store it before this one does; `insert_steps` has the last word.
+pub async fn find_new(
+    batch: &mut BatchTx,
+    rows: &[StepRow<'_>],
+    run_ats: &HashMap<(ProjectId, String), Timestamp>,
+) -> Result<Vec<bool>> {
+    let run_at = |row: &StepRow<'_>| run_ats.get(&(row.project_id, row.step.run_id.clone())).copied();
+    let stored = sqlx::query!(
+        "select s.project_id, s.run_id, s.step_id
+         from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[]) as w (project_id, run_id, step_id, run_at)
+         join steps s on s.project_id = w.project_id and s.run_id = w.run_id and s.step_id = w.step_id
+           and s.run_at = w.run_at",
+        &rows.iter().map(|row| row.project_id.0).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.step.run_id.as_str()).collect::<Vec<_>>() as _,
+        &rows.iter().map(|row| row.step.step_id.as_str()).collect::<Vec<_>>() as _,
+        &rows.iter().map(|row| run_at(row).unwrap_or_default().to_offset_date_time()).collect::<Vec<_>>(),
+    )
+    .fetch_all(&mut *batch.tx)
+    .await?;
+    let mut seen: HashSet<(ProjectId, &str, &str)> = stored
+        .iter()
+        .map(|s| (ProjectId(s.project_id), s.run_id.as_str(), s.step_id.as_str()))
+        .collect();
+    Ok(rows
+        .iter()
+        .map(|row| seen.insert((row.project_id, &row.step.run_id, &row.step.step_id)))
         .collect())
 }
 

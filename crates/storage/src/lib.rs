@@ -19,6 +19,7 @@ mod probe;
 pub mod projects;
 pub mod recount;
 pub mod runs;
+pub mod scoring;
 pub mod sessions;
 pub mod steps;
 pub mod users;

@@ -2,6 +2,7 @@
 
 use domain::ProjectId;
 use sqlx::postgres::{PgConnectOptions, PgListener};
+use uuid::Uuid;
 
 use crate::{Db, Result};
 
@@ -10,16 +11,16 @@ const CHANNEL: &str = "plumbline";
 /// Postgres refuses payloads of 8,000 bytes.
 const MAX_PAYLOAD_BYTES: usize = 7_900;
 
-/// Tells every process, this one too, that `run_ids` of a project changed. Not part of the transaction that
+/// Tells every process, this one too, that process `origin` changed `run_ids` of a project. Not part of the transaction that
 /// changed them: a NOTIFY in it would make all commits wait for each other.
-pub async fn notify_runs(db: &Db, project: ProjectId, run_ids: &[&str]) -> Result<()> {
-    let mut payload = format!("runs {project}");
+pub async fn notify_runs(db: &Db, origin: Uuid, project: ProjectId, run_ids: &[&str]) -> Result<()> {
+    let mut payload = format!("runs {origin} {project}");
     for run_id in run_ids {
         // Run ids are free text; JSON keeps them apart and on one line.
         let quoted = serde_json::Value::from(*run_id).to_string();
         if payload.len() + 1 + quoted.len() > MAX_PAYLOAD_BYTES {
             send(db, &payload).await?;
-            payload = format!("runs {project}");
+            payload = format!("runs {origin} {project}");
         }
         payload.push(' ');
         payload.push_str(&quoted);
@@ -30,6 +31,11 @@ pub async fn notify_runs(db: &Db, project: ProjectId, run_ids: &[&str]) -> Resul
 /// Tells every process that keys, members or accounts changed, so that what it remembers of them is void.
 pub async fn notify_access(db: &Db) -> Result<()> {
     send(db, "access").await
+}
+
+/// Tells every process that a project's settings changed.
+pub async fn notify_settings(db: &Db, project: ProjectId) -> Result<()> {
+    send(db, &format!("settings {project}")).await
 }
 
 async fn send(db: &Db, payload: &str) -> Result<()> {
@@ -43,7 +49,16 @@ async fn send(db: &Db, payload: &str) -> Result<()> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
     /// Runs of a project changed.
-    Runs(ProjectId, Vec<String>),
+    Runs {
+        /// The process that changed them.
+        origin: Uuid,
+        /// The project.
+        project: ProjectId,
+        /// The runs.
+        run_ids: Vec<String>,
+    },
+    /// A project's settings changed.
+    Settings(ProjectId),
     /// Keys, members or accounts changed.
     Access,
     /// The connection was lost for a while: anything may have changed.
@@ -84,12 +99,20 @@ fn parse(payload: &str) -> Option<News> {
     if payload == "access" {
         return Some(News::Access);
     }
-    let (project, run_ids) = payload.strip_prefix("runs ")?.split_once(' ')?;
+    if let Some(project) = payload.strip_prefix("settings ") {
+        return Some(News::Settings(project.parse().ok()?));
+    }
+    let (origin, rest) = payload.strip_prefix("runs ")?.split_once(' ')?;
+    let (project, run_ids) = rest.split_once(' ')?;
     let run_ids = serde_json::Deserializer::from_str(run_ids)
         .into_iter::<String>()
         .collect::<Result<_, _>>()
         .ok()?;
-    Some(News::Runs(project.parse().ok()?, run_ids))
+    Some(News::Runs {
+        origin: origin.parse().ok()?,
+        project: project.parse().ok()?,
+        run_ids,
+    })
 }
 
 #[cfg(test)]
@@ -101,10 +124,17 @@ mod tests {
         let project: ProjectId = "01890000-0000-7000-8000-000000000001".parse().unwrap();
         let check = |payload: &str, expected: Option<News>| assert_eq!(parse(payload), expected, "{payload}");
         check("access", Some(News::Access));
+        let origin = Uuid::from_u128(7);
+        let run_ids = vec!["a b".to_owned(), "c\"d".to_owned()];
         check(
-            &format!("runs {project} \"a b\" \"c\\\"d\""),
-            Some(News::Runs(project, vec!["a b".to_owned(), "c\"d".to_owned()])),
+            &format!("runs {origin} {project} \"a b\" \"c\\\"d\""),
+            Some(News::Runs {
+                origin,
+                project,
+                run_ids,
+            }),
         );
+        check(&format!("settings {project}"), Some(News::Settings(project)));
         check("runs nonsense", None);
         check("", None);
     }

@@ -21,7 +21,9 @@ pub struct Recount {
 /// Counts a project again. Writes that are under way meanwhile do not disturb it: it reads one snapshot.
 pub async fn recount(db: &Db, project: ProjectId) -> Result<Recount> {
     let mut tx = db.project(project).await?;
-    sqlx::query!("set transaction isolation level repeatable read, read only").execute(&mut *tx).await?;
+    sqlx::query!("set transaction isolation level repeatable read, read only")
+        .execute(&mut *tx)
+        .await?;
     let counts = sqlx::query!(
         "select (select count(*) from steps where project_id = $1) as \"steps!\",
                 (select count(*) from runs where project_id = $1) as \"runs!\"",
@@ -80,5 +82,10 @@ pub async fn recount(db: &Db, project: ProjectId) -> Result<Recount> {
     )
     .fetch_all(&mut *tx)
     .await?;
-    Ok(Recount { steps: counts.steps, runs: counts.runs, wrong_runs, wrong_hours })
+    Ok(Recount {
+        steps: counts.steps,
+        runs: counts.runs,
+        wrong_runs,
+        wrong_hours,
+    })
 }

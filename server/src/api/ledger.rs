@@ -22,10 +22,16 @@ pub(crate) struct Ledger {
 }
 
 /// The accounts per key and minute.
-pub(crate) async fn list(State(state): State<AppState>, headers: HeaderMap, params: Params) -> HttpResult<Json<Ledger>> {
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    params: Params,
+) -> HttpResult<Json<Ledger>> {
     let caller = state.auth.reader(&headers, params.get("project")).await?;
     let now = clock::now();
-    let from = params.time("from")?.unwrap_or_else(|| now.plus_micros(-DEFAULT_WINDOW_MICROS));
+    let from = params
+        .time("from")?
+        .unwrap_or_else(|| now.plus_micros(-DEFAULT_WINDOW_MICROS));
     // To the end of time: the minute that is running counts.
     let to = params.time("to")?.unwrap_or(Timestamp::from_micros(i64::MAX));
     let limit = params.limit(DEFAULT_LIMIT, storage::ledger::MAX_MINUTES)?;

@@ -24,28 +24,43 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
 impl Params {
     /// The value of a parameter; blank counts as absent.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+        self.0
+            .get(name)
+            .map(|value| value.trim())
+            .filter(|value| !value.is_empty())
     }
 
     /// `limit`, between 1 and `max`.
     pub(crate) fn limit(&self, default: u32, max: u32) -> Result<u32, HttpError> {
-        let Some(text) = self.get("limit") else { return Ok(default) };
+        let Some(text) = self.get("limit") else {
+            return Ok(default);
+        };
         text.parse()
             .ok()
             .filter(|limit| (1..=max).contains(limit))
-            .ok_or_else(|| HttpError::invalid("limit", format!("limit has to be a whole number from 1 to {max}")))
+            .ok_or_else(|| {
+                HttpError::invalid("limit", format!("limit has to be a whole number from 1 to {max}"))
+            })
     }
 
     /// A point in time.
     pub(crate) fn time(&self, name: &str) -> Result<Option<Timestamp>, HttpError> {
-        let Some(text) = self.get(name) else { return Ok(None) };
+        let Some(text) = self.get(name) else {
+            return Ok(None);
+        };
         let message = || format!("{name} has to be an RFC 3339 time such as 2026-11-21T09:00:00Z");
-        Timestamp::parse_rfc3339(text).map(Some).ok_or_else(|| HttpError::invalid(name, message()))
+        Timestamp::parse_rfc3339(text)
+            .map(Some)
+            .ok_or_else(|| HttpError::invalid(name, message()))
     }
 
     /// The filter of a list.
     pub(crate) fn filter(&self) -> Result<RunFilter, HttpError> {
-        let mut pairs: Vec<(&str, &str)> = self.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let mut pairs: Vec<(&str, &str)> = self
+            .0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
         // `range` before `from` and `to`, whatever order the map has.
         pairs.sort_unstable_by_key(|(name, _)| (*name != "range", *name));
         RunFilter::from_query(pairs).map_err(HttpError::from)

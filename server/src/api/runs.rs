@@ -3,8 +3,10 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use domain::{CostSource, NanoUsd, RunProblem, RunStatus, RunSummary, Severity, StepKind, StepPayload, StepStatus,
-    StepSummary, Timestamp, TokenUsage};
+use domain::{
+    CostSource, NanoUsd, RunProblem, RunStatus, RunSummary, Severity, StepKind, StepPayload, StepStatus,
+    StepSummary, Timestamp, TokenUsage,
+};
 use serde::{Serialize, Serializer};
 
 use super::query::Params;
@@ -150,23 +152,40 @@ impl From<StepSummary> for Step {
             score: step.score,
             severity: step.severity,
             stopped_at_layer: step.stopped_at_layer,
-            conditions: step.conditions,
+            conditions: step.conditions.into_iter().map(named).collect(),
         }
     }
 }
 
+/// A stored condition with the name of its code, which is not stored.
+fn named(condition: domain::Condition) -> domain::Condition {
+    let name = engine::codes::find(condition.code).map_or_else(String::new, |code| code.name.to_owned());
+    domain::Condition { name, ..condition }
+}
+
 /// Runs, newest first, narrowed by the same parameters as the page.
-pub(crate) async fn list(State(state): State<AppState>, headers: HeaderMap, params: Params) -> HttpResult<Json<RunList>> {
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    params: Params,
+) -> HttpResult<Json<RunList>> {
     let caller = state.auth.reader(&headers, params.get("project")).await?;
     let filter = params.filter()?;
     let limit = params.limit(DEFAULT_LIMIT, storage::runs::MAX_PAGE)?;
     let cursor = params.get("cursor");
     if cursor.is_some_and(|cursor| !storage::runs::is_cursor(cursor)) {
-        return Err(HttpError::invalid("cursor", "cursor has to be the next_cursor of an earlier answer"));
+        return Err(HttpError::invalid(
+            "cursor",
+            "cursor has to be the next_cursor of an earlier answer",
+        ));
     }
-    let page = storage::runs::list(&state.db, caller.project_id, &filter, clock::now(), cursor, limit).await?;
+    let page =
+        storage::runs::list(&state.db, caller.project_id, &filter, clock::now(), cursor, limit).await?;
     let items = page.items.into_iter().map(Run::from).collect();
-    Ok(Json(RunList { items, next_cursor: page.next_cursor }))
+    Ok(Json(RunList {
+        items,
+        next_cursor: page.next_cursor,
+    }))
 }
 
 /// One run with its steps.
@@ -177,9 +196,14 @@ pub(crate) async fn get(
     Path(run_id): Path<String>,
 ) -> HttpResult<Json<RunWithSteps>> {
     let caller = state.auth.reader(&headers, params.get("project")).await?;
-    let run = storage::runs::get(&state.db, caller.project_id, &run_id).await.map_err(|cause| absent(cause, "run"))?;
+    let run = storage::runs::get(&state.db, caller.project_id, &run_id)
+        .await
+        .map_err(|cause| absent(cause, "run"))?;
     let steps = storage::steps::of_run(&state.db, caller.project_id, &run_id).await?;
-    Ok(Json(RunWithSteps { run: run.into(), steps: steps.into_iter().map(Step::from).collect() }))
+    Ok(Json(RunWithSteps {
+        run: run.into(),
+        steps: steps.into_iter().map(Step::from).collect(),
+    }))
 }
 
 /// The texts, attributes and events of one step.
@@ -219,4 +243,3 @@ fn plain_number_if_known<S: Serializer>(number: &Option<f64>, serializer: S) -> 
         None => serializer.serialize_none(),
     }
 }
-

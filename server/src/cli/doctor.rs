@@ -1,6 +1,7 @@
 //! `plumbline doctor`: what is wrong, and what to do about it. Changes nothing.
 
 mod checks;
+mod recount;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -10,6 +11,9 @@ use crate::config::Config;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
+    /// Also count every step again and compare run totals and rollups with it; reads everything that is stored
+    #[arg(long)]
+    recount: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -68,13 +72,25 @@ impl Check {
 
 pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Exit> {
     let checks = Box::pin(checks::all(config)).await;
+    let counted = match arguments.recount {
+        true => Some(Box::pin(recount::all(config)).await?),
+        false => None,
+    };
     let shown = effective(config);
     if arguments.json {
-        output::json(&json!({ "version": env!("CARGO_PKG_VERSION"), "checks": checks, "config": shown }));
+        let mut report = json!({ "version": env!("CARGO_PKG_VERSION"), "checks": checks, "config": shown });
+        if let Some(counted) = &counted {
+            report["recount"] = json!(counted);
+        }
+        output::json(&report);
     } else {
         print(&checks, &shown);
+        if let Some(counted) = &counted {
+            recount::print(counted);
+        }
     }
-    if checks.iter().any(|check| check.status == Status::Fail) {
+    let agrees = counted.iter().flatten().all(recount::Counted::agrees);
+    if !agrees || checks.iter().any(|check| check.status == Status::Fail) {
         Err(Exit::FailedAsReported)
     } else {
         Ok(())

@@ -67,6 +67,7 @@ async fn run(
     let tasks = TaskTracker::new();
     // Requests under way still need the background tasks, so these are told later.
     let background = CancellationToken::new();
+    let mut pool = None;
     let served = async {
         let state = Box::pin(AppState::start(
             Arc::clone(&config),
@@ -75,6 +76,7 @@ async fn run(
             background.clone(),
         ))
         .await?;
+        pool = Some(state.db.clone());
         storage::projects::ensure_default(&state.db, clock::now()).await?;
         let accounts_exist = storage::users::count(&state.db).await? > 0;
         auth::binding_allowed(config.addr, accounts_exist, config.behind_auth_proxy)
@@ -91,7 +93,13 @@ async fn run(
     .await;
     background.cancel();
     tasks.close();
-    if timeout(LONGEST_FLUSH, tasks.wait()).await.is_err() {
+    let ended = async {
+        tasks.wait().await;
+        if let Some(pool) = pool {
+            pool.close().await;
+        }
+    };
+    if timeout(LONGEST_FLUSH, ended).await.is_err() {
         tracing::error!(
             tasks = tasks.len(),
             "background tasks did not end in time; stopping without them"

@@ -22,7 +22,9 @@ const KIB: usize = 1024;
 impl BodyBudget {
     /// A budget of so many bytes; at least one body of `super::MAX_BATCH_BYTES` fits.
     pub fn new(bytes: usize) -> Self {
-        Self { kib: Arc::new(Semaphore::new(bytes.max(super::MAX_BATCH_BYTES) / KIB)) }
+        Self {
+            kib: Arc::new(Semaphore::new(bytes.max(super::MAX_BATCH_BYTES) / KIB)),
+        }
     }
 }
 
@@ -37,7 +39,11 @@ pub(super) fn require_json(headers: &HeaderMap) -> HttpResult<()> {
         return Ok(());
     }
     let message = "Content-Type has to be application/json";
-    Err(HttpError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_type", message))
+    Err(HttpError::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_type",
+        message,
+    ))
 }
 
 /// Reads a body of at most `limit` bytes (after decompression). The permit is held as long as the bytes are.
@@ -47,8 +53,10 @@ pub(super) async fn read(
     limit: usize,
     budget: &BodyBudget,
 ) -> HttpResult<(Bytes, OwnedSemaphorePermit)> {
-    let announced: Option<usize> =
-        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|value| value.parse().ok());
+    let announced: Option<usize> = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.parse().ok());
     if announced.is_some_and(|length| length > limit) {
         return Err(too_large(limit));
     }
@@ -58,7 +66,10 @@ pub(super) async fn read(
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|cause| {
             let message = "The body ended early or is not in the encoding it names";
-            HttpError { cause: Some(cause.into()), ..HttpError::new(StatusCode::BAD_REQUEST, "unreadable_body", message) }
+            HttpError {
+                cause: Some(cause.into()),
+                ..HttpError::new(StatusCode::BAD_REQUEST, "unreadable_body", message)
+            }
         })?;
         let Ok(data) = frame.into_data() else { continue };
         if bytes.len() + data.len() > limit {
@@ -78,10 +89,15 @@ fn take(budget: &BodyBudget, bytes: usize) -> HttpResult<OwnedSemaphorePermit> {
     let kib = u32::try_from(bytes.div_ceil(KIB)).unwrap_or(u32::MAX);
     Arc::clone(&budget.kib)
         .try_acquire_many_owned(kib)
-        .map_err(|_full| HttpError::overloaded("Too many large bodies are on their way in; try again in a moment"))
+        .map_err(|_full| {
+            HttpError::overloaded("Too many large bodies are on their way in; try again in a moment")
+        })
 }
 
 fn too_large(limit: usize) -> HttpError {
-    let message = format!("The body is larger than {} MiB after decompression", limit / KIB / KIB);
+    let message = format!(
+        "The body is larger than {} MiB after decompression",
+        limit / KIB / KIB
+    );
     HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
 }

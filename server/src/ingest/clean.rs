@@ -4,12 +4,18 @@ use serde_json::{Map, Value};
 
 /// The text with every NUL turned into U+FFFD.
 pub(super) fn clean(text: String) -> String {
-    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
+    if text.contains('\0') {
+        text.replace('\0', "\u{fffd}")
+    } else {
+        text
+    }
 }
 
 /// The object with every NUL in its keys and texts turned into U+FFFD.
 pub(super) fn clean_map(map: Map<String, Value>) -> Map<String, Value> {
-    map.into_iter().map(|(key, value)| (clean(key), clean_value(value))).collect()
+    map.into_iter()
+        .map(|(key, value)| (clean(key), clean_value(value)))
+        .collect()
 }
 
 fn clean_value(value: Value) -> Value {

@@ -58,13 +58,16 @@ impl<'a> Field<'a> {
     /// A whole number.
     pub(super) fn integer(self) -> Result<Option<i64>, Rejection> {
         let Some(json) = self.json() else { return Ok(None) };
-        serde_json::from_str(json).map(Some).map_err(|_not_integer| self.wrong("has to be a whole number"))
+        serde_json::from_str(json)
+            .map(Some)
+            .map_err(|_not_integer| self.wrong("has to be a whole number"))
     }
 
     /// A finite number.
     pub(super) fn number(self) -> Result<Option<f64>, Rejection> {
         let Some(json) = self.json() else { return Ok(None) };
-        let number: f64 = serde_json::from_str(json).map_err(|_not_number| self.wrong("has to be a number"))?;
+        let number: f64 =
+            serde_json::from_str(json).map_err(|_not_number| self.wrong("has to be a number"))?;
         Ok(Some(number))
     }
 
@@ -73,18 +76,24 @@ impl<'a> Field<'a> {
         let Some(json) = self.json() else { return Ok(None) };
         let is_number = json.starts_with(|c: char| c == '-' || c.is_ascii_digit());
         let money = is_number.then(|| NanoUsd::parse_decimal(json)).flatten();
-        money.map(Some).ok_or_else(|| self.wrong("has to be a number of dollars within ±9.2 billion"))
+        money
+            .map(Some)
+            .ok_or_else(|| self.wrong("has to be a number of dollars within ±9.2 billion"))
     }
 
     /// True or false.
     pub(super) fn boolean(self) -> Result<Option<bool>, Rejection> {
         let Some(json) = self.json() else { return Ok(None) };
-        serde_json::from_str(json).map(Some).map_err(|_not_boolean| self.wrong("has to be true or false"))
+        serde_json::from_str(json)
+            .map(Some)
+            .map_err(|_not_boolean| self.wrong("has to be true or false"))
     }
 
     /// A point in time.
     pub(super) fn time(self) -> Result<Option<Timestamp>, Rejection> {
-        let Some(text) = self.text(64)? else { return Ok(None) };
+        let Some(text) = self.text(64)? else {
+            return Ok(None);
+        };
         Timestamp::parse_rfc3339(&text)
             .map(Some)
             .ok_or_else(|| self.wrong("has to be an RFC 3339 time such as 2026-11-21T09:00:00Z"))
@@ -97,7 +106,9 @@ impl<'a> Field<'a> {
         parse: fn(&str) -> Option<T>,
         word: fn(T) -> &'static str,
     ) -> Result<Option<T>, Rejection> {
-        let Some(text) = self.word(64)? else { return Ok(None) };
+        let Some(text) = self.word(64)? else {
+            return Ok(None);
+        };
         parse(&text).map(Some).ok_or_else(|| {
             let words: Vec<_> = all.iter().map(|value| word(*value)).collect();
             self.wrong(&format!("has to be one of {}", words.join(", ")))
@@ -106,16 +117,25 @@ impl<'a> Field<'a> {
 
     /// A JSON object.
     pub(super) fn object(self) -> Result<Map<String, Value>, Rejection> {
-        let Some(json) = self.json() else { return Ok(Map::new()) };
+        let Some(json) = self.json() else {
+            return Ok(Map::new());
+        };
         let map: Map<String, Value> = serde_json::from_str(json)
             .map_err(|_not_object| self.wrong("has to be a JSON object of at most 120 levels"))?;
-        Ok(if json.contains("\\u0000") { clean_map(map) } else { map })
+        Ok(if json.contains("\\u0000") {
+            clean_map(map)
+        } else {
+            map
+        })
     }
 
     /// A list of at most `max` items.
     pub(super) fn items(self, max: usize) -> Result<Vec<&'a RawValue>, Rejection> {
-        let Some(json) = self.json() else { return Ok(Vec::new()) };
-        let items: Vec<&RawValue> = serde_json::from_str(json).map_err(|_not_list| self.wrong("has to be a list"))?;
+        let Some(json) = self.json() else {
+            return Ok(Vec::new());
+        };
+        let items: Vec<&RawValue> =
+            serde_json::from_str(json).map_err(|_not_list| self.wrong("has to be a list"))?;
         if items.len() > max {
             return Err(self.wrong(&format!("has to have at most {max} items")));
         }

@@ -27,12 +27,24 @@ pub(crate) struct Rejection {
 
 impl Rejection {
     pub(super) fn field(name: &str, message: String) -> Self {
-        Self { field: Some(name.to_owned()), message, reason: "invalid_field" }
+        Self {
+            field: Some(name.to_owned()),
+            message,
+            reason: "invalid_field",
+        }
     }
 
     fn json(cause: &serde_json::Error) -> Self {
-        let message = format!("The body is not valid JSON (line {}, column {})", cause.line(), cause.column());
-        Self { field: None, message, reason: "invalid_json" }
+        let message = format!(
+            "The body is not valid JSON (line {}, column {})",
+            cause.line(),
+            cause.column()
+        );
+        Self {
+            field: None,
+            message,
+            reason: "invalid_json",
+        }
     }
 }
 
@@ -73,10 +85,41 @@ macro_rules! raw_step {
 }
 
 raw_step!(
-    run_id, step_name, model, prompt, latency_ms, step_index, input_tokens, output_tokens, reasoning_tokens,
-    total_tokens, cost, status_success, error, output_code, span_id, parent_span_id, step_id, parent_step_id,
-    started_at, kind, provider, session_id, user_id, environment, release, tags, attributes, events,
-    cache_read_tokens, cache_write_tokens, ttft_ms, stop_reason, tool_name, prompt_template, usage_semantics,
+    run_id,
+    step_name,
+    model,
+    prompt,
+    latency_ms,
+    step_index,
+    input_tokens,
+    output_tokens,
+    reasoning_tokens,
+    total_tokens,
+    cost,
+    status_success,
+    error,
+    output_code,
+    span_id,
+    parent_span_id,
+    step_id,
+    parent_step_id,
+    started_at,
+    kind,
+    provider,
+    session_id,
+    user_id,
+    environment,
+    release,
+    tags,
+    attributes,
+    events,
+    cache_read_tokens,
+    cache_write_tokens,
+    ttft_ms,
+    stop_reason,
+    tool_name,
+    prompt_template,
+    usage_semantics,
     request_model,
 );
 
@@ -86,12 +129,36 @@ pub(super) fn decode_body(bytes: &[u8], source: &Source) -> Result<NewStep, Reje
     decode_step(raw, source)
 }
 
+/// The object `rules` that stands beside a step's own fields in a body of `/api/score`.
+pub(super) fn rules_of_body(
+    bytes: &[u8],
+) -> Result<Option<serde_json::Map<String, serde_json::Value>>, Rejection> {
+    #[derive(Deserialize)]
+    struct Body<'a> {
+        #[serde(borrow)]
+        rules: Option<&'a RawValue>,
+    }
+    let body: Body<'_> = serde_json::from_slice(bytes).map_err(|cause| Rejection::json(&cause))?;
+    let rules = Field {
+        name: "rules",
+        raw: body.rules,
+    };
+    Ok(if body.rules.is_some() {
+        Some(rules.object()?)
+    } else {
+        None
+    })
+}
+
 /// Splits a body `{"steps": […]}` into its steps, unread.
 pub(super) fn split_batch(bytes: &[u8]) -> Result<Vec<&RawValue>, Rejection> {
     let whole: &RawValue = serde_json::from_slice(bytes).map_err(|cause| Rejection::json(&cause))?;
     let not_a_batch = || Rejection::field("steps", "The body has to be {\"steps\": […]}".to_owned());
     let batch: RawBatch<'_> = serde_json::from_str(whole.get()).map_err(|_other_shape| not_a_batch())?;
-    let steps = Field { name: "steps", raw: batch.steps };
+    let steps = Field {
+        name: "steps",
+        raw: batch.steps,
+    };
     if batch.steps.is_none() {
         return Err(not_a_batch());
     }
@@ -102,7 +169,12 @@ pub(super) fn split_batch(bytes: &[u8]) -> Result<Vec<&RawValue>, Rejection> {
 pub(super) fn decode_step(raw: &RawValue, source: &Source) -> Result<NewStep, Rejection> {
     let raw: RawStep<'_> = serde_json::from_str(raw.get()).map_err(|cause| {
         // The text of serde's error for a repeated field; every other failure here is another JSON type.
-        let repeated = cause.to_string().split('`').nth(1).filter(|_| cause.to_string().starts_with("duplicate")).map(str::to_owned);
+        let repeated = cause
+            .to_string()
+            .split('`')
+            .nth(1)
+            .filter(|_| cause.to_string().starts_with("duplicate"))
+            .map(str::to_owned);
         Rejection {
             message: match &repeated {
                 Some(field) => format!("{field} stands twice"),
@@ -122,11 +194,16 @@ pub(super) fn decode_step(raw: &RawValue, source: &Source) -> Result<NewStep, Re
     let step_id = either(raw.step_id(), raw.span_id())?.unwrap_or_else(|| source.fallback_id.clone());
     let parent_step_id = either(raw.parent_step_id(), raw.parent_span_id())?;
     let elapsed_micros = (latency_ms.max(0.0) * 1_000.0) as i64;
-    let started_at =
-        raw.started_at().time()?.unwrap_or_else(|| source.received_at.plus_micros(elapsed_micros.saturating_neg()));
+    let started_at = raw
+        .started_at()
+        .time()?
+        .unwrap_or_else(|| source.received_at.plus_micros(elapsed_micros.saturating_neg()));
     let succeeded = raw.status_success().boolean()?.unwrap_or(true);
     Ok(NewStep {
-        kind: raw.kind().one_of(StepKind::ALL, StepKind::parse, StepKind::as_str)?.unwrap_or(StepKind::Llm),
+        kind: raw
+            .kind()
+            .one_of(StepKind::ALL, StepKind::parse, StepKind::as_str)?
+            .unwrap_or(StepKind::Llm),
         name,
         step_index: step_index(raw.step_index())?,
         provider: raw.provider().word(MAX_WORD_BYTES)?,
@@ -136,7 +213,11 @@ pub(super) fn decode_step(raw: &RawValue, source: &Source) -> Result<NewStep, Re
         ended_at: Some(started_at.plus_micros(elapsed_micros)),
         latency_ms: Some(latency_ms),
         ttft_ms: raw.ttft_ms().number()?,
-        status: if succeeded { StepStatus::Ok } else { StepStatus::Error },
+        status: if succeeded {
+            StepStatus::Ok
+        } else {
+            StepStatus::Error
+        },
         error,
         stop_reason: raw.stop_reason().word(MAX_WORD_BYTES)?,
         tokens: tokens(&raw)?,
@@ -160,7 +241,9 @@ pub(super) fn decode_step(raw: &RawValue, source: &Source) -> Result<NewStep, Re
 
 fn identity(field: Field<'_>) -> Result<Option<String>, Rejection> {
     match field.text(MAX_CLIENT_ID_BYTES)? {
-        Some(id) if id.trim().is_empty() => Err(Rejection::field(field.name, format!("{} is blank", field.name))),
+        Some(id) if id.trim().is_empty() => {
+            Err(Rejection::field(field.name, format!("{} is blank", field.name)))
+        }
         id => Ok(id),
     }
 }
@@ -168,15 +251,18 @@ fn identity(field: Field<'_>) -> Result<Option<String>, Rejection> {
 /// A field that has two names.
 fn either(ours: Field<'_>, theirs: Field<'_>) -> Result<Option<String>, Rejection> {
     match (ours.word(MAX_CLIENT_ID_BYTES)?, theirs.word(MAX_CLIENT_ID_BYTES)?) {
-        (Some(a), Some(b)) if a != b => {
-            Err(Rejection::field(ours.name, format!("{} and {} differ; send one of them", ours.name, theirs.name)))
-        }
+        (Some(a), Some(b)) if a != b => Err(Rejection::field(
+            ours.name,
+            format!("{} and {} differ; send one of them", ours.name, theirs.name),
+        )),
         (a, b) => Ok(a.or(b)),
     }
 }
 
 fn step_index(field: Field<'_>) -> Result<Option<i32>, Rejection> {
-    let Some(index) = field.integer()? else { return Ok(None) };
+    let Some(index) = field.integer()? else {
+        return Ok(None);
+    };
     i32::try_from(index)
         .map(Some)
         .map_err(|_too_large| Rejection::field(field.name, format!("{} has to fit 32 bits", field.name)))
@@ -206,7 +292,10 @@ fn tokens(raw: &RawStep<'_>) -> Result<ReportedTokens, Rejection> {
 fn tags(field: Field<'_>) -> Result<Vec<String>, Rejection> {
     let mut tags = Vec::new();
     for raw in field.items(MAX_TAGS)? {
-        let tag = Field { name: "tags", raw: Some(raw) };
+        let tag = Field {
+            name: "tags",
+            raw: Some(raw),
+        };
         tags.extend(tag.word(MAX_WORD_BYTES)?);
     }
     tags.sort_unstable();
@@ -219,13 +308,26 @@ fn events(field: Field<'_>, started_at: Timestamp) -> Result<Vec<StepEvent>, Rej
         .items(MAX_EVENTS)?
         .into_iter()
         .map(|raw| {
-            let event: RawEvent<'_> = serde_json::from_str(raw.get())
-                .map_err(|_other_shape| Rejection::field("events", "Each of events has to be an object".to_owned()))?;
-            let name = Field { name: "events.name", raw: event.name };
+            let event: RawEvent<'_> = serde_json::from_str(raw.get()).map_err(|_other_shape| {
+                Rejection::field("events", "Each of events has to be an object".to_owned())
+            })?;
+            let name = Field {
+                name: "events.name",
+                raw: event.name,
+            };
             Ok(StepEvent {
                 name: name.required(name.text(MAX_WORD_BYTES)?)?,
-                at: Field { name: "events.at", raw: event.at }.time()?.unwrap_or(started_at),
-                attributes: Field { name: "events.attributes", raw: event.attributes }.object()?,
+                at: Field {
+                    name: "events.at",
+                    raw: event.at,
+                }
+                .time()?
+                .unwrap_or(started_at),
+                attributes: Field {
+                    name: "events.attributes",
+                    raw: event.attributes,
+                }
+                .object()?,
             })
         })
         .collect()

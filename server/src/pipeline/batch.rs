@@ -1,12 +1,14 @@
-//! One batch from top to bottom: normalise, price, insert, add up, commit.
+//! One batch from top to bottom: normalise, price, score, insert, add up, commit.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::{CostSource, NewStep, ProjectId, Severity, Timestamp};
 use storage::ingest::{self, LedgerEntry, Outcome, StepRow};
 
 use super::{Received, Submission, normalise, rollup, run_deltas};
 use crate::metrics::Metrics;
+use crate::scoring::{ProjectScoring, Scoring};
 
 /// What a committed batch changed.
 #[derive(Debug)]
@@ -20,21 +22,42 @@ pub struct Written {
 /// Writes submissions in one transaction. Nothing of them is in the database when this fails.
 pub async fn process_batch(
     db: &storage::Db,
+    scoring: &Scoring,
     submissions: &[Submission],
     metrics: &Metrics,
 ) -> storage::Result<Written> {
     let started = std::time::Instant::now();
-    let rows: Vec<StepRow<'_>> = submissions
+    let mut rows: Vec<StepRow<'_>> = submissions
         .iter()
-        .flat_map(|s| s.steps.iter().map(|step| step_row(s.project_id, &s.key_label, s.received_at, step)))
+        .flat_map(|s| {
+            s.steps
+                .iter()
+                .map(|step| step_row(s.project_id, &s.key_label, s.received_at, step))
+        })
         .collect();
     let projects: BTreeSet<ProjectId> = submissions.iter().map(|s| s.project_id).collect();
     let projects: Vec<ProjectId> = projects.into_iter().collect();
+    // Read before the transaction begins, so that nothing is locked meanwhile.
+    let mut scorers = BTreeMap::new();
+    for project in &projects {
+        scorers.insert(*project, scoring.of(*project).await?);
+    }
 
     let mut batch = ingest::begin(db, &projects).await?;
     let run_ats = ingest::file_runs(&mut batch, &rows).await?;
+    let looks_new = ingest::find_new(&mut batch, &rows, &run_ats).await?;
+    let remembered = Remembered {
+        scoring,
+        projects: &projects,
+    };
+    score(&mut rows, &looks_new, &scorers);
     let is_new = ingest::insert_steps(&mut batch, &rows, &run_ats).await?;
-    let new_rows = || rows.iter().zip(&is_new).filter(|(_, is_new)| **is_new).map(|(row, _)| row);
+    let new_rows = || {
+        rows.iter()
+            .zip(&is_new)
+            .filter(|(_, is_new)| **is_new)
+            .map(|(row, _)| row)
+    };
     ingest::add_to_runs(&mut batch, &mut run_deltas(new_rows(), &run_ats)).await?;
     let fresh = rollup::rollups(new_rows());
     let stored = ingest::lock_rollups(&mut batch, &fresh).await?;
@@ -46,13 +69,67 @@ pub async fn process_batch(
     let received = received_by_submission(submissions, &is_new);
     ingest::add_to_ledger(&mut batch, &mut ledger_entries(submissions, &received)).await?;
     batch.commit().await?;
+    if looks_new == is_new {
+        remembered.is_true();
+    }
 
     let mut changed_runs: BTreeMap<ProjectId, BTreeSet<String>> = BTreeMap::new();
     for row in new_rows() {
-        changed_runs.entry(row.project_id).or_default().insert(row.step.run_id.clone());
+        changed_runs
+            .entry(row.project_id)
+            .or_default()
+            .insert(row.step.run_id.clone());
     }
     metrics.batch_written(started.elapsed(), submissions, &received);
-    Ok(Written { received, changed_runs })
+    Ok(Written {
+        received,
+        changed_runs,
+    })
+}
+
+/// Scores the new steps in order of arrival. A duplicate is not scored again: it would count twice in the history.
+fn score(
+    rows: &mut [StepRow<'_>],
+    looks_new: &[bool],
+    scorers: &BTreeMap<ProjectId, Arc<Mutex<ProjectScoring>>>,
+) {
+    for (row, _) in rows
+        .iter_mut()
+        .zip(looks_new)
+        .filter(|(_, looks_new)| **looks_new)
+    {
+        let Some(scorer) = scorers.get(&row.project_id) else {
+            continue;
+        };
+        let mut scorer = scorer.lock().unwrap_or_else(PoisonError::into_inner);
+        let score = scorer.score_next(row.step, row.tokens, row.cost_nano_usd);
+        row.score = Some(score.total);
+        row.severity = score.severity;
+        row.stopped_at_layer = score.stopped_at_layer;
+        row.output_shape = Some(score.output_shape.as_str());
+        row.conditions = score.conditions;
+    }
+}
+
+/// Steps were scored, so the histories remember them. Unless they turn out to be stored just so, the histories are
+/// wrong and read again.
+struct Remembered<'a> {
+    scoring: &'a Scoring,
+    projects: &'a [ProjectId],
+}
+
+impl Remembered<'_> {
+    fn is_true(mut self) {
+        self.projects = &[];
+    }
+}
+
+impl Drop for Remembered<'_> {
+    fn drop(&mut self) {
+        self.projects
+            .iter()
+            .for_each(|project| self.scoring.mark_stale(*project));
+    }
 }
 
 /// A received step with everything that is worked out about it before it is stored.
@@ -94,7 +171,14 @@ fn received_by_submission(submissions: &[Submission], is_new: &[bool]) -> Vec<Ve
         .iter()
         .map(|s| {
             let own = flags.by_ref().take(s.steps.len());
-            own.map(|is_new| if *is_new { Received::Stored } else { Received::Duplicate }).collect()
+            own.map(|is_new| {
+                if *is_new {
+                    Received::Stored
+                } else {
+                    Received::Duplicate
+                }
+            })
+            .collect()
         })
         .collect()
 }
@@ -102,13 +186,19 @@ fn received_by_submission(submissions: &[Submission], is_new: &[bool]) -> Vec<Ve
 fn ledger_entries<'a>(submissions: &'a [Submission], received: &[Vec<Received>]) -> Vec<LedgerEntry<'a>> {
     let mut sums: BTreeMap<(ProjectId, Timestamp, &str, Outcome), i64> = BTreeMap::new();
     for (submission, received) in submissions.iter().zip(received) {
-        let account = (submission.project_id, submission.received_at.minute(), submission.key_label.as_str());
+        let account = (
+            submission.project_id,
+            submission.received_at.minute(),
+            submission.key_label.as_str(),
+        );
         let outcomes = received.iter().map(|received| match received {
             Received::Stored => Outcome::Stored,
             Received::Duplicate => Outcome::Duplicate,
         });
         for outcome in outcomes.chain(submission.rejected.iter().map(|reason| Outcome::Rejected(reason))) {
-            *sums.entry((account.0, account.1, account.2, outcome)).or_insert(0) += 1;
+            *sums
+                .entry((account.0, account.1, account.2, outcome))
+                .or_insert(0) += 1;
         }
     }
     sums.into_iter()

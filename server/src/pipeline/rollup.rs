@@ -14,8 +14,11 @@ use super::run_delta::known_sum;
 pub(super) fn rollups<'a>(rows: impl IntoIterator<Item = &'a StepRow<'a>>) -> Vec<(RollupKey, Rollup)> {
     let mut sums: HashMap<RollupKey, Sum> = HashMap::new();
     for row in rows {
-        let key =
-            RollupKey { project_id: row.project_id, hour: row.step.started_at.hour(), series_id: series_id(row) };
+        let key = RollupKey {
+            project_id: row.project_id,
+            hour: row.step.started_at.hour(),
+            series_id: series_id(row),
+        };
         sums.entry(key).or_insert_with(|| Sum::of_series(row)).add(row);
     }
     let mut rollups: Vec<_> = sums.into_iter().map(|(key, sum)| (key, sum.finish())).collect();
@@ -55,7 +58,12 @@ fn merge_histograms(a: &[u8], b: &[u8]) -> Vec<u8> {
 fn series_id(row: &StepRow<'_>) -> Uuid {
     let step = row.step;
     let mut hash = Sha256::new();
-    let texts = [Some(row.key_label), step.environment.as_deref(), Some(&step.name), step.model.as_deref()];
+    let texts = [
+        Some(row.key_label),
+        step.environment.as_deref(),
+        Some(&step.name),
+        step.model.as_deref(),
+    ];
     let template = row.template_fingerprint.as_deref();
     for dimension in texts.iter().map(|text| text.map(str::as_bytes)).chain([template]) {
         match dimension {
@@ -89,7 +97,11 @@ impl Sum {
             template_fingerprint: row.template_fingerprint.clone(),
             ..Rollup::default()
         };
-        Self { rollup, latency: Histogram::default(), ttft: Histogram::default() }
+        Self {
+            rollup,
+            latency: Histogram::default(),
+            ttft: Histogram::default(),
+        }
     }
 
     fn add(&mut self, row: &StepRow<'_>) {

@@ -34,7 +34,10 @@ fn of_step(row: &StepRow<'_>, run_ats: &HashMap<(ProjectId, String), Timestamp>)
     RunDelta {
         project_id: row.project_id,
         run_id: step.run_id.clone(),
-        run_at: run_ats.get(&(row.project_id, step.run_id.clone())).copied().unwrap_or(step.started_at),
+        run_at: run_ats
+            .get(&(row.project_id, step.run_id.clone()))
+            .copied()
+            .unwrap_or(step.started_at),
         name: step.name.clone(),
         name_nested: !is_root,
         name_at: step.started_at,
@@ -51,8 +54,16 @@ fn of_step(row: &StepRow<'_>, run_ats: &HashMap<(ProjectId, String), Timestamp>)
         session_id: step.session_id.clone(),
         user_id: step.user_id.clone(),
         tags: step.tags.iter().map(|tag| listable(tag)).collect(),
-        models: step.model.iter().filter(|model| !model.trim().is_empty()).map(|model| listable(model)).collect(),
-        step_names: [listable(&step.name)].into_iter().filter(|name| !name.is_empty()).collect(),
+        models: step
+            .model
+            .iter()
+            .filter(|model| !model.trim().is_empty())
+            .map(|model| listable(model))
+            .collect(),
+        step_names: [listable(&step.name)]
+            .into_iter()
+            .filter(|name| !name.is_empty())
+            .collect(),
         steps: 1,
         errors: i32::from(failed),
         tokens: row.tokens,
@@ -72,9 +83,16 @@ fn listable(text: &str) -> String {
 
 fn problem(row: &StepRow<'_>) -> Option<Problem> {
     let step = row.step;
-    let gravest = row.conditions.iter().max_by_key(|c| (c.points, std::cmp::Reverse(c.code)));
+    let gravest = row
+        .conditions
+        .iter()
+        .max_by_key(|c| (c.points, std::cmp::Reverse(c.code)));
     let (rank, code, message) = match gravest {
-        Some(condition) => (row.score.unwrap_or(0).max(1), Some(condition.code), condition.message.clone()),
+        Some(condition) => (
+            row.score.unwrap_or(0).max(1),
+            Some(condition.code),
+            condition.message.clone(),
+        ),
         None if step.status == StepStatus::Error => (1, None, "It failed without an error text".to_owned()),
         None => return None,
     };
@@ -94,7 +112,9 @@ fn problem(row: &StepRow<'_>) -> Option<Problem> {
 }
 
 fn add(sum: &mut RunDelta, more: RunDelta) {
-    if (more.name_nested, more.name_at, &more.name_step_id) < (sum.name_nested, sum.name_at, &sum.name_step_id) {
+    if (more.name_nested, more.name_at, &more.name_step_id)
+        < (sum.name_nested, sum.name_at, &sum.name_step_id)
+    {
         sum.name = more.name;
         sum.name_nested = more.name_nested;
         sum.name_at = more.name_at;
@@ -127,7 +147,11 @@ fn add(sum: &mut RunDelta, more: RunDelta) {
     sum.severity = sum.severity.max(more.severity);
     if let Some(candidate) = more.problem {
         let order = |p: &Problem| (-i64::from(p.rank), p.at, p.step_id.clone());
-        if sum.problem.as_ref().is_none_or(|current| order(&candidate) < order(current)) {
+        if sum
+            .problem
+            .as_ref()
+            .is_none_or(|current| order(&candidate) < order(current))
+        {
             sum.problem = Some(candidate);
         }
     }

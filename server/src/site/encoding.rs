@@ -75,7 +75,11 @@ mod tests {
     #[test]
     fn the_client_s_wish_decides_then_size() {
         let check = |accepted: &[&str], expected: Encoding| {
-            assert_eq!(choose(accepted.iter().copied(), true, true), expected, "{accepted:?}");
+            assert_eq!(
+                choose(accepted.iter().copied(), true, true),
+                expected,
+                "{accepted:?}"
+            );
         };
         check(&[], Encoding::Identity);
         check(&[""], Encoding::Identity);

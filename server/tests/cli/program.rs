@@ -185,6 +185,21 @@ impl Server {
             .is_some_and(|addr| get(addr, "/healthz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")))
     }
 
+    /// Opens an event stream, which goes on until the result is dropped, and waits for its first event.
+    pub(crate) fn open_stream(&self, path: &str) -> TcpStream {
+        let addr = self.addr.unwrap();
+        let mut stream = TcpStream::connect_timeout(&addr, Duration::from_secs(5)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: {addr}\r\n\r\n").unwrap();
+        let (mut read, mut bytes) = (String::new(), [0; 1_024]);
+        while !read.contains("event: ") {
+            let n = stream.read(&mut bytes).unwrap();
+            assert!(n > 0, "no events on {path}: {read}");
+            read.push_str(&String::from_utf8_lossy(&bytes[..n]));
+        }
+        stream
+    }
+
     /// As a supervisor does it; returns the exit code.
     pub(crate) fn stop(&mut self) -> Option<i32> {
         send("-TERM", &self.child.id().to_string());

@@ -19,6 +19,7 @@ pub struct TestApp {
     pub origin: String,
     pub client: reqwest::Client,
     pub state: AppState,
+    database_url: String,
     shutdown: CancellationToken,
 }
 
@@ -29,24 +30,50 @@ impl TestApp {
 
     /// A server with another configuration.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let url = new_database().await;
+        Self::on(new_database().await, change).await
+    }
+
+    /// A second server on the same database, as another process would be.
+    pub async fn another_process(&self) -> Self {
+        Self::on(self.database_url.clone(), |_| {}).await
+    }
+
+    async fn on(url: String, change: impl FnOnce(&mut Config)) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let mut config =
-            Config { addr, database_url: Some(url.parse().unwrap()), data: std::env::temp_dir(), ..Config::default() };
+        let mut config = Config {
+            addr,
+            database_url: Some(url.parse().unwrap()),
+            data: std::env::temp_dir(),
+            ..Config::default()
+        };
         change(&mut config);
         let config = Arc::new(config);
         let database = Database::start(&config).await.unwrap();
         let tasks = TaskTracker::new();
         let shutdown = CancellationToken::new();
-        let state = AppState::start(Arc::clone(&config), &database, &tasks, shutdown.clone()).await.unwrap();
-        storage::projects::ensure_default(&state.db, server::clock::now()).await.unwrap();
-        let service =
-            server::router::router(state.clone()).into_make_service_with_connect_info::<std::net::SocketAddr>();
-        let serving = axum::serve(listener, service).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+        let state = AppState::start(Arc::clone(&config), &database, &tasks, shutdown.clone())
+            .await
+            .unwrap();
+        storage::projects::ensure_default(&state.db, server::clock::now())
+            .await
+            .unwrap();
+        let service = server::router::router(state.clone())
+            .into_make_service_with_connect_info::<std::net::SocketAddr>();
+        let serving =
+            axum::serve(listener, service).with_graceful_shutdown(shutdown.clone().cancelled_owned());
         tasks.spawn(async move { serving.await.unwrap() });
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { origin: format!("http://{addr}"), client, state, shutdown }
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
+        Self {
+            origin: format!("http://{addr}"),
+            client,
+            state,
+            database_url: url,
+            shutdown,
+        }
     }
 
     pub fn url(&self, path: &str) -> String {

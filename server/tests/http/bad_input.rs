@@ -14,42 +14,122 @@ async fn documented_errors() {
     let json_type = ("content-type", "application/json");
     let check = async |request: reqwest::RequestBuilder, status: u16, code: &str, field: Option<&str>| {
         let (got, body) = answer(request).await;
-        assert_eq!((got, body["error"]["code"].as_str()), (status, Some(code)), "{body}");
+        assert_eq!(
+            (got, body["error"]["code"].as_str()),
+            (status, Some(code)),
+            "{body}"
+        );
         assert_eq!(body["error"]["field"].as_str(), field, "{body}");
-        assert!(body["error"]["message"].as_str().is_some_and(|text| !text.is_empty()));
-        assert!(body["error"]["request_id"].as_str().is_some_and(|id| !id.is_empty()));
+        assert!(
+            body["error"]["message"]
+                .as_str()
+                .is_some_and(|text| !text.is_empty())
+        );
+        assert!(
+            body["error"]["request_id"]
+                .as_str()
+                .is_some_and(|id| !id.is_empty())
+        );
     };
     let post = |path: &str| app.client.post(app.url(path));
     for path in ["/ingest", "/ingest/batch"] {
         check(post(path).body("{}"), 415, "unsupported_type", None).await;
-        check(post(path).header("content-type", "text/plain").body("{}"), 415, "unsupported_type", None).await;
-        check(post(path).header(json_type.0, json_type.1).body("{"), 400, "invalid_json", None).await;
-        check(post(path).header(json_type.0, json_type.1).header("content-encoding", "gzip").body("x"), 400, "unreadable_body", None).await;
-        check(post(path).header(json_type.0, json_type.1).header("content-encoding", "rot13").body("x"), 415, "unsupported_encoding", None).await;
+        check(
+            post(path).header("content-type", "text/plain").body("{}"),
+            415,
+            "unsupported_type",
+            None,
+        )
+        .await;
+        check(
+            post(path).header(json_type.0, json_type.1).body("{"),
+            400,
+            "invalid_json",
+            None,
+        )
+        .await;
+        check(
+            post(path)
+                .header(json_type.0, json_type.1)
+                .header("content-encoding", "gzip")
+                .body("x"),
+            400,
+            "unreadable_body",
+            None,
+        )
+        .await;
+        check(
+            post(path)
+                .header(json_type.0, json_type.1)
+                .header("content-encoding", "rot13")
+                .body("x"),
+            415,
+            "unsupported_encoding",
+            None,
+        )
+        .await;
         let malformed = post(path).bearer_auth("pl_live_nonsense").json(&json!({}));
         check(malformed, 401, "unauthorized", None).await;
     }
-    check(post("/ingest").json(&json!({})), 400, "missing_field", Some("run_id")).await;
+    check(
+        post("/ingest").json(&json!({})),
+        400,
+        "missing_field",
+        Some("run_id"),
+    )
+    .await;
     let mut wrong = step("r", "s");
     wrong["latency_ms"] = json!("slow");
-    check(post("/ingest").json(&wrong), 400, "invalid_field", Some("latency_ms")).await;
-    check(post("/ingest/batch").json(&json!({})), 400, "invalid_field", Some("steps")).await;
-    check(post("/ingest/batch").json(&json!({"steps": vec![5; 1_001]})), 400, "invalid_field", Some("steps")).await;
+    check(
+        post("/ingest").json(&wrong),
+        400,
+        "invalid_field",
+        Some("latency_ms"),
+    )
+    .await;
+    check(
+        post("/ingest/batch").json(&json!({})),
+        400,
+        "invalid_field",
+        Some("steps"),
+    )
+    .await;
+    check(
+        post("/ingest/batch").json(&json!({"steps": vec![5; 1_001]})),
+        400,
+        "invalid_field",
+        Some("steps"),
+    )
+    .await;
     let get = |path: &str| app.client.get(app.url(path));
     check(get("/api/runs?limit=0"), 400, "invalid_field", Some("limit")).await;
-    check(get("/api/runs?status=broken"), 400, "invalid_field", Some("status")).await;
+    check(
+        get("/api/runs?status=broken"),
+        400,
+        "invalid_field",
+        Some("status"),
+    )
+    .await;
     check(get("/api/runs?cursor=x"), 400, "invalid_field", Some("cursor")).await;
     check(get("/api/runs?from=noon"), 400, "invalid_field", Some("from")).await;
     check(get("/api/runs/none"), 404, "not_found", None).await;
     check(get("/api/runs/none/steps/none/payload"), 404, "not_found", None).await;
     check(get("/api/none"), 404, "not_found", None).await;
-    assert_eq!(app.get("/api/runs").await.1["items"], json!([]), "nothing of all that was stored");
+    assert_eq!(
+        app.get("/api/runs").await.1["items"],
+        json!([]),
+        "nothing of all that was stored"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_large_is_413_also_when_it_is_small_on_the_wire() {
     let app = TestApp::new().await;
-    let post = || app.client.post(app.url("/ingest")).header("content-type", "application/json");
+    let post = || {
+        app.client
+            .post(app.url("/ingest"))
+            .header("content-type", "application/json")
+    };
     let announced = post().header("content-length", "999999999").body("x");
     // The client refuses to lie about its length, so the announcement is made by a real one.
     drop(announced);
@@ -71,12 +151,22 @@ async fn too_large_is_413_also_when_it_is_small_on_the_wire() {
 async fn refusals_are_on_the_books() {
     let app = TestApp::new().await;
     app.post("/ingest", &json!({})).await;
-    app.client.post(app.url("/ingest")).header("content-type", "application/json").body("{").send().await.unwrap();
+    app.client
+        .post(app.url("/ingest"))
+        .header("content-type", "application/json")
+        .body("{")
+        .send()
+        .await
+        .unwrap();
     let (_, ledger) = app.get("/api/ledger").await;
-    let rejected = ledger["items"].as_array().unwrap().iter().fold((0, 0), |sum, minute| {
-        let count = |reason: &str| minute["rejected"][reason].as_i64().unwrap_or(0);
-        (sum.0 + count("missing_field"), sum.1 + count("invalid_json"))
-    });
+    let rejected = ledger["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .fold((0, 0), |sum, minute| {
+            let count = |reason: &str| minute["rejected"][reason].as_i64().unwrap_or(0);
+            (sum.0 + count("missing_field"), sum.1 + count("invalid_json"))
+        });
     assert_eq!(rejected, (1, 1), "{ledger}");
 }
 
@@ -108,11 +198,28 @@ fn any_json() -> impl Strategy<Value = Value> {
 async fn no_body_on_any_route_is_a_server_error() {
     let app = TestApp::new().await;
     let mut routes: Vec<(&str, String)> = vec![("POST", "/ingest".into()), ("POST", "/ingest/batch".into())];
-    routes.extend(ROUTES.iter().map(|(method, path)| (*method, path.replace(['{', '}'], ""))));
-    for path in ["/login", "/setup", "/theme", "/projects", "/ui/runs/list", "/ui/keys/reveal", "/ui/none", "/live/default", "/p/default/runs"] {
+    routes.extend(
+        ROUTES
+            .iter()
+            .map(|(method, path)| (*method, path.replace(['{', '}'], ""))),
+    );
+    for path in [
+        "/login",
+        "/setup",
+        "/theme",
+        "/projects",
+        "/ui/runs/list",
+        "/ui/keys/reveal",
+        "/ui/none",
+        "/live/default",
+        "/p/default/runs",
+    ] {
         routes.push(("POST", path.to_owned()));
     }
-    let mut runner = TestRunner::new(ProptestConfig { cases: 24, ..ProptestConfig::default() });
+    let mut runner = TestRunner::new(ProptestConfig {
+        cases: 24,
+        ..ProptestConfig::default()
+    });
     let bodies = (any_json(), any_json(), any::<Vec<u8>>(), any::<String>());
     for (method, path) in &routes {
         for _ in 0..24 {
@@ -124,15 +231,29 @@ async fn no_body_on_any_route_is_a_server_error() {
             let all: [(&str, Vec<u8>); 5] = [
                 ("application/json", value.to_string().into()),
                 ("application/json", near_miss.to_string().into()),
-                ("application/json", json!({"steps": [near_miss, value]}).to_string().into()),
+                (
+                    "application/json",
+                    json!({"steps": [near_miss, value]}).to_string().into(),
+                ),
                 ("application/json", bytes),
                 ("application/x-www-form-urlencoded", text.into()),
             ];
             for (content_type, body) in all {
-                let verb = if *method == "GET" { reqwest::Method::GET } else { reqwest::Method::POST };
-                let request = app.client.request(verb, app.url(path)).header("content-type", content_type);
+                let verb = if *method == "GET" {
+                    reqwest::Method::GET
+                } else {
+                    reqwest::Method::POST
+                };
+                let request = app
+                    .client
+                    .request(verb, app.url(path))
+                    .header("content-type", content_type);
                 let (status, answered) = answer(request.body(body.clone())).await;
-                assert!(status < 500, "{path}: {status} {answered} for {}", String::from_utf8_lossy(&body));
+                assert!(
+                    status < 500,
+                    "{path}: {status} {answered} for {}",
+                    String::from_utf8_lossy(&body)
+                );
             }
         }
     }
@@ -142,18 +263,48 @@ async fn no_body_on_any_route_is_a_server_error() {
 async fn no_query_on_any_read_is_a_server_error() {
     let app = TestApp::new().await;
     app.store(step("r", "s")).await;
-    let odd = ["", "%00", "%ff", "'", "\"", "%", "-1", "99999999999999999999", "1e9", "\u{1F600}", "a%00b", "..%2f..", "null"];
-    let names = ["limit", "cursor", "status", "severity", "model", "key", "q", "from", "to", "range", "cost_min", "release", "tag", "project"];
+    let odd = [
+        "",
+        "%00",
+        "%ff",
+        "'",
+        "\"",
+        "%",
+        "-1",
+        "99999999999999999999",
+        "1e9",
+        "\u{1F600}",
+        "a%00b",
+        "..%2f..",
+        "null",
+    ];
+    let names = [
+        "limit", "cursor", "status", "severity", "model", "key", "q", "from", "to", "range", "cost_min",
+        "release", "tag", "project",
+    ];
     for name in names {
         for value in odd {
-            for path in ["/api/runs", "/api/runs/r", "/api/ledger", "/p/default/runs", "/p/default/runs/r"] {
+            for path in [
+                "/api/runs",
+                "/api/runs/r",
+                "/api/ledger",
+                "/p/default/runs",
+                "/p/default/runs/r",
+            ] {
                 let (status, body) = app.get(&format!("{path}?{name}={value}")).await;
                 assert!(status < 500, "{path}?{name}={value}: {status} {body}");
             }
         }
     }
     for value in odd.iter().filter(|value| !value.is_empty()) {
-        for path in [format!("/api/runs/{value}"), format!("/api/runs/r/steps/{value}/payload"), format!("/p/default/runs/{value}"), format!("/p/{value}/runs"), format!("/live/{value}"), format!("/{value}")] {
+        for path in [
+            format!("/api/runs/{value}"),
+            format!("/api/runs/r/steps/{value}/payload"),
+            format!("/p/default/runs/{value}"),
+            format!("/p/{value}/runs"),
+            format!("/live/{value}"),
+            format!("/{value}"),
+        ] {
             let (status, body) = app.get(&path).await;
             assert!(status < 500, "{path}: {status} {body}");
         }

@@ -8,7 +8,13 @@ use crate::app::{TestApp, answer, step};
 async fn a_step_is_stored_once_and_can_be_read_at_once() {
     let app = TestApp::new().await;
     let (status, first) = app.post("/ingest", &step("r1", "s1")).await;
-    assert_eq!((status, &first), (200, &json!({"trace_id": "s1", "run_id": "r1", "status": "stored"})));
+    assert_eq!(
+        (status, &first),
+        (
+            200,
+            &json!({"trace_id": "s1", "run_id": "r1", "status": "stored"})
+        )
+    );
     let mut again = step("r1", "s1");
     again["output_code"] = json!("something else");
     let (status, second) = app.post("/ingest", &again).await;
@@ -33,13 +39,21 @@ async fn an_idempotency_key_makes_a_step_without_id_safe_to_retry() {
     let mut anonymous = step("r1", "x");
     anonymous.as_object_mut().unwrap().remove("step_id");
     let send = |key: &'static str| {
-        answer(app.client.post(app.url("/ingest")).header("idempotency-key", key).json(&anonymous))
+        answer(
+            app.client
+                .post(app.url("/ingest"))
+                .header("idempotency-key", key)
+                .json(&anonymous),
+        )
     };
     let (_, first) = send("k1").await;
     let (_, again) = send("k1").await;
     let (_, other) = send("k2").await;
     assert_eq!(first["trace_id"], again["trace_id"]);
-    assert_eq!((&first["status"], &again["status"], &other["status"]), (&json!("stored"), &json!("duplicate"), &json!("stored")));
+    assert_eq!(
+        (&first["status"], &again["status"], &other["status"]),
+        (&json!("stored"), &json!("duplicate"), &json!("stored"))
+    );
     let (_, without) = app.post("/ingest", &anonymous).await;
     assert_eq!(without["status"], "stored");
     assert_eq!(app.get("/api/runs/r1").await.1["run"]["step_count"], 3);
@@ -53,17 +67,36 @@ async fn a_batch_keeps_the_good_and_names_the_bad() {
     bad["latency_ms"] = json!("slow");
     let mut nameless = step("r1", "nameless");
     nameless.as_object_mut().unwrap().remove("step_name");
-    let body = json!({"steps": [step("r1", "new"), bad, step("r1", "there"), step("r1", "new"), nameless, 5]});
+    let body =
+        json!({"steps": [step("r1", "new"), bad, step("r1", "there"), step("r1", "new"), nameless, 5]});
     let (status, answer) = app.post("/ingest/batch", &body).await;
     assert_eq!(status, 200);
     assert_eq!((&answer["stored"], &answer["duplicate"]), (&json!(1), &json!(2)));
-    let named: Vec<_> =
-        answer["rejected"].as_array().unwrap().iter().map(|r| (r["index"].clone(), r["field"].clone())).collect();
-    assert_eq!(named, [(json!(1), json!("latency_ms")), (json!(4), json!("step_name")), (json!(5), Value::Null)]);
+    let named: Vec<_> = answer["rejected"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| (r["index"].clone(), r["field"].clone()))
+        .collect();
+    assert_eq!(
+        named,
+        [
+            (json!(1), json!("latency_ms")),
+            (json!(4), json!("step_name")),
+            (json!(5), Value::Null)
+        ]
+    );
     assert_eq!(app.get("/api/runs/r1").await.1["run"]["step_count"], 2);
 
     let (_, ledger) = app.get("/api/ledger").await;
-    let sum = |field: &str| ledger["items"].as_array().unwrap().iter().map(|m| m[field].as_i64().unwrap()).sum::<i64>();
+    let sum = |field: &str| {
+        ledger["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|m| m[field].as_i64().unwrap())
+            .sum::<i64>()
+    };
     assert_eq!((sum("received"), sum("stored"), sum("duplicate")), (7, 2, 2));
     assert_eq!(ledger["items"][0]["key_label"], "default");
 }
@@ -72,7 +105,10 @@ async fn a_batch_keeps_the_good_and_names_the_bad() {
 async fn an_empty_batch_is_a_batch() {
     let app = TestApp::new().await;
     let (status, answer) = app.post("/ingest/batch", &json!({"steps": []})).await;
-    assert_eq!((status, answer), (200, json!({"stored": 0, "duplicate": 0, "rejected": []})));
+    assert_eq!(
+        (status, answer),
+        (200, json!({"stored": 0, "duplicate": 0, "rejected": []}))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,7 +120,10 @@ async fn compressed_bodies_are_read() {
         gzip.write_all(step("r1", "s1").to_string().as_bytes()).unwrap();
         gzip.finish().unwrap()
     };
-    let request = app.client.post(app.url("/ingest")).header("content-type", "application/json");
+    let request = app
+        .client
+        .post(app.url("/ingest"))
+        .header("content-type", "application/json");
     let (status, answered) = answer(request.header("content-encoding", "gzip").body(body)).await;
     assert_eq!((status, &answered["status"]), (200, &json!("stored")));
 }
@@ -96,7 +135,11 @@ async fn the_state_of_a_run_follows_its_top_level_steps() {
         for step in steps {
             app.store(step).await;
         }
-        assert_eq!(app.get(&format!("/api/runs/{run}")).await.1["run"]["status"], expected, "{run}");
+        assert_eq!(
+            app.get(&format!("/api/runs/{run}")).await.1["run"]["status"],
+            expected,
+            "{run}"
+        );
     };
     let child = |run: &str, failed: bool| {
         let mut child = step(run, "child");
@@ -111,7 +154,12 @@ async fn the_state_of_a_run_follows_its_top_level_steps() {
     };
     check("child-first", vec![child("child-first", false)], "running").await;
     check("child-first", vec![root("child-first", false)], "ok").await;
-    check("child-failed", vec![child("child-failed", true), root("child-failed", false)], "ok").await;
+    check(
+        "child-failed",
+        vec![child("child-failed", true), root("child-failed", false)],
+        "ok",
+    )
+    .await;
     check("root-failed", vec![root("root-failed", true)], "error").await;
 }
 
@@ -138,11 +186,18 @@ async fn a_run_is_named_after_its_earliest_top_level_step_in_any_order() {
 #[tokio::test(flavor = "multi_thread")]
 async fn odd_times_are_stored_and_found() {
     let app = TestApp::new().await;
-    for (run, at) in [("past", "1970-01-01T00:00:00Z"), ("future", "2150-06-01T00:00:00Z"), ("zero", "0000-01-01T00:00:00Z")] {
+    for (run, at) in [
+        ("past", "1970-01-01T00:00:00Z"),
+        ("future", "2150-06-01T00:00:00Z"),
+        ("zero", "0000-01-01T00:00:00Z"),
+    ] {
         let mut odd = step(run, "s");
         odd["started_at"] = json!(at);
         app.store(odd).await;
-        assert_eq!(app.get(&format!("/api/runs/{run}")).await.1["run"]["started_at"], at);
+        assert_eq!(
+            app.get(&format!("/api/runs/{run}")).await.1["run"]["started_at"],
+            at
+        );
     }
     let (_, list) = app.get("/api/runs").await;
     assert_eq!(list["items"].as_array().unwrap().len(), 3);

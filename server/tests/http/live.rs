@@ -6,7 +6,10 @@ use futures::StreamExt as _;
 
 use crate::app::{TestApp, step};
 
-async fn next_event(stream: &mut (impl futures::Stream<Item = reqwest::Result<bytes::Bytes>> + Unpin), wanted: &str) -> String {
+async fn next_event(
+    stream: &mut (impl futures::Stream<Item = reqwest::Result<bytes::Bytes>> + Unpin),
+    wanted: &str,
+) -> String {
     let mut text = String::new();
     let found = async {
         while let Some(chunk) = stream.next().await {
@@ -16,7 +19,9 @@ async fn next_event(stream: &mut (impl futures::Stream<Item = reqwest::Result<by
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), found).await.unwrap_or_else(|_| panic!("no {wanted} event: {text}"));
+    tokio::time::timeout(Duration::from_secs(10), found)
+        .await
+        .unwrap_or_else(|_| panic!("no {wanted} event: {text}"));
     text
 }
 
@@ -28,13 +33,23 @@ async fn a_page_hears_of_a_new_run() {
     let mut stream = response.bytes_stream();
     next_event(&mut stream, "hello").await;
     app.store(step("r 1", "s")).await;
-    assert!(next_event(&mut stream, "run").await.contains(r#"data: {"run_id":"r 1"}"#));
+    assert!(
+        next_event(&mut stream, "run")
+            .await
+            .contains(r#"data: {"run_id":"r 1"}"#)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_page_hears_of_its_run_alone() {
     let app = TestApp::new().await;
-    let mut stream = app.client.get(app.url("/live/default?run=mine")).send().await.unwrap().bytes_stream();
+    let mut stream = app
+        .client
+        .get(app.url("/live/default?run=mine"))
+        .send()
+        .await
+        .unwrap()
+        .bytes_stream();
     next_event(&mut stream, "hello").await;
     app.store(step("other", "s")).await;
     app.store(step("mine", "s")).await;

@@ -8,8 +8,13 @@ use crate::app::{TestApp, answer, step};
 async fn what_does_not_fit_is_503_and_what_was_acknowledged_is_there() {
     let app = TestApp::with(|config| config.queue_steps = 40).await;
     let requests = (0..60).map(|request| {
-        let steps: Vec<_> = (0..20).map(|i| step(&format!("r{request}"), &format!("s{i}"))).collect();
-        let sent = app.client.post(app.url("/ingest/batch")).json(&json!({"steps": steps}));
+        let steps: Vec<_> = (0..20)
+            .map(|i| step(&format!("r{request}"), &format!("s{i}")))
+            .collect();
+        let sent = app
+            .client
+            .post(app.url("/ingest/batch"))
+            .json(&json!({"steps": steps}));
         async move {
             let response = sent.send().await.unwrap();
             if response.status() == 503 {
@@ -22,7 +27,11 @@ async fn what_does_not_fit_is_503_and_what_was_acknowledged_is_there() {
     });
     let answers = futures::future::join_all(requests).await;
     let acknowledged: Vec<u32> = answers.iter().flatten().copied().collect();
-    assert!(!acknowledged.is_empty() && acknowledged.len() < 60, "{} of 60 acknowledged", acknowledged.len());
+    assert!(
+        !acknowledged.is_empty() && acknowledged.len() < 60,
+        "{} of 60 acknowledged",
+        acknowledged.len()
+    );
     for request in 0..60 {
         let (status, read) = app.get(&format!("/api/runs/r{request}")).await;
         if acknowledged.contains(&request) {

@@ -22,7 +22,13 @@ async fn a_list_is_paged_without_gaps_and_repeats() {
     let mut cursor = String::new();
     loop {
         let (_, page) = app.get(&format!("/api/runs?limit=4{cursor}")).await;
-        seen.extend(page["items"].as_array().unwrap().iter().map(|run| run["run_id"].as_str().unwrap().to_owned()));
+        seen.extend(
+            page["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|run| run["run_id"].as_str().unwrap().to_owned()),
+        );
         match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
             None => break,
@@ -53,7 +59,12 @@ async fn filters_narrow_the_list() {
     let check = async |query: &str, expected: &[&str]| {
         let (status, list) = app.get(&format!("/api/runs?{query}")).await;
         assert_eq!(status, 200, "{query}: {list}");
-        let mut ids: Vec<_> = list["items"].as_array().unwrap().iter().map(|run| run["run_id"].as_str().unwrap()).collect();
+        let mut ids: Vec<_> = list["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|run| run["run_id"].as_str().unwrap())
+            .collect();
         ids.sort_unstable();
         assert_eq!(ids, expected, "{query}");
     };
@@ -101,11 +112,17 @@ async fn a_cost_nobody_knows_is_unknown_not_zero() {
     unpriced.as_object_mut().unwrap().remove("cost");
     app.store(unpriced.clone()).await;
     let (_, read) = app.get("/api/runs/r").await;
-    assert_eq!((&read["run"]["cost_usd"], &read["run"]["unpriced_steps"]), (&Value::Null, &json!(1)));
+    assert_eq!(
+        (&read["run"]["cost_usd"], &read["run"]["unpriced_steps"]),
+        (&Value::Null, &json!(1))
+    );
     assert_eq!(read["steps"][0]["cost_source"], "unknown");
     app.store(step("r", "b")).await;
     let (_, read) = app.get("/api/runs/r").await;
-    assert_eq!((&read["run"]["cost_usd"], &read["run"]["unpriced_steps"]), (&json!("0.0014"), &json!(1)));
+    assert_eq!(
+        (&read["run"]["cost_usd"], &read["run"]["unpriced_steps"]),
+        (&json!("0.0014"), &json!(1))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,15 +151,29 @@ async fn health_and_metrics() {
     assert_eq!(app.get("/healthz").await.1["status"], "ok");
     assert_eq!(app.get("/readyz").await.1["status"], "ok");
     app.store(step("r", "s")).await;
-    let text = app.client.get(app.url("/metrics")).send().await.unwrap().text().await.unwrap();
-    assert!(text.contains("plumbline_steps_total{outcome=\"stored\"} 1\n"), "{text}");
+    let text = app
+        .client
+        .get(app.url("/metrics"))
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert!(
+        text.contains("plumbline_steps_total{outcome=\"stored\"} 1\n"),
+        "{text}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_contract_names_every_route() {
     let document: Value = serde_json::from_str(OPENAPI).unwrap();
     for (method, path) in ROUTES {
-        assert!(document["paths"][path][method.to_lowercase()].is_object(), "{method} {path} is not in openapi.json");
+        assert!(
+            document["paths"][path][method.to_lowercase()].is_object(),
+            "{method} {path} is not in openapi.json"
+        );
     }
     let app = TestApp::new().await;
     assert_eq!(app.get("/api/openapi.json").await.1, document);

@@ -8,23 +8,42 @@ use serde_json::{Value, json};
 use crate::app::{TestApp, step};
 
 fn any_step() -> impl Strategy<Value = Value> {
-    let odd_cost = prop_oneof![Just(Value::Null), (0..5_000_000u32).prop_map(|n| json!(f64::from(n) / 1e6))];
+    let odd_cost = prop_oneof![
+        Just(Value::Null),
+        (0..5_000_000u32).prop_map(|n| json!(f64::from(n) / 1e6))
+    ];
     let tokens = prop_oneof![Just(Value::Null), (0..9_000i64).prop_map(Value::from)];
-    (0..6u8, 0..12u8, prop::option::of(0..12u8), 0..3600i64, -50..9_000i64, odd_cost, tokens, any::<bool>(), 0..4u8).prop_map(
-        |(run, id, parent, second, latency, cost, tokens, success, model)| {
-            let mut one = step(&format!("run-{run}"), &format!("s{id}"));
-            one["parent_step_id"] = json!(parent.map(|parent| format!("s{parent}")));
-            one["started_at"] = json!(format!("2026-11-20T{:02}:{:02}:{:02}Z", 8 + second / 1800, second / 60 % 60, second % 60));
-            one["latency_ms"] = json!(latency);
-            one["cost"] = cost;
-            one["input_tokens"] = tokens;
-            one["status_success"] = json!(success);
-            one["model"] = json!(format!("model-{model}"));
-            one["step_name"] = json!(format!("step-{}", id % 4));
-            one["session_id"] = json!(format!("session-{}", model % 2));
-            one
-        },
+    (
+        0..6u8,
+        0..12u8,
+        prop::option::of(0..12u8),
+        0..3600i64,
+        -50..9_000i64,
+        odd_cost,
+        tokens,
+        any::<bool>(),
+        0..4u8,
     )
+        .prop_map(
+            |(run, id, parent, second, latency, cost, tokens, success, model)| {
+                let mut one = step(&format!("run-{run}"), &format!("s{id}"));
+                one["parent_step_id"] = json!(parent.map(|parent| format!("s{parent}")));
+                one["started_at"] = json!(format!(
+                    "2026-11-20T{:02}:{:02}:{:02}Z",
+                    8 + second / 1800,
+                    second / 60 % 60,
+                    second % 60
+                ));
+                one["latency_ms"] = json!(latency);
+                one["cost"] = cost;
+                one["input_tokens"] = tokens;
+                one["status_success"] = json!(success);
+                one["model"] = json!(format!("model-{model}"));
+                one["step_name"] = json!(format!("step-{}", id % 4));
+                one["session_id"] = json!(format!("session-{}", model % 2));
+                one
+            },
+        )
 }
 
 fn sum(steps: &[Value], value: impl Fn(&Value) -> Option<i64>) -> Option<i64> {
@@ -41,7 +60,10 @@ async fn totals_equal_a_recount() {
         let batches = batches.new_tree(&mut runner).unwrap().current();
         received += batches.iter().map(Vec::len).sum::<usize>() as i64;
         let requests = batches.iter().map(|steps| {
-            let sent = app.client.post(app.url("/ingest/batch")).json(&json!({ "steps": steps }));
+            let sent = app
+                .client
+                .post(app.url("/ingest/batch"))
+                .json(&json!({ "steps": steps }));
             async move { assert_eq!(sent.send().await.unwrap().status(), 200) }
         });
         futures::future::join_all(requests).await;
@@ -62,12 +84,29 @@ async fn totals_equal_a_recount() {
         models.sort_unstable();
         models.dedup();
         assert_eq!(run["step_count"], json!(steps.len()), "{id}");
-        assert_eq!(run["error_count"], json!(steps.iter().filter(|s| s["status"] == "error").count()), "{id}");
+        assert_eq!(
+            run["error_count"],
+            json!(steps.iter().filter(|s| s["status"] == "error").count()),
+            "{id}"
+        );
         assert_eq!(run["cost_nano_usd"], json!(cost), "{id}");
-        assert_eq!(run["unpriced_steps"], json!(steps.iter().filter(|s| s["cost_source"] == "unknown").count()), "{id}");
+        assert_eq!(
+            run["unpriced_steps"],
+            json!(steps.iter().filter(|s| s["cost_source"] == "unknown").count()),
+            "{id}"
+        );
         assert_eq!(run["tokens"]["input_fresh"], json!(fresh), "{id}");
         assert_eq!(run["models"], json!(models), "{id}");
-        assert_eq!(run["started_at"], steps.iter().map(|s| &s["started_at"]).min_by_key(|at| at.to_string()).unwrap().clone(), "{id}");
+        assert_eq!(
+            run["started_at"],
+            steps
+                .iter()
+                .map(|s| &s["started_at"])
+                .min_by_key(|at| at.to_string())
+                .unwrap()
+                .clone(),
+            "{id}"
+        );
         let expected = match (first_root, roots().any(|s| s["status"] == "error")) {
             (None, _) => "running",
             (_, true) => "error",
@@ -79,10 +118,31 @@ async fn totals_equal_a_recount() {
         }
     }
     let (_, ledger) = app.get("/api/ledger").await;
-    let on_the_books = |field: &str| ledger["items"].as_array().unwrap().iter().map(|m| m[field].as_i64().unwrap()).sum::<i64>();
-    assert_eq!((on_the_books("received"), on_the_books("stored")), (received, stored));
+    let on_the_books = |field: &str| {
+        ledger["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|m| m[field].as_i64().unwrap())
+            .sum::<i64>()
+    };
+    assert_eq!(
+        (on_the_books("received"), on_the_books("stored")),
+        (received, stored)
+    );
     assert_eq!(on_the_books("duplicate"), received - stored);
-    let project = storage::projects::by_slug(&app.state.db, "default").await.unwrap();
-    let recount = storage::recount::recount(&app.state.db, project.id).await.unwrap();
-    assert_eq!((recount.steps, recount.wrong_runs.as_slice(), recount.wrong_hours.as_slice()), (stored, &[][..], &[][..]));
+    let project = storage::projects::by_slug(&app.state.db, "default")
+        .await
+        .unwrap();
+    let recount = storage::recount::recount(&app.state.db, project.id)
+        .await
+        .unwrap();
+    assert_eq!(
+        (
+            recount.steps,
+            recount.wrong_runs.as_slice(),
+            recount.wrong_hours.as_slice()
+        ),
+        (stored, &[][..], &[][..])
+    );
 }

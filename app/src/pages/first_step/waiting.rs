@@ -6,7 +6,7 @@ use leptos_router::hooks::{use_location, use_navigate};
 
 use super::snippet::RUN_ID;
 use crate::context::{use_page_request, use_slug};
-use crate::live::use_live;
+use crate::live::{LiveEvent, LiveState};
 use crate::pages::settings::ledger::LedgerSums;
 use crate::ui::icon::Icon;
 use crate::ui::nav::page_href;
@@ -15,6 +15,8 @@ use crate::ui::time::{use_attached, use_time_text};
 /// Waits. `secret` is the key it can send the step with.
 #[component]
 pub(super) fn Waiting(
+    /// The page's connection.
+    live: LiveState,
     /// The key, when it can be shown.
     secret: Option<String>,
 ) -> impl IntoView {
@@ -23,7 +25,6 @@ pub(super) fn Waiting(
     let path = use_location().pathname;
     let opened = use_page_request().now;
     let text = use_time_text();
-    let live = use_live(slug.into(), Signal::stored(None));
     let sums = RwSignal::new(LedgerSums::default());
     let answer = RwSignal::new(None::<Answer>);
     lead_to_the_run(slug, live.last);
@@ -113,7 +114,7 @@ fn refusal_message(body: &str) -> String {
 }
 
 /// Goes to the run of the first event.
-fn lead_to_the_run(slug: Memo<String>, last: Signal<Option<crate::live::LiveEvent>>) {
+fn lead_to_the_run(slug: Memo<String>, last: Signal<Option<LiveEvent>>) {
     let navigate = use_navigate();
     Effect::new(move |_| {
         if let Some(event) = last.get() {

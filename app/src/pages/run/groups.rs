@@ -25,7 +25,7 @@ pub(super) fn Groups(page: Page) -> impl IntoView {
                 let more = groups.len().saturating_sub(SHOWN);
                 let rows = groups.into_iter().take(SHOWN).map(row).collect_view();
                 view! {
-                    <div class="scroll-x" tabindex="0" role="region" aria-label="By name and model">
+                    <div class="scroll-x" tabindex="0" role="group" aria-label="By name and model">
                         <table class="table compact">
                             <thead>
                                 <tr>

@@ -22,12 +22,17 @@ const PROBLEMS: usize = 20;
 pub(super) fn StepPanel(page: Page, texts: SelectedTexts) -> impl IntoView {
     let Page { run, query, .. } = page;
     let selected = Memo::new(move |_| query.read().step.clone());
+    // Drawn again only when the step itself changed, not with every change of a running run.
+    let step = Memo::new(move |_| {
+        let id = selected.get()?;
+        run.read().find(&id).map(|(_, step)| step.clone())
+    });
     view! {
         <aside class="panel-step" aria-label="Selected step">
             {move || match selected.get() {
                 None => nothing_selected(page),
-                Some(id) => match run.read().find(&id) {
-                    Some((_, step)) => step_view(page, step.clone(), texts),
+                Some(id) => match step.get() {
+                    Some(step) => step_view(page, step, texts),
                     None => unknown_step(page, id),
                 },
             }}
@@ -106,7 +111,7 @@ fn step_view(page: Page, step: StepSummary, texts: SelectedTexts) -> AnyView {
         view! {
             <section class="ps" aria-label="Error">
                 <div class="head"><h3>"Error"</h3></div>
-                <pre class="code wrap" tabindex="0" role="region" aria-label="Error text">{error}</pre>
+                <pre class="code wrap" tabindex="0" role="group" aria-label="Error text">{error}</pre>
             </section>
         }
     });
@@ -136,7 +141,12 @@ fn Head(page: Page, step: StepSummary) -> impl IntoView {
                 .to_href(),
         )
     };
-    let (before, after) = (problem(false), problem(true));
+    let before = Signal::derive({
+        let problem = problem.clone();
+        move || problem(false)
+    });
+    let after = Signal::derive(move || problem(true));
+    let close = Signal::derive(move || Some(query.read().with_step(None).to_href()));
     let name = if step.name.trim().is_empty() {
         "unnamed step".to_owned()
     } else {
@@ -151,7 +161,7 @@ fn Head(page: Page, step: StepSummary) -> impl IntoView {
         };
         view! { <span class="badge" data-tone=tone><Icon name=icon/>{word}</span> }
     });
-    let line = line(&step, run.read().view.now);
+    let line = line(&step, run.read_untracked().view.now);
     let asked = step
         .request_model
         .clone()
@@ -168,7 +178,7 @@ fn Head(page: Page, step: StepSummary) -> impl IntoView {
                     <CopyLink page step_id=step.step_id.clone()/>
                     <HeadLink href=before icon="up" label="Previous problem (N)"/>
                     <HeadLink href=after icon="down" label="Next problem (n)"/>
-                    <HeadLink href=Some(query.read().with_step(None).to_href()) icon="x" label="Close (Esc)"/>
+                    <HeadLink href=close icon="x" label="Close (Esc)"/>
                 </span>
             </div>
             <p class="dim2 num ps-sub">{line}</p>
@@ -181,7 +191,8 @@ fn Head(page: Page, step: StepSummary) -> impl IntoView {
 /// `claude-haiku-4-5, 1.36 s, first token 412 ms, $0.0017`.
 fn line(step: &StepSummary, now: domain::Timestamp) -> String {
     let mut parts: Vec<String> = Vec::new();
-    parts.extend(step.model.clone().or_else(|| step.tool_name.clone()));
+    let named = |name: &Option<String>| name.clone().filter(|n| !n.trim().is_empty());
+    parts.extend(named(&step.model).or_else(|| named(&step.tool_name)));
     parts.push(text::duration(shown_ms(step, now)));
     parts.extend(
         step.ttft_ms
@@ -196,14 +207,16 @@ fn line(step: &StepSummary, now: domain::Timestamp) -> String {
 }
 
 #[component]
-fn HeadLink(href: Option<String>, icon: &'static str, label: &'static str) -> impl IntoView {
-    href.map(|href| {
-        view! {
-            <a class="btn icon" data-variant="quiet" href=href title=label aria-label=label data-noscroll>
-                <Icon name=icon/>
-            </a>
-        }
-    })
+fn HeadLink(href: Signal<Option<String>>, icon: &'static str, label: &'static str) -> impl IntoView {
+    move || {
+        href.get().map(|href| {
+            view! {
+                <a class="btn icon" data-variant="quiet" href=href title=label aria-label=label data-noscroll>
+                    <Icon name=icon/>
+                </a>
+            }
+        })
+    }
 }
 
 /// Copies the address that opens this step.

@@ -29,7 +29,7 @@ pub(super) fn StepTable(page: Page) -> impl IntoView {
             .collect_view()
     };
     view! {
-        <div class="scroll-x" tabindex="0" role="region" aria-label="Steps">
+        <div class="scroll-x" tabindex="0" role="group" aria-label="Steps">
             <table class="table compact rows bleed steps-table">
                 <thead>
                     <tr>

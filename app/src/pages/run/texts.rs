@@ -292,7 +292,7 @@ fn template_section(template: SentText) -> impl IntoView {
         <section class="ps" aria-label="Prompt template">
             <details>
                 <summary class="head"><h3>"Prompt template"</h3><span class="sub num">{bytes(template.total_bytes)}</span></summary>
-                <pre class="code wrap" tabindex="0" role="region" aria-label="Prompt template">{template.text}</pre>
+                <pre class="code wrap" tabindex="0" role="group" aria-label="Prompt template">{template.text}</pre>
             </details>
         </section>
     }

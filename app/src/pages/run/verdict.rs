@@ -69,7 +69,9 @@ pub(crate) fn verdict(run: &RunSummary, steps: &[StepSummary]) -> Verdict {
     let graver = !failed.is_empty() || !critical.is_empty() || run.status == RunStatus::Error;
 
     let mut say = opening(run, graver);
-    let lead = worst.as_ref().map(|(step, _)| step.step_id.as_str());
+    let lead = worst
+        .as_ref()
+        .map_or_else(Vec::new, |(step, _)| with_ancestors(step, steps));
     if let Some((step, reason)) = &worst {
         if !say.is_empty() {
             say.push(Word::Text(": ".to_owned()));
@@ -79,9 +81,9 @@ pub(crate) fn verdict(run: &RunSummary, steps: &[StepSummary]) -> Verdict {
     }
 
     let mut because = Vec::new();
-    add_list(&mut because, &failed, lead, "failed", "failed");
-    add_list(&mut because, &critical, lead, "is critical", "are critical");
-    add_list(&mut because, &warned, lead, "has a warning", "have a warning");
+    add_list(&mut because, &failed, &lead, "failed", "failed");
+    add_list(&mut because, &critical, &lead, "is critical", "are critical");
+    add_list(&mut because, &warned, &lead, "has a warning", "have a warning");
     if run.unpriced_steps > 0 {
         let steps = text::counted(run.unpriced_steps, "step");
         sentence(
@@ -136,24 +138,53 @@ fn worst_step<'a>(
         // `max_by_key` keeps the last of equals; the earliest step is the better lead.
         list.iter().rev().copied().max_by_key(|s| s.score.unwrap_or(0))
     };
+    let top = failed
+        .iter()
+        .find(|s| s.parent_step_id.is_none())
+        .or(failed.first());
     let step = named
-        .or_else(|| innermost(failed).or_else(|| by_score(critical)))
+        .or(top.copied())
+        .or_else(|| by_score(critical))
         .or_else(|| by_score(warned))?;
+    let step = if step.status == StepStatus::Error {
+        origin(step, failed)
+    } else {
+        step
+    };
     Some((step, what_it_did(step)))
 }
 
-/// The first failed step whose own children did not fail: where the failure began.
-fn innermost<'a>(failed: &[&'a StepSummary]) -> Option<&'a StepSummary> {
-    let is_parent = |step: &StepSummary| {
-        failed
+/// Where a failure came from: down from parent to child, each time the failed child that ended last, for that is
+/// the one its parent did not get over.
+fn origin<'a>(step: &'a StepSummary, failed: &[&'a StepSummary]) -> &'a StepSummary {
+    let mut here = step;
+    // As many rounds as there are steps: parent links may form a ring.
+    for _ in failed {
+        let children = failed.iter().rev().copied().filter(|s| is_child(s, here));
+        match children.max_by_key(|s| s.ended_at.unwrap_or(s.started_at)) {
+            Some(child) => here = child,
+            None => break,
+        }
+    }
+    here
+}
+
+fn is_child(step: &StepSummary, of: &StepSummary) -> bool {
+    step.parent_step_id.as_deref() == Some(of.step_id.as_str()) && step.step_id != of.step_id
+}
+
+/// Ids of a step and of everything that contains it.
+fn with_ancestors<'a>(step: &'a StepSummary, steps: &'a [StepSummary]) -> Vec<&'a str> {
+    let mut ids = vec![step.step_id.as_str()];
+    let mut parent = step.parent_step_id.as_deref();
+    while let Some(id) = parent.filter(|id| !ids.contains(id)) {
+        ids.push(id);
+        parent = steps
             .iter()
-            .any(|s| s.parent_step_id.as_deref() == Some(step.step_id.as_str()) && s.step_id != step.step_id)
-    };
-    failed
-        .iter()
-        .copied()
-        .find(|s| !is_parent(s))
-        .or_else(|| failed.first().copied())
+            .find(|s| s.step_id == id)
+            .and_then(|s| s.parent_step_id.as_deref());
+    }
+    ids
 }
 
 fn what_it_did(step: &StepSummary) -> String {
@@ -195,10 +226,11 @@ fn uncapitalised(sentence: &str) -> String {
     }
 }
 
-/// `parse-request and 2 more steps failed`, the lead left out because the sentence names it already.
-fn add_list(because: &mut Vec<Word>, list: &[&StepSummary], lead: Option<&str>, one: &str, many: &str) {
+/// `Also parse-request and 2 more failed`. The lead, which the sentence names already, and what contains it are left
+/// out.
+fn add_list(because: &mut Vec<Word>, list: &[&StepSummary], lead: &[&str], one: &str, many: &str) {
     let mut named: Vec<(&StepSummary, usize)> = Vec::new();
-    for step in list.iter().filter(|s| Some(s.step_id.as_str()) != lead) {
+    for step in list.iter().filter(|s| !lead.contains(&s.step_id.as_str())) {
         match named.iter_mut().find(|(s, _)| s.name == step.name) {
             Some((_, count)) => *count += 1,
             None => named.push((step, 1)),
@@ -214,7 +246,7 @@ fn add_list(because: &mut Vec<Word>, list: &[&StepSummary], lead: Option<&str>, 
     for (index, (step, count)) in shown.iter().enumerate() {
         let is_last = index + 1 == shown.len() && rest == 0;
         words.push(Word::Text(match index {
-            0 if lead.is_some() => "Also ".to_owned(),
+            0 if !lead.is_empty() => "Also ".to_owned(),
             0 => String::new(),
             _ if is_last => " and ".to_owned(),
             _ => ", ".to_owned(),

@@ -19,7 +19,7 @@ pub(super) fn List(page: Page, view: RunsView) -> impl IntoView {
     let Page { query, .. } = page;
     let is_empty = view.items.is_empty() && query.read_untracked().cursor.is_none();
     if is_empty && view.ever.is_some_and(|ever| ever.runs == 0) {
-        return view! { <FirstStep/> }.into_any();
+        return view! { <FirstStep live=page.live/> }.into_any();
     }
     let now = view.now;
     let buckets = Buckets::of(query.read_untracked().filter.window, now);
@@ -165,7 +165,8 @@ fn way_out(here: &RunsQuery, in_window: i64, ever: i64) -> (String, &'static str
             })
             .collect();
         let runs = text::counted(in_window, "run");
-        let reason = format!("{} hides all {runs} of {window}", chips.join(", "));
+        let hides = if chips.len() == 1 { "hides" } else { "hide" };
+        let reason = format!("{} {hides} all {runs} of {window}", chips.join(", "));
         let action = if chips.len() == 1 {
             "Clear this filter"
         } else {
@@ -246,7 +247,7 @@ mod tests {
             &[("model", "m"), ("status", "error"), ("range", "all")],
             41,
             (
-                "status is failed, model is m hides all 41 runs of all time",
+                "status is failed, model is m hide all 41 runs of all time",
                 "Clear these filters",
                 "?range=all",
             ),

@@ -49,7 +49,7 @@ pub(super) fn RunsTable(
     let newer = move || rows.newer.read().len();
     view! {
         <section class="runs-list" aria-label="Runs">
-            <div class="scroll-x" tabindex="0" role="region" aria-label="Runs">
+            <div class="scroll-x" tabindex="0" role="group" aria-label="Runs">
                 <table class="table rows bleed runs">
                     <thead>
                         <tr>

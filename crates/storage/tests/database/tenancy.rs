@@ -258,3 +258,26 @@ async fn the_server_owns_nothing_and_cannot_walk_around_the_wall() {
         assert!(refused.contains("permission denied"), "{partition}: {refused}");
     }
 }
+
+#[tokio::test]
+async fn a_deleted_project_leaves_nothing_behind() {
+    let database = TestDatabase::new().await;
+    let mut owner = database.owner().await;
+    let tables = tenant_tables(&mut owner).await;
+    fill(&mut owner, &tables).await;
+    execute(&mut owner, "set session_replication_role = origin".to_owned())
+        .await
+        .unwrap();
+    storage::projects::delete(&database.db, A).await.unwrap();
+    for table in &tables {
+        assert_eq!(
+            strings(&mut owner, &format!("select project_id::text from {table}")).await,
+            [B.to_string()],
+            "{table}"
+        );
+    }
+    assert!(matches!(
+        storage::projects::delete(&database.db, A).await,
+        Err(storage::Error::NotFound)
+    ));
+}

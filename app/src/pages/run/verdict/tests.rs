@@ -84,19 +84,24 @@ fn nothing_wrong() {
 }
 
 #[test]
-fn a_failure_leads_with_its_innermost_step() {
-    let steps = [
+fn a_failure_leads_with_where_it_came_from() {
+    let mut early = failing("early", Some("agent"), Some("503"));
+    early.ended_at = Some(early.started_at);
+    let mut steps = [
         failing("agent", None, Some("child failed")),
+        early,
         failing("fetch", Some("agent"), Some("Timeout after 30 s.\nstack")),
-        failing("fetch", Some("agent"), None),
+        failing("other", None, None),
     ];
     let mut failed = run(RunStatus::Error, &steps);
+    let lead = "[fetch] failed: Timeout after 30 s";
+    let rest = "Also [early] and [other] failed";
     check(
         &failed,
         &steps,
         Tone::Critical,
-        "Failed after 5.31 s: [fetch] failed: Timeout after 30 s",
-        "Also [agent] failed",
+        &format!("Failed after 5.31 s: {lead}"),
+        rest,
     );
     failed.problem = Some(RunProblem {
         step_id: "agent".to_owned(),
@@ -104,13 +109,10 @@ fn a_failure_leads_with_its_innermost_step() {
         code: None,
         text: "child failed".to_owned(),
     });
-    check(
-        &failed,
-        &steps,
-        Tone::Critical,
-        "[agent] failed: child failed",
-        "Also [fetch] ×2 failed",
-    );
+    check(&failed, &steps, Tone::Critical, lead, rest);
+    // A ring of parents ends somewhere.
+    steps[0].parent_step_id = Some("fetch".to_owned());
+    assert_eq!(verdict(&failed, &steps).tone, Tone::Critical);
     check(
         &run(RunStatus::Error, &[]),
         &[],

@@ -1,0 +1,226 @@
+//! `POST /api/score`, `GET /api/thresholds`, `GET/PUT /api/settings/scoring`.
+
+use std::sync::PoisonError;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use domain::{CostSource, NanoUsd, Role, Scope};
+use engine::{LimitMode, LimitSource, Limits, MetricLimit, Rules, StepFacts, Threshold};
+use serde_json::{Map, Value, json};
+
+use super::query::Params;
+use crate::clock;
+use crate::error::{HttpError, HttpResult};
+use crate::ingest;
+use crate::pipeline::normalise;
+use crate::state::AppState;
+
+/// Scores a step as `/ingest` would, without storing it.
+pub(crate) async fn score(State(state): State<AppState>, request: Request) -> HttpResult<Json<Value>> {
+    let (parts, body) = request.into_parts();
+    let caller = state
+        .auth
+        .api_caller(&parts.headers, None, Scope::Read, Role::Viewer)
+        .await?;
+    let (step, extra) = ingest::read_step(&parts.headers, body, &state.body_budget).await?;
+    let scoring = state.scoring.of(caller.project_id).await?;
+    let (history, project_rules) = {
+        let scoring = scoring.lock().unwrap_or_else(PoisonError::into_inner);
+        (scoring.history.clone(), scoring.rules.clone())
+    };
+    let rules = match extra {
+        Some(rules) => rules_from_json(rules, &project_rules)?,
+        None => project_rules,
+    };
+    let (usage, _) = normalise(&step.tokens);
+    let score = engine::score(&StepFacts::of(&step, usage, step.reported_cost), &history, &rules);
+    let mut answer = serde_json::to_value(&score).map_err(HttpError::internal)?;
+    answer["cost_source"] = json!(step.reported_cost.map(|_| CostSource::Reported));
+    Ok(Json(answer))
+}
+
+/// The limits in force for the project's next step.
+pub(crate) async fn thresholds(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    params: Params,
+) -> HttpResult<Json<Value>> {
+    let caller = state.auth.reader(&headers, params.get("project")).await?;
+    let scoring = state.scoring.of(caller.project_id).await?;
+    let scoring = scoring.lock().unwrap_or_else(PoisonError::into_inner);
+    let limits = Limits::of(&scoring.history.recent, &scoring.rules);
+    Ok(Json(json!({
+        "mode": scoring.rules.mode,
+        "threshold": engine::limits::threshold(&scoring.history.recent, &scoring.rules),
+        "metrics": {
+            "latency_ms": metric(&limits.latency_ms, |ms| json!(ms)),
+            "tokens": metric(&limits.tokens, |tokens| json!(tokens)),
+            "cost_usd": metric(&limits.cost_nano_usd, |money: NanoUsd| json!(money.to_decimal())),
+        }
+    })))
+}
+
+fn metric<T: Copy>(limit: &MetricLimit<T>, word: fn(T) -> Value) -> Value {
+    let source = match limit.source {
+        LimitSource::Static => "static",
+        LimitSource::Dynamic => "dynamic",
+        LimitSource::Manual => "manual",
+    };
+    json!({ "limit": word(limit.limit), "source": source, "n": limit.n, "p50": limit.p50.map(word), "p95": limit.p95.map(word) })
+}
+
+/// The project's scoring settings.
+pub(crate) async fn settings(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    params: Params,
+) -> HttpResult<Json<Value>> {
+    let caller = state.auth.reader(&headers, params.get("project")).await?;
+    let scoring = state.scoring.of(caller.project_id).await?;
+    let scoring = scoring.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(Json(rules_to_json(&scoring.rules)))
+}
+
+/// Replaces the scoring settings: what the body leaves out goes back to its default.
+pub(crate) async fn save_settings(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    params: Params,
+    body: axum::body::Bytes,
+) -> HttpResult<Json<Value>> {
+    let caller = state
+        .auth
+        .api_caller(&headers, params.get("project"), Scope::Admin, Role::Admin)
+        .await?;
+    let body: Map<String, Value> = serde_json::from_slice(&body)
+        .map_err(|_not_an_object| HttpError::invalid("body", "The body has to be a JSON object"))?;
+    let rules = rules_from_json(body, &Rules::default())?;
+    save(&state, caller.project_id, &rules).await?;
+    Ok(Json(rules_to_json(&rules)))
+}
+
+/// Stores a project's rules and tells every process.
+pub(crate) async fn save(state: &AppState, project: domain::ProjectId, rules: &Rules) -> HttpResult<()> {
+    let stored = serde_json::to_value(rules).map_err(HttpError::internal)?;
+    storage::scoring::save_settings(&state.db, project, &stored, clock::now()).await?;
+    state.scoring.forget(project);
+    storage::live::notify_settings(&state.db, project).await?;
+    Ok(())
+}
+
+/// The rules as the API writes them: money in dollars.
+fn rules_to_json(rules: &Rules) -> Value {
+    json!({
+        "mode": rules.mode,
+        "extended": rules.extended,
+        "threshold": rules.threshold,
+        "limits": {
+            "latency_ms": rules.limits.latency_ms,
+            "tokens": rules.limits.tokens,
+            "cost_usd": rules.limits.cost_nano_usd.map(NanoUsd::to_decimal),
+        },
+        "muted": rules.muted,
+        "points": rules.points,
+    })
+}
+
+/// `base` with what the body sets, each value checked and named when it is wrong.
+fn rules_from_json(body: Map<String, Value>, base: &Rules) -> HttpResult<Rules> {
+    let mut rules = base.clone();
+    for (name, value) in body {
+        let wrong = |message: &str| HttpError::invalid(name.clone(), format!("{name} {message}"));
+        match name.as_str() {
+            "mode" => {
+                rules.mode = match value.as_str() {
+                    Some("dynamic") => LimitMode::Dynamic,
+                    Some("manual" | "static") => LimitMode::Manual,
+                    _ => return Err(wrong("has to be dynamic or manual")),
+                }
+            }
+            "extended" => rules.extended = value.as_bool().ok_or_else(|| wrong("has to be true or false"))?,
+            "threshold" => {
+                rules.threshold = match (value.as_str(), value.as_i64()) {
+                    (Some("dynamic"), _) => Threshold::Dynamic,
+                    (_, Some(points @ 1..=10_000)) => Threshold::Fixed(points as i32),
+                    _ => return Err(wrong("has to be dynamic or a whole number from 1 to 10000")),
+                }
+            }
+            "limits" => limits_from_json(&value, &mut rules)?,
+            "muted" => {
+                rules.muted =
+                    serde_json::from_value(value).map_err(|_other| wrong("has to be a list of codes"))?;
+                if let Some(code) = rules
+                    .muted
+                    .iter()
+                    .find(|code| engine::codes::find(**code).is_none())
+                {
+                    return Err(wrong(&format!("names {code}, which is no code")));
+                }
+            }
+            "points" => {
+                rules.points = serde_json::from_value(value)
+                    .map_err(|_other| wrong("has to map codes to whole numbers"))?;
+                let unknown = rules.points.iter().find(|(code, points)| {
+                    engine::codes::find(**code).is_none() || !(0..=1_000).contains(*points)
+                });
+                if let Some((code, _)) = unknown {
+                    return Err(wrong(&format!(
+                        "has {code}: codes that exist, with 0 to 1000 points"
+                    )));
+                }
+            }
+            _ => return Err(wrong("is no setting of scoring")),
+        }
+    }
+    Ok(rules)
+}
+
+fn limits_from_json(value: &Value, rules: &mut Rules) -> HttpResult<()> {
+    let limits = value.as_object().ok_or_else(|| {
+        HttpError::invalid(
+            "limits",
+            "limits has to be an object of latency_ms, tokens, cost_usd",
+        )
+    })?;
+    for (name, value) in limits {
+        let wrong = || {
+            HttpError::invalid(
+                format!("limits.{name}"),
+                format!("limits.{name} has to be a number above 0, or null"),
+            )
+        };
+        match name.as_str() {
+            "latency_ms" => {
+                rules.limits.latency_ms =
+                    known(value, |v| v.as_f64().filter(|ms| *ms > 0.0)).ok_or_else(wrong)?;
+            }
+            "tokens" => {
+                rules.limits.tokens = known(value, |v| v.as_i64().filter(|n| *n > 0)).ok_or_else(wrong)?
+            }
+            "cost_usd" => {
+                let money = |v: &Value| {
+                    let text = v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+                    NanoUsd::parse_decimal(&text).filter(|money| money.0 > 0)
+                };
+                rules.limits.cost_nano_usd = known(value, money).ok_or_else(wrong)?;
+            }
+            _ => {
+                return Err(HttpError::invalid(
+                    format!("limits.{name}"),
+                    format!("limits.{name} is no limit"),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// JSON null takes a value away; anything else has to be readable, or the answer is `None`.
+fn known<T>(value: &Value, read: impl Fn(&Value) -> Option<T>) -> Option<Option<T>> {
+    if value.is_null() {
+        Some(None)
+    } else {
+        read(value).map(Some)
+    }
+}

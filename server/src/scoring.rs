@@ -1,0 +1,214 @@
+//! Scoring as the pipeline uses it: each project's rules and history in memory, read from the database when the
+//! project is first seen, and again when another process has stored steps or somebody changed the rules.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use domain::{NanoUsd, ProjectId, Severity, TokenUsage};
+use engine::{History, Rules, Score, Shape, StepFacts, StepRecord};
+use storage::scoring::PastStep;
+
+/// Runs whose steps a history is rebuilt from.
+const REBUILD_RUNS: i64 = 1_000;
+/// Steps a history is rebuilt from, at most: enough for the last 100 and for the commonest steps' bands.
+const REBUILD_STEPS: i64 = 5_000;
+/// While other processes keep storing steps of a project, its history is read again no more often than this.
+const REREAD_AFTER: Duration = Duration::from_secs(2);
+/// Runs whose calls so far are remembered, per project.
+const REMEMBERED_RUNS: usize = 2_000;
+
+/// All projects' rules and histories. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Scoring {
+    db: storage::Db,
+    projects: Arc<Mutex<HashMap<ProjectId, Arc<Mutex<ProjectScoring>>>>>,
+}
+
+/// One project's rules and what its next step is judged against.
+#[derive(Debug)]
+pub struct ProjectScoring {
+    /// The project's rules.
+    pub rules: Rules,
+    /// What came before.
+    pub history: History,
+    runs: RunsSoFar,
+    read_at: Instant,
+    /// Another process has stored steps since, or a batch was pushed that was never committed.
+    is_stale: bool,
+}
+
+impl Scoring {
+    /// Nothing is read before a project is seen.
+    pub fn new(db: storage::Db) -> Self {
+        Self {
+            db,
+            projects: Arc::default(),
+        }
+    }
+
+    /// The project's scoring, read from the database when that is due. Held only while nothing is awaited.
+    pub async fn of(&self, project: ProjectId) -> storage::Result<Arc<Mutex<ProjectScoring>>> {
+        let known = lock(&self.projects).get(&project).cloned();
+        if let Some(scoring) = known {
+            let is_due = {
+                let scoring = lock(&scoring);
+                scoring.is_stale && scoring.read_at.elapsed() >= REREAD_AFTER
+            };
+            if !is_due {
+                return Ok(scoring);
+            }
+        }
+        let read = Arc::new(Mutex::new(self.read(project).await?));
+        lock(&self.projects).insert(project, Arc::clone(&read));
+        Ok(read)
+    }
+
+    async fn read(&self, project: ProjectId) -> storage::Result<ProjectScoring> {
+        let settings = storage::scoring::settings(&self.db, project).await?;
+        let rules = serde_json::from_value(settings).unwrap_or_else(|cause| {
+            tracing::error!(project.id = %project, %cause, "scoring settings can't be read; the defaults are used");
+            Rules::default()
+        });
+        let past = storage::scoring::recent_steps(&self.db, project, REBUILD_RUNS, REBUILD_STEPS).await?;
+        let mut history = History::new();
+        past.iter().for_each(|step| history.push(&record_of(step)));
+        Ok(ProjectScoring {
+            rules,
+            history,
+            runs: RunsSoFar::default(),
+            read_at: Instant::now(),
+            is_stale: false,
+        })
+    }
+
+    /// Forgets a project's rules and history: the next step reads them again.
+    pub fn forget(&self, project: ProjectId) {
+        lock(&self.projects).remove(&project);
+    }
+
+    /// Forgets everything.
+    pub fn forget_all(&self) {
+        lock(&self.projects).clear();
+    }
+
+    /// Says that a project's history holds less or more than what is stored.
+    pub fn mark_stale(&self, project: ProjectId) {
+        if let Some(scoring) = lock(&self.projects).get(&project) {
+            lock(scoring).is_stale = true;
+        }
+    }
+}
+
+impl ProjectScoring {
+    /// Scores the next step of the project and remembers it.
+    pub fn score_next(&mut self, step: &domain::NewStep, usage: TokenUsage, cost: Option<NanoUsd>) -> Score {
+        let so_far = self.runs.of(&step.run_id);
+        let call = call_hash(step);
+        let same_calls = so_far.calls.entry(call).or_insert(0);
+        *same_calls += 1;
+        let facts = StepFacts {
+            same_calls_in_run: *same_calls,
+            run_cost_before: so_far.cost,
+            ..StepFacts::of(step, usage, cost)
+        };
+        let score = engine::score(&facts, &self.history, &self.rules);
+        self.history.push(&StepRecord::of(&facts, &score));
+        if let Some(cost) = cost {
+            so_far.cost = Some(so_far.cost.unwrap_or_default().saturating_add(cost));
+        }
+        score
+    }
+}
+
+/// The very same call: its step and its whole prompt.
+fn call_hash(step: &domain::NewStep) -> u64 {
+    let mut hash = DefaultHasher::new();
+    (&step.name, &step.input, &step.tool_name).hash(&mut hash);
+    hash.finish()
+}
+
+/// What runs have done so far. The ones that were touched longest ago are forgotten first.
+#[derive(Debug, Default)]
+struct RunsSoFar {
+    runs: HashMap<String, RunSoFar>,
+    by_touch: BTreeMap<u64, String>,
+    touches: u64,
+}
+
+#[derive(Debug, Default)]
+struct RunSoFar {
+    touched: u64,
+    calls: HashMap<u64, u32>,
+    cost: Option<NanoUsd>,
+}
+
+impl RunsSoFar {
+    fn of(&mut self, run_id: &str) -> &mut RunSoFar {
+        self.touches += 1;
+        if let Some(run) = self.runs.get(run_id) {
+            self.by_touch.remove(&run.touched);
+        } else if self.runs.len() >= REMEMBERED_RUNS
+            && let Some((_, oldest)) = self.by_touch.pop_first()
+        {
+            self.runs.remove(&oldest);
+        }
+        self.by_touch.insert(self.touches, run_id.to_owned());
+        let run = self.runs.entry(run_id.to_owned()).or_default();
+        run.touched = self.touches;
+        run
+    }
+}
+
+fn record_of(past: &PastStep) -> StepRecord {
+    let facts = StepFacts {
+        kind: past.kind,
+        status: past.status,
+        latency_ms: past.latency_ms,
+        usage: past.tokens,
+        cost: past.cost,
+        ..StepFacts::new("", &past.name, &past.model, "")
+    };
+    let severity = if past.is_critical {
+        Severity::Critical
+    } else {
+        Severity::Ok
+    };
+    let score = Score {
+        total: past.score,
+        severity,
+        threshold: 0,
+        stopped_at_layer: None,
+        prompt_shape: None,
+        output_shape: Shape::Empty,
+        conditions: Vec::new(),
+    };
+    StepRecord {
+        is_refusal: past.is_refusal,
+        ..StepRecord::of(&facts, &score)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_untouched_run_is_forgotten() {
+        let mut runs = RunsSoFar::default();
+        runs.of("first").cost = Some(NanoUsd(1));
+        for i in 0..REMEMBERED_RUNS - 1 {
+            runs.of(&format!("run-{i}"));
+        }
+        runs.of("first");
+        runs.of("one more");
+        assert_eq!(runs.of("first").cost, Some(NanoUsd(1)));
+        assert_eq!(runs.runs.len(), REMEMBERED_RUNS);
+        assert_eq!(runs.by_touch.len(), REMEMBERED_RUNS);
+    }
+}

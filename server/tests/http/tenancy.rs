@@ -1,0 +1,345 @@
+//! The first wall between projects: every way into the server, tried with the key and the session of somebody
+//! else. A way in that is missing from the tables below fails the test.
+
+use std::collections::BTreeSet;
+
+use domain::{Role, Scope};
+use serde_json::{Value, json};
+
+use crate::app::{TestApp, step};
+use crate::people::{Answer, Browser, default_project, key, other_project, person, roles};
+
+/// A text that only steps of the project `default` hold.
+const CANARY: &str = "canary-7f3a";
+const RUN: &str = "/api/runs/theirs";
+
+/// What programs call, as `{}` of the list of routes.
+enum Expect {
+    /// Names an object of `default`: 404 for others.
+    Hidden(&'static str),
+    /// Lists: others see their own, which is nothing; naming the project is 404.
+    Own(&'static str),
+    /// Reads or changes what a project has once; naming somebody else's is 404.
+    Settings,
+    /// Works on what it is sent, with the settings of the caller's own project.
+    Unnamed,
+    /// The same for everybody.
+    Public,
+}
+
+#[rustfmt::skip]
+const PROGRAMS: &[(&str, Expect)] = &[
+    ("GET /api/runs", Expect::Own("/api/runs")),
+    ("GET /api/runs/{run_id}", Expect::Hidden(RUN)),
+    ("GET /api/runs/{run_id}/steps/{step_id}/payload", Expect::Hidden("/api/runs/theirs/steps/s1/payload")),
+    ("GET /api/ledger", Expect::Own("/api/ledger")),
+    ("POST /api/score", Expect::Unnamed),
+    ("GET /api/thresholds", Expect::Settings),
+    ("GET /api/settings/scoring", Expect::Settings),
+    ("PUT /api/settings/scoring", Expect::Settings),
+    ("GET /api/openapi.json", Expect::Public),
+    ("GET /healthz", Expect::Public),
+    ("GET /readyz", Expect::Public),
+    ("GET /metrics", Expect::Public),
+];
+
+/// Server functions with the arguments they need beside the slug. GET has them in the query.
+fn functions() -> Vec<(&'static str, Value)> {
+    vec![
+        ("/ui/commands/runs", json!({ "text": "" })),
+        ("/ui/keys/list", json!({})),
+        ("/ui/keys/reveal", json!({ "made": "token" })),
+        ("/ui/keys/first", json!({})),
+        ("/ui/ledger/minutes", json!({ "minutes": "60" })),
+        ("/ui/members/list", json!({})),
+        ("/ui/projects/server_facts", json!({})),
+        (
+            "/ui/runs/view",
+            json!({ "filter": domain::RunFilter::default(), "cursor": null }),
+        ),
+        (
+            "/ui/runs/list",
+            json!({ "filter": domain::RunFilter::default(), "cursor": null }),
+        ),
+        ("/ui/runs/get", json!({ "run_id": "theirs" })),
+        (
+            "/ui/steps/payload",
+            json!({ "run_id": "theirs", "step_id": "s1", "full": true }),
+        ),
+    ]
+}
+
+/// Forms that name a project, with what they would need to be done. `{id}` is a key's or a member's.
+#[rustfmt::skip]
+const FORMS: &[(&str, &[(&str, &str)])] = &[
+    ("/p/{project}/settings/general", &[("name", "Mine")]),
+    ("/p/{project}/settings/delete", &[("confirm", "default")]),
+    ("/p/{project}/settings/keys", &[("label", "mine"), ("scope", "read")]),
+    ("/p/{project}/settings/keys/{id}/revoke", &[]),
+    ("/p/{project}/settings/members", &[("email", "eve@acme.dev"), ("role", "admin")]),
+    ("/p/{project}/settings/members/{id}/role", &[("role", "viewer")]),
+    ("/p/{project}/settings/members/{id}/remove", &[]),
+];
+/// Forms that name none.
+const FORMS_OF_ONESELF: [&str; 5] = ["/login", "/logout", "/setup", "/theme", "/projects"];
+
+/// The server with a run of `default`, and Eve, who is admin of `other`.
+async fn server_with_two_projects() -> (TestApp, String) {
+    let app = TestApp::new().await;
+    let mut theirs = step("theirs", "s1");
+    for field in ["step_name", "prompt", "output_code", "environment", "release"] {
+        theirs[field] = CANARY.into();
+    }
+    app.store(theirs).await;
+    let (default, other) = (default_project(&app).await, other_project(&app).await);
+    person(&app, "mara@acme.dev", &[(&default, Role::Admin)]).await;
+    person(&app, "eve@acme.dev", &[(&other, Role::Admin)]).await;
+    let key = key(&app, &other, Scope::ALL).await;
+    (app, key.secret)
+}
+
+fn assert_nothing_is_shown(what: &str, answer: &Answer) {
+    assert!(
+        !answer.text.contains(CANARY),
+        "{what} shows another project: {answer:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_reach_their_own_project_only() {
+    let listed: BTreeSet<String> = server::router::ROUTES
+        .iter()
+        .map(|(method, path)| format!("{method} {path}"))
+        .collect();
+    let tried: BTreeSet<String> = PROGRAMS.iter().map(|(route, _)| (*route).to_owned()).collect();
+    assert_eq!(
+        tried, listed,
+        "the table of this test and the list of routes differ"
+    );
+
+    let (app, eves_key) = server_with_two_projects().await;
+    let eve = Browser::sign_in(&app, "eve@acme.dev").await;
+    let mara = Browser::sign_in(&app, "mara@acme.dev").await;
+    let nobody = Browser::new(&app);
+    for (route, expect) in PROGRAMS {
+        let (method, template) = route.split_once(' ').unwrap();
+        let call = |browser: &Browser<'_>, path: &str| browser.request(method, path).json(&json!({}));
+        let as_eve = async |path: &str| {
+            let with_key = Answer::of(call(&nobody, path).bearer_auth(&eves_key)).await;
+            [with_key, Answer::of(call(&eve, path)).await]
+        };
+        let path = match expect {
+            Expect::Public => {
+                assert_nothing_is_shown(route, &nobody.get(template).await);
+                continue;
+            }
+            Expect::Unnamed => {
+                assert_eq!(Answer::of(call(&nobody, template)).await.status, 401, "{route}");
+                continue;
+            }
+            Expect::Settings => template,
+            Expect::Hidden(path) => {
+                assert!(
+                    mara.get(path).await.text.contains(CANARY),
+                    "{route} shows nothing at all"
+                );
+                for answer in as_eve(path).await {
+                    assert_eq!(answer.status, 404, "{route} {answer:?}");
+                    assert_nothing_is_shown(route, &answer);
+                }
+                path
+            }
+            Expect::Own(path) => {
+                for answer in as_eve(path).await {
+                    assert_eq!(
+                        (answer.status, &answer.json()["items"]),
+                        (200, &json!([])),
+                        "{route} {answer:?}"
+                    );
+                }
+                path
+            }
+        };
+        let by_name = format!("{path}?project=default");
+        let own = Answer::of(call(&mara, &by_name)).await;
+        assert_eq!(own.status, 200, "{route} {own:?}");
+        for answer in as_eve(&by_name).await {
+            assert_eq!(answer.status, 404, "{route} {answer:?}");
+            assert_nothing_is_shown(route, &answer);
+        }
+        assert_eq!(Answer::of(call(&nobody, path)).await.status, 401, "{route}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_sent_with_a_key_lands_in_the_keys_project() {
+    let (app, eves_key) = server_with_two_projects().await;
+    let mara = Browser::sign_in(&app, "mara@acme.dev").await;
+    let before = mara.get(RUN).await.json();
+    for path in ["/ingest", "/ingest/batch"] {
+        let mut forged = step("theirs", "s1");
+        forged["project_id"] = default_project(&app).await.id.to_string().into();
+        forged["project"] = "default".into();
+        let body = if path == "/ingest" {
+            forged
+        } else {
+            json!({ "steps": [forged] })
+        };
+        Answer::of(app.client.post(app.url(path)).bearer_auth(&eves_key).json(&body)).await;
+    }
+    assert_eq!(mara.get(RUN).await.json(), before);
+    let eves = Answer::of(app.client.get(app.url("/api/runs")).bearer_auth(&eves_key))
+        .await
+        .json();
+    assert_eq!(eves["items"][0]["run_id"], "theirs");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn server_functions_answer_for_ones_own_projects_only() {
+    let functions = functions();
+    let registered: BTreeSet<&str> = leptos::server_fn::axum::server_fn_paths()
+        .map(|(path, _)| path)
+        .filter(|path| path.starts_with("/ui/"))
+        .collect();
+    let tried: BTreeSet<&str> = functions.iter().map(|(path, _)| *path).collect();
+    assert_eq!(
+        tried, registered,
+        "the table of this test and the server functions differ"
+    );
+
+    let (app, eves_key) = server_with_two_projects().await;
+    let eve = Browser::sign_in(&app, "eve@acme.dev").await;
+    let mara = Browser::sign_in(&app, "mara@acme.dev").await;
+    for (path, method) in leptos::server_fn::axum::server_fn_paths() {
+        let Some((_, arguments)) = functions.iter().find(|(known, _)| *known == path) else {
+            continue;
+        };
+        let call = |browser: &Browser<'_>| {
+            let mut arguments = arguments.clone();
+            arguments["slug"] = "default".into();
+            if method == axum::http::Method::GET {
+                let query: Vec<String> = arguments
+                    .as_object()
+                    .unwrap()
+                    .iter()
+                    .map(|(name, value)| format!("{name}={}", value.as_str().unwrap()))
+                    .collect();
+                browser.request("GET", &format!("{path}?{}", query.join("&")))
+            } else {
+                browser.request("POST", path).json(&arguments)
+            }
+        };
+        let own = Answer::of(call(&mara)).await;
+        assert_eq!(own.status, 200, "{path} is not called as it wants to be: {own:?}");
+        let check = async |browser: &Browser<'_>, key: Option<&str>, status: u16| {
+            let request = call(browser);
+            let answer = Answer::of(match key {
+                Some(key) => request.bearer_auth(key),
+                None => request,
+            })
+            .await;
+            assert_eq!(answer.status, status, "{path} {answer:?}");
+            assert_nothing_is_shown(path, &answer);
+        };
+        check(&eve, None, 404).await;
+        check(&eve, Some(&eves_key), 401).await;
+        check(&Browser::new(&app), None, 401).await;
+        check(&Browser::new(&app), Some(&eves_key), 401).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_and_live_news_are_for_members_only() {
+    let (app, eves_key) = server_with_two_projects().await;
+    let eve = Browser::sign_in(&app, "eve@acme.dev").await;
+    let mara = Browser::sign_in(&app, "mara@acme.dev").await;
+    let pages: Vec<String> = leptos_axum::generate_route_list(app::App)
+        .iter()
+        .map(|route| route.path().to_owned())
+        .filter(|path| path.starts_with("/p/"))
+        .map(|path| path.replace("{project}", "default").replace("{run}", "theirs"))
+        .collect();
+    assert!(pages.len() > 3, "{pages:?}");
+    for page in &pages {
+        assert!(!page.contains('{'), "{page}: say what stands for this part");
+        let own = mara.get(page).await;
+        assert!(own.status < 400, "{page} {own:?}");
+        let strangers = eve.get(page).await;
+        assert_eq!(strangers.status, 404, "{page} {strangers:?}");
+        assert_nothing_is_shown(page, &strangers);
+        for nobody in [
+            Browser::new(&app).get(page).await,
+            Answer::of(app.client.get(app.url(page)).bearer_auth(&eves_key)).await,
+        ] {
+            assert_eq!(nobody.status, 303, "{page} {nobody:?}");
+            assert!(
+                nobody.location.starts_with("/login?next=/p/default"),
+                "{nobody:?}"
+            );
+        }
+    }
+    assert_eq!(eve.get("/live/default").await.status, 404);
+    assert_eq!(Browser::new(&app).get("/live/default").await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_change_ones_own_projects_only() {
+    let listed: BTreeSet<&str> = server::auth::FORM_PATHS.iter().copied().collect();
+    let tried: BTreeSet<&str> = FORMS
+        .iter()
+        .map(|(path, _)| *path)
+        .chain(FORMS_OF_ONESELF)
+        .collect();
+    assert_eq!(
+        tried, listed,
+        "the tables of this test and the list of forms differ"
+    );
+
+    let (app, eves_key) = server_with_two_projects().await;
+    let default = default_project(&app).await;
+    let victim = key(&app, &default, Scope::DEFAULT).await;
+    let mara = storage::users::by_email(&app.state.db, "mara@acme.dev")
+        .await
+        .unwrap()
+        .unwrap()
+        .0;
+    let eve = Browser::sign_in(&app, "eve@acme.dev").await;
+    for (path, fields) in FORMS {
+        for slug in ["default", "other"] {
+            let id = if path.contains("/keys/") {
+                victim.key.id.to_string()
+            } else {
+                mara.id.to_string()
+            };
+            // A form of one's own project must not reach another project's key or member either.
+            if slug == "other" && !path.contains("{id}") {
+                continue;
+            }
+            let path = path.replace("{project}", slug).replace("{id}", &id);
+            let answer = eve.post(&path, fields).await;
+            assert_eq!(answer.status, 404, "{path} {answer:?}");
+        }
+        let path = path
+            .replace("{project}", "default")
+            .replace("{id}", &victim.key.id.to_string());
+        let nobody = Browser::new(&app).post(&path, fields).await;
+        assert_eq!(
+            (nobody.status, nobody.location.as_str()),
+            (303, "/login"),
+            "{path}"
+        );
+        let with_key = Answer::of(Browser::new(&app).form(&path, fields).bearer_auth(&eves_key)).await;
+        assert_eq!(
+            (with_key.status, with_key.location.as_str()),
+            (303, "/login"),
+            "{path}"
+        );
+    }
+    assert_eq!(default_project(&app).await, default);
+    let keys = storage::keys::list(&app.state.db, default.id).await.unwrap();
+    assert!(keys.len() == 1 && keys[0].revoked_at.is_none(), "{keys:?}");
+    assert_eq!(
+        roles(&app, &default).await.into_iter().collect::<Vec<_>>(),
+        [("mara@acme.dev".to_owned(), Role::Admin)]
+    );
+}
