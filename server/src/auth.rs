@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use axum::extract::FromRef;
 use axum::http::HeaderMap;
-use domain::{KeyId, Project, ProjectId, Role, Scope};
+use domain::{KeyId, Project, ProjectId, Role, Scope, Timestamp};
 use moka::future::Cache;
 use storage::Db;
 use storage::keys::FoundKey;
@@ -193,6 +193,11 @@ impl Auth {
             .try_get_with((), look)
             .await
             .map_err(shared_error)
+    }
+
+    /// Makes the first key of a project that has none; its empty page shows it once.
+    pub async fn offer_first_key(&self, project: &Project, now: Timestamp) -> storage::Result<()> {
+        forms::make_first_key(self, project, now).await
     }
 
     /// The caller of what only programs call. A key has to have the scope `required`. Without a key, a server

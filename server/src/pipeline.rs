@@ -79,6 +79,8 @@ pub enum Received {
 pub enum NotWritten {
     /// The database does not answer.
     Unavailable,
+    /// The project was deleted while the steps waited.
+    Gone,
     /// A defect of ours; logged by the worker.
     Internal,
 }
@@ -192,6 +194,9 @@ impl Pipeline {
             Ok(Err(NotWritten::Unavailable)) => Err(HttpError::overloaded(
                 "The database does not answer; try again in a moment",
             )),
+            Ok(Err(NotWritten::Gone)) => Err(HttpError::unauthorized(
+                "The project of this key was deleted; make a key in another one",
+            )),
             Ok(Err(NotWritten::Internal)) => Err(HttpError::internal(anyhow::anyhow!(
                 "the batch was not written; see the worker's log line"
             ))),
@@ -279,25 +284,18 @@ impl Worker {
     ) -> Vec<Result<Vec<Received>, NotWritten>> {
         match self.write_once(&submissions).await {
             Ok(received) => received.into_iter().map(Ok).collect(),
-            Err(cause) if cause.is_transient() => {
-                tracing::warn!(error = ?cause, "a batch was not written: the database does not answer");
-                submissions.iter().map(|_| Err(NotWritten::Unavailable)).collect()
-            }
-            Err(cause) if submissions.len() == 1 => {
-                tracing::error!(error = ?cause, "a submission was not written");
-                vec![Err(NotWritten::Internal)]
+            Err(cause) if cause.is_transient() || submissions.len() == 1 => {
+                let why = not_written(&cause);
+                submissions.iter().map(|_| Err(why.clone())).collect()
             }
             Err(cause) => {
                 tracing::warn!(error = ?cause, submissions = submissions.len(), "a batch was refused; writing each alone");
                 let mut results = Vec::with_capacity(submissions.len());
                 for submission in submissions {
-                    results.push(match self.write_once(std::slice::from_ref(&submission)).await {
+                    let alone = self.write_once(std::slice::from_ref(&submission)).await;
+                    results.push(match alone {
                         Ok(mut received) => Ok(received.pop().unwrap_or_default()),
-                        Err(cause) if cause.is_transient() => Err(NotWritten::Unavailable),
-                        Err(cause) => {
-                            tracing::error!(error = ?cause, "a submission was not written");
-                            Err(NotWritten::Internal)
-                        }
+                        Err(cause) => Err(not_written(&cause)),
                     });
                 }
                 results
@@ -306,17 +304,33 @@ impl Worker {
     }
 
     async fn write_once(&self, submissions: &[Submission]) -> storage::Result<Vec<Vec<Received>>> {
-        const DEADLOCK_RETRIES: u32 = 3;
+        // A week's partitions are made one table after the other, and a batch may meet each of them.
+        const COLLISIONS: u32 = 10;
         let mut retries = 0;
         loop {
             match process_batch(&self.db, &self.scoring, submissions, &self.metrics).await {
-                Err(cause) if cause.is_deadlock() && retries < DEADLOCK_RETRIES => retries += 1,
+                Err(cause) if cause.is_collision() && retries < COLLISIONS => retries += 1,
                 Err(cause) => return Err(cause),
                 Ok(written) => {
                     self.live.publish(written.changed_runs);
                     return Ok(written.received);
                 }
             }
+        }
+    }
+}
+
+/// Logs why a submission was not written, and says it in the words that handlers know.
+fn not_written(cause: &storage::Error) -> NotWritten {
+    match cause {
+        storage::Error::Unavailable(_) => {
+            tracing::warn!(error = ?cause, "steps were not written: the database does not answer");
+            NotWritten::Unavailable
+        }
+        storage::Error::NotFound => NotWritten::Gone,
+        storage::Error::Conflict(_) | storage::Error::Internal(_) => {
+            tracing::error!(error = ?cause, "steps were not written");
+            NotWritten::Internal
         }
     }
 }

@@ -35,8 +35,8 @@ pub(crate) fn SetupPage() -> impl IntoView {
                     label="Password"
                     kind="password"
                     autocomplete="new-password"
-                    min_chars=12
-                    hint="12 characters or more"
+                    min_chars=domain::account::MIN_PASSWORD_CHARS as u32
+                    hint="10 characters or more"
                 />
                 <Field name="project" label="Project" value=project hint="What you send is kept per project"/>
                 <Submit label="Create the account" variant="primary"/>

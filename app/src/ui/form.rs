@@ -127,7 +127,7 @@ fn error_words(code: &str) -> String {
         "exists" => "That name is taken already. Choose another one.",
         "email_exists" => "Somebody with that address has access already.",
         "email" => "That is not an e-mail address, such as mara@acme.dev.",
-        "password" => "The password is too short. It needs 12 characters or more.",
+        "password" => "The password is too short. It needs 10 characters or more.",
         "name" => "The name is empty, or holds no letter or digit.",
         "label" => "The label is empty, too long or taken already. Choose another one.",
         "scope" => "Choose at least one thing the key may do.",

@@ -81,6 +81,9 @@ pub struct Member {
     pub role: Role,
 }
 
+/// The shortest password that is accepted, in characters.
+pub const MIN_PASSWORD_CHARS: usize = 10;
+
 /// The longest slug, in characters.
 pub const MAX_SLUG_CHARS: usize = 48;
 

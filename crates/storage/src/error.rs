@@ -26,12 +26,17 @@ impl Error {
         matches!(self, Self::Unavailable(_))
     }
 
-    /// True when two transactions were in each other's way and this one was chosen to give in.
-    pub fn is_deadlock(&self) -> bool {
-        match self {
-            Self::Internal(sqlx::Error::Database(cause)) => cause
-                .code()
-                .is_some_and(|code| code == "40P01" || code == "40001"),
+    /// True when another transaction was in the way and the same thing tried again at once will work: two waited for
+    /// each other and this one was chosen to give in, or a week's partition was made while a row of that week was on
+    /// its way into the default one.
+    pub fn is_collision(&self) -> bool {
+        let Self::Internal(sqlx::Error::Database(cause)) = self else {
+            return false;
+        };
+        match cause.code().as_deref() {
+            Some("40P01" | "40001") => true,
+            // The same code is a violated check, but that one has a name.
+            Some("23514") => cause.constraint().is_none(),
             _ => false,
         }
     }

@@ -17,7 +17,7 @@ pub use ledger::{LedgerEntry, Outcome, add_to_ledger};
 pub use rollups::{Rollup, RollupKey, lock_rollups, write_rollups};
 pub use runs::{Problem, RunDelta, add_to_runs};
 
-use crate::{Db, Result, Scope, Tx};
+use crate::{Db, Error, Result, Scope, Tx};
 
 /// A step with everything the pipeline worked out about it.
 #[derive(Clone, Debug)]
@@ -72,11 +72,22 @@ impl BatchTx {
     }
 }
 
-/// Begins a batch that writes for these projects.
+/// Begins a batch that writes for these projects, none of which can be deleted until it ends. `NotFound` when one of
+/// them has been.
 pub async fn begin(db: &Db, projects: &[ProjectId]) -> Result<BatchTx> {
-    Ok(BatchTx {
-        tx: db.begin(Scope::Projects(projects)).await?,
-    })
+    let mut tx = db.begin(Scope::Projects(projects)).await?;
+    let ids: Vec<_> = projects.iter().map(|project| project.0).collect();
+    let held = sqlx::query_scalar!(
+        "select project_id from projects where project_id = any($1) order by project_id for key share",
+        &ids
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    if held.len() < ids.len() {
+        Err(Error::NotFound)
+    } else {
+        Ok(BatchTx { tx })
+    }
 }
 
 /// Files every run of the batch: the time under which each was filed, by (project, run). A run that is new is filed

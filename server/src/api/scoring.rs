@@ -8,6 +8,7 @@ use axum::http::HeaderMap;
 use domain::{CostSource, NanoUsd, Role, Scope};
 use engine::{LimitMode, LimitSource, Limits, MetricLimit, Rules, StepFacts, Threshold};
 use serde_json::{Map, Value, json};
+use storage::audit::Entry;
 
 use super::query::Params;
 use crate::clock;
@@ -96,17 +97,20 @@ pub(crate) async fn save_settings(
     let body: Map<String, Value> = serde_json::from_slice(&body)
         .map_err(|_not_an_object| HttpError::invalid("body", "The body has to be a JSON object"))?;
     let rules = rules_from_json(body, &Rules::default())?;
-    save(&state, caller.project_id, &rules).await?;
-    Ok(Json(rules_to_json(&rules)))
-}
-
-/// Stores a project's rules and tells every process.
-pub(crate) async fn save(state: &AppState, project: domain::ProjectId, rules: &Rules) -> HttpResult<()> {
-    let stored = serde_json::to_value(rules).map_err(HttpError::internal)?;
-    storage::scoring::save_settings(&state.db, project, &stored, clock::now()).await?;
+    let (project, now) = (caller.project_id, clock::now());
+    let stored = serde_json::to_value(&rules).map_err(HttpError::internal)?;
+    storage::scoring::save_settings(&state.db, project, &stored, now).await?;
+    let answer = rules_to_json(&rules);
+    let entry = Entry {
+        actor: caller.key_label,
+        action: "scoring.change".to_owned(),
+        subject: "scoring".to_owned(),
+        details: answer.clone(),
+    };
+    storage::audit::record(&state.db, project, &entry, now).await?;
     state.scoring.forget(project);
     storage::live::notify_settings(&state.db, project).await?;
-    Ok(())
+    Ok(Json(answer))
 }
 
 /// The rules as the API writes them: money in dollars.

@@ -15,6 +15,8 @@ use domain::{ProjectId, Timestamp};
 use serde_json::Value;
 use storage::audit::Entry;
 
+pub(in crate::auth) use account::make_first_key;
+
 use super::{Auth, Visitor, plain_page};
 use crate::error::{HttpError, HttpResult};
 use crate::state::AppState;

@@ -8,7 +8,7 @@ use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use tokio::sync::Semaphore;
 
 /// The fewest characters of a password.
-pub const MIN_CHARS: usize = 10;
+pub const MIN_CHARS: usize = domain::account::MIN_PASSWORD_CHARS;
 /// Hashes at the same time. Each takes 19 MiB.
 const AT_ONCE: usize = 4;
 

@@ -5,12 +5,18 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a secret waits to be read.
+/// How long a secret that was just made waits to be read.
 const KEPT: Duration = Duration::from_secs(60);
 
 /// Secrets by token, in memory only. Each is read at most once.
 #[derive(Default)]
-pub struct Reveal(Mutex<BTreeMap<String, (Instant, String)>>);
+pub struct Reveal(Mutex<BTreeMap<String, Kept>>);
+
+struct Kept {
+    secret: String,
+    /// `None` waits for its reader as long as the process lives.
+    until: Option<Instant>,
+}
 
 impl fmt::Debug for Reveal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -22,13 +28,14 @@ impl Reveal {
     /// Keeps a secret under a new token; `None` when the system has no randomness to make one.
     pub fn put(&self, secret: String) -> Option<String> {
         let token = super::visitor::random_token()?;
-        self.put_under(token.clone(), secret);
+        self.keep(token.clone(), secret, Some(Instant::now() + KEPT), Instant::now());
         Some(token)
     }
 
-    /// Keeps a secret under a token that a page knows by itself.
+    /// Keeps a secret under a token that a page knows by itself, until it is read: nobody knows when a new server's
+    /// first visitor comes.
     pub fn put_under(&self, token: String, secret: String) {
-        self.put_at(token, secret, Instant::now());
+        self.keep(token, secret, None, Instant::now());
     }
 
     /// The secret of a token, once.
@@ -36,16 +43,16 @@ impl Reveal {
         self.take_at(token, Instant::now())
     }
 
-    fn put_at(&self, token: String, secret: String, now: Instant) {
+    fn keep(&self, token: String, secret: String, until: Option<Instant>, now: Instant) {
         let mut secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        secrets.retain(|_, (put, _)| now.duration_since(*put) < KEPT);
-        secrets.insert(token, (now, secret));
+        secrets.retain(|_, kept| kept.until.is_none_or(|until| now < until));
+        secrets.insert(token, Kept { secret, until });
     }
 
     fn take_at(&self, token: &str, now: Instant) -> Option<String> {
         let mut secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (put, secret) = secrets.remove(token)?;
-        (now.duration_since(put) < KEPT).then_some(secret)
+        let kept = secrets.remove(token)?;
+        kept.until.is_none_or(|until| now < until).then_some(kept.secret)
     }
 }
 
@@ -58,12 +65,15 @@ mod tests {
         let reveal = Reveal::default();
         let start = Instant::now();
         let later = |seconds: u64| start + Duration::from_secs(seconds);
-        reveal.put_at("a".to_owned(), "secret".to_owned(), start);
+        let keep = |until| reveal.keep("a".to_owned(), "secret".to_owned(), until, start);
+        keep(Some(later(60)));
         assert_eq!(reveal.take_at("b", later(1)), None);
         assert_eq!(reveal.take_at("a", later(59)).as_deref(), Some("secret"));
         assert_eq!(reveal.take_at("a", later(59)), None);
-        reveal.put_at("a".to_owned(), "secret".to_owned(), start);
+        keep(Some(later(60)));
         assert_eq!(reveal.take_at("a", later(60)), None);
+        keep(None);
+        assert_eq!(reveal.take_at("a", later(9_999)).as_deref(), Some("secret"));
         let token = reveal.put("other".to_owned()).unwrap();
         assert_eq!(reveal.take(&token).as_deref(), Some("other"));
     }

@@ -77,7 +77,9 @@ async fn run(
         ))
         .await?;
         pool = Some(state.db.clone());
-        storage::projects::ensure_default(&state.db, clock::now()).await?;
+        let now = clock::now();
+        let project = storage::projects::ensure_default(&state.db, now).await?;
+        state.auth.offer_first_key(&project, now).await?;
         let accounts_exist = storage::users::count(&state.db).await? > 0;
         auth::binding_allowed(config.addr, accounts_exist, config.behind_auth_proxy)
             .map_err(anyhow::Error::msg)?;

@@ -284,13 +284,14 @@ async fn no_query_on_any_read_is_a_server_error() {
     ];
     for name in names {
         for value in odd {
-            for path in [
-                "/api/runs",
-                "/api/runs/r",
-                "/api/ledger",
-                "/p/default/runs",
-                "/p/default/runs/r",
-            ] {
+            for path in ["/api/runs", "/api/runs/r", "/api/ledger"] {
+                let (status, body) = app.get(&format!("{path}?{name}={value}")).await;
+                assert!(status < 500, "{path}?{name}={value}: {status} {body}");
+            }
+        }
+        // A page takes its parameters through the same parser; two hostile values each show that it stays a page.
+        for value in ["%00", "%ff%22%3E"] {
+            for path in ["/p/default/runs", "/p/default/runs/r"] {
                 let (status, body) = app.get(&format!("{path}?{name}={value}")).await;
                 assert!(status < 500, "{path}?{name}={value}: {status} {body}");
             }

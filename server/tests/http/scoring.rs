@@ -147,8 +147,8 @@ async fn settings_are_kept_checked_and_in_force_at_once() {
     let (_, read) = app.get("/api/runs/r").await;
     assert_eq!(
         codes(&read["steps"][0]),
-        [4001, 4003],
-        "640 ms and $0.0014 are above both limits"
+        [4001, 4003, 4009],
+        "640 ms and $0.0014 are above both limits, and `yes` is short for 11 tokens"
     );
     let check = async |settings: Value, field: &str| {
         let (status, body) = put_settings(&app, &settings).await;

@@ -1,6 +1,6 @@
 //! The head of the run page: the verdict and the run's figures.
 
-use domain::{RunSummary, TokenUsage, text};
+use domain::{RunSummary, Severity, TokenUsage, text};
 use leptos::prelude::*;
 
 use super::Page;
@@ -100,10 +100,13 @@ fn facts(
     }
 }
 
-/// The layer of the gravest condition: the first digit of its code.
+/// The layer of the gravest condition: the first digit of its code. Without a code, the layer that colours the
+/// severity as it is.
 pub(crate) fn layer_of(run: &RunSummary) -> u8 {
     let code = run.problem.as_ref().and_then(|problem| problem.code);
-    code.and_then(|code| u8::try_from(code / 1_000).ok()).unwrap_or(5)
+    let without_code = if run.severity == Severity::Critical { 1 } else { 4 };
+    code.and_then(|code| u8::try_from(code / 1_000).ok())
+        .unwrap_or(without_code)
 }
 
 /// The total, a bar of the buckets, and the buckets in words.

@@ -246,7 +246,7 @@ fn add_list(because: &mut Vec<Word>, list: &[&StepSummary], lead: &[&str], one: 
     for (index, (step, count)) in shown.iter().enumerate() {
         let is_last = index + 1 == shown.len() && rest == 0;
         words.push(Word::Text(match index {
-            0 if !lead.is_empty() => "Also ".to_owned(),
+            0 if !lead.is_empty() && because.is_empty() => "Also ".to_owned(),
             0 => String::new(),
             _ if is_last => " and ".to_owned(),
             _ => ", ".to_owned(),

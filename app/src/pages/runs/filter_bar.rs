@@ -1,5 +1,6 @@
 //! The filter bar: chips, and a field for the next term. A plain form, so it works without script.
 
+use domain::filter::FilterError;
 use leptos::ev;
 use leptos::html;
 use leptos::prelude::*;
@@ -27,7 +28,7 @@ pub(super) fn FilterBar(page: Page) -> impl IntoView {
         next.add_term(&field.value());
         match next.error {
             // The address can't carry an unreadable term, so it is said here and stays in the field.
-            Some(error) => said.set(Some(error.to_string())),
+            Some(error) => said.set(Some(sentence(&error))),
             None => {
                 said.set(None);
                 field.set_value("");
@@ -36,7 +37,7 @@ pub(super) fn FilterBar(page: Page) -> impl IntoView {
         }
     };
     let error = move || {
-        let in_url = query.read().error.as_ref().map(ToString::to_string);
+        let in_url = query.read().error.as_ref().map(sentence);
         said.get().or(in_url)
     };
     view! {
@@ -90,8 +91,13 @@ fn chips(query: &RunsQuery) -> impl IntoView + use<> {
         .collect_view()
 }
 
+/// What is wrong with a parameter: `cost is an amount in dollars such as 0.05`.
+fn sentence(error: &FilterError) -> String {
+    format!("{} {}", name_and_operator(&error.field).0, error.message)
+}
+
 /// What a parameter is called in a chip, and how it compares.
-pub(super) fn name_and_operator(name: &'static str) -> (&'static str, &'static str) {
+pub(super) fn name_and_operator(name: &str) -> (&str, &'static str) {
     match name {
         "q" => ("text", "contains"),
         "cost_min" => ("cost", "≥"),

@@ -32,7 +32,9 @@ pub(super) fn Histogram(page: Page, buckets: Buckets, activity: Vec<ActivityBuck
     let zoom = move |from: f64, to: f64| {
         let at = |share: f64| {
             let micros = (buckets.to.micros() - buckets.from.micros()) as f64 * share.clamp(0.0, 1.0);
-            buckets.from.plus_micros(micros as i64)
+            let at = buckets.from.plus_micros(micros as i64);
+            // Nobody can drag to a microsecond; whole seconds keep the address readable.
+            at.plus_micros(-at.micros().rem_euclid(1_000_000))
         };
         let window = Window::Fixed {
             from: Some(at(from.min(to))),

@@ -134,8 +134,8 @@ fn NewMember() -> impl IntoView {
                     label="First password"
                     kind="password"
                     autocomplete="new-password"
-                    min_chars=12
-                    hint="12 characters or more; not used when the address has an account already"
+                    min_chars=domain::account::MIN_PASSWORD_CHARS as u32
+                    hint="10 characters or more; not used when the address has an account already"
                     locked
                 />
                 <div class="field">

@@ -151,7 +151,11 @@ async fn first_project(auth: &Auth, name: Option<&str>, now: Timestamp) -> Resul
 }
 
 /// Makes the key that the project's empty page shows once, unless somebody made one already.
-pub(super) async fn make_first_key(auth: &Auth, project: &Project, now: Timestamp) -> storage::Result<()> {
+pub(in crate::auth) async fn make_first_key(
+    auth: &Auth,
+    project: &Project,
+    now: Timestamp,
+) -> storage::Result<()> {
     let db = &auth.inner.db;
     if storage::keys::list(db, project.id).await?.is_empty() {
         let made = storage::keys::add(db, project.id, FIRST_KEY_LABEL, Scope::DEFAULT, now).await?;

@@ -1,0 +1,14 @@
+//! The repository's own rules, where no compiler holds them. Each failure says what to do.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "tidy/boundaries.rs"]
+mod boundaries;
+#[path = "tidy/documents.rs"]
+mod documents;
+#[path = "tidy/names.rs"]
+mod names;
+#[path = "tidy/repository.rs"]
+mod repository;
+#[path = "tidy/style.rs"]
+mod style;

@@ -1,0 +1,250 @@
+//! Who may know of what: the environment, the clock, SQL, the pages, and which crate which other.
+
+use toml::{Table, Value};
+
+use crate::repository::{File, Findings, files, read};
+
+/// Fails where product code outside `allowed` says one of `words`.
+fn only_in(allowed: &[&str], words: &[&str], advice: &'static str) {
+    let mut findings = Findings::new(advice);
+    let is_allowed = |file: &File| {
+        allowed
+            .iter()
+            .any(|place| file.path == *place || file.is_below(place.trim_end_matches('/')))
+    };
+    for file in files()
+        .iter()
+        .filter(|file| file.is_product() && !is_allowed(file))
+    {
+        for (line, text) in file.code() {
+            if words.iter().any(|word| contains_path(text, word)) {
+                findings.add(format!("{}:{line}", file.path), text.trim());
+            }
+        }
+    }
+}
+
+/// Whether `text` says `word` and not merely another path or name that ends like it.
+fn contains_path(text: &str, word: &str) -> bool {
+    text.match_indices(word)
+        .any(|(at, _)| !text[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_'))
+}
+
+#[test]
+fn only_the_configuration_reads_the_environment() {
+    only_in(
+        &["server/src/config.rs", "server/src/config"],
+        &["env::var", "env::vars"],
+        "add a key to server/src/config.rs and pass the value in",
+    );
+}
+
+#[test]
+fn only_the_clock_asks_for_the_time() {
+    only_in(
+        &["server/src/clock.rs"],
+        &["SystemTime::now", "OffsetDateTime::now_", "Utc::now"],
+        "take `now: Timestamp` as an argument; handlers ask server::clock::now()",
+    );
+}
+
+#[test]
+fn only_storage_speaks_sql() {
+    only_in(
+        &["crates/storage"],
+        &["sqlx", "PgPool"],
+        "write a function in crates/storage that says what you need, and call it",
+    );
+}
+
+#[test]
+fn only_one_file_mounts_the_pages() {
+    only_in(
+        &["server/src/web.rs", "app/src", "crates/hydrate"],
+        &[
+            "leptos_axum",
+            "app::App",
+            "app::shell",
+            "app::pages",
+            "leptos_routes",
+        ],
+        "the server knows pages in server/src/web.rs alone; put what a page needs into its context there",
+    );
+    // Who is looking is found out by sign-in and asked for by live news: they share the pages' words for it.
+    only_in(
+        &[
+            "server/src/web.rs",
+            "server/src/auth.rs",
+            "server/src/auth",
+            "server/src/live.rs",
+            "crates/hydrate",
+        ],
+        &["app::"],
+        "the server knows of `app` where pages are mounted, in sign-in and in live news; nowhere else",
+    );
+}
+
+#[test]
+fn the_pure_crates_touch_nothing() {
+    const OUTSIDE: [&str; 8] = [
+        "std::fs",
+        "std::net",
+        "std::env",
+        "std::process",
+        "std::time",
+        "std::thread",
+        "Instant::now",
+        "tokio",
+    ];
+    let mut findings = Findings::new("domain and engine only compute: take what you need as an argument");
+    let is_pure = |file: &&File| file.is_below("crates/domain/src") || file.is_below("crates/engine/src");
+    for file in files().iter().filter(is_pure) {
+        for (line, text) in file.code() {
+            if OUTSIDE.iter().any(|word| contains_path(text, word)) {
+                findings.add(format!("{}:{line}", file.path), text.trim());
+            }
+        }
+    }
+}
+
+#[test]
+fn money_is_never_a_float() {
+    const FLOATS: [&str; 6] = [
+        ": f64",
+        ": f32",
+        ": Option<f64>",
+        ": Option<f32>",
+        ": Vec<f64>",
+        ": &[f64]",
+    ];
+    const MONEY: [&str; 5] = ["usd", "cost", "price", "money", "dollar"];
+    let mut findings = Findings::new("money is domain::NanoUsd: whole nano-dollars, exact");
+    for file in files().iter().filter(|file| file.is_product()) {
+        for (line, text) in file.code() {
+            for (at, _) in FLOATS.iter().flat_map(|float| text.match_indices(float)) {
+                let name = text[..at]
+                    .rsplit(|before: char| !before.is_alphanumeric() && before != '_')
+                    .next()
+                    .unwrap_or_default();
+                if MONEY.iter().any(|word| name.to_lowercase().contains(word)) {
+                    findings.add(format!("{}:{line}", file.path), text.trim());
+                }
+            }
+        }
+    }
+}
+
+fn manifest(path: &str) -> Table {
+    read(path).parse().unwrap()
+}
+
+fn dependencies(manifest: &Table) -> Vec<(&String, &Value)> {
+    let tables = manifest
+        .get("target")
+        .and_then(Value::as_table)
+        .into_iter()
+        .flat_map(|targets| targets.values().filter_map(Value::as_table))
+        .chain([manifest]);
+    tables
+        .filter_map(|table| table.get("dependencies")?.as_table())
+        .flatten()
+        .collect()
+}
+
+#[test]
+fn crates_depend_in_one_direction() {
+    const OURS: [&str; 9] = [
+        "app",
+        "bench",
+        "domain",
+        "embed",
+        "engine",
+        "hydrate",
+        "private_postgres",
+        "server",
+        "storage",
+    ];
+    let mut findings = Findings::new(
+        "ARCHITECTURE.md draws the direction; what two crates share belongs into the one they both know",
+    );
+    let mut check = |folder: &str, allowed: &[&str]| {
+        let path = format!("{folder}/Cargo.toml");
+        for (name, _) in dependencies(&manifest(&path)) {
+            if OURS.contains(&name.as_str()) && !allowed.contains(&name.as_str()) {
+                findings.add(&path, format!("must not know `{name}`"));
+            }
+        }
+    };
+    check("crates/domain", &[]);
+    check("crates/embed", &[]);
+    check("crates/private_postgres", &[]);
+    check("crates/engine", &["domain"]);
+    check("crates/storage", &["domain"]);
+    check("app", &["domain", "engine", "storage"]);
+    check("crates/hydrate", &["app"]);
+    check(
+        "server",
+        &["app", "domain", "engine", "private_postgres", "storage"],
+    );
+}
+
+#[test]
+fn the_pure_crates_depend_on_little() {
+    let mut findings = Findings::new(
+        "domain and engine are compiled for the browser too and have no clock and no I/O: think twice, then allow it here",
+    );
+    let mut check = |folder: &str, allowed: &[&str]| {
+        let path = format!("{folder}/Cargo.toml");
+        for (name, _) in dependencies(&manifest(&path)) {
+            if !allowed.contains(&name.as_str()) {
+                findings.add(&path, name);
+            }
+        }
+    };
+    check(
+        "crates/domain",
+        &["serde", "serde_json", "thiserror", "time", "uuid"],
+    );
+    check("crates/engine", &["domain", "serde", "serde_json"]);
+    check(
+        "crates/hydrate",
+        &["app", "console_error_panic_hook", "leptos", "wasm-bindgen"],
+    );
+}
+
+#[test]
+fn the_browser_gets_no_server_code() {
+    let app = manifest("app/Cargo.toml");
+    for (name, how) in dependencies(&app) {
+        if ["storage", "axum", "leptos_axum", "http", "tracing"].contains(&name.as_str()) {
+            assert_eq!(
+                how.get("optional").and_then(Value::as_bool),
+                Some(true),
+                "app/Cargo.toml: `{name}` has to be optional and behind the feature `ssr`"
+            );
+        }
+    }
+}
+
+#[test]
+fn both_leptos_tables_say_the_same() {
+    let table = |path: &str| -> Table {
+        let whole = manifest(path);
+        let tables = whole["workspace"]["metadata"]["leptos"]
+            .as_array()
+            .unwrap()
+            .clone();
+        tables[0].as_table().unwrap().clone()
+    };
+    let (cargo, leptos) = (table("Cargo.toml"), table("Leptos.toml"));
+    let mut findings =
+        Findings::new("the server reads Leptos.toml and cargo-leptos reads Cargo.toml: make them equal");
+    for (key, value) in &leptos {
+        if cargo.get(key) != Some(value) {
+            findings.add(
+                "Leptos.toml",
+                format!("{key} = {value}, in Cargo.toml {:?}", cargo.get(key)),
+            );
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Documents name everything that exists, so that they cannot fall behind.
+
+use std::collections::BTreeSet;
+
+use crate::repository::{File, Findings, files, read};
+
+#[test]
+fn the_guide_to_ingest_names_every_field() {
+    let native = read("server/src/ingest/native.rs");
+    let (_, list) = native.split_once("\nraw_step!(").unwrap();
+    let (list, _) = list.split_once(");").unwrap();
+    let fields: Vec<_> = list
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .collect();
+    assert!(fields.len() > 30, "the list of fields was not found: {fields:?}");
+    must_name_each("server/src/ingest/native.rs", fields);
+    let kinds = domain::StepKind::ALL.iter().map(|kind| kind.as_str());
+    must_name_each("domain::StepKind", kinds);
+}
+
+#[test]
+fn the_guide_to_ingest_names_every_error() {
+    // `cross_site` and what else only forms can meet is not made in these.
+    let makers = ["server/src/ingest.rs", "server/src/error.rs"];
+    let sources = files();
+    let answers = |file: &&File| {
+        makers.contains(&file.path.as_str()) || (file.is_below("server/src/ingest") && file.is_product())
+    };
+    let mut codes = BTreeSet::new();
+    for file in sources.iter().filter(answers) {
+        for (at, _) in file.text.match_indices("reason: \"") {
+            codes.extend(file.text[at..].split('"').nth(1));
+        }
+        // `StatusCode::NAME, "code"`, in whatever lines
+        for behind in file.text.split("StatusCode::").skip(1) {
+            let behind = behind.trim_start_matches(|c: char| c.is_ascii_uppercase() || c == '_');
+            let code = behind
+                .strip_prefix(',')
+                .and_then(|behind| behind.trim_start().strip_prefix('"'));
+            codes.extend(code.and_then(|code| code.split('"').next()));
+        }
+    }
+    // What only readers and forms are answered.
+    for elsewhere in ["conflict", "not_found"] {
+        assert!(
+            codes.remove(elsewhere),
+            "{elsewhere} exists no longer; remove it here"
+        );
+    }
+    assert!(codes.len() >= 9, "the codes were not found: {codes:?}");
+    must_name_each("server/src/ingest", codes);
+}
+
+/// Fails unless docs/ingest.md says each of `words` as `code`.
+fn must_name_each<'a>(source: &str, words: impl IntoIterator<Item = &'a str>) {
+    let guide = read("docs/ingest.md");
+    let mut findings =
+        Findings::new("describe it in docs/ingest.md: what it means, its type and its default");
+    for word in words {
+        if !guide.contains(&format!("`{word}`")) {
+            findings.add(source, format!("docs/ingest.md says nothing of `{word}`"));
+        }
+    }
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let all = files();
+    let mut findings = Findings::new("correct the link, or write the document");
+    for file in all.iter().filter(|file| file.is("md")) {
+        let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for (at, _) in file.text.match_indices("](") {
+            let target = file.text[at + 2..]
+                .split([')', '#', ' '])
+                .next()
+                .unwrap_or_default();
+            if target.is_empty() || target.contains("://") || target.starts_with("mailto:") {
+                continue;
+            }
+            if !crate::repository::root().join(folder).join(target).exists() {
+                findings.add(&file.path, format!("{target} does not exist"));
+            }
+        }
+    }
+}
+
+#[test]
+fn decisions_are_numbered_and_dated() {
+    let mut findings = Findings::new(
+        "name it NNNN-what-was-decided.md, give it the lines `Status:` and `Date:` and the headings of the others",
+    );
+    let all = files();
+    let decisions: Vec<_> = all.iter().filter(|file| file.is_below("docs/adr")).collect();
+    for (index, file) in decisions.iter().enumerate() {
+        let name = file.path.rsplit('/').next().unwrap_or_default();
+        if !name.starts_with(&format!("{:04}-", index + 1)) {
+            findings.add(&file.path, format!("the next number is {:04}", index + 1));
+        }
+        for part in [
+            "\nStatus: ",
+            "\nDate: 20",
+            "\n## Context",
+            "\n## Decision",
+            "\n## Consequences",
+        ] {
+            if !file.text.contains(part) {
+                findings.add(&file.path, format!("`{}` is missing", part.trim()));
+            }
+        }
+    }
+}
+
+/// Pages that no spec visits yet. Add none; remove what is visited.
+const UNVISITED: &[&str] = &[
+    "/login",
+    "/setup",
+    "/projects/new",
+    "runs",
+    "runs/:run",
+    "settings",
+    "settings/keys",
+    "settings/members",
+    "settings/ledger",
+];
+
+/// A page that nobody has opened in a browser may not work.
+#[test]
+fn every_page_is_visited_by_a_browser_test() {
+    let shell = read("app/src/shell.rs");
+    let all = files();
+    let specs: Vec<_> = all.iter().filter(|file| file.is_below("end2end/specs")).collect();
+    let mut findings = Findings::new("visit the page in a spec of end2end/specs, or correct UNVISITED");
+    for part in shell.split("path!(\"").skip(1) {
+        let path = part.split('"').next().unwrap_or_default();
+        let last = path
+            .split('/')
+            .rfind(|segment| !segment.is_empty() && !segment.starts_with(':'));
+        let Some(last) = last else { continue };
+        let visited = specs.iter().any(|spec| spec.text.contains(last));
+        match (visited, UNVISITED.contains(&path)) {
+            // The project's frame has no page of its own.
+            _ if last == "p" => {}
+            (false, false) => findings.add("app/src/shell.rs", format!("no spec visits `{path}`")),
+            (true, true) => findings.add("UNVISITED", format!("`{path}` is visited; remove it")),
+            _ => {}
+        }
+    }
+}
