@@ -27,9 +27,20 @@ export async function hydrated(page: Page): Promise<void> {
 
 /** Fails with a readable list when axe finds anything. */
 export async function axe(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
+  const { violations } = await new AxeBuilder({ page })
+    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
+    .analyze();
   const readable = violations.map(({ id, help, nodes }) => ({ id, help, at: nodes.map((node) => node.target.join(' ')) }));
   expect(readable, 'axe').toEqual([]);
+}
+
+/** The page itself never scrolls sideways; tables that have to are regions of their own. */
+export async function noSidewaysScroll(page: Page): Promise<void> {
+  const widths = await page.evaluate(() => ({
+    page: document.documentElement.scrollWidth,
+    window: document.documentElement.clientWidth,
+  }));
+  expect(widths.page, `the page is ${widths.page} px wide in a window of ${widths.window}`).toBeLessThanOrEqual(widths.window);
 }
 
 const themes = ['light', 'dark'] as const;

@@ -4,10 +4,12 @@ import { test as base } from '@playwright/test';
 
 import { ingestInto, type Ingest } from './ingest';
 import { watchConsole } from './page';
+import { makeProject, type Project } from './project';
 import { startServer, type Server } from './server';
 
 export { expect } from '@playwright/test';
-export { axe, hydrated, shots } from './page';
+export { axe, hydrated, noSidewaysScroll, shots } from './page';
+export { makeProject, type Project } from './project';
 export { startServer } from './server';
 
 interface Options {
@@ -18,6 +20,8 @@ interface Options {
 interface Tools {
   /** Stores steps in project `default` of the test's server. */
   ingest: Ingest;
+  /** A new, empty project for this test alone. */
+  project: Project;
   /** Runs for every test: fails it when the page complained. */
   quietConsole: void;
 }
@@ -42,6 +46,8 @@ export const test = base.extend<Options & Tools, Shared>({
   baseURL: async ({ server }, use) => use(server.url),
 
   ingest: async ({ request, server }, use) => use(ingestInto(request, server.url)),
+
+  project: async ({ request, server }, use) => use(await makeProject(request, server.url)),
 
   quietConsole: [
     async ({ page, expectedComplaints }, use) => {

@@ -93,9 +93,7 @@ async fn a_stopped_server_finishes_what_it_began() {
 )]
 fn rounds() -> usize {
     let asked = std::env::var("PLUMBLINE_CRASH_ROUNDS").ok();
-    asked.map_or(6, |rounds| {
-        rounds.parse().expect("PLUMBLINE_CRASH_ROUNDS is a number")
-    })
+    asked.map_or(6, |rounds| rounds.parse().unwrap())
 }
 
 /// Waits for some requests and then a little more, differently each round, so that the end comes in another part of

@@ -187,7 +187,7 @@ fn Command(key_text: String) -> impl IntoView {
 fn WhatYouGet() -> impl IntoView {
     let ticks = [
         "each step scored; this one answers a yes or no question with prose, so it scores 55",
-        "tokens and cost per step, from dated prices; what is unknown is said, never guessed",
+        "tokens and cost per step; what is unknown is said, never guessed",
         "the run as a timeline, live while it happens",
     ]
     .map(|text| view! { <li><Icon name="check"/>{text}</li> })

@@ -44,7 +44,13 @@ pub(crate) fn of_conditions(text: &str, conditions: &[Condition]) -> Vec<Mark> {
         };
         Some(Mark { bytes, title })
     };
-    disjoint(conditions.iter().filter_map(mark).collect())
+    let mut marks: Vec<Mark> = conditions.iter().filter_map(mark).collect();
+    // Who marks everything points at nothing: a mark over the whole text gives way to any narrower one.
+    let covers_all = |m: &Mark| text[..m.bytes.start].trim().is_empty() && text[m.bytes.end..].trim().is_empty();
+    if marks.iter().any(|m| !covers_all(m)) {
+        marks.retain(|m| !covers_all(m));
+    }
+    disjoint(marks)
 }
 
 /// The smallest range of whole characters around `start..end`, within the text.
@@ -314,6 +320,15 @@ mod tests {
         check("abcdef", &[(0, 6), (2, 3)], "<abcdef>");
         check("abc", &[(1, 2), (1, 2)], "a<b>c");
         check("{\n\"a\":[", &[(0, 1), (6, 7), (7, 7)], "<{>/\"a\":<[><>");
+    }
+
+    #[test]
+    fn a_mark_over_everything_gives_way_to_a_narrower_one() {
+        let text = "{ \"a\": [ ";
+        let all = at(0, text.len());
+        let titles = |conditions: &[Condition]| of_conditions(text, conditions).len();
+        assert_eq!(titles(&[all.clone(), at(0, 1), at(7, 8)]), 2);
+        assert_eq!(titles(&[all]), 1);
     }
 
     #[test]

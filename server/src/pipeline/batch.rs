@@ -70,7 +70,7 @@ pub async fn process_batch(
     ingest::add_to_ledger(&mut batch, &mut ledger_entries(submissions, &received)).await?;
     batch.commit().await?;
     if looks_new == is_new {
-        remembered.is_true();
+        remembered.keep();
     }
 
     let mut changed_runs: BTreeMap<ProjectId, BTreeSet<String>> = BTreeMap::new();
@@ -119,7 +119,7 @@ struct Remembered<'a> {
 }
 
 impl Remembered<'_> {
-    fn is_true(mut self) {
+    fn keep(mut self) {
         self.projects = &[];
     }
 }

@@ -261,8 +261,8 @@ fn step(client: usize, n: u64) -> Value {
         "status_success": n % 11 != 5,
         "error": (n % 11 == 5).then_some("the tool did not answer"),
         "input_tokens": n % 50,
-        "output_tokens": (n % 4 != 0).then_some(n % 20),
-        "cost": (n % 5 != 0).then_some(0.0001),
+        "output_tokens": (!n.is_multiple_of(4)).then_some(n % 20),
+        "cost": (!n.is_multiple_of(5)).then_some(0.0001),
         "events": [{ "name": "first token" }],
     })
 }
