@@ -65,23 +65,24 @@ function run(runId: string, began: number, shared: Partial<Step>, rows: Row[]): 
 }
 
 const failed = (error: string): Partial<Step> => ({ status_success: false, error, output_code: undefined });
-const llm = (model: string, input: number, output: number, cost: number, more: Partial<Step> = {}): Partial<Step> => ({
-  model,
-  input_tokens: input,
-  output_tokens: output,
-  cost,
-  ...more,
-});
+
+/** Dollars per million tokens, in and out. */
+const PRICE = { [HAIKU]: [1, 5], [SONNET]: [3, 15] } as const;
+
+/** A model's call; the tokens of its answer and its cost follow from the text. */
+function llm(model: keyof typeof PRICE, input: number, prompt: string, answer: string, more: Partial<Step> = {}): Partial<Step> {
+  const output = Math.ceil(answer.length / 4);
+  const [perInput, perOutput] = PRICE[model];
+  const cost = (input * perInput + output * perOutput) / 1e6;
+  return { model, prompt, output_code: answer, input_tokens: input, output_tokens: output, cost, ...more };
+}
 
 /** An agent run whose answer fails because its first step left brackets open. */
 function cascade(began: number): Step[] {
   const shared = { environment: 'production', release: '9be04a7', session_id: 's-4c1f90', user_id: 'u-2093', tags: ['refund'] };
   const generate = (): Partial<Step> => ({
-    ...llm(SONNET, 0, 0, 0),
+    model: SONNET,
     ...failed("TypeError: Cannot read properties of null (reading 'entities')\n    at generateResponse (answer.ts:88:31)"),
-    input_tokens: undefined,
-    output_tokens: undefined,
-    cost: undefined,
     prompt: 'Write the reply to the customer. Context: null',
   });
   const decide = (at: number): Row => [
@@ -90,42 +91,30 @@ function cascade(began: number): Step[] {
     'triage',
     at,
     at + 1_520,
-    llm(SONNET, 612, 148, 0.0053, { prompt: 'What is the next action?', output_code: 'Ask the orders service again for A-1042.' }),
+    llm(SONNET, 612, 'What is the next action?', 'Ask the orders service again for A-1042.'),
   ];
   return run(demo.cascade, began, shared, [
     ['resolve-ticket', 'agent', null, 0, 38_640, failed('generate-response failed three times')],
     ['guard-input', 'guardrail', 'resolve-ticket', 30, 214],
-    ['plan', 'llm', 'resolve-ticket', 226, 3_366, llm(SONNET, 3_468, 412, 0.0111, {
-      prompt: 'Plan how to answer the ticket.',
-      output_code: '1. Gather context about the order. 2. Decide. 3. Answer the customer.',
-    })],
+    ['plan', 'llm', 'resolve-ticket', 226, 3_366, llm(SONNET, 3_468, 'Plan how to answer the ticket.', '1. Gather context about the order. 2. Decide. 3. Answer the customer.')],
     ['gather-context', 'chain', 'resolve-ticket', 3_380, 13_402],
-    ['embed-question', 'embedding', 'gather-context', 3_396, 3_562, { model: 'text-embedding-3-small', input_tokens: 61, cost: 0.0000012 }],
+    ['embed-question', 'embedding', 'gather-context', 3_396, 3_562, { model: 'text-embedding-3-small', input_tokens: 61, cost: 0.0004 }],
     ['search-kb', 'retrieval', 'gather-context', 3_574, 4_428],
     ['kb.shard-0', 'tool', 'search-kb', 3_580, 3_902],
     ['kb.shard-1', 'tool', 'search-kb', 3_580, 4_424],
     ['kb.shard-2', 'tool', 'search-kb', 3_582, 4_011],
     ['crm.lookup', 'tool', 'gather-context', 3_574, 4_183],
-    ['rank-passages', 'llm', 'gather-context', 4_440, 6_104, llm(HAIKU, 6_812, 92, 0.0073, {
-      prompt: 'Rank the passages by how well they answer the question.',
-      output_code: 'Passages 4, 1 and 7 answer it best, in this order.',
-    })],
+    ['rank-passages', 'llm', 'gather-context', 4_440, 6_104, llm(HAIKU, 6_812, 'Rank the passages by how well they answer the question.', 'Passages 4, 1 and 7 answer it best, in this order.')],
     ['orders.fetch', 'tool', 'gather-context', 6_120, 8_404, failed('503 from orders-api')],
     ['orders.fetch', 'tool', 'gather-context', 10_404, 13_388],
     ['triage', 'agent', 'resolve-ticket', 13_420, 27_080],
     ...[13_440, 15_040, 16_640, 18_240, 19_840, 21_440, 23_040, 24_640].map(decide),
     ['handoff', 'tool', 'triage', 26_196, 27_062],
     ['answer-ticket', 'chain', 'resolve-ticket', 27_096, 38_604, failed('generate-response failed three times')],
-    ['parse-request', 'llm', 'answer-ticket', 27_120, 28_480, llm(HAIKU, 1_184, 96, 0.0017, {
-      prompt: PARSE_PROMPT,
-      output_code: BROKEN_JSON,
+    ['parse-request', 'llm', 'answer-ticket', 27_120, 28_480, llm(HAIKU, 1_184, PARSE_PROMPT, BROKEN_JSON,
       ttft_ms: 412,
-      stop_reason: 'end_turn',
-    })],
-    ['enrich-context', 'llm', 'answer-ticket', 28_498, 34_898, llm(HAIKU, 2_310, 3, 0.0023, {
-      prompt: `Add what we know about these entities:\n${BROKEN_JSON}`,
-      output_code: 'null',
-    })],
+      stop_reason: 'end_turn')],
+    ['enrich-context', 'llm', 'answer-ticket', 28_498, 34_898, llm(HAIKU, 2_310, `Add what we know about these entities:\n${BROKEN_JSON}`, 'null')],
     ['generate-response', 'llm', 'answer-ticket', 34_920, 35_641, generate()],
     ['generate-response', 'llm', 'answer-ticket', 36_141, 36_832, generate()],
     ['generate-response', 'llm', 'answer-ticket', 37_332, 37_911, generate()],
@@ -136,15 +125,9 @@ function cascade(began: number): Step[] {
 /** A run whose first step has not arrived yet: its children are all there is. */
 function stillRunning(began: number): Step[] {
   return run(demo.running, began, { environment: 'production', release: '9be04a7' }, [
-    ['plan', 'llm', 'resolve-ticket', 0, 2_900, llm(SONNET, 3_112, 388, 0.0102, {
-      prompt: 'Plan how to answer the ticket.',
-      output_code: '1. Look the order up. 2. Offer a replacement or a refund.',
-    })],
+    ['plan', 'llm', 'resolve-ticket', 0, 2_900, llm(SONNET, 3_112, 'Plan how to answer the ticket.', '1. Look the order up. 2. Offer a replacement or a refund.')],
     ['orders.fetch', 'tool', 'resolve-ticket', 2_920, 3_410],
-    ['decide-next', 'llm', 'resolve-ticket', 3_430, 4_960, llm(SONNET, 612, 148, 0.0053, {
-      prompt: 'What is the next action?',
-      output_code: 'Offer the customer a replacement keyboard.',
-    })],
+    ['decide-next', 'llm', 'resolve-ticket', 3_430, 4_960, llm(SONNET, 612, 'What is the next action?', 'Offer the customer a replacement keyboard.')],
   ]);
 }
 
@@ -160,33 +143,26 @@ function unknownCost(began: number): Step[] {
       prompt: 'Write the digest of the night.',
       output_code: 'Forty-one tickets came in. Most are about late parcels; three ask for a refund.',
     }],
-    ['polish', 'llm', 'nightly-digest', 61_020, 96_300, llm(SONNET, 22_400, 2_600, 0.1062, {
-      prompt: 'Make it shorter.',
-      output_code: 'Forty-one tickets, mostly late parcels. Three refunds to decide.',
-    })],
+    ['polish', 'llm', 'nightly-digest', 61_020, 96_300, llm(SONNET, 22_400, 'Make it shorter.', 'Forty-one tickets, mostly late parcels. Three refunds to decide.')],
   ]);
 }
+
+const SUMMARY =
+  'The page explains how returns work. Parcels can be sent back within thirty days. Refunds arrive within a week.';
 
 /** One call, nothing to complain about. */
 function summary(runId: string, began: number, index: number): Step[] {
   const ms = 3_700 + ((index * 613) % 1_300);
   const input = 3_500 + ((index * 271) % 420);
   return run(runId, began, { environment: 'production', release: index < 6 ? '9be04a7' : 'c4e2117', user_id: `u-${2_000 + index}` }, [
-    ['summarize-page', 'llm', null, 0, ms, llm(SONNET, input, 905, (input * 3 + 905 * 15) / 1e6, {
-      prompt: 'Summarize the page in three sentences for a customer.',
-      output_code:
-        'The page explains how returns work. Parcels can be sent back within thirty days. Refunds arrive within a week.',
-    })],
+    ['summarize-page', 'llm', null, 0, ms, llm(SONNET, input, 'Summarize the page in three sentences for a customer.', SUMMARY)],
   ]);
 }
 
 /** A one-word question answered with a sentence. */
 function wordy(runId: string, began: number): Step[] {
   return run(runId, began, { environment: 'staging' }, [
-    ['classify-intent', 'llm', null, 0, 640, llm(HAIKU, 48, 11, 0.0001, {
-      prompt: 'Answer yes or no: is this a refund request?',
-      output_code: 'Probably, but it depends on the order.',
-    })],
+    ['classify-intent', 'llm', null, 0, 640, llm(HAIKU, 48, 'Answer yes or no: is this a refund request?', 'Probably, but it depends on the order.')],
   ]);
 }
 

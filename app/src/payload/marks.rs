@@ -46,7 +46,8 @@ pub(crate) fn of_conditions(text: &str, conditions: &[Condition]) -> Vec<Mark> {
     };
     let mut marks: Vec<Mark> = conditions.iter().filter_map(mark).collect();
     // Who marks everything points at nothing: a mark over the whole text gives way to any narrower one.
-    let covers_all = |m: &Mark| text[..m.bytes.start].trim().is_empty() && text[m.bytes.end..].trim().is_empty();
+    let covers_all =
+        |m: &Mark| text[..m.bytes.start].trim().is_empty() && text[m.bytes.end..].trim().is_empty();
     if marks.iter().any(|m| !covers_all(m)) {
         marks.retain(|m| !covers_all(m));
     }

@@ -78,6 +78,10 @@ async fn run(
         .await?;
         pool = Some(state.db.clone());
         let now = clock::now();
+        // This week's partitions are there before its first step: made later, they would be in the steps' way.
+        if let Err(cause) = storage::partitions::maintain(&database.options(), now).await {
+            tracing::warn!(error = ?cause, "partitions not maintained; the default partitions take what comes");
+        }
         let project = storage::projects::ensure_default(&state.db, now).await?;
         state.auth.offer_first_key(&project, now).await?;
         let accounts_exist = storage::users::count(&state.db).await? > 0;

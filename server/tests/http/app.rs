@@ -15,26 +15,26 @@ use tokio_util::task::TaskTracker;
 /// Postgres for all tests of this binary. Never stopped by us: see `postgres`.
 static POSTGRES: OnceCell<PrivatePostgres> = OnceCell::const_new();
 
-pub struct TestApp {
-    pub origin: String,
-    pub client: reqwest::Client,
-    pub state: AppState,
+pub(crate) struct TestApp {
+    pub(crate) origin: String,
+    pub(crate) client: reqwest::Client,
+    pub(crate) state: AppState,
     database_url: String,
     shutdown: CancellationToken,
 }
 
 impl TestApp {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
     }
 
     /// A server with another configuration.
-    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
         Self::on(new_database().await, change).await
     }
 
     /// A second server on the same database, as another process would be.
-    pub async fn another_process(&self) -> Self {
+    pub(crate) async fn another_process(&self) -> Self {
         Self::on(self.database_url.clone(), |_| {}).await
     }
 
@@ -76,21 +76,21 @@ impl TestApp {
         }
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.origin)
     }
 
     /// The answer's status and JSON body; a body that is none is `null`.
-    pub async fn get(&self, path: &str) -> (u16, Value) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
         answer(self.client.get(self.url(path))).await
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         answer(self.client.post(self.url(path)).json(body)).await
     }
 
     /// Sends one step and asserts that it was stored.
-    pub async fn store(&self, step: Value) -> String {
+    pub(crate) async fn store(&self, step: Value) -> String {
         let (status, body) = self.post("/ingest", &step).await;
         assert_eq!((status, &body["status"]), (200, &Value::from("stored")), "{body}");
         body["trace_id"].as_str().unwrap().to_owned()
@@ -103,7 +103,7 @@ impl Drop for TestApp {
     }
 }
 
-pub async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
+pub(crate) async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
     let response = request.send().await.unwrap();
     let status = response.status().as_u16();
     let text = response.text().await.unwrap();
@@ -111,7 +111,7 @@ pub async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
 }
 
 /// The smallest step that is accepted.
-pub fn step(run_id: &str, step_id: &str) -> Value {
+pub(crate) fn step(run_id: &str, step_id: &str) -> Value {
     serde_json::json!({
         "run_id": run_id, "step_id": step_id, "step_name": "classify-intent", "model": "claude-haiku-4-5",
         "prompt": "Answer yes or no: is this a refund request?", "output_code": "yes", "latency_ms": 640,
