@@ -111,9 +111,10 @@ function cascade(began: number): Step[] {
     ...[13_440, 15_040, 16_640, 18_240, 19_840, 21_440, 23_040, 24_640].map(decide),
     ['handoff', 'tool', 'triage', 26_196, 27_062],
     ['answer-ticket', 'chain', 'resolve-ticket', 27_096, 38_604, failed('generate-response failed three times')],
-    ['parse-request', 'llm', 'answer-ticket', 27_120, 28_480, llm(HAIKU, 1_184, PARSE_PROMPT, BROKEN_JSON,
+    ['parse-request', 'llm', 'answer-ticket', 27_120, 28_480, llm(HAIKU, 1_184, PARSE_PROMPT, BROKEN_JSON, {
       ttft_ms: 412,
-      stop_reason: 'end_turn')],
+      stop_reason: 'end_turn',
+    })],
     ['enrich-context', 'llm', 'answer-ticket', 28_498, 34_898, llm(HAIKU, 2_310, `Add what we know about these entities:\n${BROKEN_JSON}`, 'null')],
     ['generate-response', 'llm', 'answer-ticket', 34_920, 35_641, generate()],
     ['generate-response', 'llm', 'answer-ticket', 36_141, 36_832, generate()],

@@ -50,10 +50,12 @@ export const test = base.extend<Options & Tools, Shared>({
   project: async ({ request, server }, use) => use(await makeProject(request, server.url)),
 
   quietConsole: [
-    async ({ page, expectedComplaints }, use) => {
+    async ({ page, expectedComplaints, javaScriptEnabled }, use) => {
       const complaints = watchConsole(page);
       await use();
-      const unexpected = complaints().filter((line) => !expectedComplaints.some((expected) => expected.test(line)));
+      // Without script nobody uses what the page preloads for it.
+      const expectedHere = javaScriptEnabled ? expectedComplaints : [...expectedComplaints, /preloaded using link preload but not used/];
+      const unexpected = complaints().filter((line) => !expectedHere.some((expected) => expected.test(line)));
       if (unexpected.length > 0) throw new Error(`the page complained:\n${unexpected.join('\n')}`);
     },
     { auto: true },

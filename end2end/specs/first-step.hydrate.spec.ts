@@ -12,7 +12,7 @@ test('the command on a fresh server works as it stands, and the page turns into 
     await page.goto('/');
     await hydrated(page);
     await expect(page.getByText('listening since')).toBeVisible();
-    const command = await page.getByLabel('Command').innerText();
+    const command = await page.getByLabel('Command', { exact: true }).innerText();
     expect(command).toContain(`curl ${server.url}/ingest`);
     expect(command).toMatch(/Bearer pl_live_[0-9A-Za-z]{40,}/);
 
@@ -41,11 +41,11 @@ test('the command comes in three languages, each with the key', async ({ page, s
   await request.post(`${server.url}/projects`, { form: { name: 'Three languages' } });
   await page.goto('/p/three-languages/runs');
   await hydrated(page);
-  const key = /pl_live_\w+/.exec(await page.getByLabel('Command').innerText())?.[0] ?? 'none';
+  const key = /pl_live_\w+/.exec(await page.getByLabel('Command', { exact: true }).innerText())?.[0] ?? 'none';
   for (const [tab, sign] of [['TypeScript', 'await fetch'], ['Python', 'urllib.request'], ['curl', 'curl http']] as const) {
     await page.getByRole('tab', { name: tab }).click();
     await expect(page.getByRole('tab', { name: tab })).toHaveAttribute('aria-selected', 'true');
-    await expect(page.getByLabel('Command')).toContainText(sign);
-    await expect(page.getByLabel('Command')).toContainText(key);
+    await expect(page.getByLabel('Command', { exact: true })).toContainText(sign);
+    await expect(page.getByLabel('Command', { exact: true })).toContainText(key);
   }
 });

@@ -21,6 +21,9 @@ const pages: [name: string, path: (project: Project) => string][] = [
   ['setup', () => '/setup'],
 ];
 
+// axe reads each page three times.
+test.describe.configure({ timeout: 90_000 });
+
 test.describe('with data', () => {
   let project: Project;
   test.beforeAll(async ({ playwright, server }) => {

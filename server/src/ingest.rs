@@ -7,9 +7,10 @@ mod native;
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::CONTENT_ENCODING;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{any, post};
 use axum::{Router, middleware};
 use domain::{NewStep, Scope};
 use serde_json::json;
@@ -22,6 +23,7 @@ use native::{Rejection, Source};
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
 use crate::pipeline::{Received, Submission};
+use crate::router::unknown_route;
 use crate::state::AppState;
 
 /// Largest body of one step, decompressed.
@@ -31,12 +33,18 @@ pub const MAX_BATCH_BYTES: usize = 64 * 1024 * 1024;
 /// Most steps of a batch.
 pub const MAX_BATCH_STEPS: usize = 1_000;
 
+/// Most events of all steps of a batch.
+const MAX_BATCH_EVENTS: usize = 20_000;
+
 /// The ways in.
 pub fn routes() -> Router<AppState> {
     Router::new()
         .route("/ingest", post(ingest_one))
         .route("/ingest/batch", post(ingest_batch))
+        .route("/ingest/", any(unknown_route))
+        .route("/ingest/{*unknown}", any(unknown_route))
         .layer(RequestDecompressionLayer::new())
+        .layer(middleware::map_request(canonical_encoding))
         .layer(middleware::map_response(plain_unsupported_encoding))
 }
 
@@ -66,7 +74,7 @@ async fn ingest_one(State(state): State<AppState>, request: Request) -> HttpResu
         Err(rejection) => {
             state
                 .pipeline
-                .account_rejections(&caller, received_at, vec![rejection.reason])
+                .account_rejections(&caller, received_at, vec![rejection.reason; rejection.steps])
                 .await;
             Err(rejection.into())
         }
@@ -84,7 +92,7 @@ async fn ingest_batch(State(state): State<AppState>, request: Request) -> HttpRe
         Err(rejection) => {
             state
                 .pipeline
-                .account_rejections(&caller, received_at, vec![rejection.reason])
+                .account_rejections(&caller, received_at, vec![rejection.reason; rejection.steps])
                 .await;
             return Err(rejection.into());
         }
@@ -92,13 +100,23 @@ async fn ingest_batch(State(state): State<AppState>, request: Request) -> HttpRe
     let mut steps = Vec::with_capacity(raw_steps.len());
     let mut rejected = Vec::new();
     let mut reasons = Vec::new();
+    let mut events = 0;
     for (index, raw) in raw_steps.iter().enumerate() {
         let source = Source {
             received_at,
             fallback_id: fallback_id(&parts.headers, index),
         };
         match native::decode_step(raw, &source) {
-            Ok(step) => steps.push(step),
+            Ok(step) if events + step.events.len() > MAX_BATCH_EVENTS => {
+                reasons.push("too_many_events");
+                let message =
+                    format!("a batch has at most {MAX_BATCH_EVENTS} events; send this step in another one");
+                rejected.push(json!({ "index": index, "field": "events", "message": message }));
+            }
+            Ok(step) => {
+                events += step.events.len();
+                steps.push(step);
+            }
             Err(Rejection {
                 field,
                 message,
@@ -124,14 +142,24 @@ async fn ingest_batch(State(state): State<AppState>, request: Request) -> HttpRe
     Ok(Json(json!({ "stored": stored, "duplicate": duplicate, "rejected": rejected })).into_response())
 }
 
+/// A body that says it is JSON, of at most `limit` bytes.
+pub(crate) async fn read_json(
+    headers: &HeaderMap,
+    body: axum::body::Body,
+    limit: usize,
+    budget: &BodyBudget,
+) -> HttpResult<bytes::Bytes> {
+    body::require_json(headers)?;
+    Ok(body::read(headers, body, limit, budget).await?.0)
+}
+
 /// A body of `/api/score`: a step as `/ingest` takes it, and beside it the object `rules`, if there is one.
 pub(crate) async fn read_step(
     headers: &HeaderMap,
     body: axum::body::Body,
     budget: &BodyBudget,
 ) -> HttpResult<(NewStep, Option<serde_json::Map<String, serde_json::Value>>)> {
-    body::require_json(headers)?;
-    let (bytes, _budget) = body::read(headers, body, MAX_STEP_BYTES, budget).await?;
+    let bytes = read_json(headers, body, MAX_STEP_BYTES, budget).await?;
     let source = Source {
         received_at: clock::now(),
         fallback_id: fallback_id(headers, 0),
@@ -166,6 +194,26 @@ impl From<Rejection> for HttpError {
             ..Self::new(StatusCode::BAD_REQUEST, rejection.reason, rejection.message)
         }
     }
+}
+
+/// Codings have no case, `x-gzip` is gzip, and an empty header says nothing (RFC 9110, 8.4.1).
+async fn canonical_encoding(mut request: Request) -> Request {
+    let headers = request.headers_mut();
+    let named = headers
+        .get(CONTENT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_ascii_lowercase);
+    match named.as_deref().map(str::trim) {
+        None => {}
+        Some("" | "identity") => _ = headers.remove(CONTENT_ENCODING),
+        Some("x-gzip") => _ = headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip")),
+        Some(name) => {
+            if let Ok(value) = HeaderValue::from_str(name) {
+                headers.insert(CONTENT_ENCODING, value);
+            }
+        }
+    }
+    request
 }
 
 /// An encoding that can't be read is answered in our own error shape.

@@ -174,6 +174,8 @@ pub async fn events(
         .ok_or_else(|| HttpError::not_found("project"))?;
     let connection = Connection::open(Arc::clone(&state.metrics));
     let heard = tokio_stream::wrappers::BroadcastStream::new(state.live.news.subscribe());
+    // Somebody may just have lost their access: the page connects again and is checked again.
+    let heard = heard.take_while(|news| futures::future::ready(!matches!(news, Ok(News::Access))));
     let events = heard.flat_map(move |news| {
         let _held_open = &connection;
         futures::stream::iter(events_of(

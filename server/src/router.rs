@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::HeaderValue;
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, any, on};
@@ -57,7 +57,10 @@ pub fn router(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), auth::viewer));
     listed()
         .merge(ingest::routes())
-        .route("/api/{*unknown}", any(unknown_api))
+        .method_not_allowed_fallback(wrong_method)
+        .route("/api", any(unknown_route))
+        .route("/api/", any(unknown_route))
+        .route("/api/{*unknown}", any(unknown_route))
         .merge(seen_by_people)
         .layer(from_fn_with_state(state.clone(), auth::guard::protect))
         .layer(from_fn(site::serve))
@@ -67,8 +70,14 @@ pub fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
-async fn unknown_api() -> HttpError {
+/// A path below those that programs call: never a page, never a way to the sign-in.
+pub(crate) async fn unknown_route() -> HttpError {
     HttpError::not_found("route; GET /api/openapi.json lists them")
+}
+
+async fn wrong_method() -> HttpError {
+    let message = "This route exists, but not with this method; GET /api/openapi.json lists both";
+    HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
 }
 
 /// The id of a request: in its log lines, in the body of its errors, in the header `x-request-id`.

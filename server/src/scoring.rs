@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,8 @@ const REMEMBERED_RUNS: usize = 2_000;
 pub struct Scoring {
     db: storage::Db,
     projects: Arc<Mutex<HashMap<ProjectId, Arc<Mutex<ProjectScoring>>>>>,
+    reading: Arc<tokio::sync::Mutex<()>>,
+    forgotten: Arc<AtomicU64>,
 }
 
 /// One project's rules and what its next step is judged against.
@@ -45,24 +48,40 @@ impl Scoring {
         Self {
             db,
             projects: Arc::default(),
+            reading: Arc::default(),
+            forgotten: Arc::default(),
         }
     }
 
     /// The project's scoring, read from the database when that is due. Held only while nothing is awaited.
     pub async fn of(&self, project: ProjectId) -> storage::Result<Arc<Mutex<ProjectScoring>>> {
-        let known = lock(&self.projects).get(&project).cloned();
-        if let Some(scoring) = known {
-            let is_due = {
-                let scoring = lock(&scoring);
-                scoring.is_stale && scoring.read_at.elapsed() >= REREAD_AFTER
-            };
-            if !is_due {
+        loop {
+            if let Some(scoring) = self.known(project) {
                 return Ok(scoring);
             }
+            // One reader at a time: two would each begin a history, and one of them would be lost.
+            let _reading = self.reading.lock().await;
+            if let Some(scoring) = self.known(project) {
+                return Ok(scoring);
+            }
+            let forgotten_before = self.forgotten.load(Ordering::Acquire);
+            let read = Arc::new(Mutex::new(self.read(project).await?));
+            let mut projects = lock(&self.projects);
+            // Forgotten meanwhile: what was read may be what was to be forgotten.
+            if self.forgotten.load(Ordering::Acquire) == forgotten_before {
+                projects.insert(project, Arc::clone(&read));
+                return Ok(read);
+            }
         }
-        let read = Arc::new(Mutex::new(self.read(project).await?));
-        lock(&self.projects).insert(project, Arc::clone(&read));
-        Ok(read)
+    }
+
+    fn known(&self, project: ProjectId) -> Option<Arc<Mutex<ProjectScoring>>> {
+        let known = lock(&self.projects).get(&project).cloned()?;
+        let is_due = {
+            let scoring = lock(&known);
+            scoring.is_stale && scoring.read_at.elapsed() >= REREAD_AFTER
+        };
+        (!is_due).then_some(known)
     }
 
     async fn read(&self, project: ProjectId) -> storage::Result<ProjectScoring> {
@@ -85,11 +104,13 @@ impl Scoring {
 
     /// Forgets a project's rules and history: the next step reads them again.
     pub fn forget(&self, project: ProjectId) {
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
         lock(&self.projects).remove(&project);
     }
 
     /// Forgets everything.
     pub fn forget_all(&self) {
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
         lock(&self.projects).clear();
     }
 

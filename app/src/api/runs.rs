@@ -83,7 +83,11 @@ pub(crate) async fn list_runs(
     Ok(storage::runs::list(&db, project, &filter, now, cursor.as_deref(), RUNS_PER_PAGE).await?)
 }
 
-/// One run with all its steps, without their texts.
+/// The most steps one page is given: more would take the browser seconds and the server's threads from ingest.
+#[cfg(feature = "ssr")]
+const MAX_STEPS_SHOWN: u32 = 5_000;
+
+/// One run with its first steps, without their texts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RunView {
     /// When it was read: where running steps end in the drawing.
@@ -102,7 +106,7 @@ pub(crate) async fn read_run(slug: String, run_id: String) -> Result<RunView, Ap
     let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
     let db = crate::context::database()?;
     let run = storage::runs::get(&db, project, &run_id).await?;
-    let steps = storage::steps::of_run(&db, project, &run_id).await?;
+    let steps = storage::steps::of_run(&db, project, &run_id, MAX_STEPS_SHOWN).await?;
     let neighbours = storage::runs::neighbours(&db, project, &run_id).await?;
     Ok(RunView {
         now: crate::context::use_page_request().now,

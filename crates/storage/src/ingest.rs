@@ -91,30 +91,40 @@ pub async fn begin(db: &Db, projects: &[ProjectId]) -> Result<BatchTx> {
 }
 
 /// Files every run of the batch: the time under which each was filed, by (project, run). A run that is new is filed
-/// at the start of the earliest of its steps in this batch.
+/// at the start of the earliest of its steps in this batch; at its receipt when that lies beyond the retention, which
+/// would delete it, and what comes to it later, within the hour.
 pub async fn file_runs(
     batch: &mut BatchTx,
     rows: &[StepRow<'_>],
 ) -> Result<HashMap<(ProjectId, String), Timestamp>> {
-    let mut earliest: HashMap<(ProjectId, &str), Timestamp> = HashMap::new();
+    let mut earliest: HashMap<(ProjectId, &str), (Timestamp, Timestamp)> = HashMap::new();
     for row in rows {
+        let times = (row.step.started_at, row.received_at);
         let at = earliest
             .entry((row.project_id, row.step.run_id.as_str()))
-            .or_insert(row.step.started_at);
-        *at = (*at).min(row.step.started_at);
+            .or_insert(times);
+        *at = (at.0.min(times.0), at.1.min(times.1));
     }
     let mut keys: Vec<_> = earliest.into_iter().collect();
     keys.sort_unstable_by_key(|((project, run_id), _)| (*project, *run_id));
     let projects: Vec<_> = keys.iter().map(|((project, _), _)| project.0).collect();
     let run_ids: Vec<_> = keys.iter().map(|((_, run_id), _)| *run_id).collect();
-    let run_ats: Vec<_> = keys.iter().map(|(_, at)| at.to_offset_date_time()).collect();
+    let run_ats: Vec<_> = keys.iter().map(|(_, (at, _))| at.to_offset_date_time()).collect();
+    let received_ats: Vec<_> = keys.iter().map(|(_, (_, at))| at.to_offset_date_time()).collect();
     sqlx::query!(
         "insert into run_keys (project_id, run_id, run_at)
-         select * from unnest($1::uuid[], $2::text[], $3::timestamptz[])
+         select n.project_id, n.run_id, case
+           when n.run_at < n.received_at - make_interval(days => coalesce(s.retention_days, 90)) then n.received_at
+           else n.run_at end
+         from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[])
+           as n (project_id, run_id, run_at, received_at)
+         left join project_settings s on s.project_id = n.project_id
+         order by n.project_id, n.run_id
          on conflict (project_id, run_id) do nothing",
         &projects,
         &run_ids as _,
         &run_ats,
+        &received_ats,
     )
     .execute(&mut *batch.tx)
     .await?;

@@ -1,7 +1,7 @@
 //! Counting everything again: run totals and rollups against the raw steps. For `doctor --recount` and for tests;
 //! it reads every step of a project.
 
-use domain::ProjectId;
+use domain::{ProjectId, Timestamp};
 
 use crate::{Db, Result};
 
@@ -19,7 +19,7 @@ pub struct Recount {
 }
 
 /// Counts a project again. Writes that are under way meanwhile do not disturb it: it reads one snapshot.
-pub async fn recount(db: &Db, project: ProjectId) -> Result<Recount> {
+pub async fn recount(db: &Db, project: ProjectId, now: Timestamp) -> Result<Recount> {
     let mut tx = db.project(project).await?;
     sqlx::query!("set transaction isolation level repeatable read, read only")
         .execute(&mut *tx)
@@ -58,6 +58,15 @@ pub async fn recount(db: &Db, project: ProjectId) -> Result<Recount> {
     )
     .fetch_all(&mut *tx)
     .await?;
+    // Steps and hours leave with the weeks they are filed under, which differ at the edge: nothing is compared there.
+    let days = sqlx::query_scalar!(
+        "select retention_days from project_settings where project_id = $1",
+        project.0
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let whole_days = (i64::from(days.unwrap_or(90)) - 14).max(0);
+    let hours_from = now.plus_micros(-whole_days * 24 * 3_600_000_000).hour();
     let wrong_hours = sqlx::query_scalar!(
         "with counted as (
            select date_trunc('hour', started_at at time zone 'UTC') at time zone 'UTC' as hour, count(*) as calls,
@@ -65,12 +74,12 @@ pub async fn recount(db: &Db, project: ProjectId) -> Result<Recount> {
              count(*) filter (where cost_source = 'unknown') as unpriced, sum(input_fresh) as input_fresh,
              sum(cache_read) as cache_read, sum(cache_write) as cache_write, sum(output) as output,
              sum(reasoning) as reasoning, sum(cost_nano_usd) as cost
-           from steps where project_id = $1 group by 1
+           from steps where project_id = $1 and started_at >= $2 group by 1
          ), summed as (
            select hour, sum(calls) as calls, sum(errors) as errors, sum(unpriced) as unpriced,
              sum(input_fresh) as input_fresh, sum(cache_read) as cache_read, sum(cache_write) as cache_write,
              sum(output) as output, sum(reasoning) as reasoning, sum(cost_nano_usd) as cost
-           from rollups where project_id = $1 group by hour
+           from rollups where project_id = $1 and hour >= $2 group by hour
          )
          select coalesce(s.hour, c.hour)::text as \"hour!\"
          from summed s full join counted c on c.hour = s.hour
@@ -78,7 +87,8 @@ pub async fn recount(db: &Db, project: ProjectId) -> Result<Recount> {
            is distinct from
            (c.calls, c.errors, c.unpriced, c.input_fresh, c.cache_read, c.cache_write, c.output, c.reasoning, c.cost)
          order by 1 limit 20",
-        project.0
+        project.0,
+        hours_from.to_offset_date_time()
     )
     .fetch_all(&mut *tx)
     .await?;

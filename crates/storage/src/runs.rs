@@ -173,7 +173,7 @@ pub async fn any(db: &Db, project: ProjectId) -> Result<bool> {
 pub async fn totals(db: &Db, project: ProjectId, filter: &RunFilter, now: Timestamp) -> Result<RunTotals> {
     let columns = "count(*), coalesce(sum(step_count), 0)::bigint, count(*) filter (where severity = 2), \
         count(*) filter (where severity = 1), count(*) filter (where status = 'error'), \
-        count(*) filter (where status = 'running'), sum(cost_nano_usd)::bigint, \
+        count(*) filter (where status = 'running'), least(sum(cost_nano_usd), 9223372036854775807)::bigint, \
         coalesce(sum(unpriced_steps), 0)::bigint";
     let mut query = filter::select(columns, project, filter, now, filter::Status::Leave);
     let mut tx = db.project(project).await?;

@@ -12,8 +12,9 @@ use sqlx::types::Json;
 use crate::runs::severity;
 use crate::{Db, Error, Result};
 
-/// All steps of a run with their conditions, by start, then index, then id. Empty when there is no such run.
-pub async fn of_run(db: &Db, project: ProjectId, run_id: &str) -> Result<Vec<StepSummary>> {
+/// The first `limit` steps of a run with their conditions, by start, then index, then id. Empty when there is no such
+/// run.
+pub async fn of_run(db: &Db, project: ProjectId, run_id: &str, limit: u32) -> Result<Vec<StepSummary>> {
     let mut tx = db.project(project).await?;
     let rows = sqlx::query!(
         "select s.step_id, s.parent_step_id, s.name, s.kind, s.step_index, s.provider, s.model, s.request_model,
@@ -23,9 +24,11 @@ pub async fn of_run(db: &Db, project: ProjectId, run_id: &str) -> Result<Vec<Ste
          from run_keys k
          join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.run_at = k.run_at
          where k.project_id = $1 and k.run_id = $2
-         order by s.started_at, s.step_index nulls first, s.step_id",
+         order by s.started_at, s.step_index nulls first, s.step_id
+         limit $3",
         project.0,
-        run_id
+        run_id,
+        i64::from(limit)
     )
     .fetch_all(&mut *tx)
     .await?;

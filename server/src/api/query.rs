@@ -2,11 +2,27 @@
 
 use std::collections::HashMap;
 
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+
 use domain::{FilterError, RunFilter, Timestamp};
 
 use crate::error::HttpError;
+
+/// What stands in the place of a route's `{name}`s, percent-decoded.
+pub(crate) struct InPath<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for InPath<T> {
+    type Rejection = HttpError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HttpError> {
+        Path::<T>::from_request_parts(parts, state)
+            .await
+            .map(|Path(value)| Self(value))
+            .map_err(|_undecodable| HttpError::invalid("path", "The path of the URL can't be decoded"))
+    }
+}
 
 /// The query of a URL, percent-decoded.
 pub(crate) struct Params(HashMap<String, String>);
@@ -15,13 +31,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
     type Rejection = HttpError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, HttpError> {
-        Query::try_from_uri(&parts.uri)
-            .map(|Query(params)| Self(params))
-            .map_err(|_undecodable| HttpError::invalid("query", "The query of the URL can't be decoded"))
+        Self::of(parts)
     }
 }
 
 impl Params {
+    /// The parameters of a request that is taken apart by hand.
+    pub(crate) fn of(parts: &Parts) -> Result<Self, HttpError> {
+        Query::try_from_uri(&parts.uri)
+            .map(|Query(params)| Self(params))
+            .map_err(|_undecodable| HttpError::invalid("query", "The query of the URL can't be decoded"))
+    }
+
     /// The value of a parameter; blank counts as absent.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0

@@ -1,7 +1,7 @@
 //! `GET /api/runs`, `/api/runs/{id}`, `/api/runs/{id}/steps/{step}/payload`.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use domain::{
     CostSource, NanoUsd, RunProblem, RunStatus, RunSummary, Severity, StepKind, StepPayload, StepStatus,
@@ -9,12 +9,14 @@ use domain::{
 };
 use serde::{Serialize, Serializer};
 
-use super::query::Params;
+use super::query::{InPath, Params};
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
 use crate::state::AppState;
 
 const DEFAULT_LIMIT: u32 = 50;
+/// The most steps of one answer; `run.step_count` says how many there are.
+const MAX_STEPS: u32 = 20_000;
 
 /// A page of runs.
 #[derive(Debug, Serialize)]
@@ -193,13 +195,13 @@ pub(crate) async fn get(
     State(state): State<AppState>,
     headers: HeaderMap,
     params: Params,
-    Path(run_id): Path<String>,
+    InPath(run_id): InPath<String>,
 ) -> HttpResult<Json<RunWithSteps>> {
     let caller = state.auth.reader(&headers, params.get("project")).await?;
     let run = storage::runs::get(&state.db, caller.project_id, &run_id)
         .await
         .map_err(|cause| absent(cause, "run"))?;
-    let steps = storage::steps::of_run(&state.db, caller.project_id, &run_id).await?;
+    let steps = storage::steps::of_run(&state.db, caller.project_id, &run_id, MAX_STEPS).await?;
     Ok(Json(RunWithSteps {
         run: run.into(),
         steps: steps.into_iter().map(Step::from).collect(),
@@ -211,7 +213,7 @@ pub(crate) async fn payload(
     State(state): State<AppState>,
     headers: HeaderMap,
     params: Params,
-    Path((run_id, step_id)): Path<(String, String)>,
+    InPath((run_id, step_id)): InPath<(String, String)>,
 ) -> HttpResult<Json<StepPayload>> {
     let caller = state.auth.reader(&headers, params.get("project")).await?;
     let payload = storage::steps::payload(&state.db, caller.project_id, &run_id, &step_id)

@@ -17,12 +17,16 @@ use crate::ingest;
 use crate::pipeline::normalise;
 use crate::state::AppState;
 
+/// Largest body of scoring settings: every code muted and with points of its own is a few kilobytes.
+const MAX_SETTINGS_BYTES: usize = 64 * 1024;
+
 /// Scores a step as `/ingest` would, without storing it.
 pub(crate) async fn score(State(state): State<AppState>, request: Request) -> HttpResult<Json<Value>> {
     let (parts, body) = request.into_parts();
+    let params = Params::of(&parts)?;
     let caller = state
         .auth
-        .api_caller(&parts.headers, None, Scope::Read, Role::Viewer)
+        .api_caller(&parts.headers, params.get("project"), Scope::Read, Role::Viewer)
         .await?;
     let (step, extra) = ingest::read_step(&parts.headers, body, &state.body_budget).await?;
     let scoring = state.scoring.of(caller.project_id).await?;
@@ -86,14 +90,15 @@ pub(crate) async fn settings(
 /// Replaces the scoring settings: what the body leaves out goes back to its default.
 pub(crate) async fn save_settings(
     State(state): State<AppState>,
-    headers: HeaderMap,
-    params: Params,
-    body: axum::body::Bytes,
+    request: Request,
 ) -> HttpResult<Json<Value>> {
+    let (parts, body) = request.into_parts();
+    let params = Params::of(&parts)?;
     let caller = state
         .auth
-        .api_caller(&headers, params.get("project"), Scope::Admin, Role::Admin)
+        .api_caller(&parts.headers, params.get("project"), Scope::Admin, Role::Admin)
         .await?;
+    let body = ingest::read_json(&parts.headers, body, MAX_SETTINGS_BYTES, &state.body_budget).await?;
     let body: Map<String, Value> = serde_json::from_slice(&body)
         .map_err(|_not_an_object| HttpError::invalid("body", "The body has to be a JSON object"))?;
     let rules = rules_from_json(body, &Rules::default())?;

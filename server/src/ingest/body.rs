@@ -1,12 +1,14 @@
 //! Bodies: the right type, within the limit, and within what the process may hold at once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use crate::error::{HttpError, HttpResult};
 
@@ -18,6 +20,13 @@ pub struct BodyBudget {
 }
 
 const KIB: usize = 1024;
+const FIRST_PERMIT: usize = 64 * KIB;
+/// How long nothing may arrive in the middle of a body.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How long a whole body may take.
+const LONGEST_BODY: Duration = Duration::from_secs(120);
+/// How much of a body that is too large is read to be able to say so.
+const MAX_DRAINED_BYTES: usize = 128 * 1024 * KIB;
 
 impl BodyBudget {
     /// A budget of so many bytes; at least one body of `super::MAX_BATCH_BYTES` fits.
@@ -46,43 +55,69 @@ pub(super) fn require_json(headers: &HeaderMap) -> HttpResult<()> {
     ))
 }
 
-/// Reads a body of at most `limit` bytes (after decompression). The permit is held as long as the bytes are.
+/// Reads a body of at most `limit` bytes (after decompression). The permit grows with what has arrived, not with what
+/// was announced, and is held as long as the bytes are. 408 for a body that comes too slowly.
 pub(super) async fn read(
     headers: &HeaderMap,
+    body: Body,
+    limit: usize,
+    budget: &BodyBudget,
+) -> HttpResult<(Bytes, OwnedSemaphorePermit)> {
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: usize| length > limit) {
+        drain(body).await;
+        return Err(too_large(limit));
+    }
+    timeout(LONGEST_BODY, read_within(body, limit, budget))
+        .await
+        .unwrap_or_else(|_elapsed| Err(too_slow()))
+}
+
+async fn read_within(
     mut body: Body,
     limit: usize,
     budget: &BodyBudget,
 ) -> HttpResult<(Bytes, OwnedSemaphorePermit)> {
-    let announced: Option<usize> = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.parse().ok());
-    if announced.is_some_and(|length| length > limit) {
-        return Err(too_large(limit));
-    }
-    let mut permit = take(budget, announced.unwrap_or(0))?;
-    let mut held = announced.unwrap_or(0);
-    let mut bytes = BytesMut::with_capacity(announced.unwrap_or(0).min(limit));
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|cause| {
-            let message = "The body ended early or is not in the encoding it names";
-            HttpError {
-                cause: Some(cause.into()),
-                ..HttpError::new(StatusCode::BAD_REQUEST, "unreadable_body", message)
-            }
-        })?;
+    let mut permit = take(budget, FIRST_PERMIT)?;
+    let mut held = FIRST_PERMIT;
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = timeout(LONGEST_PAUSE, body.frame())
+        .await
+        .map_err(|_elapsed| too_slow())?
+    {
+        let frame = frame.map_err(unreadable)?;
         let Ok(data) = frame.into_data() else { continue };
-        if bytes.len() + data.len() > limit {
+        let length = bytes.len() + data.len();
+        if length > limit {
+            drop((permit, bytes));
+            drain(body).await;
             return Err(too_large(limit));
         }
-        if bytes.len() + data.len() > held {
-            let more = (bytes.len() + data.len() - held).max(64 * KIB);
+        if length > held {
+            let more = held.max(length - held);
             permit.merge(take(budget, more)?);
             held += more;
         }
         bytes.extend_from_slice(&data);
     }
     Ok((bytes.freeze(), permit))
+}
+
+/// Reads on without keeping anything, within bounds: many clients look at the answer only after they have sent all.
+async fn drain(mut body: Body) {
+    let reading = async {
+        let mut left = MAX_DRAINED_BYTES;
+        while let Some(Ok(frame)) = body.frame().await {
+            let Some(rest) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else {
+                return;
+            };
+            left = rest;
+        }
+    };
+    // Whoever is still sending after that finds the connection closed.
+    let _ended_or_not = timeout(LONGEST_PAUSE, reading).await;
 }
 
 fn take(budget: &BodyBudget, bytes: usize) -> HttpResult<OwnedSemaphorePermit> {
@@ -92,6 +127,19 @@ fn take(budget: &BodyBudget, bytes: usize) -> HttpResult<OwnedSemaphorePermit> {
         .map_err(|_full| {
             HttpError::overloaded("Too many large bodies are on their way in; try again in a moment")
         })
+}
+
+fn unreadable(cause: axum::Error) -> HttpError {
+    let message = "The body ended early or is not in the encoding it names";
+    HttpError {
+        cause: Some(cause.into()),
+        ..HttpError::new(StatusCode::BAD_REQUEST, "unreadable_body", message)
+    }
+}
+
+fn too_slow() -> HttpError {
+    let message = "The body came too slowly; send it again";
+    HttpError::new(StatusCode::REQUEST_TIMEOUT, "too_slow", message)
 }
 
 fn too_large(limit: usize) -> HttpError {

@@ -29,6 +29,7 @@ impl<'a> Field<'a> {
             field: Some(self.name.to_owned()),
             message: format!("{} is missing", self.name),
             reason: "missing_field",
+            steps: 1,
         })
     }
 
@@ -63,6 +64,17 @@ impl<'a> Field<'a> {
             .map_err(|_not_integer| self.wrong("has to be a whole number"))
     }
 
+    /// A count of tokens: small enough that sums over millions of steps fit their column.
+    pub(super) fn tokens(self) -> Result<Option<i64>, Rejection> {
+        const MAX_TOKENS: u64 = 1_000_000_000_000;
+        match self.integer()? {
+            Some(tokens) if tokens.unsigned_abs() > MAX_TOKENS => {
+                Err(self.wrong("has to be a whole number within ±10¹²"))
+            }
+            tokens => Ok(tokens),
+        }
+    }
+
     /// A finite number.
     pub(super) fn number(self) -> Result<Option<f64>, Rejection> {
         let Some(json) = self.json() else { return Ok(None) };
@@ -71,14 +83,16 @@ impl<'a> Field<'a> {
         Ok(Some(number))
     }
 
-    /// An amount of dollars, read from its digits.
+    /// An amount of dollars, read from its digits; bounded for the same reason as tokens.
     pub(super) fn money(self) -> Result<Option<NanoUsd>, Rejection> {
+        const MAX_NANO_USD: u64 = 100_000_000_000_000;
         let Some(json) = self.json() else { return Ok(None) };
         let is_number = json.starts_with(|c: char| c == '-' || c.is_ascii_digit());
         let money = is_number.then(|| NanoUsd::parse_decimal(json)).flatten();
         money
+            .filter(|money| money.0.unsigned_abs() <= MAX_NANO_USD)
             .map(Some)
-            .ok_or_else(|| self.wrong("has to be a number of dollars within ±9.2 billion"))
+            .ok_or_else(|| self.wrong("has to be a number of dollars within ±100,000"))
     }
 
     /// True or false.
@@ -115,11 +129,14 @@ impl<'a> Field<'a> {
         })
     }
 
-    /// A JSON object.
-    pub(super) fn object(self) -> Result<Map<String, Value>, Rejection> {
+    /// A JSON object of at most `max_bytes` of text.
+    pub(super) fn object(self, max_bytes: usize) -> Result<Map<String, Value>, Rejection> {
         let Some(json) = self.json() else {
             return Ok(Map::new());
         };
+        if json.len() > max_bytes {
+            return Err(self.wrong(&format!("has to be at most {max_bytes} bytes of JSON")));
+        }
         let map: Map<String, Value> = serde_json::from_str(json)
             .map_err(|_not_object| self.wrong("has to be a JSON object of at most 120 levels"))?;
         Ok(if json.contains("\\u0000") {

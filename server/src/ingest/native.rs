@@ -12,7 +12,12 @@ use super::field::Field;
 /// Longest name, model, session, user, …: they are shown in lists and stand in rollups.
 const MAX_WORD_BYTES: usize = 512;
 const MAX_TAGS: usize = 50;
-const MAX_EVENTS: usize = 10_000;
+const MAX_EVENTS: usize = 1_000;
+/// Attributes are parsed and kept with the row's figures: they are for details, texts belong into prompt and output.
+const MAX_ATTRIBUTES_BYTES: usize = 256 * 1024;
+const MAX_EVENT_ATTRIBUTES_BYTES: usize = 16 * 1024;
+/// What of an error text stands on the step's row and so in every list of steps; all of it is in `attributes.error`.
+const ERROR_ROW_BYTES: usize = 4 * 1024;
 
 /// Why a step or a body was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +28,8 @@ pub(crate) struct Rejection {
     pub(crate) message: String,
     /// The word in the error's code and in the ledger.
     pub(crate) reason: &'static str,
+    /// How many steps were refused with it; a body that can't be read counts as one.
+    pub(crate) steps: usize,
 }
 
 impl Rejection {
@@ -31,6 +38,7 @@ impl Rejection {
             field: Some(name.to_owned()),
             message,
             reason: "invalid_field",
+            steps: 1,
         }
     }
 
@@ -44,6 +52,7 @@ impl Rejection {
             field: None,
             message,
             reason: "invalid_json",
+            steps: 1,
         }
     }
 }
@@ -144,7 +153,7 @@ pub(super) fn rules_of_body(
         raw: body.rules,
     };
     Ok(if body.rules.is_some() {
-        Some(rules.object()?)
+        Some(rules.object(MAX_ATTRIBUTES_BYTES)?)
     } else {
         None
     })
@@ -154,7 +163,7 @@ pub(super) fn rules_of_body(
 pub(super) fn split_batch(bytes: &[u8]) -> Result<Vec<&RawValue>, Rejection> {
     let whole: &RawValue = serde_json::from_slice(bytes).map_err(|cause| Rejection::json(&cause))?;
     let not_a_batch = || Rejection::field("steps", "The body has to be {\"steps\": […]}".to_owned());
-    let batch: RawBatch<'_> = serde_json::from_str(whole.get()).map_err(|_other_shape| not_a_batch())?;
+    let batch: RawBatch<'_> = parse_object(whole).map_err(|_other_shape| not_a_batch())?;
     let steps = Field {
         name: "steps",
         raw: batch.steps,
@@ -162,12 +171,28 @@ pub(super) fn split_batch(bytes: &[u8]) -> Result<Vec<&RawValue>, Rejection> {
     if batch.steps.is_none() {
         return Err(not_a_batch());
     }
-    steps.items(MAX_BATCH_STEPS)
+    let steps = steps.items(usize::MAX)?;
+    if steps.len() > MAX_BATCH_STEPS {
+        let message = format!("steps has to have at most {MAX_BATCH_STEPS} items");
+        return Err(Rejection {
+            steps: steps.len(),
+            ..Rejection::field("steps", message)
+        });
+    }
+    Ok(steps)
+}
+
+/// Reads a struct from an object; serde would take a list of its fields in order as well.
+fn parse_object<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, serde_json::Error> {
+    if !raw.get().starts_with('{') {
+        return Err(serde::de::Error::custom("not an object"));
+    }
+    serde_json::from_str(raw.get())
 }
 
 /// Decodes one step.
 pub(super) fn decode_step(raw: &RawValue, source: &Source) -> Result<NewStep, Rejection> {
-    let raw: RawStep<'_> = serde_json::from_str(raw.get()).map_err(|cause| {
+    let raw: RawStep<'_> = parse_object(raw).map_err(|cause| {
         // The text of serde's error for a repeated field; every other failure here is another JSON type.
         let repeated = cause
             .to_string()
@@ -182,6 +207,7 @@ pub(super) fn decode_step(raw: &RawValue, source: &Source) -> Result<NewStep, Re
             },
             field: repeated,
             reason: "invalid_field",
+            steps: 1,
         }
     })?;
     let run_id = identity(raw.run_id())?;
@@ -190,7 +216,8 @@ pub(super) fn decode_step(raw: &RawValue, source: &Source) -> Result<NewStep, Re
     let model = raw.model().required(raw.model().text(MAX_WORD_BYTES)?)?;
     let input = raw.prompt().required(raw.prompt().body()?)?;
     let latency_ms = raw.latency_ms().required(raw.latency_ms().number()?)?;
-    let error = raw.error().body()?;
+    let mut attributes = raw.attributes().object(MAX_ATTRIBUTES_BYTES)?;
+    let error = raw.error().body()?.map(|error| shortened(error, &mut attributes));
     let step_id = either(raw.step_id(), raw.span_id())?.unwrap_or_else(|| source.fallback_id.clone());
     let parent_step_id = either(raw.parent_step_id(), raw.parent_span_id())?;
     let elapsed_micros = (latency_ms.max(0.0) * 1_000.0) as i64;
@@ -228,7 +255,7 @@ pub(super) fn decode_step(raw: &RawValue, source: &Source) -> Result<NewStep, Re
         user_id: raw.user_id().word(MAX_WORD_BYTES)?,
         tags: tags(raw.tags())?,
         tool_name: raw.tool_name().word(MAX_WORD_BYTES)?,
-        attributes: raw.attributes().object()?,
+        attributes,
         prompt_template: raw.prompt_template().body()?,
         input: Some(input),
         output: raw.output_code().body()?,
@@ -237,6 +264,20 @@ pub(super) fn decode_step(raw: &RawValue, source: &Source) -> Result<NewStep, Re
         step_id,
         parent_step_id,
     })
+}
+
+/// The beginning of a long error text; the whole of it goes to the attributes.
+fn shortened(error: String, attributes: &mut serde_json::Map<String, serde_json::Value>) -> String {
+    if error.len() <= ERROR_ROW_BYTES {
+        return error;
+    }
+    let cut = (0..=ERROR_ROW_BYTES)
+        .rev()
+        .find(|at| error.is_char_boundary(*at))
+        .unwrap_or(0);
+    let short = format!("{}…", &error[..cut]);
+    attributes.entry("error").or_insert(error.into());
+    short
 }
 
 fn identity(field: Field<'_>) -> Result<Option<String>, Rejection> {
@@ -279,12 +320,12 @@ fn tokens(raw: &RawStep<'_>) -> Result<ReportedTokens, Rejection> {
         }
     };
     Ok(ReportedTokens {
-        input: raw.input_tokens().integer()?,
-        output: raw.output_tokens().integer()?,
-        reasoning: raw.reasoning_tokens().integer()?,
-        total: raw.total_tokens().integer()?,
-        cache_read: raw.cache_read_tokens().integer()?,
-        cache_write: raw.cache_write_tokens().integer()?,
+        input: raw.input_tokens().tokens()?,
+        output: raw.output_tokens().tokens()?,
+        reasoning: raw.reasoning_tokens().tokens()?,
+        total: raw.total_tokens().tokens()?,
+        cache_read: raw.cache_read_tokens().tokens()?,
+        cache_write: raw.cache_write_tokens().tokens()?,
         input_includes_cache,
     })
 }
@@ -308,7 +349,7 @@ fn events(field: Field<'_>, started_at: Timestamp) -> Result<Vec<StepEvent>, Rej
         .items(MAX_EVENTS)?
         .into_iter()
         .map(|raw| {
-            let event: RawEvent<'_> = serde_json::from_str(raw.get()).map_err(|_other_shape| {
+            let event: RawEvent<'_> = parse_object(raw).map_err(|_other_shape| {
                 Rejection::field("events", "Each of events has to be an object".to_owned())
             })?;
             let name = Field {
@@ -327,7 +368,7 @@ fn events(field: Field<'_>, started_at: Timestamp) -> Result<Vec<StepEvent>, Rej
                     name: "events.attributes",
                     raw: event.attributes,
                 }
-                .object()?,
+                .object(MAX_EVENT_ATTRIBUTES_BYTES)?,
             })
         })
         .collect()

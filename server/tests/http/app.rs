@@ -76,6 +76,11 @@ impl TestApp {
         }
     }
 
+    /// What the owner of the schema connects with.
+    pub(crate) fn options(&self) -> storage::PgConnectOptions {
+        self.database_url.parse().unwrap()
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.origin)
     }

@@ -170,6 +170,55 @@ async fn refusals_are_on_the_books() {
     assert_eq!(rejected, (1, 1), "{ledger}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn figures_too_large_to_be_summed_are_refused_by_name() {
+    let app = TestApp::new().await;
+    for (field, value) in [
+        ("input_tokens", json!(i64::MAX)),
+        ("output_tokens", json!(-1_000_000_000_001_i64)),
+        ("cost", json!(9.2e9)),
+        ("cost", json!(-100_001)),
+    ] {
+        let mut huge = step("r", "s");
+        huge[field] = value;
+        let (status, body) = app.post("/ingest", &huge).await;
+        assert_eq!(
+            (status, body["error"]["field"].as_str()),
+            (400, Some(field)),
+            "{body}"
+        );
+    }
+    for i in 0..3 {
+        let mut large = step("r", &format!("s{i}"));
+        large["input_tokens"] = json!(1_000_000_000_000_i64);
+        large["cost"] = json!(100_000);
+        app.store(large).await;
+    }
+    assert_eq!(app.get("/api/runs/r").await.1["run"]["cost_usd"], "300000");
+    assert_eq!(app.get("/p/default/runs").await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_programs_call_always_answers_in_json() {
+    let app = TestApp::new().await;
+    let check = async |method: reqwest::Method, path: &str, status: u16, code: &str| {
+        let (got, body) = answer(app.client.request(method, app.url(path))).await;
+        assert_eq!(
+            (got, body["error"]["code"].as_str()),
+            (status, Some(code)),
+            "{path}: {body}"
+        );
+    };
+    check(reqwest::Method::GET, "/ingest", 405, "method_not_allowed").await;
+    check(reqwest::Method::DELETE, "/api/runs", 405, "method_not_allowed").await;
+    check(reqwest::Method::POST, "/ingest/", 404, "not_found").await;
+    check(reqwest::Method::POST, "/ingest/none", 404, "not_found").await;
+    check(reqwest::Method::GET, "/api", 404, "not_found").await;
+    check(reqwest::Method::GET, "/api/runs/%ff", 400, "invalid_field").await;
+    let (status, body) = app.post("/ingest/batch", &json!([[]])).await;
+    assert_eq!((status, body["error"]["field"].as_str()), (400, Some("steps")));
+}
+
 /// JSON of any shape, biased towards the fields that mean something.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![

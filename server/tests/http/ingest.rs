@@ -124,8 +124,44 @@ async fn compressed_bodies_are_read() {
         .client
         .post(app.url("/ingest"))
         .header("content-type", "application/json");
-    let (status, answered) = answer(request.header("content-encoding", "gzip").body(body)).await;
+    let (status, answered) = answer(request.header("content-encoding", "GZip").body(body)).await;
     assert_eq!((status, &answered["status"]), (200, &json!("stored")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_error_is_short_in_lists_and_whole_with_the_step() {
+    let app = TestApp::new().await;
+    let long = "ä".repeat(5_000);
+    let mut failed = step("r", "s");
+    failed["error"] = json!(long);
+    failed["status_success"] = json!(false);
+    app.store(failed).await;
+    let (_, read) = app.get("/api/runs/r").await;
+    assert!(read["steps"][0]["error"].as_str().unwrap().len() < 4_200);
+    assert_eq!(
+        app.get("/api/runs/r/steps/s/payload").await.1["attributes"]["error"],
+        json!(long)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_from_before_the_retention_is_not_deleted_within_the_hour() {
+    let app = TestApp::new().await;
+    let mut old = step("r", "old");
+    old["started_at"] = json!("2019-05-02T00:00:00Z");
+    app.store(old).await;
+    app.store(step("r", "new")).await;
+    storage::partitions::maintain(&app.options(), server::clock::now())
+        .await
+        .unwrap();
+    storage::partitions::delete_expired(&app.options(), server::clock::now())
+        .await
+        .unwrap();
+    let (_, read) = app.get("/api/runs/r").await;
+    assert_eq!(
+        (&read["run"]["step_count"], &read["run"]["started_at"]),
+        (&json!(2), &json!("2019-05-02T00:00:00Z"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

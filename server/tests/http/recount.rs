@@ -134,7 +134,7 @@ async fn totals_equal_a_recount() {
     let project = storage::projects::by_slug(&app.state.db, "default")
         .await
         .unwrap();
-    let recount = storage::recount::recount(&app.state.db, project.id)
+    let recount = storage::recount::recount(&app.state.db, project.id, server::clock::now())
         .await
         .unwrap();
     assert_eq!(

@@ -7,6 +7,7 @@ use super::Page;
 use super::query::RunQuery;
 use super::verdict::{Word, verdict};
 use crate::pages::runs::cells::{cost_view, score_bar};
+use crate::ui::icon::Icon;
 use crate::ui::nav::page_href;
 
 /// Verdict and figures.
@@ -30,10 +31,25 @@ pub(super) fn RunHead(page: Page) -> impl IntoView {
                         </div>
                     </div>
                     {facts(run, worst_step(&reading), query, slug)}
+                    {missing_steps(run.step_count, reading.steps().len())}
                 </section>
             }
         }}
     }
+}
+
+/// Says that a run has more steps than the page was given.
+fn missing_steps(step_count: i64, shown: usize) -> Option<impl IntoView> {
+    let shown = i64::try_from(shown).unwrap_or(i64::MAX);
+    (shown < step_count).then(|| {
+        let (shown, all) = (text::counted(shown, "step"), text::counted(step_count, "step"));
+        view! {
+            <div class="notice" data-tone="warn">
+                <Icon name="warning"/>
+                <div><b>"The run is not complete here. "</b>{format!("The first {shown} of {all} are shown; the figures above count all.")}</div>
+            </div>
+        }
+    })
 }
 
 fn word(word: Word, query: Memo<RunQuery>) -> AnyView {

@@ -114,5 +114,4 @@ pub(super) fn select(
     query
 }
 
-const TOKENS: &str =
-    "coalesce(input_fresh, 0) + coalesce(cache_read, 0) + coalesce(cache_write, 0) + coalesce(output, 0)";
+const TOKENS: &str = "coalesce(input_fresh, 0)::numeric + coalesce(cache_read, 0) + coalesce(cache_write, 0) + coalesce(output, 0)";

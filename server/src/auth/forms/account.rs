@@ -69,6 +69,7 @@ fn too_many_attempts(wait_seconds: u32) -> HttpError {
 pub(super) async fn logout(State(auth): State<Auth>, visitor: Visitor) -> HttpResult<Response> {
     if let Some(session) = visitor.session {
         storage::sessions::delete(&auth.inner.db, &session).await?;
+        storage::live::notify_access(&auth.inner.db).await?;
     }
     let response = Redirect::to("/login?done=signed_out").into_response();
     Ok(match cookie::set_session("", 0, auth.inner.settings.is_https()) {

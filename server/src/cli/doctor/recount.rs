@@ -6,6 +6,7 @@ use storage::recount::recount;
 use storage::{Db, projects};
 
 use crate::cli::output;
+use crate::clock;
 use crate::config::Config;
 use crate::database::Database;
 
@@ -52,7 +53,7 @@ async fn count(database: &Database) -> anyhow::Result<Vec<Counted>> {
 async fn count_projects(db: &Db) -> storage::Result<Vec<Counted>> {
     let mut counted = Vec::new();
     for project in projects::list(db).await? {
-        let found = recount(db, project.id).await?;
+        let found = recount(db, project.id, clock::now()).await?;
         counted.push(Counted {
             project: project.slug,
             steps: found.steps,

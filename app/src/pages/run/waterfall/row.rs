@@ -1,6 +1,7 @@
 //! One row of the tree.
 
 use domain::{StepStatus, text};
+use leptos::attr::custom::custom_attribute;
 use leptos::prelude::*;
 
 use super::super::model::Run;
@@ -33,7 +34,7 @@ pub(super) fn TreeRow(
 fn orphans(count: usize) -> impl IntoView {
     let steps = text::counted(count as i64, "step");
     view! {
-        <li class="wf-row wf-group" role="treeitem" attr:aria-level="1" aria-selected="false">
+        <li class="wf-row wf-group" role="treeitem" {..custom_attribute("aria-level", "1")} aria-selected="false">
             <span class="wf-name dim">
                 <Icon name="warning" class="st-warn"/>
                 "Parent not received"
@@ -100,7 +101,7 @@ fn step_row(
         <li
             class="wf-row"
             role="treeitem"
-            attr:aria-level=(place.depth + 1).to_string()
+            {..custom_attribute("aria-level", (place.depth + 1).to_string())}
             aria-expanded=move || is_parent.then(|| if is_folded.get() { "false" } else { "true" })
             aria-selected=move || if is_selected.get() { "true" } else { "false" }
             tabindex=move || {

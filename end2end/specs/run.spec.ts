@@ -1,0 +1,52 @@
+import { demo, demoSteps } from '../harness/demo';
+import { expect, test } from '../harness/test';
+
+test('without script the run shows its tree, and links open a step, fold and switch the texts', async ({ page, project }) => {
+  await project.ingest(...demoSteps(Date.now()));
+  await page.goto(project.at(`runs/${demo.cascade}`));
+  await expect(page.getByRole('region', { name: 'Result' })).toContainText('generate-response failed: TypeError');
+  await expect(page.getByRole('treeitem')).toHaveCount(30);
+
+  await page.getByRole('treeitem', { name: /parse-request/ }).getByRole('link', { name: 'parse-request' }).click();
+  const panel = page.getByRole('complementary', { name: 'Selected step' });
+  await expect(panel.getByRole('heading', { level: 2 })).toHaveText('parse-request');
+  await expect(panel).toContainText('JSON was asked for and the answer does not parse');
+  await expect(panel.getByRole('region', { name: 'Output' })).toContainText('"intent": "refund"');
+  await panel.getByRole('region', { name: 'Input' }).getByRole('link', { name: 'Raw' }).click();
+  await expect(panel.getByRole('region', { name: 'Input' })).toContainText('[{"role":"system"');
+
+  await page.getByRole('link', { name: 'Fold or unfold gather-context' }).click();
+  await expect(page.getByRole('treeitem', { name: /search-kb/ })).toHaveCount(0);
+  await expect(panel.getByRole('heading', { level: 2 })).toHaveText('parse-request');
+});
+
+test('steps whose parent never came stand under a heading that says so', async ({ page, project }) => {
+  await project.ingest(...demoSteps(Date.now()));
+  await page.goto(project.at(`runs/${demo.running}`));
+  await expect(page.getByRole('treeitem')).toHaveText([/Parent not received\s*3 steps/, /plan/, /orders\.fetch/, /decide-next/]);
+  await expect(page.getByRole('region', { name: 'Result' })).toContainText('Running, 3 steps so far');
+});
+
+test('a cost nobody knows is unknown, never zero', async ({ page, project }) => {
+  await project.ingest(...demoSteps(Date.now()));
+  await page.goto(project.at(`runs/${demo.unknownCost}?step=write-digest`));
+  const result = page.getByRole('region', { name: 'Result' });
+  await expect(result).toContainText(/Cost\s*\$0\.\d{4} \+ unknown/);
+  await expect(result).toContainText('The cost of 1 step is unknown');
+  await expect(page.getByRole('complementary', { name: 'Selected step' })).toContainText('cost unknown');
+  await page.goto(project.at('runs'));
+  await expect(page.locator(`tr[data-run="${demo.unknownCost}"]`).getByText('unknown', { exact: true })).toBeVisible();
+});
+
+test.describe('an unknown run', () => {
+  test.use({ expectedComplaints: [/status of 404/] });
+
+  test('is a 404 that says what may have happened', async ({ page, project }) => {
+    const answer = await page.goto(project.at('runs/never-heard-of'));
+    expect(answer?.status()).toBe(404);
+    await expect(page.getByText('There is no run with this id')).toBeVisible();
+    await expect(page.getByText('never-heard-of')).toBeVisible();
+    await page.getByRole('main').getByRole('link', { name: 'All runs' }).click();
+    await expect(page).toHaveURL(project.at('runs'));
+  });
+});
