@@ -11,15 +11,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = std::env::var("OUT_DIR")?;
     let release = std::env::var("PROFILE")? == "release";
     let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("..");
-    let (style, public, site) = (root.join("style"), root.join("public"), root.join("target/site"));
+    // scripts/site keeps the two apart, so that no release carries the large development build.
+    let site = root.join(if release { "target/site" } else { "target/site-dev" });
+    let (style, public, pkg) = (root.join("style"), root.join("public"), site.join("pkg"));
 
     // Cargo runs a script again at every build while a file it watches is missing.
-    std::fs::create_dir_all(&site)?;
-    for watched in [&style, &public, &site] {
+    std::fs::create_dir_all(&pkg)?;
+    for watched in [&style, &public, &pkg] {
         println!("cargo::rerun-if-changed={}", watched.display());
-    }
-    if release && std::fs::read_to_string(site.join("profile")).is_ok_and(|profile| profile.trim() == "dev") {
-        println!("cargo::warning=target/site holds the large development build; run `make release` instead");
     }
 
     let effort = if release {
@@ -30,7 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sources = embed::Sources {
         style: &style,
         public: &public,
-        site: &site,
+        pkg: &pkg,
     };
     embed::generate(&sources, Path::new(&out), effort)?;
     Ok(())

@@ -40,8 +40,8 @@ pub struct Sources<'a> {
     pub style: &'a Path,
     /// Every file in here is served from the root.
     pub public: &'a Path,
-    /// What `scripts/site` built: its `pkg/` is served under `/pkg/`. May be absent or empty.
-    pub site: &'a Path,
+    /// What `scripts/site` built, served under `/pkg/`. May be absent or empty.
+    pub pkg: &'a Path,
 }
 
 /// How hard to compress: seconds while developing, the last byte for a release.
@@ -57,7 +57,7 @@ pub enum Effort {
 pub fn generate(sources: &Sources<'_>, out: &Path, effort: Effort) -> Result<(), Error> {
     let mut files = collect(sources.public)?;
     files.extend(
-        collect(&sources.site.join("pkg"))?
+        collect(sources.pkg)?
             .into_iter()
             .map(|(path, bytes)| (format!("/pkg{path}"), bytes)),
     );

@@ -18,11 +18,11 @@ fn the_repository_s_own_site_is_complete_without_wasm() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let out = std::env::temp_dir().join(format!("plumbline-embed-{}", std::process::id()));
     fs::create_dir_all(&out).unwrap();
-    let absent = out.join("no-such-site");
+    let absent = out.join("no-such-pkg");
     let sources = Sources {
         style: &root.join("style"),
         public: &root.join("public"),
-        site: &absent,
+        pkg: &absent,
     };
     generate(&sources, &out, Effort::Quick).unwrap();
     let table = fs::read_to_string(out.join("site_table.rs")).unwrap();
