@@ -28,7 +28,7 @@ test('the run says what broke in one sentence and draws parents, children and fa
     await expect(row(page, new RegExp(name.replace('.', '\\.')))).toHaveAttribute('aria-level', String(level));
   }
   await expect(page.getByRole('treeitem', { name: /generate-response/ })).toHaveCount(3);
-  await expect(row(page, /generate-response/)).toContainText(/failed\s*721 ms/);
+  await expect(row(page, /generate-response/)).toContainText(/critical\s*721 ms/);
 
   await page.getByRole('link', { name: 'Fold or unfold gather-context' }).click();
   await expect(row(page, /gather-context/)).toHaveAttribute('aria-expanded', 'false');

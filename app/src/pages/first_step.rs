@@ -59,14 +59,17 @@ pub(crate) fn FirstStep(
         <div class="first">
             <section class="first-main" aria-labelledby="first-title">
                 <h2 id="first-title">"Send the first step"</h2>
-                {move || Suspend::new(async move {
-                    // An error shows as a key that can't be shown: the command works with any other key.
-                    let key = match key {
-                        Some(key) => key.0.await.ok().flatten(),
-                        None => None,
-                    };
-                    view! { <WithKey live key/> }
-                })}
+                // A boundary of its own: the one around the list does not wait for what appears inside it.
+                <Transition fallback=|| ()>
+                    {move || Suspend::new(async move {
+                        // An error shows as a key that can't be shown: the command works with any other key.
+                        let key = match key {
+                            Some(key) => key.0.await.ok().flatten(),
+                            None => None,
+                        };
+                        view! { <WithKey live key/> }
+                    })}
+                </Transition>
                 <dl class="first-facts">
                     <div><dt>"200"</dt><dd>"means stored: the row is on disk before the answer leaves"</dd></div>
                     <div><dt>"400"</dt><dd>"names the field that is wrong; it also shows up here"</dd></div>

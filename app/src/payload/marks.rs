@@ -318,7 +318,7 @@ mod tests {
         check("aüb", &[(2, 3)], "a<ü>b");
         check("aüb", &[(1, 2)], "a<ü>b");
         check("abcdef", &[(0, 3), (2, 5)], "<abc><de>f");
-        check("abcdef", &[(0, 6), (2, 3)], "<abcdef>");
+        check("abcdef", &[(0, 6), (2, 3)], "ab<c>def");
         check("abc", &[(1, 2), (1, 2)], "a<b>c");
         check("{\n\"a\":[", &[(0, 1), (6, 7), (7, 7)], "<{>/\"a\":<[><>");
     }

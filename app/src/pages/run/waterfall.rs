@@ -9,7 +9,7 @@ use domain::{StepKind, text};
 use leptos::html;
 use leptos::prelude::*;
 
-use self::browser::{follow_scroll, reveal};
+use self::browser::{follow_scroll, reveal, reveal_on_opening};
 use self::row::TreeRow;
 use super::Page;
 use super::query::{Colour, RunQuery};
@@ -202,10 +202,10 @@ fn Drawing(page: Page) -> impl IntoView {
     follow_scroll(tree, near);
     Effect::new(move |before: Option<Option<usize>>| {
         let now = selected_line.get();
-        if let (Some(before), Some(line)) = (before, now)
-            && before != Some(line)
-        {
-            reveal(tree, line);
+        match (before, now) {
+            (None, Some(line)) => reveal_on_opening(tree, line),
+            (Some(before), Some(line)) if before != Some(line) => reveal(tree, line),
+            _ => {}
         }
         now
     });

@@ -56,6 +56,14 @@ fn rows_near(hidden_px: f64, window_px: f64) -> Range<usize> {
     start..(last + MARGIN_ROWS) / STEP_ROWS * STEP_ROWS + STEP_ROWS
 }
 
+/// Reveals the line that the address names, once the rows have their places.
+pub(super) fn reveal_on_opening(tree: NodeRef<html::Ol>, line: usize) {
+    #[cfg(target_arch = "wasm32")]
+    request_animation_frame(move || reveal(tree, line));
+    #[cfg(not(target_arch = "wasm32"))]
+    let _only_in_the_browser = (tree, line);
+}
+
 /// Scrolls a line into the window when it is outside, and moves the focus along when it was in the tree.
 pub(super) fn reveal(tree: NodeRef<html::Ol>, line: usize) {
     #[cfg(target_arch = "wasm32")]
