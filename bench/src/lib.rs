@@ -21,12 +21,15 @@ pub struct Server {
 impl Server {
     /// Starts `binary` on a folder below `parent` and waits until it is ready.
     pub fn start(binary: &Path, parent: &Path) -> anyhow::Result<Self> {
+        // The server runs in a folder of its own, from where a relative path would lead elsewhere.
+        let binary = std::path::absolute(binary)?;
+        let parent = std::path::absolute(parent)?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let folder = parent.join(format!("plumbline-bench-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         let log = std::fs::File::create(folder.join("server.log"))?;
         let begun = Instant::now();
-        let child = Command::new(binary)
+        let child = Command::new(&binary)
             .arg("serve")
             .current_dir(&folder)
             .env("PLUMBLINE_ADDR", format!("127.0.0.1:{port}"))
