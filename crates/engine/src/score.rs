@@ -33,29 +33,23 @@ pub struct Score {
 
 /// Scores a step against what came before it. Push the step to the history afterwards, never before.
 pub fn score(facts: &StepFacts<'_>, history: &History, rules: &Rules) -> Score {
-    let limits = Limits::of(&history.recent, rules);
-    let samples = history.samples_of(facts.step_name, facts.model, facts.template);
-    let judged = Judged {
-        facts,
-        limits: &limits,
-        samples,
-        rules,
-    };
-    judged.until(threshold(&history.recent, rules), StopEarly::Yes)
+    judge(facts, history, rules, StopEarly::Yes)
 }
 
 /// All conditions of a step, as if no threshold stopped the layers: what a back-test starts from.
 /// `stopped_at_layer` and severity are those of [`score`].
 pub fn score_every_layer(facts: &StepFacts<'_>, history: &History, rules: &Rules) -> Score {
-    let limits = Limits::of(&history.recent, rules);
-    let samples = history.samples_of(facts.step_name, facts.model, facts.template);
+    judge(facts, history, rules, StopEarly::No)
+}
+
+fn judge(facts: &StepFacts<'_>, history: &History, rules: &Rules, stop_early: StopEarly) -> Score {
     let judged = Judged {
         facts,
-        limits: &limits,
-        samples,
+        limits: &Limits::of(&history.recent, rules),
+        samples: history.samples_of(facts.step_name, facts.model, facts.template),
         rules,
     };
-    judged.until(threshold(&history.recent, rules), StopEarly::No)
+    judged.until(threshold(&history.recent, rules), stop_early)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
