@@ -1,9 +1,13 @@
 //! Server functions, grouped by noun. Each authorises, makes one storage call, and returns.
 
+pub(crate) mod anomalies;
 pub(crate) mod commands;
 pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod members;
+pub(crate) mod prices;
 pub(crate) mod projects;
+pub(crate) mod prompts;
 pub(crate) mod runs;
+pub(crate) mod scoring;
 pub(crate) mod steps;

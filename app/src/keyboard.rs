@@ -21,6 +21,7 @@ const fn key(keys: &'static [&'static str], does: &'static str, place: &'static 
 pub(crate) const ALL_KEYS: &[KeyHelp] = &[
     key(&["Ctrl", "K"], "commands, projects, runs by name", "Everywhere"),
     key(&["g", "r"], "go to runs", "Everywhere"),
+    key(&["g", "a"], "go to anomalies", "Everywhere"),
     key(&["g", "s"], "go to settings", "Everywhere"),
     key(&["?"], "this help", "Everywhere"),
     key(&["Esc"], "close what is open", "Everywhere"),
@@ -33,6 +34,9 @@ pub(crate) const ALL_KEYS: &[KeyHelp] = &[
     key(&["k"], "previous step", "Run"),
     key(&["["], "newer run", "Run"),
     key(&["]"], "older run", "Run"),
+    key(&["["], "window before", "Anomalies"),
+    key(&["]"], "window after", "Anomalies"),
+    key(&["t"], "chart or its numbers", "Anomalies"),
 ];
 
 /// The places of [`ALL_KEYS`], each once, in order.
@@ -184,6 +188,6 @@ mod tests {
 
     #[test]
     fn each_place_is_listed_once() {
-        assert_eq!(places(), ["Everywhere", "Runs", "Run"]);
+        assert_eq!(places(), ["Everywhere", "Runs", "Run", "Anomalies"]);
     }
 }

@@ -17,6 +17,7 @@ compile_error!(
 );
 
 mod api;
+mod chart;
 mod context;
 mod error;
 mod keyboard;
@@ -32,8 +33,11 @@ mod ui;
 pub use api::projects::ServerFacts;
 pub use context::{PageRequest, SiteUrls, Viewer, ViewerUser};
 pub use error::ApiError;
+pub use pages::settings::scoring::draft::ScoringDraft;
 pub use shell::{App, shell};
 pub use theme::Theme;
 
+#[cfg(feature = "ssr")]
+pub use api::scoring::RulesInForce;
 #[cfg(feature = "ssr")]
 pub use context::{OneTimeSecrets, first_key_token};

@@ -1,5 +1,12 @@
 //! What the benchmark programs share: the real binary on a folder of its own, and what the kernel says of it.
 
+pub mod http1;
+pub mod load;
+pub mod peers;
+pub mod upstream;
+
+pub mod ingest_load;
+
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -21,6 +28,11 @@ pub struct Server {
 impl Server {
     /// Starts `binary` on a folder below `parent` and waits until it is ready.
     pub fn start(binary: &Path, parent: &Path) -> anyhow::Result<Self> {
+        Self::start_with(binary, parent, &[])
+    }
+
+    /// The same with more in its environment.
+    pub fn start_with(binary: &Path, parent: &Path, environment: &[(&str, &str)]) -> anyhow::Result<Self> {
         // The server runs in a folder of its own, from where a relative path would lead elsewhere.
         let binary = std::path::absolute(binary)?;
         let parent = std::path::absolute(parent)?;
@@ -36,6 +48,7 @@ impl Server {
             .env("PLUMBLINE_DATA", folder.join("data"))
             .env("PLUMBLINE_LOG", "warn")
             .env_remove("DATABASE_URL")
+            .envs(environment.iter().copied())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()

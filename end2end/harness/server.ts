@@ -1,11 +1,12 @@
 // Starts the real binary on a free port with a data folder of its own, and stops it as an operator would.
 
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 export const repository = fileURLToPath(new URL('../..', import.meta.url));
 export const artifacts = join(repository, 'end2end/artifacts');
@@ -15,6 +16,8 @@ export interface Server {
   readonly url: string;
   /** Everything the server has logged so far. */
   log(): string;
+  /** Runs a command beside it, as somebody would in its folder; fails when the command does. */
+  command(...words: string[]): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -43,17 +46,14 @@ export async function startServer(name: string, environment: Record<string, stri
 
   // Nothing of the developer's own configuration reaches the tests.
   const inherited = Object.entries(process.env).filter(([key]) => !/^(PLUMBLINE_|DATABASE_URL$|LEPTOS_)/.test(key));
-  const child = spawn(binary(), ['serve'], {
-    cwd: data,
-    env: {
-      ...Object.fromEntries(inherited),
-      ...(process.env.PLUMBLINE_POSTGRES_BIN ? { PLUMBLINE_POSTGRES_BIN: process.env.PLUMBLINE_POSTGRES_BIN } : {}),
-      PLUMBLINE_ADDR: `127.0.0.1:${port}`,
-      PLUMBLINE_DATA: join(data, 'data'),
-      ...environment,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const env = {
+    ...Object.fromEntries(inherited),
+    ...(process.env.PLUMBLINE_POSTGRES_BIN ? { PLUMBLINE_POSTGRES_BIN: process.env.PLUMBLINE_POSTGRES_BIN } : {}),
+    PLUMBLINE_ADDR: `127.0.0.1:${port}`,
+    PLUMBLINE_DATA: join(data, 'data'),
+    ...environment,
+  };
+  const child = spawn(binary(), ['serve'], { cwd: data, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const stream = createWriteStream(logFile);
   child.stdout.pipe(stream, { end: false });
   child.stderr.pipe(stream, { end: false });
@@ -79,7 +79,11 @@ export async function startServer(name: string, environment: Record<string, stri
     await stop();
     throw new Error(`${String(error)}\n${log()}`);
   }
-  return { url, log, stop };
+  const command = async (...words: string[]) => {
+    const { stdout, stderr } = await promisify(execFile)(binary(), words, { cwd: data, env });
+    return stdout + stderr;
+  };
+  return { url, log, command, stop };
 }
 
 async function ready(url: string, child: ChildProcess): Promise<void> {

@@ -1,5 +1,7 @@
 //! What programs read: runs, the ledger, health.
 
+pub(crate) mod backtest;
+pub(crate) mod cost;
 pub(crate) mod health;
 pub(crate) mod ledger;
 pub mod openapi;

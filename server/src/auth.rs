@@ -14,6 +14,7 @@ mod key;
 pub mod local_path;
 pub mod password;
 mod plain_page;
+mod proxied;
 mod reveal;
 mod visitor;
 
@@ -82,6 +83,7 @@ struct Inner {
     settings: Settings,
     keys: Cache<[u8; 32], Option<Arc<FoundKey>>>,
     ground: Cache<(), Ground>,
+    last_known: proxied::LastKnown,
     used: Used,
     attempts: Attempts,
     passwords: Passwords,
@@ -147,6 +149,7 @@ impl Auth {
             settings,
             keys,
             ground,
+            last_known: proxied::LastKnown::default(),
             used: Used::default(),
             attempts: Attempts::default(),
             passwords: Passwords::default(),
@@ -180,6 +183,10 @@ impl Auth {
     }
 
     async fn ground(&self) -> HttpResult<Ground> {
+        self.look_at_ground().await.map_err(shared_error)
+    }
+
+    async fn look_at_ground(&self) -> Result<Ground, Arc<storage::Error>> {
         let db = &self.inner.db;
         let look = async {
             let accounts_exist = storage::users::count(db).await? > 0;
@@ -188,11 +195,10 @@ impl Auth {
                 keyless: storage::projects::keyless(db).await?,
             })
         };
-        self.inner
-            .ground
-            .try_get_with((), look)
-            .await
-            .map_err(shared_error)
+        if let Some(known) = self.inner.ground.get(&()).await {
+            return Ok(known);
+        }
+        Box::pin(self.inner.ground.try_get_with((), look)).await
     }
 
     /// Makes the first key of a project that has none; its empty page shows it once.
@@ -289,18 +295,27 @@ impl Auth {
     }
 
     async fn caller_of_key(&self, text: &str, required: Scope) -> HttpResult<Caller> {
-        let sha256 = storage::keys::secret::sha256(text);
+        let found = self
+            .look_up(storage::keys::secret::sha256(text))
+            .await
+            .map_err(shared_error)?;
+        self.caller_of(found.as_deref(), required)
+    }
+
+    async fn look_up(&self, sha256: [u8; 32]) -> Result<Option<Arc<FoundKey>>, Arc<storage::Error>> {
         let look = async {
             storage::keys::find(&self.inner.db, &sha256)
                 .await
                 .map(|key| key.map(Arc::new))
         };
-        let found = self
-            .inner
-            .keys
-            .try_get_with(sha256, look)
-            .await
-            .map_err(shared_error)?;
+        if let Some(known) = self.inner.keys.get(&sha256).await {
+            return Ok(known);
+        }
+        Box::pin(self.inner.keys.try_get_with(sha256, look)).await
+    }
+
+    /// What a key that was looked up may do.
+    fn caller_of(&self, found: Option<&FoundKey>, required: Scope) -> HttpResult<Caller> {
         let Some(key) = found else {
             return Err(HttpError::unauthorized(key::UNKNOWN));
         };

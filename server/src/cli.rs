@@ -6,6 +6,9 @@ mod init;
 mod keys;
 mod members;
 mod output;
+mod prices;
+mod reprice;
+mod seed;
 pub mod serve;
 
 use std::process::ExitCode;
@@ -19,6 +22,7 @@ pub use serve::{Ready, serve};
 use crate::clock;
 use crate::config::{Config, Flags, LogFormat};
 use crate::database::Database;
+use crate::price_file;
 
 /// Observability for LLM applications: traces, cost and what went wrong, in one binary.
 #[derive(Debug, Parser)]
@@ -44,6 +48,18 @@ enum Command {
     /// People who may sign in
     #[command(subcommand)]
     Members(members::Command),
+    /// Prices of models
+    #[command(subcommand)]
+    Prices(prices::Command),
+    /// Work out again what every stored step costs, with the prices of today
+    Reprice(reprice::Arguments),
+    /// Fill a project with demo data
+    ///
+    /// Everything in it is made up: runs of a support desk over the last two weeks, and one run that fails, named
+    /// cascade-demo. They go through the same pipeline as real steps and lie beside what the project holds already, so
+    /// give them a project of their own where that matters. Seeding twice on a date stores nothing twice; deleting the
+    /// project takes the demo data away again.
+    Seed(seed::Arguments),
     /// Write a commented plumbline.toml
     Init(init::Arguments),
 }
@@ -111,6 +127,9 @@ async fn run(cli: Cli) -> Result<(), Exit> {
         Command::Doctor(arguments) => doctor::run(&config, &arguments).await,
         Command::Keys(command) => keys::run(&config, command).await,
         Command::Members(command) => members::run(&config, command).await,
+        Command::Prices(command) => prices::run(&config, command).await,
+        Command::Reprice(arguments) => reprice::run(&config, &arguments).await,
+        Command::Seed(arguments) => Box::pin(seed::run(&config, &arguments)).await,
         Command::Init(_) => Ok(()),
     }
 }
@@ -134,7 +153,14 @@ async fn migrate(config: &Config) -> Result<(), Exit> {
         0 => format!("{}: already up to date", database.description()),
         n => format!("{}: {n} migrations applied", database.description()),
     });
-    Ok(database.stop().await?)
+    let db = Db::connect_lazy(database.options(), 1);
+    let brought_in = price_file::bring_in_shipped(&db, clock::now()).await;
+    db.close().await;
+    database.stop().await?;
+    if let Some(prices) = brought_in? {
+        output::note(&format!("prices: {}", prices::in_words(prices)));
+    }
+    Ok(())
 }
 
 /// Opens the database, does `work` with it and closes it again, however the work ended.

@@ -2,9 +2,11 @@
 //!
 //! The only file that reads the environment. Secrets have no flag: a command line is seen by everybody on a machine.
 
+mod database_url;
 mod file;
 mod leptos;
 mod sample;
+mod upstream;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -15,11 +17,12 @@ use std::str::FromStr as _;
 use axum::http::Uri;
 use clap::builder::BoolishValueParser;
 use serde::{Deserialize, Serialize};
-use storage::PgConnectOptions;
 
+pub use database_url::DatabaseUrl;
 use file::FileConfig;
 pub use leptos::leptos_options;
 pub use sample::SAMPLE;
+pub use upstream::UpstreamUrl;
 
 /// Read from the working folder when no other file is named.
 pub const DEFAULT_FILE: &str = "plumbline.toml";
@@ -47,6 +50,16 @@ pub struct Config {
     pub queue_bytes: usize,
     /// Connections to the database.
     pub db_connections: u32,
+    /// Where the proxy sends calls that speak like Anthropic.
+    pub upstream_anthropic: UpstreamUrl,
+    /// Where the proxy sends calls that speak like OpenAI.
+    pub upstream_openai: UpstreamUrl,
+    /// How long a connection to them may take, in seconds.
+    pub upstream_connect_timeout_s: u64,
+    /// How long they may be silent, before an answer and in it, in seconds.
+    pub upstream_timeout_s: u64,
+    /// How much may wait on disk for the database, in bytes.
+    pub spool_bytes: u64,
     /// The folder of Postgres' programs, where they are not to be searched for.
     pub postgres_bin: Option<PathBuf>,
     /// The value of PATH, where Postgres' programs are searched for.
@@ -68,6 +81,11 @@ impl Default for Config {
             queue_steps: 20_000,
             queue_bytes: 64 * 1024 * 1024,
             db_connections: 10,
+            upstream_anthropic: UpstreamUrl::anthropic(),
+            upstream_openai: UpstreamUrl::openai(),
+            upstream_connect_timeout_s: 10,
+            upstream_timeout_s: 600,
+            spool_bytes: 1024 * 1024 * 1024,
             postgres_bin: None,
             path_env: None,
             file: None,
@@ -83,42 +101,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
-}
-
-/// The address of a database. It may carry a password, so it shows no more of itself than is harmless.
-#[derive(Clone)]
-pub struct DatabaseUrl(PgConnectOptions);
-
-impl DatabaseUrl {
-    /// What to connect with.
-    pub fn options(&self) -> PgConnectOptions {
-        self.0.clone()
-    }
-}
-
-impl std::str::FromStr for DatabaseUrl {
-    type Err = ConfigError;
-
-    fn from_str(url: &str) -> Result<Self, ConfigError> {
-        parse_database_url(url)
-    }
-}
-
-impl fmt::Display for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (host, port) = (self.0.get_host(), self.0.get_port());
-        let database = self.0.get_database().unwrap_or_else(|| self.0.get_username());
-        match self.0.get_socket() {
-            Some(socket) => write!(f, "database {database} on {}", socket.display()),
-            None => write!(f, "database {database} on {host}:{port}"),
-        }
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
 }
 
 /// What the command line and the environment say; everything they don't is `None`.
@@ -156,6 +138,26 @@ pub struct Flags {
     /// Connections to the database [default: 10]
     #[arg(long, global = true, env = "PLUMBLINE_DB_CONNECTIONS", value_name = "N")]
     pub db_connections: Option<u32>,
+    /// Where the proxy sends Anthropic's calls [default: https://api.anthropic.com]
+    #[arg(long, global = true, env = "PLUMBLINE_UPSTREAM_ANTHROPIC", value_name = "URL")]
+    pub upstream_anthropic: Option<UpstreamUrl>,
+    /// Where the proxy sends OpenAI's calls [default: https://api.openai.com]
+    #[arg(long, global = true, env = "PLUMBLINE_UPSTREAM_OPENAI", value_name = "URL")]
+    pub upstream_openai: Option<UpstreamUrl>,
+    /// Seconds that a connection to them may take [default: 10]
+    #[arg(
+        long,
+        global = true,
+        env = "PLUMBLINE_UPSTREAM_CONNECT_TIMEOUT_S",
+        value_name = "N"
+    )]
+    pub upstream_connect_timeout_s: Option<u64>,
+    /// Seconds that they may be silent [default: 600]
+    #[arg(long, global = true, env = "PLUMBLINE_UPSTREAM_TIMEOUT_S", value_name = "N")]
+    pub upstream_timeout_s: Option<u64>,
+    /// Bytes that may wait on disk for the database [default: 1073741824]
+    #[arg(long, global = true, env = "PLUMBLINE_SPOOL_BYTES", value_name = "N")]
+    pub spool_bytes: Option<u64>,
     /// Folder of Postgres' programs [default: searched for]
     #[arg(long, global = true, env = "PLUMBLINE_POSTGRES_BIN", value_name = "FOLDER")]
     pub postgres_bin: Option<PathBuf>,
@@ -237,7 +239,7 @@ fn merge(flags: Flags, database_url: Option<String>, file: FileConfig) -> Result
         database_url: database_url
             .or(file.database_url)
             .as_deref()
-            .map(parse_database_url)
+            .map(DatabaseUrl::from_str)
             .transpose()?,
         public_url: flags
             .public_url
@@ -270,6 +272,32 @@ fn merge(flags: Flags, database_url: Option<String>, file: FileConfig) -> Result
             flags.db_connections.or(file.db_connections),
             default.db_connections,
         )?,
+        upstream_anthropic: flags
+            .upstream_anthropic
+            .or(file.upstream_anthropic)
+            .unwrap_or(default.upstream_anthropic),
+        upstream_openai: flags
+            .upstream_openai
+            .or(file.upstream_openai)
+            .unwrap_or(default.upstream_openai),
+        upstream_connect_timeout_s: at_least(
+            1,
+            "upstream_connect_timeout_s",
+            flags
+                .upstream_connect_timeout_s
+                .or(file.upstream_connect_timeout_s),
+            default.upstream_connect_timeout_s,
+        )?,
+        upstream_timeout_s: at_least(
+            1,
+            "upstream_timeout_s",
+            flags.upstream_timeout_s.or(file.upstream_timeout_s),
+            default.upstream_timeout_s,
+        )?,
+        spool_bytes: flags
+            .spool_bytes
+            .or(file.spool_bytes)
+            .unwrap_or(default.spool_bytes),
         postgres_bin: flags.postgres_bin.or(file.postgres_bin),
         path_env: None,
         file: None,
@@ -295,17 +323,6 @@ fn at_least<N: PartialOrd + fmt::Display>(
     } else {
         Ok(value)
     }
-}
-
-fn parse_database_url(url: &str) -> Result<DatabaseUrl, ConfigError> {
-    // The parser's own text may quote the address.
-    let problem = "(DATABASE_URL) must look like postgres://user:password@host:5432/database";
-    if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
-        return Err(invalid("database_url", problem));
-    }
-    PgConnectOptions::from_str(url)
-        .map(DatabaseUrl)
-        .map_err(|_may_quote_it| invalid("database_url", problem))
 }
 
 fn parse_public_url(url: &str) -> Result<String, ConfigError> {

@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 use tower_http::decompression::RequestDecompressionLayer;
 
 pub use body::BodyBudget;
+pub(crate) use clean::{clean, clean_map};
 use native::{Rejection, Source};
 
 use crate::clock;

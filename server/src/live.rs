@@ -21,7 +21,7 @@ use uuid::Uuid;
 use crate::auth::Auth;
 use crate::error::{HttpError, HttpResult};
 use crate::metrics::Metrics;
-use crate::scoring::Scoring;
+use crate::pipeline::Memory;
 use crate::state::AppState;
 
 /// How long changes gather before they are told: one message instead of one per batch.
@@ -45,7 +45,7 @@ impl LiveHub {
         db: storage::Db,
         options: storage::PgConnectOptions,
         auth: Auth,
-        scoring: Scoring,
+        memory: Memory,
         tasks: &TaskTracker,
         shutdown: &CancellationToken,
     ) -> Self {
@@ -56,7 +56,7 @@ impl LiveHub {
         let ear = Ear {
             options,
             auth,
-            scoring,
+            memory,
             origin,
             news: news.clone(),
         };
@@ -107,7 +107,7 @@ async fn tell(
 struct Ear {
     options: storage::PgConnectOptions,
     auth: Auth,
-    scoring: Scoring,
+    memory: Memory,
     origin: Uuid,
     news: broadcast::Sender<News>,
 }
@@ -144,11 +144,14 @@ impl Ear {
         match heard {
             News::Gap => {
                 self.auth.forget();
-                self.scoring.forget_all();
+                self.memory.forget_all();
             }
             News::Access => self.auth.forget(),
-            News::Settings(project) => self.scoring.forget(*project),
-            News::Runs { origin, project, .. } if *origin != self.origin => self.scoring.mark_stale(*project),
+            News::Settings(project) => self.memory.forget(*project),
+            News::Prices => self.memory.prices.forget_all(),
+            News::Runs { origin, project, .. } if *origin != self.origin => {
+                self.memory.scoring.mark_stale(*project)
+            }
             News::Runs { .. } => {}
         }
     }
@@ -200,7 +203,7 @@ pub async fn events(
 
 fn events_of(news: News, project: ProjectId, run: Option<&str>) -> Vec<Event> {
     match news {
-        News::Access | News::Settings(_) => Vec::new(),
+        News::Access | News::Prices | News::Settings(_) => Vec::new(),
         News::Gap => vec![Event::default().event("gap").data("{}")],
         News::Runs {
             project: of_project, ..

@@ -25,6 +25,10 @@ impl Gauge {
     pub fn down(&self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
+
+    fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// A figure that only goes up.
@@ -52,6 +56,18 @@ pub struct Metrics {
     pub queued_steps: Gauge,
     /// Open live connections.
     pub live_connections: Gauge,
+    /// Calls through the proxy that wait to be read.
+    pub queued_calls: Gauge,
+    /// Bytes that copies of calls take in memory.
+    pub copied_bytes: Gauge,
+    /// Calls that wait in the spool.
+    pub spooled_calls: Gauge,
+    /// Bytes of the spool on disk.
+    pub spooled_bytes: Gauge,
+    /// Records that were found damaged in the spool.
+    pub damaged_records: Gauge,
+    /// Calls that were not recorded.
+    pub lost_calls: Counter,
     /// Responses by class: index 2 is 2xx.
     pub responses: [Counter; 6],
     stored: Counter,
@@ -134,16 +150,49 @@ impl Metrics {
                 counter.get()
             ));
         }
+        line(format_args!(
+            "# HELP plumbline_proxy_lost_calls_total Calls through the proxy that were not recorded."
+        ));
+        line(format_args!("# TYPE plumbline_proxy_lost_calls_total counter"));
+        line(format_args!(
+            "plumbline_proxy_lost_calls_total {}",
+            self.lost_calls.get()
+        ));
         for (name, help, value) in [
+            (
+                "plumbline_proxy_queued_calls",
+                "Calls through the proxy that wait to be read.",
+                self.queued_calls.get(),
+            ),
+            (
+                "plumbline_proxy_copied_bytes",
+                "Bytes that copies of calls take in memory.",
+                self.copied_bytes.get(),
+            ),
+            (
+                "plumbline_spool_records",
+                "Calls that wait on disk for the database.",
+                self.spooled_calls.get(),
+            ),
+            (
+                "plumbline_spool_bytes",
+                "Size of the spool on disk.",
+                self.spooled_bytes.get(),
+            ),
+            (
+                "plumbline_spool_damaged_records",
+                "Records that were found damaged in the spool since the start.",
+                self.damaged_records.get(),
+            ),
             (
                 "plumbline_queued_steps",
                 "Steps waiting for a transaction.",
-                self.queued_steps.0.load(Ordering::Relaxed),
+                self.queued_steps.get(),
             ),
             (
                 "plumbline_live_connections",
                 "Open live connections.",
-                self.live_connections.0.load(Ordering::Relaxed),
+                self.live_connections.get(),
             ),
             (
                 "plumbline_db_connections",

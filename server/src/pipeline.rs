@@ -2,7 +2,8 @@
 //! transaction (group commit) and answer everybody in it. Bounded: what doesn't fit is refused at once.
 
 mod batch;
-mod normalise;
+mod figures;
+mod memory;
 mod rollup;
 mod run_delta;
 
@@ -15,14 +16,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use batch::process_batch;
-pub use normalise::normalise;
+pub use figures::Figures;
+pub use memory::Memory;
+pub use rollup::series_id;
 pub use run_delta::run_deltas;
 
 use crate::auth::Caller;
 use crate::error::{HttpError, HttpResult};
 use crate::live::LiveHub;
 use crate::metrics::Metrics;
-use crate::scoring::Scoring;
 
 /// Rows after which a batch is full.
 const BATCH_STEPS: usize = 1_000;
@@ -141,7 +143,7 @@ impl Pipeline {
     /// Starts the workers. They end, with everything queued written, after `shutdown` and the last sender is gone.
     pub fn start(
         db: storage::Db,
-        scoring: Scoring,
+        memory: Memory,
         live: LiveHub,
         metrics: Arc<Metrics>,
         settings: &PipelineSettings,
@@ -160,7 +162,7 @@ impl Pipeline {
         for _ in 0..WORKERS {
             let worker = Worker {
                 db: db.clone(),
-                scoring: scoring.clone(),
+                memory: memory.clone(),
                 live: live.clone(),
                 metrics: Arc::clone(&metrics),
                 receiver: Arc::clone(&receiver),
@@ -222,7 +224,7 @@ impl Pipeline {
 
 struct Worker {
     db: storage::Db,
-    scoring: Scoring,
+    memory: Memory,
     live: LiveHub,
     metrics: Arc<Metrics>,
     receiver: Arc<Mutex<mpsc::Receiver<Waiting>>>,
@@ -308,7 +310,7 @@ impl Worker {
         const COLLISIONS: u32 = 10;
         let mut retries = 0;
         loop {
-            match process_batch(&self.db, &self.scoring, submissions, &self.metrics).await {
+            match process_batch(&self.db, &self.memory, submissions, &self.metrics).await {
                 Err(cause) if cause.is_collision() && retries < COLLISIONS => retries += 1,
                 Err(cause) => return Err(cause),
                 Ok(written) => {

@@ -11,10 +11,10 @@ use axum::{Json, Router};
 use serde_json::json;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::api::{health, ledger, openapi, runs, scoring};
+use crate::api::{backtest, cost, health, ledger, openapi, runs, scoring};
 use crate::error::{ErrorReport, HttpError};
 use crate::state::AppState;
-use crate::{auth, ingest, live, site, web};
+use crate::{auth, ingest, live, proxy, site, web};
 
 /// Declares routes once: `ROUTES` for tests that must reach each of them, and the router itself.
 macro_rules! routes {
@@ -35,10 +35,12 @@ routes!(
     GET "/api/runs/{run_id}"                         => runs::get,
     GET "/api/runs/{run_id}/steps/{step_id}/payload" => runs::payload,
     GET "/api/ledger"                                => ledger::list,
+    GET "/api/cost"                                  => cost::get,
     POST "/api/score"                                => scoring::score,
     GET "/api/thresholds"                            => scoring::thresholds,
     GET "/api/settings/scoring"                      => scoring::settings,
     PUT "/api/settings/scoring"                      => scoring::save_settings,
+    GET "/api/backtest"                              => backtest::recording,
     GET "/api/openapi.json"                          => openapi::document,
     // whoever runs the server
     GET "/healthz"                                   => health::healthz,
@@ -67,6 +69,8 @@ pub fn router(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), auth::headers::secure))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(state.clone(), with_request_id))
+        // Outside of all that: what passes through is neither judged by our rules for browsers nor changed.
+        .merge(proxy::routes())
         .with_state(state)
 }
 

@@ -7,9 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use domain::{NanoUsd, ProjectId, Severity, TokenUsage};
+use domain::{NanoUsd, NewStep, Place, ProjectId, Severity, StepKind};
+use engine::answer::Answer;
 use engine::{History, Rules, Score, Shape, StepFacts, StepRecord};
 use storage::scoring::PastStep;
+
+use crate::pipeline::Figures;
 
 /// Runs whose steps a history is rebuilt from.
 const REBUILD_RUNS: i64 = 1_000;
@@ -123,30 +126,94 @@ impl Scoring {
 }
 
 impl ProjectScoring {
-    /// Scores the next step of the project and remembers it.
-    pub fn score_next(&mut self, step: &domain::NewStep, usage: TokenUsage, cost: Option<NanoUsd>) -> Score {
+    /// Scores the next step of the project and remembers it. A project that has scoring switched off gets `None`, and
+    /// its history learns nothing.
+    pub fn score_next(&mut self, step: &NewStep, figures: &Figures) -> Option<Score> {
+        if !self.rules.enabled {
+            return None;
+        }
         let so_far = self.runs.of(&step.run_id);
-        let call = call_hash(step);
-        let same_calls = so_far.calls.entry(call).or_insert(0);
+        let same_calls = so_far.calls.entry(call_hash(step, figures)).or_insert(0);
         *same_calls += 1;
-        let facts = StepFacts {
-            same_calls_in_run: *same_calls,
-            run_cost_before: so_far.cost,
-            ..StepFacts::of(step, usage, cost)
+        let run = RunBefore {
+            same_calls: *same_calls,
+            cost: so_far.cost,
         };
-        let score = engine::score(&facts, &self.history, &self.rules);
-        self.history.push(&StepRecord::of(&facts, &score));
-        if let Some(cost) = cost {
+        let (score, record) = judge(step, figures, run, &self.history, &self.rules);
+        self.history.push(&record);
+        if let Some(cost) = figures.cost {
             so_far.cost = Some(so_far.cost.unwrap_or_default().saturating_add(cost));
         }
-        score
+        Some(score)
     }
 }
 
+/// What a run had done before a step.
+#[derive(Clone, Copy, Debug)]
+pub struct RunBefore {
+    /// How often the very same call came, the step included.
+    pub same_calls: u32,
+    /// What it had cost.
+    pub cost: Option<NanoUsd>,
+}
+
+impl Default for RunBefore {
+    fn default() -> Self {
+        Self {
+            same_calls: 1,
+            cost: None,
+        }
+    }
+}
+
+/// Scores a step; the record is what a history remembers of it.
+pub fn judge(
+    step: &NewStep,
+    figures: &Figures,
+    run: RunBefore,
+    history: &History,
+    rules: &Rules,
+) -> (Score, StepRecord) {
+    let output = step.output.as_deref();
+    let answer = if step.kind == StepKind::Llm {
+        engine::answer::read(output, step.input.as_deref().unwrap_or(""))
+    } else {
+        Answer::verbatim(output)
+    };
+    let template = template_word(figures.template.as_ref().map(<[u8; 32]>::as_slice));
+    let facts = StepFacts {
+        output: answer.text.as_deref(),
+        tool_calls: &answer.tool_calls(),
+        output_schema: answer.output_schema.as_ref(),
+        template: &template,
+        context_window: figures.context_window,
+        same_calls_in_run: run.same_calls,
+        run_cost_before: run.cost,
+        ..StepFacts::of(step, figures.tokens, figures.cost)
+    };
+    let mut score = engine::score(&facts, history, rules);
+    let record = StepRecord::of(&facts, &score);
+    // Bytes of a text that was taken out of a message are not bytes of the output that is shown.
+    if answer.is_message {
+        for condition in &mut score.conditions {
+            condition.place = condition
+                .place
+                .take()
+                .filter(|place| !matches!(place, Place::Bytes { .. }));
+        }
+    }
+    (score, record)
+}
+
+/// The word by which a history knows a template; blank where there is none.
+fn template_word(fingerprint: Option<&[u8]>) -> String {
+    fingerprint.map(engine::fingerprint::hex).unwrap_or_default()
+}
+
 /// The very same call: its step and its whole prompt.
-fn call_hash(step: &domain::NewStep) -> u64 {
+fn call_hash(step: &NewStep, figures: &Figures) -> u64 {
     let mut hash = DefaultHasher::new();
-    (&step.name, &step.input, &step.tool_name).hash(&mut hash);
+    (&step.name, &figures.prompt, &step.tool_name).hash(&mut hash);
     hash.finish()
 }
 
@@ -183,7 +250,9 @@ impl RunsSoFar {
 }
 
 fn record_of(past: &PastStep) -> StepRecord {
+    let template = template_word(Some(&past.template));
     let facts = StepFacts {
+        template: &template,
         kind: past.kind,
         status: past.status,
         latency_ms: past.latency_ms,

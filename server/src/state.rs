@@ -13,7 +13,10 @@ use crate::database::Database;
 use crate::ingest::BodyBudget;
 use crate::live::LiveHub;
 use crate::metrics::Metrics;
-use crate::pipeline::{Pipeline, PipelineSettings};
+use crate::pipeline::{Memory, Pipeline, PipelineSettings};
+use crate::prices::Prices;
+use crate::proxy::recorder::{Backlog, Recorder};
+use crate::proxy::upstream::Upstreams;
 use crate::scoring::Scoring;
 
 /// Connections of the pool that handlers and workers share.
@@ -28,8 +31,14 @@ pub struct AppState {
     pub auth: Auth,
     /// Rules and histories.
     pub scoring: Scoring,
+    /// What models cost.
+    pub prices: Prices,
     /// The way in for steps.
     pub pipeline: Pipeline,
+    /// Where calls through the proxy go.
+    pub upstreams: Upstreams,
+    /// Where they are recorded.
+    pub recorder: Recorder,
     /// News for open pages.
     pub live: LiveHub,
     /// Figures for Prometheus.
@@ -56,12 +65,12 @@ impl AppState {
         let metrics = Arc::new(Metrics::default());
         let auth = Auth::new(db.clone(), &config);
         tasks.spawn(auth.clone().keep_books(shutdown.clone()));
-        let scoring = Scoring::new(db.clone());
+        let memory = Memory::new(&db);
         let live = LiveHub::start(
             db.clone(),
             database.options(),
             auth.clone(),
-            scoring.clone(),
+            memory.clone(),
             tasks,
             &shutdown,
         );
@@ -71,17 +80,30 @@ impl AppState {
         };
         let pipeline = Pipeline::start(
             db.clone(),
-            scoring.clone(),
+            memory.clone(),
             live.clone(),
             Arc::clone(&metrics),
             &settings,
             tasks,
             &shutdown,
         );
+        let spool = config.data.join("spool");
+        let backlog = Backlog::open(&spool, config.spool_bytes, Arc::clone(&metrics)).await;
+        let recorder = Recorder::start(
+            db.clone(),
+            pipeline.clone(),
+            Arc::clone(&metrics),
+            backlog,
+            tasks,
+            &shutdown,
+        );
         Ok(Self {
+            upstreams: Upstreams::new(&config)?,
+            recorder,
             db,
             auth,
-            scoring,
+            scoring: memory.scoring,
+            prices: memory.prices,
             pipeline,
             live,
             metrics,

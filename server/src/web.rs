@@ -1,8 +1,8 @@
 //! The dashboard: the one file that mounts `app`.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
-use app::{App, OneTimeSecrets, PageRequest, ServerFacts, SiteUrls, Theme, Viewer, shell};
+use app::{App, OneTimeSecrets, PageRequest, RulesInForce, ServerFacts, SiteUrls, Theme, Viewer, shell};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
@@ -52,10 +52,24 @@ fn page_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         database: state.database.to_string(),
         data_folder: state.config.data.display().to_string(),
+        upstream_anthropic: state.config.upstream_anthropic.to_string(),
+        upstream_openai: state.config.upstream_openai.to_string(),
     };
     let secrets = {
         let reveal = Arc::clone(&state.auth.reveal);
         OneTimeSecrets::new(move |token| reveal.take(token))
+    };
+    let in_force = {
+        let scoring = state.scoring.clone();
+        RulesInForce::new(move |project| {
+            let scoring = scoring.clone();
+            async move {
+                let project = scoring.of(project).await?;
+                let project = project.lock().unwrap_or_else(PoisonError::into_inner);
+                let recent = project.history.recent.steps().copied().collect();
+                Ok((project.rules.clone(), recent))
+            }
+        })
     };
     move || {
         let parts = use_context::<Parts>();
@@ -63,6 +77,7 @@ fn page_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
         provide_context(urls.clone());
         provide_context(facts.clone());
         provide_context(secrets.clone());
+        provide_context(in_force.clone());
         if let Some(parts) = &parts {
             provide_context(parts.extensions.get::<Viewer>().cloned().unwrap_or_default());
             provide_context(theme(parts));

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "cli/prices.rs"]
+mod prices;
 #[path = "cli/program.rs"]
 mod program;
 
@@ -288,6 +290,65 @@ fn a_killed_server_starts_again_with_everything_it_had() {
     assert!(folder.run(&["keys", "list"]).stdout.contains("kept"), "{made:?}");
     assert_eq!(server.stop(), Some(0), "{}", server.log());
     folder.assert_no_postgres();
+}
+
+#[test]
+fn seeding_fills_a_project_through_the_pipeline_and_only_once() {
+    let folder = Folder::new();
+    let seed = ["seed", "--days", "2", "--runs", "20"];
+    let first = folder.run(&seed);
+    assert_eq!(first.code, 0, "{first:?}");
+    for part in ["made up", "project default", "/p/default/runs/cascade-demo"] {
+        assert!(first.stderr.contains(part), "{part}: {first:?}");
+    }
+    folder.assert_no_postgres();
+    assert_eq!(folder.run(&["seed", "--project", "other"]).code, 4);
+    assert_eq!(folder.run(&["seed", "--days", "0"]).code, 2);
+
+    let mut server = folder.serve(&[]);
+    let runs = server.json("/api/runs?limit=200");
+    let listed = runs["items"].as_array().unwrap().len();
+    assert!(listed > 40, "two days and the cascade: {listed}");
+
+    let cascade = server.json("/api/runs/cascade-demo");
+    let codes = |step_id: &str| -> Vec<u64> {
+        let steps = cascade["steps"].as_array().unwrap();
+        let step = steps.iter().find(|step| step["step_id"] == step_id).unwrap();
+        let conditions = step["conditions"].as_array().unwrap();
+        let mut codes: Vec<u64> = conditions
+            .iter()
+            .map(|found| found["code"].as_u64().unwrap())
+            .collect();
+        codes.sort_unstable();
+        codes
+    };
+    assert_eq!(
+        codes("parse-request"),
+        [2001, 3011, 3014],
+        "it stops in the middle of its JSON"
+    );
+    assert!(codes("enrich-context").contains(&4007), "it waits for nothing");
+    assert_eq!(
+        codes("generate-response"),
+        [1001, 1002],
+        "it reads entities of nothing"
+    );
+    assert!(
+        codes("decide-next-18").contains(&4012),
+        "and an agent goes round in circles"
+    );
+    assert_eq!(cascade["run"]["severity"], "critical");
+
+    // Beside the server, which the pages of the demo are open on.
+    let again = folder.run(&seed);
+    assert!(again.stderr.contains("\n0 steps stored"), "{again:?}");
+    assert_eq!(server.json("/api/runs?limit=200")["items"], runs["items"]);
+    assert_eq!(server.stop(), Some(0), "{}", server.log());
+    let recount = folder.run(&["doctor", "--recount"]);
+    assert_eq!(
+        recount.code, 0,
+        "totals and series are those of real traffic: {recount:?}"
+    );
 }
 
 /// A Postgres as an operator has one, in the folder `given`.

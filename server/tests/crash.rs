@@ -8,6 +8,11 @@ mod load;
 #[expect(dead_code, reason = "the tests of the command line use the rest")]
 #[path = "cli/program.rs"]
 mod program;
+#[path = "crash/proxy.rs"]
+mod proxy;
+#[expect(dead_code, reason = "the tests of the proxy use the rest")]
+#[path = "http/upstream.rs"]
+mod upstream;
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;

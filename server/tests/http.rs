@@ -4,8 +4,14 @@
 
 #[path = "http/app.rs"]
 mod app;
+#[path = "http/backtest.rs"]
+mod backtest;
 #[path = "http/bad_input.rs"]
 mod bad_input;
+#[path = "http/conditions.rs"]
+mod conditions;
+#[path = "http/cost.rs"]
+mod cost;
 #[path = "http/cross_site.rs"]
 mod cross_site;
 #[path = "http/ingest.rs"]
@@ -20,13 +26,31 @@ mod overload;
 mod pages;
 #[path = "http/people.rs"]
 mod people;
+#[path = "http/pricing.rs"]
+mod pricing;
+#[path = "http/proxy.rs"]
+mod proxy;
+#[path = "http/proxy_keys.rs"]
+mod proxy_keys;
+#[path = "http/proxy_metering.rs"]
+mod proxy_metering;
+#[path = "http/proxy_streams.rs"]
+mod proxy_streams;
 #[path = "http/read.rs"]
 mod read;
 #[path = "http/recount.rs"]
 mod recount;
+#[path = "http/reprice.rs"]
+mod reprice;
+#[path = "http/reprice_jobs.rs"]
+mod reprice_jobs;
 #[path = "http/scoring.rs"]
 mod scoring;
+#[path = "http/scoring_form.rs"]
+mod scoring_form;
 #[path = "http/sessions.rs"]
 mod sessions;
 #[path = "http/tenancy.rs"]
 mod tenancy;
+#[path = "http/upstream.rs"]
+mod upstream;

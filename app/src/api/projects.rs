@@ -16,6 +16,10 @@ pub struct ServerFacts {
     pub database: String,
     /// Where the data lies.
     pub data_folder: String,
+    /// Where calls of Anthropic's SDKs go on to.
+    pub upstream_anthropic: String,
+    /// Where calls of OpenAI's SDKs go on to.
+    pub upstream_openai: String,
 }
 
 /// The facts of this server. Its folder is for admins.

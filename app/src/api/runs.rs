@@ -26,6 +26,8 @@ pub(crate) struct RunsView {
     pub(crate) activity: Vec<ActivityBucket>,
     /// What the filter bar suggests.
     pub(crate) facets: Facets,
+    /// Models whose calls in the window have no price, where a listed run has such a call.
+    pub(crate) unpriced: Vec<domain::UnpricedModel>,
     /// Runs in the same window without any other filter; read only when no row was found.
     pub(crate) in_window: Option<RunTotals>,
     /// Runs over all time without any filter; read only when no row was found.
@@ -49,6 +51,13 @@ pub(crate) async fn read_runs(
     let strip = Buckets::of(filter.window, now);
     let activity = storage::runs::activity(&db, project, &filter, strip.from, strip.to, strip.count).await?;
     let facets = storage::runs::facets(&db, project).await?;
+    let unpriced = if totals.unpriced_steps > 0 {
+        let (from, _) = filter.window.bounds(now);
+        let from = from.unwrap_or_default();
+        storage::prices::unpriced_models(&db, project, from, crate::api::prices::MAX_UNPRICED).await?
+    } else {
+        Vec::new()
+    };
     let (mut in_window, mut ever) = (None, None);
     if page.items.is_empty() && cursor.is_none() {
         let whole_window = RunFilter {
@@ -65,6 +74,7 @@ pub(crate) async fn read_runs(
         totals,
         activity,
         facets,
+        unpriced,
         in_window,
         ever,
     })
@@ -98,6 +108,8 @@ pub(crate) struct RunView {
     pub(crate) steps: Vec<StepSummary>,
     /// The runs listed beside it.
     pub(crate) neighbours: Neighbours,
+    /// What people said about its conditions.
+    pub(crate) feedback: Vec<domain::anomaly::Feedback>,
 }
 
 /// One run.
@@ -108,10 +120,12 @@ pub(crate) async fn read_run(slug: String, run_id: String) -> Result<RunView, Ap
     let run = storage::runs::get(&db, project, &run_id).await?;
     let steps = storage::steps::of_run(&db, project, &run_id, MAX_STEPS_SHOWN).await?;
     let neighbours = storage::runs::neighbours(&db, project, &run_id).await?;
+    let feedback = storage::feedback::of_run(&db, project, &run_id).await?;
     Ok(RunView {
         now: crate::context::use_page_request().now,
         run,
         steps,
         neighbours,
+        feedback,
     })
 }

@@ -1,6 +1,7 @@
 //! Reading steps.
 
 use domain::StepEvent;
+use engine::pricing::PriceRow;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,8 @@ pub(crate) struct StepTexts {
     pub(crate) attributes: Map<String, Value>,
     /// Points in time inside the step.
     pub(crate) events: Vec<StepEvent>,
+    /// The price row behind a computed cost, as it is now; `None` when it is gone.
+    pub(crate) price: Option<PriceRow>,
 }
 
 /// The texts of one step; long ones whole only when `full`.
@@ -61,6 +64,7 @@ pub(crate) async fn read_step_texts(
     let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
     let db = crate::context::database()?;
     let payload = storage::steps::payload(&db, project, &run_id, &step_id).await?;
+    let price = storage::prices::behind_step(&db, project, &run_id, &step_id).await?;
     let sent = |text: Option<String>| text.map(|text| SentText::of(text, full));
     Ok(StepTexts {
         input: sent(payload.input),
@@ -68,6 +72,7 @@ pub(crate) async fn read_step_texts(
         prompt_template: sent(payload.prompt_template),
         attributes: payload.attributes,
         events: payload.events,
+        price: price.and_then(crate::api::prices::row_of),
     })
 }
 

@@ -1,7 +1,7 @@
 //! What a project without runs shows: the exact command that sends the first step, with a real key. The page turns
 //! into the run as soon as the step arrives.
 
-mod snippet;
+pub(crate) mod snippet;
 mod waiting;
 
 use domain::Role;
@@ -22,13 +22,20 @@ use waiting::Waiting;
 
 /// The key that the command shows, if it can.
 #[derive(Clone, Copy)]
-struct ShownKey(Resource<Result<Option<String>, ApiError>>);
+pub(crate) struct ShownKey(Resource<Result<Option<String>, ApiError>>);
+
+impl ShownKey {
+    /// Its text. An error is a key that can't be shown: what is shown works with any other.
+    pub(crate) async fn text(self) -> Option<String> {
+        self.0.await.ok().flatten()
+    }
+}
 
 /// Asks for the key that the command shows: the one made with the project, or one made a moment ago (`?made=`).
 ///
 /// A page calls this in its own body. What waits for data is built more than once on the server, and a key can be
 /// read only once.
-pub(crate) fn provide_shown_key() {
+pub(crate) fn provide_shown_key() -> ShownKey {
     let slug = use_slug();
     let query = use_query_map();
     let made = Memo::new(move |_| query.read().get("made").unwrap_or_default());
@@ -43,7 +50,9 @@ pub(crate) fn provide_shown_key() {
             }
         },
     );
-    provide_context(ShownKey(key));
+    let shown = ShownKey(key);
+    provide_context(shown);
+    shown
 }
 
 /// The empty state of a project that has never received a step. Stands inside a page's `main`, in a page that called
@@ -62,9 +71,8 @@ pub(crate) fn FirstStep(
                 // A boundary of its own: the one around the list does not wait for what appears inside it.
                 <Transition fallback=|| ()>
                     {move || Suspend::new(async move {
-                        // An error shows as a key that can't be shown: the command works with any other key.
                         let key = match key {
-                            Some(key) => key.0.await.ok().flatten(),
+                            Some(key) => key.text().await,
                             None => None,
                         };
                         view! { <WithKey live key/> }

@@ -74,7 +74,7 @@ pub(crate) fn RunsPage() -> impl IntoView {
         move || asked.get(),
         |(slug, filter, cursor): (String, RunFilter, Option<String>)| read_runs(slug, filter, cursor),
     );
-    provide_shown_key();
+    let _shown_key = provide_shown_key();
     view! {
         <Title text="Runs"/>
         <TopBar tools=move || view! { <Tools page/> }>

@@ -4,6 +4,9 @@ pub(crate) mod general;
 pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod members;
+pub(crate) mod prices;
+pub(crate) mod providers;
+pub(crate) mod scoring;
 
 use domain::Role;
 use leptos::prelude::*;
@@ -16,9 +19,12 @@ use crate::ui::icon::Icon;
 use crate::ui::nav::page_href;
 
 /// The pages: name, and part of the URL after `settings`.
-const PAGES: [(&str, &str); 4] = [
+const PAGES: &[(&str, &str)] = &[
     ("General", "settings"),
     ("Keys", "settings/keys"),
+    ("Scoring", "settings/scoring"),
+    ("Prices", "settings/prices"),
+    ("Model providers", "settings/providers"),
     ("Members", "settings/members"),
     ("Ledger", "settings/ledger"),
 ];
@@ -48,14 +54,15 @@ pub(crate) fn SettingsPage(
 ) -> impl IntoView {
     let slug = use_slug();
     let locked = use_admin_lock();
-    // The ledger has nothing to change.
-    let is_locked = move || name != "Ledger" && !locked.read().is_empty();
+    // These have nothing to change.
+    let is_locked = move || !["Ledger", "Model providers"].contains(&name) && !locked.read().is_empty();
     let links = PAGES
+        .iter()
         .map(|(label, segment)| {
             view! {
                 <li>
-                    <a href=move || page_href(&slug.read(), segment) aria-current=(label == name).then_some("page")>
-                        <span>{label}</span>
+                    <a href=move || page_href(&slug.read(), segment) aria-current=(*label == name).then_some("page")>
+                        <span>{*label}</span>
                     </a>
                 </li>
             }

@@ -131,9 +131,18 @@ fn error_words(code: &str) -> String {
         "name" => "The name is empty, or holds no letter or digit.",
         "label" => "The label is empty, too long or taken already. Choose another one.",
         "scope" => "Choose at least one thing the key may do.",
+        "rate" => {
+            "A rate is a number of dollars per million tokens, 0 or more, such as 0.15; the one for input is needed."
+        }
+        "model" => "The model's name is empty or too long.",
+        "day" => "That is no day. Write it as 2026-11-21.",
+        "context_window" => "The context window is a whole number of tokens, or empty.",
+        "regex" => "The regular expression can't be used. Check its brackets.",
+        "job_runs" => "History is being priced again already. Wait for it, or cancel it.",
         "role" => "That role does not exist.",
         "confirm" => "What you typed is not the project's word in the address. Nothing was deleted.",
         "last_admin" => "A project needs an admin. Make somebody else admin first.",
+        "scoring" => "Some values can’t be used; each says below what it has to be. Nothing was saved.",
         "already_set_up" => "Accounts are set up already. Sign in.",
         "forbidden" => "Your role in this project does not allow that. Ask an admin of the project.",
         "not_found" => "It is gone already. Read the page again.",
@@ -152,6 +161,10 @@ fn done_words(code: &str) -> String {
         "added" => "Added. Tell them their address and password; they can sign in now.",
         "removed" => "Removed. Their access ends now.",
         "deleted" => "The project and its data are deleted.",
+        "price_saved" => "The price is saved. Calls from now on are priced with it; price history again to have it in past ones.",
+        "price_deleted" => "The price is deleted. Costs that were computed with it stay until history is priced again.",
+        "reprice" => "It has begun; how far it is stands below.",
+        "cancelled" => "It is cancelled. What was priced before stays.",
         "signed_out" => "You are signed out.",
         _ => "Done.",
     }

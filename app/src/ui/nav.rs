@@ -34,6 +34,20 @@ pub(crate) const PAGES: &[NavPage] = &[
         foot: false,
     },
     NavPage {
+        segment: "anomalies",
+        label: "Anomalies",
+        icon: "anomalies",
+        letter: 'a',
+        foot: false,
+    },
+    NavPage {
+        segment: "prompts",
+        label: "Prompts",
+        icon: "prompts",
+        letter: 'p',
+        foot: false,
+    },
+    NavPage {
         segment: "settings",
         label: "Settings",
         icon: "settings",

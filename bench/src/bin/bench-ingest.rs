@@ -4,14 +4,13 @@
 #![expect(clippy::print_stdout, reason = "printing the table is what this program does")]
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::ensure;
+use bench::ingest_load::{Load, send};
 use bench::{Server, machine, quantile};
 use clap::Parser;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 #[derive(Parser)]
 struct Args {
@@ -24,12 +23,6 @@ struct Args {
     /// Seconds per row of the table.
     #[arg(long, default_value_t = 15)]
     seconds: u64,
-}
-
-struct Load {
-    name: &'static str,
-    connections: usize,
-    steps_per_request: usize,
 }
 
 const LOADS: [Load; 4] = [
@@ -82,99 +75,17 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn run(server: &Server, load: &Load, time: Duration) -> anyhow::Result<u64> {
-    let client = reqwest::Client::builder()
-        .pool_max_idle_per_host(load.connections)
-        .build()?;
-    let counter = Arc::new(AtomicU64::new(0));
-    let begun = Instant::now();
-    let mut senders = Vec::new();
-    for connection in 0..load.connections {
-        let (client, counter, origin) = (client.clone(), Arc::clone(&counter), server.origin.clone());
-        let (steps, name) = (load.steps_per_request, load.name);
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "a load generator has no shutdown to wait for"
-        )]
-        senders.push(tokio::spawn(async move {
-            let mut latencies_ms = Vec::new();
-            let mut n = 0u64;
-            while begun.elapsed() < time {
-                let (url, body) = request(&origin, name, connection, n, steps);
-                let sent = Instant::now();
-                let answer = client
-                    .post(url)
-                    .header("content-type", "application/json")
-                    .body(body)
-                    .send()
-                    .await?;
-                ensure!(answer.status().is_success(), "answered {}", answer.status());
-                answer.bytes().await?;
-                latencies_ms.push(sent.elapsed().as_secs_f64() * 1_000.0);
-                counter.fetch_add(steps as u64, Ordering::Relaxed);
-                n += 1;
-            }
-            Ok(latencies_ms)
-        }));
-    }
-    let mut latencies_ms: Vec<f64> = Vec::new();
-    for sender in senders {
-        latencies_ms.extend(sender.await??);
-    }
-    let seconds = begun.elapsed().as_secs_f64();
-    latencies_ms.sort_unstable_by(f64::total_cmp);
-    let stored = counter.load(Ordering::Relaxed);
+    let sent = send(&server.origin, load, "ingest", time).await?;
     println!(
         "| {} | {:.0} | {:.0} | {:.1} ms | {:.1} ms | {:.0} MB |",
         load.name,
-        stored as f64 / seconds,
-        latencies_ms.len() as f64 / seconds,
-        quantile(&latencies_ms, 0.5),
-        quantile(&latencies_ms, 0.99),
+        sent.steps_a_second(),
+        sent.latencies_ms.len() as f64 / sent.seconds,
+        quantile(&sent.latencies_ms, 0.5),
+        quantile(&sent.latencies_ms, 0.99),
         server.memory_mb().0
     );
-    Ok(stored)
-}
-
-/// Steps as an application sends them: runs of five steps, a prompt of some hundred bytes, an answer, tokens, cost.
-fn request(origin: &str, load: &str, connection: usize, n: u64, steps: usize) -> (String, String) {
-    let step = |i: u64| step(&format!("{load}-{connection}-{}", i / 5), i);
-    if steps == 1 {
-        return (format!("{origin}/ingest"), step(n).to_string());
-    }
-    let first = n * steps as u64;
-    let all: Vec<Value> = (first..first + steps as u64).map(step).collect();
-    (
-        format!("{origin}/ingest/batch"),
-        json!({ "steps": all }).to_string(),
-    )
-}
-
-fn step(run_id: &str, i: u64) -> Value {
-    const NAMES: [&str; 5] = [
-        "classify-intent",
-        "search-kb",
-        "rank-passages",
-        "draft-reply",
-        "check-reply",
-    ];
-    let name = NAMES[(i % 5) as usize];
-    json!({
-        "run_id": run_id,
-        "step_id": format!("{i}"),
-        "step_name": name,
-        "step_index": i % 5,
-        "model": "claude-haiku-4-5",
-        "provider": "anthropic",
-        "environment": "production",
-        "release": "9be04a7c1f",
-        "prompt": format!("{{\"system\":\"You are {name} of a support desk. Answer in one short paragraph.\",\"messages\":[{{\"role\":\"user\",\"content\":\"Order {i} arrived with one keyboard instead of two. I would like my money back for the missing one, or the second keyboard.\"}}]}}"),
-        "output_code": format!("Thank you for telling us about order {i}. We are sorry; the second keyboard leaves our warehouse today."),
-        "input_tokens": 180 + i % 40,
-        "output_tokens": 24 + i % 9,
-        "latency_ms": 300 + (i * 7919) % 2500,
-        "cost": 0.0003,
-        "stop_reason": "end_turn",
-    })
+    Ok(sent.steps)
 }
 
 async fn stored_steps(origin: &str) -> anyhow::Result<u64> {

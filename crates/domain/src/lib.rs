@@ -6,11 +6,14 @@
 #![warn(missing_docs)]
 
 pub mod account;
+pub mod anomaly;
 pub mod condition;
 pub mod filter;
 pub mod id;
 pub mod ledger;
 pub mod money;
+pub mod price;
+pub mod prompt;
 pub mod run;
 pub mod step;
 pub mod text;
@@ -18,11 +21,14 @@ pub mod timestamp;
 pub mod usage;
 
 pub use account::{ApiKey, Project, Role, Scope};
+pub use anomaly::{ConditionFilter, Verdict};
 pub use condition::{Condition, Place, Sample, Severity};
 pub use filter::{FilterError, RunFilter, Window};
 pub use id::{KeyId, ProjectId, UserId};
 pub use ledger::LedgerMinute;
 pub use money::NanoUsd;
+pub use price::UnpricedModel;
+pub use prompt::{PromptDay, PromptTemplate, PromptUse};
 pub use run::{RunProblem, RunStatus, RunSummary};
 pub use step::{CostSource, NewStep, StepEvent, StepKind, StepPayload, StepStatus, StepSummary};
 pub use timestamp::Timestamp;

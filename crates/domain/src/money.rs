@@ -60,10 +60,14 @@ impl NanoUsd {
         format!("{sign}{whole}.{}", digits.trim_end_matches('0'))
     }
 
-    /// The amount as pages show it: four digits below one dollar, two above. `$0.0042`, `$17.40`, `−$0.0100`.
+    /// The amount as pages show it: four digits below one dollar, two above; what would read as
+    /// nothing says so. `$0.0042`, `$17.40`, `−$0.0100`, `< $0.0001`.
     pub fn to_short(self) -> String {
         let sign = if self.0 < 0 { "−" } else { "" };
         let nano = self.0.unsigned_abs();
+        if (1..50_000).contains(&nano) {
+            return if self.0 < 0 { "> −$0.0001" } else { "< $0.0001" }.to_owned();
+        }
         let (unit, digits) = if nano < 1_000_000_000 {
             (100_000, 4)
         } else {
@@ -127,6 +131,9 @@ mod tests {
         };
         check("0", "$0.0000");
         check("0.00421", "$0.0042");
+        check("0.00005", "$0.0001");
+        check("0.00004", "< $0.0001");
+        check("-0.00004", "> −$0.0001");
         check("17.404", "$17.40");
         check("1234567.891", "$1,234,567.89");
         check("-0.01", "−$0.0100");

@@ -96,10 +96,24 @@ pub struct StepEvent {
     pub attributes: Map<String, Value>,
 }
 
+/// Whether a reported input count contains the two cache counts. Providers and instrumentations disagree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InputMeaning {
+    /// It does not: Anthropic's way, and that of `/ingest` unless it is told otherwise.
+    #[default]
+    ExcludesCache,
+    /// It does: the way of OpenAI and OpenTelemetry.
+    IncludesCache,
+    /// Nobody said so; the reported total decides.
+    Unknown,
+}
+
 /// Token counts as a client reported them, before they are sorted into buckets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ReportedTokens {
-    /// Input tokens; whether they include the cache is `input_includes_cache`.
+    /// Input tokens; whether they include the cache is `input_meaning`.
     pub input: Option<i64>,
     /// Output tokens; whether they include the reasoning is decided by the total.
     pub output: Option<i64>,
@@ -111,13 +125,15 @@ pub struct ReportedTokens {
     pub cache_read: Option<i64>,
     /// Tokens written to the prompt cache.
     pub cache_write: Option<i64>,
-    /// True when `input` already contains the two cache counts.
-    pub input_includes_cache: bool,
+    /// The part of `cache_write` that is kept for an hour.
+    pub cache_write_1h: Option<i64>,
+    /// What `input` contains.
+    pub input_meaning: InputMeaning,
 }
 
 /// A step as it was received, decoded and checked. What Plumbline works out (buckets, cost, score) is added by
 /// the pipeline.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NewStep {
     /// The run it belongs to: the client's text, never blank.
     pub run_id: String,
@@ -149,10 +165,21 @@ pub struct NewStep {
     pub status: StepStatus,
     /// The error text.
     pub error: Option<String>,
+    /// The kind of error in a word that can be counted: the provider's (`rate_limit_error`), or ours
+    /// (`upstream_unreachable`).
+    pub error_class: Option<String>,
     /// Why the model stopped, in the provider's word.
     pub stop_reason: Option<String>,
+    /// The tier at which the provider served and bills it: `standard`, `batch`, `flex`, `priority`.
+    pub service_tier: Option<String>,
+    /// Longest pause between two chunks of a stream, in milliseconds.
+    pub max_gap_ms: Option<f64>,
+    /// A stream ended without its final event.
+    pub stream_incomplete: bool,
     /// Token counts as reported.
     pub tokens: ReportedTokens,
+    /// Searches of the web that the provider made and bills by number.
+    pub web_searches: Option<i64>,
     /// The client's own idea of the cost.
     pub reported_cost: Option<NanoUsd>,
     /// Environment, for instance `production`.
@@ -210,10 +237,26 @@ pub struct StepSummary {
     pub status: StepStatus,
     /// The error text.
     pub error: Option<String>,
+    /// The kind of error, in a word.
+    pub error_class: Option<String>,
     /// Why the model stopped.
     pub stop_reason: Option<String>,
+    /// The tier at which the provider served it.
+    pub service_tier: Option<String>,
+    /// Longest pause between two chunks of its stream, in milliseconds.
+    pub max_gap_ms: Option<f64>,
+    /// Its stream ended without its final event.
+    pub stream_incomplete: bool,
     /// Its tokens in buckets.
     pub tokens: TokenUsage,
+    /// How the buckets were worked out, in a word.
+    pub usage_semantics: Option<String>,
+    /// Searches of the web that the provider bills by number.
+    pub web_searches: Option<i64>,
+    /// The price row behind a computed cost.
+    pub price_version: Option<String>,
+    /// Identity of the prompt's template, 64 hexadecimal digits.
+    pub template_fingerprint: Option<String>,
     /// Its cost; `None` when unknown or when nothing costs.
     pub cost_nano_usd: Option<NanoUsd>,
     /// Where the cost comes from; `None` for steps that cost nothing by nature.

@@ -77,6 +77,11 @@ impl Timestamp {
     pub const fn hour(self) -> Self {
         Self(self.0 - self.0.rem_euclid(3_600_000_000))
     }
+
+    /// The beginning of its day, UTC.
+    pub const fn day(self) -> Self {
+        Self(self.0 - self.0.rem_euclid(86_400_000_000))
+    }
 }
 
 /// RFC 3339 in UTC, with as many digits below the second as are needed.

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 /// Tokens of one step or the known sum of many. A bucket that nobody reported is `None`, never 0.
-/// The four buckets are disjoint; `reasoning` is a known part of `output`, not a fifth bucket.
+/// The four buckets are disjoint; `reasoning` is a known part of `output` and
+/// `cache_write_1h` one of `cache_write`: neither is a bucket of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenUsage {
     /// Input tokens that were neither read from nor written to a cache.
@@ -12,6 +13,9 @@ pub struct TokenUsage {
     pub cache_read: Option<i64>,
     /// Input tokens written to the provider's prompt cache.
     pub cache_write: Option<i64>,
+    /// The part of `cache_write` that is kept for an hour, where it is known; it costs more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write_1h: Option<i64>,
     /// Output tokens, reasoning included.
     pub output: Option<i64>,
     /// The part of `output` spent on reasoning, where it is known.
@@ -41,6 +45,7 @@ impl TokenUsage {
             input_fresh: known_sum(self.input_fresh, other.input_fresh),
             cache_read: known_sum(self.cache_read, other.cache_read),
             cache_write: known_sum(self.cache_write, other.cache_write),
+            cache_write_1h: known_sum(self.cache_write_1h, other.cache_write_1h),
             output: known_sum(self.output, other.output),
             reasoning: known_sum(self.reasoning, other.reasoning),
         }

@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use domain::{NanoUsd, TokenUsage};
-use engine::backtest::{Backtest, Row};
+use engine::backtest::{Backtest, Recording, Report, Series, Step};
 use engine::{History, Rules, StepFacts, StepRecord, Threshold, score};
 
 struct Case {
@@ -179,47 +179,63 @@ fn main() {
         println!("| {bytes} B | {} |", cells.join(" | "));
     }
 
-    let rows: Vec<Row> = (0..50_000i64)
-        .map(|n| Row {
-            is_model_call: true,
-            latency_us: Some(500_000 + n * 7_919 % 9_000_000),
-            tokens: Some(200 + n * 31 % 3_000),
-            cost_nano_usd: Some(1_000_000 + n * 977 % 90_000_000),
-            codes: if n % 9 == 0 { vec![2001, 3014] } else { Vec::new() },
-            ..Row::default()
-        })
-        .collect();
-    let backtest = Backtest::new(&rows);
+    let recording = recording();
+    let bytes = recording.encode();
+    let decode = median_us(|_| drop(std::hint::black_box(Recording::decode(&bytes))), 5);
+    let rows = median_us(|_| drop(std::hint::black_box(recording.rows())), 5);
+    let mut backtest = Backtest::new(&recording.rows());
+    backtest.remember(&rules);
     let before = backtest.run(&rules);
-    let learned = median_us(
-        |n| {
-            drop(std::hint::black_box(
-                backtest
-                    .run(&Rules {
-                        threshold: Threshold::Fixed(n as i32 + 60),
-                        ..Rules::default()
-                    })
-                    .compare(&before, |_| true),
-            ))
-        },
-        11,
-    );
+    let again = |rules: &Rules| {
+        let time = median_us(
+            |n| {
+                let threshold = Threshold::Fixed(n as i32 + 60);
+                let after = backtest.run(&Rules {
+                    threshold,
+                    ..rules.clone()
+                });
+                drop(std::hint::black_box(Report::of(
+                    &recording, &before, &after, None,
+                )));
+            },
+            11,
+        );
+        time / 1e3
+    };
     let by_hand = Rules {
         mode: engine::LimitMode::Manual,
-        threshold: Threshold::Fixed(80),
-        ..Rules::default()
+        ..Rules::core()
     };
-    let fixed = median_us(
-        |_| {
-            drop(std::hint::black_box(
-                backtest.run(&by_hand).compare(&before, |_| true),
-            ))
-        },
-        11,
-    );
     println!(
-        "\nback-test of 50,000 rows: {:.1} ms with learned limits, {:.1} ms without",
-        learned / 1e3,
-        fixed / 1e3
+        "\nback-test of 50,000 steps in {:.1} bytes each: decoded in {:.1} ms, prepared in {:.1} ms, judged in {:.1} ms \
+         with learned limits and bands, {:.1} ms without",
+        bytes.len() as f64 / 50_000.0,
+        decode / 1e3,
+        rows / 1e3,
+        again(&Rules::default()),
+        again(&by_hand),
     );
+}
+
+/// 30 days of a project with 25 kinds of steps.
+fn recording() -> Recording {
+    let steps = (0..50_000i64).map(|n| Step {
+        at_ms: 1_700_000_000_000 + n * 51_840,
+        run: (n / 5) as u32,
+        series: (n * 7 % 25) as u32,
+        latency_us: Some(500_000 + n * 7_919 % 9_000 * 1_000),
+        input_tokens: Some(200 + n * 31 % 3_000),
+        output_tokens: Some(10 + n * 17 % 400),
+        cost_nano_usd: Some(1_000_000 + n * 977 % 90_000 * 1_000),
+        codes: if n % 9 == 0 { vec![2001, 3014] } else { Vec::new() },
+        ..Step::default()
+    });
+    Recording {
+        runs: (0..10_000).map(|n| format!("run-{n}")).collect(),
+        keys: vec!["prod".to_owned()],
+        series: vec![Series::default(); 25],
+        steps: steps.collect(),
+        steps_in_window: 50_000,
+        ..Recording::default()
+    }
 }

@@ -1,75 +1,114 @@
 //! Judging stored steps again with other rules, fast enough to follow a slider.
 //!
-//! A row keeps which codes hit and the three metrics with limits, not texts: the limits of layer 4, the points,
-//! the muted codes and the threshold can change, what the other rules found cannot. Rows of steps whose scoring
-//! stopped early know nothing of the layers after it; [`Outcome::incomplete`] counts those that got that far.
+//! A row keeps which codes hit and the step's figures, not its texts. Limits, threshold, bands and every code that
+//! follows from figures alone are worked out again; what the rules about texts found stays as it was found. Rows of
+//! steps whose scoring stopped early know nothing of the texts' rules after that; [`Outcome::incomplete`] counts
+//! those that these rules would have judged further.
+//!
+//! [`Recording`] is what the server sends and the browser keeps, [`Report`] what a page says about two outcomes.
+
+mod memory;
+mod recording;
+mod report;
+mod texts;
+mod wire;
 
 use domain::Severity;
-use serde::{Deserialize, Serialize};
+
+use memory::{Bands, Learned, LearnedBar, RecentWindow, SeriesWindows};
+pub use recording::{Mark, Recording, Series, Step};
+pub use report::{ChangedRun, Fate, Report};
+pub use texts::StepText;
 
 use crate::codes;
 use crate::facts::StepFacts;
-use crate::history::{History, RecentStep, RecentSteps};
-use crate::limits::{Limits, threshold};
+use crate::history::StepMetric;
+use crate::limits::{STATIC_COST, STATIC_LATENCY_MS, STATIC_TOKENS};
 use crate::rules::{LimitMode, Rules, Threshold};
 use crate::score::{Score, severity};
 
 /// One stored step.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Row {
+    /// Its name, model and template together as a number from 0: layer 5 looks back on the same ones.
+    pub series: u32,
     /// Latency in microseconds.
     pub latency_us: Option<i64>,
     /// All tokens.
     pub tokens: Option<i64>,
     /// Cost in nano-dollars.
     pub cost_nano_usd: Option<i64>,
+    /// Input tokens.
+    pub input_tokens: Option<i64>,
+    /// Output tokens.
+    pub output_tokens: Option<i64>,
+    /// Thousandths of the input that came from the prompt cache.
+    pub cache_permille: Option<i64>,
     /// Whether the step called a model: only then it has limits and counts for them.
     pub is_model_call: bool,
     /// Whether the step failed.
     pub is_failed: bool,
-    /// Whether layer 5 had a band for latency, tokens and cost, so that 4001, 4002 and 4003 stood down.
-    pub has_band: [bool; 3],
     /// The layer after which scoring stopped.
     pub stopped_at_layer: Option<u8>,
     /// Points above those of the codes themselves: code 4011 has some when the context is nearly full.
     pub extra_points: i32,
-    /// The codes that hit, except 4001 to 4003, which are worked out again.
+    /// The codes that hit, except those that are worked out again from limits and bands.
     pub codes: Vec<u16>,
 }
 
 impl Row {
-    /// The row of a step that was scored with these rules, before it is pushed to the history.
-    pub fn of(facts: &StepFacts<'_>, score: &Score, history: &History, rules: &Rules) -> Self {
-        let is_limit = |code: u16| LIMIT_CODES.contains(&code);
+    /// The row of a step that was scored with these rules.
+    pub fn of(facts: &StepFacts<'_>, score: &Score, series: u32, rules: &Rules) -> Self {
         let own_points = |code: u16| codes::find(code).map_or(0, |code| rules.points_of(code));
         let context = score
             .conditions
             .iter()
             .find(|condition| condition.code == codes::CONTEXT_NEAR_FULL.code);
         Self {
+            series,
             latency_us: facts.latency_us(),
             tokens: facts.tokens(),
             cost_nano_usd: facts.cost.map(|cost| cost.0),
+            input_tokens: facts.usage.input(),
+            output_tokens: facts.usage.output,
+            cache_permille: facts.cache_permille(),
             is_model_call: facts.calls_model(),
             is_failed: facts.status == domain::StepStatus::Error,
-            has_band: history.has_band(facts),
             extra_points: context.map_or(0, |condition| condition.points - own_points(condition.code)),
             stopped_at_layer: score.stopped_at_layer,
             codes: score
                 .conditions
                 .iter()
                 .map(|condition| condition.code)
-                .filter(|code| !is_limit(*code))
+                .filter(|code| !is_learned(*code))
                 .collect(),
         }
     }
 }
 
-const LIMIT_CODES: [u16; 3] = [
-    codes::LATENCY_THRESHOLD.code,
-    codes::TOKENS_THRESHOLD.code,
-    codes::COST_THRESHOLD.code,
+const LIMIT_CODES: [codes::Code; 3] = [
+    codes::LATENCY_THRESHOLD,
+    codes::TOKENS_THRESHOLD,
+    codes::COST_THRESHOLD,
 ];
+const BAND_CODES: [codes::Code; 4] = [
+    codes::LATENCY_OUTLIER,
+    codes::TOKENS_OUTLIER,
+    codes::COST_OUTLIER,
+    codes::OUTPUT_TOKENS_OUTLIER,
+];
+const BAND_METRICS: [StepMetric; 4] = [
+    StepMetric::LatencyUs,
+    StepMetric::Tokens,
+    StepMetric::Cost,
+    StepMetric::OutputTokens,
+];
+
+/// Whether a code follows from what came before the step, which other rules change.
+fn is_learned(code: u16) -> bool {
+    let mut learned = LIMIT_CODES.iter().chain(&BAND_CODES);
+    code == codes::CACHE_COLLAPSE.code || learned.any(|known| known.code == code)
+}
 
 /// Stored steps, oldest first, packed for judging them over and over.
 #[derive(Clone, Debug, Default)]
@@ -77,67 +116,88 @@ pub struct Backtest {
     rows: Vec<Packed>,
     /// The code indexes of all rows, one after the other.
     hits: Vec<u8>,
+    /// The rows of each series.
+    series: Vec<Vec<u32>>,
+    /// The rows that call a model.
+    calls: Vec<u32>,
+    /// What [`Backtest::remember`] learned, row by row and once more behind the last; empty before.
+    memory: Vec<Learned>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Packed {
-    metrics: [Option<i64>; 3],
+    /// Latency, tokens, cost, output tokens, cache share: what layer 5 looks at.
+    metrics: [Option<i64>; 5],
+    input_tokens: Option<i64>,
+    series: u32,
+    place_in_series: u32,
+    /// Its place among the rows that call a model, or that of the next one.
+    place_in_calls: u32,
     first_hit: u32,
     extra_points: i32,
     hits: u16,
     stopped_at_layer: u8,
     is_model_call: bool,
     is_failed: bool,
-    has_band: [bool; 3],
 }
 
 /// What became of every row under one set of rules.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// The total of each row.
     pub totals: Vec<i32>,
     /// The severity of each row.
     pub severities: Vec<Severity>,
-    /// Rows that these rules would judge further than they were stored.
+    /// Rows that these rules would judge further than they were stored: their totals may be too low.
     pub incomplete: usize,
-}
-
-/// Two outcomes side by side.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Comparison {
-    /// Critical rows before.
-    pub before: usize,
-    /// Critical rows after.
-    pub after: usize,
-    /// Rows that are no longer critical.
-    pub go_quiet: Vec<u32>,
-    /// Rows that become critical.
-    pub come_up: Vec<u32>,
+    /// From how many points the step after the last row is critical.
+    pub threshold: i32,
 }
 
 impl Backtest {
     /// Packs rows, oldest first. Codes that no longer exist are left out.
     pub fn new<'r>(rows: impl IntoIterator<Item = &'r Row>) -> Self {
         let mut backtest = Self::default();
-        for row in rows {
+        // Any numbers name the series; here they count from 0 without gaps.
+        let mut series = std::collections::BTreeMap::new();
+        for (index, row) in rows.into_iter().enumerate() {
             let first_hit = backtest.hits.len();
-            let known = row.codes.iter().filter(|code| !LIMIT_CODES.contains(*code));
+            let known = row.codes.iter().filter(|code| !is_learned(**code));
             // The table has fewer than 256 codes; a test holds it to that.
             backtest.hits.extend(
                 known
                     .filter_map(|code| codes::index(*code))
                     .map(|index| index as u8),
             );
+            let next = series.len();
+            let place = *series.entry(row.series).or_insert(next);
+            if place == next {
+                backtest.series.push(Vec::new());
+            }
+            let members = &mut backtest.series[place];
             backtest.rows.push(Packed {
-                metrics: [row.latency_us, row.tokens, row.cost_nano_usd],
+                metrics: [
+                    row.latency_us,
+                    row.tokens,
+                    row.cost_nano_usd,
+                    row.output_tokens,
+                    row.cache_permille,
+                ],
+                input_tokens: row.input_tokens,
+                series: place as u32,
+                place_in_series: members.len() as u32,
+                place_in_calls: backtest.calls.len() as u32,
                 first_hit: first_hit as u32,
                 hits: (backtest.hits.len() - first_hit) as u16,
                 stopped_at_layer: row.stopped_at_layer.unwrap_or(u8::MAX),
                 is_model_call: row.is_model_call,
                 is_failed: row.is_failed,
-                has_band: row.has_band,
                 extra_points: row.extra_points,
             });
+            members.push(index as u32);
+            if row.is_model_call {
+                backtest.calls.push(index as u32);
+            }
         }
         backtest
     }
@@ -152,56 +212,74 @@ impl Backtest {
         self.rows.is_empty()
     }
 
+    /// Learns with the rules in force, so that runs with rules that differ little are quick. Changes no outcome.
+    pub fn remember(&mut self, rules: &Rules) {
+        // Bands are learned even where the rules in force have no use for them: others may.
+        let rules = Rules {
+            extended: true,
+            ..rules.clone()
+        };
+        self.memory = Vec::new();
+        let mut memory = Vec::with_capacity(self.rows.len() + 1);
+        self.judge_all(&rules, true, |learned| memory.push(learned));
+        self.memory = memory;
+    }
+
     /// Judges every row with a set of rules.
     pub fn run(&self, rules: &Rules) -> Outcome {
-        let prices = Prices::of(rules);
         let learns = rules.mode == LimitMode::Dynamic || rules.threshold == Threshold::Dynamic;
-        let mut recent = RecentSteps::default();
-        let mut bar = Bar::of(&recent, rules);
+        self.judge_all(rules, learns, |_| ())
+    }
+
+    fn judge_all(&self, rules: &Rules, learns: bool, mut note: impl FnMut(Learned)) -> Outcome {
+        let prices = Prices::of(rules);
+        let by_total = rules.threshold == Threshold::Dynamic;
+        let mut recent = RecentWindow::new(&self.rows, &self.calls, &self.memory, by_total);
+        let mut series = SeriesWindows::new(&self.rows, &self.series, &self.memory);
         let mut outcome = Outcome {
             totals: Vec::with_capacity(self.rows.len()),
             severities: Vec::with_capacity(self.rows.len()),
             incomplete: 0,
+            threshold: 0,
         };
-        for row in &self.rows {
-            if learns {
-                bar = Bar::of(&recent, rules);
-            }
+        for (index, row) in self.rows.iter().enumerate() {
             let start = row.first_hit as usize;
             let hits = self.hits.get(start..start + usize::from(row.hits)).unwrap_or(&[]);
-            let (total, severity, last_layer) = judge(row, hits, &bar, &prices);
-            outcome.incomplete += usize::from(last_layer > row.stopped_at_layer);
-            outcome.totals.push(total);
-            outcome.severities.push(severity);
+            let learned_bar = recent.bar(index);
+            let bar = Bar::of(learned_bar, rules);
+            let bands = if prices.extended {
+                series.bands(index, row)
+            } else {
+                Bands::default()
+            };
+            let verdict = judge(row, hits, &bar, &prices, bands);
+            // Codes from figures alone are known whatever was stored; after layer 3 nearly all of them are.
+            let is_known = row.stopped_at_layer >= 4 || verdict.last_layer <= row.stopped_at_layer;
+            outcome.incomplete += usize::from(!is_known);
+            outcome.totals.push(verdict.total);
+            outcome.severities.push(verdict.severity);
+            let is_usable = !row.is_failed && verdict.severity != Severity::Critical;
+            if prices.extended {
+                series.push(index, row, is_usable);
+            }
             if learns && row.is_model_call {
-                let is_usable = !row.is_failed && severity != Severity::Critical;
-                recent.push(RecentStep {
-                    metrics: row.metrics,
-                    total,
-                    is_usable,
-                });
+                recent.push(index, row, verdict.total, is_usable);
             }
+            note(Learned {
+                bands,
+                bar: learned_bar,
+                is_usable,
+                total: verdict.total,
+            });
         }
+        // What the step after the last one would find.
+        let bar = recent.bar(self.rows.len());
+        note(Learned {
+            bar,
+            ..Learned::default()
+        });
+        outcome.threshold = Bar::of(bar, rules).threshold;
         outcome
-    }
-}
-
-impl Outcome {
-    /// Compares with the outcome of other rules, over the rows that pass a filter (a key, a step, all).
-    pub fn compare(&self, after: &Self, mut filter: impl FnMut(usize) -> bool) -> Comparison {
-        let mut comparison = Comparison::default();
-        let pairs = self.severities.iter().zip(&after.severities).enumerate();
-        for (index, (before, after)) in pairs.filter(|(index, _)| filter(*index)) {
-            let (was, is) = (*before == Severity::Critical, *after == Severity::Critical);
-            comparison.before += usize::from(was);
-            comparison.after += usize::from(is);
-            match (was, is) {
-                (true, false) => comparison.go_quiet.push(index as u32),
-                (false, true) => comparison.come_up.push(index as u32),
-                _ => {}
-            }
-        }
-        comparison
     }
 }
 
@@ -209,6 +287,8 @@ impl Outcome {
 struct Prices {
     by_index: [Option<i32>; codes::ALL.len()],
     limits: [Option<i32>; 3],
+    bands: [Option<i32>; 4],
+    cache_collapse: Option<i32>,
     extended: bool,
 }
 
@@ -219,15 +299,11 @@ impl Prices {
         for (slot, code) in by_index.iter_mut().zip(codes::ALL) {
             *slot = price(code);
         }
-        let limits = [
-            codes::LATENCY_THRESHOLD,
-            codes::TOKENS_THRESHOLD,
-            codes::COST_THRESHOLD,
-        ]
-        .map(|code| price(&code));
         Self {
             by_index,
-            limits,
+            limits: LIMIT_CODES.map(|code| price(&code)),
+            bands: BAND_CODES.map(|code| price(&code)),
+            cache_collapse: price(&codes::CACHE_COLLAPSE),
             extended: rules.extended,
         }
     }
@@ -240,22 +316,35 @@ struct Bar {
 }
 
 impl Bar {
-    fn of(recent: &RecentSteps, rules: &Rules) -> Self {
-        let limits = Limits::of(recent, rules);
+    fn of(learned: LearnedBar, rules: &Rules) -> Self {
+        let [latency_us, tokens, cost] = match rules.mode {
+            LimitMode::Dynamic => learned.limits,
+            LimitMode::Manual => [STATIC_LATENCY_MS * 1_000.0, STATIC_TOKENS, STATIC_COST.0 as f64],
+        };
+        let manual = &rules.limits;
+        let manual_ms = manual.latency_ms.filter(|limit| limit.is_finite());
         Self {
-            // Rows keep microseconds. Nano-dollars are exact in a float up to nine million dollars a step.
             limits: [
-                limits.latency_ms.limit * 1_000.0,
-                limits.tokens.limit,
-                limits.cost_nano_usd.limit.0 as f64,
+                manual_ms.map_or(latency_us, |ms| ms * 1_000.0),
+                manual.tokens.map_or(tokens, |tokens| tokens as f64),
+                manual.cost_nano_usd.map_or(cost, |cost| cost.0 as f64),
             ],
-            threshold: threshold(recent, rules),
+            threshold: match rules.threshold {
+                Threshold::Fixed(points) => points.max(1),
+                Threshold::Dynamic => learned.threshold,
+            },
         }
     }
 }
 
-/// The total, the severity and the last layer that was judged.
-fn judge(row: &Packed, hits: &[u8], bar: &Bar, prices: &Prices) -> (i32, Severity, u8) {
+struct Verdict {
+    total: i32,
+    severity: Severity,
+    /// The last layer that was judged.
+    last_layer: u8,
+}
+
+fn judge(row: &Packed, hits: &[u8], bar: &Bar, prices: &Prices, bands: Bands) -> Verdict {
     let mut by_layer = [0i32; 5];
     let mut has_hard_failure = false;
     for index in hits.iter().map(|index| usize::from(*index)) {
@@ -272,27 +361,51 @@ fn judge(row: &Packed, hits: &[u8], bar: &Bar, prices: &Prices) -> (i32, Severit
             *sum = sum.saturating_add(*points).saturating_add(extra);
         }
     }
-    for (metric, points) in prices.limits.iter().enumerate() {
-        let stands_down = !row.is_model_call || (row.has_band[metric] && prices.extended);
-        if let (Some(value), Some(points)) = (row.metrics[metric], points)
-            && !stands_down
-            && value as f64 > bar.limits[metric]
-        {
-            by_layer[3] = by_layer[3].saturating_add(*points);
-        }
-    }
     let mut total = 0i32;
     let mut last_layer = 5;
     for (layer, sum) in (1u8..).zip(by_layer) {
-        total = total.saturating_add(sum);
+        let learned = match layer {
+            4 => limits_and_cache(row, bar, prices, bands),
+            5 => outliers(prices, bands),
+            _ => 0,
+        };
+        total = total.saturating_add(sum).saturating_add(learned);
         if total >= bar.threshold {
             last_layer = layer;
             break;
         }
     }
-    (
+    Verdict {
         total,
-        severity(total, bar.threshold, has_hard_failure),
+        severity: severity(total, bar.threshold, has_hard_failure),
         last_layer,
-    )
+    }
+}
+
+/// The points of 4001 to 4003 and of 4014.
+fn limits_and_cache(row: &Packed, bar: &Bar, prices: &Prices, bands: Bands) -> i32 {
+    let mut sum = 0i32;
+    if row.is_model_call {
+        for (metric, points) in prices.limits.iter().enumerate() {
+            if let (Some(value), Some(points)) = (row.metrics[metric], points)
+                && value as f64 > bar.limits[metric]
+                && !bands.has_band(metric)
+            {
+                sum = sum.saturating_add(*points);
+            }
+        }
+    }
+    match prices.cache_collapse {
+        Some(points) if bands.cache_collapsed() => sum.saturating_add(points),
+        _ => sum,
+    }
+}
+
+/// The points of layer 5.
+fn outliers(prices: &Prices, bands: Bands) -> i32 {
+    let outside = prices.bands.iter().enumerate();
+    outside
+        .filter(|(metric, _)| bands.is_outside(*metric))
+        .filter_map(|(_, points)| *points)
+        .fold(0, i32::saturating_add)
 }

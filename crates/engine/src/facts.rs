@@ -104,6 +104,8 @@ impl<'a> StepFacts<'a> {
             error: step.error.as_deref(),
             output: step.output.as_deref(),
             stop_reason: step.stop_reason.as_deref(),
+            stream_incomplete: step.stream_incomplete,
+            max_gap_ms: step.max_gap_ms,
             latency_ms: step.latency_ms,
             ttft_ms: step.ttft_ms,
             reported: step.tokens,

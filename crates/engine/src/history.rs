@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::codes;
 use crate::facts::{StepFacts, us_from_ms};
-use crate::layer5::has_baseline;
 use crate::sample::Sorted;
 use crate::score::Score;
 
@@ -115,13 +114,6 @@ impl History {
         self.steps.get(&step_key(step_name, model, template))
     }
 
-    /// Whether layer 5 has a band for a step's latency, tokens and cost.
-    pub fn has_band(&self, facts: &StepFacts<'_>) -> [bool; 3] {
-        let samples = self.samples_of(facts.step_name, facts.model, facts.template);
-        [StepMetric::LatencyUs, StepMetric::Tokens, StepMetric::Cost]
-            .map(|metric| has_baseline(samples, metric))
-    }
-
     fn forget_oldest_half(&mut self) {
         let mut ages: Vec<u64> = self.steps.values().map(|samples| samples.last_pushed).collect();
         ages.sort_unstable();
@@ -140,7 +132,7 @@ fn step_key(step_name: &str, model: &str, template: &str) -> u64 {
 }
 
 /// One of the project's last steps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecentStep {
     /// Latency in microseconds, tokens, and cost in nano-dollars.
     pub metrics: [Option<i64>; 3],
@@ -238,6 +230,19 @@ pub struct StepSamples {
 
 impl StepSamples {
     fn push(&mut self, record: &StepRecord) {
+        let values = [
+            record.latency_ms.and_then(us_from_ms),
+            record.tokens,
+            record.cost.map(|cost| cost.0),
+            record.output_tokens,
+            record.cache_permille,
+        ];
+        self.push_values(values, record.is_usable, record.is_refusal);
+    }
+
+    /// Adds the step that came last: latency in microseconds, tokens, cost in nano-dollars, output tokens,
+    /// thousandths of the input that came from the cache.
+    pub(crate) fn push_values(&mut self, values: [Option<i64>; 5], is_usable: bool, is_refusal: bool) {
         if self.ring.len() >= STEP_SAMPLES
             && let Some(old) = self.ring.pop_front()
         {
@@ -248,13 +253,14 @@ impl StepSamples {
         }
         // The band is drawn on a logarithmic scale, so only values above zero can be in it.
         let positive = |value: Option<i64>| value.filter(|value| *value > 0);
-        let values = if record.is_usable {
+        let values = if is_usable {
+            let [latency_us, tokens, cost, output_tokens, cache_permille] = values;
             [
-                positive(record.latency_ms.and_then(us_from_ms)),
-                positive(record.tokens),
-                positive(record.cost.map(|cost| cost.0)),
-                positive(record.output_tokens),
-                record.cache_permille,
+                positive(latency_us),
+                positive(tokens),
+                positive(cost),
+                positive(output_tokens),
+                cache_permille,
             ]
         } else {
             [None; 5]
@@ -262,11 +268,8 @@ impl StepSamples {
         for (sample, value) in self.metrics.iter_mut().zip(values) {
             value.into_iter().for_each(|value| sample.insert(value));
         }
-        self.refusals += usize::from(record.is_refusal);
-        self.ring.push_back(StepSample {
-            values,
-            is_refusal: record.is_refusal,
-        });
+        self.refusals += usize::from(is_refusal);
+        self.ring.push_back(StepSample { values, is_refusal });
     }
 
     pub(crate) fn metric(&self, metric: StepMetric) -> &Sorted {

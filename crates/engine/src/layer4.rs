@@ -8,6 +8,7 @@ use crate::history::{StepMetric, StepSamples};
 use crate::layer5::has_baseline;
 use crate::limits::{LimitSource, Limits};
 use crate::reading::Reading;
+use crate::sample::Sorted;
 use crate::shape::Shape;
 
 pub(crate) fn judge(
@@ -241,15 +242,10 @@ fn slow_generation(reading: &Reading<'_>) -> Option<Evidence> {
 }
 
 fn cache_collapse(reading: &Reading<'_>, samples: Option<&StepSamples>) -> Option<Evidence> {
-    // Prompts below the smallest cacheable size never hit.
-    const LEAST_INPUT: i64 = 1_024;
     let facts = reading.facts;
     let sample = samples?.metric(StepMetric::CachePermille);
-    let usual = sample
-        .quantile_floor(10)
-        .filter(|usual| sample.len() >= 20 && *usual >= 200)?;
-    let now = facts.cache_permille().filter(|now| *now < usual / 4)?;
-    (facts.usage.input()? >= LEAST_INPUT).then(|| {
+    let now = facts.cache_permille()?;
+    cache_collapsed(sample, facts.usage.input(), Some(now)).map(|usual| {
         let percent = |permille: i64| format!("{} %", permille / 10);
         Evidence::new(
             format!("Cache hits fell from {} to {}.", percent(usual), percent(now)),
@@ -257,4 +253,19 @@ fn cache_collapse(reading: &Reading<'_>, samples: Option<&StepSamples>) -> Optio
             format!("about {}, the median of {} steps", percent(usual), sample.len()),
         )
     })
+}
+
+/// The usual share of the input from the cache, in thousandths, when a step's share fell below a quarter of it.
+pub(crate) fn cache_collapsed(
+    sample: &Sorted,
+    input_tokens: Option<i64>,
+    permille: Option<i64>,
+) -> Option<i64> {
+    // Prompts below the smallest cacheable size never hit.
+    const LEAST_INPUT: i64 = 1_024;
+    let usual = sample
+        .quantile_floor(10)
+        .filter(|usual| sample.len() >= 20 && *usual >= 200)?;
+    let has_collapsed = permille? < usual / 4 && input_tokens? >= LEAST_INPUT;
+    has_collapsed.then_some(usual)
 }

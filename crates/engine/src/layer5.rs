@@ -19,6 +19,9 @@ const REACH: f64 = 2.5;
 /// Interquartile ranges narrower than 4 % count as 4 %: identical calls would otherwise leave no room at all.
 const LEAST_LOG_IQR: f64 = 0.04;
 
+/// How far from the quartiles an outlier has to be: 5 ms, 5 tokens, a nano-dollar, 5 output tokens.
+pub(crate) const LEAST_DISTANCES: [i64; 4] = [5_000, 5, 1, 5];
+
 /// Whether a metric has a band, so that layer 5 judges it and the project-wide limit does not.
 pub(crate) fn has_baseline(samples: Option<&StepSamples>, metric: StepMetric) -> bool {
     samples.is_some_and(|samples| samples.metric(metric).len() >= LEAST_CLEAN)
@@ -47,7 +50,7 @@ pub(crate) fn judge(reading: &Reading<'_>, samples: Option<&StepSamples>, findin
             metric: StepMetric::LatencyUs,
             value: facts.latency_us(),
             noun: "latency",
-            least_distance: 5_000,
+            least_distance: LEAST_DISTANCES[0],
             words: latency_words,
             unit: 1_000.0,
         },
@@ -56,7 +59,7 @@ pub(crate) fn judge(reading: &Reading<'_>, samples: Option<&StepSamples>, findin
             metric: StepMetric::Tokens,
             value: facts.tokens(),
             noun: "token count",
-            least_distance: 5,
+            least_distance: LEAST_DISTANCES[1],
             words: tokens_words,
             unit: 1.0,
         },
@@ -65,7 +68,7 @@ pub(crate) fn judge(reading: &Reading<'_>, samples: Option<&StepSamples>, findin
             metric: StepMetric::Cost,
             value: facts.cost.map(|cost| cost.0),
             noun: "cost",
-            least_distance: 1,
+            least_distance: LEAST_DISTANCES[2],
             words: |nano| NanoUsd(nano).to_short(),
             unit: 1.0,
         },
@@ -74,7 +77,7 @@ pub(crate) fn judge(reading: &Reading<'_>, samples: Option<&StepSamples>, findin
             metric: StepMetric::OutputTokens,
             value: facts.usage.output,
             noun: "output token count",
-            least_distance: 5,
+            least_distance: LEAST_DISTANCES[3],
             words: tokens_words,
             unit: 1.0,
         },
@@ -84,10 +87,18 @@ pub(crate) fn judge(reading: &Reading<'_>, samples: Option<&StepSamples>, findin
     }
 }
 
-fn outlier(measure: &Measure, samples: &StepSamples) -> Option<Evidence> {
-    let value = measure.value.filter(|value| *value > 0)?;
-    let sample = samples.metric(measure.metric);
-    if sample.len() < LEAST_CLEAN {
+/// A value outside the band of its sample.
+pub(crate) struct Departure {
+    is_above: bool,
+    /// Where the band begins and ends.
+    low: f64,
+    high: f64,
+}
+
+/// Whether a value leaves the band of its sample. `least_distance` is how far from the quartiles it has to be.
+pub(crate) fn departure(sample: &Sorted, value: Option<i64>, least_distance: i64) -> Option<Departure> {
+    let value = value.filter(|value| *value > 0)?;
+    if sample.len() < LEAST_CLEAN || is_surely_inside(sample, value as f64) {
         return None;
     }
     let (log_q1, log_q3) = (log_quantile(sample, 5)?, log_quantile(sample, 15)?);
@@ -100,11 +111,30 @@ fn outlier(measure: &Measure, samples: &StepSamples) -> Option<Evidence> {
     } else {
         return None;
     };
-    if (value as f64 - nearest).abs() < measure.least_distance as f64 {
+    if (value as f64 - nearest).abs() < least_distance as f64 {
         return None;
     }
+    Some(Departure {
+        is_above,
+        low: (log_q1 - reach).exp(),
+        high: (log_q3 + reach).exp(),
+    })
+}
+
+/// Most values lie so close to the quartiles that no logarithm is needed: the band reaches at least a tenth of e
+/// beyond them (2.5 × 0.04), and e^0.1 is above 1.1.
+fn is_surely_inside(sample: &Sorted, value: f64) -> bool {
+    let (Some((_, q1, _)), Some((q3, _, _))) = (sample.around(5), sample.around(15)) else {
+        return false;
+    };
+    value * 1.1 >= q1 as f64 && value <= q3 as f64 * 1.1
+}
+
+fn outlier(measure: &Measure, samples: &StepSamples) -> Option<Evidence> {
+    let sample = samples.metric(measure.metric);
+    let Departure { is_above, low, high } = departure(sample, measure.value, measure.least_distance)?;
+    let value = measure.value?;
     let words = |value: f64| (measure.words)(value.round() as i64);
-    let (low, high) = ((log_q1 - reach).exp(), (log_q3 + reach).exp());
     let observed = (measure.words)(value);
     let direction = if is_above { "above" } else { "below" };
     let evidence = Evidence::new(

@@ -9,12 +9,14 @@
 
 #![warn(missing_docs)]
 
+pub mod answer;
 mod asked;
 pub mod backtest;
 mod brackets;
 pub mod codes;
 pub mod facts;
 mod findings;
+pub mod fingerprint;
 pub mod histogram;
 pub mod history;
 pub mod json_scan;
@@ -27,15 +29,18 @@ pub mod limits;
 mod named_keys;
 mod options;
 mod placeholder;
+pub mod pricing;
 pub mod prompt;
 mod reading;
 mod refusal;
 mod repetition;
+mod request;
 pub mod rules;
 mod sample;
 mod schema;
 pub mod score;
 pub mod shape;
+pub mod usage;
 mod words;
 
 pub use facts::{StepFacts, ToolCall};

@@ -1,6 +1,7 @@
 //! What a project can set about scoring.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use domain::NanoUsd;
 use serde::{Deserialize, Serialize};
@@ -10,10 +11,17 @@ use crate::codes::{Code, Group};
 /// Version of the rules: stored with every condition, raised whenever a rule changes its verdict.
 pub const RULE_VERSION: u16 = 1;
 
+/// The points a hit of a code may be made to cost.
+pub const POINTS: RangeInclusive<i32> = 0..=1_000;
+/// The points from which a step may be made critical.
+pub const THRESHOLDS: RangeInclusive<i32> = 1..=10_000;
+
 /// A project's scoring settings. The default is what a new project has.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Rules {
+    /// Whether arriving steps are scored at all. Nothing in this crate asks: a step that is scored is scored.
+    pub enabled: bool,
     /// Whether the extended codes and layer 5 are on.
     pub extended: bool,
     /// From how many points a step is critical.
@@ -33,6 +41,7 @@ pub struct Rules {
 impl Default for Rules {
     fn default() -> Self {
         Self {
+            enabled: true,
             extended: true,
             threshold: Threshold::default(),
             mode: LimitMode::default(),

@@ -267,13 +267,18 @@ proptest! {
     fn a_backtest_agrees_with_scoring(steps in prop::collection::vec(step(), 1..80), rules in rules()) {
         let mut history = History::new();
         let mut rows = Vec::new();
+        let mut names: Vec<&str> = Vec::new();
         let mut expected = Vec::new();
         let recorded = Rules { muted: Default::default(), extended: true, ..rules.clone() };
         for step in &steps {
             let facts = facts(step);
             let verdict = score(&facts, &history, &rules);
             let found = score_every_layer(&facts, &history, &recorded);
-            let mut row = Row::of(&facts, &found, &history, &recorded);
+            let series = names.iter().position(|name| *name == step.name.as_str()).unwrap_or(names.len());
+            if series == names.len() {
+                names.push(&step.name);
+            }
+            let mut row = Row::of(&facts, &found, series as u32, &recorded);
             row.stopped_at_layer = None;
             rows.push(row);
             history.push(&StepRecord::of(&facts, &verdict));
@@ -283,6 +288,34 @@ proptest! {
         let found: Vec<_> = outcome.totals.iter().copied().zip(outcome.severities.iter().copied()).collect();
         prop_assert_eq!(found, expected);
         prop_assert_eq!(outcome.incomplete, 0);
+    }
+
+    /// What a back-test remembers of other rules makes it quicker and changes nothing.
+    #[test]
+    fn a_memory_changes_no_outcome(
+        figures in prop::collection::vec((0u32..3, 0i64..900, 0usize..40, any::<bool>()), 1..700),
+        remembered in rules(),
+        tried in rules(),
+    ) {
+        let rows: Vec<Row> = figures
+            .iter()
+            .map(|(series, figure, code, is_failed)| Row {
+                series: *series,
+                latency_us: Some(if figure % 50 == 0 { 90_000_000 } else { 900_000 + figure * 1_000 }),
+                tokens: Some(*figure),
+                cost_nano_usd: Some(figure * 1_000),
+                cache_permille: Some(figure % 1_000),
+                input_tokens: Some(2_000),
+                is_model_call: *code != 7,
+                is_failed: *is_failed && figure % 7 == 0,
+                codes: codes::ALL.get(*code).map(|code| code.code).into_iter().filter(|_| figure % 3 == 0).collect(),
+                ..Row::default()
+            })
+            .collect();
+        let mut backtest = Backtest::new(&rows);
+        let expected = [&tried, &remembered].map(|rules| backtest.run(rules));
+        backtest.remember(&remembered);
+        prop_assert_eq!([&tried, &remembered].map(|rules| backtest.run(rules)), expected);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use domain::{ProjectId, Timestamp};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{Db, Result};
+use crate::{Db, Result, Tx};
 
 /// The most entries `list` returns.
 const MAX_ENTRIES: u32 = 500;
@@ -25,6 +25,17 @@ pub struct Entry {
 /// Writes one change down.
 pub async fn record(db: &Db, project: ProjectId, entry: &Entry, at: Timestamp) -> Result<()> {
     let mut tx = db.project(project).await?;
+    record_within(&mut tx, project, entry, at).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Writes one change down in the transaction that makes it.
+pub(crate) async fn record_within(
+    tx: &mut Tx,
+    project: ProjectId,
+    entry: &Entry,
+    at: Timestamp,
+) -> Result<()> {
     sqlx::query!(
         "insert into audit_log (project_id, id, at, actor, action, subject, details) values ($1, $2, $3, $4, $5, $6, $7)",
         project.0,
@@ -35,9 +46,9 @@ pub async fn record(db: &Db, project: ProjectId, entry: &Entry, at: Timestamp) -
         entry.subject,
         entry.details
     )
-    .execute(&mut *tx)
+    .execute(&mut **tx)
     .await?;
-    Ok(tx.commit().await?)
+    Ok(())
 }
 
 /// The latest changes of a project, newest first; at most 500.

@@ -1,11 +1,12 @@
 //! The batch writer's SQL. One transaction per batch, read top to bottom in `server::pipeline::process_batch`:
 //! file the runs, insert the steps, then add what is new to everything that sums up.
 //!
-//! Locks are taken in one order by every writer (run keys, steps, runs, rollups, ledger; each sorted by its key),
+//! Locks are taken in one order by every writer (run keys, steps, prompt texts, runs, rollups, ledger; each sorted by its key),
 //! so that two batches wait for each other instead of deadlocking.
 
 mod columns;
 mod ledger;
+mod prompt_texts;
 mod rollups;
 mod runs;
 
@@ -14,6 +15,7 @@ use std::collections::{HashMap, HashSet};
 use domain::{Condition, CostSource, NanoUsd, NewStep, ProjectId, Severity, Timestamp, TokenUsage};
 
 pub use ledger::{LedgerEntry, Outcome, add_to_ledger};
+pub use prompt_texts::{PromptText, keep_prompt_texts};
 pub use rollups::{Rollup, RollupKey, lock_rollups, write_rollups};
 pub use runs::{Problem, RunDelta, add_to_runs};
 

@@ -5,19 +5,27 @@
 
 #![warn(missing_docs)]
 
+pub mod anomalies;
 pub mod audit;
+pub mod backtest;
+pub mod cost;
 mod db;
 mod error;
+pub mod feedback;
 pub mod ingest;
+pub mod jobs;
 pub mod keys;
 pub mod ledger;
 pub mod live;
 pub mod members;
 mod migrate;
 pub mod partitions;
+pub mod prices;
 mod probe;
 pub mod projects;
+pub mod prompts;
 pub mod recount;
+pub mod reprice;
 pub mod runs;
 pub mod scoring;
 pub mod sessions;

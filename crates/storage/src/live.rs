@@ -38,6 +38,11 @@ pub async fn notify_settings(db: &Db, project: ProjectId) -> Result<()> {
     send(db, &format!("settings {project}")).await
 }
 
+/// Tells every process that the shipped prices changed. A project's own are settings of the project.
+pub async fn notify_prices(db: &Db) -> Result<()> {
+    send(db, "prices").await
+}
+
 async fn send(db: &Db, payload: &str) -> Result<()> {
     sqlx::query!("select pg_notify($1, $2)", CHANNEL, payload)
         .fetch_one(db.pool())
@@ -59,6 +64,8 @@ pub enum News {
     },
     /// A project's settings changed.
     Settings(ProjectId),
+    /// The shipped prices changed.
+    Prices,
     /// Keys, members or accounts changed.
     Access,
     /// The connection was lost for a while: anything may have changed.
@@ -99,6 +106,9 @@ fn parse(payload: &str) -> Option<News> {
     if payload == "access" {
         return Some(News::Access);
     }
+    if payload == "prices" {
+        return Some(News::Prices);
+    }
     if let Some(project) = payload.strip_prefix("settings ") {
         return Some(News::Settings(project.parse().ok()?));
     }
@@ -124,6 +134,7 @@ mod tests {
         let project: ProjectId = "01890000-0000-7000-8000-000000000001".parse().unwrap();
         let check = |payload: &str, expected: Option<News>| assert_eq!(parse(payload), expected, "{payload}");
         check("access", Some(News::Access));
+        check("prices", Some(News::Prices));
         let origin = Uuid::from_u128(7);
         let run_ids = vec!["a b".to_owned(), "c\"d".to_owned()];
         check(

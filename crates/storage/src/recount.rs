@@ -14,7 +14,7 @@ pub struct Recount {
     pub runs: i64,
     /// Runs whose totals differ from their steps (at most 20 are named), or that have no steps.
     pub wrong_runs: Vec<String>,
-    /// Hours whose rollups differ from the steps that began in them (at most 20 are named).
+    /// Hours in which a series differs from the steps that began in them (at most 20 are named).
     pub wrong_hours: Vec<String>,
 }
 
@@ -67,26 +67,28 @@ pub async fn recount(db: &Db, project: ProjectId, now: Timestamp) -> Result<Reco
     .await?;
     let whole_days = (i64::from(days.unwrap_or(90)) - 14).max(0);
     let hours_from = now.plus_micros(-whole_days * 24 * 3_600_000_000).hour();
+    // Each series of an hour has two rows, one of either side and with the signs turned, that cancel each other out.
     let wrong_hours = sqlx::query_scalar!(
-        "with counted as (
-           select date_trunc('hour', started_at at time zone 'UTC') at time zone 'UTC' as hour, count(*) as calls,
+        "with sides as (
+           select date_trunc('hour', started_at at time zone 'UTC') at time zone 'UTC' as hour, key_label, environment,
+             name as step_name, model, template_fingerprint, count(*) as calls,
              count(*) filter (where status = 'error') as errors,
              count(*) filter (where cost_source = 'unknown') as unpriced, sum(input_fresh) as input_fresh,
              sum(cache_read) as cache_read, sum(cache_write) as cache_write, sum(output) as output,
              sum(reasoning) as reasoning, sum(cost_nano_usd) as cost
-           from steps where project_id = $1 and started_at >= $2 group by 1
-         ), summed as (
-           select hour, sum(calls) as calls, sum(errors) as errors, sum(unpriced) as unpriced,
-             sum(input_fresh) as input_fresh, sum(cache_read) as cache_read, sum(cache_write) as cache_write,
-             sum(output) as output, sum(reasoning) as reasoning, sum(cost_nano_usd) as cost
-           from rollups where project_id = $1 and hour >= $2 group by hour
+           from steps where project_id = $1 and started_at >= $2 group by 1, 2, 3, 4, 5, 6
+           union all
+           select hour, key_label, environment, step_name, model, template_fingerprint, -calls, -errors, -unpriced,
+             -input_fresh, -cache_read, -cache_write, -output, -reasoning, -cost_nano_usd
+           from rollups where project_id = $1 and hour >= $2
+         ), wrong as (
+           select hour from sides group by hour, key_label, environment, step_name, model, template_fingerprint
+           having sum(calls) <> 0 or sum(errors) <> 0 or sum(unpriced) <> 0
+             or sum(input_fresh) <> 0 or count(input_fresh) = 1 or sum(cache_read) <> 0 or count(cache_read) = 1
+             or sum(cache_write) <> 0 or count(cache_write) = 1 or sum(output) <> 0 or count(output) = 1
+             or sum(reasoning) <> 0 or count(reasoning) = 1 or sum(cost) <> 0 or count(cost) = 1
          )
-         select coalesce(s.hour, c.hour)::text as \"hour!\"
-         from summed s full join counted c on c.hour = s.hour
-         where (s.calls, s.errors, s.unpriced, s.input_fresh, s.cache_read, s.cache_write, s.output, s.reasoning, s.cost)
-           is distinct from
-           (c.calls, c.errors, c.unpriced, c.input_fresh, c.cache_read, c.cache_write, c.output, c.reasoning, c.cost)
-         order by 1 limit 20",
+         select distinct hour::text as \"hour!\" from wrong order by 1 limit 20",
         project.0,
         hours_from.to_offset_date_time()
     )

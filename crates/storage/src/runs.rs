@@ -86,6 +86,7 @@ impl From<RunRow> for RunSummary {
                 input_fresh: row.input_fresh,
                 cache_read: row.cache_read,
                 cache_write: row.cache_write,
+                cache_write_1h: None,
                 output: row.output,
                 reasoning: row.reasoning,
             },

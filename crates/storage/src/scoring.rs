@@ -97,6 +97,7 @@ pub async fn recent_steps(db: &Db, project: ProjectId, runs: i64, limit: i64) ->
                 input_fresh: s.input_fresh,
                 cache_read: s.cache_read,
                 cache_write: s.cache_write,
+                cache_write_1h: None,
                 output: s.output,
                 reasoning: s.reasoning,
             },

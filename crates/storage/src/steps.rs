@@ -20,7 +20,9 @@ pub async fn of_run(db: &Db, project: ProjectId, run_id: &str, limit: u32) -> Re
         "select s.step_id, s.parent_step_id, s.name, s.kind, s.step_index, s.provider, s.model, s.request_model,
            s.started_at, s.ended_at, s.latency_ms, s.ttft_ms, s.status, s.error, s.stop_reason, s.input_fresh,
            s.cache_read, s.cache_write, s.output, s.reasoning, s.cost_nano_usd, s.cost_source, s.reported_cost_nano_usd,
-           s.key_label, s.environment, s.release, s.tool_name, s.score, s.severity, s.stopped_at_layer
+           s.key_label, s.environment, s.release, s.tool_name, s.score, s.severity, s.stopped_at_layer, s.error_class,
+           s.service_tier, s.max_gap_ms, s.stream_incomplete, s.usage_semantics, s.web_searches, s.cache_write_1h,
+           s.price_version, encode(s.template_fingerprint, 'hex') as template_fingerprint
          from run_keys k
          join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.run_at = k.run_at
          where k.project_id = $1 and k.run_id = $2
@@ -51,14 +53,23 @@ pub async fn of_run(db: &Db, project: ProjectId, run_id: &str, limit: u32) -> Re
             ttft_ms: s.ttft_ms,
             status: StepStatus::parse(&s.status).unwrap_or(StepStatus::Error),
             error: s.error,
+            error_class: s.error_class,
             stop_reason: s.stop_reason,
+            service_tier: s.service_tier,
+            max_gap_ms: s.max_gap_ms,
+            stream_incomplete: s.stream_incomplete.unwrap_or(false),
             tokens: TokenUsage {
                 input_fresh: s.input_fresh,
                 cache_read: s.cache_read,
                 cache_write: s.cache_write,
+                cache_write_1h: s.cache_write_1h,
                 output: s.output,
                 reasoning: s.reasoning,
             },
+            usage_semantics: s.usage_semantics,
+            web_searches: s.web_searches,
+            price_version: s.price_version,
+            template_fingerprint: s.template_fingerprint,
             cost_nano_usd: s.cost_nano_usd.map(NanoUsd),
             cost_source: s.cost_source.as_deref().and_then(CostSource::parse),
             reported_cost_nano_usd: s.reported_cost_nano_usd.map(NanoUsd),

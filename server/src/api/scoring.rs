@@ -5,8 +5,8 @@ use std::sync::PoisonError;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
-use domain::{CostSource, NanoUsd, Role, Scope};
-use engine::{LimitMode, LimitSource, Limits, MetricLimit, Rules, StepFacts, Threshold};
+use domain::{NanoUsd, ProjectId, Role, Scope};
+use engine::{LimitMode, LimitSource, Limits, MetricLimit, Rules, Threshold};
 use serde_json::{Map, Value, json};
 use storage::audit::Entry;
 
@@ -14,8 +14,10 @@ use super::query::Params;
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
 use crate::ingest;
-use crate::pipeline::normalise;
+use crate::pipeline::Figures;
+use crate::scoring::{RunBefore, judge};
 use crate::state::AppState;
+use engine::rules::{POINTS, THRESHOLDS};
 
 /// Largest body of scoring settings: every code muted and with points of its own is a few kilobytes.
 const MAX_SETTINGS_BYTES: usize = 64 * 1024;
@@ -38,10 +40,10 @@ pub(crate) async fn score(State(state): State<AppState>, request: Request) -> Ht
         Some(rules) => rules_from_json(rules, &project_rules)?,
         None => project_rules,
     };
-    let (usage, _) = normalise(&step.tokens);
-    let score = engine::score(&StepFacts::of(&step, usage, step.reported_cost), &history, &rules);
+    let figures = Figures::of(&step, &*state.prices.of(caller.project_id).await?);
+    let (score, _) = judge(&step, &figures, RunBefore::default(), &history, &rules);
     let mut answer = serde_json::to_value(&score).map_err(HttpError::internal)?;
-    answer["cost_source"] = json!(step.reported_cost.map(|_| CostSource::Reported));
+    answer["cost_source"] = json!(figures.cost_source);
     Ok(Json(answer))
 }
 
@@ -102,12 +104,31 @@ pub(crate) async fn save_settings(
     let body: Map<String, Value> = serde_json::from_slice(&body)
         .map_err(|_not_an_object| HttpError::invalid("body", "The body has to be a JSON object"))?;
     let rules = rules_from_json(body, &Rules::default())?;
-    let (project, now) = (caller.project_id, clock::now());
-    let stored = serde_json::to_value(&rules).map_err(HttpError::internal)?;
+    let answer = replace_rules(&state, caller.project_id, caller.key_label, &rules).await?;
+    Ok(Json(answer))
+}
+
+/// The rules that the project's next step is judged by.
+pub(crate) async fn rules_in_force(state: &AppState, project: ProjectId) -> HttpResult<Rules> {
+    let scoring = state.scoring.of(project).await?;
+    let scoring = scoring.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(scoring.rules.clone())
+}
+
+/// Stores rules, writes down who did it, and makes every process judge by them from now on. Returns them as the API
+/// writes them.
+pub(crate) async fn replace_rules(
+    state: &AppState,
+    project: ProjectId,
+    actor: String,
+    rules: &Rules,
+) -> HttpResult<Value> {
+    let now = clock::now();
+    let stored = serde_json::to_value(rules).map_err(HttpError::internal)?;
     storage::scoring::save_settings(&state.db, project, &stored, now).await?;
-    let answer = rules_to_json(&rules);
+    let answer = rules_to_json(rules);
     let entry = Entry {
-        actor: caller.key_label,
+        actor,
         action: "scoring.change".to_owned(),
         subject: "scoring".to_owned(),
         details: answer.clone(),
@@ -115,12 +136,13 @@ pub(crate) async fn save_settings(
     storage::audit::record(&state.db, project, &entry, now).await?;
     state.scoring.forget(project);
     storage::live::notify_settings(&state.db, project).await?;
-    Ok(Json(answer))
+    Ok(answer)
 }
 
 /// The rules as the API writes them: money in dollars.
 fn rules_to_json(rules: &Rules) -> Value {
     json!({
+        "enabled": rules.enabled,
         "mode": rules.mode,
         "extended": rules.extended,
         "threshold": rules.threshold,
@@ -147,11 +169,13 @@ fn rules_from_json(body: Map<String, Value>, base: &Rules) -> HttpResult<Rules> 
                     _ => return Err(wrong("has to be dynamic or manual")),
                 }
             }
+            "enabled" => rules.enabled = value.as_bool().ok_or_else(|| wrong("has to be true or false"))?,
             "extended" => rules.extended = value.as_bool().ok_or_else(|| wrong("has to be true or false"))?,
             "threshold" => {
-                rules.threshold = match (value.as_str(), value.as_i64()) {
+                let points = value.as_i64().and_then(|points| i32::try_from(points).ok());
+                rules.threshold = match (value.as_str(), points) {
                     (Some("dynamic"), _) => Threshold::Dynamic,
-                    (_, Some(points @ 1..=10_000)) => Threshold::Fixed(points as i32),
+                    (_, Some(points)) if THRESHOLDS.contains(&points) => Threshold::Fixed(points),
                     _ => return Err(wrong("has to be dynamic or a whole number from 1 to 10000")),
                 }
             }
@@ -171,7 +195,7 @@ fn rules_from_json(body: Map<String, Value>, base: &Rules) -> HttpResult<Rules> 
                 rules.points = serde_json::from_value(value)
                     .map_err(|_other| wrong("has to map codes to whole numbers"))?;
                 let unknown = rules.points.iter().find(|(code, points)| {
-                    engine::codes::find(**code).is_none() || !(0..=1_000).contains(*points)
+                    engine::codes::find(**code).is_none() || !POINTS.contains(*points)
                 });
                 if let Some((code, _)) = unknown {
                     return Err(wrong(&format!(

@@ -2,9 +2,12 @@
 //! whose words the page knows, or onwards.
 
 mod account;
+mod conditions;
 mod keys;
 mod members;
+mod prices;
 mod project;
+mod scoring;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Form, FromRequest, Request};
@@ -44,10 +47,17 @@ forms!(
     "/setup"                               => account::setup,
     "/theme"                               => account::theme,
     "/projects"                            => project::create,
+    "/p/{project}/conditions/feedback"        => conditions::mark,
+    "/p/{project}/conditions/mute"            => conditions::mute,
     "/p/{project}/settings/general"           => project::rename,
     "/p/{project}/settings/delete"            => project::delete,
     "/p/{project}/settings/keys"              => keys::make,
     "/p/{project}/settings/keys/{id}/revoke"  => keys::revoke,
+    "/p/{project}/settings/scoring"           => scoring::save,
+    "/p/{project}/settings/prices"            => prices::save,
+    "/p/{project}/settings/prices/delete"     => prices::delete,
+    "/p/{project}/settings/prices/reprice"    => prices::price_again,
+    "/p/{project}/settings/prices/reprice/{id}/cancel" => prices::cancel,
     "/p/{project}/settings/members"           => members::add,
     "/p/{project}/settings/members/{id}/role"   => members::set_role,
     "/p/{project}/settings/members/{id}/remove" => members::remove,

@@ -53,7 +53,8 @@ pub async fn protect(State(auth): State<Auth>, request: Request, next: Next) -> 
         return next.run(request).await;
     }
     if auth.inner.settings.loopback && !auth.inner.settings.behind_auth_proxy {
-        match auth.accounts_exist().await {
+        // Metrics say what waits for a database that is away, so they are not to wait for it.
+        match auth.last_known_ground().await.map(|ground| ground.accounts_exist) {
             Ok(true) => {}
             Ok(false) if names_loopback(request.uri(), request.headers()) => {}
             Ok(false) => return Audience::of(request.headers(), request.extensions()).refuse(foreign_name()),
@@ -77,7 +78,7 @@ fn foreign_name() -> HttpError {
 }
 
 /// Whether the request was sent to `localhost` or an address of 127.0.0.0/8 or ::1, whatever the port.
-fn names_loopback(uri: &Uri, headers: &HeaderMap) -> bool {
+pub(super) fn names_loopback(uri: &Uri, headers: &HeaderMap) -> bool {
     match (uri.authority(), headers.get(header::HOST)) {
         (Some(authority), _) => is_loopback_name(authority),
         (None, Some(host)) => {

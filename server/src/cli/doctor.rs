@@ -117,7 +117,7 @@ fn print(checks: &[Check], config: &Value) {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
-        output::line(&format!("  {key:<18}  {text}"));
+        output::line(&format!("  {key:<26}  {text}"));
     }
 }
 
@@ -135,6 +135,11 @@ fn effective(config: &Config) -> Value {
         "queue_steps": config.queue_steps,
         "queue_bytes": config.queue_bytes,
         "db_connections": config.db_connections,
+        "upstream_anthropic": config.upstream_anthropic,
+        "upstream_openai": config.upstream_openai,
+        "upstream_connect_timeout_s": config.upstream_connect_timeout_s,
+        "upstream_timeout_s": config.upstream_timeout_s,
+        "spool_bytes": config.spool_bytes,
         "postgres_bin": config.postgres_bin,
     })
 }

@@ -10,6 +10,7 @@ use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
+use axum::serve::ListenerExt as _;
 use futures::StreamExt as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,8 +22,9 @@ use tokio_util::task::TaskTracker;
 use super::{Exit, output};
 use crate::config::Config;
 use crate::database::Database;
+use crate::proxy::Proxied;
 use crate::state::AppState;
-use crate::{auth, clock, maintenance, router};
+use crate::{auth, clock, jobs, maintenance, price_file, router};
 
 /// How long requests under way may take after the server was told to stop.
 const LONGEST_REQUEST: Duration = Duration::from_secs(10);
@@ -68,6 +70,7 @@ async fn run(
     // Requests under way still need the background tasks, so these are told later.
     let background = CancellationToken::new();
     let mut pool = None;
+    let mut recorder = None;
     let served = async {
         let state = Box::pin(AppState::start(
             Arc::clone(&config),
@@ -77,17 +80,20 @@ async fn run(
         ))
         .await?;
         pool = Some(state.db.clone());
+        recorder = Some(state.recorder.clone());
         let now = clock::now();
         // This week's partitions are there before its first step: made later, they would be in the steps' way.
         if let Err(cause) = storage::partitions::maintain(&database.options(), now).await {
             tracing::warn!(error = ?cause, "partitions not maintained; the default partitions take what comes");
         }
+        price_file::bring_in_shipped(&state.db, now).await?;
         let project = storage::projects::ensure_default(&state.db, now).await?;
         state.auth.offer_first_key(&project, now).await?;
         let accounts_exist = storage::users::count(&state.db).await? > 0;
         auth::binding_allowed(config.addr, accounts_exist, config.behind_auth_proxy)
             .map_err(anyhow::Error::msg)?;
         tasks.spawn(maintenance::run(database.options(), background.clone()));
+        tasks.spawn(jobs::run(state.db.clone(), background.clone()));
         let answering = Ready {
             addr: listener.local_addr()?,
             database: database.description(),
@@ -97,6 +103,10 @@ async fn run(
         answer(listener, router::router(state), shutdown).await
     }
     .await;
+    if let Some(recorder) = recorder {
+        // Calls under way end now, and while the pipeline still writes.
+        recorder.finish().await;
+    }
     background.cancel();
     tasks.close();
     let ended = async {
@@ -121,6 +131,12 @@ async fn answer(listener: TcpListener, router: Router, shutdown: CancellationTok
     }));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let ends = shutdown.clone();
+    // An answer that comes in small pieces must not wait for the acknowledgement of each.
+    let listener = listener.tap_io(|connection| {
+        if let Err(cause) = connection.set_nodelay(true) {
+            tracing::debug!(%cause, "a connection is slower than it could be");
+        }
+    });
     let server = axum::serve(listener, service).with_graceful_shutdown(ends.cancelled_owned());
     let patience = async {
         shutdown.cancelled().await;
@@ -142,7 +158,8 @@ async fn end_streams(request: axum::extract::Request, next: Next, shutdown: Canc
         .headers()
         .get(CONTENT_TYPE)
         .is_some_and(|content_type| content_type.as_bytes().starts_with(b"text/event-stream"));
-    if !streams {
+    // Those that come from a provider end by themselves.
+    if !streams || response.extensions().get::<Proxied>().is_some() {
         return response;
     }
     response.map(|body| Body::from_stream(body.into_data_stream().take_until(shutdown.cancelled_owned())))

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ConfigError, LogFormat};
+use super::{ConfigError, LogFormat, UpstreamUrl};
 
 /// What the file says; everything it doesn't is `None`. Keys are called like the fields of `Config`.
 #[derive(Debug, Default, Deserialize)]
@@ -21,6 +21,11 @@ pub(super) struct FileConfig {
     pub(super) queue_steps: Option<usize>,
     pub(super) queue_bytes: Option<usize>,
     pub(super) db_connections: Option<u32>,
+    pub(super) upstream_anthropic: Option<UpstreamUrl>,
+    pub(super) upstream_openai: Option<UpstreamUrl>,
+    pub(super) upstream_connect_timeout_s: Option<u64>,
+    pub(super) upstream_timeout_s: Option<u64>,
+    pub(super) spool_bytes: Option<u64>,
     pub(super) postgres_bin: Option<PathBuf>,
 }
 

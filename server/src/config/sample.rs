@@ -38,6 +38,19 @@ pub const SAMPLE: &str = r#"# Configuration of Plumbline. Flags and environment 
 # Connections to the database. PLUMBLINE_DB_CONNECTIONS, --db-connections
 #db_connections = 10
 
+# Where the proxy sends calls of Anthropic's and OpenAI's APIs, or of what speaks like them; without /v1.
+# PLUMBLINE_UPSTREAM_ANTHROPIC, --upstream-anthropic and PLUMBLINE_UPSTREAM_OPENAI, --upstream-openai
+#upstream_anthropic = "https://api.anthropic.com"
+#upstream_openai = "https://api.openai.com"
+
+# Seconds that a connection to them may take, and that they may be silent before an answer and in it.
+# PLUMBLINE_UPSTREAM_CONNECT_TIMEOUT_S, --upstream-connect-timeout-s, PLUMBLINE_UPSTREAM_TIMEOUT_S, --upstream-timeout-s
+#upstream_connect_timeout_s = 10
+#upstream_timeout_s = 600
+
+# Bytes of calls that may wait in the data folder while the database is away. PLUMBLINE_SPOOL_BYTES, --spool-bytes
+#spool_bytes = 1073741824
+
 # The folder of `initdb`, `postgres` and `pg_ctl`, when the private Postgres is not to be searched for.
 # PLUMBLINE_POSTGRES_BIN, --postgres-bin
 #postgres_bin = "/usr/lib/postgresql/17/bin"

@@ -123,6 +123,22 @@ fn the_sample_names_every_key_with_its_default() {
         (config.queue_steps, config.queue_bytes, config.db_connections),
         (default.queue_steps, default.queue_bytes, default.db_connections)
     );
+    assert_eq!(
+        (
+            config.upstream_anthropic,
+            config.upstream_openai,
+            config.upstream_connect_timeout_s,
+            config.upstream_timeout_s,
+            config.spool_bytes
+        ),
+        (
+            default.upstream_anthropic,
+            default.upstream_openai,
+            default.upstream_connect_timeout_s,
+            default.upstream_timeout_s,
+            default.spool_bytes
+        )
+    );
     assert!(config.database_url.is_some() && config.public_url.is_some() && config.postgres_bin.is_some());
-    assert_eq!(uncommented.lines().count(), 11, "one line for each key");
+    assert_eq!(uncommented.lines().count(), 16, "one line for each key");
 }

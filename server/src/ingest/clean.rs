@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 /// The text with every NUL turned into U+FFFD.
-pub(super) fn clean(text: String) -> String {
+pub(crate) fn clean(text: String) -> String {
     if text.contains('\0') {
         text.replace('\0', "\u{fffd}")
     } else {
@@ -12,7 +12,7 @@ pub(super) fn clean(text: String) -> String {
 }
 
 /// The object with every NUL in its keys and texts turned into U+FFFD.
-pub(super) fn clean_map(map: Map<String, Value>) -> Map<String, Value> {
+pub(crate) fn clean_map(map: Map<String, Value>) -> Map<String, Value> {
     map.into_iter()
         .map(|(key, value)| (clean(key), clean_value(value)))
         .collect()

@@ -1,13 +1,15 @@
 //! The native body: what trace.ai's SDK sends, and more. See docs/ingest.md for the fields.
 
+mod used;
+
 use domain::id::MAX_CLIENT_ID_BYTES;
-use domain::step::ReportedTokens;
 use domain::{NewStep, StepEvent, StepKind, StepStatus, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::MAX_BATCH_STEPS;
 use super::field::Field;
+use used::reported_usage;
 
 /// Longest name, model, session, user, …: they are shown in lists and stand in rollups.
 const MAX_WORD_BYTES: usize = 512;
@@ -124,11 +126,18 @@ raw_step!(
     events,
     cache_read_tokens,
     cache_write_tokens,
+    cache_write_1h_tokens,
     ttft_ms,
+    max_gap_ms,
+    stream_incomplete,
+    error_class,
+    service_tier,
+    web_searches,
     stop_reason,
     tool_name,
     prompt_template,
     usage_semantics,
+    usage,
     request_model,
 );
 
@@ -217,6 +226,7 @@ pub(super) fn decode_step(raw: &RawValue, source: &Source) -> Result<NewStep, Re
     let input = raw.prompt().required(raw.prompt().body()?)?;
     let latency_ms = raw.latency_ms().required(raw.latency_ms().number()?)?;
     let mut attributes = raw.attributes().object(MAX_ATTRIBUTES_BYTES)?;
+    let usage = reported_usage(&raw, &mut attributes)?;
     let error = raw.error().body()?.map(|error| shortened(error, &mut attributes));
     let step_id = either(raw.step_id(), raw.span_id())?.unwrap_or_else(|| source.fallback_id.clone());
     let parent_step_id = either(raw.parent_step_id(), raw.parent_span_id())?;
@@ -246,9 +256,14 @@ pub(super) fn decode_step(raw: &RawValue, source: &Source) -> Result<NewStep, Re
             StepStatus::Error
         },
         error,
+        error_class: raw.error_class().word(MAX_WORD_BYTES)?,
         stop_reason: raw.stop_reason().word(MAX_WORD_BYTES)?,
-        tokens: tokens(&raw)?,
-        reported_cost: raw.cost().money()?,
+        service_tier: raw.service_tier().word(MAX_WORD_BYTES)?.or(usage.service_tier),
+        max_gap_ms: raw.max_gap_ms().number()?,
+        stream_incomplete: raw.stream_incomplete().boolean()?.unwrap_or(false),
+        tokens: usage.tokens,
+        web_searches: raw.web_searches().tokens()?.or(usage.web_searches),
+        reported_cost: raw.cost().money()?.or(usage.reported_cost),
         environment: raw.environment().word(MAX_WORD_BYTES)?,
         release: raw.release().word(MAX_WORD_BYTES)?,
         session_id: raw.session_id().word(MAX_WORD_BYTES)?,
@@ -307,27 +322,6 @@ fn step_index(field: Field<'_>) -> Result<Option<i32>, Rejection> {
     i32::try_from(index)
         .map(Some)
         .map_err(|_too_large| Rejection::field(field.name, format!("{} has to fit 32 bits", field.name)))
-}
-
-fn tokens(raw: &RawStep<'_>) -> Result<ReportedTokens, Rejection> {
-    let semantics = raw.usage_semantics().word(MAX_WORD_BYTES)?;
-    let input_includes_cache = match semantics.as_deref() {
-        None | Some("exclusive") => false,
-        Some("inclusive") => true,
-        Some(_) => {
-            let message = "usage_semantics has to be inclusive or exclusive".to_owned();
-            return Err(Rejection::field("usage_semantics", message));
-        }
-    };
-    Ok(ReportedTokens {
-        input: raw.input_tokens().tokens()?,
-        output: raw.output_tokens().tokens()?,
-        reasoning: raw.reasoning_tokens().tokens()?,
-        total: raw.total_tokens().tokens()?,
-        cache_read: raw.cache_read_tokens().tokens()?,
-        cache_write: raw.cache_write_tokens().tokens()?,
-        input_includes_cache,
-    })
 }
 
 fn tags(field: Field<'_>) -> Result<Vec<String>, Rejection> {

@@ -1,12 +1,13 @@
-//! One batch from top to bottom: normalise, price, score, insert, add up, commit.
+//! One batch from top to bottom: normalise, price, fingerprint, score, insert, add up, commit.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use domain::{CostSource, NewStep, ProjectId, Severity, Timestamp};
-use storage::ingest::{self, LedgerEntry, Outcome, StepRow};
+use domain::{NewStep, ProjectId, Severity, Timestamp};
+use engine::pricing::PriceTable;
+use storage::ingest::{self, LedgerEntry, Outcome, PromptText, StepRow};
 
-use super::{Received, Submission, normalise, rollup, run_deltas};
+use super::{Figures, Memory, Received, Submission, rollup, run_deltas};
 use crate::metrics::Metrics;
 use crate::scoring::{ProjectScoring, Scoring};
 
@@ -22,36 +23,39 @@ pub struct Written {
 /// Writes submissions in one transaction. Nothing of them is in the database when this fails.
 pub async fn process_batch(
     db: &storage::Db,
-    scoring: &Scoring,
+    memory: &Memory,
     submissions: &[Submission],
     metrics: &Metrics,
 ) -> storage::Result<Written> {
     let started = std::time::Instant::now();
-    let mut rows: Vec<StepRow<'_>> = submissions
-        .iter()
-        .flat_map(|s| {
-            s.steps
-                .iter()
-                .map(|step| step_row(s.project_id, &s.key_label, s.received_at, step))
-        })
-        .collect();
     let projects: BTreeSet<ProjectId> = submissions.iter().map(|s| s.project_id).collect();
     let projects: Vec<ProjectId> = projects.into_iter().collect();
-    // Read before the transaction begins, so that nothing is locked meanwhile.
+    // Read, and worked out, before the transaction begins, so that nothing is locked meanwhile.
     let mut scorers = BTreeMap::new();
+    let mut prices = BTreeMap::new();
     for project in &projects {
-        scorers.insert(*project, scoring.of(*project).await?);
+        scorers.insert(*project, memory.scoring.of(*project).await?);
+        prices.insert(*project, memory.prices.of(*project).await?);
     }
+    let figures: Vec<Figures> = received_steps(submissions)
+        .map(|(s, step)| figures(memory, s, step, prices.get(&s.project_id)))
+        .collect();
+    let mut rows: Vec<StepRow<'_>> = received_steps(submissions)
+        .zip(&figures)
+        .map(|((s, step), figures)| step_row(s, step, figures))
+        .collect();
 
     let mut batch = ingest::begin(db, &projects).await?;
     let run_ats = ingest::file_runs(&mut batch, &rows).await?;
     let looks_new = ingest::find_new(&mut batch, &rows, &run_ats).await?;
     let remembered = Remembered {
-        scoring,
+        scoring: &memory.scoring,
         projects: &projects,
     };
-    score(&mut rows, &looks_new, &scorers);
+    score(&mut rows, &figures, &looks_new, &scorers);
     let is_new = ingest::insert_steps(&mut batch, &rows, &run_ats).await?;
+    let mut texts = unstored_texts(memory, &rows, &figures, &is_new);
+    ingest::keep_prompt_texts(&mut batch, &mut texts).await?;
     let new_rows = || {
         rows.iter()
             .zip(&is_new)
@@ -72,6 +76,8 @@ pub async fn process_batch(
     if looks_new == is_new {
         remembered.keep();
     }
+    let stored = texts.iter().map(|text| (text.project_id, text.fingerprint));
+    memory.prompts.stored(stored);
 
     let mut changed_runs: BTreeMap<ProjectId, BTreeSet<String>> = BTreeMap::new();
     for row in new_rows() {
@@ -90,11 +96,13 @@ pub async fn process_batch(
 /// Scores the new steps in order of arrival. A duplicate is not scored again: it would count twice in the history.
 fn score(
     rows: &mut [StepRow<'_>],
+    figures: &[Figures],
     looks_new: &[bool],
     scorers: &BTreeMap<ProjectId, Arc<Mutex<ProjectScoring>>>,
 ) {
-    for (row, _) in rows
+    for ((row, figures), _) in rows
         .iter_mut()
+        .zip(figures)
         .zip(looks_new)
         .filter(|(_, looks_new)| **looks_new)
     {
@@ -102,7 +110,9 @@ fn score(
             continue;
         };
         let mut scorer = scorer.lock().unwrap_or_else(PoisonError::into_inner);
-        let score = scorer.score_next(row.step, row.tokens, row.cost_nano_usd);
+        let Some(score) = scorer.score_next(row.step, figures) else {
+            continue;
+        };
         row.score = Some(score.total);
         row.severity = score.severity;
         row.stopped_at_layer = score.stopped_at_layer;
@@ -132,30 +142,63 @@ impl Drop for Remembered<'_> {
     }
 }
 
-/// A received step with everything that is worked out about it before it is stored.
-fn step_row<'a>(
-    project_id: ProjectId,
-    key_label: &'a str,
-    received_at: Timestamp,
-    step: &'a NewStep,
-) -> StepRow<'a> {
-    let (tokens, usage_semantics) = normalise(&step.tokens);
-    let is_billable = step.kind.is_billable() || usage_semantics.is_some();
-    let cost_source = match step.reported_cost {
-        Some(_) => Some(CostSource::Reported),
-        None => is_billable.then_some(CostSource::Unknown),
+fn received_steps(submissions: &[Submission]) -> impl Iterator<Item = (&Submission, &NewStep)> {
+    submissions
+        .iter()
+        .flat_map(|submission| submission.steps.iter().map(move |step| (submission, step)))
+}
+
+/// What is worked out about a step from itself and its project's prices.
+fn figures(memory: &Memory, of: &Submission, step: &NewStep, prices: Option<&Arc<PriceTable>>) -> Figures {
+    let mut figures = match prices {
+        Some(prices) => Figures::of(step, prices),
+        None => Figures::of(step, &PriceTable::default()),
     };
+    let is_template = |template: [u8; 32]| {
+        memory
+            .prompts
+            .admit(of.project_id, &step.name, template, of.received_at)
+    };
+    figures.template = figures.template.filter(|template| is_template(*template));
+    figures
+}
+
+/// The texts of templates that new steps have and that may not be stored yet.
+fn unstored_texts<'a>(
+    memory: &Memory,
+    rows: &[StepRow<'_>],
+    figures: &'a [Figures],
+    is_new: &[bool],
+) -> Vec<PromptText<'a>> {
+    rows.iter()
+        .zip(figures)
+        .zip(is_new)
+        .filter(|(_, is_new)| **is_new)
+        .filter_map(|((row, figures), _)| {
+            let fingerprint = figures.template?;
+            (!memory.prompts.is_stored(row.project_id, fingerprint)).then_some(PromptText {
+                project_id: row.project_id,
+                fingerprint,
+                canonical: &figures.canonical,
+                seen_at: row.step.started_at.min(row.received_at),
+            })
+        })
+        .collect()
+}
+
+/// A received step with everything that is worked out about it before it is stored.
+fn step_row<'a>(of: &'a Submission, step: &'a NewStep, figures: &Figures) -> StepRow<'a> {
     StepRow {
-        project_id,
-        key_label,
-        received_at,
-        tokens,
-        usage_semantics,
-        cost_nano_usd: step.reported_cost,
-        cost_source,
-        price_version: None,
-        prompt_fingerprint: None,
-        template_fingerprint: None,
+        project_id: of.project_id,
+        key_label: &of.key_label,
+        received_at: of.received_at,
+        tokens: figures.tokens,
+        usage_semantics: figures.usage_semantics,
+        cost_nano_usd: figures.cost,
+        cost_source: figures.cost_source,
+        price_version: figures.price_version.clone(),
+        prompt_fingerprint: figures.prompt.map(Vec::from),
+        template_fingerprint: figures.template.map(Vec::from),
         output_shape: None,
         score: None,
         severity: Severity::Ok,

@@ -17,7 +17,13 @@ pub(super) fn rollups<'a>(rows: impl IntoIterator<Item = &'a StepRow<'a>>) -> Ve
         let key = RollupKey {
             project_id: row.project_id,
             hour: row.step.started_at.hour(),
-            series_id: series_id(row),
+            series_id: series_id(
+                row.key_label,
+                row.step.environment.as_deref(),
+                &row.step.name,
+                row.step.model.as_deref(),
+                row.template_fingerprint.as_deref(),
+            ),
         };
         sums.entry(key).or_insert_with(|| Sum::of_series(row)).add(row);
     }
@@ -54,18 +60,18 @@ fn merge_histograms(a: &[u8], b: &[u8]) -> Vec<u8> {
     merged.encode()
 }
 
-/// A hash of the five dimensions. Absent and empty are told apart.
-fn series_id(row: &StepRow<'_>) -> Uuid {
-    let step = row.step;
+/// A hash of a series' five dimensions. Absent and empty are told apart.
+pub fn series_id(
+    key_label: &str,
+    environment: Option<&str>,
+    step_name: &str,
+    model: Option<&str>,
+    template_fingerprint: Option<&[u8]>,
+) -> Uuid {
     let mut hash = Sha256::new();
-    let texts = [
-        Some(row.key_label),
-        step.environment.as_deref(),
-        Some(&step.name),
-        step.model.as_deref(),
-    ];
-    let template = row.template_fingerprint.as_deref();
-    for dimension in texts.iter().map(|text| text.map(str::as_bytes)).chain([template]) {
+    let texts = [Some(key_label), environment, Some(step_name), model];
+    let texts = texts.iter().map(|text| text.map(str::as_bytes));
+    for dimension in texts.chain([template_fingerprint]) {
         match dimension {
             None => hash.update([0]),
             Some(bytes) => {

@@ -185,6 +185,13 @@ impl Server {
             .is_some_and(|addr| get(addr, "/healthz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")))
     }
 
+    /// What it answers to a program.
+    pub(crate) fn json(&self, path: &str) -> serde_json::Value {
+        let answer = get(self.addr.unwrap(), path).unwrap();
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        serde_json::from_str(body).unwrap_or_else(|cause| panic!("{path}: {cause}: {answer}"))
+    }
+
     /// Opens an event stream, which goes on until the result is dropped, and waits for its first event.
     pub(crate) fn open_stream(&self, path: &str) -> TcpStream {
         let addr = self.addr.unwrap();

@@ -20,6 +20,8 @@ pub(crate) struct TestApp {
     pub(crate) client: reqwest::Client,
     pub(crate) state: AppState,
     database_url: String,
+    /// The data folder, of this server alone.
+    pub(crate) data: std::path::PathBuf,
     shutdown: CancellationToken,
 }
 
@@ -41,10 +43,11 @@ impl TestApp {
     async fn on(url: String, change: impl FnOnce(&mut Config)) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
+        let data = std::env::temp_dir().join(format!("plumbline-data-{}", uuid::Uuid::now_v7().simple()));
         let mut config = Config {
             addr,
             database_url: Some(url.parse().unwrap()),
-            data: std::env::temp_dir(),
+            data: data.clone(),
             ..Config::default()
         };
         change(&mut config);
@@ -72,6 +75,7 @@ impl TestApp {
             client,
             state,
             database_url: url,
+            data,
             shutdown,
         }
     }
@@ -105,6 +109,7 @@ impl TestApp {
 impl Drop for TestApp {
     fn drop(&mut self) {
         self.shutdown.cancel();
+        std::fs::remove_dir_all(&self.data).ok();
     }
 }
 

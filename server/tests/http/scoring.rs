@@ -172,3 +172,44 @@ async fn settings_are_kept_checked_and_in_force_at_once() {
         "a refused change changes nothing"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_that_switches_scoring_off_stores_steps_without_a_score() {
+    let app = TestApp::new().await;
+    assert_eq!(app.get("/api/settings/scoring").await.1["enabled"], true);
+    let mut wordy = step("before", "s");
+    wordy["output_code"] = json!("Probably, but it depends on the order.");
+    app.store(wordy.clone()).await;
+
+    let (status, saved) = put_settings(&app, &json!({ "enabled": false })).await;
+    assert_eq!((status, &saved["enabled"]), (200, &json!(false)), "{saved}");
+    wordy["run_id"] = json!("meanwhile");
+    app.store(wordy.clone()).await;
+    let (_, read) = app.get("/api/runs/meanwhile").await;
+    assert_eq!(
+        (&read["steps"][0]["score"], &read["run"]["score_max"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert_eq!(read["steps"][0]["conditions"], json!([]));
+    assert_eq!(read["run"]["step_count"], 1, "everything else is counted as ever");
+    assert_eq!(
+        app.get("/api/thresholds").await.1["metrics"]["latency_ms"]["n"],
+        1,
+        "limits learn from what was scored"
+    );
+    let (_, asked) = app.post("/api/score", &wordy).await;
+    assert_eq!(asked["total"], 55, "who asks is answered: {asked}");
+
+    put_settings(&app, &json!({})).await;
+    wordy["run_id"] = json!("after");
+    app.store(wordy).await;
+    let total = |read: &Value| read["run"]["score_max"].clone();
+    assert_eq!(
+        total(&app.get("/api/runs/after").await.1),
+        total(&app.get("/api/runs/before").await.1)
+    );
+    let (_, read) = app.get("/api/runs/meanwhile").await;
+    assert_eq!(total(&read), Value::Null, "what was stored is not judged again");
+    let (status, wrong) = put_settings(&app, &json!({ "enabled": "no" })).await;
+    assert_eq!((status, &wrong["error"]["field"]), (400, &json!("enabled")));
+}

@@ -19,6 +19,8 @@ enum Expect {
     Hidden(&'static str),
     /// Lists: others see their own, which is nothing; naming the project is 404.
     Own(&'static str),
+    /// Adds up: others see the sum of their own, which is nothing; naming the project is 404.
+    Sum(&'static str),
     /// Reads or changes what a project has once; naming somebody else's is 404.
     Settings,
     /// Works on what it is sent, with the settings of the caller's own project.
@@ -33,10 +35,12 @@ const PROGRAMS: &[(&str, Expect)] = &[
     ("GET /api/runs/{run_id}", Expect::Hidden(RUN)),
     ("GET /api/runs/{run_id}/steps/{step_id}/payload", Expect::Hidden("/api/runs/theirs/steps/s1/payload")),
     ("GET /api/ledger", Expect::Own("/api/ledger")),
+    ("GET /api/cost", Expect::Sum("/api/cost?run=theirs")),
     ("POST /api/score", Expect::Unnamed),
     ("GET /api/thresholds", Expect::Settings),
     ("GET /api/settings/scoring", Expect::Settings),
     ("PUT /api/settings/scoring", Expect::Settings),
+    ("GET /api/backtest", Expect::Settings),
     ("GET /api/openapi.json", Expect::Public),
     ("GET /healthz", Expect::Public),
     ("GET /readyz", Expect::Public),
@@ -46,6 +50,13 @@ const PROGRAMS: &[(&str, Expect)] = &[
 /// Server functions with the arguments they need beside the slug. GET has them in the query.
 fn functions() -> Vec<(&'static str, Value)> {
     vec![
+        (
+            "/ui/anomalies/view",
+            json!({ "query": {
+                "filter": domain::ConditionFilter::default(), "period": "Week", "until": null, "split": "Layer",
+                "as_table": false, "as_list": false, "cursor": null
+            } }),
+        ),
         ("/ui/commands/runs", json!({ "text": "" })),
         ("/ui/keys/list", json!({})),
         ("/ui/keys/reveal", json!({ "made": "token" })),
@@ -53,6 +64,14 @@ fn functions() -> Vec<(&'static str, Value)> {
         ("/ui/ledger/minutes", json!({ "minutes": "60" })),
         ("/ui/members/list", json!({})),
         ("/ui/projects/server_facts", json!({})),
+        ("/ui/scoring/view", json!({ "days": "30" })),
+        ("/ui/prompts/list", json!({ "minutes": "60" })),
+        ("/ui/prices/list", json!({ "text": "" })),
+        ("/ui/prices/reprices", json!({})),
+        (
+            "/ui/prompts/get",
+            json!({ "fingerprint": fingerprint(), "minutes": "60" }),
+        ),
         (
             "/ui/runs/view",
             json!({ "filter": domain::RunFilter::default(), "cursor": null }),
@@ -72,16 +91,29 @@ fn functions() -> Vec<(&'static str, Value)> {
 /// Forms that name a project, with what they would need to be done. `{id}` is a key's or a member's.
 #[rustfmt::skip]
 const FORMS: &[(&str, &[(&str, &str)])] = &[
+    ("/p/{project}/conditions/feedback", &[("run", "theirs"), ("step", "s1"), ("code", "2004"), ("verdict", "real")]),
+    ("/p/{project}/conditions/mute", &[("code", "2004"), ("muted", "1")]),
     ("/p/{project}/settings/general", &[("name", "Mine")]),
     ("/p/{project}/settings/delete", &[("confirm", "default")]),
     ("/p/{project}/settings/keys", &[("label", "mine"), ("scope", "read")]),
     ("/p/{project}/settings/keys/{id}/revoke", &[]),
+    ("/p/{project}/settings/prices", &[("model", "own"), ("input", "1")]),
+    ("/p/{project}/settings/prices/delete", &[("price_id", "own/1")]),
+    ("/p/{project}/settings/prices/reprice", &[]),
+    ("/p/{project}/settings/prices/reprice/{id}/cancel", &[]),
+    ("/p/{project}/settings/scoring", &[("threshold", "1")]),
     ("/p/{project}/settings/members", &[("email", "eve@acme.dev"), ("role", "admin")]),
     ("/p/{project}/settings/members/{id}/role", &[("role", "viewer")]),
     ("/p/{project}/settings/members/{id}/remove", &[]),
 ];
 /// Forms that name none.
 const FORMS_OF_ONESELF: [&str; 5] = ["/login", "/logout", "/setup", "/theme", "/projects"];
+
+/// The template of that step's prompt.
+fn fingerprint() -> String {
+    let template = engine::fingerprint::fingerprints(CANARY, None).template;
+    template.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// The server with a run of `default`, and Eve, who is admin of `other`.
 async fn server_with_two_projects() -> (TestApp, String) {
@@ -149,6 +181,22 @@ async fn programs_reach_their_own_project_only() {
                 }
                 path
             }
+            Expect::Sum(path) => {
+                assert_eq!(
+                    mara.get(path).await.json()["calls"],
+                    1,
+                    "{route} counts nothing at all"
+                );
+                for answer in as_eve(path).await {
+                    let sum = answer.json();
+                    assert_eq!(
+                        (answer.status, &sum["calls"], &sum["cost_usd"], &sum["by_model"]),
+                        (200, &json!(0), &Value::Null, &json!([])),
+                        "{route} {answer:?}"
+                    );
+                }
+                path
+            }
             Expect::Own(path) => {
                 for answer in as_eve(path).await {
                     assert_eq!(
@@ -160,7 +208,8 @@ async fn programs_reach_their_own_project_only() {
                 path
             }
         };
-        let by_name = format!("{path}?project=default");
+        let sign = if path.contains('?') { '&' } else { '?' };
+        let by_name = format!("{path}{sign}project=default");
         let own = Answer::of(call(&mara, &by_name)).await;
         assert_eq!(own.status, 200, "{route} {own:?}");
         for answer in as_eve(&by_name).await {
@@ -257,7 +306,11 @@ async fn pages_and_live_news_are_for_members_only() {
         .iter()
         .map(|route| route.path().to_owned())
         .filter(|path| path.starts_with("/p/"))
-        .map(|path| path.replace("{project}", "default").replace("{run}", "theirs"))
+        .map(|path| {
+            path.replace("{project}", "default")
+                .replace("{run}", "theirs")
+                .replace("{fingerprint}", &fingerprint())
+        })
         .collect();
     assert!(pages.len() > 3, "{pages:?}");
     for page in &pages {

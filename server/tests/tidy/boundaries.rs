@@ -205,7 +205,10 @@ fn the_pure_crates_depend_on_little() {
         "crates/domain",
         &["serde", "serde_json", "thiserror", "time", "uuid"],
     );
-    check("crates/engine", &["domain", "serde", "serde_json"]);
+    check(
+        "crates/engine",
+        &["domain", "regex-lite", "serde", "serde_json", "sha2"],
+    );
     check(
         "crates/hydrate",
         &["app", "console_error_panic_hook", "leptos", "wasm-bindgen"],

@@ -87,6 +87,20 @@ fn links_between_documents_lead_somewhere() {
 }
 
 #[test]
+fn the_guide_to_scoring_has_every_code_as_the_engine_has_it() {
+    let guide = read("docs/scoring.md");
+    let written = guide
+        .split_once("<!-- codes -->")
+        .and_then(|(_, rest)| rest.split_once("<!-- /codes -->"))
+        .map_or("", |(table, _)| table.trim());
+    assert_eq!(
+        written,
+        engine::codes::markdown_table().trim(),
+        "\n→ cargo run -p engine --example codes_table\n"
+    );
+}
+
+#[test]
 fn decisions_are_numbered_and_dated() {
     let mut findings = Findings::new(
         "name it NNNN-what-was-decided.md, give it the lines `Status:` and `Date:` and the headings of the others",

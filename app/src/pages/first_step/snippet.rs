@@ -71,19 +71,21 @@ pub(super) fn command(way: Way, origin: &str, key: &str) -> String {
 }
 
 /// Words that are coloured as keywords.
-const KEYWORDS: [&str; 4] = ["curl", "await", "const", "import"];
+const KEYWORDS: [&str; 9] = [
+    "curl", "await", "const", "import", "from", "for", "in", "with", "as",
+];
 
-/// The command cut into pieces with the class that colours each (`tk-k` keyword, `tk-s` text), `""` for the rest.
+/// The command cut into pieces with the class that colours each (`tk-k` keyword, `tk-s` text, `tk-c` a line that is a
+/// comment), `""` for the rest.
 /// Joined, they are the command again.
-pub(super) fn coloured(command: &str) -> Vec<(&'static str, String)> {
+pub(crate) fn coloured(command: &str) -> Vec<(&'static str, String)> {
     let mut pieces: Vec<(&'static str, String)> = Vec::new();
-    let mut push = |class: &'static str, text: &str| match pieces.last_mut() {
-        Some((last, so_far)) if *last == class => so_far.push_str(text),
-        _ => pieces.push((class, text.to_owned())),
-    };
     let mut rest = command;
     while let Some(first) = rest.chars().next() {
-        let (class, length) = if first == '"' || first == '\'' {
+        let at_line = pieces.last().is_none_or(|(_, text)| text.ends_with('\n'));
+        let (class, length) = if at_line && (rest.starts_with("# ") || rest.starts_with("// ")) {
+            ("tk-c", rest.find('\n').unwrap_or(rest.len()))
+        } else if first == '"' || first == '\'' {
             let inside = &rest[first.len_utf8()..];
             let length = inside
                 .find(first)
@@ -100,7 +102,10 @@ pub(super) fn coloured(command: &str) -> Vec<(&'static str, String)> {
         } else {
             ("", first.len_utf8())
         };
-        push(class, &rest[..length]);
+        match pieces.last_mut() {
+            Some((last, so_far)) if *last == class => so_far.push_str(&rest[..length]),
+            _ => pieces.push((class, rest[..length].to_owned())),
+        }
         rest = &rest[length..];
     }
     pieces
@@ -143,6 +148,8 @@ mod tests {
             "-d '{\"a\": 1}' é",
             &[("", "-d "), ("tk-s", "'{\"a\": 1}'"), ("", " é")],
         );
+        check("# it's\nx", &[("tk-c", "# it's"), ("", "\nx")]);
+        check("a # b", &[("", "a # b")]);
         check("\"open", &[("tk-s", "\"open")]);
         check("", &[]);
         for way in Way::ALL {

@@ -174,6 +174,7 @@ pub(crate) mod tests {
             },
             steps,
             neighbours: Neighbours::default(),
+            feedback: Vec::new(),
         })
     }
 

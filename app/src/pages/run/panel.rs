@@ -118,9 +118,9 @@ fn step_view(page: Page, step: StepSummary, texts: SelectedTexts) -> AnyView {
     view! {
         <Head page step=step.clone()/>
         {error}
-        <Score step=step.clone()/>
+        <Score page step=step.clone()/>
         <Texts page step=step.clone() texts/>
-        <Receipt step/>
+        <Receipt page step texts/>
     }
     .into_any()
 }

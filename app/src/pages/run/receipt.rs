@@ -1,32 +1,127 @@
 //! What a step used and what that cost.
 
-use domain::{CostSource, StepSummary, text};
+use domain::prompt::short_fingerprint;
+use domain::{CostSource, NanoUsd, StepSummary, text};
+use engine::pricing::{self, BilledAs, PriceRow, ReceiptLine};
 use leptos::prelude::*;
 
-/// Tokens by bucket and the cost with its source. Unknown is said, never shown as 0.
+use super::{Page, SelectedTexts};
+use crate::api::steps::StepTexts;
+use crate::ui::load::Load;
+use crate::ui::nav::page_href;
+
+/// Tokens by bucket, each with its rate and what it comes to. Unknown is said, never shown as 0.
 #[component]
-pub(super) fn Receipt(step: StepSummary) -> impl IntoView {
-    let usage = step.tokens;
-    let total = usage.total();
-    if total.is_none() && step.cost_source.is_none() && step.reported_cost_nano_usd.is_none() {
+pub(super) fn Receipt(page: Page, step: StepSummary, texts: SelectedTexts) -> impl IntoView {
+    if step.tokens.total().is_none() && step.cost_source.is_none() && step.reported_cost_nano_usd.is_none() {
         return ().into_any();
     }
-    let count = |n: Option<i64>| match n {
-        Some(n) => view! { <span>{text::grouped(n.unsigned_abs())}</span> }.into_any(),
-        None => view! { <span class="none" title="Not reported">"–"</span> }.into_any(),
-    };
-    let rows = [
-        ("Input, fresh", usage.input_fresh),
-        ("Cache read", usage.cache_read),
-        ("Cache write", usage.cache_write),
-        ("Output", usage.output),
-    ]
-    .map(|(name, n)| view! { <tr><td>{name}</td><td class="n">{count(n)}</td><td></td></tr> });
-    let reasoning = usage.reasoning.map(|n| {
-        view! {
-            <tr><td>"of it reasoning"</td><td class="n">{count(Some(n))}</td><td></td></tr>
+    view! {
+        <Load
+            resource=texts
+            what="The receipt"
+            children={move |texts: Option<StepTexts>| {
+                let price = texts.and_then(|texts| texts.price);
+                view! { <Lines page step=step.clone() price/> }
+            }}
+        />
+    }
+    .into_any()
+}
+
+/// One row: what, how many, at which rate, how much.
+struct Row {
+    name: &'static str,
+    count: Option<i64>,
+    rate: Option<String>,
+    cost: Option<NanoUsd>,
+}
+
+/// The rows of a receipt: its lines where a price is known, the buckets alone where it is not.
+fn rows(step: &StepSummary, lines: Option<&[ReceiptLine]>) -> Vec<Row> {
+    let line = |bucket: BilledAs| lines.and_then(|lines| lines.iter().find(|line| line.bucket == bucket));
+    let usage = step.tokens;
+    let row = |name, bucket, count: Option<i64>| {
+        let line = line(bucket);
+        Row {
+            name,
+            count,
+            rate: line.map(rate),
+            cost: line.map(|line| line.cost),
         }
+    };
+    let write_5m = match (usage.cache_write, usage.cache_write_1h) {
+        (Some(all), Some(hour)) => Some(all.saturating_sub(hour)),
+        (all, _) => all,
+    };
+    let mut rows = vec![
+        row("Input, fresh", BilledAs::Input, usage.input_fresh),
+        row("Cache read", BilledAs::CacheRead, usage.cache_read),
+        row("Cache write", BilledAs::CacheWrite5m, write_5m),
+    ];
+    if usage.cache_write_1h.is_some_and(|tokens| tokens != 0) {
+        rows.push(row(
+            "Cache write, 1 h",
+            BilledAs::CacheWrite1h,
+            usage.cache_write_1h,
+        ));
+    }
+    rows.push(row("Output", BilledAs::Output, usage.output));
+    if let Some(reasoning) = usage.reasoning {
+        rows.push(Row {
+            name: "of it reasoning",
+            count: Some(reasoning),
+            rate: None,
+            cost: None,
+        });
+    }
+    if step.web_searches.is_some_and(|searches| searches != 0) {
+        rows.push(row("Web searches", BilledAs::WebSearch, step.web_searches));
+    }
+    if line(BilledAs::Request).is_some() {
+        rows.push(row("Call", BilledAs::Request, Some(1)));
+    }
+    rows
+}
+
+/// `$3.00 / M`, with a star where the price row does not name the rate; fees are for one.
+fn rate(line: &ReceiptLine) -> String {
+    let star = if line.is_derived { " *" } else { "" };
+    match line.bucket {
+        BilledAs::WebSearch | BilledAs::Request => {
+            format!(
+                "{} each{star}",
+                NanoUsd(line.rate_nano_usd_per_mtok / 1_000_000).to_short()
+            )
+        }
+        _ => format!("${} / M{star}", NanoUsd(line.rate_nano_usd_per_mtok).to_decimal()),
+    }
+}
+
+#[component]
+fn Lines(page: Page, step: StepSummary, price: Option<PriceRow>) -> impl IntoView {
+    let receipt = price.as_ref().and_then(|price| {
+        let tier = step.service_tier.as_deref();
+        pricing::price(price, &step.tokens, tier, step.web_searches)
     });
+    // Prices are changed and read again; only a receipt that comes to what is stored explains it.
+    let explains = receipt.filter(|receipt| Some(receipt.total) == step.cost_nano_usd);
+    let is_changed = price.is_some() && explains.is_none();
+    let lines = explains.as_ref().map(|receipt| receipt.lines.as_slice());
+    let has_derived = lines.is_some_and(|lines| lines.iter().any(|line| line.is_derived));
+    let rows = rows(&step, lines)
+        .into_iter()
+        .map(|row| {
+            view! {
+                <tr>
+                    <td>{row.name}</td>
+                    <td class="n">{count(row.count)}</td>
+                    <td class="n dim">{row.rate}</td>
+                    <td class="n">{row.cost.map(|cost| format!("${}", cost.to_decimal()))}</td>
+                </tr>
+            }
+        })
+        .collect_view();
     let source = match step.cost_source {
         Some(CostSource::Computed) => "computed from prices",
         Some(CostSource::Reported) => "as reported by the client",
@@ -41,28 +136,135 @@ pub(super) fn Receipt(step: StepSummary) -> impl IntoView {
     let reported = step
         .reported_cost_nano_usd
         .filter(|_| step.cost_source != Some(CostSource::Reported))
-        .map(|cost| {
-            view! {
-                <tr><td>"Reported by the client"</td><td></td><td class="n">{format!("${}", cost.to_decimal())}</td></tr>
-            }
-        });
+        .map(|reported| reported_row(reported, step.cost_nano_usd));
+    let slug = page.slug;
+    let how = price.map(|price| {
+        let tier = explains.as_ref().and_then(|receipt| receipt.service_tier.clone());
+        let above = explains.as_ref().and_then(|receipt| receipt.above_input_tokens);
+        view! {
+            <p class="dim ps-sub">
+                "Price "
+                <a class="link mono" href=move || format!("{}?q={}", page_href(&slug.read(), "settings/prices"), domain::filter::percent_encode(&price.model))>
+                    {price.price_id.clone()}
+                </a>
+                {tier.map(|tier| format!(", tier {tier}"))}
+                {above.map(|tokens| format!(", rates above {} input tokens", text::grouped(tokens.unsigned_abs())))}
+                {has_derived.then_some(". * follows from the rate for input")}
+                {is_changed.then_some(". It has changed since this cost was computed; price history again under Settings, Prices")}
+                "."
+            </p>
+        }
+    });
+    let add_price = (step.cost_source == Some(CostSource::Unknown)).then(|| {
+        let model = step.model.clone().or_else(|| step.request_model.clone()).unwrap_or_default();
+        view! {
+            <p class="ps-sub">
+                <a class="link" href=move || format!("{}?model={}#add-price", page_href(&slug.read(), "settings/prices"), domain::filter::percent_encode(&model))>
+                    "Add a price for this model"
+                </a>
+            </p>
+        }
+    });
+    let prompt = step.template_fingerprint.clone().map(|fingerprint| {
+        let short = short_fingerprint(&fingerprint).to_owned();
+        let href = short.clone();
+        view! {
+            <p class="dim ps-sub">
+                "Prompt template "
+                <a class="link mono" href=move || format!("{}/{href}", page_href(&slug.read(), "prompts"))>{short}</a>
+            </p>
+        }
+    });
     view! {
         <section class="ps" aria-label="Receipt">
             <div class="head"><h3>"Receipt"</h3><span class="sub">{source}</span></div>
             <table class="table compact receipt">
-                <thead class="vh"><tr><th>"Bucket"</th><th>"Tokens"</th><th>"Cost"</th></tr></thead>
+                <thead class="vh"><tr><th>"Bucket"</th><th>"Count"</th><th>"Rate"</th><th>"Cost"</th></tr></thead>
                 <tbody>
-                    {rows.into_iter().collect_view()}
-                    {reasoning}
+                    {rows}
                     {reported}
                     <tr class="total">
                         <td class="main">"Cost"</td>
-                        <td class="n">{count(total)}</td>
+                        <td class="n">{count(step.tokens.total())}</td>
+                        <td></td>
                         <td class="n main">{cost}</td>
                     </tr>
                 </tbody>
             </table>
+            {how}
+            {add_price}
+            {prompt}
         </section>
     }
     .into_any()
+}
+
+fn count(n: Option<i64>) -> AnyView {
+    match n {
+        Some(n) if n < 0 => format!("−{}", text::grouped(n.unsigned_abs())).into_any(),
+        Some(n) => text::grouped(n.unsigned_abs()).into_any(),
+        None => view! { <span class="none" title="Not reported">"–"</span> }.into_any(),
+    }
+}
+
+/// What the client said, and how far that is off where it is more than 1 %.
+fn reported_row(reported: NanoUsd, computed: Option<NanoUsd>) -> impl IntoView {
+    let off = computed
+        .and_then(|computed| pricing::drift(computed, reported))
+        .map(|permille| {
+            let sign = if permille < 0 { "−" } else { "+" };
+            let tenths = permille.unsigned_abs();
+            view! { <span class="badge" data-tone="warn">{format!("{sign}{}.{} %", tenths / 10, tenths % 10)}</span> }
+        });
+    view! {
+        <tr>
+            <td colspan="3">"Reported by the client " {off}</td>
+            <td class="n">{format!("${}", reported.to_decimal())}</td>
+        </tr>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::sample::step;
+
+    #[test]
+    fn a_receipt_names_rates_and_adds_up() {
+        let price: PriceRow = serde_json::from_value(serde_json::json!({
+            "price_id": "p", "provider": "anthropic", "model_match": "exact", "model": "m",
+            "valid_from": "2026-01-01T00:00:00Z",
+            "rates": { "input": 3_000_000_000_i64, "output": 15_000_000_000_i64 },
+        }))
+        .unwrap();
+        let mut step = step("s", None, 0, 1);
+        step.tokens = domain::TokenUsage {
+            input_fresh: Some(1_000),
+            cache_read: Some(10_000),
+            cache_write: Some(500),
+            cache_write_1h: Some(200),
+            output: Some(100),
+            reasoning: Some(40),
+        };
+        step.web_searches = Some(2);
+        let receipt = pricing::price(&price, &step.tokens, None, step.web_searches).unwrap();
+        let rows = rows(&step, Some(&receipt.lines));
+        let shown: Vec<_> = rows
+            .iter()
+            .map(|row| (row.name, row.count, row.rate.clone().unwrap_or_default()))
+            .collect();
+        let expected = [
+            ("Input, fresh", Some(1_000), "$3 / M"),
+            ("Cache read", Some(10_000), "$0.3 / M *"),
+            ("Cache write", Some(300), "$3.75 / M *"),
+            ("Cache write, 1 h", Some(200), "$6 / M *"),
+            ("Output", Some(100), "$15 / M"),
+            ("of it reasoning", Some(40), ""),
+            ("Web searches", Some(2), "$0.0100 each *"),
+        ]
+        .map(|(name, count, rate)| (name, count, rate.to_owned()));
+        assert_eq!(shown, expected);
+        let sum: i64 = rows.iter().filter_map(|row| row.cost).map(|cost| cost.0).sum();
+        assert_eq!(sum, receipt.total.0);
+    }
 }

@@ -1,8 +1,10 @@
 //! The score of a step: which layer found what, with the evidence.
 
-use domain::{Condition, Severity, StepSummary, text};
+use domain::{Condition, Severity, StepSummary, Verdict, text};
 use leptos::prelude::*;
 
+use super::Page;
+use crate::pages::anomalies::{FeedbackButtons, MuteForm, MuteOutcome};
 use crate::ui::icon::Icon;
 
 /// Points from which a step is critical.
@@ -27,7 +29,7 @@ fn points_of(conditions: &[Condition], layer: u8) -> i32 {
 
 /// Score, layers and conditions of a step.
 #[component]
-pub(super) fn Score(step: StepSummary) -> impl IntoView {
+pub(super) fn Score(page: Page, step: StepSummary) -> impl IntoView {
     let Some(score) = step.score else {
         return view! {
             <section class="ps" aria-label="Score">
@@ -50,6 +52,11 @@ pub(super) fn Score(step: StepSummary) -> impl IntoView {
             <svg class="plot" height="30" role="img" aria-label=bar_label(&layers) inner_html=bar(&layers)></svg>
         }
     });
+    let conditions = step
+        .conditions
+        .into_iter()
+        .map(|found| condition(page, &step.step_id, found))
+        .collect_view();
     view! {
         <section class="ps" aria-label="Score">
             <div class="score-big">
@@ -66,14 +73,19 @@ pub(super) fn Score(step: StepSummary) -> impl IntoView {
                 </div>
                 {bar}
             </div>
-            <ol class="conds">{step.conditions.into_iter().map(condition).collect_view()}</ol>
+            <MuteOutcome slug=page.slug/>
+            <ol class="conds">{conditions}</ol>
         </section>
     }
     .into_any()
 }
 
-fn condition(found: Condition) -> impl IntoView {
+fn condition(page: Page, step_id: &str, found: Condition) -> impl IntoView + use<> {
     let layer = found.layer.clamp(1, 5);
+    let (slug, code) = (page.slug, found.code);
+    let run_id = page.run.read_untracked().run().run_id.clone();
+    let verdict = said(page, step_id, code);
+    let step_id = step_id.to_owned();
     let evidence: Vec<String> = [("expected", &found.expected), ("observed", &found.observed)]
         .into_iter()
         .filter(|(_, value)| !value.is_empty())
@@ -99,8 +111,23 @@ fn condition(found: Condition) -> impl IntoView {
                 {(!evidence.is_empty()).then(|| view! { <p class="cond-ev">{evidence.join(", ")}</p> })}
                 {sample.map(|sample| view! { <p class="cond-ev">{sample}</p> })}
             </div>
+            <div class="cond-act">
+                <FeedbackButtons slug run_id step_id code verdict small=true/>
+                <MuteForm slug code is_muted=false/>
+            </div>
         </li>
     }
+}
+
+/// What was said about a condition when the run was read.
+fn said(page: Page, step_id: &str, code: u16) -> Option<Verdict> {
+    let run = page.run.read_untracked();
+    let said = run
+        .view
+        .feedback
+        .iter()
+        .find(|f| f.code == code && f.step_id == step_id);
+    said.map(|said| said.verdict)
 }
 
 fn bar_label(layers: &[(u8, i32)]) -> String {

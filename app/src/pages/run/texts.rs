@@ -40,6 +40,7 @@ fn Loaded(page: Page, step: StepSummary, texts: StepTexts) -> impl IntoView {
         prompt_template,
         attributes,
         events,
+        price: _,
     } = texts;
     let (output, input) = (StoredValue::new(output), StoredValue::new(input));
     // Only the parts that the switches change are drawn again.

@@ -1,5 +1,8 @@
 //! What the run page says before anything is clicked. The same run always gets the same sentence.
 
+mod cascade;
+
+use cascade::{Cascade, cascade};
 use domain::{RunStatus, RunSummary, Severity, StepStatus, StepSummary, text};
 
 /// Longest piece of an error or a condition inside the sentence, in characters.
@@ -69,7 +72,7 @@ pub(crate) fn verdict(run: &RunSummary, steps: &[StepSummary]) -> Verdict {
     let graver = !failed.is_empty() || !critical.is_empty() || run.status == RunStatus::Error;
 
     let mut say = opening(run, graver);
-    let lead = worst
+    let mut told = worst
         .as_ref()
         .map_or_else(Vec::new, |(step, _)| with_ancestors(step, steps));
     if let Some((step, reason)) = &worst {
@@ -81,9 +84,27 @@ pub(crate) fn verdict(run: &RunSummary, steps: &[StepSummary]) -> Verdict {
     }
 
     let mut because = Vec::new();
-    add_list(&mut because, &failed, &lead, "failed", "failed");
-    add_list(&mut because, &critical, &lead, "is critical", "are critical");
-    add_list(&mut because, &warned, &lead, "has a warning", "have a warning");
+    if let Some(found) = worst.as_ref().and_then(|(step, _)| cascade(step, steps)) {
+        say.extend(where_it_began(&found));
+        sentence(&mut because, how_it_travelled(&found));
+        told.push(&found.origin.step_id);
+        let others = found.passed.iter().chain(&found.attempts);
+        told.extend(others.map(|step| step.step_id.as_str()));
+    }
+    let mut opening = match (told.is_empty(), because.is_empty()) {
+        (true, _) => "",
+        (false, true) => "Also ",
+        (false, false) => "Separately, ",
+    };
+    let loops = add_loops(&mut because, &warned, &told, &mut opening);
+    told.extend(loops);
+    for (list, one, many) in [
+        (&failed, "failed", "failed"),
+        (&critical, "is critical", "are critical"),
+        (&warned, "has a warning", "have a warning"),
+    ] {
+        add_list(&mut because, list, &told, &mut opening, [one, many]);
+    }
     if run.unpriced_steps > 0 {
         let steps = text::counted(run.unpriced_steps, "step");
         sentence(
@@ -210,6 +231,71 @@ fn what_it_did(step: &StepSummary) -> String {
     }
 }
 
+/// `. Probable origin: parse-request, 6.44 s earlier: the answer does not parse`
+fn where_it_began(found: &Cascade<'_>) -> Vec<Word> {
+    let earlier = text::duration(found.travelled_ms());
+    vec![
+        Word::Text(". Probable origin: ".to_owned()),
+        link(found.origin),
+        Word::Text(format!(", {earlier} earlier{}", what_it_did(found.origin))),
+    ]
+}
+
+/// `The cascade starts at parse-request (105), passes enrich-context (35) and fails generate-response 3 times`
+fn how_it_travelled(found: &Cascade<'_>) -> Vec<Word> {
+    let points = |step: &StepSummary| step.score.map_or_else(String::new, |score| format!(" ({score})"));
+    let mut words = vec![
+        Word::Text("The cascade starts at ".to_owned()),
+        link(found.origin),
+        Word::Text(points(found.origin)),
+    ];
+    for (index, step) in found.passed.iter().take(NAMES).enumerate() {
+        words.push(Word::Text(if index == 0 { ", passes " } else { ", " }.to_owned()));
+        words.push(link(step));
+        words.push(Word::Text(points(step)));
+    }
+    words.push(Word::Text(" and fails ".to_owned()));
+    words.extend(found.attempts.last().map(|step| link(step)));
+    if found.attempts.len() > 1 {
+        words.push(Word::Text(format!(" {} times", found.attempts.len())));
+    }
+    words
+}
+
+/// `decide-next made 17 identical calls`, for each step that went round in circles. Returns the ids of steps about
+/// which nothing else is to be said.
+fn add_loops<'a>(
+    because: &mut Vec<Word>,
+    warned: &[&'a StepSummary],
+    told: &[&str],
+    opening: &mut &str,
+) -> Vec<&'a str> {
+    const SAME_CALL: u16 = 4012;
+    let mut latest: Vec<(&StepSummary, &str)> = Vec::new();
+    let mut ids = Vec::new();
+    for step in warned.iter().filter(|s| !told.contains(&s.step_id.as_str())) {
+        let Some(found) = step.conditions.iter().find(|c| c.code == SAME_CALL) else {
+            continue;
+        };
+        if step.conditions.len() == 1 {
+            ids.push(step.step_id.as_str());
+        }
+        match latest.iter_mut().find(|(s, _)| s.name == step.name) {
+            Some(entry) => *entry = (step, &found.observed),
+            None => latest.push((step, &found.observed)),
+        }
+    }
+    for (step, observed) in latest.iter().take(NAMES) {
+        let words = [
+            Word::Text(std::mem::take(opening).to_owned()),
+            link(step),
+            Word::Text(format!(" made {observed}")),
+        ];
+        sentence(because, words.to_vec());
+    }
+    ids
+}
+
 fn without_dot(sentence: &str) -> &str {
     sentence.trim_end_matches('.')
 }
@@ -226,11 +312,16 @@ fn uncapitalised(sentence: &str) -> String {
     }
 }
 
-/// `Also parse-request and 2 more failed`. The lead, which the sentence names already, and what contains it are left
-/// out.
-fn add_list(because: &mut Vec<Word>, list: &[&StepSummary], lead: &[&str], one: &str, many: &str) {
+/// `Also parse-request and 2 more failed`. What was told already is left out.
+fn add_list(
+    because: &mut Vec<Word>,
+    list: &[&StepSummary],
+    told: &[&str],
+    opening: &mut &str,
+    [one, many]: [&str; 2],
+) {
     let mut named: Vec<(&StepSummary, usize)> = Vec::new();
-    for step in list.iter().filter(|s| !lead.contains(&s.step_id.as_str())) {
+    for step in list.iter().filter(|s| !told.contains(&s.step_id.as_str())) {
         match named.iter_mut().find(|(s, _)| s.name == step.name) {
             Some((_, count)) => *count += 1,
             None => named.push((step, 1)),
@@ -246,8 +337,7 @@ fn add_list(because: &mut Vec<Word>, list: &[&StepSummary], lead: &[&str], one: 
     for (index, (step, count)) in shown.iter().enumerate() {
         let is_last = index + 1 == shown.len() && rest == 0;
         words.push(Word::Text(match index {
-            0 if !lead.is_empty() && because.is_empty() => "Also ".to_owned(),
-            0 => String::new(),
+            0 => std::mem::take(opening).to_owned(),
             _ if is_last => " and ".to_owned(),
             _ => ", ".to_owned(),
         }));

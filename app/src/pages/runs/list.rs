@@ -11,6 +11,7 @@ use super::table::RunsTable;
 use super::{Page, RunsQuery};
 use crate::api::runs::RunsView;
 use crate::pages::first_step::FirstStep;
+use crate::pages::settings::prices::UnpricedBanner;
 use crate::ui::icon::Icon;
 
 /// A reading of the list.
@@ -39,6 +40,7 @@ pub(super) fn List(page: Page, view: RunsView) -> impl IntoView {
     view! {
         <datalist id=SUGGESTIONS_ID>{suggestions}</datalist>
         <Tabs page totals=view.totals/>
+        <UnpricedBanner models=view.unpriced/>
         {body}
     }
     .into_any()

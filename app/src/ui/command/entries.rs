@@ -46,8 +46,10 @@ impl From<RunSummary> for FoundRun {
 }
 
 /// The pages of a project's settings, with their part of the URL.
-const SETTINGS: [(&str, &str); 3] = [
+const SETTINGS: &[(&str, &str)] = &[
     ("Keys", "settings/keys"),
+    ("Model providers", "settings/providers"),
+    ("Prices", "settings/prices"),
     ("Members", "settings/members"),
     ("Ledger", "settings/ledger"),
 ];
@@ -104,12 +106,18 @@ fn go_to(slug: &str) -> Vec<Entry> {
             let keys = match page.letter {
                 'r' => vec!["g", "r"],
                 's' => vec!["g", "s"],
+                'a' => vec!["g", "a"],
+                'p' => vec!["g", "p"],
                 _ => Vec::new(),
             };
             entry(page.icon, page.label, page.segment, keys)
         })
         .collect();
-    entries.extend(SETTINGS.map(|(text, segment)| entry("settings", text, segment, Vec::new())));
+    entries.extend(
+        SETTINGS
+            .iter()
+            .map(|(text, segment)| entry("settings", text, segment, Vec::new())),
+    );
     entries
 }
 

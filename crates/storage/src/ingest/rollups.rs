@@ -118,6 +118,7 @@ pub async fn lock_rollups(
                     input_fresh: r.input_fresh,
                     cache_read: r.cache_read,
                     cache_write: r.cache_write,
+                    cache_write_1h: None,
                     output: r.output,
                     reasoning: r.reasoning,
                 },

@@ -67,6 +67,7 @@ pub async fn delete_expired(options: &PgConnectOptions, now: Timestamp) -> Resul
             &mut done,
         )
         .await?;
+        delete_feedback(&mut connection, project, &mut done).await?;
     }
     Ok(done)
 }
@@ -164,6 +165,32 @@ async fn delete_run_keys(
                limit $3))",
             project.0,
             before,
+            BATCH_ROWS
+        )
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+        done.rows += deleted;
+        done.statements += 1;
+        if deleted < BATCH_ROWS.unsigned_abs() {
+            return Ok(());
+        }
+    }
+}
+
+/// What was said about the conditions of runs that are gone: it names people, and nothing is left that it is about.
+async fn delete_feedback(
+    connection: &mut PgConnection,
+    project: ProjectId,
+    done: &mut Expired,
+) -> Result<()> {
+    loop {
+        let deleted = sqlx::query!(
+            "delete from condition_feedback where ctid = any (array(
+               select f.ctid from condition_feedback f where f.project_id = $1 and not exists (
+                 select from run_keys k where k.project_id = f.project_id and k.run_id = f.run_id)
+               limit $2))",
+            project.0,
             BATCH_ROWS
         )
         .execute(&mut *connection)

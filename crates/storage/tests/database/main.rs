@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod accounts;
+mod feedback;
 mod partitions;
+mod prices;
 mod support;
 mod tenancy;

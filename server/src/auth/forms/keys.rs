@@ -6,11 +6,13 @@ use domain::{KeyId, Project, Role, Scope};
 use serde_json::json;
 
 use super::{Failed, Fields, lead, on_conflict, record};
+use crate::auth::local_path::local_path;
 use crate::auth::{Auth, Visitor};
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
 
-/// `POST /p/{slug}/settings/keys` {label, scope…}: leads to the page that shows the key once.
+/// `POST /p/{slug}/settings/keys` {label, scope…, next?}: leads to the page that shows the key once, the list of keys
+/// unless `next` names another page of the project.
 pub(super) async fn make(
     State(auth): State<Auth>,
     visitor: Visitor,
@@ -19,8 +21,11 @@ pub(super) async fn make(
 ) -> HttpResult<Redirect> {
     let project = visitor.project(&slug, Role::Admin)?;
     let page = format!("/p/{}/settings/keys", project.slug);
+    let next = local_path(fields.raw("next"));
+    let is_of_project = next.starts_with(&format!("/p/{}/", project.slug)) && !next.contains('?');
+    let shows = if is_of_project { next } else { page.clone() };
     let done = make_key(&auth, &visitor, project, &fields).await;
-    lead(&page, done.map(|token| format!("{page}?made={token}")))
+    lead(&page, done.map(|token| format!("{shows}?made={token}")))
 }
 
 async fn make_key(

@@ -1,4 +1,5 @@
 use domain::NanoUsd;
+use domain::step::ReportedTokens;
 use proptest::prelude::*;
 
 use super::*;

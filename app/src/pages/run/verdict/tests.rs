@@ -150,6 +150,61 @@ fn findings() {
 }
 
 #[test]
+fn a_cascade_names_its_origin_and_its_consequence() {
+    let at = |mut found: StepSummary, from_ms: i64, to_ms: i64| {
+        let timed = step(&found.step_id, Some("chain"), from_ms, to_ms - from_ms);
+        found.parent_step_id = timed.parent_step_id;
+        (found.started_at, found.ended_at) = (timed.started_at, timed.ended_at);
+        found
+    };
+    let coded = |mut found: StepSummary, code: u16| {
+        found.conditions[0].code = code;
+        found.conditions[0].observed = "17 identical calls".to_owned();
+        found
+    };
+    let parse = finding(
+        "parse",
+        Severity::Critical,
+        105,
+        "JSON was asked for and it does not parse.",
+    );
+    let enrich = coded(finding("enrich", Severity::Warning, 35, "It took 6 s."), 4007);
+    let asks = coded(finding("asks", Severity::Warning, 20, "The same call."), 4012);
+    let again = || {
+        let mut reply = failing("reply", None, Some("TypeError: null has no 'entities'\nstack"));
+        reply.score = Some(200);
+        reply
+    };
+    let mut second = at(again(), 90, 95);
+    second.step_id = "reply-2".to_owned();
+    let steps = [
+        failing("chain", None, Some("reply failed")),
+        at(parse, 0, 10),
+        at(enrich, 12, 60),
+        at(again(), 70, 80),
+        second,
+        asks,
+        failing("fetch", Some("elsewhere"), Some("503")),
+    ];
+    let mut failed = run(RunStatus::Error, &steps);
+    failed.problem = Some(RunProblem {
+        step_id: "chain".to_owned(),
+        step_name: "chain".to_owned(),
+        code: None,
+        text: String::new(),
+    });
+    check(
+        &failed,
+        &steps,
+        Tone::Critical,
+        "[reply] failed: TypeError: null has no 'entities'. Probable origin: [parse], 60 ms earlier: JSON was asked \
+         for and it does not parse",
+        "The cascade starts at [parse] (105), passes [enrich] (35) and fails [reply] 2 times. Separately, [asks] made \
+         17 identical calls. [fetch] failed",
+    );
+}
+
+#[test]
 fn long_lists_are_cut() {
     let mut steps: Vec<_> = (0..9).map(|n| failing(&format!("s{n}"), None, None)).collect();
     steps[0].name = "  ".to_owned();

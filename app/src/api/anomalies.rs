@@ -1,0 +1,108 @@
+//! Reading what the rules found over time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::Timestamp;
+use domain::anomaly::{
+    AnomalousSteps, BucketSpan, CodePrecision, ConditionCounts, SeverityCount, TemplateCount,
+};
+use domain::run::Facets;
+use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
+use serde::{Deserialize, Serialize};
+
+use crate::error::ApiError;
+use crate::pages::anomalies::query::AnomaliesQuery;
+
+/// Rows of the list beside the counts.
+#[cfg(feature = "ssr")]
+const FEW_STEPS: u32 = 8;
+/// Rows of one page of the list alone.
+#[cfg(feature = "ssr")]
+const STEPS_PER_PAGE: u32 = 50;
+/// How far back verdicts count for a code's precision, in microseconds: 90 days.
+#[cfg(feature = "ssr")]
+const PRECISION_MICROS: i64 = 90 * 86_400_000_000;
+
+/// Everything the anomalies page shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AnomaliesView {
+    /// When it was read.
+    pub(crate) now: Timestamp,
+    /// What was counted: the window and as much time before it.
+    pub(crate) span: BucketSpan,
+    /// The counts.
+    pub(crate) counts: ConditionCounts,
+    /// Steps by severity; read only when the chart shows them.
+    pub(crate) severities: Vec<SeverityCount>,
+    /// What rose most, by template; empty when nothing rose.
+    pub(crate) rise: Vec<TemplateCount>,
+    /// How often each code was right.
+    pub(crate) precision: Vec<CodePrecision>,
+    /// The latest steps of the window.
+    pub(crate) steps: AnomalousSteps,
+    /// Codes that are muted.
+    pub(crate) muted: BTreeSet<u16>,
+    /// Points that the project gives codes itself.
+    pub(crate) points: BTreeMap<u16, i32>,
+    /// What the filters offer.
+    pub(crate) facets: Facets,
+    /// Whether any step ever had a condition; read only when nothing was found.
+    pub(crate) ever: bool,
+    /// Whether any step was ever received; read only when nothing was found.
+    pub(crate) any_run: bool,
+}
+
+/// The anomalies page.
+#[server(prefix = "/ui", endpoint = "anomalies/view", input = Json)]
+pub(crate) async fn read_anomalies(slug: String, query: AnomaliesQuery) -> Result<AnomaliesView, ApiError> {
+    use crate::pages::anomalies::query::Split;
+    use crate::pages::anomalies::rise;
+    use storage::anomalies::{self, ByName};
+
+    let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
+    let db = crate::context::database()?;
+    let now = crate::context::use_page_request().now;
+    let span = query.span(now);
+    let window = BucketSpan {
+        from: span.start_of(span.count() / 2),
+        ..span
+    };
+    let filter = &query.filter;
+    let by = if query.split == Split::Model {
+        ByName::Model
+    } else {
+        ByName::Step
+    };
+    let rows = if query.as_list { STEPS_PER_PAGE } else { FEW_STEPS };
+    let steps = anomalies::latest(&db, project, filter, window, query.cursor.as_deref(), rows).await?;
+    let counts = anomalies::counts(&db, project, filter, span, by).await?;
+    let since = now.plus_micros(-PRECISION_MICROS);
+    let precision = storage::feedback::precision_by_code(&db, project, since).await?;
+    let severities = if query.split == Split::Severity {
+        anomalies::severities(&db, project, filter, span).await?
+    } else {
+        Vec::new()
+    };
+    let rise = match rise::steepest(&counts.cells, &precision) {
+        Some(cell) => anomalies::templates(&db, project, filter, span, (cell.code, &cell.step)).await?,
+        None => Vec::new(),
+    };
+    let rules: engine::Rules =
+        serde_json::from_value(storage::scoring::settings(&db, project).await?).unwrap_or_default();
+    let is_empty = counts.by_code.is_empty() && steps.items.is_empty();
+    Ok(AnomaliesView {
+        now,
+        span,
+        severities,
+        rise,
+        precision,
+        muted: rules.muted,
+        points: rules.points,
+        facets: storage::runs::facets(&db, project).await?,
+        ever: !is_empty || anomalies::any_condition(&db, project).await?,
+        any_run: !is_empty || storage::runs::any(&db, project).await?,
+        counts,
+        steps,
+    })
+}

@@ -1,0 +1,124 @@
+//! Reading prompt templates.
+
+use domain::{PromptDay, PromptTemplate, PromptUse, Timestamp};
+use leptos::prelude::*;
+use leptos::server_fn::codec::GetUrl;
+use serde::{Deserialize, Serialize};
+
+use crate::error::ApiError;
+
+/// The most rows of template, step and model that a page is given.
+#[cfg(feature = "ssr")]
+const MAX_USES: u32 = 2_000;
+
+/// What each step did with each template within a window.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PromptsView {
+    /// When it was read: the window's end.
+    pub(crate) now: Timestamp,
+    /// The window's beginning.
+    pub(crate) from: Timestamp,
+    /// Busiest first.
+    pub(crate) uses: Vec<PromptUse>,
+    /// There were more than a page is given.
+    pub(crate) is_cut: bool,
+}
+
+/// One template, what uses it, and how it differs from another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PromptView {
+    /// The template.
+    pub(crate) template: PromptTemplate,
+    /// Everything within the window, of this template and others, so that shares can be told.
+    pub(crate) window: PromptsView,
+    /// Its calls by day and model.
+    pub(crate) days: Vec<PromptDay>,
+    /// The template it is compared with: the one asked for, else the one that its step used before.
+    pub(crate) before: Option<PromptTemplate>,
+    /// What changed from `before` to it; empty without `before`.
+    pub(crate) changes: Vec<DiffLine>,
+}
+
+/// A line of a comparison.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DiffLine {
+    /// What became of it.
+    pub(crate) change: Change,
+    /// Its text in pieces; those that are new or gone within a changed line are marked.
+    pub(crate) pieces: Vec<(bool, String)>,
+}
+
+/// What became of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Change {
+    /// It stands in both.
+    Same,
+    /// It is new.
+    Added,
+    /// It is gone.
+    Removed,
+    /// Lines that stand in both were left out here.
+    Cut,
+}
+
+/// Every template that was used in the last `minutes` minutes.
+#[server(prefix = "/ui", endpoint = "prompts/list", input = GetUrl)]
+pub(crate) async fn list_prompts(slug: String, minutes: u32) -> Result<PromptsView, ApiError> {
+    let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
+    within_window(&crate::context::database()?, project, minutes).await
+}
+
+/// One template, by its first digits or all of them. `before` names another to compare with.
+#[server(prefix = "/ui", endpoint = "prompts/get", input = GetUrl)]
+pub(crate) async fn read_prompt(
+    slug: String,
+    fingerprint: String,
+    before: Option<String>,
+    minutes: u32,
+) -> Result<PromptView, ApiError> {
+    let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
+    let db = crate::context::database()?;
+    let template = storage::prompts::template(&db, project, &fingerprint).await?;
+    let window = within_window(&db, project, minutes).await?;
+    let (from, to) = (window.from, window.now);
+    let days = storage::prompts::days(&db, project, &template.fingerprint, from, to).await?;
+    let before = before
+        .or_else(|| crate::pages::prompts::model::used_before(&window.uses, &template).map(str::to_owned));
+    let before = match before {
+        Some(digits) => Some(storage::prompts::template(&db, project, &digits).await?),
+        None => None,
+    };
+    let changes = before
+        .as_ref()
+        .map(|before| diff::lines(&before.canonical, &template.canonical))
+        .unwrap_or_default();
+    Ok(PromptView {
+        template,
+        window,
+        days,
+        before,
+        changes,
+    })
+}
+
+#[cfg(feature = "ssr")]
+async fn within_window(
+    db: &storage::Db,
+    project: domain::ProjectId,
+    minutes: u32,
+) -> Result<PromptsView, ApiError> {
+    let now = crate::context::use_page_request().now;
+    let from = now.plus_micros(-i64::from(minutes) * 60_000_000);
+    let mut uses = storage::prompts::uses(db, project, from, now, MAX_USES + 1).await?;
+    let is_cut = u32::try_from(uses.len()).is_ok_and(|rows| rows > MAX_USES);
+    uses.truncate(MAX_USES as usize);
+    Ok(PromptsView {
+        now,
+        from,
+        uses,
+        is_cut,
+    })
+}
+
+#[cfg(feature = "ssr")]
+mod diff;

@@ -1,0 +1,266 @@
+//! Charts: one drawing function, two backends. The server writes SVG for the first paint; the browser draws the same
+//! marks on a canvas. Axis texts, zones and tooltips stay SVG, so nothing moves when the canvas takes over.
+//!
+//! A chart names roles, never colours: each role is a class of the style sheet that sets `--c`.
+//! `draw` (plotters) → `svg` or `canvas` (backends) → `view` (the component) and `table` (the same numbers).
+
+#[cfg(target_arch = "wasm32")]
+mod canvas;
+mod draw;
+mod overlay;
+mod scale;
+mod svg;
+mod table;
+mod view;
+
+use crate::chart::scale::even_ticks;
+
+pub(crate) use view::{ChartBox, TableLink, TableToggle};
+
+/// What something in a chart is. Its class gives it its colour, its place in the table gives it its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Role(u8);
+
+/// The class of each role, in the order of their numbers.
+const CLASSES: [&str; 25] = [
+    "ch-grid",
+    "ch-axis",
+    "ch-text",
+    "tick-minor",
+    "ch-in-force",
+    "ch-as-tried",
+    "ch-between",
+    "ch-stays",
+    "ch-quiet",
+    "ch-quiet-real",
+    "ch-below",
+    "ch-mark",
+    "layer-1",
+    "layer-2",
+    "layer-3",
+    "layer-4",
+    "layer-5",
+    "c1",
+    "c2",
+    "c3",
+    "c4",
+    "c5",
+    "c6",
+    "c7",
+    "c8",
+];
+
+impl Role {
+    /// Horizontal lines behind the marks.
+    pub(crate) const GRID: Self = Self(0);
+    /// The zero line.
+    pub(crate) const AXIS: Self = Self(1);
+    /// Texts at the axes.
+    pub(crate) const TEXT: Self = Self(2);
+    /// Texts that go where there is little room.
+    pub(crate) const TEXT_MINOR: Self = Self(3);
+    /// A limit as it is: dashed.
+    pub(crate) const IN_FORCE: Self = Self(4);
+    /// A limit as somebody tries it.
+    pub(crate) const AS_TRIED: Self = Self(5);
+    /// What lies between the two.
+    pub(crate) const BETWEEN: Self = Self(6);
+    /// An alert that stays one: a disc.
+    pub(crate) const STAYS: Self = Self(7);
+    /// An alert that would go quiet: a ring.
+    pub(crate) const QUIET: Self = Self(8);
+    /// The same, though somebody marked it real.
+    pub(crate) const QUIET_REAL: Self = Self(9);
+    /// Never an alert: a small dot.
+    pub(crate) const BELOW: Self = Self(10);
+    /// What would become an alert: a disc in the colour of marks.
+    pub(crate) const MARK: Self = Self(11);
+
+    /// A layer of the score, 1 to 5.
+    pub(crate) fn layer(layer: u8) -> Self {
+        Self(11 + layer.clamp(1, 5))
+    }
+
+    /// A series without a meaning of its own; the ninth is drawn like the eighth, which means "the rest".
+    pub(crate) fn series(index: usize) -> Self {
+        Self(17 + index.min(7) as u8)
+    }
+
+    /// Its class.
+    pub(crate) fn class(self) -> &'static str {
+        CLASSES.get(usize::from(self.0)).copied().unwrap_or_default()
+    }
+
+    /// Whether its lines are dashed.
+    #[cfg(target_arch = "wasm32")]
+    fn is_dashed(self) -> bool {
+        self == Self::IN_FORCE
+    }
+
+    /// Discs, rings and dots: the radius in CSS pixels, and whether it is filled.
+    fn dot(self) -> (f64, bool) {
+        match self {
+            Self::STAYS | Self::MARK => (4.0, true),
+            Self::QUIET | Self::QUIET_REAL => (3.5, false),
+            _ => (1.5, true),
+        }
+    }
+}
+
+/// A chart, without its size.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Chart {
+    /// What is drawn.
+    pub(crate) marks: Marks,
+    /// What one unit of the vertical axis is: `condition`, `point`.
+    pub(crate) unit: &'static str,
+    /// What the horizontal axis shows: `Day`, `Time`.
+    pub(crate) across: &'static str,
+    /// Height without the table, in CSS pixels.
+    pub(crate) height_px: u32,
+}
+
+/// What is drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Marks {
+    /// Bars side by side, each a stack.
+    Bars(Bars),
+    /// Dots, and lines across.
+    Dots(Dots),
+}
+
+/// Stacked bars.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Bars {
+    /// The parts of a stack from the bottom up.
+    pub(crate) series: Vec<Series>,
+    /// The stacks from left to right.
+    pub(crate) bars: Vec<Bar>,
+}
+
+/// One part of every stack.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Series {
+    /// Its name.
+    pub(crate) name: String,
+    /// What it is.
+    pub(crate) role: Role,
+}
+
+/// One stack.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Bar {
+    /// Below the axis.
+    pub(crate) label: String,
+    /// In the tooltip and the table.
+    pub(crate) title: String,
+    /// Where a click leads.
+    pub(crate) href: Option<String>,
+    /// One number per series.
+    pub(crate) values: Vec<i64>,
+}
+
+impl Bar {
+    /// The height of the stack.
+    pub(crate) fn total(&self) -> i64 {
+        self.values
+            .iter()
+            .fold(0, |sum, n| sum.saturating_add((*n).max(0)))
+    }
+}
+
+/// Dots over time, and horizontal lines.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Dots {
+    /// The dots; what has to be seen comes last.
+    pub(crate) dots: Vec<Dot>,
+    /// Lines across, such as a limit.
+    pub(crate) lines: Vec<Line>,
+    /// Texts below the axis, each with its place from 0 to 1.
+    pub(crate) ticks: Vec<(f64, String)>,
+    /// The axis reaches at least this high.
+    pub(crate) at_least: f64,
+}
+
+/// One dot.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Dot {
+    /// Place from left (0) to right (1).
+    pub(crate) at: f64,
+    /// Height.
+    pub(crate) value: f64,
+    /// What it is.
+    pub(crate) role: Role,
+    /// In the tooltip and the table: when and what.
+    pub(crate) title: String,
+    /// Its class in words, for the table: `still alert`.
+    pub(crate) word: &'static str,
+    /// Where a click leads.
+    pub(crate) href: Option<String>,
+}
+
+/// A line across. Two lines with different heights have a band between them.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Line {
+    /// Height.
+    pub(crate) value: f64,
+    /// [`Role::IN_FORCE`] or [`Role::AS_TRIED`].
+    pub(crate) role: Role,
+    /// At its right end: `100, as tried`.
+    pub(crate) label: String,
+}
+
+impl Chart {
+    /// The ticks of the vertical axis; the last one is its end.
+    fn y_ticks(&self) -> Vec<f64> {
+        let highest = match &self.marks {
+            Marks::Bars(bars) => bars.bars.iter().map(Bar::total).max().unwrap_or(0) as f64,
+            Marks::Dots(dots) => dots
+                .dots
+                .iter()
+                .map(|dot| dot.value)
+                .chain(dots.lines.iter().map(|line| line.value))
+                .fold(dots.at_least, f64::max),
+        };
+        even_ticks(highest)
+    }
+
+    /// Texts below the axis: place from 0 to 1, text, and whether it may go where there is little room.
+    fn x_ticks(&self) -> Vec<(f64, &str, bool)> {
+        match &self.marks {
+            Marks::Bars(bars) => {
+                let count = bars.bars.len().max(1);
+                let every = count.div_ceil(MOST_LABELS);
+                bars.bars
+                    .iter()
+                    .enumerate()
+                    .filter(|(index, _)| (count - 1 - index).is_multiple_of(every))
+                    .map(|(index, bar)| {
+                        let minor = !((count - 1 - index) / every).is_multiple_of(2);
+                        ((index as f64 + 0.5) / count as f64, bar.label.as_str(), minor)
+                    })
+                    .collect()
+            }
+            Marks::Dots(dots) => dots
+                .ticks
+                .iter()
+                .enumerate()
+                .map(|(index, (at, text))| (*at, text.as_str(), !index.is_multiple_of(2)))
+                .collect(),
+        }
+    }
+
+    /// Whether there is anything to see.
+    pub(crate) fn is_empty(&self) -> bool {
+        match &self.marks {
+            Marks::Bars(bars) => bars.bars.iter().all(|bar| bar.total() == 0),
+            Marks::Dots(dots) => dots.dots.is_empty(),
+        }
+    }
+}
+
+/// The most texts below an axis on a wide page.
+const MOST_LABELS: usize = 15;
+
+#[cfg(test)]
+mod tests;

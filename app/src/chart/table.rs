@@ -1,0 +1,91 @@
+//! The same numbers as a table.
+
+use domain::text;
+use leptos::prelude::*;
+
+use super::{Bars, Chart, Dots, Marks};
+
+/// The most rows of a scatter's table; it begins with what was drawn last, which matters most.
+const MOST_ROWS: usize = 500;
+
+/// What the chart shows, in figures.
+#[component]
+pub(super) fn ChartTable(
+    /// The chart.
+    chart: Signal<Chart>,
+    /// Its name.
+    #[prop(into)]
+    label: Signal<String>,
+) -> impl IntoView {
+    view! {
+        <div class="scroll-x ch-table" tabindex="0" role="region" aria-label=move || label.get()>
+            {move || {
+                let chart = chart.read();
+                match &chart.marks {
+                    Marks::Bars(bars) => bars_table(&chart, bars),
+                    Marks::Dots(dots) => dots_table(&chart, dots),
+                }
+            }}
+        </div>
+    }
+}
+
+fn bars_table(chart: &Chart, bars: &Bars) -> AnyView {
+    let heads = bars
+        .series
+        .iter()
+        .map(|series| view! { <th class="n" scope="col">{series.name.clone()}</th> })
+        .collect_view();
+    let rows = bars
+        .bars
+        .iter()
+        .map(|bar| {
+            let cells = bar
+                .values
+                .iter()
+                .map(|n| view! { <td class="n">{text::grouped(n.unsigned_abs())}</td> })
+                .collect_view();
+            let total = text::grouped(bar.total().unsigned_abs());
+            let title = match &bar.href {
+                Some(href) => view! { <a class="link" href=href.clone()>{bar.title.clone()}</a> }.into_any(),
+                None => bar.title.clone().into_any(),
+            };
+            view! { <tr><th scope="row">{title}</th>{cells}<td class="n t">{total}</td></tr> }
+        })
+        .collect_view();
+    view! {
+        <table class="table compact">
+            <thead><tr><th scope="col">{chart.across}</th>{heads}<th class="n" scope="col">"All"</th></tr></thead>
+            <tbody>{rows}</tbody>
+        </table>
+    }
+    .into_any()
+}
+
+fn dots_table(chart: &Chart, dots: &Dots) -> AnyView {
+    let more = dots.dots.len().saturating_sub(MOST_ROWS);
+    let rows = dots
+        .dots
+        .iter()
+        .rev()
+        .take(MOST_ROWS)
+        .map(|dot| {
+            let title = match &dot.href {
+                Some(href) => view! { <a class="link" href=href.clone()>{dot.title.clone()}</a> }.into_any(),
+                None => dot.title.clone().into_any(),
+            };
+            let value = text::grouped(dot.value.max(0.0) as u64);
+            view! { <tr><th scope="row">{title}</th><td class="n t">{value}</td><td>{dot.word}</td></tr> }
+        })
+        .collect_view();
+    view! {
+        <table class="table compact">
+            <thead>
+                <tr><th scope="col">{chart.across}</th><th class="n" scope="col">{chart.unit}"s"</th><th scope="col">"Is"</th></tr>
+            </thead>
+            <tbody>{rows}</tbody>
+        </table>
+        {(more > 0).then(|| view! { <p class="dim">{format!("and {} more", text::grouped(more as u64))}</p> })}
+    }
+    .into_any()
+}

@@ -1,0 +1,282 @@
+//! The component: a chart or its table. The server's SVG is replaced by a canvas once the browser has drawn one.
+
+use leptos::ev;
+use leptos::html;
+use leptos::prelude::*;
+use leptos_router::hooks::use_navigate;
+
+use super::table::ChartTable;
+use super::{Chart, overlay, svg};
+use crate::keyboard::use_keys;
+use crate::ui::icon::Icon;
+use crate::ui::time::use_attached;
+
+/// Whether the table is shown, and the address where it is the other way round. It is part of the page's URL.
+#[derive(Clone, Copy)]
+pub(crate) struct TableToggle {
+    /// The table is shown.
+    pub(crate) shown: Signal<bool>,
+    /// The same page with the other of the two.
+    pub(crate) href: Signal<String>,
+}
+
+/// The button that shows a chart's numbers as a table, and its key `t`.
+#[component]
+pub(crate) fn TableLink(
+    /// What it changes.
+    toggle: TableToggle,
+) -> impl IntoView {
+    let navigate = use_navigate();
+    use_keys(move |key| {
+        let pressed = key == "t";
+        if pressed {
+            let options = leptos_router::NavigateOptions {
+                scroll: false,
+                ..Default::default()
+            };
+            navigate(&toggle.href.get_untracked(), options);
+        }
+        pressed
+    });
+    let word = move || {
+        if toggle.shown.get() {
+            "Show the chart (t)"
+        } else {
+            "Show the numbers (t)"
+        }
+    };
+    view! {
+        <a
+            class="btn icon"
+            data-variant="quiet"
+            href=move || toggle.href.get()
+            data-pressed=move || toggle.shown.get().then_some("true")
+            aria-label=word
+            title=word
+            data-noscroll
+        >
+            <Icon name="columns"/>
+        </a>
+    }
+}
+
+/// A chart, or its table.
+#[component]
+pub(crate) fn ChartBox(
+    /// What to draw.
+    #[prop(into)]
+    chart: Signal<Chart>,
+    /// What the chart shows, in a few words: `Conditions per day by layer`.
+    #[prop(into)]
+    label: Signal<String>,
+    /// Whether the table is shown instead.
+    #[prop(into)]
+    as_table: Signal<bool>,
+    /// More SVG above the marks, below the zones: events on the same axis.
+    #[prop(optional, into)]
+    above: Signal<String>,
+) -> impl IntoView {
+    move || {
+        if as_table.get() {
+            view! { <ChartTable chart label/> }.into_any()
+        } else {
+            view! { <Drawing chart label above/> }.into_any()
+        }
+    }
+}
+
+#[component]
+fn Drawing(chart: Signal<Chart>, label: Signal<String>, above: Signal<String>) -> impl IntoView {
+    let canvas = NodeRef::<html::Canvas>::new();
+    let probe = NodeRef::<html::I>::new();
+    let drawn = RwSignal::new(false);
+    let pointed = RwSignal::new(None::<usize>);
+    let attached = use_attached();
+    #[cfg(target_arch = "wasm32")]
+    browser::keep_drawn(chart, canvas, probe, drawn);
+    let navigate = use_navigate();
+    let click = move |event: ev::MouseEvent| {
+        let index = pointed.get_untracked();
+        let href = index.and_then(|index| overlay::href(&chart.read_untracked(), index).map(str::to_owned));
+        // With a modifier the browser opens a tab of its own.
+        if let Some(href) = href
+            && !(event.ctrl_key() || event.meta_key() || event.shift_key())
+        {
+            event.prevent_default();
+            navigate(&href, Default::default());
+        }
+    };
+    let height = move || chart.read().height_px.to_string();
+    // The canvas has taken over: what it shows is not written as SVG again.
+    let marks = move || {
+        if drawn.get() {
+            String::new()
+        } else {
+            svg::marks(&chart.read())
+        }
+    };
+    let labels = Memo::new(move |_| overlay::line_labels(&chart.read()));
+    let tooltip = move || {
+        pointed
+            .get()
+            .map(|index| overlay::tooltip(&chart.read(), index))
+            .unwrap_or_default()
+    };
+    view! {
+        <div class="ch">
+            <svg class="plot ch-y" height=height aria-hidden="true" inner_html=move || svg::y_texts(&chart.read())></svg>
+            <div class="ch-plot">
+                <svg class="plot ch-marks" height=height aria-hidden="true" inner_html=marks></svg>
+                <canvas class="ch-canvas" node_ref=canvas aria-hidden="true"></canvas>
+                <svg
+                    class="plot ch-over"
+                    height=height
+                    role="group"
+                    aria-label=move || label.get()
+                    on:pointermove=move |event| pointed.set(place(&event, &chart.read_untracked()))
+                    on:pointerleave=move |_| pointed.set(None)
+                    on:focusin=move |event| pointed.set(focused(&event))
+                    on:focusout=move |_| pointed.set(None)
+                    on:click=click
+                >
+                    <g aria-hidden="true" inner_html=move || svg::x_texts(&chart.read())></g>
+                    <g inner_html=move || above.get()></g>
+                    <g inner_html=move || overlay::zones(&chart.read(), !attached.get())></g>
+                    <g aria-hidden="true" inner_html=tooltip></g>
+                </svg>
+                <i class="ch-probe" hidden node_ref=probe></i>
+            </div>
+            {move || {
+                (!labels.read().is_empty())
+                    .then(|| view! { <svg class="plot ch-ends" height=height aria-hidden="true" inner_html=labels.get()></svg> })
+            }}
+        </div>
+    }
+}
+
+/// The bar or dot under the pointer.
+fn place(event: &ev::PointerEvent, chart: &Chart) -> Option<usize> {
+    #[cfg(target_arch = "wasm32")]
+    {
+        use wasm_bindgen::JsCast;
+        let element: web_sys::Element = event.current_target()?.dyn_into().ok()?;
+        let rect = element.get_bounding_client_rect();
+        let across = (f64::from(event.client_x()) - rect.left()) / rect.width().max(1.0);
+        let down = f64::from(event.client_y()) - rect.top();
+        overlay::at(chart, across.clamp(0.0, 1.0), down, rect.width())
+    }
+    #[cfg(not(target_arch = "wasm32"))]
+    {
+        let _only_in_the_browser = (event, chart);
+        None
+    }
+}
+
+/// The bar whose zone has the focus.
+fn focused(event: &ev::FocusEvent) -> Option<usize> {
+    #[cfg(target_arch = "wasm32")]
+    {
+        use wasm_bindgen::JsCast;
+        let element: web_sys::Element = event.target()?.dyn_into().ok()?;
+        element.get_attribute("data-index")?.parse().ok()
+    }
+    #[cfg(not(target_arch = "wasm32"))]
+    {
+        let _only_in_the_browser = event;
+        None
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+mod browser {
+    use leptos::html;
+    use leptos::prelude::*;
+    use wasm_bindgen::JsCast as _;
+    use wasm_bindgen::closure::Closure;
+    use web_sys::{HtmlElement, ResizeObserver};
+
+    use super::Chart;
+    use crate::chart::canvas::{Palette, draw_marks};
+    use crate::theme::use_theme;
+
+    /// Draws the chart, and again whenever it, the size of its place or the theme changes.
+    pub(super) fn keep_drawn(
+        chart: Signal<Chart>,
+        canvas: NodeRef<html::Canvas>,
+        probe: NodeRef<html::I>,
+        drawn: RwSignal<bool>,
+    ) {
+        let theme = use_theme();
+        let palette = StoredValue::new_local(None::<Palette>);
+        let (size, scheme) = (RwSignal::new(0_u32), RwSignal::new(0_u32));
+        watch_size(canvas, size);
+        watch_scheme(scheme);
+        let draw = move || {
+            let (Some(Some(canvas)), Some(Some(probe))) =
+                (canvas.try_get_untracked(), probe.try_get_untracked())
+            else {
+                return;
+            };
+            let done = palette.try_update_value(|palette| {
+                if palette.is_none() {
+                    *palette = Palette::read(probe.unchecked_ref::<HtmlElement>());
+                }
+                let chart = chart.try_read_untracked()?;
+                Some(draw_marks(&canvas, &chart, palette.as_ref()?))
+            });
+            if done.flatten() == Some(true) && drawn.try_get_untracked() == Some(false) {
+                drawn.set(true);
+            }
+        };
+        Effect::new(move |before: Option<_>| {
+            chart.track();
+            size.track();
+            canvas.track();
+            let look = (theme.get(), scheme.get());
+            if before != Some(look) {
+                palette.set_value(None);
+            }
+            // One frame later the theme is on the document and the canvas has its width.
+            request_animation_frame(draw);
+            look
+        });
+    }
+
+    fn watch_size(canvas: NodeRef<html::Canvas>, size: RwSignal<u32>) {
+        Effect::new(move |_| {
+            let Some(canvas) = canvas.get() else { return };
+            let changed = Closure::<dyn FnMut()>::new(move || {
+                size.try_update(|n| *n = n.wrapping_add(1));
+            });
+            let Ok(observer) = ResizeObserver::new(changed.as_ref().unchecked_ref()) else {
+                return;
+            };
+            observer.observe(&canvas);
+            let kept = StoredValue::new_local((observer, changed));
+            on_cleanup(move || {
+                kept.try_with_value(|(observer, _)| observer.disconnect());
+            });
+        });
+    }
+
+    fn watch_scheme(scheme: RwSignal<u32>) {
+        let Ok(Some(dark)) = window().match_media("(prefers-color-scheme: dark)") else {
+            return;
+        };
+        let changed = Closure::<dyn FnMut()>::new(move || {
+            scheme.try_update(|n| *n = n.wrapping_add(1));
+        });
+        if dark
+            .add_event_listener_with_callback("change", changed.as_ref().unchecked_ref())
+            .is_err()
+        {
+            return;
+        }
+        let kept = StoredValue::new_local((dark, changed));
+        on_cleanup(move || {
+            kept.try_with_value(|(dark, changed)| {
+                _ = dark.remove_event_listener_with_callback("change", changed.as_ref().unchecked_ref());
+            });
+        });
+    }
+}

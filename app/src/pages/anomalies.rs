@@ -1,0 +1,168 @@
+//! The anomalies page: what keeps going wrong.
+
+mod feedback;
+mod layers;
+mod matrix;
+mod mute;
+mod over_time;
+pub(crate) mod query;
+pub(crate) mod rise;
+mod steps;
+mod sums;
+mod tools;
+mod verdict;
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_location;
+
+use self::layers::Layers;
+use self::matrix::Matrix;
+use self::over_time::OverTime;
+use self::query::AnomaliesQuery;
+use self::steps::{Latest, StepList};
+use self::sums::Sums;
+use self::tools::{Chips, Tools};
+use self::verdict::VerdictSentence;
+use crate::api::anomalies::{AnomaliesView, read_anomalies};
+use crate::context::use_slug;
+use crate::live::{LiveState, use_live};
+use crate::pages::first_step::{FirstStep, provide_shown_key};
+use crate::query_string;
+use crate::ui::frame::TopBar;
+use crate::ui::icon::Icon;
+use crate::ui::load::{Load, SkeletonRows};
+
+pub(crate) use self::feedback::FeedbackButtons;
+pub(crate) use self::mute::{MuteForm, MuteOutcome};
+
+/// What all parts of the page share.
+#[derive(Clone, Copy)]
+pub(crate) struct Page {
+    /// The project's word in the URL.
+    pub(crate) slug: Memo<String>,
+    /// The state in the URL.
+    pub(crate) query: Memo<AnomaliesQuery>,
+    /// The connection: the first step flips the empty page.
+    pub(crate) live: LiveState,
+}
+
+/// What the rules found in a project, over time.
+#[component]
+pub(crate) fn AnomaliesPage() -> impl IntoView {
+    let slug = use_slug();
+    let search = use_location().search;
+    let query = Memo::new(move |_| {
+        let pairs = query_string::pairs(&search.read());
+        AnomaliesQuery::from_pairs(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+    });
+    let page = Page {
+        slug,
+        query,
+        live: use_live(slug.into(), Signal::stored(None)),
+    };
+    // Chart or table is in the URL too, but changes nothing about what is read.
+    let asked = Memo::new(move |_| {
+        let query = AnomaliesQuery {
+            as_table: false,
+            ..query.get()
+        };
+        (slug.get(), query)
+    });
+    let resource = Resource::new(
+        move || asked.get(),
+        |(slug, query): (String, AnomaliesQuery)| read_anomalies(slug, query),
+    );
+    provide_shown_key();
+    view! {
+        <Title text="Anomalies"/>
+        <TopBar tools=move || view! { <Tools page resource/> }>
+            <h1>"Anomalies"</h1>
+        </TopBar>
+        <main id="main" class="page page-anomalies" tabindex="-1">
+            <MuteOutcome slug/>
+            <Chips page/>
+            <Load
+                resource
+                what="The anomalies"
+                skeleton={|| view! { <SkeletonRows rows=20/> }}
+                children={move |view: AnomaliesView| view! { <Loaded page view/> }}
+            />
+        </main>
+    }
+    .into_any()
+}
+
+#[component]
+fn Loaded(page: Page, view: AnomaliesView) -> impl IntoView {
+    if !view.any_run {
+        return view! { <FirstStep live=page.live/> }.into_any();
+    }
+    if view.counts.by_code.is_empty() && view.steps.items.is_empty() {
+        return nothing_found(page, &view).into_any();
+    }
+    if page.query.read_untracked().as_list {
+        return view! { <StepList page steps=view.steps/> }.into_any();
+    }
+    let sums = Sums::of(&view);
+    view! {
+        <VerdictSentence page view=view.clone() sums=sums.clone()/>
+        <div class="split" data-cols="2-1">
+            <OverTime page view=view.clone() sums=sums.clone()/>
+            <Layers page sums=sums.clone()/>
+        </div>
+        <Matrix page view=view.clone() sums/>
+        <Latest page steps=view.steps/>
+    }
+    .into_any()
+}
+
+/// Which filter or window hides everything, and the way out; or that there is nothing to hide.
+fn nothing_found(page: Page, view: &AnomaliesView) -> impl IntoView + use<> {
+    let query = page.query.get_untracked();
+    let window = query.period.label();
+    let when = if query.until.is_none() {
+        format!("the last {window}")
+    } else {
+        format!("these {window}")
+    };
+    let chips = query.chips();
+    let (head, reason, action) = if !view.ever {
+        let reason =
+            "Every step so far fits what the rules expect. Conditions appear here as soon as one does not.";
+        ("Nothing found yet", reason.to_owned(), None)
+    } else if chips.is_empty() {
+        let reason = format!("No step of {when} has a condition");
+        let longer = query.with(|query| {
+            query.period = query::Period::Month;
+            query.until = None;
+        });
+        let action = (longer != query).then(|| ("Show the last 30 days", longer.to_href()));
+        ("Nothing found", reason, action)
+    } else {
+        let names: Vec<String> = chips
+            .iter()
+            .map(|(_, name, value)| format!("{name} is {value}"))
+            .collect();
+        let hides = if names.len() == 1 { "hides" } else { "hide" };
+        let reason = format!("{} {hides} all of {when}, or there is nothing", names.join(", "));
+        let action = if names.len() == 1 {
+            "Clear this filter"
+        } else {
+            "Clear these filters"
+        };
+        (
+            "No condition matches",
+            reason,
+            Some((action, query.without_filters().to_href())),
+        )
+    };
+    view! {
+        <div class="state">
+            <Icon name="anomalies"/>
+            <b>{head}</b>
+            <p>{reason}</p>
+            {action.map(|(label, href)| view! { <a class="btn" data-variant="primary" href=href data-noscroll>{label}</a> })}
+        </div>
+    }
+}

@@ -1,0 +1,312 @@
+//! The page in one sentence: what rose most, where, since when, and what people think of it.
+
+use domain::anomaly::{CellCount, CodePrecision};
+use domain::text;
+use leptos::prelude::*;
+
+use super::Page;
+use super::layers::before_words;
+use super::over_time::title_of;
+use super::query::Period;
+use super::rise::{is_noise, onset, steepest, steepest_noise};
+use super::sums::{Sums, code_name};
+use crate::api::anomalies::AnomaliesView;
+use crate::ui::nav::page_href;
+
+/// What the sentence says, in parts that the page can link.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Say {
+    /// The headline.
+    head: String,
+    /// Code and step of the headline, for a link to its steps.
+    of: Option<(u16, String)>,
+    /// Since when.
+    since: Option<String>,
+    /// The prompt template that came with it, in hex.
+    template: Option<String>,
+    /// A code that rose too, but that people call noise: what, and how many of how many.
+    noise: Option<(String, String)>,
+    /// What people marked, over all codes.
+    marked: Option<String>,
+}
+
+/// The sentence above the data.
+#[component]
+pub(super) fn VerdictSentence(page: Page, view: AnomaliesView, sums: Sums) -> impl IntoView {
+    let Page { slug, query, .. } = page;
+    let say = say(&view, &sums, query.read_untracked().period);
+    let head = match say.of.clone() {
+        Some((code, step)) => {
+            let href = move || query.read().steps_of(code, Some(&step)).to_href();
+            view! { <a href=href>{say.head}</a> }.into_any()
+        }
+        None => say.head.into_any(),
+    };
+    let template = say.template.map(|template| {
+        let short: String = template.chars().take(12).collect();
+        let href = move || format!("{}/{template}", page_href(&slug.read(), "prompts"));
+        view! { " with prompt template " <a class="mono" href=href>{short}</a> }
+    });
+    let since = say
+        .since
+        .map(|since| view! { {format!("It began on {since}")}{template}". " });
+    let noise = say.noise.map(|(what, how_many)| {
+        let href = move || page_href(&slug.read(), "settings/scoring");
+        view! {
+            <b>{what}</b>
+            " also rose, but people marked it noise in "
+            <b class="num">{how_many}</b>
+            " cases. "
+            <a href=href>"Try another limit"</a>
+            ". "
+        }
+    });
+    view! {
+        <section class="cell" aria-label="In short">
+            <div class="verdict">
+                <h2 class="say">{head}</h2>
+                <p>{since}{noise}{say.marked}</p>
+            </div>
+        </section>
+    }
+}
+
+fn say(view: &AnomaliesView, sums: &Sums, period: Period) -> Say {
+    let before = before_words(period);
+    let cells = &view.counts.cells;
+    let mut say = Say {
+        marked: marked(&view.precision),
+        noise: steepest_noise(cells, &view.precision).map(|cell| noise(cell, &view.precision)),
+        ..Say::default()
+    };
+    match steepest(cells, &view.precision) {
+        Some(cell) => {
+            let found = onset(&view.rise, view.span.count());
+            say.head = headline(cell, period);
+            say.of = Some((cell.code, cell.step.clone()));
+            if let Some(found) = found {
+                say.since = Some(title_of(view.span.start_of(found.bucket), view.span));
+                say.template = found.template;
+            }
+        }
+        None => {
+            say.head = match (sums.all.now, sums.all.before) {
+                (0, n) => format!("No condition in {}, {n} {before}", period.label()),
+                (n, before_n) if n < before_n => {
+                    let conditions = text::counted(n, "condition");
+                    format!(
+                        "Nothing rose: {conditions} in {}, {before_n} {before}",
+                        period.label()
+                    )
+                }
+                (n, before_n) => {
+                    let conditions = text::counted(n, "condition");
+                    format!(
+                        "No code stands out: {conditions} in {}, {before_n} {before}",
+                        period.label()
+                    )
+                }
+            };
+        }
+    }
+    say
+}
+
+/// `parse-request often stops giving JSON: 31 times in 7 days, 2 the week before`.
+fn headline(cell: &CellCount, period: Period) -> String {
+    let step = if cell.step.trim().is_empty() {
+        "An unnamed step"
+    } else {
+        cell.step.as_str()
+    };
+    let times = |n: i64| match n {
+        0 => "never".to_owned(),
+        1 => "once".to_owned(),
+        n => format!("{} times", text::grouped(n.unsigned_abs())),
+    };
+    format!(
+        "{} {}: {} in {}, {} {}",
+        text::first_line(step, 80),
+        phrase(cell.code),
+        times(cell.now),
+        period.label(),
+        match cell.before {
+            n @ 0..=1 => times(n),
+            n => text::grouped(n.unsigned_abs()),
+        },
+        before_words(period)
+    )
+}
+
+fn noise(cell: &CellCount, precision: &[CodePrecision]) -> (String, String) {
+    let found = precision
+        .iter()
+        .find(|p| p.code == cell.code)
+        .copied()
+        .unwrap_or_default();
+    let what = format!(
+        "{} {} on {}",
+        cell.code,
+        code_name(cell.code),
+        text::first_line(&cell.step, 80)
+    );
+    (what, format!("{} of {}", found.noise, found.n()))
+}
+
+/// `Of 124 marked conditions 31 % were noise; mostly noise: 3010, 4001.`
+fn marked(precision: &[CodePrecision]) -> Option<String> {
+    let real: i64 = precision.iter().map(|p| p.real).sum();
+    let noise: i64 = precision.iter().map(|p| p.noise).sum();
+    let n = real + noise;
+    if n == 0 {
+        return Some("Nobody has said yet which conditions are real; mark some below.".to_owned());
+    }
+    let percent = (noise * 200 + n) / (2 * n);
+    let mostly: Vec<String> = precision
+        .iter()
+        .filter(|p| is_noise(p.code, precision))
+        .map(|p| p.code.to_string())
+        .collect();
+    let marked = text::counted(n, "marked condition");
+    let were = if n == 1 { "was" } else { "were" };
+    let list = if mostly.is_empty() {
+        String::new()
+    } else {
+        format!("; mostly noise: {}", mostly.join(", "))
+    };
+    Some(format!("Of {marked} in 90 days {percent} % {were} noise{list}."))
+}
+
+/// What a step does when a code keeps firing.
+fn phrase(code: u16) -> String {
+    let words = match code {
+        1001 => "fails more often",
+        1002 => "carries errors more often",
+        1003 => "returns nothing more often",
+        1009 => "is cut off more often",
+        1010 => "runs into the content filter more often",
+        1014 => "loses its stream more often",
+        2001 => "often stops giving JSON",
+        2002 => "wraps its JSON in a fence",
+        2003 => "answers outside its options",
+        2004 => "answers neither yes nor no",
+        2005 => "gives no number where one is asked for",
+        2006 => "gives lists of the wrong length",
+        2007 => "breaks its schema",
+        3010 => "uses more words than asked",
+        3011 => "leaves brackets open",
+        3012 => "leaves out JSON keys",
+        3014 => "answers in the wrong shape",
+        3015 => "stops in the middle of its text",
+        3016 => "repeats itself",
+        3017 => "leaks placeholders",
+        3018 => "refuses more often",
+        3019 => "echoes its prompt",
+        4001 => "passes its latency limit",
+        4002 => "passes its token limit",
+        4003 => "passes its cost limit",
+        4007 => "waits long for few tokens",
+        4011 => "fills its context",
+        4012 => "repeats the same call",
+        4013 => "generates slowly",
+        4014 => "misses its cache",
+        4016 => "makes runs costly",
+        4017 => "begins late",
+        4018 => "stalls",
+        5001 => "leaves its usual latency",
+        5002 | 5004 => "leaves its usual number of tokens",
+        5003 => "leaves its usual cost",
+        other => return format!("sets off {}", code_name(other)),
+    };
+    words.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::anomaly::TemplateCount;
+
+    use super::super::sums::tests::view;
+    use super::*;
+
+    #[test]
+    fn the_headline_says_what_where_and_how_much() {
+        let check = |cells: &[(u16, &str, i64, i64)], by_code: &[(u32, u16, i64)], expected: &str| {
+            let view = view(by_code, cells);
+            assert_eq!(say(&view, &Sums::of(&view), Period::Week).head, expected);
+        };
+        check(
+            &[(2001, "parse-request", 31, 2), (4001, "other", 9, 1)],
+            &[(3, 2001, 31)],
+            "parse-request often stops giving JSON: 31 times in 7 days, 2 the week before",
+        );
+        check(
+            &[(3013, " ", 4, 0)],
+            &[(3, 3013, 4)],
+            "An unnamed step sets off output_bloat_ratio: 4 times in 7 days, never the week before",
+        );
+        check(
+            &[(2001, "s", 0, 9)],
+            &[(0, 2001, 9)],
+            "No condition in 7 days, 9 the week before",
+        );
+        check(
+            &[(2001, "s", 4, 9)],
+            &[(0, 2001, 9), (3, 2001, 4)],
+            "Nothing rose: 4 conditions in 7 days, 9 the week before",
+        );
+        check(
+            &[(2001, "s", 9, 9)],
+            &[(0, 2001, 9), (3, 2001, 9)],
+            "No code stands out: 9 conditions in 7 days, 9 the week before",
+        );
+    }
+
+    #[test]
+    fn it_says_since_when_with_which_prompt_and_what_is_noise() {
+        let mut view = view(
+            &[(2, 2001, 8), (3, 2001, 9), (3, 4001, 20)],
+            &[(2001, "parse", 17, 0), (4001, "sum", 20, 0)],
+        );
+        view.precision = vec![
+            CodePrecision {
+                code: 2001,
+                real: 22,
+                noise: 0,
+            },
+            CodePrecision {
+                code: 4001,
+                real: 9,
+                noise: 21,
+            },
+        ];
+        let row = |bucket: u32, template: &str, count: i64| TemplateCount {
+            bucket,
+            template: Some(template.to_owned()),
+            steps: 20,
+            count,
+        };
+        view.rise = vec![row(0, "aa", 0), row(1, "aa", 0), row(2, "bb", 8), row(3, "bb", 9)];
+        let said = say(&view, &Sums::of(&view), Period::Week);
+        assert_eq!(said.of, Some((2001, "parse".to_owned())));
+        assert_eq!(
+            (said.since.as_deref(), said.template.as_deref()),
+            (Some("3 Jan"), Some("bb"))
+        );
+        assert_eq!(
+            said.noise,
+            Some(("4001 latency_threshold on sum".to_owned(), "21 of 30".to_owned()))
+        );
+        assert_eq!(
+            said.marked.as_deref(),
+            Some("Of 52 marked conditions in 90 days 40 % were noise; mostly noise: 4001.")
+        );
+    }
+
+    #[test]
+    fn every_code_has_words() {
+        for code in engine::codes::ALL {
+            assert!(!phrase(code.code).is_empty());
+        }
+        assert!(phrase(9999).contains("9999"));
+    }
+}

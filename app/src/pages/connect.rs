@@ -1,0 +1,265 @@
+//! Connect an app: the address to give an SDK, and programs to copy that work as they stand.
+
+mod program;
+
+use domain::filter::percent_encode;
+use domain::{Role, Scope};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+
+use self::program::Program;
+use crate::api::projects::{ServerFacts, read_server_facts};
+use crate::context::{use_may, use_page_request, use_slug};
+use crate::pages::first_step::provide_shown_key;
+use crate::pages::first_step::snippet::coloured;
+use crate::ui::copy::CopyButton;
+use crate::ui::form::Submit;
+use crate::ui::frame::TopBar;
+use crate::ui::icon::Icon;
+use crate::ui::load::{Load, SkeletonRows};
+use crate::ui::nav::page_href;
+
+/// How a program is connected.
+#[component]
+pub(crate) fn ConnectPage() -> impl IntoView {
+    let slug = use_slug();
+    let facts = Resource::new(move || slug.get(), read_server_facts);
+    let key = provide_shown_key();
+    view! {
+        <Title text="Connect an app"/>
+        <TopBar>
+            <h1>"Connect an app"</h1>
+        </TopBar>
+        <main id="main" class="page page-connect" tabindex="-1">
+            <section class="cell">
+                <div class="verdict" data-tone="plain">
+                    <h2>"Change the base URL, and every call is recorded"</h2>
+                    <p>
+                        "Plumbline passes each call on to the provider byte for byte, with your own provider key, and streams the answer as it comes. Your key at the provider is never stored or logged. When recording fails, the call does not."
+                    </p>
+                </div>
+            </section>
+            <section class="cell" aria-labelledby="connect-program">
+                <div class="head"><h2 id="connect-program">"A program to copy"</h2></div>
+                // A boundary of its own: a key can be read only once.
+                <Transition fallback=|| ()>
+                    {move || Suspend::new(async move {
+                        let key = key.text().await;
+                        view! { <Programs key_text=key/> }
+                    })}
+                </Transition>
+            </section>
+            <section class="cell flush">
+                <div class="head"><h2 id="connect-addresses">"Base URLs"</h2><span class="sub">"where calls go on to is the server’s configuration, never the request’s"</span></div>
+                <Load resource=facts what="The addresses" skeleton=|| view! { <SkeletonRows rows=2/> } let:facts>
+                    <Addresses facts/>
+                </Load>
+            </section>
+            <section class="cell flush">
+                <div class="head"><h2 id="connect-headers">"Headers"</h2><span class="sub">"all but the key are optional; none of them reaches the provider"</span></div>
+                <Headers/>
+            </section>
+        </main>
+    }
+    .into_any()
+}
+
+/// The tabs and the program. The tab is part of the URL.
+#[component]
+fn Programs(
+    /// The key, if it can be shown.
+    key_text: Option<String>,
+) -> impl IntoView {
+    let origin = use_page_request().origin;
+    let slug = use_slug();
+    let query = use_query_map();
+    let chosen = Memo::new(move |_| Program::parse(&query.read().get("program").unwrap_or_default()));
+    let has_key = key_text.is_some();
+    let text = Memo::new(move |_| chosen.get().text(&origin, key_text.as_deref()));
+    // The word of a key that was made a moment ago stays in the address: without it the key would be gone.
+    let href = move |program: Program| {
+        let made = query
+            .read()
+            .get("made")
+            .map(|made| format!("&made={}", percent_encode(&made)));
+        format!(
+            "{}?program={}{}",
+            page_href(&slug.read(), "connect"),
+            program.as_str(),
+            made.unwrap_or_default()
+        )
+    };
+    let tabs = Program::ALL
+        .map(|program| {
+            view! {
+                <a
+                    role="tab"
+                    id=format!("program-{}", program.as_str())
+                    href=move || href(program)
+                    aria-selected=move || if chosen.get() == program { "true" } else { "false" }
+                    aria-controls="program-panel"
+                    data-noscroll
+                >
+                    {program.label()}
+                </a>
+            }
+        })
+        .collect_view();
+    let pieces = move || {
+        coloured(&text.read())
+            .into_iter()
+            .map(|(class, piece)| view! { <span class=class>{piece}</span> })
+            .collect_view()
+    };
+    let key_note = if has_key {
+        view! { <p class="dim2">"The key in it is real and shown only this once."</p> }.into_any()
+    } else {
+        view! { <MakeKey/> }.into_any()
+    };
+    view! {
+        <div class="tabs" role="tablist" aria-label="Program">{tabs}</div>
+        <p class="dim2">
+            "Install: "<code>{move || chosen.get().install()}</code>". It reads the provider’s key from "
+            <code>{move || chosen.get().key_variable()}</code>"."
+        </p>
+        <div class="code copyable" id="program-panel" role="tabpanel" aria-labelledby=move || format!("program-{}", chosen.get().as_str())>
+            <CopyButton text/>
+            <pre tabindex="0" aria-label="Program">{pieces}</pre>
+        </div>
+        {key_note}
+        <p class="dim2">
+            "Run it, then look at "
+            <a class="link" href=move || format!("{}?live=true", page_href(&slug.read(), "runs"))>"the runs, live"</a>
+            ": the call stands there with its texts, tokens, cost and score."
+        </p>
+    }
+}
+
+/// Makes a key for the program, or says who can.
+#[component]
+fn MakeKey() -> impl IntoView {
+    let slug = use_slug();
+    let may = use_may(Role::Admin);
+    let seconds = use_page_request().now.micros().div_euclid(1_000_000);
+    move || {
+        if may.get() {
+            view! {
+                <form class="notice" method="post" action=format!("/p/{}/settings/keys", slug.get())>
+                    <Icon name="key"/>
+                    <div>"The program needs a key with the scope proxy in place of YOUR_KEY."</div>
+                    <input type="hidden" name="label" value=format!("app-{seconds}")/>
+                    {Scope::DEFAULT.iter().map(|scope| view! { <input type="hidden" name="scope" value=scope.as_str()/> }).collect_view()}
+                    <input type="hidden" name="next" value=page_href(&slug.get(), "connect")/>
+                    <span class="push"><Submit label="Make a key and show it here"/></span>
+                </form>
+            }
+            .into_any()
+        } else {
+            view! {
+                <div class="notice">
+                    <Icon name="lock"/>
+                    <div>"The program needs a key with the scope proxy in place of YOUR_KEY. Keys are made by an admin of the project."</div>
+                </div>
+            }
+            .into_any()
+        }
+    }
+}
+
+/// What to give an SDK, and where calls go on to.
+#[component]
+pub(crate) fn Addresses(facts: ServerFacts) -> impl IntoView {
+    let origin = use_page_request().origin;
+    let rows = [
+        (
+            "Anthropic",
+            origin.clone(),
+            "ANTHROPIC_BASE_URL",
+            facts.upstream_anthropic,
+            "/v1/messages, with streaming and count_tokens",
+        ),
+        (
+            "OpenAI",
+            format!("{origin}/v1"),
+            "OPENAI_BASE_URL",
+            facts.upstream_openai,
+            "/v1/chat/completions, /v1/responses, /v1/completions, /v1/embeddings",
+        ),
+    ]
+    .map(|(name, base, variable, upstream, routes)| {
+        let upstream = if upstream.is_empty() {
+            "not shown".to_owned()
+        } else {
+            upstream
+        };
+        view! {
+            <tr>
+                <td class="main">{name}</td>
+                <td class="mono">{base}</td>
+                <td class="mono">{variable}</td>
+                <td class="mono">{upstream}</td>
+                <td>{routes}</td>
+            </tr>
+        }
+    })
+    .into_iter()
+    .collect_view();
+    view! {
+        <div class="scroll-x" tabindex="0" role="region" aria-label="Base URLs">
+            <table class="table bleed">
+                <caption class="vh">"Base URLs by provider"</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">"SDK of"</th>
+                        <th scope="col">"Base URL"</th>
+                        <th scope="col">"Or set"</th>
+                        <th scope="col">"Goes on to"</th>
+                        <th scope="col">"Recorded"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+}
+
+/// Our headers: name, meaning.
+const HEADERS: [(&str, &str); 7] = [
+    (
+        "X-Plumbline-Key",
+        "the key of this project, with the scope proxy; its label names the series",
+    ),
+    (
+        "X-Plumbline-Run",
+        "calls with the same run stand together; without it a traceparent does, else each call is its own run",
+    ),
+    (
+        "X-Plumbline-Step",
+        "what the call does, for instance classify-intent: limits and trends go by it",
+    ),
+    ("X-Plumbline-Session", "the conversation it belongs to"),
+    ("X-Plumbline-User", "the end user it is for"),
+    ("X-Plumbline-Environment", "production, staging, …"),
+    (
+        "X-Plumbline-Release",
+        "what runs, usually a commit: it joins calls to deploys",
+    ),
+];
+
+#[component]
+fn Headers() -> impl IntoView {
+    let rows = HEADERS
+        .map(|(name, meaning)| view! { <tr><td class="main mono">{name}</td><td class="wrap">{meaning}</td></tr> })
+        .into_iter()
+        .collect_view();
+    view! {
+        <div class="scroll-x" tabindex="0" role="region" aria-labelledby="connect-headers">
+            <table class="table bleed">
+                <caption class="vh">"Headers of Plumbline"</caption>
+                <thead><tr><th scope="col">"Header"</th><th scope="col">"Says"</th></tr></thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+}

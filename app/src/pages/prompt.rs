@@ -1,0 +1,252 @@
+//! One prompt template: what changed in it, who uses it, with which models.
+
+mod mix;
+
+use domain::prompt::short_fingerprint;
+use domain::text;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::{use_params_map, use_query_map};
+
+use crate::api::prompts::{Change, DiffLine, PromptView, read_prompt};
+use crate::chart::{ChartBox, TableLink, TableToggle};
+use crate::context::use_slug;
+use crate::pages::prompts::model::{self, StepPrompts};
+use crate::pages::prompts::{Range, RangeMenu, prompt_href, use_range};
+use crate::ui::frame::{Crumbs, TopBar};
+use crate::ui::icon::Icon;
+use crate::ui::load::{Load, SkeletonRows};
+use crate::ui::nav::page_href;
+use crate::ui::time::Time;
+
+/// A template by the first digits of its fingerprint.
+#[component]
+pub(crate) fn PromptPage() -> impl IntoView {
+    let slug = use_slug();
+    let range = use_range();
+    let params = use_params_map();
+    let query = use_query_map();
+    let fingerprint = Memo::new(move |_| params.read().get("fingerprint").unwrap_or_default());
+    let before = Memo::new(move |_| query.read().get("before"));
+    let as_table = Memo::new(move |_| query.read().get("view").as_deref() == Some("table"));
+    let resource = Resource::new(
+        move || (slug.get(), fingerprint.get(), before.get(), range.get().2),
+        |(slug, fingerprint, before, minutes)| read_prompt(slug, fingerprint, before, minutes),
+    );
+    let path = Signal::derive(move || {
+        format!(
+            "{}/{}",
+            page_href(&slug.read(), "prompts"),
+            short_fingerprint(&fingerprint.read())
+        )
+    });
+    let toggle = TableToggle {
+        shown: as_table.into(),
+        href: Signal::derive(move || {
+            let before = before
+                .get()
+                .map(|digits| format!("&before={digits}"))
+                .unwrap_or_default();
+            let view = if as_table.get() { "" } else { "&view=table" };
+            format!("{}?range={}{before}{view}", path.get(), range.get().0)
+        }),
+    };
+    let title = Signal::derive(move || short_fingerprint(&fingerprint.read()).to_owned());
+    view! {
+        <Title text=move || format!("Prompt {}", title.get())/>
+        <TopBar tools=move || view! { <RangeMenu range path/> }>
+            <Crumbs above=Signal::derive(move || ("Prompts".to_owned(), page_href(&slug.read(), "prompts"))) title/>
+        </TopBar>
+        <main id="main" class="page page-prompts" tabindex="-1">
+            <Load resource what="The prompt" skeleton=|| view! { <SkeletonRows rows=12/> } let:view>
+                <Prompt view range=range.get_untracked() slug=slug.get_untracked() toggle/>
+            </Load>
+        </main>
+    }
+    .into_any()
+}
+
+#[component]
+fn Prompt(view: PromptView, range: Range, slug: String, toggle: TableToggle) -> impl IntoView {
+    let steps: Vec<StepPrompts> = model::by_step(&view.window.uses)
+        .into_iter()
+        .filter(|step| {
+            step.versions
+                .iter()
+                .any(|version| version.fingerprint == view.template.fingerprint)
+        })
+        .collect();
+    let names: Vec<String> = steps.iter().map(|step| step.step_name.clone()).collect();
+    let sentence = match names.as_slice() {
+        [] => format!("No step used this prompt in the last {}", range.1),
+        [one] => format!("{one} uses this prompt"),
+        [first, rest @ ..] => {
+            let more = i64::try_from(rest.len()).unwrap_or(i64::MAX);
+            format!(
+                "{first} and {} use this prompt",
+                text::counted(more, "other step")
+            )
+        }
+    };
+    let since = match &view.before {
+        Some(before) => view! {
+            "First seen "
+            <Time at=view.template.first_seen_at/>
+            ", compared with "
+            <a class="link mono" href=prompt_href(&slug, &before.fingerprint, range)>{short_fingerprint(&before.fingerprint).to_owned()}</a>
+            ", first seen "
+            <Time at=before.first_seen_at/>
+            "."
+        }
+        .into_any(),
+        None => view! { "First seen " <Time at=view.template.first_seen_at/> ". No step used another prompt before it in this window." }.into_any(),
+    };
+    let usage = steps
+        .into_iter()
+        .map(|step| versions(step, &view.template.fingerprint, range, &slug))
+        .collect_view();
+    let chart = mix::chart(&view.days, view.window.from, view.window.now);
+    let is_empty = chart.is_empty();
+    view! {
+        <section class="cell">
+            <div class="verdict" data-tone="plain">
+                <h2>{sentence}</h2>
+                <p>{since}</p>
+            </div>
+        </section>
+        <section class="cell" aria-labelledby="prompt-text">
+            <div class="head">
+                <h2 id="prompt-text">{if view.before.is_some() { "What changed" } else { "Text" }}</h2>
+                <span class="sub">"⟨…⟩ is what varies from call to call"</span>
+            </div>
+            <Text view=view.clone()/>
+        </section>
+        <section class="cell" aria-labelledby="prompt-mix">
+            <div class="head">
+                <h2 id="prompt-mix">"Calls per day by model"</h2>
+                <span class="push"><TableLink toggle/></span>
+            </div>
+            {if is_empty {
+                view! { <p class="dim">{format!("No calls in the last {}", range.1)}</p> }.into_any()
+            } else {
+                view! { <ChartBox chart label="Calls per day by model" as_table=toggle.shown/> {mix::legend(&view.days)} }.into_any()
+            }}
+        </section>
+        <section class="cell flush">
+            <div class="head"><h2 id="prompt-steps">"Its steps and their other prompts"</h2></div>
+            <div class="scroll-x" tabindex="0" role="region" aria-labelledby="prompt-steps">
+                <table class="table bleed prompts">
+                    <caption class="vh">"Templates of the steps that use this one, the newest first"</caption>
+                    <thead>
+                        <tr>
+                            <th scope="col">"Template"</th>
+                            <th scope="col">"First seen"</th>
+                            <th scope="col" class="n">"Calls"</th>
+                            <th scope="col" class="n">"Of its step"</th>
+                            <th scope="col">"Models"</th>
+                            <th scope="col">"Compare"</th>
+                        </tr>
+                    </thead>
+                    {usage}
+                </table>
+            </div>
+        </section>
+    }
+    .into_any()
+}
+
+/// The comparison, or the text alone.
+#[component]
+fn Text(view: PromptView) -> impl IntoView {
+    if view.changes.is_empty() {
+        let same = view.before.is_some().then(|| {
+            view! {
+                <div class="notice" data-tone="info">
+                    <Icon name="info"/>
+                    <div>"Both read the same as far as they are kept; they differ in what is beyond it."</div>
+                </div>
+            }
+        });
+        return view! {
+            {same}
+            <pre class="code wrap" tabindex="0" aria-label="The template's text">{view.template.canonical}</pre>
+        }
+        .into_any();
+    }
+    let lines = view.changes.into_iter().map(diff_line).collect_view();
+    view! {
+        <div class="diff mono" role="group" aria-label="Lines that changed" tabindex="0">{lines}</div>
+        <details>
+            <summary>"The whole text"</summary>
+            <pre class="code wrap" tabindex="0" aria-label="The template's text">{view.template.canonical}</pre>
+        </details>
+    }
+    .into_any()
+}
+
+fn diff_line(line: DiffLine) -> AnyView {
+    let (name, sign, said) = match line.change {
+        Change::Same => ("same", " ", ""),
+        Change::Added => ("added", "+", "Added: "),
+        Change::Removed => ("removed", "−", "Removed: "),
+        Change::Cut => ("cut", "⋯", ""),
+    };
+    let pieces = line
+        .pieces
+        .into_iter()
+        .map(|(marked, text)| {
+            if marked {
+                view! { <mark>{text}</mark> }.into_any()
+            } else {
+                view! { <span>{text}</span> }.into_any()
+            }
+        })
+        .collect_view();
+    view! {
+        <div class="diff-line" data-change=name>
+            <span class="sign" aria-hidden="true">{sign}</span>
+            <span class="diff-text"><span class="vh">{said}</span>{pieces}</span>
+        </div>
+    }
+    .into_any()
+}
+
+fn versions(step: StepPrompts, own: &str, range: Range, slug: &str) -> impl IntoView {
+    let calls = step.calls;
+    let rows = step
+        .versions
+        .into_iter()
+        .map(|version| {
+            let is_own = version.fingerprint == own;
+            let compare = (!is_own).then(|| {
+                let href = format!(
+                    "{}&before={}",
+                    prompt_href(slug, own, range),
+                    short_fingerprint(&version.fingerprint)
+                );
+                view! { <a class="link" href=href>"With this one"</a> }
+            });
+            view! {
+                <tr aria-current=is_own.then_some("true")>
+                    <td class="main">
+                        <a class="link mono" href=prompt_href(slug, &version.fingerprint, range)>
+                            {short_fingerprint(&version.fingerprint).to_owned()}
+                        </a>
+                        {is_own.then(|| view! { " " <span class="badge" data-tone="line">"this one"</span> })}
+                    </td>
+                    <td class="num"><Time at=version.first_seen_at/></td>
+                    <td class="n t">{text::grouped(version.calls.unsigned_abs())}</td>
+                    <td class="n">{model::share(version.calls, calls)}</td>
+                    <td>{crate::pages::prompts::models(&version)}</td>
+                    <td>{compare}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! {
+        <tbody>
+            <tr class="group"><th scope="rowgroup" colspan="6">{step.step_name}</th></tr>
+            {rows}
+        </tbody>
+    }
+}

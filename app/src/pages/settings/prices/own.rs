@@ -1,0 +1,152 @@
+//! A project's own prices and the form that adds one.
+
+use engine::pricing::{ModelMatch, PriceRow};
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use super::list::{RateCells, RateHeads};
+use crate::context::use_slug;
+use crate::pages::settings::use_admin_lock;
+use crate::ui::form::Submit;
+use crate::ui::time::Time;
+
+/// The project's own prices; nothing while there are none.
+#[component]
+pub(super) fn OwnPrices(rows: Vec<PriceRow>) -> impl IntoView {
+    if rows.is_empty() {
+        return ().into_any();
+    }
+    let slug = use_slug();
+    let locked = use_admin_lock();
+    let rows = rows
+        .into_iter()
+        .map(|row| {
+            let action = format!("/p/{}/settings/prices/delete", slug.get_untracked());
+            view! {
+                <tr>
+                    <td>{row.provider.clone()}</td>
+                    <td class="main">{model_cell(&row)}</td>
+                    <td class="num"><Time at=row.valid_from/></td>
+                    <RateCells row=row.clone()/>
+                    <td class="n">
+                        <details class="confirm">
+                            <summary class="btn sm" data-variant="danger" aria-label=format!("Delete the price of {}", row.model)>"Delete…"</summary>
+                            <form class="confirm-body" method="post" action=action>
+                                <input type="hidden" name="price_id" value=row.price_id.clone()/>
+                                <p>"Calls from now on are priced by the shipped list again. Costs of past calls stay until history is priced again."</p>
+                                <Submit label="Delete the price" variant="danger" locked/>
+                            </form>
+                        </details>
+                    </td>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! {
+        <section class="cell flush">
+            <div class="head">
+                <h2 id="prices-own">"This project’s own prices"</h2>
+                <span class="sub">"they win over the shipped ones"</span>
+            </div>
+            <div class="scroll-x" tabindex="0" role="region" aria-labelledby="prices-own">
+                <table class="table bleed prices">
+                    <caption class="vh">"Own prices, in dollars per million tokens"</caption>
+                    <thead>
+                        <tr>
+                            <th scope="col">"Provider"</th>
+                            <th scope="col">"Model"</th>
+                            <th scope="col">"From"</th>
+                            <RateHeads/>
+                            <th scope="col"><span class="vh">"Actions"</span></th>
+                        </tr>
+                    </thead>
+                    <tbody>{rows}</tbody>
+                </table>
+            </div>
+        </section>
+    }
+    .into_any()
+}
+
+/// The model's name and how it is compared.
+pub(super) fn model_cell(row: &PriceRow) -> impl IntoView + use<> {
+    let how = match row.model_match {
+        ModelMatch::Exact => None,
+        ModelMatch::Prefix => Some("and what begins so"),
+        ModelMatch::Regex => Some("regular expression"),
+    };
+    view! { <span class="mono">{row.model.clone()}</span> {how.map(|how| view! { " " <span class="dim">{how}</span> })} }
+}
+
+/// A field of the form that may stay empty. The address says what was typed, when it comes back with an error.
+#[component]
+fn Typed(
+    name: &'static str,
+    label: &'static str,
+    #[prop(optional)] placeholder: &'static str,
+    #[prop(default = "text")] kind: &'static str,
+    #[prop(default = "text")] keyboard: &'static str,
+    #[prop(optional)] needed: bool,
+) -> impl IntoView {
+    let query = use_query_map();
+    let locked = use_admin_lock();
+    let is_locked = move || !locked.read().is_empty();
+    let id = format!("field-{name}");
+    view! {
+        <div class="field">
+            <label for=id.clone()>{label}</label>
+            <input
+                class="input"
+                id=id
+                name=name
+                type=kind
+                inputmode=keyboard
+                autocomplete="off"
+                placeholder=placeholder
+                required=needed
+                value=move || query.read().get(name).unwrap_or_default()
+                disabled=is_locked
+                title=move || is_locked().then(|| locked.get())
+            />
+        </div>
+    }
+}
+
+/// The form that adds a price.
+#[component]
+pub(super) fn AddPrice() -> impl IntoView {
+    let slug = use_slug();
+    let query = use_query_map();
+    let locked = use_admin_lock();
+    let is_locked = move || !locked.read().is_empty();
+    let chosen = move |word: &'static str| query.read().get("model_match").as_deref() == Some(word);
+    view! {
+        <section class="cell" aria-labelledby="add-price">
+            <div class="head">
+                <h2 id="add-price">"Add a price"</h2>
+                <span class="sub">"dollars per million tokens; one for the same model and day is replaced"</span>
+            </div>
+            <form class="form form-grid" method="post" action=move || format!("/p/{}/settings/prices", slug.get())>
+                <Typed name="model" label="Model" placeholder="my-model-7b" needed=true/>
+                <div class="field">
+                    <label for="field-model_match">"Compared"</label>
+                    <select class="select" id="field-model_match" name="model_match" disabled=is_locked>
+                        <option value="exact">"the whole name"</option>
+                        <option value="prefix" selected=move || chosen("prefix")>"names that begin so"</option>
+                        <option value="regex" selected=move || chosen("regex")>"a regular expression"</option>
+                    </select>
+                </div>
+                <Typed name="provider" label="Provider" placeholder="custom"/>
+                <Typed name="valid_from" label="From (UTC)" kind="date"/>
+                <Typed name="input" label="Input" placeholder="0.15" keyboard="decimal" needed=true/>
+                <Typed name="output" label="Output" placeholder="0.60" keyboard="decimal"/>
+                <Typed name="cache_read" label="Cache read" placeholder="as input" keyboard="decimal"/>
+                <Typed name="cache_write_5m" label="Cache write" placeholder="as input" keyboard="decimal"/>
+                <Typed name="cache_write_1h" label="Cache write, 1 h" placeholder="as cache write" keyboard="decimal"/>
+                <Typed name="context_window" label="Context window, tokens" placeholder="unknown" keyboard="numeric"/>
+                <div class="form-end"><Submit label="Save the price" variant="primary" locked/></div>
+            </form>
+            <p class="hint form-note">"Without a day it holds from today. To have it in past calls, choose their first day here and price history again below."</p>
+        </section>
+    }
+}

@@ -1,0 +1,48 @@
+//! Settings: which providers calls go on to.
+
+use leptos::prelude::*;
+
+use super::SettingsPage;
+use crate::api::projects::read_server_facts;
+use crate::context::use_slug;
+use crate::pages::connect::Addresses;
+use crate::ui::icon::Icon;
+use crate::ui::load::{Load, SkeletonRows};
+use crate::ui::nav::page_href;
+
+/// The base URLs to give to SDKs and where they lead.
+#[component]
+pub(crate) fn ProvidersPage() -> impl IntoView {
+    let slug = use_slug();
+    let facts = Resource::new(move || slug.get(), read_server_facts);
+    view! {
+        <SettingsPage name="Model providers">
+            <section class="cell flush">
+                <div class="head">
+                    <h2 id="providers-addresses">"Base URLs"</h2>
+                    <span class="sub">"give the SDK the base URL of this server; calls go on to the provider as they are"</span>
+                </div>
+                <Load resource=facts what="The addresses" skeleton=|| view! { <SkeletonRows rows=2/> } let:facts>
+                    <Addresses facts/>
+                </Load>
+            </section>
+            <section class="cell" aria-labelledby="providers-change">
+                <div class="head"><h2 id="providers-change">"Changing where calls go"</h2></div>
+                <p class="dim2 form-note">
+                    "Whoever runs this server sets "<code>"PLUMBLINE_UPSTREAM_ANTHROPIC"</code>" and "
+                    <code>"PLUMBLINE_UPSTREAM_OPENAI"</code>
+                    ", or the keys of the same names in plumbline.toml. It can’t be changed from here or by a request: a page that could send your provider’s key elsewhere would be a way to steal it."
+                </p>
+                <div class="notice" data-tone="info">
+                    <Icon name="lock"/>
+                    <div>"Keys of providers pass through with each call. They are never stored, logged or shown, so there is nothing to enter here."</div>
+                </div>
+                <p class="dim2 form-note">
+                    <a class="link" href=move || page_href(&slug.read(), "connect")>"Connect an app"</a>
+                    " has programs to copy."
+                </p>
+            </section>
+        </SettingsPage>
+    }
+    .into_any()
+}

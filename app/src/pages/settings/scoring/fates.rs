@@ -1,0 +1,95 @@
+//! What becomes of the alerts, and what the figures are worth.
+
+use domain::text::{counted, grouped};
+use engine::backtest::Report;
+use leptos::prelude::*;
+
+use super::backtest::Bench;
+use super::lab::LabState;
+use crate::ui::icon::Icon;
+
+/// How many alerts stay, go quiet or are new.
+#[component]
+pub(super) fn Fates(bench: Bench) -> impl IntoView {
+    let figure =
+        move |of: fn(&Report) -> usize| move || bench.with(|_, tried| grouped(of(&tried.report) as u64));
+    move || {
+        let is_ready = matches!(bench.lab.state.get(), LabState::Ready(_));
+        is_ready.then(|| {
+            view! {
+                <ul class="bt-list">
+                    <li>
+                        <span class="row"><i class="bt-dot ch-stays"></i>"still alert"</span>
+                        <b class="num">{figure(|report| report.still)}</b>
+                    </li>
+                    <li>
+                        <span class="row"><i class="bt-dot ch-quiet"></i>"go quiet"</span>
+                        <b class="num">{figure(Report::quiet)}</b>
+                    </li>
+                    <li class="sub-li">
+                        <span>"marked noise"</span>
+                        <span class="num">{figure(|report| report.quiet_noise)}</span>
+                    </li>
+                    <li class="sub-li" class:st-warn=move || bench.with(|_, tried| tried.report.quiet_real > 0).unwrap_or(false)>
+                        <span class="row"><Icon name="warning" class="sm"/>"marked real"</span>
+                        <b class="num">{figure(|report| report.quiet_real)}</b>
+                    </li>
+                    <li class="sub-li">
+                        <span>"not marked"</span>
+                        <span class="num">{figure(|report| report.quiet_unmarked)}</span>
+                    </li>
+                    <li>
+                        <span class="row"><i class="bt-dot ch-mark"></i>"newly alert"</span>
+                        <b class="num">{figure(|report| report.new)}</b>
+                    </li>
+                    <li>
+                        <span class="row"><i class="bt-dot ch-below"></i>"below both"</span>
+                        <span class="num">{figure(|report| report.below)}</span>
+                    </li>
+                </ul>
+            }
+        })
+    }
+}
+
+/// What the figures are worth.
+#[component]
+pub(super) fn Exactness(bench: Bench) -> impl IntoView {
+    let lines = move || {
+        bench.with(|lab, tried| {
+            let recording = &lab.recording;
+            let mut lines = Vec::new();
+            let stored = recording
+                .window()
+                .filter(|(_, step)| step.severity == domain::Severity::Critical)
+                .count();
+            if stored != tried.report.project_before {
+                lines.push(format!(
+                    "{} of the project were stored as critical, under the rules of their time.",
+                    counted(stored as i64, "step")
+                ));
+            }
+            let incomplete = tried.outcome.incomplete;
+            if incomplete > 0 {
+                lines.push(format!(
+                    "{} stopped at layer 1 to 3 when they came: what later layers say about their texts is not known, so their totals may be higher.",
+                    counted(incomplete as i64, "step")
+                ));
+            }
+            lines.push(format!(
+                "Layers 1, 4 and 5 are worked out exactly, except for what layer 4 says about texts (4006, 4008, 4009, 4011, 4012); that and layers 2 and 3 are as stored. The newest {} with texts are read again from top to bottom. A code that was off when an older step came left no trace in it.",
+                counted(recording.texts.len() as i64, "model call")
+            ));
+            lines
+        })
+    };
+    move || {
+        lines().map(|lines| {
+            let lines = lines
+                .into_iter()
+                .map(|line| view! { <p>{line}</p> })
+                .collect_view();
+            view! { <div class="dim small bt-notes">{lines}</div> }
+        })
+    }
+}

@@ -1,0 +1,428 @@
+//! Masking what varies between calls of one template.
+
+/// What becomes of quoted text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Quotes {
+    /// A single word stays: in a system text it is an option or a key.
+    KeepWords,
+    /// All of it is somebody's text, but for the keys of JSON.
+    MaskAll,
+}
+
+/// What stands for a number, a date, an id.
+const VALUE: &str = "⟨…⟩";
+/// A quotation ends within its paragraph and within so many bytes, or it is none.
+const LONGEST_QUOTE: usize = 4_000;
+/// An apostrophe is common, so that what it may open is shorter.
+const LONGEST_SINGLE_QUOTE: usize = 200;
+
+/// Appends `text` with what varies masked and each run of space as one.
+pub(super) fn mask(text: &str, quotes: Quotes, out: &mut String) {
+    let text = text.trim();
+    out.reserve(text.len());
+    let mut masker = Masker {
+        begin: out.len(),
+        text,
+        at: 0,
+        kept_from: 0,
+        quotes,
+        out,
+        value_end: None,
+        barren: [0; 4],
+    };
+    while masker.at < text.len() {
+        masker.next();
+    }
+    masker.keep();
+}
+
+struct Masker<'a, 'o> {
+    text: &'a str,
+    at: usize,
+    /// From here to `at` the text stays as it is and has not been appended yet.
+    kept_from: usize,
+    quotes: Quotes,
+    out: &'o mut String,
+    /// Where in `out` this text begins.
+    begin: usize,
+    /// Where in `out` the last value ends.
+    value_end: Option<usize>,
+    /// For each kind of quote, up to where it is known that none closes: nothing is searched twice.
+    barren: [usize; 4],
+}
+
+impl<'a> Masker<'a, '_> {
+    fn next(&mut self) {
+        self.plain_words();
+        let rest = &self.text[self.at..];
+        let bytes = rest.as_bytes();
+        let letters = bytes.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        if letters > 0
+            && matches!(
+                bytes.get(letters),
+                None | Some(b' ' | b'\n' | b',' | b')' | b';' | b'!' | b'"')
+            )
+        {
+            return self.word(&rest[..letters]);
+        }
+        if bytes.first() == Some(&b' ') && bytes.get(1).is_some_and(u8::is_ascii_alphanumeric) {
+            self.at += 1;
+            return;
+        }
+        let Some(first) = rest.chars().next() else { return };
+        match first {
+            c if c.is_whitespace() => self.space(rest),
+            '"' => self.quote(rest, 0, '"', LONGEST_QUOTE),
+            '“' => self.quote(rest, 1, '”', LONGEST_QUOTE),
+            '«' => self.quote(rest, 2, '»', LONGEST_QUOTE),
+            '\'' if !self.follows_word() => self.quote(rest, 3, '\'', LONGEST_SINGLE_QUOTE),
+            c if c.is_alphanumeric() || c == '_' => self.run(rest),
+            '+' | '-' if rest[1..].starts_with(|c: char| c.is_ascii_digit()) && !self.follows_word() => {
+                self.run(rest);
+            }
+            c => self.at += c.len_utf8(),
+        }
+    }
+
+    /// Most of a text is words in lower case with one space behind them: they stay, and are passed quickly.
+    fn plain_words(&mut self) {
+        let bytes = self.text.as_bytes();
+        let mut at = self.at;
+        loop {
+            let word = bytes[at..]
+                .iter()
+                .take_while(|byte| byte.is_ascii_lowercase())
+                .count();
+            let is_plain = (1..16).contains(&word) && !(word == 2 && bytes[at + 1] == b'm');
+            match bytes.get(at + word..at + word + 2) {
+                Some([b' ', next]) if is_plain && next.is_ascii_alphanumeric() => at += word + 1,
+                _ => break,
+            }
+        }
+        self.at = at;
+    }
+
+    /// Appends what stays.
+    fn keep(&mut self) {
+        self.out.push_str(&self.text[self.kept_from..self.at]);
+        self.kept_from = self.at;
+    }
+
+    /// Appends what stays, and then something in place of the next `length` bytes.
+    fn replace(&mut self, length: usize, by: &str) {
+        self.keep();
+        self.out.push_str(by);
+        self.skip(length);
+    }
+
+    fn skip(&mut self, length: usize) {
+        self.at += length;
+        self.kept_from = self.at;
+    }
+
+    fn follows_word(&self) -> bool {
+        self.text[..self.at].ends_with(|c: char| c.is_alphanumeric() || c == '_')
+    }
+
+    /// Whether nothing but space and commas came since a value.
+    fn follows_value(&self) -> bool {
+        let between = |text: &str| text.bytes().all(|byte| matches!(byte, b' ' | b','));
+        self.value_end.is_some_and(|end| {
+            self.at - self.kept_from <= 3
+                && self.out.len() - end <= 3
+                && between(&self.text[self.kept_from..self.at])
+                && between(&self.out[end..])
+        })
+    }
+
+    fn space(&mut self, rest: &str) {
+        let end = rest.find(|c: char| !c.is_whitespace()).unwrap_or(rest.len());
+        let breaks = rest.as_bytes()[..end]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count();
+        self.replace(
+            end,
+            match breaks {
+                0 => " ",
+                1 => "\n",
+                _ => "\n\n",
+            },
+        );
+    }
+
+    fn quote(&mut self, rest: &str, kind: usize, close: char, longest: usize) {
+        let open = rest.chars().next().map_or(0, char::len_utf8);
+        self.at += open;
+        if self.at < self.barren[kind] {
+            return;
+        }
+        let body = &rest[open..];
+        let end = match closing(body, close, longest) {
+            Ok(end) => end,
+            Err(searched) => {
+                self.barren[kind] = self.at + searched;
+                return;
+            }
+        };
+        let quoted = &body[..end];
+        let after = &body[end + close.len_utf8()..];
+        let is_key = self.quotes == Quotes::KeepWords || after.starts_with(':');
+        if quoted.trim().is_empty() || (is_key && is_word(quoted)) {
+            self.at += end;
+        } else {
+            self.replace(end, "⟨text⟩");
+        }
+        self.at += close.len_utf8();
+    }
+
+    /// A run without space, brackets or quotes: words, a number, an address.
+    fn run(&mut self, rest: &'a str) {
+        let is_inner = |c: char| c.is_alphanumeric() || "_-./:+@%#=&?~\\,".contains(c);
+        let mut end = rest.find(|c: char| !is_inner(c)).unwrap_or(rest.len());
+        // A comma belongs to a number and to nothing else.
+        let mut from = 0;
+        while let Some(comma) = rest[from..end].find(',').map(|comma| from + comma) {
+            let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+            let bytes = rest.as_bytes();
+            if digit(bytes[..comma].last()) && digit(bytes[comma + 1..end].first()) {
+                from = comma + 1;
+            } else {
+                end = comma;
+                break;
+            }
+        }
+        let run = rest[..end].trim_end_matches(|c: char| ".:?,=&-".contains(c));
+        let run = if run.is_empty() { &rest[..end] } else { run };
+        if run.contains("://") || run.starts_with("www.") {
+            self.replace(run.len(), "⟨url⟩");
+        } else if is_email(run) {
+            self.replace(run.len(), "⟨e-mail⟩");
+        } else if has_digit(run) {
+            self.keep();
+            self.parts(run);
+            self.skip(run.len());
+        } else {
+            self.word(run);
+        }
+    }
+
+    /// Appends a run with a digit, part by part: `order_id=17/eu` varies in its number only.
+    fn parts(&mut self, run: &str) {
+        let mut rest = run;
+        while let Some(cut) = rest.find(['/', '=', '&', '?', '#', '\\', '~']) {
+            self.part(&rest[..cut]);
+            self.out.push_str(&rest[cut..cut + 1]);
+            rest = &rest[cut + 1..];
+        }
+        // A label before a colon stays; a time such as 10:30 is one value.
+        if let Some((label, value)) = rest.split_once(':')
+            && !has_digit(label)
+        {
+            self.out.push_str(label);
+            self.out.push(':');
+            rest = value;
+        }
+        self.part(rest);
+    }
+
+    fn part(&mut self, part: &str) {
+        if !has_digit(part) {
+            self.out.push_str(part);
+            return;
+        }
+        // GPT-4-based has one number in it; an id of several parts, or a date, varies as a whole.
+        if part.split('-').filter(|piece| has_digit(piece)).count() != 1 {
+            return self.push_value();
+        }
+        for (place, piece) in part.split('-').enumerate() {
+            if place > 0 {
+                self.out.push('-');
+            }
+            if has_digit(piece) {
+                self.push_value();
+            } else {
+                self.out.push_str(piece);
+            }
+        }
+    }
+
+    /// Several values in a row are one: lists of them have any length.
+    fn push_value(&mut self) {
+        let kept = self.out[self.begin..].trim_end_matches([' ', ',', ';', '-', '/', '+']);
+        if kept.ends_with(VALUE) {
+            let end = self.begin + kept.len();
+            self.out.truncate(end);
+        } else {
+            self.out.push_str(VALUE);
+        }
+        self.value_end = Some(self.out.len());
+    }
+
+    fn word(&mut self, word: &str) {
+        let varies = match word.as_bytes() {
+            [b'A'..=b'Z', ..] if is_month(word) => self.follows_value() || self.precedes_number(word),
+            [b'A'..=b'Z', ..] if is_weekday(word) => self.is_dated(word),
+            bytes => bytes.len() >= 16 && bytes.iter().all(u8::is_ascii_hexdigit),
+        };
+        if varies {
+            self.keep();
+            self.push_value();
+            self.skip(word.len());
+        } else if word.len() <= 3 && self.follows_value() && is_half_or_zone(word) {
+            self.keep();
+            self.out.truncate(self.value_end.unwrap_or(self.out.len()));
+            self.skip(word.len());
+        } else {
+            self.at += word.len();
+        }
+    }
+
+    fn precedes_number(&self, word: &str) -> bool {
+        self.behind(word).starts_with(|c: char| c.is_ascii_digit())
+    }
+
+    fn is_dated(&self, word: &str) -> bool {
+        let next = self
+            .behind(word)
+            .split(|c: char| !c.is_alphabetic())
+            .next()
+            .unwrap_or("");
+        let is_said = self.text[..self.at].ends_with("oday is ");
+        self.follows_value() || self.precedes_number(word) || is_month(next) || is_said
+    }
+
+    fn behind(&self, word: &str) -> &'a str {
+        self.text[self.at + word.len()..].trim_start_matches([' ', ',', '.'])
+    }
+}
+
+fn has_digit(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+/// Where a quotation closes: within its paragraph, and an apostrophe only at the end of a word and within its line.
+/// Otherwise how far it was searched for.
+fn closing(body: &str, close: char, longest: usize) -> Result<usize, usize> {
+    let mut line_broke = false;
+    for (at, c) in body.char_indices() {
+        if at > longest {
+            return Err(at);
+        }
+        if c == close {
+            let after = body[at + c.len_utf8()..].chars().next();
+            if close != '\'' || !after.is_some_and(char::is_alphanumeric) {
+                return Ok(at);
+            }
+        }
+        match c {
+            '\n' if line_broke || close == '\'' => return Err(at),
+            '\n' => line_broke = true,
+            c if !c.is_whitespace() => line_broke = false,
+            _ => {}
+        }
+    }
+    Err(body.len())
+}
+
+fn is_word(text: &str) -> bool {
+    text.len() <= 32
+        && text
+            .chars()
+            .all(|c| c.is_alphabetic() || c == '_' || c == '-' || c == '.')
+}
+
+fn is_email(run: &str) -> bool {
+    run.split_once('@')
+        .is_some_and(|(name, host)| !name.is_empty() && host.contains('.') && !host.contains('@'))
+}
+
+fn is_half_or_zone(word: &str) -> bool {
+    matches!(word, "am" | "pm" | "AM" | "PM" | "a.m" | "p.m" | "UTC" | "GMT")
+}
+
+fn is_month(word: &str) -> bool {
+    const MONTHS: &[&str] = &[
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+        "Jan",
+        "Feb",
+        "Mar",
+        "Apr",
+        "Jun",
+        "Jul",
+        "Aug",
+        "Sep",
+        "Sept",
+        "Oct",
+        "Nov",
+        "Dec",
+    ];
+    word.starts_with(|c: char| c.is_ascii_uppercase()) && MONTHS.contains(&word)
+}
+
+fn is_weekday(word: &str) -> bool {
+    const DAYS: &[&str] = &[
+        "Monday",
+        "Tuesday",
+        "Wednesday",
+        "Thursday",
+        "Friday",
+        "Saturday",
+        "Sunday",
+        "Mon",
+        "Tue",
+        "Wed",
+        "Thu",
+        "Fri",
+        "Sat",
+        "Sun",
+    ];
+    word.starts_with(|c: char| c.is_ascii_uppercase()) && DAYS.contains(&word)
+}
+
+/// Appends a template with its `{name}` and `{{ name }}` masked and each run of space as one. All else is literal.
+pub(super) fn mask_placeholders(template: &str, out: &mut String) {
+    let begin = out.len();
+    for (place, paragraph) in template.split('\n').enumerate() {
+        if place > 0 && out.len() > begin && !out.ends_with("\n\n") {
+            out.push('\n');
+        }
+        let mut is_first = true;
+        for word in paragraph.split_whitespace() {
+            if !is_first {
+                out.push(' ');
+            }
+            is_first = false;
+            out.push_str(word);
+        }
+    }
+    let literal = out.split_off(begin);
+    let mut rest = literal.as_str();
+    while let Some(open) = rest.find('{') {
+        out.push_str(&rest[..open]);
+        let braces = if rest[open..].starts_with("{{") { 2 } else { 1 };
+        let body = &rest[open + braces..];
+        let is_name = |c: char| c.is_alphanumeric() || "_-.$[] |".contains(c);
+        let end = body.find(|c: char| !is_name(c)).unwrap_or(body.len());
+        let has_name = body[..end].contains(|c: char| c.is_alphabetic() || c == '_');
+        if has_name && body[end..].starts_with(&"}}"[..braces]) {
+            out.push_str("{…}");
+            rest = &body[end + braces..];
+        } else {
+            out.push_str(&rest[open..open + braces]);
+            rest = body;
+        }
+    }
+    out.push_str(rest);
+}

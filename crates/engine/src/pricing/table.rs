@@ -1,0 +1,258 @@
+//! All price rows of a project, so arranged that looking one up costs next to nothing.
+
+use std::collections::HashMap;
+
+use domain::Timestamp;
+use regex_lite::{Regex, RegexBuilder};
+
+use super::model_name::{is_maker, names, provider};
+use super::{ModelMatch, PriceRow, TokenRates};
+
+/// Longest regular expression of a row.
+const MAX_REGEX_BYTES: usize = 500;
+/// What an expression may grow to when it is compiled.
+const MAX_COMPILED_BYTES: usize = 256 * 1024;
+
+/// The shipped rows and a project's own.
+#[derive(Debug, Default)]
+pub struct PriceTable {
+    rows: Vec<PriceRow>,
+    /// The provider's one word, for each row.
+    providers: Vec<String>,
+    exact: HashMap<String, Vec<usize>>,
+    /// Sorted.
+    prefixes: Vec<Prefix>,
+    regexes: Vec<(Regex, usize)>,
+}
+
+#[derive(Debug)]
+struct Prefix {
+    text: String,
+    rows: Vec<usize>,
+    /// The longest other prefix that this one begins with.
+    parent: Option<usize>,
+}
+
+/// Where one matching row stands against another; the larger wins.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    is_own: bool,
+    provider: ProviderRank,
+    model: ModelRank,
+    valid_from: Timestamp,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum ProviderRank {
+    Other,
+    Maker,
+    Same,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum ModelRank {
+    Regex,
+    Prefix(usize),
+    /// How many names are less exact.
+    Exact(usize),
+}
+
+impl PriceTable {
+    /// A table of these rows. A row that has a [problem](PriceRow::problem) never matches.
+    pub fn new(rows: Vec<PriceRow>) -> Self {
+        let mut table = Self::default();
+        let mut prefixes: HashMap<String, Vec<usize>> = HashMap::new();
+        for row in rows {
+            if problem(&row).is_some() {
+                continue;
+            }
+            let at = table.rows.len();
+            let model = row.model.trim().to_ascii_lowercase();
+            match row.model_match {
+                ModelMatch::Exact => table.exact.entry(model).or_default().push(at),
+                ModelMatch::Prefix => prefixes.entry(model).or_default().push(at),
+                ModelMatch::Regex => match compiled(&row.model) {
+                    Ok(regex) => table.regexes.push((regex, at)),
+                    Err(_) => continue,
+                },
+            }
+            table.providers.push(provider(&row.provider));
+            table.rows.push(row);
+        }
+        table.prefixes = prefixes
+            .into_iter()
+            .map(|(text, rows)| Prefix {
+                text,
+                rows,
+                parent: None,
+            })
+            .collect();
+        table.prefixes.sort_unstable_by(|a, b| a.text.cmp(&b.text));
+        for at in 1..table.prefixes.len() {
+            let parent = table.prefix_chain(&table.prefixes[at].text, Some(at - 1)).next();
+            table.prefixes[at].parent = parent;
+        }
+        table
+    }
+
+    /// How many rows can match.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether no row can match.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The row with an id.
+    pub fn by_id(&self, price_id: &str) -> Option<&PriceRow> {
+        self.rows.iter().find(|row| row.price_id == price_id)
+    }
+
+    /// The price of a model at a time. A project's own rows win over shipped ones, rows of the named provider over
+    /// others, an exact name over the longest beginning over a regular expression, and of equals the newest that
+    /// was valid by then.
+    ///
+    /// Where no row is the provider's (or nobody named one), the price list of a model's maker is what counts.
+    /// Open models that several others sell have no such price: `None`.
+    pub fn find(&self, provider_name: Option<&str>, model: &str, at: Timestamp) -> Option<&PriceRow> {
+        let wanted = provider_name.map(provider).filter(|name| !name.is_empty());
+        let names = names(model);
+        let mut best = Best {
+            table: self,
+            wanted,
+            at,
+            found: None,
+            is_ambiguous: false,
+        };
+        for (place, name) in names.iter().enumerate() {
+            for row in self.exact.get(name.as_str()).into_iter().flatten() {
+                best.offer(*row, ModelRank::Exact(names.len() - place));
+            }
+            let nearest = self
+                .prefixes
+                .partition_point(|prefix| prefix.text.as_str() <= name.as_str());
+            for prefix in self.prefix_chain(name, nearest.checked_sub(1)) {
+                let prefix = &self.prefixes[prefix];
+                for row in &prefix.rows {
+                    best.offer(*row, ModelRank::Prefix(prefix.text.len()));
+                }
+            }
+        }
+        let is_found = best.found.is_some();
+        for (regex, row) in &self.regexes {
+            if (!is_found || self.rows[*row].project_own) && names.iter().any(|name| regex.is_match(name)) {
+                best.offer(*row, ModelRank::Regex);
+            }
+        }
+        best.row()
+    }
+
+    /// The prefixes that `name` begins with, longest first, from the nearest one at or before it.
+    fn prefix_chain(&self, name: &str, nearest: Option<usize>) -> impl Iterator<Item = usize> {
+        let begins = |at: &usize| name.starts_with(&self.prefixes[*at].text);
+        let up = |at: &usize| self.prefixes[*at].parent;
+        std::iter::successors(nearest, up).filter(begins)
+    }
+}
+
+struct Best<'t> {
+    table: &'t PriceTable,
+    wanted: Option<String>,
+    at: Timestamp,
+    found: Option<(Rank, usize)>,
+    /// The best row is one of several sellers' and nobody said whose.
+    is_ambiguous: bool,
+}
+
+impl<'t> Best<'t> {
+    fn offer(&mut self, at: usize, model: ModelRank) {
+        let row = &self.table.rows[at];
+        if row.valid_from > self.at {
+            return;
+        }
+        let seller = self.table.providers[at].as_str();
+        let provider = match self.wanted.as_deref() {
+            Some(wanted) if wanted == seller => ProviderRank::Same,
+            _ if is_maker(seller) => ProviderRank::Maker,
+            _ => ProviderRank::Other,
+        };
+        let rank = Rank {
+            is_own: row.project_own,
+            provider,
+            model,
+            valid_from: row.valid_from,
+        };
+        let Some((best, best_at)) = self.found else {
+            self.found = Some((rank, at));
+            return;
+        };
+        let are_strangers = |rank: Rank| !rank.is_own && rank.provider == ProviderRank::Other;
+        if are_strangers(rank) && are_strangers(best) {
+            self.is_ambiguous |= self.table.providers[best_at] != seller;
+        } else if rank > best {
+            self.is_ambiguous = false;
+        }
+        if rank > best {
+            self.found = Some((rank, at));
+        }
+    }
+
+    fn row(self) -> Option<&'t PriceRow> {
+        let (_, at) = self.found.filter(|_| !self.is_ambiguous)?;
+        self.table.rows.get(at)
+    }
+}
+
+/// The expression for whole names, in any case.
+fn compiled(pattern: &str) -> Result<Regex, regex_lite::Error> {
+    RegexBuilder::new(&format!("^(?:{pattern})$"))
+        .case_insensitive(true)
+        .size_limit(MAX_COMPILED_BYTES)
+        .build()
+}
+
+/// Why a row can't be used.
+pub(super) fn problem(row: &PriceRow) -> Option<String> {
+    if row.model.trim().is_empty() {
+        return Some("The model is blank".to_owned());
+    }
+    if row.model_match == ModelMatch::Regex {
+        if row.model.len() > MAX_REGEX_BYTES {
+            return Some(format!(
+                "The regular expression is longer than {MAX_REGEX_BYTES} bytes"
+            ));
+        }
+        // Alone first: what closes our group and opens another would compile in between.
+        if let Err(cause) = Regex::new(&row.model).and_then(|_| compiled(&row.model)) {
+            return Some(format!("The regular expression does not compile: {cause}"));
+        }
+    }
+    let rates = &row.rates;
+    if rates.tokens.input.is_none() {
+        return Some("The price has no rate for input".to_owned());
+    }
+    let every_rate = |tokens: TokenRates| {
+        [
+            tokens.input,
+            tokens.output,
+            tokens.cache_read,
+            tokens.cache_write_5m,
+            tokens.cache_write_1h,
+        ]
+    };
+    let tiers = rates.service_tiers.values().flat_map(|tier| &tier.tiers);
+    let token_rates = [rates.tokens]
+        .into_iter()
+        .chain(rates.service_tiers.values().map(|tier| tier.tokens))
+        .chain(rates.tiers.iter().chain(tiers).map(|tier| tier.tokens))
+        .flat_map(every_rate);
+    let factors = rates.service_tiers.values().map(|tier| tier.permille);
+    let is_negative = token_rates
+        .chain(factors)
+        .chain([rates.web_search_per_1k, rates.per_request])
+        .flatten()
+        .any(|rate| rate < 0);
+    is_negative.then(|| "A rate is below zero".to_owned())
+}

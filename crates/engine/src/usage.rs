@@ -1,0 +1,129 @@
+//! Token counts as reported, sorted into disjoint billable buckets.
+//!
+//! Whoever reports a call has an own idea of what "input" contains. Readers ([`from_provider`], [`from_attributes`])
+//! say what was reported and in which sense; [`normalise`] decides once and for all of them.
+
+mod dialects;
+mod read;
+
+use domain::step::{InputMeaning, ReportedTokens};
+use domain::{NanoUsd, TokenUsage};
+
+pub use read::{from_attributes, from_provider, merge_anthropic};
+
+/// What a call used, as somebody reported it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// The token counts, and what they mean.
+    pub tokens: ReportedTokens,
+    /// Searches of the web, which are billed by number.
+    pub web_searches: Option<i64>,
+    /// The tier at which the call was served.
+    pub service_tier: Option<String>,
+    /// What it cost, in the reporter's opinion.
+    pub reported_cost: Option<NanoUsd>,
+}
+
+/// The buckets, and in a word how they were found; no word when nothing was reported. Never a negative bucket
+/// that was not reported as negative.
+pub fn normalise(reported: &ReportedTokens) -> (TokenUsage, Option<&'static str>) {
+    let counts = [
+        reported.input,
+        reported.output,
+        reported.reasoning,
+        reported.cache_read,
+        reported.cache_write,
+        reported.cache_write_1h,
+    ];
+    if counts.iter().all(Option::is_none) {
+        return (TokenUsage::default(), None);
+    }
+    let cache_write = reported.cache_write.or(reported.cache_write_1h);
+    let cached = cached(reported);
+    let cache_inside = cache_is_inside(reported, cached);
+    let input_fresh = if cache_inside {
+        reported.input.map(|input| input.saturating_sub(cached))
+    } else {
+        reported.input
+    };
+    let reasoning_beside = reasoning_is_beside(reported, cached);
+    let output = match (reported.output, reported.reasoning) {
+        (Some(output), Some(reasoning)) if reasoning_beside => Some(output.saturating_add(reasoning)),
+        (None, Some(reasoning)) => Some(reasoning),
+        (output, _) => output,
+    };
+    let word = match (cache_inside, reasoning_beside) {
+        (false, false) => "exclusive",
+        (true, false) => "inclusive",
+        (false, true) => "exclusive, reasoning beside output",
+        (true, true) => "inclusive, reasoning beside output",
+    };
+    let usage = TokenUsage {
+        input_fresh,
+        cache_read: reported.cache_read,
+        cache_write,
+        // It is a part and can't be more than the whole.
+        cache_write_1h: match (reported.cache_write_1h, cache_write) {
+            (Some(hour), Some(all)) => Some(hour.min(all)),
+            (hour, _) => hour,
+        },
+        output,
+        reasoning: reported.reasoning,
+    };
+    (usage, Some(word))
+}
+
+/// Cache tokens of both kinds. A count below zero is somebody's mistake and takes nothing away.
+fn cached(reported: &ReportedTokens) -> i64 {
+    let write = reported.cache_write.or(reported.cache_write_1h);
+    [reported.cache_read, write]
+        .into_iter()
+        .map(|count| count.unwrap_or(0).max(0))
+        .fold(0, i64::saturating_add)
+}
+
+/// Whether the input count contains the cache. Where nobody said so: an input that is smaller than the cache does
+/// not; the total tells where it matches one reading only; and what is left is taken to contain it, as
+/// OpenTelemetry and OpenAI have it.
+fn cache_is_inside(reported: &ReportedTokens, cached: i64) -> bool {
+    let Some(input) = reported.input.filter(|input| *input >= cached) else {
+        return false;
+    };
+    match reported.input_meaning {
+        InputMeaning::ExcludesCache => false,
+        InputMeaning::IncludesCache => true,
+        InputMeaning::Unknown => {
+            let output = reported.output.unwrap_or(0);
+            let reasoning = reported.reasoning.unwrap_or(0);
+            let adds_up = |input: i64| {
+                let sum = input.saturating_add(output);
+                reported.total == Some(sum) || reported.total == Some(sum.saturating_add(reasoning))
+            };
+            adds_up(input) || !adds_up(input.saturating_add(cached))
+        }
+    }
+}
+
+/// The total decides: input + output and no more reasoning than output is inside; input + output + reasoning is
+/// beside. Without a total that tells, inside, unless the reasoning is larger than the output it would be part of.
+fn reasoning_is_beside(reported: &ReportedTokens, cached: i64) -> bool {
+    let (Some(output), Some(reasoning)) = (reported.output, reported.reasoning) else {
+        return false;
+    };
+    if reasoning <= 0 {
+        return false;
+    }
+    let Some(total) = reported.total else {
+        return reasoning > output.max(0);
+    };
+    let without = reported.input.unwrap_or(0).saturating_add(output);
+    let matches = |sum: i64| total == sum || total == sum.saturating_add(cached);
+    if matches(without) && reasoning <= output {
+        false
+    } else {
+        matches(without.saturating_add(reasoning)) || reasoning > output.max(0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

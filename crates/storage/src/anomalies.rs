@@ -1,0 +1,240 @@
+//! Conditions over time. Counts come from the hourly sums and are exact; only lists read steps.
+
+mod latest;
+
+use std::collections::BTreeMap;
+
+use domain::anomaly::{
+    BucketSpan, CellCount, CodeCount, ConditionCounts, NameCount, SeverityCount, TemplateCount,
+};
+use domain::{ConditionFilter, ProjectId};
+
+use crate::runs::severity;
+use crate::{Db, Result};
+
+pub use latest::{any_condition, latest};
+
+/// What conditions are counted under beside their code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByName {
+    /// The step's name.
+    Step,
+    /// The model.
+    Model,
+}
+
+/// Counts the conditions of a span. Its two halves are compared with one another.
+///
+/// One pass over the hours; the answer has a row per bucket and code, per bucket and name, per code and step.
+pub async fn counts(
+    db: &Db,
+    project: ProjectId,
+    filter: &ConditionFilter,
+    span: BucketSpan,
+    by: ByName,
+) -> Result<ConditionCounts> {
+    let (first_code, last_code) = filter.code_range();
+    let buckets = span.count().max(1);
+    let mut tx = db.project(project).await?;
+    let rows = sqlx::query!(
+        "with hours as (
+           select floor(date_part('epoch', hour - $2) / $4)::int as bucket, step_name,
+             case when $8 then coalesce(model, '') else step_name end as name, conditions
+           from rollups
+           where project_id = $1 and hour >= $2 and hour < $3 and conditions <> '{}'
+             and ($5::text is null or key_label = $5) and ($6::text is null or model = $6)
+             and ($7::text is null or step_name = $7)
+         ), found as (
+           select bucket, bucket >= $11::int as is_now, step_name, name, key::int as code, value::bigint as count
+           from hours, jsonb_each_text(conditions)
+         )
+         select bucket, code, is_now, step_name as \"step_name?\", name, sum(count)::bigint as \"count!\"
+         from found where code between $9::int and $10::int
+         group by grouping sets ((bucket, code), (bucket, name), (code, step_name, is_now))",
+        project.0,
+        span.from.to_offset_date_time(),
+        span.to.to_offset_date_time(),
+        bucket_seconds(span),
+        filter.key,
+        filter.model,
+        filter.step,
+        by == ByName::Model,
+        i32::from(first_code),
+        i32::from(last_code),
+        i32::try_from(buckets / 2).unwrap_or(0)
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let calls = sqlx::query!(
+        "select coalesce(sum(calls) filter (where hour >= $4), 0)::bigint as \"now!\",
+           coalesce(sum(calls) filter (where hour < $4), 0)::bigint as \"before!\"
+         from rollups
+         where project_id = $1 and hour >= $2 and hour < $3
+           and ($5::text is null or key_label = $5) and ($6::text is null or model = $6)
+           and ($7::text is null or step_name = $7)",
+        project.0,
+        span.from.to_offset_date_time(),
+        span.to.to_offset_date_time(),
+        span.start_of(buckets / 2).to_offset_date_time(),
+        filter.key,
+        filter.model,
+        filter.step
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let mut counts = ConditionCounts {
+        steps_now: calls.now,
+        steps_before: calls.before,
+        ..ConditionCounts::default()
+    };
+    let mut cells: BTreeMap<(u16, String), (i64, i64)> = BTreeMap::new();
+    for row in rows {
+        let bucket = row.bucket.and_then(|bucket| u32::try_from(bucket).ok());
+        let code = row.code.and_then(|code| u16::try_from(code).ok());
+        match (bucket, code, row.name, row.step_name, row.is_now) {
+            (Some(bucket), Some(code), None, ..) => counts.by_code.push(CodeCount {
+                bucket,
+                code,
+                count: row.count,
+            }),
+            (Some(bucket), None, Some(name), ..) => counts.by_name.push(NameCount {
+                bucket,
+                name,
+                count: row.count,
+            }),
+            (None, Some(code), None, Some(step), Some(is_now)) => {
+                let cell = cells.entry((code, step)).or_default();
+                *(if is_now { &mut cell.0 } else { &mut cell.1 }) += row.count;
+            }
+            _ => {}
+        }
+    }
+    counts.cells = cells
+        .into_iter()
+        .map(|((code, step), (now, before))| CellCount {
+            code,
+            step,
+            now,
+            before,
+        })
+        .collect();
+    counts.by_code.sort_unstable_by_key(|c| (c.bucket, c.code));
+    counts
+        .by_name
+        .sort_unstable_by(|a, b| (a.bucket, &a.name).cmp(&(b.bucket, &b.name)));
+    Ok(counts)
+}
+
+/// Steps with a condition by severity, in buckets of when their run began.
+pub async fn severities(
+    db: &Db,
+    project: ProjectId,
+    filter: &ConditionFilter,
+    span: BucketSpan,
+) -> Result<Vec<SeverityCount>> {
+    let (first_code, last_code) = filter.code_range();
+    let mut tx = db.project(project).await?;
+    if filter.code.is_none() && filter.layer.is_none() {
+        let rows = sqlx::query!(
+            "select floor(date_part('epoch', run_at - $2) / $4)::int as \"bucket!\", severity, count(*) as \"count!\"
+             from steps
+             where project_id = $1 and run_at >= $2 and run_at < $3 and severity > 0
+               and ($5::text is null or key_label = $5) and ($6::text is null or model = $6)
+               and ($7::text is null or name = $7)
+             group by 1, 2 order by 1, 2",
+            project.0,
+            span.from.to_offset_date_time(),
+            span.to.to_offset_date_time(),
+            bucket_seconds(span),
+            filter.key,
+            filter.model,
+            filter.step
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        return Ok(rows
+            .into_iter()
+            .map(|r| severity_count(r.bucket, r.severity, r.count))
+            .collect());
+    }
+    let rows = sqlx::query!(
+        "with meant as (
+           select distinct run_id, step_id, run_at from step_conditions
+           where project_id = $1 and run_at >= $2 and run_at < $3 and code between $8::int and $9::int
+         )
+         select floor(date_part('epoch', s.run_at - $2) / $4)::int as \"bucket!\", s.severity, count(*) as \"count!\"
+         from meant m
+         join steps s on s.project_id = $1 and s.run_id = m.run_id and s.step_id = m.step_id and s.run_at = m.run_at
+         where s.run_at >= $2 and s.run_at < $3
+           and ($5::text is null or s.key_label = $5) and ($6::text is null or s.model = $6)
+           and ($7::text is null or s.name = $7)
+         group by 1, 2 order by 1, 2",
+        project.0,
+        span.from.to_offset_date_time(),
+        span.to.to_offset_date_time(),
+        bucket_seconds(span),
+        filter.key,
+        filter.model,
+        filter.step,
+        i32::from(first_code),
+        i32::from(last_code)
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|r| severity_count(r.bucket, r.severity, r.count))
+        .collect())
+}
+
+fn severity_count(bucket: i32, number: i16, count: i64) -> SeverityCount {
+    SeverityCount {
+        bucket: u32::try_from(bucket).unwrap_or(0),
+        severity: severity(number),
+        count,
+    }
+}
+
+/// The length of a bucket as statements divide by it.
+fn bucket_seconds(span: BucketSpan) -> f64 {
+    f64::from(span.bucket_hours.max(1)) * 3_600.0
+}
+
+/// One code on one step's name through time, by template: what tells since when, and with which prompt.
+pub async fn templates(
+    db: &Db,
+    project: ProjectId,
+    filter: &ConditionFilter,
+    span: BucketSpan,
+    (code, step): (u16, &str),
+) -> Result<Vec<TemplateCount>> {
+    let mut tx = db.project(project).await?;
+    let rows = sqlx::query!(
+        "select floor(date_part('epoch', hour - $2) / $4)::int as \"bucket!\",
+           encode(template_fingerprint, 'hex') as template, sum(calls)::bigint as \"steps!\",
+           coalesce(sum((conditions ->> $8)::bigint), 0)::bigint as \"count!\"
+         from rollups
+         where project_id = $1 and hour >= $2 and hour < $3 and step_name = $7
+           and ($5::text is null or key_label = $5) and ($6::text is null or model = $6)
+         group by 1, 2 order by 1, 2",
+        project.0,
+        span.from.to_offset_date_time(),
+        span.to.to_offset_date_time(),
+        bucket_seconds(span),
+        filter.key,
+        filter.model,
+        step,
+        code.to_string()
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| TemplateCount {
+            bucket: u32::try_from(row.bucket).unwrap_or(0),
+            template: row.template,
+            steps: row.steps,
+            count: row.count,
+        })
+        .collect())
+}

@@ -1,0 +1,180 @@
+//! Anomalous steps, newest run first.
+
+use std::collections::HashMap;
+
+use domain::anomaly::{AnomalousStep, AnomalousSteps, BucketSpan};
+use domain::condition::{Place, Sample};
+use domain::{Condition, ConditionFilter, ProjectId, Timestamp};
+use sqlx::types::Json;
+use time::OffsetDateTime;
+
+use crate::feedback::feedback;
+use crate::runs::severity;
+use crate::{Db, Result};
+
+/// The most rows one page may have.
+const MAX_PAGE: u32 = 200;
+
+/// Whether any step of the project ever had a condition.
+pub async fn any_condition(db: &Db, project: ProjectId) -> Result<bool> {
+    let mut tx = db.project(project).await?;
+    Ok(sqlx::query_scalar!(
+        "select exists (select from steps where project_id = $1 and severity > 0) as \"any!\"",
+        project.0
+    )
+    .fetch_one(&mut *tx)
+    .await?)
+}
+
+/// One page of the steps whose runs began in the span, with their conditions and what was said about those.
+/// With a code or layer in the filter, the conditions it means come first. A cursor that is none begins at the top.
+pub async fn latest(
+    db: &Db,
+    project: ProjectId,
+    filter: &ConditionFilter,
+    span: BucketSpan,
+    cursor: Option<&str>,
+    limit: u32,
+) -> Result<AnomalousSteps> {
+    let limit = limit.clamp(1, MAX_PAGE);
+    let (first_code, last_code) = filter.code_range();
+    let any_code = filter.code.is_none() && filter.layer.is_none();
+    let before = cursor.and_then(parse_cursor);
+    let (run_at, run_id, step_id) = match before {
+        Some((run_at, run_id, step_id)) => (Some(run_at), run_id, step_id),
+        None => (None, String::new(), String::new()),
+    };
+    let mut tx = db.project(project).await?;
+    let rows = sqlx::query!(
+        "select s.run_id, s.run_at, s.step_id, s.name, s.started_at, s.key_label,
+           coalesce(s.model, s.request_model) as model, coalesce(s.score, 0) as \"score!\", s.severity
+         from steps s
+         where s.project_id = $1 and s.run_at >= $2 and s.run_at < $3 and s.severity > 0
+           and ($4::text is null or s.key_label = $4) and ($5::text is null or s.model = $5)
+           and ($6::text is null or s.name = $6)
+           and ($7 or exists (select from step_conditions c where c.project_id = s.project_id and c.run_id = s.run_id
+             and c.step_id = s.step_id and c.run_at = s.run_at and c.code between $8::int and $9::int))
+           and ($10::timestamptz is null or s.run_at <= $10)
+           and ($10::timestamptz is null or (s.run_at, s.run_id, s.step_id) < ($10, $11, $12))
+         order by s.run_at desc, s.run_id desc, s.step_id desc limit $13",
+        project.0,
+        span.from.to_offset_date_time(),
+        span.to.to_offset_date_time(),
+        filter.key,
+        filter.model,
+        filter.step,
+        any_code,
+        i32::from(first_code),
+        i32::from(last_code),
+        run_at,
+        run_id,
+        step_id,
+        i64::from(limit) + 1
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let more = rows.len() > limit as usize;
+    let mut items: Vec<AnomalousStep> = rows
+        .into_iter()
+        .take(limit as usize)
+        .map(|row| AnomalousStep {
+            run_id: row.run_id,
+            run_at: Timestamp::from_offset_date_time(row.run_at),
+            step_id: row.step_id,
+            name: row.name,
+            started_at: Timestamp::from_offset_date_time(row.started_at),
+            key_label: row.key_label,
+            model: row.model,
+            score: row.score,
+            severity: severity(row.severity),
+            conditions: Vec::new(),
+            feedback: Vec::new(),
+        })
+        .collect();
+    fill(&mut tx, project, filter, &mut items).await?;
+    let next_cursor = items.last().filter(|_| more).map(write_cursor);
+    Ok(AnomalousSteps { items, next_cursor })
+}
+
+/// Adds conditions and verdicts to the steps of a page.
+async fn fill(
+    tx: &mut crate::Tx,
+    project: ProjectId,
+    filter: &ConditionFilter,
+    items: &mut [AnomalousStep],
+) -> Result<()> {
+    let place_of: HashMap<(String, String), usize> = items
+        .iter()
+        .enumerate()
+        .map(|(index, step)| ((step.run_id.clone(), step.step_id.clone()), index))
+        .collect();
+    let run_ids: Vec<&str> = items.iter().map(|step| step.run_id.as_str()).collect();
+    let step_ids: Vec<&str> = items.iter().map(|step| step.step_id.as_str()).collect();
+    let run_ats: Vec<OffsetDateTime> = items
+        .iter()
+        .map(|step| step.run_at.to_offset_date_time())
+        .collect();
+    let rows = sqlx::query!(
+        "select c.run_id, c.step_id, c.code, c.layer, c.points, c.message, c.observed, c.expected,
+           c.place as \"place: Json<Place>\", c.sample as \"sample: Json<Sample>\", f.verdict as \"verdict?\"
+         from unnest($2::text[], $3::text[], $4::timestamptz[]) as w (run_id, step_id, run_at)
+         join step_conditions c on c.project_id = $1 and c.run_id = w.run_id and c.step_id = w.step_id
+           and c.run_at = w.run_at
+         left join condition_feedback f on f.project_id = $1 and f.run_id = c.run_id and f.step_id = c.step_id
+           and f.code = c.code
+         order by c.points desc, c.code",
+        project.0,
+        &run_ids as _,
+        &step_ids as _,
+        &run_ats
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    for row in rows {
+        let Some(step) = place_of
+            .get(&(row.run_id, row.step_id.clone()))
+            .and_then(|index| items.get_mut(*index))
+        else {
+            continue;
+        };
+        step.feedback.extend(
+            row.verdict
+                .and_then(|verdict| feedback(row.step_id, row.code, &verdict)),
+        );
+        step.conditions.push(Condition {
+            code: u16::try_from(row.code).unwrap_or(0),
+            layer: u8::try_from(row.layer).unwrap_or(0),
+            name: String::new(),
+            points: row.points,
+            message: row.message,
+            observed: row.observed,
+            expected: row.expected,
+            place: row.place.map(|place| place.0),
+            sample: row.sample.map(|sample| sample.0),
+        });
+    }
+    for step in items {
+        step.conditions
+            .sort_by_key(|condition| !filter.has_code(condition.code));
+    }
+    Ok(())
+}
+
+/// `<microseconds>.<length of the run id>.<run id><step id>`: the last row of a page.
+fn write_cursor(step: &AnomalousStep) -> String {
+    format!(
+        "{}.{}.{}{}",
+        step.run_at.micros(),
+        step.run_id.len(),
+        step.run_id,
+        step.step_id
+    )
+}
+
+fn parse_cursor(cursor: &str) -> Option<(OffsetDateTime, String, String)> {
+    let (micros, rest) = cursor.split_once('.')?;
+    let (length, ids) = rest.split_once('.')?;
+    let (run_id, step_id) = ids.split_at_checked(length.parse().ok()?)?;
+    let at = Timestamp::from_micros(micros.parse().ok()?);
+    Some((at.to_offset_date_time(), run_id.to_owned(), step_id.to_owned()))
+}

@@ -1,0 +1,362 @@
+//! Reading what a back-test needs: many steps with their figures and codes, and the texts of a few.
+
+use std::collections::HashMap;
+
+use domain::anomaly::CodePrecision;
+use domain::usage::known_sum;
+use domain::{ProjectId, Severity, StepKind, StepStatus, Timestamp};
+use serde_json::Value;
+
+use crate::runs::severity;
+use crate::{Db, Result, Tx};
+
+/// Steps before the window that limits and bands are learned from, at most.
+const LEAD_IN: usize = 2_000;
+/// How far before the window they may lie: 7 days.
+const LEAD_IN_MICROS: i64 = 7 * 86_400 * 1_000_000;
+/// Steps of which texts are read, at most.
+const MAX_TEXTS: usize = 200;
+/// A step with longer texts than this is passed over, in bytes.
+const MAX_TEXT_BYTES: i64 = 128 * 1024;
+/// All texts together, in bytes.
+const MAX_TEXTS_BYTES: usize = 2 * 1024 * 1024;
+/// Changes of the rules that are looked through for who set a limit.
+const MAX_CHANGES: i64 = 50;
+
+/// A stored step. Unknown is `None`, never 0.
+#[derive(Clone, Debug)]
+pub struct StoredStep {
+    /// Its run.
+    pub run_id: String,
+    /// Its id within the run.
+    pub step_id: String,
+    /// When its run is filed.
+    pub run_at: Timestamp,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// What it did.
+    pub kind: StepKind,
+    /// Its name.
+    pub name: String,
+    /// The model that answered, else the one that was asked for.
+    pub model: String,
+    /// Template fingerprint in hexadecimal, blank when there is none.
+    pub template: String,
+    /// The key it came with.
+    pub key_label: String,
+    /// How it ended.
+    pub status: StepStatus,
+    /// Whether it has an output.
+    pub has_output: bool,
+    /// Duration in milliseconds.
+    pub latency_ms: Option<f64>,
+    /// Time to the first token in milliseconds.
+    pub ttft_ms: Option<f64>,
+    /// Longest pause of a stream in milliseconds.
+    pub max_gap_ms: Option<f64>,
+    /// All input tokens.
+    pub input_tokens: Option<i64>,
+    /// Input tokens from the prompt cache.
+    pub cache_read_tokens: Option<i64>,
+    /// Output tokens.
+    pub output_tokens: Option<i64>,
+    /// Reasoning tokens among them.
+    pub reasoning_tokens: Option<i64>,
+    /// Cost in nano-dollars.
+    pub cost_nano_usd: Option<i64>,
+    /// The severity it was stored with.
+    pub severity: Severity,
+    /// The layer after which scoring stopped.
+    pub stopped_at_layer: Option<u8>,
+    /// The codes that hit.
+    pub codes: Vec<u16>,
+    /// Points of code 4011, where it hit.
+    pub context_points: Option<i32>,
+    /// Whether a condition was marked real; `None` when none was marked.
+    pub marked_real: Option<bool>,
+}
+
+/// The texts of a stored step.
+#[derive(Clone, Debug)]
+pub struct StoredText {
+    /// Its position among the steps.
+    pub step: usize,
+    /// The prompt.
+    pub input: Option<String>,
+    /// What came back.
+    pub output: Option<String>,
+    /// The error text.
+    pub error: Option<String>,
+    /// Why the model stopped.
+    pub stop_reason: Option<String>,
+    /// True when a stream ended without its final event.
+    pub stream_incomplete: bool,
+}
+
+/// Stored steps in order of arrival.
+#[derive(Clone, Debug, Default)]
+pub struct StoredSteps {
+    /// How many of them, at the beginning, came before the window.
+    pub lead_in: usize,
+    /// How many scored and unscored steps the window has.
+    pub steps_in_window: i64,
+    /// The steps.
+    pub steps: Vec<StoredStep>,
+    /// Texts of the newest model calls that have any.
+    pub texts: Vec<StoredText>,
+}
+
+/// The scored steps since `from`, at most the newest `limit`, and some before them.
+pub async fn steps(db: &Db, project: ProjectId, from: Timestamp, limit: usize) -> Result<StoredSteps> {
+    let mut tx = db.project(project).await?;
+    let read = (limit + LEAD_IN) as i64;
+    let rows = sqlx::query!(
+        "with newest as materialized (
+           select run_id, run_at, step_count, sum(step_count) over (order by run_at desc, run_id desc) as so_far
+           from runs where project_id = $1 and run_at >= $2
+           order by run_at desc, run_id desc limit $3
+         ), marked as materialized (
+           select run_id, step_id, bool_or(verdict = 'real') as is_real
+           from condition_feedback where project_id = $1 group by run_id, step_id
+         )
+         select s.run_id, s.step_id, s.run_at, s.started_at, s.kind, s.name,
+           coalesce(s.model, s.request_model, '') as \"model!\",
+           coalesce(encode(s.template_fingerprint, 'hex'), '') as \"template!\", s.key_label, s.status,
+           coalesce(s.output_shape <> 'empty', false) as \"has_output!\", s.latency_ms, s.ttft_ms, s.max_gap_ms,
+           s.input_fresh, s.cache_read, s.cache_write, s.output, s.reasoning, s.cost_nano_usd, s.severity,
+           s.stopped_at_layer, c.codes, c.context_points, m.is_real as \"is_real?\"
+         from newest n
+         join steps s on s.project_id = $1 and s.run_id = n.run_id and s.run_at = n.run_at
+         left join lateral (
+           select array_agg(code order by code) as codes, max(points) filter (where code = 4011) as context_points
+           from step_conditions
+           where project_id = $1 and run_id = s.run_id and step_id = s.step_id and run_at = s.run_at
+         ) c on true
+         left join marked m on m.run_id = s.run_id and m.step_id = s.step_id
+         where s.score is not null and n.so_far - n.step_count < $3
+         order by s.run_at >= $4, s.received_at, s.started_at, s.step_id",
+        project.0,
+        from.plus_micros(-LEAD_IN_MICROS).to_offset_date_time(),
+        read,
+        from.to_offset_date_time()
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let mut steps: Vec<StoredStep> = rows
+        .into_iter()
+        .map(|s| {
+            let input = known_sum(known_sum(s.input_fresh, s.cache_read), s.cache_write);
+            StoredStep {
+                run_id: s.run_id,
+                step_id: s.step_id,
+                run_at: Timestamp::from_offset_date_time(s.run_at),
+                started_at: Timestamp::from_offset_date_time(s.started_at),
+                kind: StepKind::parse(&s.kind).unwrap_or(StepKind::Other),
+                name: s.name,
+                model: s.model,
+                template: s.template,
+                key_label: s.key_label,
+                status: StepStatus::parse(&s.status).unwrap_or(StepStatus::Error),
+                has_output: s.has_output,
+                latency_ms: s.latency_ms,
+                ttft_ms: s.ttft_ms,
+                max_gap_ms: s.max_gap_ms,
+                input_tokens: input,
+                cache_read_tokens: s.cache_read,
+                output_tokens: s.output,
+                reasoning_tokens: s.reasoning,
+                cost_nano_usd: s.cost_nano_usd,
+                severity: severity(s.severity),
+                stopped_at_layer: s.stopped_at_layer.and_then(|layer| u8::try_from(layer).ok()),
+                codes: codes(s.codes.unwrap_or_default()),
+                context_points: s.context_points,
+                marked_real: s.is_real,
+            }
+        })
+        .collect();
+    let before_window = steps.iter().take_while(|step| step.run_at < from).count();
+    let in_window = steps.len() - before_window;
+    let lead_in = before_window + in_window.saturating_sub(limit);
+    let too_old = lead_in.saturating_sub(LEAD_IN);
+    steps.drain(..too_old);
+    let steps_in_window = sqlx::query_scalar!(
+        "select coalesce(sum(step_count), 0)::bigint as \"n!\" from runs where project_id = $1 and run_at >= $2",
+        project.0,
+        from.to_offset_date_time()
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let texts = texts(&mut tx, project, &steps).await?;
+    Ok(StoredSteps {
+        lead_in: lead_in - too_old,
+        steps_in_window,
+        steps,
+        texts,
+    })
+}
+
+async fn texts(tx: &mut Tx, project: ProjectId, steps: &[StoredStep]) -> Result<Vec<StoredText>> {
+    let newest: Vec<usize> = (0..steps.len())
+        .rev()
+        .filter(|index| steps[*index].kind == StepKind::Llm)
+        .take(2 * MAX_TEXTS)
+        .collect();
+    let (runs, ids): (Vec<&str>, Vec<&str>) = newest
+        .iter()
+        .map(|index| (steps[*index].run_id.as_str(), steps[*index].step_id.as_str()))
+        .unzip();
+    let filed: Vec<_> = newest
+        .iter()
+        .map(|index| steps[*index].run_at.to_offset_date_time())
+        .collect();
+    let rows = sqlx::query!(
+        "select w.run_id as \"run_id!\", w.step_id as \"step_id!\", p.input, p.output, s.error, s.stop_reason,
+           coalesce(s.stream_incomplete, false) as \"stream_incomplete!\"
+         from unnest($2::text[], $3::text[], $4::timestamptz[]) as w (run_id, step_id, run_at)
+         join step_payloads p on p.project_id = $1 and p.run_id = w.run_id and p.step_id = w.step_id
+           and p.run_at = w.run_at
+         join steps s on s.project_id = $1 and s.run_id = w.run_id and s.step_id = w.step_id and s.run_at = w.run_at
+         where coalesce(octet_length(p.input), 0) + coalesce(octet_length(p.output), 0) <= $5",
+        project.0,
+        &runs as _,
+        &ids as _,
+        &filed as _,
+        MAX_TEXT_BYTES as i32
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let places: HashMap<(&str, &str), usize> = newest
+        .iter()
+        .map(|index| {
+            (
+                (steps[*index].run_id.as_str(), steps[*index].step_id.as_str()),
+                *index,
+            )
+        })
+        .collect();
+    let mut texts: Vec<StoredText> = rows
+        .into_iter()
+        .filter_map(|row| {
+            Some(StoredText {
+                step: *places.get(&(row.run_id.as_str(), row.step_id.as_str()))?,
+                input: row.input,
+                output: row.output,
+                error: row.error,
+                stop_reason: row.stop_reason,
+                stream_incomplete: row.stream_incomplete,
+            })
+        })
+        .collect();
+    texts.sort_by_key(|text| std::cmp::Reverse(text.step));
+    let mut bytes = 0;
+    let len = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    texts.retain(|text| {
+        bytes += len(&text.input) + len(&text.output);
+        bytes <= MAX_TEXTS_BYTES
+    });
+    texts.truncate(MAX_TEXTS);
+    Ok(texts)
+}
+
+/// What the scoring settings show beside the rules.
+#[derive(Clone, Debug, Default)]
+pub struct Overview {
+    /// Steps since `from`.
+    pub steps: i64,
+    /// Critical and other anomalous steps per key, most critical ones first.
+    pub keys: Vec<KeyAlerts>,
+    /// How often each code hit, ascending; codes that never did are absent.
+    pub hits: Vec<(u16, i64)>,
+    /// How often each was right by what people said.
+    pub precision: Vec<CodePrecision>,
+    /// Changes of the rules, newest first.
+    pub changes: Vec<Change>,
+}
+
+/// Anomalies of one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyAlerts {
+    /// The key.
+    pub key_label: String,
+    /// Critical steps.
+    pub critical: i64,
+    /// Steps with points that are not critical.
+    pub warning: i64,
+}
+
+/// A change of the rules.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// When.
+    pub at: Timestamp,
+    /// Who: a person's name, else what the audit log calls them.
+    pub by: String,
+    /// The rules as the API writes them.
+    pub rules: Value,
+}
+
+/// Figures since `from` and the changes of a project's rules.
+pub async fn overview(db: &Db, project: ProjectId, from: Timestamp) -> Result<Overview> {
+    let mut tx = db.project(project).await?;
+    let since = from.to_offset_date_time();
+    let steps = sqlx::query_scalar!(
+        "select coalesce(sum(step_count), 0)::bigint as \"n!\" from runs where project_id = $1 and run_at >= $2",
+        project.0,
+        since
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let keys = sqlx::query_as!(
+        KeyAlerts,
+        "select key_label, count(*) filter (where severity = 2) as \"critical!\",
+           count(*) filter (where severity = 1) as \"warning!\"
+         from steps where project_id = $1 and run_at >= $2 and severity > 0
+         group by key_label order by 2 desc, 1",
+        project.0,
+        since
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let hits = sqlx::query!(
+        "select code, count(*) as \"hits!\" from step_conditions
+         where project_id = $1 and run_at >= $2 group by code order by code",
+        project.0,
+        since
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let changes = sqlx::query!(
+        "select a.at, coalesce(u.name, a.actor) as \"by!\", a.details
+         from audit_log a left join users u on u.email = a.actor
+         where a.project_id = $1 and a.action = 'scoring.change'
+         order by a.at desc, a.id desc limit $2",
+        project.0,
+        MAX_CHANGES
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    drop(tx);
+    let precision = crate::feedback::precision_by_code(db, project, from).await?;
+    Ok(Overview {
+        steps,
+        keys,
+        hits: hits
+            .into_iter()
+            .filter_map(|row| Some((u16::try_from(row.code).ok()?, row.hits)))
+            .collect(),
+        precision,
+        changes: changes
+            .into_iter()
+            .map(|row| Change {
+                at: Timestamp::from_offset_date_time(row.at),
+                by: row.by,
+                rules: row.details,
+            })
+            .collect(),
+    })
+}
+
+fn codes(stored: Vec<i16>) -> Vec<u16> {
+    let codes = stored.into_iter().filter_map(|code| u16::try_from(code).ok());
+    codes.collect()
+}

@@ -1,0 +1,384 @@
+//! What calls cost, by session, run, key and whatever else narrows them. Whole hours come from the rollups, the parts
+//! of an hour at the ends of a window from the steps themselves, so that any window is answered exactly.
+
+use std::collections::BTreeMap;
+
+use domain::{NanoUsd, ProjectId, Timestamp, TokenUsage, usage};
+use sqlx::{FromRow, Postgres, QueryBuilder};
+use time::OffsetDateTime;
+
+use crate::{Db, Result, Tx};
+
+const HOUR_MICROS: i64 = 3_600_000_000;
+
+/// Which calls. Everything that is given has to hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CostFilter {
+    /// Of this session.
+    pub session: Option<String>,
+    /// Of this run.
+    pub run: Option<String>,
+    /// Of this end user.
+    pub user: Option<String>,
+    /// Sent with a key of this label.
+    pub key: Option<String>,
+    /// Of this environment.
+    pub environment: Option<String>,
+    /// Answered by this model.
+    pub model: Option<String>,
+    /// Of steps of this name.
+    pub step: Option<String>,
+    /// Begun then or later.
+    pub from: Option<Timestamp>,
+    /// Begun before.
+    pub to: Option<Timestamp>,
+}
+
+/// The calls of one model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModelCost {
+    /// The model; `None` for steps without one.
+    pub model: Option<String>,
+    /// How many.
+    pub calls: i64,
+    /// How many of them nobody has a price for.
+    pub unpriced: i64,
+    /// Their known tokens.
+    pub tokens: TokenUsage,
+    /// Their known cost; `None` when none is.
+    pub cost: Option<NanoUsd>,
+}
+
+/// Calls and what they cost.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// By model, the dearest first.
+    pub models: Vec<ModelCost>,
+    /// When the first began. Where its step has been deleted already and its hour has not, the beginning of the hour.
+    pub first_call: Option<Timestamp>,
+    /// When the last began, likewise.
+    pub last_call: Option<Timestamp>,
+}
+
+impl Cost {
+    /// All models together.
+    pub fn total(&self) -> ModelCost {
+        let mut total = ModelCost::default();
+        for model in &self.models {
+            total.add(model);
+        }
+        total
+    }
+
+    fn add(&mut self, more: Cost, by_model: &mut BTreeMap<Option<String>, ModelCost>) {
+        for model in more.models {
+            let sum = by_model.entry(model.model.clone()).or_insert_with(|| ModelCost {
+                model: model.model.clone(),
+                ..ModelCost::default()
+            });
+            sum.add(&model);
+        }
+        self.first_call = [self.first_call, more.first_call].into_iter().flatten().min();
+        self.last_call = self.last_call.max(more.last_call);
+    }
+}
+
+impl ModelCost {
+    fn add(&mut self, more: &Self) {
+        self.calls = self.calls.saturating_add(more.calls);
+        self.unpriced = self.unpriced.saturating_add(more.unpriced);
+        self.tokens = self.tokens.plus(&more.tokens);
+        let sum = usage::known_sum(self.cost.map(|cost| cost.0), more.cost.map(|cost| cost.0));
+        self.cost = sum.map(NanoUsd);
+    }
+}
+
+/// Adds up the calls that a filter leaves.
+pub async fn cost(db: &Db, project: ProjectId, filter: &CostFilter) -> Result<Cost> {
+    let mut tx = db.project(project).await?;
+    // Hours and parts of hours are read one after the other and have to be of one moment.
+    sqlx::query!("set transaction isolation level repeatable read, read only")
+        .execute(&mut *tx)
+        .await?;
+    let mut cost = Cost::default();
+    let mut by_model = BTreeMap::new();
+    if filter.session.is_some() || filter.run.is_some() || filter.user.is_some() {
+        let found = from_steps(&mut tx, project, filter, filter.from, filter.to).await?;
+        cost.add(found, &mut by_model);
+    } else {
+        let parts = Parts::of(filter.from, filter.to);
+        if let Some((from, to)) = parts.hours {
+            let found = from_rollups(&mut tx, project, filter, from, to).await?;
+            cost.add(found, &mut by_model);
+        }
+        for (from, to) in parts.ragged {
+            let found = from_steps(&mut tx, project, filter, Some(from), Some(to)).await?;
+            cost.add(found, &mut by_model);
+        }
+    }
+    cost.models = by_model.into_values().collect();
+    cost.models
+        .sort_by(|a, b| b.cost.cmp(&a.cost).then(b.calls.cmp(&a.calls)));
+    Ok(cost)
+}
+
+/// A window cut where hours begin.
+#[derive(Debug, PartialEq, Eq)]
+struct Parts {
+    /// From the beginning of an hour to that of another, either of them open.
+    hours: Option<(Option<Timestamp>, Option<Timestamp>)>,
+    /// Parts of an hour.
+    ragged: Vec<(Timestamp, Timestamp)>,
+}
+
+impl Parts {
+    fn of(from: Option<Timestamp>, to: Option<Timestamp>) -> Self {
+        let up = |at: Timestamp| {
+            if at.hour() == at {
+                at
+            } else {
+                at.hour().plus_micros(HOUR_MICROS)
+            }
+        };
+        let (first, last) = (from.map(up), to.map(Timestamp::hour));
+        if let (Some(first), Some(last), Some(from), Some(to)) = (first, last, from, to)
+            && first > last
+        {
+            // Within one hour, or upside down.
+            let ragged = if from < to { vec![(from, to)] } else { Vec::new() };
+            return Self { hours: None, ragged };
+        }
+        let is_empty = first.is_some() && first == last;
+        let ends = [from.zip(first), last.zip(to)];
+        Self {
+            hours: (!is_empty).then_some((first, last)),
+            ragged: ends
+                .into_iter()
+                .flatten()
+                .filter(|(from, to)| from < to)
+                .collect(),
+        }
+    }
+}
+
+#[derive(FromRow)]
+struct Row {
+    model: Option<String>,
+    calls: i64,
+    unpriced: i64,
+    input_fresh: Option<i64>,
+    cache_read: Option<i64>,
+    cache_write: Option<i64>,
+    output: Option<i64>,
+    reasoning: Option<i64>,
+    cost: Option<i64>,
+    first: Option<OffsetDateTime>,
+    last: Option<OffsetDateTime>,
+}
+
+impl From<Vec<Row>> for Cost {
+    fn from(rows: Vec<Row>) -> Self {
+        let time = |at: Option<OffsetDateTime>| at.map(Timestamp::from_offset_date_time);
+        Self {
+            first_call: rows.iter().filter_map(|row| time(row.first)).min(),
+            last_call: rows.iter().filter_map(|row| time(row.last)).max(),
+            models: rows
+                .into_iter()
+                .map(|row| ModelCost {
+                    model: row.model,
+                    calls: row.calls,
+                    unpriced: row.unpriced,
+                    tokens: TokenUsage {
+                        input_fresh: row.input_fresh,
+                        cache_read: row.cache_read,
+                        cache_write: row.cache_write,
+                        cache_write_1h: None,
+                        output: row.output,
+                        reasoning: row.reasoning,
+                    },
+                    cost: row.cost.map(NanoUsd),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Sums of the buckets and the cost, held at the limits of their type; null where nothing is known.
+fn sums() -> String {
+    let sum = |(column, name): (&str, &str)| {
+        format!(
+            "case when count({column}) > 0 then \
+             least(greatest(sum({column}), -9223372036854775808), 9223372036854775807)::bigint end as {name}"
+        )
+    };
+    [
+        ("input_fresh", "input_fresh"),
+        ("cache_read", "cache_read"),
+        ("cache_write", "cache_write"),
+        ("output", "output"),
+        ("reasoning", "reasoning"),
+        ("cost_nano_usd", "cost"),
+    ]
+    .map(sum)
+    .join(", ")
+}
+
+async fn from_steps(
+    tx: &mut Tx,
+    project: ProjectId,
+    filter: &CostFilter,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+) -> Result<Cost> {
+    let columns = format!(
+        "model, count(*) as calls, count(*) filter (where cost_source = 'unknown') as unpriced, {}, \
+         min(started_at) as first, max(started_at) as last",
+        sums()
+    );
+    let mut query = steps(&columns, project, filter, from, to);
+    query.push(" group by model");
+    let rows: Vec<Row> = query.build_query_as().fetch_all(&mut **tx).await?;
+    Ok(rows.into())
+}
+
+/// `select <columns> from steps where …`, open for more.
+fn steps(
+    columns: &str,
+    project: ProjectId,
+    filter: &CostFilter,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+) -> QueryBuilder<Postgres> {
+    let mut query = QueryBuilder::new(format!("select {columns} from steps where project_id = "));
+    query.push_bind(project.0);
+    if let Some(run) = &filter.run {
+        query.push(" and run_id = ").push_bind(run.clone());
+        // Names the partition.
+        query
+            .push(" and run_at = (select run_at from run_keys where project_id = ")
+            .push_bind(project.0)
+            .push(" and run_id = ")
+            .push_bind(run.clone())
+            .push(")");
+    }
+    for (column, value) in [("session_id", &filter.session), ("user_id", &filter.user)]
+        .into_iter()
+        .chain(shared(filter, "name"))
+    {
+        if let Some(value) = value {
+            query.push(format!(" and {column} = ")).push_bind(value.clone());
+        }
+    }
+    between(&mut query, "started_at", from, to);
+    query
+}
+
+/// What both steps and rollups can be narrowed by.
+fn shared<'a>(filter: &'a CostFilter, name: &'static str) -> [(&'static str, &'a Option<String>); 4] {
+    [
+        ("key_label", &filter.key),
+        ("environment", &filter.environment),
+        ("model", &filter.model),
+        (name, &filter.step),
+    ]
+}
+
+fn between(query: &mut QueryBuilder<Postgres>, column: &str, from: Option<Timestamp>, to: Option<Timestamp>) {
+    for (operator, at) in [(">=", from), ("<", to)] {
+        if let Some(at) = at {
+            query
+                .push(format!(" and {column} {operator} "))
+                .push_bind(at.to_offset_date_time());
+        }
+    }
+}
+
+async fn from_rollups(
+    tx: &mut Tx,
+    project: ProjectId,
+    filter: &CostFilter,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+) -> Result<Cost> {
+    let mut query = QueryBuilder::new(format!(
+        "select model, least(sum(calls), 9223372036854775807)::bigint as calls, \
+         least(sum(unpriced), 9223372036854775807)::bigint as unpriced, {}, \
+         min(hour) as first, max(hour) as last from rollups where project_id = ",
+        sums()
+    ));
+    query.push_bind(project.0);
+    for (column, value) in shared(filter, "step_name") {
+        if let Some(value) = value {
+            query.push(format!(" and {column} = ")).push_bind(value.clone());
+        }
+    }
+    between(&mut query, "hour", from, to);
+    query.push(" group by model");
+    let rows: Vec<Row> = query.build_query_as().fetch_all(&mut **tx).await?;
+    let mut cost = Cost::from(rows);
+    // Which moment of its hour it was, only the steps know.
+    if let Some(hour) = cost.first_call {
+        let found: Option<OffsetDateTime> = within(tx, project, filter, "min(started_at)", hour).await?;
+        cost.first_call = Some(found.map_or(hour, Timestamp::from_offset_date_time));
+    }
+    if let Some(hour) = cost.last_call {
+        let found: Option<OffsetDateTime> = within(tx, project, filter, "max(started_at)", hour).await?;
+        cost.last_call = Some(found.map_or(hour, Timestamp::from_offset_date_time));
+    }
+    Ok(cost)
+}
+
+async fn within(
+    tx: &mut Tx,
+    project: ProjectId,
+    filter: &CostFilter,
+    column: &str,
+    hour: Timestamp,
+) -> Result<Option<OffsetDateTime>> {
+    let mut query = steps(
+        column,
+        project,
+        filter,
+        Some(hour),
+        Some(hour.plus_micros(HOUR_MICROS)),
+    );
+    Ok(query.build_query_scalar().fetch_one(&mut **tx).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_cut_where_hours_begin() {
+        let at = |text: &str| {
+            (!text.is_empty()).then(|| Timestamp::parse_rfc3339(&format!("2026-11-20T{text}:00Z")).unwrap())
+        };
+        let check = |from: &str, to: &str, hours: Option<(&str, &str)>, ragged: &[(&str, &str)]| {
+            let expected = Parts {
+                hours: hours.map(|(from, to)| (at(from), at(to))),
+                ragged: ragged
+                    .iter()
+                    .map(|(from, to)| (at(from).unwrap(), at(to).unwrap()))
+                    .collect(),
+            };
+            assert_eq!(Parts::of(at(from), at(to)), expected, "{from} to {to}");
+        };
+        check("", "", Some(("", "")), &[]);
+        check("09:00", "", Some(("09:00", "")), &[]);
+        check("09:10", "", Some(("10:00", "")), &[("09:10", "10:00")]);
+        check("", "09:10", Some(("", "09:00")), &[("09:00", "09:10")]);
+        check("08:00", "10:00", Some(("08:00", "10:00")), &[]);
+        check(
+            "08:30",
+            "10:15",
+            Some(("09:00", "10:00")),
+            &[("08:30", "09:00"), ("10:00", "10:15")],
+        );
+        check("08:30", "09:15", None, &[("08:30", "09:00"), ("09:00", "09:15")]);
+        check("08:30", "08:45", None, &[("08:30", "08:45")]);
+        check("08:45", "08:30", None, &[]);
+        check("10:00", "09:00", None, &[]);
+        check("10:00", "10:00", None, &[]);
+    }
+}

@@ -1,0 +1,340 @@
+//! Work that takes longer than a request. A job is done in pieces; each piece is one transaction that holds the job's
+//! row, does some of the work and notes where the next piece begins. So a piece is done once or not at all, two
+//! processes never work on one job at once, and a process that dies leaves a job that any other can go on with.
+
+use domain::{ProjectId, Timestamp};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::audit::{self, Entry};
+use crate::error::OnConstraint as _;
+use crate::{Db, Result, Scope, Tx};
+
+/// How far a job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobState {
+    /// Nobody has begun.
+    Waiting,
+    /// Some of it is done.
+    Running,
+    /// All of it is done.
+    Done,
+    /// It was given up; its error says why. What was done stays.
+    Failed,
+    /// Somebody ended it. What was done stays.
+    Cancelled,
+}
+
+impl JobState {
+    /// The word in the database and for programs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether something is still to be done.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Waiting | Self::Running)
+    }
+
+    fn parse(word: &str) -> Self {
+        [Self::Waiting, Self::Running, Self::Done, Self::Cancelled]
+            .into_iter()
+            .find(|state| state.as_str() == word)
+            .unwrap_or(Self::Failed)
+    }
+}
+
+/// A job as people see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    /// The tenant.
+    pub project_id: ProjectId,
+    /// Its identity.
+    pub job_id: Uuid,
+    /// What kind of work.
+    pub kind: String,
+    /// What exactly is to be done.
+    pub arguments: Value,
+    /// How far it is.
+    pub state: JobState,
+    /// How much is done, in units of its kind.
+    pub progress_done: i64,
+    /// How much there is to do, once that is known.
+    pub progress_total: Option<i64>,
+    /// What came of it so far.
+    pub result: Option<Value>,
+    /// Why it failed, or why its last piece had to be tried again.
+    pub error: Option<String>,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When its first piece was done.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// Asks for a job. `Conflict("jobs_reprice_key")` when the project has one that is not done and rules out another.
+pub async fn start(
+    db: &Db,
+    project: ProjectId,
+    kind: &str,
+    arguments: &Value,
+    actor: &str,
+    now: Timestamp,
+) -> Result<Uuid> {
+    let job_id = Uuid::now_v7();
+    let mut tx = db.project(project).await?;
+    sqlx::query!(
+        "insert into jobs (project_id, job_id, kind, arguments, state, run_after, created_at)
+         values ($1, $2, $3, $4, 'waiting', $5, $5)",
+        project.0,
+        job_id,
+        kind,
+        arguments,
+        now.to_offset_date_time()
+    )
+    .execute(&mut *tx)
+    .await
+    .on_constraint("jobs_reprice_key")?;
+    let details = json!({ "job_id": job_id, "arguments": arguments });
+    audit::record_within(&mut tx, project, &entry(actor, "start", kind, details), now).await?;
+    tx.commit().await?;
+    Ok(job_id)
+}
+
+/// One job of a project.
+pub async fn get(db: &Db, project: ProjectId, job_id: Uuid) -> Result<Job> {
+    let mut tx = db.project(project).await?;
+    let row = sqlx::query_as!(
+        Row,
+        "select project_id, job_id, kind, arguments, state, progress_done, progress_total, result, error, created_at,
+           started_at, finished_at from jobs where project_id = $1 and job_id = $2",
+        project.0,
+        job_id
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    Ok(row.into())
+}
+
+/// The latest jobs of one kind, newest first; at most 100.
+pub async fn list(db: &Db, project: ProjectId, kind: &str, limit: u32) -> Result<Vec<Job>> {
+    let mut tx = db.project(project).await?;
+    let rows = sqlx::query_as!(
+        Row,
+        "select project_id, job_id, kind, arguments, state, progress_done, progress_total, result, error, created_at,
+           started_at, finished_at
+         from jobs where project_id = $1 and kind = $2 order by created_at desc, job_id desc limit $3",
+        project.0,
+        kind,
+        i64::from(limit.min(100))
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    Ok(rows.into_iter().map(Job::from).collect())
+}
+
+/// Ends a job that is not done, after the piece that is under way. Ending one that has ended changes nothing.
+pub async fn cancel(db: &Db, project: ProjectId, job_id: Uuid, actor: &str, now: Timestamp) -> Result<()> {
+    let mut tx = db.project(project).await?;
+    let job = sqlx::query!(
+        "select kind, state from jobs where project_id = $1 and job_id = $2 for update",
+        project.0,
+        job_id
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    if !JobState::parse(&job.state).is_open() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "update jobs set state = 'cancelled', finished_at = $3 where project_id = $1 and job_id = $2",
+        project.0,
+        job_id,
+        now.to_offset_date_time()
+    )
+    .execute(&mut *tx)
+    .await?;
+    let details = json!({ "job_id": job_id });
+    audit::record_within(&mut tx, project, &entry(actor, "cancel", &job.kind, details), now).await?;
+    Ok(tx.commit().await?)
+}
+
+fn entry(actor: &str, what: &str, kind: &str, details: Value) -> Entry {
+    Entry {
+        actor: actor.to_owned(),
+        action: format!("job.{what}"),
+        subject: kind.to_owned(),
+        details,
+    }
+}
+
+/// A job whose next piece this transaction does. Dropped without `commit` it leaves nothing of the piece behind.
+#[derive(Debug)]
+pub struct Piece {
+    pub(crate) tx: Tx,
+    /// The job.
+    pub job: Job,
+    /// Where this piece begins; `None` at the beginning.
+    pub cursor: Option<Value>,
+}
+
+/// What a piece came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    /// Where the next piece begins; `None` when all is done.
+    pub next: Option<Value>,
+    /// How much is done so far.
+    pub done: i64,
+    /// How much there is to do.
+    pub total: Option<i64>,
+    /// What came of it so far.
+    pub result: Value,
+}
+
+/// Takes the job that has waited longest and that nobody works at; `only` names the one that is wanted.
+/// `None` when there is none.
+pub async fn take(
+    db: &Db,
+    kinds: &[&str],
+    only: Option<(ProjectId, Uuid)>,
+    now: Timestamp,
+) -> Result<Option<Piece>> {
+    let mut tx = db.begin(Scope::All).await?;
+    let kinds: Vec<String> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+    let row = sqlx::query!(
+        "select project_id, job_id, kind, arguments, state, progress_done, progress_total, result, error, created_at,
+           started_at, finished_at, cursor
+         from jobs
+         where state in ('waiting', 'running') and run_after <= $1 and kind = any ($2)
+           and ($3::uuid is null or project_id = $3) and ($4::uuid is null or job_id = $4)
+         order by run_after, job_id limit 1 for update skip locked",
+        now.to_offset_date_time(),
+        &kinds,
+        only.map(|(project, _)| project.0),
+        only.map(|(_, job_id)| job_id)
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    // What follows concerns one project, and the transaction may see no other from here on.
+    sqlx::query!(
+        "select set_config('plumbline.scope', $1, true)",
+        row.project_id.to_string()
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let cursor = row.cursor;
+    let job = Row {
+        project_id: row.project_id,
+        job_id: row.job_id,
+        kind: row.kind,
+        arguments: row.arguments,
+        state: row.state,
+        progress_done: row.progress_done,
+        progress_total: row.progress_total,
+        result: row.result,
+        error: row.error,
+        created_at: row.created_at,
+        started_at: row.started_at,
+        finished_at: row.finished_at,
+    };
+    Ok(Some(Piece {
+        tx,
+        job: job.into(),
+        cursor,
+    }))
+}
+
+impl Piece {
+    /// Makes the piece durable, together with where the next one begins.
+    pub async fn commit(mut self, progress: &Progress, now: Timestamp) -> Result<()> {
+        sqlx::query!(
+            "update jobs set state = case when $3::jsonb is null then 'done' else 'running' end, cursor = $3,
+               progress_done = $4, progress_total = $5, result = $6, error = null, attempts = 0,
+               started_at = coalesce(started_at, $7), finished_at = case when $3::jsonb is null then $7 end
+             where project_id = $1 and job_id = $2",
+            self.job.project_id.0,
+            self.job.job_id,
+            progress.next,
+            progress.done,
+            progress.total,
+            progress.result,
+            now.to_offset_date_time()
+        )
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(self.tx.commit().await?)
+    }
+}
+
+/// Notes that a piece failed. It is tried again at `again_at`; after `max_attempts` in a row the job is given up.
+/// Returns whether it was.
+pub async fn piece_failed(
+    db: &Db,
+    project: ProjectId,
+    job_id: Uuid,
+    error: &str,
+    again_at: Timestamp,
+    max_attempts: i32,
+    now: Timestamp,
+) -> Result<bool> {
+    let mut tx = db.project(project).await?;
+    let state = sqlx::query_scalar!(
+        "update jobs set attempts = attempts + 1, error = $3, run_after = $4,
+           state = case when attempts + 1 >= $5 then 'failed' else state end,
+           finished_at = case when attempts + 1 >= $5 then $6::timestamptz end
+         where project_id = $1 and job_id = $2 and state in ('waiting', 'running') returning state",
+        project.0,
+        job_id,
+        error,
+        again_at.to_offset_date_time(),
+        max_attempts,
+        now.to_offset_date_time()
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    // Somebody may have ended it meanwhile.
+    Ok(state.is_none_or(|state| !JobState::parse(&state).is_open()))
+}
+
+struct Row {
+    project_id: Uuid,
+    job_id: Uuid,
+    kind: String,
+    arguments: Value,
+    state: String,
+    progress_done: i64,
+    progress_total: Option<i64>,
+    result: Option<Value>,
+    error: Option<String>,
+    created_at: time::OffsetDateTime,
+    started_at: Option<time::OffsetDateTime>,
+    finished_at: Option<time::OffsetDateTime>,
+}
+
+impl From<Row> for Job {
+    fn from(row: Row) -> Self {
+        Self {
+            project_id: ProjectId(row.project_id),
+            job_id: row.job_id,
+            kind: row.kind,
+            arguments: row.arguments,
+            state: JobState::parse(&row.state),
+            progress_done: row.progress_done,
+            progress_total: row.progress_total,
+            result: row.result,
+            error: row.error,
+            created_at: Timestamp::from_offset_date_time(row.created_at),
+            started_at: row.started_at.map(Timestamp::from_offset_date_time),
+            finished_at: row.finished_at.map(Timestamp::from_offset_date_time),
+        }
+    }
+}

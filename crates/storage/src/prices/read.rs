@@ -1,0 +1,88 @@
+use domain::{ProjectId, Timestamp};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{Db, Result};
+
+/// A price row as it is stored. What the rates mean is the engine's business.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StoredPrice {
+    /// Its identity.
+    pub price_id: String,
+    /// A project's own row, and not a shipped one.
+    pub project_own: bool,
+    /// Who bills it.
+    pub provider: String,
+    /// `exact`, `prefix` or `regex`.
+    pub model_match: String,
+    /// What the model's name is compared with.
+    pub model: String,
+    /// The moment from which it is billed so.
+    pub valid_from: Timestamp,
+    /// The rates as JSON.
+    pub rates: Value,
+    /// How many tokens fit into the model's context.
+    pub context_window: Option<i64>,
+    /// Where the figures come from.
+    pub source: String,
+}
+
+/// The shipped rows and a project's own, ordered by id.
+pub async fn of_project(db: &Db, project: ProjectId) -> Result<Vec<StoredPrice>> {
+    let mut tx = db.project(project).await?;
+    let rows = sqlx::query!(
+        "select price_id, project_id, provider, model_match, model, valid_from, rates, context_window, source
+         from prices where project_id = $1 or project_id is null order by price_id",
+        project.0
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| StoredPrice {
+            price_id: row.price_id,
+            project_own: row.project_id.is_some(),
+            provider: row.provider,
+            model_match: row.model_match,
+            model: row.model,
+            valid_from: Timestamp::from_offset_date_time(row.valid_from),
+            rates: row.rates,
+            context_window: row.context_window,
+            source: row.source,
+        })
+        .collect())
+}
+
+/// The row that a step's cost was computed with; `None` when there is none, or it is gone.
+pub async fn behind_step(
+    db: &Db,
+    project: ProjectId,
+    run_id: &str,
+    step_id: &str,
+) -> Result<Option<StoredPrice>> {
+    let mut tx = db.project(project).await?;
+    let row = sqlx::query!(
+        "select p.price_id, p.project_id, p.provider, p.model_match, p.model, p.valid_from, p.rates, p.context_window,
+           p.source
+         from run_keys k
+         join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.run_at = k.run_at
+         join prices p on p.price_id = s.price_version and (p.project_id = k.project_id or p.project_id is null)
+         where k.project_id = $1 and k.run_id = $2 and s.step_id = $3",
+        project.0,
+        run_id,
+        step_id
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    Ok(row.map(|row| StoredPrice {
+        price_id: row.price_id,
+        project_own: row.project_id.is_some(),
+        provider: row.provider,
+        model_match: row.model_match,
+        model: row.model,
+        valid_from: Timestamp::from_offset_date_time(row.valid_from),
+        rates: row.rates,
+        context_window: row.context_window,
+        source: row.source,
+    }))
+}

@@ -1,0 +1,77 @@
+//! What people said about conditions goes with the runs it is about.
+
+use domain::{Timestamp, Verdict};
+use sqlx::PgConnection;
+use storage::feedback::{self, ConditionRef};
+use storage::partitions::{delete_expired, maintain};
+use uuid::Uuid;
+
+use crate::support::{TestDatabase, at};
+
+const NOW: &str = "2026-11-26T12:00:00Z";
+
+/// A step with the condition 2001, filed at a time.
+async fn condition(owner: &mut PgConnection, project: Uuid, run_id: &str, filed: Timestamp) {
+    let statements = [
+        "insert into run_keys (project_id, run_id, run_at) values ($1, $2, $3)",
+        "insert into runs (project_id, run_id, run_at, name, name_nested, name_at, name_step_id, started_at, ended_at,
+           last_received_at, status, root_count, root_error_count, open_count, key_label, tags, models, step_names,
+           step_count, error_count, unpriced_steps, severity, problem_rank)
+         values ($1, $2, $3, 'r', false, $3, 's', $3, $3, $3, 'ok', 1, 0, 0, 'k', '{}', '{}', '{}', 1, 0, 0, 1, 0)",
+        "insert into step_conditions (project_id, run_id, step_id, run_at, code, layer, points, message, observed,
+           expected, rule_version)
+         values ($1, $2, 's', $3, 2001, 2, 50, 'm', 'o', 'e', 1)",
+    ];
+    for statement in statements {
+        sqlx::query(statement)
+            .bind(project)
+            .bind(run_id)
+            .bind(filed.to_offset_date_time())
+            .execute(&mut *owner)
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn it_goes_with_its_run_and_no_sooner() {
+    let database = TestDatabase::new().await;
+    let mut owner = database.owner().await;
+    let project = database.project(1).await;
+    // Without settings of its own a project keeps runs for 90 days.
+    for (run_id, filed) in [("old", "2026-07-01T12:00:00Z"), ("young", "2026-11-20T12:00:00Z")] {
+        condition(&mut owner, project.0, run_id, at(filed)).await;
+        let about = ConditionRef {
+            run_id,
+            step_id: "s",
+            code: 2001,
+        };
+        feedback::set(
+            &database.db,
+            project,
+            about,
+            Verdict::Real,
+            "mila@acme.dev",
+            at(NOW),
+        )
+        .await
+        .unwrap();
+    }
+    maintain(&database.options, at(NOW)).await.unwrap();
+    delete_expired(&database.options, at(NOW)).await.unwrap();
+    let left = async |run_id: &str| {
+        feedback::of_run(&database.db, project, run_id)
+            .await
+            .unwrap()
+            .len()
+    };
+    assert_eq!((left("old").await, left("young").await), (0, 1));
+    let precision = feedback::precision_by_code(&database.db, project, at("2026-11-01T00:00:00Z"))
+        .await
+        .unwrap();
+    assert_eq!((precision.len(), precision[0].real), (1, 1));
+    let later = feedback::precision_by_code(&database.db, project, at("2026-11-27T00:00:00Z"))
+        .await
+        .unwrap();
+    assert!(later.is_empty(), "only what was said since then counts");
+}

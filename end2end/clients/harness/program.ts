@@ -1,0 +1,59 @@
+// Runs a program that uses a provider's own client, and collects what it printed.
+
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { repository } from '../../harness/server';
+
+const programs = fileURLToPath(new URL('../programs', import.meta.url));
+const venv = join(process.env.CARGO_TARGET_DIR ?? join(repository, 'target'), 'clients-venv');
+
+/** What one scenario looked like to the program. */
+export interface Outcome {
+  readonly scenario: string;
+  readonly returned?: unknown;
+  readonly raised?: { class: string[]; message: string; status?: number | null; [field: string]: unknown };
+}
+
+/** The interpreter for a file: Python's is the one with the clients that scripts/setup installed. */
+function interpreter(file: string): string {
+  if (!file.endsWith('.py')) return process.execPath;
+  const python = join(venv, 'bin/python');
+  if (!existsSync(python)) throw new Error(`${python} is missing; scripts/setup test installs it`);
+  return python;
+}
+
+/** Nothing of the developer's own configuration or proxies reaches a client. */
+const inherited = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !/^(PLUMBLINE_|CLIENT_|ANTHROPIC_|OPENAI_|NODE_OPTIONS$)|_proxy$/i.test(name)),
+);
+
+/** Runs a file to its end; fails with what it wrote when it fails. */
+export async function run(file: string, environment: Record<string, string>): Promise<string> {
+  const child = spawn(interpreter(file), [file], {
+    env: { ...inherited, PYTHONDONTWRITEBYTECODE: '1', PYTHONUTF8: '1', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let out = '';
+  let complaints = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (complaints += text));
+  const code = await new Promise<number | null>((done, failed) => child.once('error', failed).once('close', done));
+  if (code !== 0) throw new Error(`${file} ended with ${code}\n${out}${complaints}`);
+  return out;
+}
+
+/** All scenarios of one program, against `url`. */
+export async function outcomes(program: string, url: string, runPrefix: string, key: string): Promise<Outcome[]> {
+  const out = await run(join(programs, program), {
+    CLIENT_BASE_URL: url,
+    CLIENT_RUN_PREFIX: runPrefix,
+    CLIENT_PLUMBLINE_KEY: key,
+  });
+  return out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Outcome);
+}

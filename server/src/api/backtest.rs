@@ -1,0 +1,166 @@
+//! `GET /api/backtest`: the steps of the last days as a back-test in the browser needs them.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use domain::StepStatus;
+use engine::Rules;
+use engine::backtest::{Mark, Recording, Series, Step, StepText};
+use engine::codes::CONTEXT_NEAR_FULL;
+use storage::backtest::{StoredStep, StoredSteps};
+use tower::{Layer as _, ServiceExt as _, service_fn};
+use tower_http::compression::CompressionLayer;
+
+use super::query::Params;
+use super::scoring::rules_in_force;
+use crate::clock;
+use crate::error::{HttpError, HttpResult};
+use crate::state::AppState;
+
+/// The most steps of a window; of more only the newest are sent.
+const MAX_STEPS: usize = 50_000;
+const DEFAULT_DAYS: u32 = 30;
+const MAX_DAYS: u32 = 90;
+const DAY_MICROS: i64 = 86_400 * 1_000_000;
+
+/// A [`Recording`] as bytes, compressed if the caller understands that.
+pub(crate) async fn recording(State(state): State<AppState>, request: Request) -> HttpResult<Response> {
+    let (parts, _) = request.into_parts();
+    let params = Params::of(&parts)?;
+    let caller = state.auth.reader(&parts.headers, params.get("project")).await?;
+    let days = match params.get("days") {
+        None => DEFAULT_DAYS,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|days| (1..=MAX_DAYS).contains(days))
+            .ok_or_else(|| {
+                HttpError::invalid(
+                    "days",
+                    format!("days has to be a whole number from 1 to {MAX_DAYS}"),
+                )
+            })?,
+    };
+    let from = clock::now().plus_micros(-i64::from(days) * DAY_MICROS);
+    let rules = rules_in_force(&state, caller.project_id).await?;
+    let stored = storage::backtest::steps(&state.db, caller.project_id, from, MAX_STEPS).await?;
+    // A megabyte of figures: other requests need not wait for it.
+    let bytes = tokio::task::spawn_blocking(move || recording_of(stored, &rules).encode())
+        .await
+        .map_err(HttpError::internal)?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    let mut answer = Some((headers, bytes).into_response());
+    let compressed = CompressionLayer::new()
+        .layer(service_fn(move |_: Request| {
+            // Asked once.
+            std::future::ready(Ok::<_, Infallible>(answer.take().unwrap_or_default()))
+        }))
+        .oneshot(Request::from_parts(parts, Body::empty()))
+        .await;
+    match compressed {
+        Ok(response) => Ok(response.map(Body::new)),
+        Err(never) => match never {},
+    }
+}
+
+fn recording_of(stored: StoredSteps, rules: &Rules) -> Recording {
+    let mut recording = Recording {
+        lead_in: stored.lead_in as u32,
+        steps_in_window: u64::try_from(stored.steps_in_window).unwrap_or(0),
+        ..Recording::default()
+    };
+    let mut runs = Places::default();
+    let mut keys = Places::default();
+    let mut series = Places::default();
+    let statuses: Vec<StepStatus> = stored.steps.iter().map(|step| step.status).collect();
+    for step in stored.steps {
+        let figures = figures(&step, rules);
+        let run = runs.of(&mut recording.runs, step.run_id.clone(), step.run_id);
+        let key = keys.of(&mut recording.keys, step.key_label.clone(), step.key_label);
+        let named = Series {
+            step_name: step.name,
+            model: step.model,
+        };
+        let series = series.of(&mut recording.series, (named.clone(), step.template), named);
+        recording.steps.push(Step {
+            run,
+            key,
+            series,
+            ..figures
+        });
+    }
+    recording.texts = stored
+        .texts
+        .into_iter()
+        .map(|text| StepText {
+            step: text.step as u32,
+            status: statuses
+                .get(text.step)
+                .map_or("", |status| status.as_str())
+                .to_owned(),
+            prompt: text.input,
+            output: text.output,
+            error: text.error,
+            stop_reason: text.stop_reason,
+            stream_incomplete: text.stream_incomplete,
+        })
+        .collect();
+    recording
+}
+
+/// Numbers things in the order in which they first come.
+struct Places<K>(BTreeMap<K, u32>);
+
+impl<K> Default for Places<K> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<K: Ord> Places<K> {
+    fn of<T>(&mut self, things: &mut Vec<T>, key: K, thing: T) -> u32 {
+        *self.0.entry(key).or_insert_with(|| {
+            things.push(thing);
+            things.len() as u32 - 1
+        })
+    }
+}
+
+fn figures(step: &StoredStep, rules: &Rules) -> Step {
+    let us = |ms: Option<f64>| {
+        ms.filter(|ms| ms.is_finite())
+            .map(|ms| (ms * 1_000.0).round() as i64)
+    };
+    let own_points = rules.points_of(&CONTEXT_NEAR_FULL);
+    Step {
+        at_ms: step.started_at.micros().div_euclid(1_000),
+        kind: step.kind,
+        is_failed: step.status == StepStatus::Error,
+        has_output: step.has_output,
+        severity: step.severity,
+        mark: step
+            .marked_real
+            .map(|real| if real { Mark::Real } else { Mark::Noise }),
+        latency_us: us(step.latency_ms),
+        ttft_us: us(step.ttft_ms),
+        max_gap_us: us(step.max_gap_ms),
+        input_tokens: step.input_tokens,
+        cache_read_tokens: step.cache_read_tokens,
+        output_tokens: step.output_tokens,
+        reasoning_tokens: step.reasoning_tokens,
+        cost_nano_usd: step.cost_nano_usd,
+        stopped_at_layer: step.stopped_at_layer,
+        extra_points: step
+            .context_points
+            .map_or(0, |points| points.saturating_sub(own_points).max(0)),
+        codes: step.codes.clone(),
+        ..Step::default()
+    }
+}

@@ -1,0 +1,107 @@
+//! What people say about conditions: real or noise, and which code is to be silent.
+
+use axum::extract::{Path, State};
+use axum::response::Redirect;
+use domain::{Role, Verdict};
+use serde_json::json;
+use storage::feedback::{self, ConditionRef};
+
+use super::{Fields, record};
+use crate::api::scoring::{replace_rules, rules_in_force};
+use crate::auth::local_path::local_path;
+use crate::auth::{Auth, Visitor};
+use crate::clock;
+use crate::error::{HttpError, HttpResult};
+use crate::state::AppState;
+
+/// `POST /p/{slug}/conditions/feedback` {run, step, code, verdict, next}: `real`, `noise`, or `none` to take it back.
+pub(super) async fn mark(
+    State(auth): State<Auth>,
+    visitor: Visitor,
+    Path(slug): Path<String>,
+    fields: Fields,
+) -> HttpResult<Redirect> {
+    let project = visitor.project(&slug, Role::Member)?;
+    let db = &auth.inner.db;
+    let condition = ConditionRef {
+        run_id: fields.raw("run"),
+        step_id: fields.raw("step"),
+        code: code(&fields)?,
+    };
+    match fields.text("verdict") {
+        // Taken back already, from another page: nothing is left to do.
+        "none" => match feedback::clear(db, project.id, condition).await {
+            Ok(()) | Err(storage::Error::NotFound) => {}
+            Err(error) => return Err(error.into()),
+        },
+        word => {
+            let verdict = Verdict::parse(word)
+                .ok_or_else(|| HttpError::invalid("verdict", "verdict is real, noise or none"))?;
+            let actor = visitor.name_in_log();
+            feedback::set(db, project.id, condition, verdict, &actor, clock::now()).await?;
+        }
+    }
+    Ok(Redirect::to(&back(project.slug.as_str(), &fields)))
+}
+
+/// `POST /p/{slug}/conditions/mute` {code, muted, next}: `muted` is 1, or 0 to undo it. Steps that come from now on
+/// are judged without the code; what is stored stays.
+pub(super) async fn mute(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path(slug): Path<String>,
+    fields: Fields,
+) -> HttpResult<Redirect> {
+    let project = visitor.project(&slug, Role::Admin)?;
+    let code = code(&fields)?;
+    let is_muted = match fields.text("muted") {
+        "1" => true,
+        "0" => false,
+        _ => return Err(HttpError::invalid("muted", "muted is 0 or 1")),
+    };
+    let mut rules = rules_in_force(&state, project.id).await?;
+    let changed = if is_muted {
+        rules.muted.insert(code)
+    } else {
+        rules.muted.remove(&code)
+    };
+    if changed {
+        replace_rules(&state, project.id, visitor.name_in_log(), &rules).await?;
+        let action = if is_muted { "code.mute" } else { "code.unmute" };
+        let details = json!({ "name": engine::codes::find(code).map(|code| code.name) });
+        let subject = code.to_string();
+        record(
+            &state.auth,
+            &visitor,
+            project.id,
+            (action, &subject, details),
+            clock::now(),
+        )
+        .await?;
+    }
+    let next = back(project.slug.as_str(), &fields);
+    let (path, fragment) = next.split_once('#').unwrap_or((&next, ""));
+    let joint = if path.contains('?') { '&' } else { '?' };
+    let word = if is_muted { "muted" } else { "unmuted" };
+    let fragment = if fragment.is_empty() {
+        String::new()
+    } else {
+        format!("#{fragment}")
+    };
+    Ok(Redirect::to(&format!("{path}{joint}{word}={code}{fragment}")))
+}
+
+/// A code that exists.
+fn code(fields: &Fields) -> HttpResult<u16> {
+    let code = fields.text("code").parse().ok();
+    code.filter(|code| engine::codes::find(*code).is_some())
+        .ok_or_else(|| HttpError::invalid("code", "code is the number of a rule, such as 2001"))
+}
+
+/// Where the form was sent from, else the anomalies page.
+fn back(slug: &str, fields: &Fields) -> String {
+    match local_path(fields.raw("next")).as_str() {
+        "/" => format!("/p/{slug}/anomalies"),
+        next => next.to_owned(),
+    }
+}

@@ -1,0 +1,234 @@
+//! Prices of a project's own, and pricing history again.
+
+use axum::extract::{Path, State};
+use axum::response::Redirect;
+use domain::filter::percent_encode;
+use domain::{NanoUsd, Role, Timestamp};
+use engine::pricing::{ModelMatch, PriceRow, Rates, TokenRates};
+use storage::prices::NewOverride;
+use storage::reprice::Which;
+
+use super::{Failed, Fields, lead, on_conflict};
+use crate::auth::{Auth, Visitor};
+use crate::clock;
+use crate::error::{HttpError, HttpResult};
+use crate::reprice;
+
+/// Longest provider and model, as on `/ingest`.
+const MAX_WORD_BYTES: usize = 512;
+/// What the form of a price holds; it comes back with what was typed when something is wrong with it.
+const TYPED: [&str; 10] = [
+    "provider",
+    "model_match",
+    "model",
+    "valid_from",
+    "input",
+    "output",
+    "cache_read",
+    "cache_write_5m",
+    "cache_write_1h",
+    "context_window",
+];
+
+/// `POST /p/{slug}/settings/prices`: saves a price of the project's own. Rates are dollars per million tokens.
+pub(super) async fn save(
+    State(auth): State<Auth>,
+    visitor: Visitor,
+    Path(slug): Path<String>,
+    fields: Fields,
+) -> HttpResult<Redirect> {
+    let project = visitor.project(&slug, Role::Admin)?;
+    let page = format!("/p/{}/settings/prices", project.slug);
+    let typed: Vec<String> = TYPED
+        .iter()
+        .map(|name| format!("{name}={}", percent_encode(fields.text(name))))
+        .collect();
+    let done = async {
+        let now = clock::now();
+        let new = read_price(&fields, now).map_err(Failed::Field)?;
+        let saved =
+            storage::prices::save_override(&auth.inner.db, project.id, &new, &visitor.name_in_log(), now)
+                .await;
+        on_conflict(saved, "prices_own_key", "exists")?;
+        Ok(format!(
+            "{page}?done=price_saved&priced={}",
+            percent_encode(&new.model)
+        ))
+    };
+    let done = done.await;
+    lead(&format!("{page}?{}", typed.join("&")), done)
+}
+
+/// The price in a form, or the word for what is wrong with it.
+fn read_price(fields: &Fields, now: Timestamp) -> Result<NewOverride, &'static str> {
+    let rate = |name: &str| match fields.text(name) {
+        "" => Ok(None),
+        text => NanoUsd::parse_decimal(text.trim_start_matches('$'))
+            .map(|rate| Some(rate.0))
+            .filter(|rate| rate.is_some_and(|rate| rate >= 0))
+            .ok_or("rate"),
+    };
+    let word = |name: &str| match fields.text(name) {
+        text if text.is_empty() || text.len() > MAX_WORD_BYTES => Err("model"),
+        text => Ok(text.to_owned()),
+    };
+    let valid_from = match fields.text("valid_from") {
+        "" => now.day(),
+        day => Timestamp::parse_rfc3339(&format!("{day}T00:00:00Z")).ok_or("day")?,
+    };
+    let context_window = match fields.text("context_window") {
+        "" => None,
+        text => Some(
+            text.parse::<i64>()
+                .ok()
+                .filter(|size| *size > 0)
+                .ok_or("context_window")?,
+        ),
+    };
+    let row = PriceRow {
+        price_id: "new".to_owned(),
+        project_own: true,
+        provider: word("provider").unwrap_or_else(|_blank| "custom".to_owned()),
+        model_match: ModelMatch::parse(fields.text("model_match")).unwrap_or(ModelMatch::Exact),
+        model: word("model")?,
+        valid_from,
+        rates: Rates {
+            tokens: TokenRates {
+                input: Some(rate("input")?.ok_or("rate")?),
+                output: rate("output")?,
+                cache_read: rate("cache_read")?,
+                cache_write_5m: rate("cache_write_5m")?,
+                cache_write_1h: rate("cache_write_1h")?,
+            },
+            ..Rates::default()
+        },
+        context_window,
+        source: "entered under Settings".to_owned(),
+    };
+    if row.problem().is_some() {
+        return Err(if row.model_match == ModelMatch::Regex {
+            "regex"
+        } else {
+            "rate"
+        });
+    }
+    Ok(NewOverride {
+        provider: row.provider,
+        model_match: row.model_match.as_str().to_owned(),
+        model: row.model,
+        valid_from: row.valid_from,
+        rates: serde_json::to_value(&row.rates).map_err(|_never| "rate")?,
+        context_window: row.context_window,
+        source: row.source,
+    })
+}
+
+/// `POST /p/{slug}/settings/prices/delete` {price_id}
+pub(super) async fn delete(
+    State(auth): State<Auth>,
+    visitor: Visitor,
+    Path(slug): Path<String>,
+    fields: Fields,
+) -> HttpResult<Redirect> {
+    let project = visitor.project(&slug, Role::Admin)?;
+    let (price_id, actor) = (fields.text("price_id"), visitor.name_in_log());
+    storage::prices::delete_override(&auth.inner.db, project.id, price_id, &actor, clock::now()).await?;
+    Ok(Redirect::to(&format!(
+        "/p/{}/settings/prices?done=price_deleted",
+        project.slug
+    )))
+}
+
+/// `POST /p/{slug}/settings/prices/reprice` {model?, preview?}: prices history again, or counts what that would change.
+pub(super) async fn price_again(
+    State(auth): State<Auth>,
+    visitor: Visitor,
+    Path(slug): Path<String>,
+    fields: Fields,
+) -> HttpResult<Redirect> {
+    let project = visitor.project(&slug, Role::Admin)?;
+    let page = format!("/p/{}/settings/prices", project.slug);
+    let model = Some(fields.text("model")).filter(|model| !model.is_empty());
+    let request = reprice::Request {
+        which: Which {
+            model: model.map(str::to_owned),
+            ..Which::default()
+        },
+        dry_run: !fields.text("preview").is_empty(),
+    };
+    let actor = visitor.name_in_log();
+    let started = reprice::start(&auth.inner.db, project.id, &request, &actor, clock::now()).await;
+    let done = on_conflict(started, "jobs_reprice_key", "job_runs");
+    lead(&page, done.map(|_job| format!("{page}?done=reprice#reprice")))
+}
+
+/// `POST /p/{slug}/settings/prices/reprice/{id}/cancel`: what was priced stays.
+pub(super) async fn cancel(
+    State(auth): State<Auth>,
+    visitor: Visitor,
+    Path((slug, id)): Path<(String, String)>,
+) -> HttpResult<Redirect> {
+    let project = visitor.project(&slug, Role::Admin)?;
+    let job = id.parse().map_err(|_malformed| HttpError::not_found("job"))?;
+    storage::jobs::cancel(
+        &auth.inner.db,
+        project.id,
+        job,
+        &visitor.name_in_log(),
+        clock::now(),
+    )
+    .await?;
+    Ok(Redirect::to(&format!(
+        "/p/{}/settings/prices?done=cancelled#reprice",
+        project.slug
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_price_is_read_or_refused() {
+        let check = |fields: &[(&str, &str)], expected: Result<(&str, i64), &str>| {
+            let fields = Fields(
+                fields
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                    .collect(),
+            );
+            let read = read_price(&fields, Timestamp::from_micros(0));
+            let read = read.map(|new| (new.model, new.rates["input"].as_i64().unwrap_or_default()));
+            let expected = expected.map(|(model, input)| (model.to_owned(), input));
+            assert_eq!(read, expected, "{:?}", fields.0);
+        };
+        check(
+            &[("model", "own-7b"), ("input", "0.15")],
+            Ok(("own-7b", 150_000_000)),
+        );
+        check(
+            &[("model", "own-7b"), ("input", "$3")],
+            Ok(("own-7b", 3_000_000_000)),
+        );
+        check(&[("model", "own-7b"), ("input", "0")], Ok(("own-7b", 0)));
+        check(&[("model", "own-7b")], Err("rate"));
+        check(&[("model", "own-7b"), ("input", "-1")], Err("rate"));
+        check(
+            &[("model", "own-7b"), ("input", "1"), ("output", "x")],
+            Err("rate"),
+        );
+        check(&[("model", ""), ("input", "1")], Err("model"));
+        check(
+            &[("model", "m"), ("input", "1"), ("valid_from", "2026-13-01")],
+            Err("day"),
+        );
+        check(
+            &[("model", "m"), ("input", "1"), ("context_window", "0")],
+            Err("context_window"),
+        );
+        check(
+            &[("model", "(("), ("model_match", "regex"), ("input", "1")],
+            Err("regex"),
+        );
+    }
+}

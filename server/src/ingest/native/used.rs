@@ -1,0 +1,99 @@
+//! What a call used, in whichever of three ways the body says it.
+
+use domain::step::{InputMeaning, ReportedTokens};
+use engine::usage::{self, Usage};
+use serde_json::{Map, Value};
+
+use super::{MAX_WORD_BYTES, RawStep, Rejection};
+
+/// A provider's usage object is a few hundred bytes.
+const MAX_USAGE_BYTES: usize = 64 * 1024;
+
+/// What the call used: by the body's own fields, else by the provider's object in `usage`, else by attributes in a
+/// dialect that is known. An object that says nothing understandable is kept among the attributes.
+pub(super) fn reported_usage(
+    raw: &RawStep<'_>,
+    attributes: &mut Map<String, Value>,
+) -> Result<Usage, Rejection> {
+    let tokens = tokens(raw)?;
+    let sent = raw.usage().object(MAX_USAGE_BYTES)?;
+    let found = if sent.is_empty() {
+        (tokens == no_tokens(&tokens))
+            .then(|| usage::from_attributes(attributes))
+            .flatten()
+            .filter(are_in_bounds)
+    } else {
+        let sent = Value::Object(sent);
+        let found = usage::from_provider(&sent);
+        match found {
+            Some(found) if !are_in_bounds(&found) => {
+                let message = "usage has to have counts within ±10¹²".to_owned();
+                return Err(Rejection::field("usage", message));
+            }
+            Some(found) => Some(found),
+            None => {
+                attributes.entry("usage").or_insert(sent);
+                None
+            }
+        }
+    };
+    let mut found = found.unwrap_or_default();
+    if tokens != no_tokens(&tokens) || found == Usage::default() {
+        found.tokens = tokens;
+    }
+    Ok(found)
+}
+
+/// The same without a single count.
+fn no_tokens(tokens: &ReportedTokens) -> ReportedTokens {
+    ReportedTokens {
+        input_meaning: tokens.input_meaning,
+        ..ReportedTokens::default()
+    }
+}
+
+/// Sums over millions of steps have to fit, whoever reports the counts.
+fn are_in_bounds(usage: &Usage) -> bool {
+    const MOST: u64 = 1_000_000_000_000;
+    const MOST_NANO_USD: u64 = 100_000_000_000_000;
+    let tokens = &usage.tokens;
+    let counts = [
+        tokens.input,
+        tokens.output,
+        tokens.reasoning,
+        tokens.total,
+        tokens.cache_read,
+        tokens.cache_write,
+        tokens.cache_write_1h,
+        usage.web_searches,
+    ];
+    counts
+        .into_iter()
+        .flatten()
+        .all(|count| count.unsigned_abs() <= MOST)
+        && usage
+            .reported_cost
+            .is_none_or(|cost| cost.0.unsigned_abs() <= MOST_NANO_USD)
+}
+
+fn tokens(raw: &RawStep<'_>) -> Result<ReportedTokens, Rejection> {
+    let semantics = raw.usage_semantics().word(MAX_WORD_BYTES)?;
+    let input_meaning = match semantics.as_deref() {
+        None | Some("exclusive") => InputMeaning::ExcludesCache,
+        Some("inclusive") => InputMeaning::IncludesCache,
+        Some(_) => {
+            let message = "usage_semantics has to be inclusive or exclusive".to_owned();
+            return Err(Rejection::field("usage_semantics", message));
+        }
+    };
+    Ok(ReportedTokens {
+        input: raw.input_tokens().tokens()?,
+        output: raw.output_tokens().tokens()?,
+        reasoning: raw.reasoning_tokens().tokens()?,
+        total: raw.total_tokens().tokens()?,
+        cache_read: raw.cache_read_tokens().tokens()?,
+        cache_write: raw.cache_write_tokens().tokens()?,
+        cache_write_1h: raw.cache_write_1h_tokens().tokens()?,
+        input_meaning,
+    })
+}

@@ -1,0 +1,155 @@
+//! Prices as the pipeline uses them: each project's table in memory, read from the database when the project is first
+//! seen and again when somebody changed a price.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::{CostSource, NanoUsd, ProjectId, Timestamp, TokenUsage};
+use engine::pricing::{self, ModelMatch, PriceRow, PriceTable, Rates};
+use storage::prices::StoredPrice;
+
+/// All projects' prices. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Prices {
+    db: storage::Db,
+    tables: Arc<Mutex<HashMap<ProjectId, Arc<PriceTable>>>>,
+    forgotten: Arc<AtomicU64>,
+}
+
+impl Prices {
+    /// Nothing is read before a project is seen.
+    pub fn new(db: storage::Db) -> Self {
+        Self {
+            db,
+            tables: Arc::default(),
+            forgotten: Arc::default(),
+        }
+    }
+
+    /// The shipped prices with the project's own, as they are now.
+    pub async fn of(&self, project: ProjectId) -> storage::Result<Arc<PriceTable>> {
+        loop {
+            if let Some(table) = self.lock().get(&project) {
+                return Ok(Arc::clone(table));
+            }
+            let forgotten_before = self.forgotten.load(Ordering::Acquire);
+            let stored = storage::prices::of_project(&self.db, project).await?;
+            let table = Arc::new(PriceTable::new(stored.into_iter().filter_map(row_of).collect()));
+            let mut tables = self.lock();
+            // Forgotten meanwhile: what was read may be what was to be forgotten.
+            if self.forgotten.load(Ordering::Acquire) == forgotten_before {
+                tables.insert(project, Arc::clone(&table));
+                return Ok(table);
+            }
+        }
+    }
+
+    /// Forgets a project's prices: the next step reads them again.
+    pub fn forget(&self, project: ProjectId) {
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        self.lock().remove(&project);
+    }
+
+    /// Forgets everything.
+    pub fn forget_all(&self) {
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ProjectId, Arc<PriceTable>>> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a price depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// Who served it.
+    pub provider: Option<&'a str>,
+    /// The model that answered.
+    pub model: Option<&'a str>,
+    /// The model that was asked for.
+    pub request_model: Option<&'a str>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// Its tokens in buckets.
+    pub tokens: &'a TokenUsage,
+    /// The tier at which it was served.
+    pub service_tier: Option<&'a str>,
+    /// Searches of the web.
+    pub web_searches: Option<i64>,
+    /// What the client said it costs.
+    pub reported: Option<NanoUsd>,
+}
+
+/// What a call costs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// The cost; `None` when nobody knows.
+    pub cost: Option<NanoUsd>,
+    /// Where it comes from.
+    pub source: CostSource,
+    /// The price row behind a computed cost.
+    pub price_version: Option<String>,
+    /// Size of the model's context window, where the price list says so.
+    pub context_window: Option<i64>,
+}
+
+/// By the price of the model that answered, or of the one that was asked for where the answer names none. Where that
+/// has no price, or the call can't be priced by it, the cost is what the client said.
+pub fn cost_of(prices: &PriceTable, call: &Call<'_>) -> Cost {
+    let row = [call.model, call.request_model]
+        .into_iter()
+        .flatten()
+        .find(|model| !model.trim().is_empty())
+        .and_then(|model| prices.find(call.provider, model, call.started_at));
+    let receipt = row.and_then(|row| pricing::price(row, call.tokens, call.service_tier, call.web_searches));
+    let (cost, source, price_version) = match (receipt, call.reported) {
+        (Some(receipt), _) => (Some(receipt.total), CostSource::Computed, Some(receipt.price_id)),
+        (None, Some(reported)) => (Some(reported), CostSource::Reported, None),
+        (None, None) => (None, CostSource::Unknown, None),
+    };
+    Cost {
+        cost,
+        source,
+        price_version,
+        context_window: row.and_then(|row| row.context_window),
+    }
+}
+
+/// A stored row as the engine prices with it. One that can't be used is said in the log and left out: its models are
+/// then shown as without a price.
+pub fn row_of(stored: StoredPrice) -> Option<PriceRow> {
+    let price_id = stored.price_id;
+    let useless = |why: String| tracing::error!(price.id = %price_id, why, "a price can't be used");
+    let Some(model_match) = ModelMatch::parse(&stored.model_match) else {
+        useless(format!("{} is no way to match a model", stored.model_match));
+        return None;
+    };
+    let rates: Rates = match serde_json::from_value(stored.rates) {
+        Ok(rates) => rates,
+        Err(cause) => {
+            useless(cause.to_string());
+            return None;
+        }
+    };
+    let row = PriceRow {
+        project_own: stored.project_own,
+        provider: stored.provider,
+        model_match,
+        model: stored.model,
+        valid_from: stored.valid_from,
+        rates,
+        context_window: stored.context_window,
+        source: stored.source,
+        price_id: price_id.clone(),
+    };
+    match row.problem() {
+        Some(problem) => {
+            useless(problem);
+            None
+        }
+        None => Some(row),
+    }
+}

@@ -1,0 +1,291 @@
+//! The proxy: programs point the base URL of their provider's SDK here, and every call becomes a step.
+//!
+//! **Invariants:** what passes is not changed, in neither direction, but for hop-by-hop headers, our own, and the
+//! question what an OpenAI stream used; nothing waits for recording; where calls go is configuration, never part of
+//! a request.
+
+pub mod api;
+pub mod call;
+pub mod capture;
+pub mod decode;
+pub mod headers;
+pub mod include_usage;
+pub mod meter;
+pub mod passing;
+pub mod recorder;
+pub mod refusal;
+pub mod request;
+pub mod sse;
+pub mod step;
+pub mod upstream;
+pub mod who;
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
+use axum::routing::{MethodFilter, any, on};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::auth::Caller;
+use crate::clock;
+use crate::error::{HttpError, HttpResult};
+use crate::state::AppState;
+use api::{Api, Provider};
+use call::{Call, Ended, Exchange};
+use include_usage::ChunkRemover;
+use passing::Passing;
+use refusal::refuse;
+use request::Sent;
+use who::Told;
+
+const MISPLACED: &str = "This is a key of Plumbline's where the provider's belongs, so nothing was sent on. Put it into the header X-Plumbline-Key, and the provider's key where its SDK puts it";
+
+/// Says of an answer that it is a provider's: nobody may change it or end it early.
+#[derive(Clone, Copy, Debug)]
+pub struct Proxied;
+
+/// Declares the routes once: for tests that must reach each of them, and for the router.
+macro_rules! routes {
+    ($($method:ident $path:literal => $provider:ident $api:expr),+ $(,)?) => {
+        /// Method and path of everything that is passed on.
+        pub const ROUTES: &[(&str, &str)] = &[$((stringify!($method), $path)),+];
+
+        fn listed() -> Router<AppState> {
+            Router::new()$(.route($path, on(
+                MethodFilter::$method,
+                |State(state): State<AppState>, request: Request| async move {
+                    let provider = Speaks::$provider.provider(request.headers());
+                    answer(&state, provider, $api, request).await
+                },
+            )))+
+        }
+    };
+}
+
+routes!(
+    POST "/v1/messages" => Anthropic Some(Api::Messages),
+    POST "/v1/messages/count_tokens" => Anthropic None,
+    POST "/v1/chat/completions" => OpenAi Some(Api::Chat),
+    POST "/v1/responses" => OpenAi Some(Api::Responses),
+    GET "/v1/responses/{id}" => OpenAi None,
+    DELETE "/v1/responses/{id}" => OpenAi None,
+    POST "/v1/responses/{id}/cancel" => OpenAi None,
+    GET "/v1/responses/{id}/input_items" => OpenAi None,
+    POST "/v1/completions" => OpenAi Some(Api::Completions),
+    POST "/v1/embeddings" => OpenAi Some(Api::Embeddings),
+    GET "/v1/models" => Either None,
+    GET "/v1/models/{id}" => Either None,
+);
+
+/// Whose words a route speaks.
+enum Speaks {
+    Anthropic,
+    OpenAi,
+    /// Its headers say.
+    Either,
+}
+
+impl Speaks {
+    fn provider(&self, headers: &HeaderMap) -> Provider {
+        match self {
+            Self::Anthropic => Provider::Anthropic,
+            Self::OpenAi => Provider::OpenAi,
+            Self::Either => Provider::of(headers),
+        }
+    }
+}
+
+/// What is passed on. To be mounted outside of everything that touches answers.
+pub fn routes() -> Router<AppState> {
+    listed()
+        .method_not_allowed_fallback(wrong_method)
+        .route("/v1/{*unknown}", any(unknown))
+        .layer(CatchPanicLayer::custom(panicked))
+}
+
+async fn unknown(request: Request) -> Response {
+    let paths: Vec<&str> = ROUTES.iter().map(|(_, path)| *path).collect();
+    let message = format!("the proxy passes on {}, and nothing else", paths.join(", "));
+    let error = HttpError::new(StatusCode::NOT_FOUND, "not_found", message);
+    refuse(Provider::of(request.headers()), &error)
+}
+
+async fn wrong_method(request: Request) -> Response {
+    let message = "this route exists, but not with this method";
+    let error = HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
+    refuse(Provider::of(request.headers()), &error)
+}
+
+fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    let what = panic.downcast_ref::<String>().map_or("", String::as_str);
+    tracing::error!(panic = what, "the proxy panicked");
+    refuse(
+        Provider::OpenAi,
+        &HttpError::internal(anyhow::anyhow!("panic: {what}")),
+    )
+}
+
+async fn answer(state: &AppState, provider: Provider, api: Option<Api>, request: Request) -> Response {
+    let response = match pass(state, provider, api, request).await {
+        Ok(response) => response,
+        Err(error) => {
+            if error.status.is_server_error() {
+                let cause = error.cause.as_ref().map(|cause| format!("{cause:#}"));
+                tracing::warn!(code = error.code, cause, "a call was not passed on");
+            }
+            refuse(provider, &error)
+        }
+    };
+    let class = usize::from(response.status().as_u16() / 100);
+    if let Some(counter) = state.metrics.responses.get(class) {
+        counter.add(1);
+    }
+    response
+}
+
+async fn pass(
+    state: &AppState,
+    provider: Provider,
+    api: Option<Api>,
+    request: Request,
+) -> HttpResult<Response> {
+    let (parts, body) = request.into_parts();
+    if headers::has_misplaced_key(&parts.headers) {
+        return Err(HttpError::unauthorized(MISPLACED));
+    }
+    let caller = state.auth.proxy_caller(&parts.uri, &parts.headers).await?;
+    let upstreams = &state.upstreams;
+    let upstream = upstreams.of(provider);
+    let target = upstream
+        .target(&parts.uri)
+        .ok_or_else(|| HttpError::new(StatusCode::BAD_REQUEST, "invalid_url", "the path is not a URL's"))?;
+    let mut held = state.recorder.held();
+    let Sent { body, whole } = request::read(body, &mut held).await?;
+
+    let asks =
+        api.is_some_and(Api::has_usage_on_request) && !parts.headers.contains_key(header::CONTENT_ENCODING);
+    let edited = whole
+        .as_ref()
+        .filter(|_| asks)
+        .and_then(|whole| include_usage::ask_for_usage(whole));
+    let mut sent = headers::to_upstream(&parts.headers, &upstream.host, edited.is_some());
+    if let Some(edited) = &edited
+        && sent.contains_key(header::CONTENT_LENGTH)
+    {
+        sent.insert(header::CONTENT_LENGTH, edited.len().into());
+    }
+    let was_edited = edited.is_some();
+    let mut call = api.map(|api| {
+        let exchange = exchange(state, api, caller, &parts, whole, held);
+        let exchange = Exchange {
+            provider: upstream.provider.clone(),
+            ..exchange
+        };
+        Call::begin(state.recorder.clone(), Box::new(exchange))
+    });
+
+    let mut request = axum::http::Request::new(edited.map_or(body, Body::from));
+    *request.method_mut() = parts.method;
+    *request.uri_mut() = target;
+    *request.headers_mut() = sent;
+    let stopping = state.recorder.stopping();
+    let answered = tokio::select! {
+        answered = upstreams.send(request) => answered,
+        () = stopping.cancelled() => Err((Ended::Stopped, None)),
+    };
+    let answered = match answered {
+        Ok(answered) => answered,
+        Err((ended, cause)) => {
+            if let Some(call) = &mut call {
+                call.end(ended);
+            }
+            return Err(no_answer(ended, cause, upstreams.longest_silence));
+        }
+    };
+    let (head, incoming) = answered.into_parts();
+    if let Some(call) = &mut call {
+        call.answered(head.status, &head.headers);
+    }
+    let is_readable =
+        call::is_event_stream(&head.headers) && !head.headers.contains_key(header::CONTENT_ENCODING);
+    let remover = (was_edited && is_readable).then(ChunkRemover::default);
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = head.status;
+    *response.headers_mut() = headers::to_caller(&head.headers, remover.is_some());
+    response.extensions_mut().insert(Proxied);
+    *response.body_mut() = Body::new(Passing::new(
+        incoming,
+        call,
+        remover,
+        upstreams.longest_silence,
+        stopping,
+    ));
+    Ok(response)
+}
+
+fn exchange(
+    state: &AppState,
+    api: Api,
+    caller: Caller,
+    parts: &request::Parts,
+    whole: Option<bytes::Bytes>,
+    held: capture::Held,
+) -> Exchange {
+    Exchange {
+        api,
+        caller,
+        told: Told::read(&parts.headers),
+        step_id: uuid::Uuid::now_v7().to_string(),
+        provider: String::new(),
+        started_at: clock::now(),
+        request: whole,
+        request_encoding: parts.headers.get(header::CONTENT_ENCODING).cloned(),
+        answer: None,
+        ended: Ended::CallerGone,
+        latency: Duration::ZERO,
+        held,
+        pending: state.recorder.pending(),
+    }
+}
+
+/// What the caller is told where no answer began.
+fn no_answer(
+    ended: Ended,
+    cause: Option<hyper_util::client::legacy::Error>,
+    longest_silence: Duration,
+) -> HttpError {
+    let (status, code, message) = match ended {
+        Ended::TimedOut => (
+            StatusCode::GATEWAY_TIMEOUT,
+            "upstream_timeout",
+            format!(
+                "the provider did not answer in time; it may take {} s to answer (upstream_timeout_s)",
+                longest_silence.as_secs()
+            ),
+        ),
+        Ended::Stopped => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "server_stopped",
+            "the proxy is being stopped; try again in a moment".to_owned(),
+        ),
+        Ended::Cut => (
+            StatusCode::BAD_GATEWAY,
+            "upstream_disconnected",
+            "the provider ended the connection without an answer".to_owned(),
+        ),
+        Ended::Unreachable | Ended::Whole | Ended::CallerGone => (
+            StatusCode::BAD_GATEWAY,
+            "upstream_unreachable",
+            "no connection to the provider; `plumbline doctor` shows the address that is configured"
+                .to_owned(),
+        ),
+    };
+    HttpError {
+        cause: cause.map(anyhow::Error::new),
+        ..HttpError::new(status, code, message)
+    }
+}

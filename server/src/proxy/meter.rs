@@ -1,0 +1,122 @@
+//! What a call used and said, read from a copy of its bytes after they have been passed on.
+//!
+//! Nothing here can fail: fields that are missing, new or of another type say nothing, and events that are unknown
+//! are passed over.
+
+mod anthropic;
+mod chat;
+mod completions;
+mod embeddings;
+mod json;
+mod responses;
+mod usage;
+
+use domain::step::ReportedTokens;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::api::Api;
+use super::sse::{Event, Scanner};
+
+/// What an answer says. Everything it doesn't is `None`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// The model that answered.
+    pub model: Option<String>,
+    /// The provider's id of the answer.
+    pub response_id: Option<String>,
+    /// What was used, in the provider's counts.
+    pub tokens: ReportedTokens,
+    /// Searches of the web that are billed by number.
+    pub web_searches: Option<i64>,
+    /// The text; where there is more than text, the JSON of one assistant message.
+    pub output: Option<String>,
+    /// Why the model stopped.
+    pub stop_reason: Option<String>,
+    /// The tier at which it was served.
+    pub service_tier: Option<String>,
+    /// What the provider says went wrong.
+    pub error: Option<ProviderError>,
+    /// The stream's final event was seen; for an answer in one piece, that it could be read.
+    pub is_complete: bool,
+    /// The length of the stream up to the end of the first event that carries something of the answer, in bytes.
+    pub first_content_end: Option<usize>,
+    /// Details for the step's attributes.
+    pub attributes: Map<String, Value>,
+}
+
+/// An error in the provider's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderError {
+    /// Its kind, for instance `rate_limit_error`.
+    pub class: Option<String>,
+    /// Its text.
+    pub message: String,
+}
+
+/// The model that a request's body asks for.
+pub fn asked_model(body: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Body<'a> {
+        #[serde(borrow)]
+        model: Option<&'a RawValue>,
+    }
+    let body: Body<'_> = serde_json::from_slice(body).ok()?;
+    let model: String = serde_json::from_str(body.model?.get()).ok()?;
+    (!model.is_empty()).then_some(model)
+}
+
+/// Reads a stream event by event.
+trait Meter {
+    /// Takes one event; true when it carries something of the answer.
+    fn event(&mut self, event: &Event) -> bool;
+    /// What the events said together.
+    fn finish(self: Box<Self>) -> Reading;
+}
+
+/// Reads an answer in one piece.
+pub fn read_whole(api: Api, body: &[u8]) -> Reading {
+    let mut reading = match api {
+        Api::Messages => anthropic::whole(body),
+        Api::Chat => chat::whole(body),
+        Api::Responses => responses::whole(body),
+        Api::Completions => completions::whole(body),
+        Api::Embeddings => embeddings::whole(body),
+    };
+    if reading.error.is_none() {
+        reading.error = json::error_of(body);
+    }
+    reading
+}
+
+/// Reads a stream; where its middle was not kept, `parts` are its beginning and its end, with where each begins.
+pub fn read_stream(api: Api, parts: &[(usize, &[u8])]) -> Reading {
+    let mut meter: Box<dyn Meter> = match api {
+        Api::Messages => Box::<anthropic::Stream>::default(),
+        Api::Responses => Box::<responses::Stream>::default(),
+        Api::Chat | Api::Embeddings => Box::<chat::Stream>::default(),
+        Api::Completions => Box::<completions::Stream>::default(),
+    };
+    let mut first_content_end = None;
+    let mut scanner = Scanner::default();
+    let mut take = |event: Event| {
+        if meter.event(&event) && first_content_end.is_none() {
+            first_content_end = Some(event.end);
+        }
+    };
+    for (index, (start, bytes)) in parts.iter().enumerate() {
+        if index > 0 {
+            scanner.skip_to(*start);
+        }
+        scanner.feed(bytes).into_iter().for_each(&mut take);
+    }
+    scanner.finish().into_iter().for_each(take);
+    Reading {
+        first_content_end,
+        ..meter.finish()
+    }
+}
+
+#[cfg(test)]
+#[path = "meter/tests.rs"]
+mod tests;

@@ -1,0 +1,175 @@
+//! The body of an answer on its way through: each piece is passed on as it comes, and a copy is noted.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::{Bytes, HttpBody};
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use super::call::{Call, Ended};
+use super::include_usage::ChunkRemover;
+
+/// Why an answer was not passed on to its end. The caller sees the connection end.
+#[derive(Debug, thiserror::Error)]
+pub enum PassingError {
+    /// The provider's connection ended.
+    #[error("the provider's connection ended in the middle of the answer")]
+    Cut(#[source] hyper::Error),
+    /// Nothing came for too long.
+    #[error("the provider was silent for too long")]
+    TimedOut,
+    /// The server stops.
+    #[error("the server stops")]
+    Stopped,
+}
+
+/// An answer's body.
+#[derive(Debug)]
+pub struct Passing {
+    upstream: Incoming,
+    call: Option<Call>,
+    remover: Option<ChunkRemover>,
+    longest_silence: Duration,
+    last_piece: Instant,
+    alarm: Pin<Box<Sleep>>,
+    stopping: Pin<Box<WaitForCancellationFutureOwned>>,
+    has_ended: bool,
+}
+
+impl Passing {
+    /// Passes `upstream` on until it ends, is silent for too long, or `stopping` says that the server can't wait.
+    pub fn new(
+        upstream: Incoming,
+        call: Option<Call>,
+        remover: Option<ChunkRemover>,
+        longest_silence: Duration,
+        stopping: CancellationToken,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            upstream,
+            call,
+            remover,
+            longest_silence,
+            last_piece: now,
+            alarm: Box::pin(sleep_until(now + longest_silence)),
+            stopping: Box::pin(stopping.cancelled_owned()),
+            has_ended: false,
+        }
+    }
+
+    fn end(&mut self, ended: Ended) {
+        self.has_ended = true;
+        if let Some(call) = &mut self.call {
+            call.end(ended);
+        }
+    }
+
+    /// What is to be passed on of a piece.
+    fn note(&mut self, piece: Bytes) -> Bytes {
+        self.last_piece = Instant::now();
+        if let Some(call) = &mut self.call {
+            call.piece(&piece);
+        }
+        match &mut self.remover {
+            Some(remover) => remover.feed(&piece),
+            None => piece,
+        }
+    }
+
+    /// Nothing came. Ready when nothing will.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<PassingError> {
+        if self.stopping.as_mut().poll(cx).is_ready() {
+            self.end(Ended::Stopped);
+            return Poll::Ready(PassingError::Stopped);
+        }
+        // The alarm is not set anew with each piece: it looks up the last one when it rings.
+        while self.alarm.as_mut().poll(cx).is_ready() {
+            let until = self.last_piece + self.longest_silence;
+            if until <= Instant::now() {
+                self.end(Ended::TimedOut);
+                return Poll::Ready(PassingError::TimedOut);
+            }
+            self.alarm.as_mut().reset(until);
+        }
+        Poll::Pending
+    }
+}
+
+impl HttpBody for Passing {
+    type Data = Bytes;
+    type Error = PassingError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, PassingError>>> {
+        let this = self.get_mut();
+        if this.has_ended {
+            return Poll::Ready(None);
+        }
+        loop {
+            let frame = match Pin::new(&mut this.upstream).poll_frame(cx) {
+                Poll::Ready(frame) => frame,
+                Poll::Pending => {
+                    let error = ready!(this.poll_patience(cx));
+                    return Poll::Ready(Some(Err(error)));
+                }
+            };
+            match frame {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(piece) => {
+                        let piece = this.note(piece);
+                        // A body of known length is not asked for its end.
+                        if this.remover.is_none() && this.upstream.is_end_stream() {
+                            this.end(Ended::Whole);
+                        }
+                        if !piece.is_empty() {
+                            return Poll::Ready(Some(Ok(Frame::data(piece))));
+                        }
+                        if this.has_ended {
+                            return Poll::Ready(None);
+                        }
+                    }
+                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                },
+                Some(Err(cause)) => {
+                    this.end(Ended::Cut);
+                    return Poll::Ready(Some(Err(PassingError::Cut(cause))));
+                }
+                None => {
+                    this.end(Ended::Whole);
+                    let rest = this.remover.take().map(|mut remover| remover.finish());
+                    return Poll::Ready(
+                        rest.filter(|rest| !rest.is_empty())
+                            .map(|rest| Ok(Frame::data(rest))),
+                    );
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.has_ended || (self.remover.is_none() && self.upstream.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.remover {
+            Some(_) => SizeHint::default(),
+            None => self.upstream.size_hint(),
+        }
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        // An empty body is never asked for anything.
+        if self.upstream.is_end_stream() {
+            self.end(Ended::Whole);
+        }
+    }
+}

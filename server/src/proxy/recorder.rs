@@ -1,0 +1,146 @@
+//! Calls on their way into the database. Recording never fails a call and never makes it wait: what went by is put
+//! into a bounded queue, read there, and written by the pipeline that writes everything else. When the database is
+//! away or slow, steps go to the spool on disk, and from there, in their order, into the database once it answers.
+
+mod backlog;
+mod record;
+mod writer;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use backlog::Backlog;
+
+use super::call::Exchange;
+use super::capture::{Budget, Capture, Held};
+use crate::metrics::Metrics;
+use crate::pipeline::Pipeline;
+use writer::Writer;
+
+/// Calls that may wait to be read.
+const MAX_QUEUED_CALLS: usize = 16_384;
+/// How much the copies of all calls may take, under way and waiting.
+const MAX_COPIED_BYTES: usize = 256 * 1024 * 1024;
+/// How long what is in memory may take to reach the database or the spool when the server stops.
+const LONGEST_FINISH: Duration = Duration::from_secs(8);
+
+/// Where calls are recorded. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    queue: mpsc::Sender<Box<Exchange>>,
+    budget: Arc<Budget>,
+    unfinished: Arc<Unfinished>,
+    /// Calls that found the queue full, until the writer tells of them.
+    overflow: Arc<AtomicUsize>,
+    metrics: Arc<Metrics>,
+    stopping: CancellationToken,
+}
+
+/// Calls that are neither in the database nor in the spool nor lost.
+#[derive(Debug, Default)]
+struct Unfinished {
+    count: AtomicUsize,
+    changed: Notify,
+}
+
+/// One of the unfinished, until dropped.
+#[derive(Debug)]
+pub struct Pending(Arc<Unfinished>);
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.0.count.fetch_sub(1, Ordering::AcqRel);
+        self.0.changed.notify_waiters();
+    }
+}
+
+impl Recorder {
+    /// Starts the writer. It ends after `shutdown`, with everything in the database or the spool.
+    pub fn start(
+        db: storage::Db,
+        pipeline: Pipeline,
+        metrics: Arc<Metrics>,
+        backlog: Backlog,
+        tasks: &TaskTracker,
+        shutdown: &CancellationToken,
+    ) -> Self {
+        let (queue, receiver) = mpsc::channel(MAX_QUEUED_CALLS);
+        let recorder = Self {
+            queue,
+            budget: Budget::new(MAX_COPIED_BYTES),
+            unfinished: Arc::default(),
+            overflow: Arc::default(),
+            metrics: Arc::clone(&metrics),
+            stopping: shutdown.child_token(),
+        };
+        let overflow = Arc::clone(&recorder.overflow);
+        let writer = Writer::new(db, pipeline, metrics, backlog, receiver, overflow);
+        let ending = recorder.clone();
+        let shutdown = shutdown.clone();
+        tasks.spawn(async move {
+            tokio::select! {
+                () = writer.run() => {}
+                () = async { shutdown.cancelled().await; ending.finish().await } => {}
+            }
+        });
+        recorder
+    }
+
+    /// A call begins.
+    pub fn pending(&self) -> Pending {
+        self.unfinished.count.fetch_add(1, Ordering::AcqRel);
+        Pending(Arc::clone(&self.unfinished))
+    }
+
+    /// A copy to fill.
+    pub fn capture(&self) -> Capture {
+        Capture::new(&self.budget)
+    }
+
+    /// A part of the memory for copies.
+    pub fn held(&self) -> Held {
+        Held::of(&self.budget)
+    }
+
+    /// Says that calls under way can wait no longer.
+    pub fn stopping(&self) -> CancellationToken {
+        self.stopping.clone()
+    }
+
+    /// Records a call. Never waits: what does not fit is lost, and counted.
+    pub fn record(&self, exchange: Box<Exchange>) {
+        if self.queue.try_send(exchange).is_err() {
+            self.overflow.fetch_add(1, Ordering::Relaxed);
+        }
+        self.metrics
+            .queued_calls
+            .set(MAX_QUEUED_CALLS - self.queue.capacity());
+        self.metrics.copied_bytes.set(self.budget.used());
+    }
+
+    /// Returns when no call is under way and everything is in the database or the spool, or lost.
+    pub async fn settled(&self) {
+        loop {
+            let changed = self.unfinished.changed.notified();
+            if self.unfinished.count.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Ends the calls under way and returns when everything is in the database or the spool, or after some seconds.
+    pub async fn finish(&self) {
+        self.stopping.cancel();
+        if timeout(LONGEST_FINISH, self.settled()).await.is_err() {
+            let calls = self.unfinished.count.load(Ordering::Acquire);
+            tracing::error!(calls, "calls were not recorded before the server stopped");
+        }
+    }
+}

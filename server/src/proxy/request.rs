@@ -1,0 +1,145 @@
+//! The body of a call on its way to the provider, and the copy of it.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use axum::http::StatusCode;
+pub use axum::http::request::Parts;
+use bytes::{Bytes, BytesMut};
+use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt as _;
+use tokio::time::timeout;
+
+use super::capture::{Held, MAX_KEPT_BYTES};
+use crate::error::{HttpError, HttpResult};
+
+/// How long nothing may arrive in the middle of a body.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// A body to send on.
+#[derive(Debug)]
+pub struct Sent {
+    /// What is sent, byte for byte.
+    pub body: Body,
+    /// The same in one piece; `None` when it is too large to keep.
+    pub whole: Option<Bytes>,
+}
+
+/// Reads a body to its end, so that it can be looked at; of one that is too large, or for which there is no memory, the
+/// beginning: the rest is sent on as it comes.
+pub async fn read(mut body: Body, held: &mut Held) -> HttpResult<Sent> {
+    if body.is_end_stream() {
+        return Ok(Sent {
+            body: Body::empty(),
+            whole: Some(Bytes::new()),
+        });
+    }
+    let hint = body.size_hint();
+    let mut read = Read::default();
+    loop {
+        let frame = timeout(LONGEST_PAUSE, body.frame())
+            .await
+            .map_err(|_elapsed| too_slow())?;
+        let Some(frame) = frame else { break };
+        // Trailers are hop-by-hop unless everybody agrees; nobody sends them here.
+        let Ok(piece) = frame.map_err(unreadable)?.into_data() else {
+            continue;
+        };
+        let fits = read.length() + piece.len() <= MAX_KEPT_BYTES && held.grow(piece.len());
+        read.push(piece);
+        if !fits {
+            let first = Some(read.whole());
+            return Ok(Sent {
+                body: Body::new(Continued {
+                    first,
+                    rest: body,
+                    hint,
+                }),
+                whole: None,
+            });
+        }
+    }
+    let whole = read.whole();
+    Ok(Sent {
+        body: Body::from(whole.clone()),
+        whole: Some(whole),
+    })
+}
+
+/// Pieces that have come. Most bodies are one, which is not copied.
+#[derive(Default)]
+struct Read {
+    only: Option<Bytes>,
+    joined: BytesMut,
+}
+
+impl Read {
+    fn length(&self) -> usize {
+        self.only.as_ref().map_or(self.joined.len(), Bytes::len)
+    }
+
+    fn push(&mut self, piece: Bytes) {
+        if self.joined.is_empty() && self.only.is_none() {
+            self.only = Some(piece);
+            return;
+        }
+        if let Some(first) = self.only.take() {
+            self.joined.extend_from_slice(&first);
+        }
+        self.joined.extend_from_slice(&piece);
+    }
+
+    fn whole(self) -> Bytes {
+        self.only.unwrap_or_else(|| self.joined.freeze())
+    }
+}
+
+/// A body whose beginning was read.
+struct Continued {
+    first: Option<Bytes>,
+    rest: Body,
+    /// Of both together.
+    hint: SizeHint,
+}
+
+impl HttpBody for Continued {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if let Some(first) = self.first.take() {
+            // A length that is no longer known is only asked for before the beginning.
+            self.hint = SizeHint::default();
+            return Poll::Ready(Some(Ok(Frame::data(first))));
+        }
+        Pin::new(&mut self.rest).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && self.rest.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.hint
+    }
+}
+
+fn unreadable(cause: axum::Error) -> HttpError {
+    HttpError {
+        cause: Some(cause.into()),
+        ..HttpError::new(StatusCode::BAD_REQUEST, "unreadable_body", "the body ended early")
+    }
+}
+
+fn too_slow() -> HttpError {
+    HttpError::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "too_slow",
+        "the body came too slowly; send it again",
+    )
+}

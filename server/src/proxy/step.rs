@@ -1,0 +1,215 @@
+//! A call that went by, as the step it becomes. Runs after the answer was passed on, in the recorder.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use domain::{NewStep, StepStatus};
+use serde_json::{Map, Value};
+
+use super::api::Api;
+use super::call::{Answer, Ended, Exchange};
+use super::decode::unpacked;
+use super::meter::{ProviderError, Reading, asked_model, read_stream, read_whole};
+use crate::ingest::{clean, clean_map};
+
+/// What of an error text stands on the step's row; all of it is in `attributes.error`.
+const ERROR_ROW_BYTES: usize = 4 * 1024;
+/// How much of an answer that is no JSON is taken for its error's text.
+const ERROR_TEXT_BYTES: usize = 16 * 1024;
+const MAX_WORD_BYTES: usize = 512;
+
+/// Reads a call.
+pub fn step_of(exchange: &Exchange) -> NewStep {
+    let mut attributes = Map::new();
+    let request = exchange
+        .request
+        .as_ref()
+        .and_then(|body| plain(exchange.request_encoding.as_ref(), body));
+    if request.is_none() {
+        attributes.insert("input_not_kept".to_owned(), true.into());
+    }
+    let asked = request.as_deref().and_then(asked_model);
+    let mut reading = match &exchange.answer {
+        Some(answer) => read(exchange.api, answer, &mut attributes),
+        None => Reading::default(),
+    };
+    attributes.append(&mut reading.attributes);
+    describe_answer(exchange, &reading, &mut attributes);
+    let error = error_of(exchange, &mut reading);
+    let (ttft, max_gap) = stream_times(exchange, &reading);
+    let is_stream = exchange.answer.as_ref().is_some_and(|answer| answer.is_stream);
+    let status = match (exchange.ended, &error) {
+        (Ended::CallerGone, None) => StepStatus::Aborted,
+        (_, Some(_)) => StepStatus::Error,
+        (_, None) => StepStatus::Ok,
+    };
+    let told = exchange.told.clone();
+    let model = reading.model.or_else(|| asked.clone()).map(word);
+    NewStep {
+        run_id: told.run_id.unwrap_or_else(|| exchange.step_id.clone()),
+        step_id: exchange.step_id.clone(),
+        parent_step_id: told.parent_step_id,
+        kind: exchange.api.kind(),
+        name: told.name.unwrap_or_else(|| exchange.api.word().to_owned()),
+        step_index: None,
+        provider: Some(exchange.provider.clone()),
+        request_model: asked.map(word).filter(|asked| Some(asked) != model.as_ref()),
+        model,
+        started_at: exchange.started_at,
+        ended_at: Some(
+            exchange
+                .started_at
+                .plus_micros(i64::try_from(exchange.latency.as_micros()).unwrap_or(i64::MAX)),
+        ),
+        latency_ms: Some(milliseconds(exchange.latency)),
+        ttft_ms: ttft.map(milliseconds),
+        status,
+        error_class: error.as_ref().and_then(|error| error.class.clone()).map(word),
+        error: error.map(|error| shortened(clean(error.message), &mut attributes)),
+        stop_reason: reading.stop_reason.map(word),
+        service_tier: reading.service_tier.map(word),
+        max_gap_ms: max_gap.map(milliseconds),
+        stream_incomplete: is_stream && !reading.is_complete,
+        tokens: reading.tokens,
+        web_searches: reading.web_searches,
+        reported_cost: None,
+        environment: told.environment,
+        release: told.release,
+        session_id: told.session_id,
+        user_id: told.user_id,
+        tags: Vec::new(),
+        tool_name: None,
+        attributes: clean_map(attributes),
+        prompt_template: None,
+        input: request.map(|body| clean(String::from_utf8_lossy(&body).into_owned())),
+        output: reading.output.map(clean),
+        events: Vec::new(),
+    }
+}
+
+/// A body without its `Content-Encoding`.
+fn plain<'a>(encoding: Option<&HeaderValue>, body: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+    match encoding {
+        None => Some(Cow::Borrowed(body)),
+        Some(encoding) => unpacked(encoding, body).map(Cow::Owned),
+    }
+}
+
+fn read(api: Api, answer: &Answer, attributes: &mut Map<String, Value>) -> Reading {
+    let body = answer
+        .body
+        .whole()
+        .and_then(|body| plain(answer.encoding.as_ref(), body));
+    let Some(body) = body else {
+        attributes.insert("output_not_kept".to_owned(), true.into());
+        if answer.is_stream && answer.encoding.is_none() {
+            // Its text has a hole, so it is none; model and usage stand at its ends.
+            return Reading {
+                output: None,
+                ..read_stream(api, &answer.body.parts())
+            };
+        }
+        return Reading::default();
+    };
+    if answer.is_stream && answer.status.is_success() {
+        return read_stream(api, &[(0, &body)]);
+    }
+    let mut reading = read_whole(api, &body);
+    if !answer.status.is_success() && reading.error.is_none() {
+        // Not the provider's words but those of something in between, often a page.
+        let text = String::from_utf8_lossy(&body[..body.len().min(ERROR_TEXT_BYTES)]);
+        reading.error = Some(ProviderError {
+            class: None,
+            message: text.trim().to_owned(),
+        });
+    }
+    reading
+}
+
+fn describe_answer(exchange: &Exchange, reading: &Reading, attributes: &mut Map<String, Value>) {
+    let Some(answer) = &exchange.answer else { return };
+    attributes.insert(
+        "http.response.status_code".to_owned(),
+        answer.status.as_u16().into(),
+    );
+    attributes.insert("gen_ai.request.stream".to_owned(), answer.is_stream.into());
+    if let Some(id) = &reading.response_id {
+        attributes.insert("gen_ai.response.id".to_owned(), word(id.clone()).into());
+    }
+    if let Some(id) = &answer.request_id {
+        let id = String::from_utf8_lossy(id.as_bytes()).into_owned();
+        attributes.insert("provider_request_id".to_owned(), word(id).into());
+    }
+}
+
+/// What went wrong: in the provider's words where it had any, otherwise in ours.
+fn error_of(exchange: &Exchange, reading: &mut Reading) -> Option<ProviderError> {
+    let status = exchange.answer.as_ref().map(|answer| answer.status);
+    let failed = status.filter(|status| !status.is_success());
+    if let Some(mut error) = reading.error.take() {
+        if error.message.is_empty() {
+            error.message = failed.map_or_else(String::new, |status| format!("answered {status}"));
+        }
+        error.class = error
+            .class
+            .or_else(|| failed.map(|status| format!("http_{}", status.as_u16())));
+        return Some(error);
+    }
+    let ours = |class: &str, message: &str| {
+        Some(ProviderError {
+            class: Some(class.to_owned()),
+            message: message.to_owned(),
+        })
+    };
+    match exchange.ended {
+        Ended::Cut => ours(
+            "upstream_disconnected",
+            "The provider's connection ended before the answer did",
+        ),
+        Ended::Unreachable => ours("upstream_unreachable", "No connection to the provider"),
+        Ended::TimedOut => ours("upstream_timeout", "The provider was silent for too long"),
+        Ended::Stopped => ours("server_stopped", "Plumbline was stopped before the answer ended"),
+        Ended::Whole | Ended::CallerGone => failed.and_then(|status| {
+            ours(
+                &format!("http_{}", status.as_u16()),
+                &format!("answered {status}"),
+            )
+        }),
+    }
+}
+
+/// When the first content came, and the longest pause; of streams alone.
+fn stream_times(exchange: &Exchange, reading: &Reading) -> (Option<Duration>, Option<Duration>) {
+    let Some(answer) = exchange.answer.as_ref().filter(|answer| answer.is_stream) else {
+        return (None, None);
+    };
+    let first = answer.marks.first().map(|(_, at)| *at);
+    let content = reading
+        .first_content_end
+        // Positions are those of the unpacked stream.
+        .filter(|_| answer.encoding.is_none())
+        .and_then(|end| answer.marks.iter().find(|(position, _)| *position >= end))
+        .map(|(_, at)| *at);
+    (content.or(first), answer.max_gap)
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}
+
+fn word(text: String) -> String {
+    let mut text = clean(text);
+    text.truncate(text.floor_char_boundary(MAX_WORD_BYTES));
+    text
+}
+
+/// The beginning of a long error text; the whole of it goes to the attributes.
+fn shortened(error: String, attributes: &mut Map<String, Value>) -> String {
+    if error.len() <= ERROR_ROW_BYTES {
+        return error;
+    }
+    let short = format!("{}…", &error[..error.floor_char_boundary(ERROR_ROW_BYTES)]);
+    attributes.insert("error".to_owned(), error.into());
+    short
+}

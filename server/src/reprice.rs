@@ -1,0 +1,191 @@
+//! Re-pricing: every step costs what it would cost had it been received with the prices of today. A job; see
+//! [`crate::jobs`].
+
+mod totals;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{CostSource, NanoUsd, ProjectId, Timestamp};
+use engine::pricing::PriceTable;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use storage::Db;
+use storage::jobs::{self, Piece, Progress};
+use storage::reprice::{self, Cursor, Delta, NewCost, PricedStep, Which};
+use uuid::Uuid;
+
+use crate::jobs::PieceError;
+use crate::pipeline::series_id;
+use crate::prices;
+
+pub use totals::{Sum, Totals};
+
+/// The kind of these jobs.
+pub const KIND: &str = "reprice";
+
+/// What is to be re-priced.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Request {
+    /// Which steps.
+    #[serde(flatten)]
+    pub which: Which,
+    /// Work out what would change, and change nothing.
+    pub dry_run: bool,
+}
+
+/// Starts re-pricing in the background; the job's result is a [`Totals`] as soon as its first piece is done.
+/// `Conflict` when the project is being re-priced already.
+pub async fn start(
+    db: &Db,
+    project: ProjectId,
+    request: &Request,
+    actor: &str,
+    now: Timestamp,
+) -> storage::Result<Uuid> {
+    let arguments = serde_json::to_value(request).unwrap_or_default();
+    jobs::start(db, project, KIND, &arguments, actor, now).await
+}
+
+/// What all pieces of one job need.
+#[derive(Debug)]
+pub struct Repricing {
+    request: Request,
+    prices: PriceTable,
+}
+
+/// What a piece came to.
+#[derive(Debug)]
+pub struct PieceDone {
+    /// Whether it was the last.
+    pub is_last: bool,
+    /// Runs whose cost is another now.
+    pub changed_runs: BTreeSet<String>,
+}
+
+impl Repricing {
+    /// Reads the project's prices as they are now.
+    pub async fn new(db: &Db, project: ProjectId, arguments: &Value) -> Result<Self, PieceError> {
+        let request = Request::deserialize(arguments).map_err(PieceError::Arguments)?;
+        let stored = storage::prices::of_project(db, project).await?;
+        Ok(Self {
+            request,
+            prices: PriceTable::new(stored.into_iter().filter_map(prices::row_of).collect()),
+        })
+    }
+
+    /// Prices the next steps, writes what changed and commits it with the progress.
+    pub async fn piece(&self, mut piece: Piece, now: Timestamp) -> Result<PieceDone, PieceError> {
+        let which = &self.request.which;
+        let cursor: Option<Cursor> = piece
+            .cursor
+            .as_ref()
+            .map(Cursor::deserialize)
+            .transpose()
+            .map_err(PieceError::Arguments)?;
+        let total = match piece.job.progress_total {
+            Some(total) => total,
+            None => reprice::count(&mut piece, which).await?,
+        };
+        let mut totals: Totals = match &piece.job.result {
+            Some(result) => Totals::deserialize(result).map_err(PieceError::Arguments)?,
+            None => Totals::default(),
+        };
+        let page = reprice::page(&mut piece, which, cursor.as_ref()).await?;
+        let mut changes = Vec::new();
+        for step in &page.steps {
+            let new = self.cost_of(step);
+            let is_other =
+                (new.cost, new.source, &new.price_version) != (step.cost, step.source, &step.price_version);
+            totals.add(step, &new, is_other);
+            if is_other {
+                changes.push((step, new));
+            }
+        }
+        let changed_runs = if self.request.dry_run || changes.is_empty() {
+            BTreeSet::new()
+        } else {
+            write(&mut piece, &changes).await?
+        };
+        let progress = Progress {
+            done: piece.job.progress_done + page.passed_steps,
+            // Steps that arrive meanwhile are looked at as well.
+            total: Some(total.max(piece.job.progress_done + page.passed_steps)),
+            next: page
+                .next
+                .as_ref()
+                .map(serde_json::to_value)
+                .transpose()
+                .map_err(PieceError::Arguments)?,
+            result: serde_json::to_value(&totals).map_err(PieceError::Arguments)?,
+        };
+        piece.commit(&progress, now).await?;
+        Ok(PieceDone {
+            is_last: page.next.is_none(),
+            changed_runs,
+        })
+    }
+
+    fn cost_of(&self, step: &PricedStep) -> NewCost {
+        let priced = prices::cost_of(
+            &self.prices,
+            &prices::Call {
+                provider: step.provider.as_deref(),
+                model: step.model.as_deref(),
+                request_model: step.request_model.as_deref(),
+                started_at: step.started_at,
+                tokens: &step.tokens,
+                service_tier: step.service_tier.as_deref(),
+                web_searches: step.web_searches,
+                reported: step.reported,
+            },
+        );
+        NewCost {
+            cost: priced.cost,
+            source: priced.source,
+            price_version: priced.price_version,
+        }
+    }
+}
+
+/// Writes new costs to the steps, and what they make of the sums to runs and rollups.
+async fn write(piece: &mut Piece, changes: &[(&PricedStep, NewCost)]) -> storage::Result<BTreeSet<String>> {
+    let written = reprice::update_steps(piece, changes).await?;
+    let mut runs: BTreeMap<(Timestamp, String), Delta> = BTreeMap::new();
+    let mut hours: BTreeMap<(Timestamp, Uuid), Delta> = BTreeMap::new();
+    for ((step, new), _) in changes.iter().zip(&written).filter(|(_, written)| **written) {
+        let delta = delta(step, new);
+        if delta == Delta::default() && step.cost.is_some() {
+            continue;
+        }
+        let series = series_id(
+            &step.key_label,
+            step.environment.as_deref(),
+            &step.name,
+            step.model.as_deref(),
+            step.template_fingerprint.as_deref(),
+        );
+        add(runs.entry((step.run_at, step.run_id.clone())).or_default(), delta);
+        add(hours.entry((step.started_at.hour(), series)).or_default(), delta);
+    }
+    let changed = runs.keys().map(|(_, run_id)| run_id.clone()).collect();
+    reprice::add_to_runs(piece, &runs.into_iter().collect::<Vec<_>>()).await?;
+    reprice::add_to_rollups(piece, &hours.into_iter().collect::<Vec<_>>()).await?;
+    Ok(changed)
+}
+
+fn delta(step: &PricedStep, new: &NewCost) -> Delta {
+    let nano = |cost: Option<NanoUsd>| cost.map_or(0, |cost| cost.0);
+    let unpriced = |source: CostSource| i64::from(source == CostSource::Unknown);
+    Delta {
+        cost: nano(new.cost).saturating_sub(nano(step.cost)),
+        unpriced: unpriced(new.source) - unpriced(step.source),
+        is_lost: step.cost.is_some() && new.cost.is_none(),
+    }
+}
+
+fn add(sum: &mut Delta, more: Delta) {
+    sum.cost = sum.cost.saturating_add(more.cost);
+    sum.unpriced += more.unpriced;
+    sum.is_lost |= more.is_lost;
+}

@@ -1,0 +1,153 @@
+//! Re-pricing as a job: in pieces, cancelled, interrupted, beside steps that arrive.
+
+use serde_json::{Value, json};
+use server::jobs::{Worked, Worker};
+use server::reprice::{self, Request};
+use storage::jobs::{self, JobState};
+
+use crate::app::TestApp;
+use crate::people::default_project;
+use crate::reprice::{add_price, assert_recount_agrees, repriced, start, totals, unknown, work};
+
+/// So many runs that they take several pieces.
+async fn store_many(app: &TestApp, runs: usize) {
+    let steps: Vec<Value> = (0..runs)
+        .map(|i| {
+            let mut call = unknown(&format!("run-{i}"), "a");
+            call["started_at"] = json!(format!("2026-11-20T{:02}:{:02}:00Z", 8 + i % 5, i % 60));
+            call
+        })
+        .collect();
+    for steps in steps.chunks(500) {
+        let (status, body) = app.post("/ingest/batch", &json!({ "steps": steps })).await;
+        assert_eq!(status, 200, "{body}");
+    }
+}
+
+async fn unpriced(app: &TestApp) -> i64 {
+    let (_, cost) = app.get("/api/cost?model=private-7b").await;
+    cost["unpriced_calls"].as_i64().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_cancelled_between_pieces_and_goes_on_after_a_crash() {
+    let app = TestApp::new().await;
+    let project = default_project(&app).await.id;
+    store_many(&app, 1_200).await;
+    add_price(&app, project, 4, "2026-01-01T00:00:00Z").await;
+
+    let cancelled = start(&app, project, &Request::default()).await;
+    let another = reprice::start(
+        &app.state.db,
+        project,
+        &Request::default(),
+        "local",
+        server::clock::now(),
+    )
+    .await;
+    assert!(
+        matches!(another, Err(storage::Error::Conflict("jobs_reprice_key"))),
+        "{another:?}"
+    );
+    let mut worker = Worker::new(app.state.db.clone());
+    assert_eq!(worker.work(None).await.unwrap(), Worked::Piece);
+    let job = jobs::get(&app.state.db, project, cancelled).await.unwrap();
+    assert_eq!(
+        (job.state, job.progress_done, job.progress_total),
+        (JobState::Running, 500, Some(1_200))
+    );
+    jobs::cancel(
+        &app.state.db,
+        project,
+        cancelled,
+        "mara@acme.dev",
+        server::clock::now(),
+    )
+    .await
+    .unwrap();
+    assert_eq!(worker.work(None).await.unwrap(), Worked::Nothing);
+    let job = jobs::get(&app.state.db, project, cancelled).await.unwrap();
+    assert_eq!(job.state, JobState::Cancelled);
+    assert!(job.finished_at.is_some());
+    assert_eq!(unpriced(&app).await, 700, "what was done stays");
+    assert_recount_agrees(&app, project).await;
+
+    let job_id = start(&app, project, &Request::default()).await;
+    let only = Some((project, job_id));
+    assert_eq!(worker.work(only).await.unwrap(), Worked::Piece);
+    // A process that is at the next piece, and dies: its transaction ends and leaves nothing.
+    let piece = jobs::take(&app.state.db, &[reprice::KIND], None, server::clock::now())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        Worker::new(app.state.db.clone()).work(None).await.unwrap(),
+        Worked::Nothing,
+        "nobody else works at a piece that is under way"
+    );
+    drop(piece);
+    work(&app).await;
+    let job = jobs::get(&app.state.db, project, job_id).await.unwrap();
+    assert_eq!((job.state, job.progress_done), (JobState::Done, 1_200));
+    let totals = totals(&job);
+    assert_eq!(
+        (totals.all.steps, totals.all.changed),
+        (1_200, 700),
+        "each step once"
+    );
+    let (_, cost) = app.get("/api/cost?model=private-7b").await;
+    assert_eq!(
+        (&cost["cost_usd"], &cost["unpriced_calls"]),
+        (&json!("6"), &json!(0))
+    );
+    assert_recount_agrees(&app, project).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn steps_that_arrive_meanwhile_are_counted_once() {
+    let app = TestApp::new().await;
+    let project = default_project(&app).await.id;
+    store_many(&app, 600).await;
+    add_price(&app, project, 4, "2026-01-01T00:00:00Z").await;
+    let ingest = async {
+        for round in 0..12 {
+            let steps: Vec<Value> = (0..200)
+                .map(|i| unknown(&format!("run-{}", i * 3), &format!("late-{round}")))
+                .collect();
+            let (status, _) = app.post("/ingest/batch", &json!({ "steps": steps })).await;
+            assert_eq!(status, 200);
+        }
+    };
+    let reprice = async {
+        for _ in 0..4 {
+            repriced(&app, project, &Request::default()).await;
+        }
+    };
+    tokio::join!(ingest, reprice);
+    repriced(&app, project, &Request::default()).await;
+    let (_, cost) = app.get("/api/cost?model=private-7b").await;
+    assert_eq!((&cost["calls"], &cost["cost_usd"]), (&json!(3_000), &json!("15")));
+    assert_recount_agrees(&app, project).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_nobody_can_read_fails_and_says_so() {
+    let app = TestApp::new().await;
+    let project = default_project(&app).await.id;
+    let arguments = json!({ "from": 7 });
+    let job_id = jobs::start(
+        &app.state.db,
+        project,
+        reprice::KIND,
+        &arguments,
+        "local",
+        server::clock::now(),
+    )
+    .await
+    .unwrap();
+    work(&app).await;
+    let job = jobs::get(&app.state.db, project, job_id).await.unwrap();
+    assert_eq!(job.state, JobState::Failed);
+    assert!(job.error.unwrap().contains("start it again"));
+    repriced(&app, project, &Request::default()).await;
+}
