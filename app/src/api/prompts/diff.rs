@@ -89,7 +89,7 @@ mod tests {
         check(
             "Answer in JSON.\nBe brief.\n",
             "Answer in prose.\nBe brief.\n",
-            "-Answer in [JSON].\n+Answer in [prose].\n Be brief.",
+            "-Answer in [JSON.]\n+Answer in [prose.]\n Be brief.",
         );
         check("", "new\n", "+new");
         check(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{NanoUsd, PromptTemplate, PromptUse, Timestamp};
+use domain::{NanoUsd, PromptUse, Timestamp};
 
 /// A step and the templates it used, the newest first.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,7 +104,8 @@ pub(crate) fn by_step(uses: &[PromptUse]) -> Vec<StepPrompts> {
 }
 
 /// The template that a step of this one used before it: the newest of those that the project saw earlier.
-pub(crate) fn used_before<'a>(uses: &'a [PromptUse], template: &PromptTemplate) -> Option<&'a str> {
+#[cfg(any(feature = "ssr", test))]
+pub(crate) fn used_before<'a>(uses: &'a [PromptUse], template: &domain::PromptTemplate) -> Option<&'a str> {
     let is_step_of_it = |name: &str| {
         uses.iter()
             .any(|own| own.fingerprint == template.fingerprint && own.step_name == name)

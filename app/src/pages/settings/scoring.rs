@@ -26,6 +26,7 @@ use super::{SettingsPage, use_admin_lock};
 use crate::api::scoring::{ScoringView, read_scoring};
 use crate::context::use_slug;
 use crate::query_string;
+use crate::ui::icon::Icon;
 use crate::ui::load::{Load, SkeletonRows};
 use crate::ui::nav::page_href;
 use crate::ui::time::{use_attached, use_time_text};
@@ -201,8 +202,10 @@ fn Sections(page: Page, view: ScoringView) -> impl IntoView {
         rules: Memo::new(move |_| read.read().0.clone()),
         problems: Memo::new(move |_| read.read().1.clone()),
     };
+    let is_off = !view.rules.enabled;
     let view = StoredValue::new(view);
     view! {
+        {is_off.then(|| view! { <ScoringOff/> })}
         <BackTest page view filled/>
         <form
             id=FORM
@@ -217,5 +220,21 @@ fn Sections(page: Page, view: ScoringView) -> impl IntoView {
                 <ThresholdChoice page view filled/>
             </div>
         </form>
+    }
+}
+
+/// Says that arriving steps are not scored, whatever the rules below are.
+#[component]
+fn ScoringOff() -> impl IntoView {
+    view! {
+        <section class="cell">
+            <div class="notice" data-tone="warn" role="note">
+                <Icon name="paused"/>
+                <div>
+                    "Scoring is switched off for this project: arriving steps are stored without a score. Whoever switched it off can switch it on again with "
+                    <code>"PUT /api/settings/scoring"</code>" and "<code>"\"enabled\": true"</code>"."
+                </div>
+            </div>
+        </section>
     }
 }

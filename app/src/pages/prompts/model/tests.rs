@@ -1,3 +1,5 @@
+use domain::PromptTemplate;
+
 use super::*;
 
 const HOUR: i64 = 3_600_000_000;
