@@ -1,6 +1,7 @@
 import { axe, expect, hydrated, noSidewaysScroll, shots, test } from '../harness/test';
 
 test('a key made on the page that connects an app stays in the program, whichever is chosen', async ({ page, project }) => {
+  await project.ingest({ run_id: 'first' });
   await page.goto(project.at('connect'));
   await hydrated(page);
   const panel = page.getByRole('tabpanel');
@@ -17,6 +18,7 @@ test('a key made on the page that connects an app stays in the program, whicheve
 });
 
 test('prices and providers look right, and axe finds nothing', async ({ page, project }) => {
+  test.slow(); // eight pictures of long pages
   await project.ingest({ model: 'own-7b' }, { model: 'another-own-model' });
   for (const name of ['prices', 'providers']) {
     await page.goto(project.at(`settings/${name}`));

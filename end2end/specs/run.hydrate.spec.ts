@@ -20,7 +20,7 @@ test('the run says what broke in one sentence and draws parents, children and fa
   await hydrated(page);
   const result = page.getByRole('region', { name: 'Result' });
   await expect(result).toContainText("generate-response failed: TypeError: Cannot read properties of null (reading 'entities')");
-  await expect(result).toContainText('parse-request is critical');
+  await expect(result).toContainText('Probable origin: parse-request, 6.44 s earlier: JSON was asked for');
   await expect(result).toContainText(/Duration\s*38\.6 s/);
   await expect(result).toContainText(/Steps\s*30\s*6 failed/);
 

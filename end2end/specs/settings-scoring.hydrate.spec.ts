@@ -145,6 +145,7 @@ test('one key is looked at without losing the whole project', async ({ page, pro
 });
 
 test('it is accessible and looks like its picture', async ({ page, project }) => {
+  test.slow(); // pictures of a long page
   await project.ingest(...mixed(150));
   await opened(page, project.at('settings/scoring?try=80'));
   await noSidewaysScroll(page);
