@@ -24,6 +24,32 @@ pub struct Usage {
     pub reported_cost: Option<NanoUsd>,
 }
 
+impl Usage {
+    /// Sums over millions of steps have to fit, whoever reports the counts.
+    pub fn is_within_bounds(&self) -> bool {
+        const MOST: u64 = 1_000_000_000_000;
+        const MOST_NANO_USD: u64 = 100_000_000_000_000;
+        let tokens = &self.tokens;
+        let counts = [
+            tokens.input,
+            tokens.output,
+            tokens.reasoning,
+            tokens.total,
+            tokens.cache_read,
+            tokens.cache_write,
+            tokens.cache_write_1h,
+            self.web_searches,
+        ];
+        counts
+            .into_iter()
+            .flatten()
+            .all(|count| count.unsigned_abs() <= MOST)
+            && self
+                .reported_cost
+                .is_none_or(|cost| cost.0.unsigned_abs() <= MOST_NANO_USD)
+    }
+}
+
 /// The buckets, and in a word how they were found; no word when nothing was reported. Never a negative bucket
 /// that was not reported as negative.
 pub fn normalise(reported: &ReportedTokens) -> (TokenUsage, Option<&'static str>) {

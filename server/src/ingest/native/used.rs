@@ -21,12 +21,12 @@ pub(super) fn reported_usage(
         (tokens == no_tokens(&tokens))
             .then(|| usage::from_attributes(attributes))
             .flatten()
-            .filter(are_in_bounds)
+            .filter(Usage::is_within_bounds)
     } else {
         let sent = Value::Object(sent);
         let found = usage::from_provider(&sent);
         match found {
-            Some(found) if !are_in_bounds(&found) => {
+            Some(found) if !found.is_within_bounds() => {
                 let message = "usage has to have counts within ±10¹²".to_owned();
                 return Err(Rejection::field("usage", message));
             }
@@ -50,30 +50,6 @@ fn no_tokens(tokens: &ReportedTokens) -> ReportedTokens {
         input_meaning: tokens.input_meaning,
         ..ReportedTokens::default()
     }
-}
-
-/// Sums over millions of steps have to fit, whoever reports the counts.
-fn are_in_bounds(usage: &Usage) -> bool {
-    const MOST: u64 = 1_000_000_000_000;
-    const MOST_NANO_USD: u64 = 100_000_000_000_000;
-    let tokens = &usage.tokens;
-    let counts = [
-        tokens.input,
-        tokens.output,
-        tokens.reasoning,
-        tokens.total,
-        tokens.cache_read,
-        tokens.cache_write,
-        tokens.cache_write_1h,
-        usage.web_searches,
-    ];
-    counts
-        .into_iter()
-        .flatten()
-        .all(|count| count.unsigned_abs() <= MOST)
-        && usage
-            .reported_cost
-            .is_none_or(|cost| cost.0.unsigned_abs() <= MOST_NANO_USD)
 }
 
 fn tokens(raw: &RawStep<'_>) -> Result<ReportedTokens, Rejection> {

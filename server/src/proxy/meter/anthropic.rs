@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use engine::usage::merge_anthropic;
 use serde_json::{Map, Value, json};
 
 use super::json::{append, error_in, keep, text};
-use super::usage::{count, merge_anthropic};
+use super::usage::take_usage;
 use super::{Event, Meter, Reading};
 
 /// More blocks than any answer has; the index of one is a number from the network.
@@ -20,6 +21,7 @@ pub(super) fn whole(body: &[u8]) -> Reading {
         ..Reading::default()
     };
     describe(&mut reading, &message);
+    use_up(&mut reading, &message["usage"]);
     if let Value::Array(blocks) = &message["content"] {
         reading.output = output(blocks);
     }
@@ -31,17 +33,10 @@ fn describe(reading: &mut Reading, message: &Value) {
     keep(&mut reading.model, message, "model");
     keep(&mut reading.response_id, message, "id");
     keep(&mut reading.stop_reason, message, "stop_reason");
-    use_up(reading, &message["usage"]);
 }
 
 fn use_up(reading: &mut Reading, usage: &Value) {
-    if !usage.is_object() {
-        return;
-    }
-    merge_anthropic(&mut reading.tokens, usage);
-    keep(&mut reading.service_tier, usage, "service_tier");
-    let searches = &usage["server_tool_use"]["web_search_requests"];
-    reading.web_searches = count(searches).or(reading.web_searches);
+    take_usage(reading, usage);
     for detail in ["speed", "inference_geo"] {
         if let Some(word) = text(usage, detail) {
             reading.attributes.insert(detail.to_owned(), word.into());
@@ -67,6 +62,8 @@ fn output(blocks: &[Value]) -> Option<String> {
 #[derive(Default)]
 pub(super) struct Stream {
     reading: Reading,
+    /// Everything the stream has said about usage so far.
+    usage: Value,
     blocks: BTreeMap<u64, Block>,
 }
 
@@ -87,7 +84,10 @@ impl Meter for Stream {
             return false;
         };
         match data["type"].as_str().unwrap_or(&event.name) {
-            "message_start" => describe(&mut self.reading, &data["message"]),
+            "message_start" => {
+                describe(&mut self.reading, &data["message"]);
+                self.usage = merge_anthropic(&self.usage, &data["message"]["usage"]);
+            }
             "content_block_start" => {
                 if let (Some(index), Value::Object(start)) =
                     (data["index"].as_u64(), data["content_block"].take())
@@ -103,7 +103,7 @@ impl Meter for Stream {
             }
             "message_delta" => {
                 keep(&mut self.reading.stop_reason, &data["delta"], "stop_reason");
-                use_up(&mut self.reading, &data["usage"]);
+                self.usage = merge_anthropic(&self.usage, &data["usage"]);
             }
             "message_stop" => self.reading.is_complete = true,
             "error" => self.reading.error = error_in(&data["error"]),
@@ -112,7 +112,8 @@ impl Meter for Stream {
         false
     }
 
-    fn finish(self: Box<Self>) -> Reading {
+    fn finish(mut self: Box<Self>) -> Reading {
+        use_up(&mut self.reading, &self.usage);
         let blocks: Vec<Value> = self.blocks.into_values().map(Block::finish).collect();
         Reading {
             output: output(&blocks),

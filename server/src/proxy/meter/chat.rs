@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::json::{append, error_in, keep};
-use super::usage::openai;
+use super::usage::take_usage;
 use super::{Event, Meter, Reading};
 
 /// More choices, and more tool calls of one, than any answer has.
@@ -37,9 +37,7 @@ pub(super) fn describe(reading: &mut Reading, answer: &Value) {
     keep(&mut reading.model, answer, "model");
     keep(&mut reading.response_id, answer, "id");
     keep(&mut reading.service_tier, answer, "service_tier");
-    if answer["usage"].is_object() {
-        reading.tokens = openai(&answer["usage"]);
-    }
+    take_usage(reading, &answer["usage"]);
     if let Some(error) = error_in(&answer["error"]) {
         reading.error = Some(error);
     }

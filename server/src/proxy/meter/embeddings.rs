@@ -5,7 +5,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::Reading;
-use super::usage::openai;
+use super::usage::take_usage;
 
 /// Bytes of one number of a vector in base64's binary form.
 const NUMBER_BYTES: usize = 4;
@@ -33,9 +33,7 @@ pub(super) fn whole(body: &[u8]) -> Reading {
         is_complete: true,
         ..Reading::default()
     };
-    if let Some(usage) = answer.usage.filter(Value::is_object) {
-        reading.tokens = openai(&usage);
-    }
+    take_usage(&mut reading, &answer.usage.unwrap_or_default());
     let items = answer.data.unwrap_or_default();
     let attributes = &mut reading.attributes;
     attributes.insert("embeddings".to_owned(), items.len().into());

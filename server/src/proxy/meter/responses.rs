@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::json::{append, error_in, keep, text};
-use super::usage::openai;
+use super::usage::take_usage;
 use super::{Event, Meter, Reading};
 
 /// More items than any answer has.
@@ -31,9 +31,7 @@ fn describe(reading: &mut Reading, response: &Value) {
     if let Some(error) = error_in(&response["error"]) {
         reading.error = Some(error);
     }
-    if response["usage"].is_object() {
-        reading.tokens = openai(&response["usage"]);
-    }
+    take_usage(reading, &response["usage"]);
     reading.stop_reason =
         text(&response["incomplete_details"], "reason").or_else(|| text(response, "status"));
     let items = response["output"].as_array().map_or(&[][..], Vec::as_slice);

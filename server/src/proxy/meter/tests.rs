@@ -66,6 +66,24 @@ fn anthropic_streams() {
 }
 
 #[test]
+fn the_speed_an_answer_is_billed_by_is_its_tier() {
+    let usage = json!({"input_tokens": 1, "output_tokens": 1, "service_tier": "standard", "speed": "fast"});
+    let whole = json!({"id": "m", "content": [], "usage": usage}).to_string();
+    let streamed = events(&[
+        json!({"type": "message_start", "message": {"usage": usage}}),
+        json!({"type": "message_delta", "usage": {"output_tokens": 9}}),
+    ]);
+    let streamed = stream(Api::Messages, &streamed);
+    for reading in [read_whole(Api::Messages, whole.as_bytes()), streamed.clone()] {
+        assert_eq!(reading.service_tier.as_deref(), Some("fast"));
+    }
+    assert_eq!(
+        (streamed.tokens.input, streamed.tokens.output),
+        (Some(1), Some(9))
+    );
+}
+
+#[test]
 fn anthropic_text_is_plain() {
     let whole = json!({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]});
     let reading = read_whole(Api::Messages, whole.to_string().as_bytes());
