@@ -1,6 +1,6 @@
 //! The proxy while its database is away: calls pass as if nothing were, and every one of them is one step afterwards.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use private_postgres::{PrivatePostgres, Settings};
@@ -75,17 +75,42 @@ async fn metric(addr: &str, name: &str) -> u64 {
     line.unwrap().rsplit(' ').next().unwrap().parse().unwrap()
 }
 
-/// Stops or continues Postgres with everything it consists of.
-fn signal_postgres(folder: &Folder, signal: &str) {
+/// Stops Postgres with everything it consists of. Its first process goes first: while it stands still it neither
+/// starts others nor buries those that end, so each of their numbers stays theirs.
+fn stop_postgres(folder: &Folder) {
     let pid = postgres_pid(folder);
+    assert!(signal("-STOP", &[&pid]));
+    let children = postgres_children(&pid);
+    assert!(signal("-STOP", &children.split_whitespace().collect::<Vec<_>>()));
+}
+
+/// Lets it go on. Where the server was killed meanwhile, the kernel has done so already, and processes are gone.
+fn continue_postgres(folder: &Folder) {
+    let pid = postgres_pid(folder);
+    signal(
+        "-CONT",
+        &postgres_children(&pid).split_whitespace().collect::<Vec<_>>(),
+    );
+    signal("-CONT", &[&pid]);
+}
+
+fn postgres_children(pid: &str) -> String {
     let children = Command::new("ps")
-        .args(["-o", "pid=", "--ppid", &pid])
+        .args(["-o", "pid=", "--ppid", pid])
         .output()
         .unwrap();
-    let children = String::from_utf8(children.stdout).unwrap();
-    let all = children.split_whitespace().chain([pid.as_str()]);
-    let status = Command::new("kill").arg(signal).args(all).status().unwrap();
-    assert!(status.success());
+    String::from_utf8(children.stdout).unwrap()
+}
+
+/// False where one of them does not exist.
+fn signal(signal: &str, to: &[&str]) -> bool {
+    Command::new("kill")
+        .arg(signal)
+        .args(to)
+        .stderr(Stdio::null())
+        .status()
+        .unwrap()
+        .success()
 }
 
 async fn written(addr: &str, steps: u64) {
@@ -137,7 +162,7 @@ async fn calls_pass_while_postgres_stands_still() {
     let mut calls = Calls::new(&addr);
     calls.send(50).await;
     written(&addr, 50).await;
-    signal_postgres(&folder, "-STOP");
+    stop_postgres(&folder);
     let mut longest = Duration::ZERO;
     // Longer than a batch is waited for, than keys are remembered, and than a connection is.
     let begun = std::time::Instant::now();
@@ -145,7 +170,7 @@ async fn calls_pass_while_postgres_stands_still() {
         longest = longest.max(calls.send(20).await);
     }
     assert!(longest < Duration::from_millis(800), "a call took {longest:?}");
-    signal_postgres(&folder, "-CONT");
+    continue_postgres(&folder);
     calls.send(20).await;
     written(&addr, calls.sent as u64).await;
     assert_eq!(metric(&addr, "plumbline_proxy_lost_calls_total").await, 0);
@@ -160,7 +185,7 @@ async fn what_waits_on_disk_is_written_after_the_next_start() {
     let mut calls = Calls::new(&addr);
     calls.send(10).await;
     written(&addr, 10).await;
-    signal_postgres(&folder, "-STOP");
+    stop_postgres(&folder);
     calls.send(200).await;
     let begun = std::time::Instant::now();
     while metric(&addr, "plumbline_spool_records").await < 200 {
@@ -168,7 +193,7 @@ async fn what_waits_on_disk_is_written_after_the_next_start() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     server.kill();
-    signal_postgres(&folder, "-CONT");
+    continue_postgres(&folder);
     let mut server_again = start(&folder, &addr, &origin);
     written(&addr, 210).await;
     calls.send(10).await;

@@ -131,7 +131,7 @@ impl Arrived {
 
     /// Begins a stream of events.
     pub(crate) async fn begin_stream(&mut self) {
-        self.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n")
+        self.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n")
             .await;
     }
 
@@ -178,10 +178,11 @@ impl Arrived {
     }
 }
 
-/// An answer in one piece; every line of `headers` ends with CRLF.
+/// An answer in one piece; every line of `headers` ends with CRLF. It says that the connection ends with it: a request
+/// on one that is just being closed would be lost, as with every server.
 pub(crate) fn whole(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let mut answer = format!(
-        "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n",
+        "HTTP/1.1 {status}\r\n{headers}connection: close\r\ncontent-length: {}\r\n\r\n",
         body.len()
     )
     .into_bytes();
