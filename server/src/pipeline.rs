@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use domain::{NewStep, ProjectId, Timestamp};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -30,6 +30,10 @@ use crate::metrics::Metrics;
 const BATCH_STEPS: usize = 1_000;
 /// Transactions under way at once. While one waits for the disk the next one gathers and writes.
 const WORKERS: usize = 2;
+/// Steps from which a batch is worth a transaction beside another one. Fewer wait until that one ends, and for the
+/// steps that come until then: single steps over 64 connections went 15 to a transaction before, which costs as much
+/// as one of 60.
+const WORTH_BATCH_STEPS: usize = 200;
 
 /// Steps of one request on their way in.
 #[derive(Debug)]
@@ -152,6 +156,7 @@ impl Pipeline {
     ) -> Self {
         let (queue, receiver) = mpsc::channel(settings.max_queued_steps.max(1));
         let receiver = Arc::new(Mutex::new(receiver));
+        let turn = Arc::new(Semaphore::new(1));
         let load = Arc::new(Load {
             steps: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
@@ -166,6 +171,7 @@ impl Pipeline {
                 live: live.clone(),
                 metrics: Arc::clone(&metrics),
                 receiver: Arc::clone(&receiver),
+                turn: Arc::clone(&turn),
                 load: Arc::clone(&load),
                 shutdown: shutdown.clone(),
             };
@@ -228,20 +234,22 @@ struct Worker {
     live: LiveHub,
     metrics: Arc<Metrics>,
     receiver: Arc<Mutex<mpsc::Receiver<Waiting>>>,
+    /// Whoever has it writes; who has enough writes without it.
+    turn: Arc<Semaphore>,
     load: Arc<Load>,
     shutdown: CancellationToken,
 }
 
 impl Worker {
     async fn run(self) {
-        while let Some(batch) = self.gather().await {
+        while let Some((batch, _turn)) = self.gather().await {
             self.write(batch).await;
         }
     }
 
     /// Waits for one submission and takes all that have gathered behind it, up to a full batch. The time to gather
-    /// is the time the other worker's transaction takes, so nobody waits for a clock.
-    async fn gather(&self) -> Option<Vec<Waiting>> {
+    /// is the time another worker's transaction takes, so nobody waits for a clock.
+    async fn gather(&self) -> Option<(Vec<Waiting>, Option<OwnedSemaphorePermit>)> {
         let mut receiver = self.receiver.lock().await;
         let first = tokio::select! {
             biased;
@@ -253,12 +261,24 @@ impl Worker {
         };
         let mut steps = first.submission.steps.len();
         let mut batch = vec![first];
+        let mut turn = None;
         while steps < BATCH_STEPS {
-            let Ok(next) = receiver.try_recv() else { break };
+            let next = match receiver.try_recv() {
+                Ok(next) => next,
+                Err(_) if turn.is_some() || steps >= WORTH_BATCH_STEPS => break,
+                Err(_) => tokio::select! {
+                    biased;
+                    got = Arc::clone(&self.turn).acquire_owned() => {
+                        turn = Some(got.ok()?);
+                        continue;
+                    }
+                    Some(next) = receiver.recv() => next,
+                },
+            };
             steps += next.submission.steps.len();
             batch.push(next);
         }
-        Some(batch)
+        Some((batch, turn.or_else(|| Arc::clone(&self.turn).try_acquire_owned().ok())))
     }
 
     async fn write(&self, batch: Vec<Waiting>) {

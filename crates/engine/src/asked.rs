@@ -98,8 +98,8 @@ struct Trail([(Term, Gap); 4]);
 
 impl Trail {
     fn push(&mut self, term: Term, gap: Gap) {
-        self.0.rotate_left(1);
-        self.0[3] = (term, gap);
+        let [_, second, third, last] = self.0;
+        self.0 = [second, third, last, (term, gap)];
     }
 
     /// The newest word.

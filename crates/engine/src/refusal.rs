@@ -43,16 +43,35 @@ pub(crate) fn find(answer: &str) -> Option<Range<usize>> {
     while !answer.is_char_boundary(end) {
         end -= 1;
     }
-    let head = answer.get(..end)?.to_ascii_lowercase();
-    if !head.contains("i ") && !head.contains("sorry") && !head.contains("i'm") && !head.contains("i’m") {
+    let head = answer.get(..end)?;
+    if !says_i(head.as_bytes()) {
         return None;
     }
-    let (straight, offsets) = straighten(&head);
+    let (straight, offsets) = straighten(&head.to_ascii_lowercase());
+    let beginnings: Vec<usize> = beginnings(straight.as_bytes()).collect();
     PHRASES.iter().find_map(|phrase| {
-        let at = straight.find(phrase)?;
+        let at = *beginnings
+            .iter()
+            .find(|at| straight.as_bytes()[**at..].starts_with(phrase.as_bytes()))?;
         let original = |at: usize| at + 2 * offsets.iter().filter(|apostrophe| **apostrophe < at).count();
         Some(original(at)..original(at + phrase.len()))
     })
+}
+
+/// Whether "i " or "i'" is in a text, with either apostrophe: one of them is in every phrase, and neither in most
+/// answers that are data.
+fn says_i(text: &[u8]) -> bool {
+    text.windows(2)
+        .any(|pair| pair[0].eq_ignore_ascii_case(&b'i') && matches!(pair[1], b' ' | b'\'' | 0xE2))
+}
+
+/// Where a phrase may begin. Looking for each of them everywhere took a tenth of the time of scoring.
+fn beginnings(text: &[u8]) -> impl Iterator<Item = usize> {
+    let is_beginning = |pair: &[u8]| matches!(pair, b"i " | b"i'" | b"so" | b"as");
+    text.windows(2)
+        .enumerate()
+        .filter(move |(_, pair)| is_beginning(pair))
+        .map(|(at, _)| at)
 }
 
 /// Typographic apostrophes made plain, with the offsets (in the result) where that was done.
@@ -92,5 +111,17 @@ mod tests {
         check("The customer wrote: we are sorry for the delay", None);
         check(&format!("{} I cannot help with that", "word ".repeat(60)), None);
         check("", None);
+    }
+
+    #[test]
+    fn every_phrase_is_found_wherever_it_stands() {
+        for phrase in PHRASES {
+            for apostrophe in ["'", "’"] {
+                let phrase = phrase.replace('\'', apostrophe);
+                let answer = format!("Well. {}, you see", phrase.to_ascii_uppercase());
+                let found = find(&answer).unwrap_or_else(|| panic!("{answer:?}"));
+                assert!(found.start < answer.len() && !answer[found].is_empty(), "{answer:?}");
+            }
+        }
     }
 }

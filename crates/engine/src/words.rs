@@ -18,12 +18,22 @@ pub(crate) struct Words<'a> {
     at: usize,
 }
 
+/// Of each ASCII character, whether it is part of a word.
+const IS_WORD: [bool; 128] = {
+    let mut is_word = [false; 128];
+    let mut byte = 0;
+    while byte < 128 {
+        is_word[byte as usize] = (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'_';
+        byte += 1;
+    }
+    is_word
+};
+
 /// Length of the word character that begins at a byte; `Err` with the length of any other character.
 fn word_char(text: &str, at: usize) -> Option<Result<usize, usize>> {
     let byte = *text.as_bytes().get(at)?;
     if byte.is_ascii() {
-        let is_word = byte.is_ascii_alphanumeric() || byte == b'_';
-        return Some(if is_word { Ok(1) } else { Err(1) });
+        return Some(if IS_WORD[usize::from(byte)] { Ok(1) } else { Err(1) });
     }
     let character = text.get(at..)?.chars().next()?;
     let length = character.len_utf8();

@@ -59,24 +59,33 @@ pub struct Rollup {
 }
 
 /// Locks the rows that exist of these and reads them; those that don't exist are absent from the answer.
-/// `new` rows are inserted as they are first, so that two batches can't both believe they begin a row: whoever
-/// finds its row already there gets it back to merge into.
+/// They are inserted as they are in `new`, so that two batches can't both believe they begin a row: whoever
+/// finds its row there meanwhile gets it back to merge into. Nearly always all of them exist: then one question is
+/// all that is asked.
 pub async fn lock_rollups(
     batch: &mut BatchTx,
     new: &[(RollupKey, Rollup)],
 ) -> Result<HashMap<RollupKey, Rollup>> {
-    if new.is_empty() {
-        return Ok(HashMap::new());
-    }
     let mut rows: Vec<&(RollupKey, Rollup)> = new.iter().collect();
     rows.sort_unstable_by_key(|(key, _)| *key);
+    let mut found = lock(batch, rows.iter().map(|(key, _)| key)).await?;
+    rows.retain(|(key, _)| !found.contains_key(key));
+    if rows.is_empty() {
+        return Ok(found);
+    }
     let inserted = insert(batch, &rows).await?;
-    let missed: Vec<RollupKey> = rows
-        .iter()
-        .map(|(key, _)| *key)
-        .filter(|key| !inserted.contains(key))
-        .collect();
-    if missed.is_empty() {
+    rows.retain(|(key, _)| !inserted.contains(key));
+    found.extend(lock(batch, rows.iter().map(|(key, _)| key)).await?);
+    Ok(found)
+}
+
+/// Locks those that exist, in the order of their keys.
+async fn lock(
+    batch: &mut BatchTx,
+    keys: impl Iterator<Item = &RollupKey>,
+) -> Result<HashMap<RollupKey, Rollup>> {
+    let keys: Vec<&RollupKey> = keys.collect();
+    if keys.is_empty() {
         return Ok(HashMap::new());
     }
     let found = sqlx::query!(
@@ -90,9 +99,9 @@ pub async fn lock_rollups(
          join rollups r on r.project_id = wanted.project_id and r.hour = wanted.hour and r.series_id = wanted.series_id
          order by r.project_id, r.hour, r.series_id
          for update of r",
-        &missed.iter().map(|key| key.project_id.0).collect::<Vec<_>>(),
-        &missed.iter().map(|key| key.hour.to_offset_date_time()).collect::<Vec<_>>(),
-        &missed.iter().map(|key| key.series_id).collect::<Vec<_>>(),
+        &keys.iter().map(|key| key.project_id.0).collect::<Vec<_>>(),
+        &keys.iter().map(|key| key.hour.to_offset_date_time()).collect::<Vec<_>>(),
+        &keys.iter().map(|key| key.series_id).collect::<Vec<_>>(),
     )
     .fetch_all(&mut *batch.tx)
     .await?;
