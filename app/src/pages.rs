@@ -5,6 +5,7 @@ pub(crate) mod connect;
 pub(crate) mod first_step;
 pub(crate) mod login;
 pub(crate) mod not_found;
+pub(crate) mod on_demand;
 pub(crate) mod projects;
 pub(crate) mod prompt;
 pub(crate) mod prompts;

@@ -8,22 +8,11 @@ use leptos_router::components::{ParentRoute, Route, Router, Routes};
 use leptos_router::path;
 
 use crate::context::{SiteUrls, provide_page_context};
-use crate::pages::anomalies::AnomaliesPage;
-use crate::pages::connect::ConnectPage;
 use crate::pages::login::LoginPage;
 use crate::pages::not_found::NotFoundPage;
+use crate::pages::on_demand::{OnDemand, Report, Settings};
 use crate::pages::projects::{HomePage, NewProjectPage};
-use crate::pages::prompt::PromptPage;
-use crate::pages::prompts::PromptsPage;
-use crate::pages::run::RunPage;
 use crate::pages::runs::RunsPage;
-use crate::pages::settings::general::GeneralPage;
-use crate::pages::settings::keys::KeysPage;
-use crate::pages::settings::ledger::LedgerPage;
-use crate::pages::settings::members::MembersPage;
-use crate::pages::settings::prices::PricesPage;
-use crate::pages::settings::providers::ProvidersPage;
-use crate::pages::settings::scoring::ScoringPage;
 use crate::pages::setup::SetupPage;
 use crate::theme::Theme;
 use crate::ui::frame::{Frame, ProjectHome};
@@ -94,18 +83,18 @@ pub fn App() -> impl IntoView {
                 <ParentRoute path=path!("/p/:project") view=Frame ssr=SsrMode::Async>
                     <Route path=path!("") view=ProjectHome/>
                     <Route path=path!("runs") view=RunsPage/>
-                    <Route path=path!("runs/:run") view=RunPage/>
-                    <Route path=path!("connect") view=ConnectPage/>
-                    <Route path=path!("anomalies") view=AnomaliesPage/>
-                    <Route path=path!("prompts") view=PromptsPage/>
-                    <Route path=path!("prompts/:fingerprint") view=PromptPage/>
-                    <Route path=path!("settings") view=GeneralPage/>
-                    <Route path=path!("settings/keys") view=KeysPage/>
-                    <Route path=path!("settings/prices") view=PricesPage/>
-                    <Route path=path!("settings/providers") view=ProvidersPage/>
-                    <Route path=path!("settings/scoring") view=ScoringPage/>
-                    <Route path=path!("settings/members") view=MembersPage/>
-                    <Route path=path!("settings/ledger") view=LedgerPage/>
+                    <Route path=path!("runs/:run") view=OnDemand::Run/>
+                    <Route path=path!("connect") view=OnDemand::Settings(Settings::Connect)/>
+                    <Route path=path!("anomalies") view=OnDemand::Report(Report::Anomalies)/>
+                    <Route path=path!("prompts") view=OnDemand::Report(Report::Prompts)/>
+                    <Route path=path!("prompts/:fingerprint") view=OnDemand::Report(Report::Prompt)/>
+                    <Route path=path!("settings") view=OnDemand::Settings(Settings::General)/>
+                    <Route path=path!("settings/keys") view=OnDemand::Settings(Settings::Keys)/>
+                    <Route path=path!("settings/prices") view=OnDemand::Settings(Settings::Prices)/>
+                    <Route path=path!("settings/providers") view=OnDemand::Settings(Settings::Providers)/>
+                    <Route path=path!("settings/scoring") view=OnDemand::Scoring/>
+                    <Route path=path!("settings/members") view=OnDemand::Settings(Settings::Members)/>
+                    <Route path=path!("settings/ledger") view=OnDemand::Settings(Settings::Ledger)/>
                 </ParentRoute>
             </Routes>
         </Router>

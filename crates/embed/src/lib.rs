@@ -4,6 +4,7 @@
 //! A file is reachable under two names: its plain path (`/favicon.svg`, revalidated) and its hashed path
 //! (`/favicon.0123456789ab.svg`, cached for ever).
 
+mod script;
 mod sheet;
 
 use std::collections::BTreeMap;
@@ -25,8 +26,8 @@ pub enum Error {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// A style sheet names a file that is not part of the site.
-    #[error("a style sheet refers to {0}, which is not in public/")]
+    /// A style sheet or a script names a file that is not part of the site.
+    #[error("a style sheet or a script refers to {0}, which is not part of the site")]
     UnknownUrl(String),
     /// A file's name is not text.
     #[error("{0} is not a UTF-8 name")]
@@ -69,6 +70,10 @@ pub fn generate(sources: &Sources<'_>, out: &Path, effort: Effort) -> Result<(),
     let sheet = sheet::inline_imports(&sources.style.join("main.css"))?;
     let sheet = sheet::rewrite_urls(&sheet, &hashed)?;
     files.insert("/pkg/plumbline.css".into(), sheet.into_bytes());
+    if let Some(script) = files.get_mut("/pkg/plumbline.js") {
+        let text = String::from_utf8_lossy(script);
+        *script = script::rewrite_urls(&text, "/pkg", &hashed)?.into_bytes();
+    }
 
     let mut table = String::from("static ASSETS: &[Asset] = &[\n");
     for (index, (path, bytes)) in files.iter().enumerate() {
