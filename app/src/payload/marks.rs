@@ -32,19 +32,10 @@ pub(crate) type TextLine = Vec<Piece>;
 /// The places of a step's conditions in the text of its output. What lies beyond the text is moved to its end;
 /// pointers that lead nowhere are left out.
 pub(crate) fn of_conditions(text: &str, conditions: &[Condition]) -> Vec<Mark> {
-    let mark = |condition: &Condition| {
-        let bytes = match condition.place.as_ref()? {
-            Place::Bytes { start, end } => whole_characters(text, *start, *end),
-            Place::Pointer(pointer) => pointer_bytes(text, pointer)?,
-        };
-        let title = if bytes.is_empty() {
-            format!("byte {}: {}", bytes.start, condition.message)
-        } else {
-            format!("bytes {} to {}: {}", bytes.start, bytes.end, condition.message)
-        };
-        Some(Mark { bytes, title })
-    };
-    let mut marks: Vec<Mark> = conditions.iter().filter_map(mark).collect();
+    let mut marks: Vec<Mark> = conditions
+        .iter()
+        .flat_map(|found| of_condition(text, found))
+        .collect();
     // Who marks everything points at nothing: a mark over the whole text gives way to any narrower one.
     let covers_all =
         |m: &Mark| text[..m.bytes.start].trim().is_empty() && text[m.bytes.end..].trim().is_empty();
@@ -52,6 +43,64 @@ pub(crate) fn of_conditions(text: &str, conditions: &[Condition]) -> Vec<Mark> {
         marks.retain(|m| !covers_all(m));
     }
     disjoint(marks)
+}
+
+/// The marks of one condition. All of them say the same: where they are, and why.
+fn of_condition(text: &str, condition: &Condition) -> Vec<Mark> {
+    let places: Vec<Range<usize>> = match &condition.place {
+        None => Vec::new(),
+        Some(Place::Pointer(pointer)) => pointer_bytes(text, pointer).into_iter().collect(),
+        Some(place @ Place::Bytes { .. }) => place.bytes(),
+    };
+    let title = format!("{}: {}", place_words(text, &places), condition.message);
+    places
+        .into_iter()
+        .map(|bytes| Mark {
+            bytes: whole_characters(text, bytes.start, bytes.end),
+            title: title.clone(),
+        })
+        .collect()
+}
+
+/// `byte 0`, `bytes 3 to 9`, `bytes 0 and 38`, `output ends here, byte 129`.
+fn place_words(text: &str, places: &[Range<usize>]) -> String {
+    match places {
+        [one] if one.is_empty() && one.start == text.len() => format!("output ends here, byte {}", one.start),
+        [one] if one.len() > 1 => format!("bytes {} to {}", one.start, one.end),
+        [one] => format!("byte {}", one.start),
+        [others @ .., last] => {
+            let others: Vec<String> = others.iter().map(|bytes| bytes.start.to_string()).collect();
+            format!("bytes {} and {}", others.join(", "), last.start)
+        }
+        [] => String::new(),
+    }
+}
+
+/// What the marks say, each thing once, in the order of the text.
+pub(crate) fn notes(marks: &[Mark]) -> Vec<String> {
+    let mut notes: Vec<String> = Vec::new();
+    for note in marks.iter().flat_map(|mark| mark.title.split('\n')) {
+        if notes.iter().all(|known| known != note) {
+            notes.push(note.to_owned());
+        }
+    }
+    notes
+}
+
+/// Whether a line holds nothing but marks that say where the text ends: it is no line of the text.
+pub(crate) fn is_end_mark(line: &TextLine) -> bool {
+    !line.is_empty()
+        && line
+            .iter()
+            .all(|piece| piece.text.is_empty() && piece.mark.is_some())
+}
+
+/// Puts the marks at the text's end on a line of their own, where no long line pushes them out of sight.
+fn push_end(lines: &mut Vec<TextLine>, end: Vec<Piece>) {
+    if !end.is_empty() && lines.last().is_some_and(|line| !line.is_empty()) {
+        lines.push(TextLine::new());
+    }
+    end.into_iter().for_each(|piece| push(lines, piece));
 }
 
 /// The smallest range of whole characters around `start..end`, within the text.
@@ -112,9 +161,7 @@ pub(crate) fn raw_lines(text: &str, marks: &[Mark]) -> Vec<TextLine> {
             push_with_line_breaks(&mut lines, &piece);
         }
     }
-    for piece in cutter.points_at_end() {
-        push(&mut lines, piece);
-    }
+    push_end(&mut lines, cutter.points_at_end());
     lines
 }
 
@@ -150,9 +197,7 @@ pub(crate) fn json_lines(text: &str, marks: &[Mark]) -> Option<Vec<TextLine>> {
             _ => {}
         }
     }
-    for piece in cutter.points_at_end() {
-        push(&mut lines, piece);
-    }
+    push_end(&mut lines, cutter.points_at_end());
     Some(lines)
 }
 
@@ -160,7 +205,11 @@ pub(crate) fn json_lines(text: &str, marks: &[Mark]) -> Option<Vec<TextLine>> {
 pub(crate) fn plain_pieces(text: &str, marks: &[Mark]) -> TextLine {
     let mut cutter = Cutter::new(text, marks);
     let mut line = cutter.pieces(0..text.len(), "");
-    line.extend(cutter.points_at_end());
+    let end = cutter.points_at_end();
+    if !end.is_empty() && !text.is_empty() && !text.ends_with('\n') {
+        line.push(plain("\n"));
+    }
+    line.extend(end);
     line
 }
 
@@ -266,106 +315,4 @@ impl<'a> Cutter<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(start: usize, end: usize) -> Condition {
-        Condition {
-            code: 3011,
-            layer: 3,
-            name: "bracket_imbalance".to_owned(),
-            points: 25,
-            message: "never closed".to_owned(),
-            observed: String::new(),
-            expected: String::new(),
-            place: Some(Place::Bytes { start, end }),
-            sample: None,
-        }
-    }
-
-    /// Lines joined by `/`, marks in `<>`.
-    fn drawn(lines: &[TextLine]) -> String {
-        let piece = |p: &Piece| match p.mark {
-            Some(_) => format!("<{}>", p.text),
-            None => p.text.clone(),
-        };
-        let lines: Vec<String> = lines
-            .iter()
-            .map(|line| line.iter().map(piece).collect())
-            .collect();
-        lines.join("/")
-    }
-
-    #[test]
-    fn marks_in_raw_text() {
-        let check = |text: &str, places: &[(usize, usize)], expected: &str| {
-            let conditions: Vec<_> = places.iter().map(|(start, end)| at(*start, *end)).collect();
-            let marks = of_conditions(text, &conditions);
-            assert_eq!(drawn(&raw_lines(text, &marks)), expected, "{text} {places:?}");
-            let stretch = drawn(&[plain_pieces(text, &marks)]);
-            assert_eq!(stretch.replace('\n', "/"), expected, "{text} {places:?}");
-        };
-        check("abc", &[], "abc");
-        check("", &[], "");
-        check("abcdef", &[(1, 3)], "a<bc>def");
-        check("abc", &[(3, 3)], "abc<>");
-        check("abc", &[(0, 0)], "<>abc");
-        check("abc", &[(1, 1)], "a<>bc");
-        check("", &[(0, 0)], "<>");
-        check("abc", &[(2, 99)], "ab<c>");
-        check("abc", &[(50, 99)], "abc<>");
-        check("abc", &[(2, 1)], "ab<>c");
-        check("aüb", &[(2, 3)], "a<ü>b");
-        check("aüb", &[(1, 2)], "a<ü>b");
-        check("abcdef", &[(0, 3), (2, 5)], "<abc><de>f");
-        check("abcdef", &[(0, 6), (2, 3)], "ab<c>def");
-        check("abc", &[(1, 2), (1, 2)], "a<b>c");
-        check("{\n\"a\":[", &[(0, 1), (6, 7), (7, 7)], "<{>/\"a\":<[><>");
-    }
-
-    #[test]
-    fn a_mark_over_everything_gives_way_to_a_narrower_one() {
-        let text = "{ \"a\": [ ";
-        let all = at(0, text.len());
-        let titles = |conditions: &[Condition]| of_conditions(text, conditions).len();
-        assert_eq!(titles(&[all.clone(), at(0, 1), at(7, 8)]), 2);
-        assert_eq!(titles(&[all]), 1);
-    }
-
-    #[test]
-    fn a_mark_over_several_lines_or_tokens_is_cut() {
-        let marks = of_conditions("ab\ncd", &[at(1, 4)]);
-        assert_eq!(drawn(&raw_lines("ab\ncd", &marks)), "a<b>/<c>d");
-        let text = r#"[1,2]"#;
-        let marks = of_conditions(text, &[at(0, 4)]);
-        assert_eq!(drawn(&json_lines(text, &marks).unwrap()), "<[>/  <1><,>/  <2>/]");
-    }
-
-    #[test]
-    fn indented_json() {
-        let check = |text: &str, expected: Option<&str>| {
-            assert_eq!(
-                json_lines(text, &[]).as_deref().map(drawn).as_deref(),
-                expected,
-                "{text}"
-            );
-        };
-        check(r#"{"b":1.0,"a":[]}"#, Some(r#"{/  "b": 1.0,/  "a": []/}"#));
-        check("{}", Some("{}"));
-        check("[[1]]", Some("[/  [/    1/  ]/]"));
-        check("12", Some("12"));
-        check(r#"{"a":"#, None);
-        check("words", None);
-        check("", None);
-    }
-
-    #[test]
-    fn pointers_are_marked_too() {
-        let mut condition = at(0, 0);
-        condition.place = Some(Place::Pointer("/a/0".to_owned()));
-        let text = r#"{"a":["x"]}"#;
-        let marks = of_conditions(text, &[condition.clone()]);
-        assert_eq!(drawn(&raw_lines(text, &marks)), r#"{"a":[<"x">]}"#);
-        assert_eq!(of_conditions("words", &[condition]), []);
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::chat::{Message, Part, Speaker};
-use super::marks::{Mark, Piece, TextLine, json_lines, plain_pieces, raw_lines};
+use super::marks::{Mark, Piece, TextLine, is_end_mark, json_lines, plain_pieces, raw_lines};
 
 /// Texts longer than this are shown without colours and line numbers, in bytes: each token is an element.
 const COLOURED_BYTES: usize = 24 * 1024;
@@ -44,8 +44,13 @@ fn numbered(lines: Vec<TextLine>) -> impl IntoView {
         .enumerate()
         .map(|(index, line)| {
             let end = (index + 1 < count).then_some("\n");
+            let number = if is_end_mark(&line) {
+                String::new()
+            } else {
+                (index + 1).to_string()
+            };
             view! {
-                <span class="ln" aria-hidden="true">{index + 1}</span>
+                <span class="ln" aria-hidden="true">{number}</span>
                 {pieces(line)}
                 {end}
             }

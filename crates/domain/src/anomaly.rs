@@ -213,6 +213,8 @@ pub struct AnomalousStep {
     pub model: Option<String>,
     /// Its score.
     pub score: i32,
+    /// From how many points it was critical; `None` where nobody kept it.
+    pub threshold: Option<i32>,
     /// Its severity.
     pub severity: Severity,
     /// Its conditions, the one that weighs most first.
@@ -221,7 +223,7 @@ pub struct AnomalousStep {
     pub feedback: Vec<Feedback>,
 }
 
-/// One page of anomalous steps, newest first.
+/// One page of anomalous steps, the latest first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AnomalousSteps {
     /// The rows.

@@ -1,5 +1,7 @@
 //! What a rule found on a step.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 /// How bad a step or a run is.
@@ -58,7 +60,7 @@ pub struct Condition {
     pub sample: Option<Sample>,
 }
 
-/// A place in a step's output.
+/// A place in a step's output, or several of one kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
@@ -68,20 +70,80 @@ pub enum Place {
         start: usize,
         /// One past the last byte.
         end: usize,
+        /// Further places of the same finding, for instance each bracket that is never closed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        more: Vec<ByteRange>,
     },
     /// A JSON pointer (RFC 6901) into the parsed output.
     Pointer(String),
 }
 
-/// The sample behind a learned limit.
+impl Place {
+    /// Bytes `start..end` and nothing more.
+    pub const fn at_bytes(start: usize, end: usize) -> Self {
+        Self::Bytes {
+            start,
+            end,
+            more: Vec::new(),
+        }
+    }
+
+    /// Every range of bytes, in the order in which the finding names them; none for a pointer.
+    pub fn bytes(&self) -> Vec<Range<usize>> {
+        match self {
+            Self::Bytes { start, end, more } => {
+                let more = more.iter().map(|bytes| bytes.start..bytes.end);
+                std::iter::once(*start..*end).chain(more).collect()
+            }
+            Self::Pointer(_) => Vec::new(),
+        }
+    }
+}
+
+/// Bytes `start..end` of the UTF-8 output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ByteRange {
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+/// The sample behind a learned limit or a band. Latency (4001, 5001) is in milliseconds, tokens (4002, 5002, 5004) in
+/// tokens, cost (4003, 5003) in nano-dollars.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     /// How many steps it holds.
     pub n: u32,
-    /// Their median, in the metric's unit.
+    /// Their median, in the code's unit.
     pub p50: f64,
-    /// Their 95th percentile, in the metric's unit.
+    /// Their 95th percentile, in the code's unit.
     pub p95: f64,
     /// In words, which steps those are.
     pub window: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_place_is_written_as_it_always_was() {
+        let check = |json: &str, expected: &[(usize, usize)]| {
+            let place: Place = serde_json::from_str(json).unwrap();
+            let bytes: Vec<_> = place
+                .bytes()
+                .iter()
+                .map(|range| (range.start, range.end))
+                .collect();
+            assert_eq!(bytes, expected, "{json}");
+            assert_eq!(serde_json::to_string(&place).unwrap(), json);
+        };
+        check(r#"{"bytes":{"start":1,"end":3}}"#, &[(1, 3)]);
+        check(
+            r#"{"bytes":{"start":0,"end":1,"more":[{"start":38,"end":39}]}}"#,
+            &[(0, 1), (38, 39)],
+        );
+        check(r#"{"pointer":"/a"}"#, &[]);
+    }
 }

@@ -22,7 +22,7 @@ pub mod usage;
 
 pub use account::{ApiKey, Project, Role, Scope};
 pub use anomaly::{ConditionFilter, Verdict};
-pub use condition::{Condition, Place, Sample, Severity};
+pub use condition::{ByteRange, Condition, Place, Sample, Severity};
 pub use filter::{FilterError, RunFilter, Window};
 pub use id::{KeyId, ProjectId, UserId};
 pub use ledger::LedgerMinute;

@@ -273,6 +273,8 @@ pub struct StepSummary {
     pub tool_name: Option<String>,
     /// Sum of its conditions' points; `None` when it has not been scored.
     pub score: Option<i32>,
+    /// From how many points a step was critical when this one was scored; `None` where nobody kept it.
+    pub threshold: Option<i32>,
     /// Its severity.
     pub severity: Severity,
     /// The layer after which scoring stopped early.

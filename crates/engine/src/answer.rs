@@ -6,6 +6,8 @@
 //! `tool_use`, OpenAI's `function_call`, OpenTelemetry's `tool_call`).
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -28,7 +30,8 @@ pub struct Answer<'a> {
 struct Call {
     name: String,
     arguments: String,
-    schema: Option<Value>,
+    /// Shared: one tool may be called thousands of times.
+    schema: Option<Arc<Value>>,
 }
 
 impl<'a> Answer<'a> {
@@ -47,7 +50,7 @@ impl<'a> Answer<'a> {
             .map(|call| ToolCall {
                 name: &call.name,
                 arguments: &call.arguments,
-                schema: call.schema.as_ref(),
+                schema: call.schema.as_deref(),
             })
             .collect()
     }
@@ -154,16 +157,21 @@ fn declare(calls: &mut [Call], tools: Option<&str>) {
         .iter()
         .filter_map(|tool| tool.get("functionDeclarations")?.as_array())
         .flatten();
+    let mut schemas: HashMap<&str, &Value> = HashMap::new();
     for tool in tools.iter().chain(gemini) {
         let function = tool.get("function").unwrap_or(tool);
         let schema = ["input_schema", "parameters", "parametersJsonSchema"]
             .iter()
             .find_map(|key| function.get(*key));
-        let (Some(name), Some(schema)) = (function.get("name").and_then(Value::as_str), schema) else {
-            continue;
-        };
-        for call in calls.iter_mut().filter(|call| call.name == name) {
-            call.schema = Some(schema.clone());
+        if let (Some(name), Some(schema)) = (function.get("name").and_then(Value::as_str), schema) {
+            schemas.insert(name, schema);
+        }
+    }
+    let mut shared: HashMap<&str, Arc<Value>> = HashMap::new();
+    for call in calls {
+        if let Some((name, schema)) = schemas.get_key_value(call.name.as_str()) {
+            let schema = shared.entry(name).or_insert_with(|| Arc::new((*schema).clone()));
+            call.schema = Some(Arc::clone(schema));
         }
     }
 }

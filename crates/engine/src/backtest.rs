@@ -389,7 +389,8 @@ fn limits_and_cache(row: &Packed, bar: &Bar, prices: &Prices, bands: Bands) -> i
         for (metric, points) in prices.limits.iter().enumerate() {
             if let (Some(value), Some(points)) = (row.metrics[metric], points)
                 && value as f64 > bar.limits[metric]
-                && !bands.has_band(metric)
+                // A muted band watches nothing, so its limit stands.
+                && !(bands.has_band(metric) && prices.bands[metric].is_some())
             {
                 sum = sum.saturating_add(*points);
             }

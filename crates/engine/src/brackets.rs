@@ -16,8 +16,8 @@ pub(crate) fn count(text: &str) -> Counts {
     Counts([b'{', b'}', b'[', b']'].map(occurrences))
 }
 
-/// A sentence about the brackets without a partner, and the offset of the first of them.
-pub(crate) fn describe(text: &str, counts: &Counts) -> (String, Option<usize>) {
+/// A sentence about the brackets without a partner, and the offsets of those that it names.
+pub(crate) fn describe(text: &str, counts: &Counts) -> (String, Vec<usize>) {
     let [open_curly, close_curly, open_square, close_square] = counts.0;
     let unclosed = open_curly.saturating_sub(close_curly) + open_square.saturating_sub(close_square);
     let mut never_closed = Vec::new();
@@ -28,7 +28,7 @@ pub(crate) fn describe(text: &str, counts: &Counts) -> (String, Option<usize>) {
         never_closed.extend(first_unclosed(text, b'[', b']').map(|at| (at, '[')));
     }
     never_closed.sort_unstable();
-    if let Some((first, _)) = never_closed.first() {
+    if !never_closed.is_empty() {
         let places: Vec<String> = never_closed
             .iter()
             .map(|(at, c)| format!("{c} at byte {at}"))
@@ -40,7 +40,7 @@ pub(crate) fn describe(text: &str, counts: &Counts) -> (String, Option<usize>) {
         };
         return (
             format!("{number} {verb} never closed: {}.", places.join(" and ")),
-            Some(*first),
+            never_closed.iter().map(|(at, _)| *at).collect(),
         );
     }
     let mut never_opened = Vec::new();
@@ -54,9 +54,9 @@ pub(crate) fn describe(text: &str, counts: &Counts) -> (String, Option<usize>) {
     match never_opened.first() {
         Some((at, bracket)) => (
             format!("A bracket is closed that was never opened: {bracket} at byte {at}."),
-            Some(*at),
+            vec![*at],
         ),
-        None => ("The brackets do not balance.".to_owned(), None),
+        None => ("The brackets do not balance.".to_owned(), Vec::new()),
     }
 }
 
@@ -97,23 +97,27 @@ mod tests {
 
     #[test]
     fn names_the_brackets_without_a_partner() {
-        let check = |text: &str, expected: &str, at: Option<usize>| {
+        let check = |text: &str, expected: &str, at: &[usize]| {
             let counts = count(text);
             assert!(!counts.are_balanced());
-            assert_eq!(describe(text, &counts), (expected.to_owned(), at), "{text}");
+            assert_eq!(
+                describe(text, &counts),
+                (expected.to_owned(), at.to_vec()),
+                "{text}"
+            );
         };
         check(
             "{\"a\": [{}, {}",
             "Two brackets are never closed: { at byte 0 and [ at byte 6.",
-            Some(0),
+            &[0, 6],
         );
-        check("[[]", "One bracket is never closed: [ at byte 0.", Some(0));
+        check("[[]", "One bracket is never closed: [ at byte 0.", &[0]);
         check(
             "a]",
             "A bracket is closed that was never opened: ] at byte 1.",
-            Some(1),
+            &[1],
         );
-        check("{{{", "3 brackets are never closed: { at byte 0.", Some(0));
+        check("{{{", "3 brackets are never closed: { at byte 0.", &[0]);
         assert!(count("}{").are_balanced());
     }
 }

@@ -72,7 +72,7 @@ mod table {
         STREAM_INCOMPLETE = 1014, "stream_incomplete", 100, Extended, "The stream ended before its final event.";
 
         JSON_CONTRACT_VIOLATION = 2001, "json_contract_violation", 50, Core, "JSON was asked for and the trimmed output is not one JSON object or array.";
-        JSON_STRICT_VIOLATION = 2002, "json_strict_violation", 60, Core, "Nothing but JSON was asked for; the output parses but has a code fence in it.";
+        JSON_STRICT_VIOLATION = 2002, "json_strict_violation", 60, Core, "Nothing but JSON was asked for; the output parses but does not begin with { or [.";
         ENUM_CONTRACT_VIOLATION = 2003, "enum_contract_violation", 35, Core, "The instruction lists two or more options and the answer is none of them.";
         YES_NO_CONTRACT_VIOLATION = 2004, "yes_no_contract_violation", 25, Core, "Yes or no was asked for and the answer is neither.";
         NUMBER_CONTRACT_VIOLATION = 2005, "number_contract_violation", 25, Extended, "The instruction asks how many or how much and the answer has no number in it.";

@@ -14,6 +14,8 @@ pub struct StepFacts<'a> {
     pub model: &'a str,
     /// The prompt: plain text, or the JSON text of `{system, messages}`.
     pub prompt: &'a str,
+    /// There was a prompt and nobody kept it: that `prompt` is blank says nothing.
+    pub prompt_is_unknown: bool,
     /// Fingerprint of the prompt template; blank when unknown.
     pub template: &'a str,
     /// What it does. Only `Llm` steps are held to an instruction.
@@ -24,6 +26,8 @@ pub struct StepFacts<'a> {
     pub error: Option<&'a str>,
     /// What came back.
     pub output: Option<&'a str>,
+    /// An answer came and nobody kept it: that `output` is missing says nothing.
+    pub output_is_unknown: bool,
     /// Tool calls in the answer.
     pub tool_calls: &'a [ToolCall<'a>],
     /// The JSON schema the output was declared to follow.
@@ -66,6 +70,11 @@ pub struct ToolCall<'a> {
 }
 
 impl<'a> StepFacts<'a> {
+    /// The attribute by which a step says that it had a prompt and that it was too large to keep.
+    pub const INPUT_NOT_KEPT: &'static str = "input_not_kept";
+    /// The same of its output.
+    pub const OUTPUT_NOT_KEPT: &'static str = "output_not_kept";
+
     /// A successful model call of which nothing else is known.
     pub fn new(run_id: &'a str, step_name: &'a str, model: &'a str, prompt: &'a str) -> Self {
         Self {
@@ -73,11 +82,13 @@ impl<'a> StepFacts<'a> {
             step_name,
             model,
             prompt,
+            prompt_is_unknown: false,
             template: "",
             kind: StepKind::Llm,
             status: StepStatus::Ok,
             error: None,
             output: None,
+            output_is_unknown: false,
             tool_calls: &[],
             output_schema: None,
             stop_reason: None,
@@ -98,7 +109,10 @@ impl<'a> StepFacts<'a> {
     /// A received step with what the pipeline worked out before scoring. The caller adds what only it knows:
     /// template, tool calls, schema, stream state, context window and the run so far.
     pub fn of(step: &'a NewStep, usage: TokenUsage, cost: Option<NanoUsd>) -> Self {
+        let says = |attribute| step.attributes.get(attribute) == Some(&Value::Bool(true));
         Self {
+            prompt_is_unknown: step.input.is_none() && says(Self::INPUT_NOT_KEPT),
+            output_is_unknown: step.output.is_none() && says(Self::OUTPUT_NOT_KEPT),
             kind: step.kind,
             status: step.status,
             error: step.error.as_deref(),
@@ -124,9 +138,9 @@ impl<'a> StepFacts<'a> {
         }
     }
 
-    /// Whether a language model wrote the output, so that an instruction and an answer exist.
+    /// Whether a language model wrote the output and it is known, so that an answer can be held to an instruction.
     pub(crate) fn has_answer(&self) -> bool {
-        self.kind == StepKind::Llm
+        self.kind == StepKind::Llm && !self.output_is_unknown
     }
 
     /// Whether the step calls a model at all. Only such steps are measured against the project's limits: the

@@ -1,6 +1,6 @@
 //! Conditions as they are collected while the layers run.
 
-use domain::{Condition, Place, Sample};
+use domain::{ByteRange, Condition, Place, Sample};
 
 use crate::codes::Code;
 use crate::rules::Rules;
@@ -33,9 +33,23 @@ impl Evidence {
 
     pub(crate) fn at_bytes(self, start: usize, end: usize) -> Self {
         Self {
-            place: Some(Place::Bytes { start, end }),
+            place: Some(Place::at_bytes(start, end)),
             ..self
         }
+    }
+
+    /// Single bytes, the first of them first.
+    pub(crate) fn at_each_byte(self, places: &[usize]) -> Self {
+        let mut places = places.iter().map(|at| ByteRange {
+            start: *at,
+            end: at + 1,
+        });
+        let place = places.next().map(|first| Place::Bytes {
+            start: first.start,
+            end: first.end,
+            more: places.collect(),
+        });
+        Self { place, ..self }
     }
 
     pub(crate) fn at_pointer(self, pointer: String) -> Self {

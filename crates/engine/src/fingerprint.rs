@@ -4,12 +4,15 @@
 //! makes it another. Nobody says where an instruction ends and a user's text begins, so this is what is decided:
 //!
 //! - **A request with a system text, with tools or with a declared answer** is known by these. What the user says in
-//!   it does not count at all, so an instruction that stands in the user's turn beside a system text is not seen.
+//!   it does not count at all: the first turn of a chat is a question in the user's own words, its skeleton would make
+//!   a template of each, and the same template for other words matters more. The price is that an instruction which
+//!   stands in the user's turn beside a system text is not seen, unless the client sends the template.
 //! - **A request without them, and plain text**, is known by its [leading instruction](self#the-leading-instruction).
 //! - **With the template that the client filled in**, that text is what counts in place of both, literally but for
 //!   its `{…}` and `{{…}}`; tools and a declared answer come from the request.
 //! - **Roles** count up to the first user turn, and whether the answer was begun for the model. What follows is
-//!   conversation: a longer one is the same template, and examples that are given as earlier turns are not seen.
+//!   conversation: a longer one is the same template (each answer would make the next call another), and examples
+//!   that are given as earlier turns are not seen.
 //! - **Other JSON** is known by its keys.
 //! - The model and the sampling settings are no part of it.
 //!

@@ -1,7 +1,7 @@
 //! What came before: the project's last steps, and the last steps of each step name, model and template.
 //!
-//! Push every step once, in order of arrival, after it has been scored. The same rows pushed in the same order
-//! give the same history, so it can be rebuilt from the database at any time.
+//! Every step has a place in the order of arrival. A history holds the latest ones, whatever order it learns of them
+//! in and however often, so it can be rebuilt from the database at any time, and be told what others have stored.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -78,7 +78,7 @@ pub struct History {
     /// The project's last steps.
     pub recent: RecentSteps,
     steps: BTreeMap<u64, StepSamples>,
-    pushed: u64,
+    last_arrival: i64,
 }
 
 impl History {
@@ -96,17 +96,37 @@ impl History {
 
     /// Adds the step that came last.
     pub fn push(&mut self, record: &StepRecord) {
+        self.insert(self.last_arrival.saturating_add(1), record);
+    }
+
+    /// Adds a step at its place in the order of arrival. Nothing changes when it is known, or older than everything
+    /// that is held.
+    pub fn insert(&mut self, arrival: i64, record: &StepRecord) {
         if matches!(record.kind, StepKind::Llm | StepKind::Embedding) {
-            self.recent.push(RecentStep::of(record));
+            self.recent.insert(arrival, RecentStep::of(record));
         }
-        self.pushed += 1;
+        self.last_arrival = self.last_arrival.max(arrival);
         let key = step_key(&record.step_name, &record.model, &record.template);
         if self.steps.len() >= MAX_STEP_KEYS && !self.steps.contains_key(&key) {
             self.forget_oldest_half();
         }
-        let samples = self.steps.entry(key).or_default();
-        samples.last_pushed = self.pushed;
-        samples.push(record);
+        self.steps.entry(key).or_default().insert(arrival, record);
+    }
+
+    /// The place of the latest step.
+    pub fn last_arrival(&self) -> i64 {
+        self.last_arrival
+    }
+
+    /// The part of it that a step of this name, model and template is judged against.
+    pub fn concerning(&self, step_name: &str, model: &str, template: &str) -> Self {
+        let key = step_key(step_name, model, template);
+        let samples = self.steps.get(&key).cloned();
+        Self {
+            recent: self.recent.clone(),
+            steps: samples.map(|samples| (key, samples)).into_iter().collect(),
+            last_arrival: self.last_arrival,
+        }
     }
 
     /// The samples of a step name, model and template.
@@ -115,10 +135,10 @@ impl History {
     }
 
     fn forget_oldest_half(&mut self) {
-        let mut ages: Vec<u64> = self.steps.values().map(|samples| samples.last_pushed).collect();
+        let mut ages: Vec<i64> = self.steps.values().map(|samples| samples.ring.last()).collect();
         ages.sort_unstable();
         let middle = ages.get(ages.len() / 2).copied().unwrap_or(0);
-        self.steps.retain(|_, samples| samples.last_pushed >= middle);
+        self.steps.retain(|_, samples| samples.ring.last() >= middle);
     }
 }
 
@@ -153,10 +173,53 @@ impl RecentStep {
     }
 }
 
+/// The latest of what arrived, in order of arrival.
+#[derive(Clone, Debug)]
+struct Ring<T>(VecDeque<(i64, T)>);
+
+impl<T> Default for Ring<T> {
+    fn default() -> Self {
+        Self(VecDeque::new())
+    }
+}
+
+impl<T> Ring<T> {
+    /// Makes room for one that arrived then. `None` when it is known, or older than all of a full ring; otherwise what
+    /// had to go, which is nothing before the ring is full.
+    fn make_room(&mut self, capacity: usize, arrival: i64) -> Option<impl Iterator<Item = T> + use<T>> {
+        let place = self.place(arrival);
+        let is_known = self.0.get(place).is_some_and(|(known, _)| *known == arrival);
+        let is_full = self.0.len() >= capacity;
+        if is_known || (is_full && place == 0) {
+            return None;
+        }
+        let oldest = if is_full { self.0.pop_front() } else { None };
+        Some(oldest.map(|(_, value)| value).into_iter())
+    }
+
+    fn insert(&mut self, arrival: i64, value: T) {
+        self.0.insert(self.place(arrival), (arrival, value));
+    }
+
+    /// How many arrived before. Nearly always all of them.
+    fn place(&self, arrival: i64) -> usize {
+        if self.last() < arrival {
+            self.0.len()
+        } else {
+            self.0.partition_point(|(known, _)| *known < arrival)
+        }
+    }
+
+    /// When the latest arrived.
+    fn last(&self) -> i64 {
+        self.0.back().map_or(i64::MIN, |(arrival, _)| *arrival)
+    }
+}
+
 /// The project's last 100 steps in order of arrival, with their usable values kept sorted.
 #[derive(Clone, Debug, Default)]
 pub struct RecentSteps {
-    ring: VecDeque<RecentStep>,
+    ring: Ring<RecentStep>,
     /// Latency in microseconds, tokens, cost in nano-dollars: usable steps only.
     pub(crate) metrics: [Sorted; 3],
     /// The scores of all of them.
@@ -166,9 +229,14 @@ pub struct RecentSteps {
 impl RecentSteps {
     /// Adds the step that came last and drops the one that is now too old.
     pub fn push(&mut self, step: RecentStep) {
-        if self.ring.len() >= RECENT_STEPS
-            && let Some(old) = self.ring.pop_front()
-        {
+        self.insert(self.ring.last().saturating_add(1), step);
+    }
+
+    fn insert(&mut self, arrival: i64, step: RecentStep) {
+        let Some(dropped) = self.ring.make_room(RECENT_STEPS, arrival) else {
+            return;
+        };
+        for old in dropped {
             self.totals.remove(i64::from(old.total));
             for (sample, value) in self.metrics.iter_mut().zip(old.usable_values()) {
                 value.into_iter().for_each(|value| sample.remove(value));
@@ -178,22 +246,22 @@ impl RecentSteps {
         for (sample, value) in self.metrics.iter_mut().zip(step.usable_values()) {
             value.into_iter().for_each(|value| sample.insert(value));
         }
-        self.ring.push_back(step);
+        self.ring.insert(arrival, step);
     }
 
     /// How many steps it holds, at most 100.
     pub fn len(&self) -> usize {
-        self.ring.len()
+        self.ring.0.len()
     }
 
     /// Whether no step has come yet.
     pub fn is_empty(&self) -> bool {
-        self.ring.is_empty()
+        self.ring.0.is_empty()
     }
 
     /// The steps it holds, oldest first.
     pub fn steps(&self) -> impl Iterator<Item = &RecentStep> {
-        self.ring.iter()
+        self.ring.0.iter().map(|(_, step)| step)
     }
 }
 
@@ -222,14 +290,13 @@ struct StepSample {
 /// The last 200 steps of one name, model and template. A changed template is another key and starts afresh.
 #[derive(Clone, Debug, Default)]
 pub struct StepSamples {
-    ring: VecDeque<StepSample>,
+    ring: Ring<StepSample>,
     metrics: [Sorted; 5],
     refusals: usize,
-    last_pushed: u64,
 }
 
 impl StepSamples {
-    fn push(&mut self, record: &StepRecord) {
+    fn insert(&mut self, arrival: i64, record: &StepRecord) {
         let values = [
             record.latency_ms.and_then(us_from_ms),
             record.tokens,
@@ -237,15 +304,20 @@ impl StepSamples {
             record.output_tokens,
             record.cache_permille,
         ];
-        self.push_values(values, record.is_usable, record.is_refusal);
+        self.insert_values(arrival, values, record.is_usable, record.is_refusal);
     }
 
     /// Adds the step that came last: latency in microseconds, tokens, cost in nano-dollars, output tokens,
     /// thousandths of the input that came from the cache.
     pub(crate) fn push_values(&mut self, values: [Option<i64>; 5], is_usable: bool, is_refusal: bool) {
-        if self.ring.len() >= STEP_SAMPLES
-            && let Some(old) = self.ring.pop_front()
-        {
+        self.insert_values(self.ring.last().saturating_add(1), values, is_usable, is_refusal);
+    }
+
+    fn insert_values(&mut self, arrival: i64, values: [Option<i64>; 5], is_usable: bool, is_refusal: bool) {
+        let Some(dropped) = self.ring.make_room(STEP_SAMPLES, arrival) else {
+            return;
+        };
+        for old in dropped {
             self.refusals -= usize::from(old.is_refusal);
             for (sample, value) in self.metrics.iter_mut().zip(old.values) {
                 value.into_iter().for_each(|value| sample.remove(value));
@@ -269,7 +341,7 @@ impl StepSamples {
             value.into_iter().for_each(|value| sample.insert(value));
         }
         self.refusals += usize::from(is_refusal);
-        self.ring.push_back(StepSample { values, is_refusal });
+        self.ring.insert(arrival, StepSample { values, is_refusal });
     }
 
     pub(crate) fn metric(&self, metric: StepMetric) -> &Sorted {
@@ -284,6 +356,56 @@ impl StepSamples {
 
     /// Whether declining is what this step mostly does.
     pub(crate) fn usually_refuses(&self) -> bool {
-        self.ring.len() >= 5 && self.refusals * 2 >= self.ring.len()
+        let len = self.ring.0.len();
+        len >= 5 && self.refusals * 2 >= len
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn record(step_name: &str, value: i64) -> StepRecord {
+        StepRecord {
+            kind: StepKind::Llm,
+            step_name: step_name.to_owned(),
+            model: "m".to_owned(),
+            template: String::new(),
+            latency_ms: Some(value as f64),
+            tokens: Some(value),
+            output_tokens: Some(value / 2),
+            cost: Some(NanoUsd(value * 1_000)),
+            cache_permille: None,
+            total: (value % 40) as i32,
+            is_usable: value % 7 != 0,
+            is_refusal: value % 5 == 0,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_held_does_not_depend_on_the_order_in_which_it_was_learned(
+            values in prop::collection::vec(1_i64..9_000, 1..320),
+            keys in prop::collection::vec(any::<u16>(), 320),
+        ) {
+            let steps: Vec<(i64, StepRecord)> = values
+                .iter()
+                .enumerate()
+                .map(|(at, value)| (at as i64 * 3, record(if value % 9 == 0 { "rare" } else { "usual" }, *value)))
+                .collect();
+            let mut in_order = History::new();
+            steps.iter().for_each(|(arrival, record)| in_order.insert(*arrival, record));
+            let mut shuffled: Vec<usize> = (0..steps.len()).collect();
+            shuffled.sort_by_key(|index| keys[*index]);
+            let mut history = History::new();
+            // Everything once in some order, and some of it again.
+            for index in shuffled.iter().chain(shuffled.iter().take(50)) {
+                let (arrival, record) = &steps[*index];
+                history.insert(*arrival, record);
+            }
+            prop_assert_eq!(format!("{history:?}"), format!("{in_order:?}"));
+        }
     }
 }

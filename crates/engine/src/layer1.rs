@@ -154,8 +154,9 @@ fn missing_fields(reading: &Reading<'_>) -> Option<Evidence> {
     let needs_model = facts.calls_model();
     let missing: Vec<&str> = [
         ("step name", facts.step_name, true),
-        ("model", facts.model, needs_model),
-        ("prompt", facts.prompt, needs_model),
+        // A request that was not kept names the model too.
+        ("model", facts.model, needs_model && !facts.prompt_is_unknown),
+        ("prompt", facts.prompt, needs_model && !facts.prompt_is_unknown),
         ("run id", facts.run_id, true),
     ]
     .into_iter()

@@ -6,9 +6,9 @@ use serde_json::Value;
 use crate::asked::{Bound, ListLength};
 use crate::codes;
 use crate::findings::{Evidence, Findings};
-use crate::json_scan::Inside;
+use crate::json_scan::{self, Inside};
 use crate::reading::Reading;
-use crate::schema;
+use crate::schema::{self, Budget};
 use crate::words::{quoted, words};
 
 pub(crate) fn judge(reading: &Reading<'_>, findings: &mut Findings<'_>) {
@@ -65,18 +65,19 @@ fn place_words(inside: Inside) -> &'static str {
 }
 
 fn json_strict(reading: &Reading<'_>) -> Option<Evidence> {
-    if !reading.asked.only_json || reading.json.is_err() {
+    if !reading.asked.only_json || reading.json.is_ok() {
         return None;
     }
-    // What parses as an object or array begins with { or [, so a fence is all that can be wrong.
-    let fence = reading.output.find("```")?;
+    // A fence stands on a line of its own, which JSON has no room for: what has one does not parse, and is code 2001.
+    // Three backticks inside a string are data. So what parses and is wrong is a bare value.
+    json_scan::check(reading.trimmed).ok()?;
     Some(
         Evidence::new(
-            "Nothing but JSON was asked for and the answer has a code fence in it.",
-            format!("a code fence at byte {fence}"),
-            "JSON without a code fence",
+            "Nothing but JSON was asked for and the answer is a bare value.",
+            quoted(reading.trimmed),
+            "JSON that begins with { or [",
         )
-        .at_bytes(fence, fence + 3),
+        .at_bytes(reading.trimmed_at, reading.trimmed_at + reading.trimmed.len()),
     )
 }
 
@@ -199,7 +200,7 @@ fn output_schema(reading: &Reading<'_>) -> Option<Evidence> {
     let message = "The answer does not match its schema.";
     match serde_json::from_str::<Value>(reading.trimmed) {
         Ok(value) => {
-            let violation = schema::violation(schema, &value)?;
+            let violation = schema::violation(schema, &value, &mut Budget::default())?;
             Some(Evidence::new(message, violation.observed, violation.expected).at_pointer(violation.pointer))
         }
         // Nested more deeply than the parser goes, but JSON: nothing can be said.
@@ -215,6 +216,7 @@ fn output_schema(reading: &Reading<'_>) -> Option<Evidence> {
 }
 
 fn tool_call_schema(reading: &Reading<'_>) -> Option<Evidence> {
+    let mut budget = Budget::default();
     reading.facts.tool_calls.iter().find_map(|call| {
         let schema = call.schema?;
         let message = format!(
@@ -228,11 +230,11 @@ fn tool_call_schema(reading: &Reading<'_>) -> Option<Evidence> {
         };
         match serde_json::from_str::<Value>(arguments) {
             Ok(value) => {
-                let violation = schema::violation(schema, &value)?;
+                let violation = schema::violation(schema, &value, &mut budget)?;
                 let observed = format!("{} at {}", violation.observed, violation.place_words());
                 Some(Evidence::new(message, observed, violation.expected))
             }
-            Err(_) if crate::json_scan::check(arguments).is_ok() => None,
+            Err(_) if json_scan::check(arguments).is_ok() => None,
             Err(_) => Some(Evidence::new(
                 message,
                 "arguments that do not parse",

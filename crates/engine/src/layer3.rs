@@ -58,14 +58,10 @@ fn bracket_imbalance(reading: &Reading<'_>) -> Option<Evidence> {
     if counts.are_balanced() {
         return None;
     }
-    let (message, place) = brackets::describe(reading.output, &counts);
+    let (message, places) = brackets::describe(reading.output, &counts);
     let [open_curly, close_curly, open_square, close_square] = counts.0;
     let observed = format!("{open_curly} {{ and {close_curly} }}, {open_square} [ and {close_square} ]");
-    let evidence = Evidence::new(message, observed, "as many closed as opened");
-    Some(match place {
-        Some(at) => evidence.at_bytes(at, at + 1),
-        None => evidence,
-    })
+    Some(Evidence::new(message, observed, "as many closed as opened").at_each_byte(&places))
 }
 
 fn json_key_missing(reading: &Reading<'_>) -> Option<Evidence> {

@@ -18,10 +18,13 @@ pub(crate) fn judge(
     findings: &mut Findings<'_>,
 ) {
     if reading.facts.calls_model() {
-        // Where layer 5 knows the step's own band, the project-wide limits stand down.
-        let stands_down = |metric| findings.rules.extended && has_baseline(samples, metric);
-        let active =
-            [StepMetric::LatencyUs, StepMetric::Tokens, StepMetric::Cost].map(|metric| !stands_down(metric));
+        // Where layer 5 holds the step to its own band, the project-wide limits stand down.
+        let stands = |metric, outlier| !(findings.rules.is_on(outlier) && has_baseline(samples, metric));
+        let active = [
+            stands(StepMetric::LatencyUs, &codes::LATENCY_OUTLIER),
+            stands(StepMetric::Tokens, &codes::TOKENS_OUTLIER),
+            stands(StepMetric::Cost, &codes::COST_OUTLIER),
+        ];
         thresholds(reading, limits, active, findings);
     }
     if reading.facts.has_answer() {
@@ -186,7 +189,7 @@ fn progress(reading: &Reading<'_>, samples: Option<&StepSamples>, findings: &mut
     });
     findings.check(&codes::DUPLICATE_CALL_LOOP, || {
         let times = facts.same_calls_in_run;
-        (times >= 3).then(|| {
+        (times >= 3 && !facts.prompt_is_unknown).then(|| {
             let message = format!("The same call {} times in this run.", grouped(u64::from(times)));
             Evidence::new(message, format!("{times} identical calls"), "at most 2")
         })

@@ -30,11 +30,16 @@ pub(crate) fn read(instruction: &str, from: usize) -> (Option<Options>, usize) {
         Some(list) => (list, true),
         None => (segment, false),
     };
-    let options: Vec<String> = split(list)
+    let mut options: Vec<String> = split(list)
         .into_iter()
         .map(clean)
         .filter(|option| !option.is_empty())
         .collect();
+    if let Some(first) = options.first_mut()
+        && let Some(introduced) = behind_introduction(first)
+    {
+        *first = introduced;
+    }
     let is_list = options.len() >= 2 && (announced || is_quoted(list) || reads_as_options(&options));
     (is_list.then_some(Options(options)), from + end)
 }
@@ -108,6 +113,48 @@ fn clean(option: &str) -> String {
     }
 }
 
+/// The first option without the words that introduce the list: `the colors red` is `red`, and `these labels: “a` is
+/// `a`. `None` when nothing introduces it, or when it is not plain where the option begins.
+fn behind_introduction(first: &str) -> Option<String> {
+    // Words that follow a plural and say more about it: "the options given", "the friends who".
+    const NO_OPTIONS: &[&str] = &[
+        "above",
+        "available",
+        "below",
+        "given",
+        "here",
+        "listed",
+        "mentioned",
+        "nearby",
+        "of",
+        "provided",
+        "shown",
+        "that",
+        "which",
+        "who",
+        "you",
+        "we",
+        "i",
+        "they",
+    ];
+    let phrase = ["the ", "these ", "those "]
+        .iter()
+        .find_map(|lead| first.strip_prefix(lead))?;
+    if let Some((_, quoted)) = phrase
+        .split_once(" '")
+        .or_else(|| phrase.split_once(['"', '`', '“']))
+    {
+        return Some(clean(quoted)).filter(|option| !option.is_empty());
+    }
+    let words: Vec<&str> = phrase.split_whitespace().take(5).collect();
+    let [.., noun, option] = words.as_slice() else {
+        return None;
+    };
+    let is_plural =
+        noun.len() > 3 && noun.ends_with('s') && !noun.ends_with("ss") && !noun.contains(['\'', '’']);
+    (is_plural && words.len() <= 4 && !NO_OPTIONS.contains(option)).then(|| (*option).to_owned())
+}
+
 fn is_quoted(list: &str) -> bool {
     list.matches(['"', '`', '“', '”']).count() >= 4 || list.matches(" '").count() >= 2
 }
@@ -174,6 +221,19 @@ mod tests {
         check("one of:\n- a\n- b", None);
         check("one of spam (junk), ham (good)", Some(&["spam", "ham"]));
         check("one of us. Choose from yes or no", Some(&["yes", "no"]));
+        check(
+            "Choose from the colors red, green, blue",
+            Some(&["red", "green", "blue"]),
+        );
+        check(
+            "one of the following labels \"very good\", \"bad\"",
+            Some(&["very good", "bad"]),
+        );
+        check("Respond with the customer name, age and city", None);
+        check("Respond with the customer's name, age, city", None);
+        check("one of the options given, or none", None);
+        check("one of the reasons people leave, or none", None);
+        check("Choose from the menu, or ask the waiter", None);
     }
 
     #[test]

@@ -63,9 +63,11 @@
 //!
 //! **Tiers** count the whole input, cache included; above the limit all tokens of the call cost the tier's rates.
 //! **Service tiers** are named by the provider's word in lower case (`batch`, `flex`, `priority`, `fast`); `permille`
-//! multiplies all token rates, tiers included (500 is half price), and a rate that is named wins over it.
+//! multiplies all token rates, tiers included (500 is half price), and a rate that is named wins over it. A tier that
+//! costs something else and is not listed has no price: [`try_price()`] says which those are.
 //! **Model names** are compared in lower case; `prefix` is the beginning of a name, `regex` has to match all of it.
 
+mod inherit;
 mod model_name;
 mod receipt;
 mod table;
@@ -75,8 +77,8 @@ use std::collections::BTreeMap;
 use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use receipt::{BilledAs, Receipt, ReceiptLine, drift, price};
-pub use table::PriceTable;
+pub use receipt::{BilledAs, Receipt, ReceiptLine, Unpriced, costs_otherwise, drift, price, try_price};
+pub use table::{CUSTOM, PriceTable};
 
 /// A file of prices, such as the one that is shipped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -216,6 +218,12 @@ pub struct ServiceTierRates {
 }
 
 impl PriceRow {
+    /// With what it does not say itself taken from another row, the shipped one for the same model: fees, the context
+    /// window, and what much input and each service tier cost, as factors of its own ordinary rates.
+    pub fn completed_by(self, shipped: &Self) -> Self {
+        inherit::completed(self, shipped)
+    }
+
     /// Why this row can't be used, in a sentence for the person who wrote it; `None` when it can.
     pub fn problem(&self) -> Option<String> {
         table::problem(self)

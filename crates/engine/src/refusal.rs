@@ -120,7 +120,10 @@ mod tests {
                 let phrase = phrase.replace('\'', apostrophe);
                 let answer = format!("Well. {}, you see", phrase.to_ascii_uppercase());
                 let found = find(&answer).unwrap_or_else(|| panic!("{answer:?}"));
-                assert!(found.start < answer.len() && !answer[found].is_empty(), "{answer:?}");
+                assert!(
+                    found.start < answer.len() && !answer[found].is_empty(),
+                    "{answer:?}"
+                );
             }
         }
     }

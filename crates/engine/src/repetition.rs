@@ -64,7 +64,8 @@ fn text_start(text: &str, mut at: usize) -> usize {
 
 fn equal_lines(text: &str) -> Option<Repetition> {
     let mut at = 0;
-    let mut run: Option<Repetition> = None;
+    // With the first line's text without the space around it.
+    let mut run: Option<(Repetition, &str)> = None;
     for line in text.split_inclusive('\n') {
         let range = at..at + line.len();
         at = range.end;
@@ -73,11 +74,7 @@ fn equal_lines(text: &str) -> Option<Repetition> {
             continue;
         }
         match &mut run {
-            Some(run)
-                if text
-                    .get(run.first.clone())
-                    .is_some_and(|first| first.trim() == content) =>
-            {
+            Some((run, first)) if *first == content => {
                 run.times += 1;
                 run.all.end = range.end;
                 let is_loop = run.times >= TIMES && run.all.len() >= LEAST_BYTES && has_letters(content);
@@ -94,11 +91,12 @@ fn equal_lines(text: &str) -> Option<Repetition> {
                 }
             }
             _ => {
-                run = Some(Repetition {
+                let begun = Repetition {
                     first: range.clone(),
                     all: range,
                     times: 1,
-                })
+                };
+                run = Some((begun, content));
             }
         }
     }

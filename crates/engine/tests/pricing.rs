@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use domain::{NanoUsd, Timestamp, TokenUsage};
-use engine::pricing::{BilledAs, PriceRow, PriceTable, Receipt, drift, price};
+use engine::pricing::{BilledAs, PriceRow, PriceTable, Receipt, Unpriced, drift, price, try_price};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -17,165 +17,6 @@ fn row(id: &str, provider: &str, how: &str, model: &str, from: &str, rates: Valu
 
 fn at(day: &str) -> Timestamp {
     Timestamp::parse_rfc3339(&format!("{day}T12:00:00Z")).unwrap()
-}
-
-#[test]
-fn the_right_row_is_found() {
-    let rates = || json!({"input": 1_000_000});
-    let own = |id: &str, how: &str, model: &str| PriceRow {
-        project_own: true,
-        ..row(id, "acme", how, model, "2020-01-01", rates())
-    };
-    let shipped = |id: &str, provider: &str, how: &str, model: &str| {
-        row(id, provider, how, model, "2020-01-01", rates())
-    };
-    let table = PriceTable::new(vec![
-        shipped("sonnet", "anthropic", "prefix", "claude-sonnet-4"),
-        shipped("sonnet-4-5", "anthropic", "prefix", "claude-sonnet-4-5"),
-        row(
-            "sonnet-4-5-new",
-            "anthropic",
-            "prefix",
-            "claude-sonnet-4-5",
-            "2026-06-01",
-            rates(),
-        ),
-        shipped("any-claude", "anthropic", "regex", "claude-.*"),
-        shipped(
-            "aws-sonnet-4-5",
-            "aws",
-            "exact",
-            "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
-        ),
-        shipped("gpt-4o", "openai", "exact", "gpt-4o"),
-        shipped("gpt-4o-may", "openai", "exact", "gpt-4o-2024-05-13"),
-        shipped("gemini", "google", "exact", "gemini-2.5-pro"),
-        shipped("groq-llama", "groq", "exact", "llama-3.3-70b"),
-        shipped("together-llama", "together", "exact", "llama-3.3-70b"),
-        shipped("only-groq", "groq", "exact", "kimi-k2"),
-        shipped("bad", "openai", "regex", "("),
-        own("own-mini", "exact", "gpt-4o-mini"),
-        own("own-house", "regex", "house-(small|large)"),
-    ]);
-    let check = |provider: Option<&str>, model: &str, day: &str, expected: Option<&str>| {
-        let found = table.find(provider, model, at(day));
-        assert_eq!(
-            found.map(|row| row.price_id.as_str()),
-            expected,
-            "{provider:?} {model} {day}"
-        );
-    };
-    let day = "2025-10-01";
-    // Exact before the longest beginning before an expression.
-    check(None, "gpt-4o", day, Some("gpt-4o"));
-    check(None, "gpt-4o-2024-05-13", day, Some("gpt-4o-may"));
-    check(None, "gpt-4o-2024-11-20", day, Some("gpt-4o"));
-    check(None, "claude-sonnet-4-20250514", day, Some("sonnet"));
-    check(None, "claude-sonnet-4-5-20250929", day, Some("sonnet-4-5"));
-    check(None, "claude-haiku-9", day, Some("any-claude"));
-    check(None, "not-claude-haiku-9", day, None);
-    // The newest that was valid by then.
-    check(None, "claude-sonnet-4-5", "2026-05-31", Some("sonnet-4-5"));
-    check(None, "claude-sonnet-4-5", "2026-06-01", Some("sonnet-4-5-new"));
-    check(None, "gpt-4o", "2019-12-31", None);
-    // The names that clouds and gateways use.
-    check(
-        Some("openrouter"),
-        "anthropic/claude-sonnet-4.5",
-        day,
-        Some("sonnet-4-5"),
-    );
-    check(
-        Some("gcp.vertex_ai"),
-        "claude-sonnet-4-5@20250929",
-        day,
-        Some("sonnet-4-5"),
-    );
-    check(
-        Some("aws.bedrock"),
-        "eu.anthropic.claude-sonnet-4-5-20250929-v1:0",
-        day,
-        Some("sonnet-4-5"),
-    );
-    check(
-        Some("bedrock"),
-        "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
-        day,
-        Some("aws-sonnet-4-5"),
-    );
-    check(Some("gcp.gemini"), "models/gemini-2.5-pro", day, Some("gemini"));
-    check(Some("azure.ai.openai"), "GPT-4o", day, Some("gpt-4o"));
-    check(Some("openai.chat"), "gpt-4o", day, Some("gpt-4o"));
-    // Open models have no price unless somebody says who serves them, or one seller has them.
-    check(Some("groq"), "llama-3.3-70b", day, Some("groq-llama"));
-    check(None, "llama-3.3-70b", day, None);
-    check(Some("elsewhere"), "llama-3.3-70b", day, None);
-    check(None, "kimi-k2", day, Some("only-groq"));
-    // A project's own rows win.
-    check(Some("openai"), "gpt-4o-mini", day, Some("own-mini"));
-    check(None, "house-large", day, Some("own-house"));
-    check(None, "house-huge", day, None);
-    check(None, "", day, None);
-    assert_eq!(table.len(), 13, "the row that can't be used is left out");
-}
-
-#[test]
-fn rows_that_cannot_be_used_say_why() {
-    let check = |how: &str, model: &str, rates: Value, expected: Option<&str>| {
-        let problem = row("id", "p", how, model, "2020-01-01", rates).problem();
-        let begins =
-            expected.is_none_or(|words| problem.as_deref().is_some_and(|found| found.starts_with(words)));
-        assert!(
-            begins && problem.is_some() == expected.is_some(),
-            "{model}: {problem:?}"
-        );
-    };
-    let free = || json!({"input": 0});
-    check("exact", "m", free(), None);
-    check("regex", "gpt-[0-9]+(-mini)?", free(), None);
-    check(
-        "regex",
-        "gpt-(",
-        free(),
-        Some("The regular expression does not compile"),
-    );
-    check(
-        "regex",
-        "a)|(b",
-        free(),
-        Some("The regular expression does not compile"),
-    );
-    check(
-        "regex",
-        "(((((((a{99}){99}){99}){99}){99}){99}){99})",
-        free(),
-        Some("The regular expression does not compile"),
-    );
-    check(
-        "regex",
-        &"a".repeat(501),
-        free(),
-        Some("The regular expression is longer"),
-    );
-    check("exact", " ", free(), Some("The model is blank"));
-    check(
-        "exact",
-        "m",
-        json!({"output": 1}),
-        Some("The price has no rate for input"),
-    );
-    check(
-        "exact",
-        "m",
-        json!({"input": 1, "cache_read": -1}),
-        Some("A rate is below zero"),
-    );
-    check(
-        "exact",
-        "m",
-        json!({"input": 1, "service_tiers": {"batch": {"permille": -1}}}),
-        Some("A rate is below zero"),
-    );
 }
 
 fn sonnet() -> PriceRow {
@@ -259,9 +100,84 @@ fn tiers_and_service_tiers_replace_what_they_name() {
     check(tokens(1_000, 10), Some("Batch"), 1_500_000 + 75_000);
     check(tokens(300_000, 10), Some("batch"), 900_000_000 + 112_500);
     check(tokens(1_000, 10), Some("priority"), 5_000_000 + 150_000);
-    for ordinary in ["default", "standard", "auto", "scale", "flex"] {
+    for ordinary in ["default", "standard", "auto", "scale", "on_demand"] {
         check(tokens(1_000, 10), Some(ordinary), 3_000_000 + 150_000);
     }
+}
+
+#[test]
+fn a_tier_that_costs_something_else_has_no_ordinary_price() {
+    for tier in ["flex", "Fast"] {
+        let unlisted = try_price(&sonnet(), &tokens(1_000, 10), Some(tier), None);
+        assert_eq!(unlisted, Err(Unpriced::ServiceTier(tier.to_lowercase())));
+    }
+    // What a project enters is what it pays, at every tier that it does not list.
+    let own = PriceRow {
+        project_own: true,
+        ..sonnet()
+    };
+    let entered = price(&own, &tokens(1_000, 10), Some("fast"), None).unwrap();
+    assert_eq!(entered.total.0, 3_000_000 + 150_000 + 7);
+}
+
+#[test]
+fn an_own_price_takes_from_the_shipped_one_what_it_does_not_say() {
+    let shipped = PriceRow {
+        context_window: Some(1_000_000),
+        ..row(
+            "shipped",
+            "openai",
+            "exact",
+            "gpt-5",
+            "2025-09-29",
+            json!({"input": 3_000_000_000_i64, "output": 15_000_000_000_i64, "cache_read": 300_000_000,
+                "web_search_per_1k": 10_000_000_000_i64,
+                "tiers": [{"above_input_tokens": 200_000, "input": 6_000_000_000_i64, "output": 22_500_000_000_i64}],
+                "service_tiers": {"batch": {"permille": 500},
+                    "flex": {"input": 1_500_000_000_i64, "output": 7_500_000_000_i64, "cache_read": 150_000_000,
+                        "tiers": [{"above_input_tokens": 200_000, "input": 3_000_000_000_i64}]}}}),
+        )
+    };
+    // Two thirds for input, a third for output.
+    let own = row(
+        "own",
+        "openai",
+        "exact",
+        "gpt-5",
+        "2026-01-01",
+        json!({"input": 2_000_000_000_i64, "output": 5_000_000_000_i64}),
+    )
+    .completed_by(&shipped);
+    let check = |input: i64, tier: Option<&str>, searches: i64, expected: i64| {
+        let receipt = price(&own, &tokens(input, 1_000), tier, Some(searches)).unwrap();
+        assert_eq!(receipt.total.0, expected, "{input} {tier:?}");
+    };
+    check(1_000, None, 0, 2_000_000 + 5_000_000);
+    check(1_000, None, 1, 2_000_000 + 5_000_000 + 10_000_000);
+    check(1_000, Some("batch"), 0, 1_000_000 + 2_500_000);
+    check(1_000, Some("flex"), 0, 1_000_000 + 2_500_000);
+    check(300_000, None, 0, 1_200_000_000 + 7_500_000);
+    check(300_000, Some("flex"), 0, 600_000_000 + 2_500_000);
+    assert_eq!((own.context_window, own.problem()), (Some(1_000_000), None));
+    let said = row(
+        "own",
+        "openai",
+        "exact",
+        "gpt-5",
+        "2026-01-01",
+        json!({"input": 1, "web_search_per_1k": 5,
+        "service_tiers": {"batch": {"permille": 900}}}),
+    );
+    let said = PriceRow {
+        context_window: Some(8),
+        ..said
+    }
+    .completed_by(&shipped);
+    assert_eq!(
+        (said.rates.web_search_per_1k, said.context_window),
+        (Some(5), Some(8))
+    );
+    assert_eq!(said.rates.service_tiers["batch"].permille, Some(900));
 }
 
 #[test]

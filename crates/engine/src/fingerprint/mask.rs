@@ -179,19 +179,14 @@ impl<'a> Masker<'a, '_> {
     /// A run without space, brackets or quotes: words, a number, an address.
     fn run(&mut self, rest: &'a str) {
         let is_inner = |c: char| c.is_alphanumeric() || "_-./:+@%#=&?~\\,".contains(c);
-        let mut end = rest.find(|c: char| !is_inner(c)).unwrap_or(rest.len());
         // A comma belongs to a number and to nothing else.
-        let mut from = 0;
-        while let Some(comma) = rest[from..end].find(',').map(|comma| from + comma) {
-            let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
-            let bytes = rest.as_bytes();
-            if digit(bytes[..comma].last()) && digit(bytes[comma + 1..end].first()) {
-                from = comma + 1;
-            } else {
-                end = comma;
-                break;
-            }
-        }
+        let bytes = rest.as_bytes();
+        let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+        let splits = |comma: usize| !(comma > 0 && is_digit(comma - 1) && is_digit(comma + 1));
+        let end = rest
+            .char_indices()
+            .find(|(at, c)| !is_inner(*c) || (*c == ',' && splits(*at)))
+            .map_or(rest.len(), |(at, _)| at);
         let run = rest[..end].trim_end_matches(|c: char| ".:?,=&-".contains(c));
         let run = if run.is_empty() { &rest[..end] } else { run };
         if run.contains("://") || run.starts_with("www.") {

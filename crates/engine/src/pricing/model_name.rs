@@ -148,6 +148,43 @@ pub(super) fn is_maker(provider: &str) -> bool {
     MAKERS.contains(&provider)
 }
 
+/// Whether nobody but its maker, and clouds at its maker's prices, can run a model, so that the maker's list holds
+/// wherever a call went: a gateway, a proxy of one's own. The weights of other makers' models, and of a few of
+/// theirs, are there for everybody.
+pub(super) fn is_closed(maker: &str, model: &str) -> bool {
+    const CLOSED: &[&str] = &["anthropic", "google", "openai", "perplexity", "x-ai"];
+    const OPEN_MODELS: &[&str] = &["gpt-oss", "gemma"];
+    let model = model.to_ascii_lowercase();
+    CLOSED.contains(&maker) && !OPEN_MODELS.iter().any(|open| model.contains(open))
+}
+
+/// Whether a provider's name is that of a program, or an address, with which people run models on machines of their
+/// own: what its models are called says nothing about what they cost.
+pub(super) fn is_self_hosted(provider: &str) -> bool {
+    const PROGRAMS: &[&str] = &[
+        "huggingface-tgi",
+        "llama",
+        "llama-cpp",
+        "llama_cpp",
+        "llamacpp",
+        "llamafile",
+        "lm-studio",
+        "lm_studio",
+        "lmstudio",
+        "local",
+        "localai",
+        "localhost",
+        "mlx",
+        "ollama",
+        "self-hosted",
+        "sglang",
+        "tgi",
+        "vllm",
+    ];
+    let host = provider.split(':').next().unwrap_or(provider);
+    PROGRAMS.contains(&host) || host.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -55,32 +55,78 @@ pub struct Receipt {
     pub total: NanoUsd,
 }
 
-/// What a call costs by a price row; `None` when that can't be known.
-///
-/// Unknown is a call of which nothing was counted; one whose input or output was not counted, unless that is free;
-/// one with a count below zero; and one that used something the row has no rate for. Cache counts that were not
-/// reported are none. The service tiers `standard`, `default`, `auto` and `scale`, and those the row does not list,
-/// are billed at the ordinary rates.
-///
-/// A cache rate that the row leaves out follows from that for input. For Anthropic's models by the factors that
-/// Anthropic publishes for all of them: read 0.1, write 1.25, write for an hour 2; a thousand web searches cost $10.
-/// For others the factor is 1: whoever lists no price for cached input bills it as input.
+/// Why a price row does not say what a call costs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unpriced {
+    /// Nobody counted what was used, or not all of it; or a count is below zero.
+    Uncounted,
+    /// It was served at a tier that costs something else, and the row does not say what.
+    ServiceTier(String),
+    /// It searched the web, and the row has no fee for that.
+    WebSearch,
+    /// It used tokens that the row has no rate for.
+    Rate,
+    /// The sum is beyond what money can hold.
+    TooMuch,
+}
+
+/// Service tiers that cost something else than an ordinary call, wherever they exist. Whatever else a provider calls
+/// its tier (`standard`, `default`, `auto`, `scale`, `on_demand`) is an ordinary one.
+const OTHER_TIERS: &[&str] = &["batch", "fast", "flex", "priority"];
+
+/// Whether a call at this tier costs something else than an ordinary one, wherever the tier exists.
+pub fn costs_otherwise(service_tier: &str) -> bool {
+    OTHER_TIERS
+        .iter()
+        .any(|tier| tier.eq_ignore_ascii_case(service_tier))
+}
+
+/// What a call costs by a price row; `None` when that can't be known. [`try_price`] says why.
 pub fn price(
     row: &PriceRow,
     usage: &TokenUsage,
     service_tier: Option<&str>,
     web_searches: Option<i64>,
 ) -> Option<Receipt> {
+    try_price(row, usage, service_tier, web_searches).ok()
+}
+
+/// What a call costs by a price row, or why that can't be known.
+///
+/// Unknown is a call of which nothing was counted; one whose input or output was not counted, unless that is free;
+/// one with a count below zero; and one that used something the row has no rate for. Cache counts that were not
+/// reported are none.
+///
+/// The service tiers `batch`, `fast`, `flex` and `priority` cost something else than an ordinary call, so one that a
+/// shipped row does not list makes the cost unknown. All other words are ordinary, and so is every tier that a
+/// project's own row does not list: what a project enters is what it pays.
+///
+/// A cache rate that the row leaves out follows from that for input. For Anthropic's models by the factors that
+/// Anthropic publishes for all of them: read 0.1, write 1.25, write for an hour 2; a thousand web searches cost $10.
+/// For others the factor is 1: whoever lists no price for cached input bills it as input.
+pub fn try_price(
+    row: &PriceRow,
+    usage: &TokenUsage,
+    service_tier: Option<&str>,
+    web_searches: Option<i64>,
+) -> Result<Receipt, Unpriced> {
     let input_tokens = usage.input();
     let tier = service_tier.map(str::to_ascii_lowercase);
     let variant = tier
         .as_deref()
         .and_then(|tier| row.rates.service_tiers.get_key_value(tier));
     let (mut rates, mut above) = at_size(row.rates.tokens, &row.rates.tiers, input_tokens);
-    if let Some((_, variant)) = variant {
-        let (own, own_above) = at_size(variant.tokens, &variant.tiers, input_tokens);
-        rates = replaced(scaled(rates, variant.permille.unwrap_or(1_000)), own);
-        above = own_above.or(above);
+    match (variant, tier) {
+        (Some((_, variant)), _) => {
+            let (own, own_above) = at_size(variant.tokens, &variant.tiers, input_tokens);
+            rates = replaced(scaled(rates, variant.permille.unwrap_or(1_000)), own);
+            above = own_above.or(above);
+        }
+        (None, Some(tier)) if !row.project_own && costs_otherwise(&tier) => {
+            return Err(Unpriced::ServiceTier(tier));
+        }
+        (None, _) => {}
     }
     let mut lines = Lines::default();
     token_lines(row, usage, rates, &mut lines)?;
@@ -89,19 +135,16 @@ pub fn price(
         let (per_1k, is_derived) = match row.rates.web_search_per_1k {
             Some(rate) => (rate, false),
             None if is_anthropic(row) => (10_000_000_000, true),
-            None => return None,
+            None => return Err(Unpriced::WebSearch),
         };
-        lines.add(
-            BilledAs::WebSearch,
-            searches,
-            per_1k.checked_mul(1_000)?,
-            is_derived,
-        )?;
+        let rate = per_1k.checked_mul(1_000).ok_or(Unpriced::TooMuch)?;
+        lines.add(BilledAs::WebSearch, searches, rate, is_derived)?;
     }
     if let Some(fee) = row.rates.per_request.filter(|fee| *fee != 0) {
-        lines.add(BilledAs::Request, 1, fee.checked_mul(1_000_000)?, false)?;
+        let rate = fee.checked_mul(1_000_000).ok_or(Unpriced::TooMuch)?;
+        lines.add(BilledAs::Request, 1, rate, false)?;
     }
-    Some(Receipt {
+    Ok(Receipt {
         price_id: row.price_id.clone(),
         total: lines.total()?,
         lines: lines.lines,
@@ -110,18 +153,28 @@ pub fn price(
     })
 }
 
-fn token_lines(row: &PriceRow, usage: &TokenUsage, rates: TokenRates, lines: &mut Lines) -> Option<()> {
-    let input = rates.input?;
+fn token_lines(
+    row: &PriceRow,
+    usage: &TokenUsage,
+    rates: TokenRates,
+    lines: &mut Lines,
+) -> Result<(), Unpriced> {
+    let input = rates.input.ok_or(Unpriced::Rate)?;
     let counted = |count: Option<i64>, rate: Option<i64>| match (count, rate) {
-        (Some(count), _) => Some(count),
+        (Some(count), _) => Ok(count),
         // Nobody counted what is free anyway.
-        (None, None | Some(0)) => Some(0),
-        (None, Some(_)) => None,
+        (None, None | Some(0)) => Ok(0),
+        (None, Some(_)) => Err(Unpriced::Uncounted),
     };
-    usage.total()?;
+    usage.total().ok_or(Unpriced::Uncounted)?;
     let write_1h = usage.cache_write_1h.unwrap_or(0);
-    let write_5m = usage.cache_write.unwrap_or(write_1h).checked_sub(write_1h)?;
-    let derived = |permille: i64| i64::try_from(per_thousand(input, permille)).ok();
+    let write_5m = usage
+        .cache_write
+        .unwrap_or(write_1h)
+        .checked_sub(write_1h)
+        .ok_or(Unpriced::Uncounted)?;
+    let derived =
+        |permille: i64| i64::try_from(per_thousand(input, permille)).map_err(|_beyond| Unpriced::TooMuch);
     let factors = if is_anthropic(row) {
         [100, 1_250, 2_000]
     } else {
@@ -159,8 +212,8 @@ fn token_lines(row: &PriceRow, usage: &TokenUsage, rates: TokenRates, lines: &mu
         lines.add(bucket, count, listed.unwrap_or(derived), listed.is_none())?;
     }
     match (counted(usage.output, rates.output)?, rates.output) {
-        (0, None) => Some(()),
-        (count, rate) => lines.add(BilledAs::Output, count, rate?, false),
+        (0, None) => Ok(()),
+        (count, rate) => lines.add(BilledAs::Output, count, rate.ok_or(Unpriced::Rate)?, false),
     }
 }
 
@@ -220,29 +273,34 @@ struct Lines {
 }
 
 impl Lines {
-    /// `None` when the count or the rate is below zero, or the sum beyond what money can hold.
-    fn add(&mut self, bucket: BilledAs, count: i64, rate: i64, is_derived: bool) -> Option<()> {
+    /// Fails when the count or the rate is below zero, or the sum beyond what money can hold.
+    fn add(&mut self, bucket: BilledAs, count: i64, rate: i64, is_derived: bool) -> Result<(), Unpriced> {
         if count < 0 || rate < 0 {
-            return None;
+            return Err(Unpriced::Uncounted);
         }
         if count == 0 {
-            return Some(());
+            return Ok(());
         }
         let before = rounded(self.exact, 1_000_000);
-        self.exact = self.exact.checked_add(i128::from(count) * i128::from(rate))?;
-        let cost = i64::try_from(rounded(self.exact, 1_000_000) - before).ok()?;
+        self.exact = self
+            .exact
+            .checked_add(i128::from(count) * i128::from(rate))
+            .ok_or(Unpriced::TooMuch)?;
+        let cost = rounded(self.exact, 1_000_000) - before;
         self.lines.push(ReceiptLine {
             bucket,
             tokens: count,
             rate_nano_usd_per_mtok: rate,
             is_derived,
-            cost: NanoUsd(cost),
+            cost: NanoUsd(i64::try_from(cost).map_err(|_beyond| Unpriced::TooMuch)?),
         });
-        Some(())
+        Ok(())
     }
 
-    fn total(&self) -> Option<NanoUsd> {
-        i64::try_from(rounded(self.exact, 1_000_000)).ok().map(NanoUsd)
+    fn total(&self) -> Result<NanoUsd, Unpriced> {
+        i64::try_from(rounded(self.exact, 1_000_000))
+            .map(NanoUsd)
+            .map_err(|_beyond| Unpriced::TooMuch)
     }
 }
 

@@ -5,13 +5,18 @@ use std::collections::HashMap;
 use domain::Timestamp;
 use regex_lite::{Regex, RegexBuilder};
 
-use super::model_name::{is_maker, names, provider};
+use super::model_name::{is_closed, is_maker, is_self_hosted, names, provider};
 use super::{ModelMatch, PriceRow, TokenRates};
 
 /// Longest regular expression of a row.
 const MAX_REGEX_BYTES: usize = 500;
+/// Longest name that is looked up. No model has one like it, and an expression takes its time over it.
+const MAX_NAME_BYTES: usize = 1_000;
 /// What an expression may grow to when it is compiled.
 const MAX_COMPILED_BYTES: usize = 256 * 1024;
+
+/// The provider of a project's own rows that hold for a model whoever serves it.
+pub const CUSTOM: &str = "custom";
 
 /// The shipped rows and a project's own.
 #[derive(Debug, Default)]
@@ -36,8 +41,8 @@ struct Prefix {
 /// Where one matching row stands against another; the larger wins.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
-    is_own: bool,
     provider: ProviderRank,
+    is_own: bool,
     model: ModelRank,
     valid_from: Timestamp,
 }
@@ -110,13 +115,20 @@ impl PriceTable {
         self.rows.iter().find(|row| row.price_id == price_id)
     }
 
-    /// The price of a model at a time. A project's own rows win over shipped ones, rows of the named provider over
-    /// others, an exact name over the longest beginning over a regular expression, and of equals the newest that
-    /// was valid by then.
+    /// The price of a model at a time. Rows of the named provider win over others, a project's own over shipped ones,
+    /// an exact name over the longest beginning over a regular expression, and of equals the newest that was valid by
+    /// then. A project's own row for the provider [`CUSTOM`] is every provider's; one that names another provider is
+    /// that one's alone.
     ///
-    /// Where no row is the provider's (or nobody named one), the price list of a model's maker is what counts.
-    /// Open models that several others sell have no such price: `None`.
+    /// Where nobody named a provider, the price list of the model's maker is what counts, and for a model that one
+    /// provider alone sells that one's. Open models that several sell have no such price: `None`.
+    ///
+    /// Where the named provider has no row, the call may have gone to a machine of one's own. Only models that nobody
+    /// but their makers can run, on whichever cloud, have their maker's price then; open models have none.
     pub fn find(&self, provider_name: Option<&str>, model: &str, at: Timestamp) -> Option<&PriceRow> {
+        if model.len() > MAX_NAME_BYTES {
+            return None;
+        }
         let wanted = provider_name.map(provider).filter(|name| !name.is_empty());
         let names = names(model);
         let mut best = Best {
@@ -173,14 +185,20 @@ impl<'t> Best<'t> {
             return;
         }
         let seller = self.table.providers[at].as_str();
+        let is_everyones = row.project_own && seller == CUSTOM;
         let provider = match self.wanted.as_deref() {
+            _ if is_everyones => ProviderRank::Same,
             Some(wanted) if wanted == seller => ProviderRank::Same,
-            _ if is_maker(seller) => ProviderRank::Maker,
-            _ => ProviderRank::Other,
+            None if is_maker(seller) => ProviderRank::Maker,
+            None => ProviderRank::Other,
+            Some(wanted) if !row.project_own && !is_self_hosted(wanted) && is_closed(seller, &row.model) => {
+                ProviderRank::Maker
+            }
+            Some(_) => return,
         };
         let rank = Rank {
-            is_own: row.project_own,
             provider,
+            is_own: row.project_own,
             model,
             valid_from: row.valid_from,
         };

@@ -2,15 +2,22 @@
 
 use crate::json_scan::{Inside, JsonError, Scanner};
 
+/// Parts within parts are followed so deep: Gemini's object of parts is one level, and nobody sends many.
+const MAX_DEPTH: u32 = 8;
+
 /// Appends the text of a content value: a string, an array of which the text parts count, or Gemini's object of parts.
 pub(crate) fn push_text(raw: &str, out: &mut String) {
+    push_content(raw, out, 0);
+}
+
+fn push_content(raw: &str, out: &mut String, depth: u32) {
     match raw.as_bytes().first() {
         Some(b'"') => push_paragraph(raw, out),
         Some(b'[') => {
             let walked = Scanner::new(raw).array(|scanner| {
                 scanner.whitespace();
                 if scanner.peek() == Some(b'{') {
-                    push_part(scanner, out)
+                    push_part(scanner, out, depth)
                 } else {
                     push_paragraph(scanner.raw_value()?, out);
                     Ok(())
@@ -19,14 +26,14 @@ pub(crate) fn push_text(raw: &str, out: &mut String) {
             debug_assert!(walked.is_ok(), "the value has been scanned before");
         }
         Some(b'{') => {
-            let walked = push_part(&mut Scanner::new(raw), out);
+            let walked = push_part(&mut Scanner::new(raw), out, depth);
             debug_assert!(walked.is_ok(), "the value has been scanned before");
         }
         _ => {}
     }
 }
 
-fn push_part(scanner: &mut Scanner<'_>, out: &mut String) -> Result<(), JsonError> {
+fn push_part(scanner: &mut Scanner<'_>, out: &mut String, depth: u32) -> Result<(), JsonError> {
     let mut kind = "";
     let mut text = None;
     let mut parts = None;
@@ -47,8 +54,8 @@ fn push_part(scanner: &mut Scanner<'_>, out: &mut String) -> Result<(), JsonErro
     if let ("" | "text" | "input_text" | "output_text", Some(raw)) = (kind, text) {
         push_paragraph(raw, out);
     }
-    if let Some(raw) = parts.filter(|raw| raw.starts_with('[')) {
-        push_text(raw, out);
+    if let Some(raw) = parts.filter(|raw| raw.starts_with('[') && depth < MAX_DEPTH) {
+        push_content(raw, out, depth + 1);
     }
     Ok(())
 }

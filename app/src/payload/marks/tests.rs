@@ -1,0 +1,127 @@
+use super::*;
+
+fn at(start: usize, end: usize) -> Condition {
+    Condition {
+        code: 3011,
+        layer: 3,
+        name: "bracket_imbalance".to_owned(),
+        points: 25,
+        message: "never closed".to_owned(),
+        observed: String::new(),
+        expected: String::new(),
+        place: Some(Place::at_bytes(start, end)),
+        sample: None,
+    }
+}
+
+/// Lines joined by `/`, marks in `<>`.
+fn drawn(lines: &[TextLine]) -> String {
+    let piece = |p: &Piece| match p.mark {
+        Some(_) => format!("<{}>", p.text),
+        None => p.text.clone(),
+    };
+    let lines: Vec<String> = lines
+        .iter()
+        .map(|line| line.iter().map(piece).collect())
+        .collect();
+    lines.join("/")
+}
+
+#[test]
+fn marks_in_raw_text() {
+    let check = |text: &str, places: &[(usize, usize)], expected: &str| {
+        let conditions: Vec<_> = places.iter().map(|(start, end)| at(*start, *end)).collect();
+        let marks = of_conditions(text, &conditions);
+        assert_eq!(drawn(&raw_lines(text, &marks)), expected, "{text} {places:?}");
+        let stretch = drawn(&[plain_pieces(text, &marks)]);
+        assert_eq!(stretch.replace('\n', "/"), expected, "{text} {places:?}");
+    };
+    check("abc", &[], "abc");
+    check("", &[], "");
+    check("abcdef", &[(1, 3)], "a<bc>def");
+    check("abc", &[(3, 3)], "abc/<>");
+    check("abc\n", &[(4, 4)], "abc/<>");
+    check("abc", &[(0, 0)], "<>abc");
+    check("abc", &[(1, 1)], "a<>bc");
+    check("", &[(0, 0)], "<>");
+    check("abc", &[(2, 99)], "ab<c>");
+    check("abc", &[(50, 99)], "abc/<>");
+    check("abc", &[(2, 1)], "ab<>c");
+    check("aüb", &[(2, 3)], "a<ü>b");
+    check("aüb", &[(1, 2)], "a<ü>b");
+    check("abcdef", &[(0, 3), (2, 5)], "<abc><de>f");
+    check("abcdef", &[(0, 6), (2, 3)], "ab<c>def");
+    check("abc", &[(1, 2), (1, 2)], "a<b>c");
+    check("{\n\"a\":[", &[(0, 1), (6, 7), (7, 7)], "<{>/\"a\":<[>/<>");
+}
+
+#[test]
+fn every_place_of_a_condition_is_marked_and_noted_once() {
+    let text = "{\"a\": [";
+    let mut brackets = at(0, 1);
+    brackets.message = "Two brackets are never closed.".to_owned();
+    brackets.place = Some(Place::Bytes {
+        start: 0,
+        end: 1,
+        more: vec![domain::ByteRange { start: 6, end: 7 }],
+    });
+    let mut end = at(text.len(), text.len());
+    end.message = "It does not parse.".to_owned();
+    let marks = of_conditions(text, &[end, brackets]);
+    let lines = raw_lines(text, &marks);
+    assert_eq!(drawn(&lines), "<{>\"a\": <[>/<>");
+    assert!(lines.last().is_some_and(is_end_mark) && !is_end_mark(&lines[0]));
+    assert_eq!(
+        notes(&marks),
+        [
+            "bytes 0 and 6: Two brackets are never closed.",
+            "output ends here, byte 7: It does not parse."
+        ]
+    );
+}
+
+#[test]
+fn a_mark_over_everything_gives_way_to_a_narrower_one() {
+    let text = "{ \"a\": [ ";
+    let all = at(0, text.len());
+    let titles = |conditions: &[Condition]| of_conditions(text, conditions).len();
+    assert_eq!(titles(&[all.clone(), at(0, 1), at(7, 8)]), 2);
+    assert_eq!(titles(&[all]), 1);
+}
+
+#[test]
+fn a_mark_over_several_lines_or_tokens_is_cut() {
+    let marks = of_conditions("ab\ncd", &[at(1, 4)]);
+    assert_eq!(drawn(&raw_lines("ab\ncd", &marks)), "a<b>/<c>d");
+    let text = r#"[1,2]"#;
+    let marks = of_conditions(text, &[at(0, 4)]);
+    assert_eq!(drawn(&json_lines(text, &marks).unwrap()), "<[>/  <1><,>/  <2>/]");
+}
+
+#[test]
+fn indented_json() {
+    let check = |text: &str, expected: Option<&str>| {
+        assert_eq!(
+            json_lines(text, &[]).as_deref().map(drawn).as_deref(),
+            expected,
+            "{text}"
+        );
+    };
+    check(r#"{"b":1.0,"a":[]}"#, Some(r#"{/  "b": 1.0,/  "a": []/}"#));
+    check("{}", Some("{}"));
+    check("[[1]]", Some("[/  [/    1/  ]/]"));
+    check("12", Some("12"));
+    check(r#"{"a":"#, None);
+    check("words", None);
+    check("", None);
+}
+
+#[test]
+fn pointers_are_marked_too() {
+    let mut condition = at(0, 0);
+    condition.place = Some(Place::Pointer("/a/0".to_owned()));
+    let text = r#"{"a":["x"]}"#;
+    let marks = of_conditions(text, &[condition.clone()]);
+    assert_eq!(drawn(&raw_lines(text, &marks)), r#"{"a":[<"x">]}"#);
+    assert_eq!(of_conditions("words", &[condition]), []);
+}
