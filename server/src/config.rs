@@ -54,6 +54,8 @@ pub struct Config {
     pub upstream_anthropic: UpstreamUrl,
     /// Where the proxy sends calls that speak like OpenAI.
     pub upstream_openai: UpstreamUrl,
+    /// Whether streams of OpenAI's API are asked what they used; without it, as the provider's host suggests.
+    pub ask_for_usage: Option<bool>,
     /// How long a connection to them may take, in seconds.
     pub upstream_connect_timeout_s: u64,
     /// How long they may be silent, before an answer and in it, in seconds.
@@ -83,6 +85,7 @@ impl Default for Config {
             db_connections: 10,
             upstream_anthropic: UpstreamUrl::anthropic(),
             upstream_openai: UpstreamUrl::openai(),
+            ask_for_usage: None,
             upstream_connect_timeout_s: 10,
             upstream_timeout_s: 600,
             spool_bytes: 1024 * 1024 * 1024,
@@ -144,6 +147,10 @@ pub struct Flags {
     /// Where the proxy sends OpenAI's calls [default: https://api.openai.com]
     #[arg(long, global = true, env = "PLUMBLINE_UPSTREAM_OPENAI", value_name = "URL")]
     pub upstream_openai: Option<UpstreamUrl>,
+    /// Ask streams of OpenAI's API what they used [default: where the provider takes the question]
+    #[arg(long, global = true, env = "PLUMBLINE_ASK_FOR_USAGE", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", value_parser = BoolishValueParser::new(), value_name = "BOOL")]
+    pub ask_for_usage: Option<bool>,
     /// Seconds that a connection to them may take [default: 10]
     #[arg(
         long,
@@ -280,6 +287,7 @@ fn merge(flags: Flags, database_url: Option<String>, file: FileConfig) -> Result
             .upstream_openai
             .or(file.upstream_openai)
             .unwrap_or(default.upstream_openai),
+        ask_for_usage: flags.ask_for_usage.or(file.ask_for_usage),
         upstream_connect_timeout_s: at_least(
             1,
             "upstream_connect_timeout_s",

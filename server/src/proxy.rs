@@ -1,7 +1,7 @@
 //! The proxy: programs point the base URL of their provider's SDK here, and every call becomes a step.
 //!
 //! **Invariants:** what passes is not changed, in neither direction, but for hop-by-hop headers, our own, and the
-//! question what an OpenAI stream used; nothing waits for recording; where calls go is configuration, never part of
+//! question what an OpenAI stream used, which nobody notices, also where it is refused; nothing waits for recording; where calls go is configuration, never part of
 //! a request.
 
 pub mod api;
@@ -31,8 +31,10 @@ use axum::routing::{MethodFilter, any, on};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::auth::Caller;
+use crate::auth::credentials::Credentials;
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
+use crate::serving::MAX_HEADERS;
 use crate::state::AppState;
 use api::{Api, Provider};
 use call::{Call, Ended, Exchange};
@@ -103,13 +105,23 @@ impl Speaks {
 pub fn routes() -> Router<AppState> {
     listed()
         .method_not_allowed_fallback(wrong_method)
+        .route("/v1", any(unknown))
+        .route("/v1/", any(unknown))
         .route("/v1/{*unknown}", any(unknown))
+        // A base URL with a slash too many at its end.
+        .route("//v1/{*unknown}", any(unknown))
         .layer(CatchPanicLayer::custom(panicked))
 }
 
 async fn unknown(request: Request) -> Response {
-    let paths: Vec<&str> = ROUTES.iter().map(|(_, path)| *path).collect();
-    let message = format!("the proxy passes on {}, and nothing else", paths.join(", "));
+    let mut paths: Vec<&str> = ROUTES.iter().map(|(_, path)| *path).collect();
+    paths.dedup();
+    let hint = if request.uri().path().starts_with("//") {
+        "; the base URL ends with a slash too many"
+    } else {
+        ""
+    };
+    let message = format!("the proxy passes on {}, and nothing else{hint}", paths.join(", "));
     let error = HttpError::new(StatusCode::NOT_FOUND, "not_found", message);
     refuse(Provider::of(request.headers()), &error)
 }
@@ -160,25 +172,21 @@ async fn pass(
     let caller = state.auth.proxy_caller(&parts.uri, &parts.headers).await?;
     let upstreams = &state.upstreams;
     let upstream = upstreams.of(provider);
-    let target = upstream
-        .target(&parts.uri)
-        .ok_or_else(|| HttpError::new(StatusCode::BAD_REQUEST, "invalid_url", "the path is not a URL's"))?;
+    let target = upstream.target(&parts.uri).ok_or_else(|| {
+        let message = "a path with a segment `.` or `..` is not passed on, nor one that is not a URL's";
+        HttpError::new(StatusCode::BAD_REQUEST, "invalid_url", message)
+    })?;
     let mut held = state.recorder.held();
     let Sent { body, whole } = request::read(body, &mut held).await?;
 
-    let asks =
-        api.is_some_and(Api::has_usage_on_request) && !parts.headers.contains_key(header::CONTENT_ENCODING);
+    let asks = api.is_some_and(Api::has_usage_on_request)
+        && upstream.asks_for_usage()
+        && !parts.headers.contains_key(header::CONTENT_ENCODING);
     let edited = whole
         .as_ref()
         .filter(|_| asks)
         .and_then(|whole| include_usage::ask_for_usage(whole));
-    let mut sent = headers::to_upstream(&parts.headers, &upstream.host, edited.is_some());
-    if let Some(edited) = &edited
-        && sent.contains_key(header::CONTENT_LENGTH)
-    {
-        sent.insert(header::CONTENT_LENGTH, edited.len().into());
-    }
-    let was_edited = edited.is_some();
+    let unedited = whole.clone().filter(|_| edited.is_some());
     let mut call = api.map(|api| {
         let exchange = exchange(state, api, caller, &parts, whole, held);
         let exchange = Exchange {
@@ -188,15 +196,37 @@ async fn pass(
         Call::begin(state.recorder.clone(), Box::new(exchange))
     });
 
-    let mut request = axum::http::Request::new(edited.map_or(body, Body::from));
-    *request.method_mut() = parts.method;
-    *request.uri_mut() = target;
-    *request.headers_mut() = sent;
     let stopping = state.recorder.stopping();
-    let answered = tokio::select! {
-        answered = upstreams.send(request) => answered,
-        () = stopping.cancelled() => Err((Ended::Stopped, None)),
+    let send = async |body: Body, edited_length: Option<usize>| {
+        let mut sent = headers::to_upstream(&parts.headers, &upstream.host, edited_length.is_some());
+        if let Some(length) = edited_length
+            && sent.contains_key(header::CONTENT_LENGTH)
+        {
+            sent.insert(header::CONTENT_LENGTH, length.into());
+        }
+        let mut request = axum::http::Request::new(body);
+        *request.method_mut() = parts.method.clone();
+        *request.uri_mut() = target.clone();
+        *request.headers_mut() = sent;
+        tokio::select! {
+            answered = upstreams.send(request) => answered,
+            () = stopping.cancelled() => Err((Ended::Stopped, None)),
+        }
     };
+    let mut was_edited = edited.is_some();
+    let edited_length = edited.as_ref().map(Vec::len);
+    let mut answered = send(edited.map_or(body, Body::from), edited_length).await;
+    let is_refused = |status| status == StatusCode::BAD_REQUEST || status == StatusCode::UNPROCESSABLE_ENTITY;
+    if let Some(unedited) = unedited
+        && answered.as_ref().is_ok_and(|answer| is_refused(answer.status()))
+    {
+        // It may be the question that is refused. The caller gets the answer to what they sent.
+        answered = send(Body::from(unedited), None).await;
+        was_edited = false;
+        if answered.as_ref().is_ok_and(|answer| answer.status().is_success()) {
+            upstream.stop_asking();
+        }
+    }
     let answered = match answered {
         Ok(answered) => answered,
         Err((ended, cause)) => {
@@ -239,6 +269,7 @@ fn exchange(
         api,
         caller,
         told: Told::read(&parts.headers),
+        credentials: Credentials::of(&parts.uri, &parts.headers),
         step_id: uuid::Uuid::now_v7().to_string(),
         provider: String::new(),
         started_at: clock::now(),
@@ -276,6 +307,13 @@ fn no_answer(
             StatusCode::BAD_GATEWAY,
             "upstream_disconnected",
             "the provider ended the connection without an answer".to_owned(),
+        ),
+        Ended::Malformed => (
+            StatusCode::BAD_GATEWAY,
+            "upstream_malformed",
+            format!(
+                "the provider's answer begins with a head that cannot be read, or with more than {MAX_HEADERS} headers"
+            ),
         ),
         Ended::Unreachable | Ended::Whole | Ended::CallerGone => (
             StatusCode::BAD_GATEWAY,

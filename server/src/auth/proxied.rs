@@ -14,6 +14,7 @@ use std::sync::Arc;
 use storage::keys::{FoundKey, MAX_LABEL_CHARS, secret};
 use tokio::time::{Instant, timeout};
 
+use super::credentials::{Credentials, looks_like_a_provider_key};
 use super::key::{self, KEY_HEADER};
 use super::{Auth, Caller, Ground, KEYLESS_LABEL, MAX_REMEMBERED_KEYS, guard, shared_error};
 use crate::error::{HttpError, HttpResult};
@@ -29,6 +30,7 @@ const LONGEST_OUTAGE: Duration = Duration::from_secs(3_600);
 
 const MISSING: &str = "Send a key of Plumbline's in the header X-Plumbline-Key, beside the provider's own; `plumbline keys add` makes one, and so does the dashboard under Settings, Keys";
 const ELSEWHERE: &str = "Without a key this server takes calls only from programs on this machine, under its own names such as http://localhost. Send one in the header X-Plumbline-Key";
+const NOT_OURS: &str = "The header X-Plumbline-Key holds what reads like a provider's key, so nothing was sent on and nothing was kept. That key belongs where the provider's SDK puts it; here, without accounts, stands a label such as `checkout`";
 
 /// Who was known when the database last answered.
 pub(super) struct LastKnown {
@@ -100,7 +102,7 @@ impl LastKnown {
 
 impl Auth {
     /// The caller of the proxy: a key with the scope `proxy`. Where a server on loopback has no accounts, calls without
-    /// a key act on the project `default`, and what is no key is a label.
+    /// a key act on the project `default`, and what is no key, nor a provider's, is a label.
     pub async fn proxy_caller(&self, uri: &Uri, headers: &HeaderMap) -> HttpResult<Caller> {
         let sent = headers.get(KEY_HEADER).or_else(|| headers.get(KEY_ALIAS));
         let text = sent.map(|value| value.to_str().unwrap_or_default().trim());
@@ -161,6 +163,12 @@ impl Auth {
         // A web site in somebody's browser must not fill their server with calls.
         if !guard::names_loopback(uri, headers) || is_cross_site(headers) {
             return Err(HttpError::unauthorized(ELSEWHERE));
+        }
+        // Labels are stored and shown in clear.
+        let is_secret =
+            |label: &str| looks_like_a_provider_key(label) || Credentials::of(uri, headers).are_in(label);
+        if label.is_some_and(is_secret) {
+            return Err(HttpError::unauthorized(NOT_OURS));
         }
         let project = match ground.keyless {
             Some(project) => project,

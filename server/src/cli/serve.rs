@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::database::Database;
 use crate::proxy::Proxied;
 use crate::state::AppState;
-use crate::{auth, clock, jobs, maintenance, price_file, router};
+use crate::{auth, clock, jobs, maintenance, price_file, router, serving};
 
 /// How long requests under way may take after the server was told to stop.
 const LONGEST_REQUEST: Duration = Duration::from_secs(10);
@@ -129,21 +129,19 @@ async fn answer(listener: TcpListener, router: Router, shutdown: CancellationTok
     let router = router.layer(from_fn(move |request, next| {
         end_streams(request, next, ends.clone())
     }));
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let ends = shutdown.clone();
     // An answer that comes in small pieces must not wait for the acknowledgement of each.
     let listener = listener.tap_io(|connection| {
         if let Err(cause) = connection.set_nodelay(true) {
             tracing::debug!(%cause, "a connection is slower than it could be");
         }
     });
-    let server = axum::serve(listener, service).with_graceful_shutdown(ends.cancelled_owned());
+    let server = serving::serve(listener, router, shutdown.clone());
     let patience = async {
         shutdown.cancelled().await;
         tokio::time::sleep(LONGEST_REQUEST).await;
     };
     tokio::select! {
-        ended = server.into_future() => Ok(ended?),
+        () = server => Ok(()),
         () = patience => {
             tracing::warn!("requests still under way after {} s are cut", LONGEST_REQUEST.as_secs());
             Ok(())

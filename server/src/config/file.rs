@@ -23,6 +23,7 @@ pub(super) struct FileConfig {
     pub(super) db_connections: Option<u32>,
     pub(super) upstream_anthropic: Option<UpstreamUrl>,
     pub(super) upstream_openai: Option<UpstreamUrl>,
+    pub(super) ask_for_usage: Option<bool>,
     pub(super) upstream_connect_timeout_s: Option<u64>,
     pub(super) upstream_timeout_s: Option<u64>,
     pub(super) spool_bytes: Option<u64>,

@@ -43,6 +43,10 @@ pub const SAMPLE: &str = r#"# Configuration of Plumbline. Flags and environment 
 #upstream_anthropic = "https://api.anthropic.com"
 #upstream_openai = "https://api.openai.com"
 
+# Whether streams of OpenAI's chat and text completions are asked what they used (`stream_options.include_usage`).
+# Without this line, as the provider takes it. PLUMBLINE_ASK_FOR_USAGE, --ask-for-usage
+#ask_for_usage = true
+
 # Seconds that a connection to them may take, and that they may be silent before an answer and in it.
 # PLUMBLINE_UPSTREAM_CONNECT_TIMEOUT_S, --upstream-connect-timeout-s, PLUMBLINE_UPSTREAM_TIMEOUT_S, --upstream-timeout-s
 #upstream_connect_timeout_s = 10

@@ -11,6 +11,7 @@ use super::capture::{Capture, Held};
 use super::recorder::{Pending, Recorder};
 use super::who::Told;
 use crate::auth::Caller;
+use crate::auth::credentials::Credentials;
 
 /// How many pieces of an answer are remembered with the time they came at. The first content is among them, or the
 /// provider sent nothing but shells for a long time.
@@ -25,6 +26,8 @@ pub enum Ended {
     CallerGone,
     /// The provider's connection ended in the middle of the answer, or before it.
     Cut,
+    /// What the provider sent is no answer in HTTP, or one with too many headers.
+    Malformed,
     /// No connection to the provider.
     Unreachable,
     /// The provider was silent for too long.
@@ -61,6 +64,8 @@ pub struct Exchange {
     pub caller: Caller,
     /// What its headers say.
     pub told: Told,
+    /// What it authenticates itself with at the provider: nothing of it may be recorded.
+    pub credentials: Credentials,
     /// The id of the step it becomes: made once, so that whatever is tried again stays one step.
     pub step_id: String,
     /// The provider, in a word.

@@ -59,6 +59,24 @@ impl Held {
         true
     }
 
+    /// Nothing of the same budget.
+    pub fn another(&self) -> Self {
+        Self::of(&self.budget)
+    }
+
+    /// Takes so much and no more, whether or not there is so much: of what exists already.
+    pub fn settle_at(&mut self, bytes: usize) {
+        self.shrink_to(bytes);
+        let missing = bytes - self.bytes;
+        self.budget.used.fetch_add(missing, Ordering::Relaxed);
+        self.bytes = bytes;
+    }
+
+    /// What it takes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     fn shrink_to(&mut self, bytes: usize) {
         let surplus = self.bytes.saturating_sub(bytes);
         self.budget.used.fetch_sub(surplus, Ordering::Relaxed);

@@ -54,16 +54,36 @@ pub struct ProviderError {
     pub message: String,
 }
 
-/// The model that a request's body asks for.
-pub fn asked_model(body: &[u8]) -> Option<String> {
+/// What a request's body asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The model.
+    pub model: Option<String>,
+    /// The tier, where it names one and does not leave it to the provider.
+    pub service_tier: Option<String>,
+}
+
+/// Reads what a request's body asks for.
+pub fn asked(body: &[u8]) -> Asked {
     #[derive(serde::Deserialize)]
     struct Body<'a> {
         #[serde(borrow)]
         model: Option<&'a RawValue>,
+        #[serde(borrow)]
+        service_tier: Option<&'a RawValue>,
     }
-    let body: Body<'_> = serde_json::from_slice(body).ok()?;
-    let model: String = serde_json::from_str(body.model?.get()).ok()?;
-    (!model.is_empty()).then_some(model)
+    let Ok(body) = serde_json::from_slice::<Body<'_>>(body) else {
+        return Asked::default();
+    };
+    let text = |value: Option<&RawValue>| {
+        let text: String = serde_json::from_str(value?.get()).ok()?;
+        (!text.is_empty()).then_some(text)
+    };
+    Asked {
+        model: text(body.model),
+        service_tier: text(body.service_tier)
+            .filter(|tier| !matches!(tier.as_str(), "auto" | "default" | "standard_only")),
+    }
 }
 
 /// Reads a stream event by event.

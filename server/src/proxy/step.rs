@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use domain::{NewStep, StepStatus};
+use engine::StepFacts;
 use serde_json::{Map, Value};
 
 use super::api::Api;
 use super::call::{Answer, Ended, Exchange};
+use super::capture::Held;
 use super::decode::unpacked;
-use super::meter::{ProviderError, Reading, asked_model, read_stream, read_whole};
+use super::meter::{Asked, ProviderError, Reading, asked, read_stream, read_whole};
 use crate::ingest::{clean, clean_map};
 
 /// What of an error text stands on the step's row; all of it is in `attributes.error`.
@@ -19,19 +21,22 @@ const ERROR_ROW_BYTES: usize = 4 * 1024;
 const ERROR_TEXT_BYTES: usize = 16 * 1024;
 const MAX_WORD_BYTES: usize = 512;
 
-/// Reads a call.
-pub fn step_of(exchange: &Exchange) -> NewStep {
+/// Reads a call. What has to be unpacked for that is added to `held`.
+pub fn step_of(exchange: &Exchange, held: &mut Held) -> NewStep {
     let mut attributes = Map::new();
     let request = exchange
         .request
         .as_ref()
-        .and_then(|body| plain(exchange.request_encoding.as_ref(), body));
+        .and_then(|body| plain(exchange.request_encoding.as_ref(), body, held));
     if request.is_none() {
-        attributes.insert("input_not_kept".to_owned(), true.into());
+        attributes.insert(StepFacts::INPUT_NOT_KEPT.to_owned(), true.into());
     }
-    let asked = request.as_deref().and_then(asked_model);
+    let Asked {
+        model: asked,
+        service_tier: asked_tier,
+    } = request.as_deref().map(asked).unwrap_or_default();
     let mut reading = match &exchange.answer {
-        Some(answer) => read(exchange.api, answer, &mut attributes),
+        Some(answer) => read(exchange.api, answer, held, &mut attributes),
         None => Reading::default(),
     };
     attributes.append(&mut reading.attributes);
@@ -39,6 +44,8 @@ pub fn step_of(exchange: &Exchange) -> NewStep {
     let error = error_of(exchange, &mut reading);
     let (ttft, max_gap) = stream_times(exchange, &reading);
     let is_stream = exchange.answer.as_ref().is_some_and(|answer| answer.is_stream);
+    // Whoever leaves does not wait for the end; that is no failure of the stream's.
+    let was_awaited = exchange.ended != Ended::CallerGone;
     let status = match (exchange.ended, &error) {
         (Ended::CallerGone, None) => StepStatus::Aborted,
         (_, Some(_)) => StepStatus::Error,
@@ -46,7 +53,7 @@ pub fn step_of(exchange: &Exchange) -> NewStep {
     };
     let told = exchange.told.clone();
     let model = reading.model.or_else(|| asked.clone()).map(word);
-    NewStep {
+    let mut step = NewStep {
         run_id: told.run_id.unwrap_or_else(|| exchange.step_id.clone()),
         step_id: exchange.step_id.clone(),
         parent_step_id: told.parent_step_id,
@@ -66,11 +73,11 @@ pub fn step_of(exchange: &Exchange) -> NewStep {
         ttft_ms: ttft.map(milliseconds),
         status,
         error_class: error.as_ref().and_then(|error| error.class.clone()).map(word),
-        error: error.map(|error| shortened(clean(error.message), &mut attributes)),
+        error: error.map(|error| shortened(clean(exchange.credentials.hide(error.message)), &mut attributes)),
         stop_reason: reading.stop_reason.map(word),
-        service_tier: reading.service_tier.map(word),
+        service_tier: reading.service_tier.or(asked_tier).map(word),
         max_gap_ms: max_gap.map(milliseconds),
-        stream_incomplete: is_stream && !reading.is_complete,
+        stream_incomplete: is_stream && was_awaited && !reading.is_complete,
         tokens: reading.tokens,
         web_searches: reading.web_searches,
         reported_cost: None,
@@ -82,27 +89,38 @@ pub fn step_of(exchange: &Exchange) -> NewStep {
         tool_name: None,
         attributes: clean_map(attributes),
         prompt_template: None,
-        input: request.map(|body| clean(String::from_utf8_lossy(&body).into_owned())),
+        input: request.map(|body| clean(text(body))),
         output: reading.output.map(clean),
         events: Vec::new(),
+    };
+    exchange.credentials.hide_in_step(&mut step);
+    step
+}
+
+/// A body as text, without a second copy where it is one already.
+fn text(body: Cow<'_, [u8]>) -> String {
+    match body {
+        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Cow::Owned(bytes) => String::from_utf8(bytes)
+            .unwrap_or_else(|odd| String::from_utf8_lossy(odd.as_bytes()).into_owned()),
     }
 }
 
 /// A body without its `Content-Encoding`.
-fn plain<'a>(encoding: Option<&HeaderValue>, body: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+fn plain<'a>(encoding: Option<&HeaderValue>, body: &'a [u8], held: &mut Held) -> Option<Cow<'a, [u8]>> {
     match encoding {
         None => Some(Cow::Borrowed(body)),
-        Some(encoding) => unpacked(encoding, body).map(Cow::Owned),
+        Some(encoding) => unpacked(encoding, body, held).map(Cow::Owned),
     }
 }
 
-fn read(api: Api, answer: &Answer, attributes: &mut Map<String, Value>) -> Reading {
+fn read(api: Api, answer: &Answer, held: &mut Held, attributes: &mut Map<String, Value>) -> Reading {
     let body = answer
         .body
         .whole()
-        .and_then(|body| plain(answer.encoding.as_ref(), body));
+        .and_then(|body| plain(answer.encoding.as_ref(), body, held));
     let Some(body) = body else {
-        attributes.insert("output_not_kept".to_owned(), true.into());
+        attributes.insert(StepFacts::OUTPUT_NOT_KEPT.to_owned(), true.into());
         if answer.is_stream && answer.encoding.is_none() {
             // Its text has a hole, so it is none; model and usage stand at its ends.
             return Reading {
@@ -166,6 +184,10 @@ fn error_of(exchange: &Exchange, reading: &mut Reading) -> Option<ProviderError>
         Ended::Cut => ours(
             "upstream_disconnected",
             "The provider's connection ended before the answer did",
+        ),
+        Ended::Malformed => ours(
+            "upstream_malformed",
+            "The provider's answer begins with a head that cannot be read",
         ),
         Ended::Unreachable => ours("upstream_unreachable", "No connection to the provider"),
         Ended::TimedOut => ours("upstream_timeout", "The provider was silent for too long"),

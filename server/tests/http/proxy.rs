@@ -1,6 +1,7 @@
 //! The proxy changes nothing: what arrives at the provider and what comes back are what a direct call would have been.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -21,9 +22,27 @@ pub(crate) async fn proxied() -> (TestApp, Upstream) {
     (app, upstream)
 }
 
+/// How many calls wait on disk.
+pub(crate) async fn spooled(app: &TestApp) -> usize {
+    let metrics = app.client.get(app.url("/metrics")).send().await.unwrap();
+    let text = metrics.text().await.unwrap();
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("plumbline_spool_records "));
+    line.unwrap().rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+/// Returns when every call is written, also those that went to the disk first because the machine is slow.
+pub(crate) async fn written(app: &TestApp) {
+    app.state.recorder.settled().await;
+    while spooled(app).await > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// The only step of a run, once everything is written.
 pub(crate) async fn recorded(app: &TestApp, run: &str) -> Value {
-    app.state.recorder.settled().await;
+    written(app).await;
     let project = default_project(app).await;
     let steps = storage::steps::of_run(&app.state.db, project.id, run, 10)
         .await
@@ -315,4 +334,9 @@ async fn what_is_too_large_to_keep_passes_all_the_same() {
     assert_eq!((&texts["input"], &texts["output"]), (&Value::Null, &Value::Null));
     assert_eq!(texts["attributes"]["input_not_kept"], true);
     assert_eq!(texts["attributes"]["output_not_kept"], true);
+    let (_, run) = app.get("/api/runs/huge").await;
+    let conditions = run["steps"][0]["conditions"].as_array().unwrap();
+    // Neither a blank prompt nor an empty answer: both were there.
+    let judged = |code| conditions.iter().any(|condition| condition["code"] == code);
+    assert!(!judged(1003) && !judged(1008), "{conditions:?}");
 }

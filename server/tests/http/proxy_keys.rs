@@ -38,6 +38,32 @@ async fn without_accounts_any_text_is_a_label() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_providers_key_is_no_label() {
+    let (app, mut upstream) = proxied().await;
+    for label in [
+        "sk-ant-api03-0123456789",
+        "Bearer gsk_0123456789",
+        "theirs-0123456789",
+    ] {
+        let call = app
+            .client
+            .post(app.url("/v1/chat/completions"))
+            .header("authorization", "Bearer theirs-0123456789")
+            .header("x-plumbline-key", label)
+            .body("{}");
+        let (status, body) = answer(call).await;
+        assert_eq!(status, 401, "{label}");
+        assert_provider_shape("/v1/chat/completions", &body);
+        let text = body["error"]["message"].as_str().unwrap();
+        assert!(
+            text.contains("X-Plumbline-Key") && !text.contains("0123456789"),
+            "{text}"
+        );
+    }
+    upstream.saw_nothing();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn with_accounts_a_key_decides_and_nothing_else_passes() {
     let (app, mut upstream) = proxied().await;
     let (default, other) = (default_project(&app).await, other_project(&app).await);
@@ -191,6 +217,21 @@ async fn unknown_routes_are_refused_in_the_providers_words() {
         (status, &body["error"]["code"]),
         (405, &json!("method_not_allowed"))
     );
+    for path in ["/v1", "/v1/", "//v1/chat/completions"] {
+        let (status, body) = answer(app.client.post(app.url(path))).await;
+        assert_eq!(
+            (status, &body["error"]["code"]),
+            (404, &json!("not_found")),
+            "{path}"
+        );
+        let text = body["error"]["message"].as_str().unwrap();
+        assert_eq!(text.matches("/v1/responses/{id},").count(), 1, "{text}");
+        assert_eq!(
+            text.contains("a slash too many"),
+            path.starts_with("//"),
+            "{text}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -238,37 +279,4 @@ async fn a_silent_provider_is_504() {
     assert_eq!((status, &body["error"]["type"]), (504, &json!("timeout_error")));
     silent.gone().await;
     assert_eq!(recorded(&app, "r").await["error_class"], "upstream_timeout");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_secret_is_kept() {
-    const CANARY: &str = "sk-canary-51b2";
-    let (app, mut upstream) = proxied().await;
-    for (name, value) in [
-        ("authorization", format!("Bearer {CANARY}")),
-        ("x-api-key", CANARY.to_owned()),
-        ("cookie", format!("plumbline_session={CANARY}; a={CANARY}")),
-    ] {
-        let call = app
-            .client
-            .post(app.url("/v1/messages"))
-            .header(name, value)
-            .header("x-plumbline-run", name)
-            .body("{\"model\":\"m\"}");
-        let (_, head) = tokio::join!(call.send(), async {
-            let arrived = upstream.next().await;
-            let head = arrived.head.clone();
-            arrived.json("401 Unauthorized", r#"{"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key"}}"#).await;
-            head
-        });
-        assert!(
-            head.contains(CANARY) && !head.contains("plumbline_session"),
-            "{head}"
-        );
-        let step = recorded(&app, name).await;
-        assert_eq!(step["error_class"], "authentication_error");
-        let id = step["step_id"].as_str().unwrap();
-        let texts = app.get(&format!("/api/runs/{name}/steps/{id}/payload")).await.1;
-        assert!(!format!("{step}{texts}").contains(CANARY));
-    }
 }

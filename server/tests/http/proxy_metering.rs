@@ -165,6 +165,29 @@ async fn each_api_is_metered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_tier_is_the_answers_or_the_one_that_was_asked_for() {
+    let (app, mut upstream) = proxied().await;
+    server::price_file::bring_in_shipped(&app.state.db, server::clock::now())
+        .await
+        .unwrap();
+    app.state.prices.forget_all();
+    let mut check = async |asked: Value, answered: Value, expected: Value| {
+        let body = json!({"model": "gpt-5", "service_tier": asked});
+        let answer = json!({"model": "gpt-5", "service_tier": answered, "choices": [],
+            "usage": {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150}});
+        let path = "/v1/chat/completions";
+        let (seen, _) = step(&app, &mut upstream, path, &body, ("200 OK", &answer)).await;
+        assert_eq!(seen["service_tier"], expected, "{asked} {answered}");
+        seen["cost_nano_usd"].as_i64().unwrap()
+    };
+    let ordinary = check(json!("auto"), Value::Null, Value::Null).await;
+    let flex = check(json!("flex"), Value::Null, json!("flex")).await;
+    assert!(flex < ordinary, "{flex} {ordinary}");
+    let served = check(json!("flex"), json!("default"), json!("default")).await;
+    assert_eq!(served, ordinary);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn failures_are_steps_in_the_providers_words() {
     let (app, mut upstream) = proxied().await;
     let check = async |path: &str, status: &str, answer: Value, class: &str, upstream: &mut Upstream| {

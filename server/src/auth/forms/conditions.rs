@@ -7,7 +7,7 @@ use serde_json::json;
 use storage::feedback::{self, ConditionRef};
 
 use super::{Fields, record};
-use crate::api::scoring::{replace_rules, rules_in_force};
+use crate::api::scoring;
 use crate::auth::local_path::local_path;
 use crate::auth::{Auth, Visitor};
 use crate::clock;
@@ -59,14 +59,8 @@ pub(super) async fn mute(
         "0" => false,
         _ => return Err(HttpError::invalid("muted", "muted is 0 or 1")),
     };
-    let mut rules = rules_in_force(&state, project.id).await?;
-    let changed = if is_muted {
-        rules.muted.insert(code)
-    } else {
-        rules.muted.remove(&code)
-    };
-    if changed {
-        replace_rules(&state, project.id, visitor.name_in_log(), &rules).await?;
+    let is_change = scoring::mute(&state, project.id, visitor.name_in_log(), code, is_muted).await?;
+    if is_change {
         let action = if is_muted { "code.mute" } else { "code.unmute" };
         let details = json!({ "name": engine::codes::find(code).map(|code| code.name) });
         let subject = code.to_string();

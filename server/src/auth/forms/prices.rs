@@ -3,8 +3,8 @@
 use axum::extract::{Path, State};
 use axum::response::Redirect;
 use domain::filter::percent_encode;
-use domain::{NanoUsd, Role, Timestamp};
-use engine::pricing::{ModelMatch, PriceRow, Rates, TokenRates};
+use domain::{NanoUsd, ProjectId, Role, Timestamp};
+use engine::pricing::{CUSTOM, ModelMatch, PriceRow, PriceTable, Rates, TokenRates};
 use storage::prices::NewOverride;
 use storage::reprice::Which;
 
@@ -12,12 +12,12 @@ use super::{Failed, Fields, lead, on_conflict};
 use crate::auth::{Auth, Visitor};
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
-use crate::reprice;
+use crate::{prices, reprice};
 
 /// Longest provider and model, as on `/ingest`.
 const MAX_WORD_BYTES: usize = 512;
 /// What the form of a price holds; it comes back with what was typed when something is wrong with it.
-const TYPED: [&str; 10] = [
+const TYPED: [&str; 11] = [
     "provider",
     "model_match",
     "model",
@@ -27,10 +27,13 @@ const TYPED: [&str; 10] = [
     "cache_read",
     "cache_write_5m",
     "cache_write_1h",
+    "web_search_per_1k",
     "context_window",
 ];
 
-/// `POST /p/{slug}/settings/prices`: saves a price of the project's own. Rates are dollars per million tokens.
+/// `POST /p/{slug}/settings/prices`: saves a price of the project's own. Rates are dollars per million tokens. What the
+/// form does not say is taken from the shipped price of the same model: fees, and what much input and other service
+/// tiers cost.
 pub(super) async fn save(
     State(auth): State<Auth>,
     visitor: Visitor,
@@ -45,7 +48,13 @@ pub(super) async fn save(
         .collect();
     let done = async {
         let now = clock::now();
-        let new = read_price(&fields, now).map_err(Failed::Field)?;
+        let typed = read_price(&fields, now).map_err(Failed::Field)?;
+        let shipped = shipped_for(&auth, project.id, &typed).await?;
+        let row = match &shipped {
+            Some(shipped) => typed.completed_by(shipped),
+            None => typed,
+        };
+        let new = stored(row).map_err(Failed::Field)?;
         let saved =
             storage::prices::save_override(&auth.inner.db, project.id, &new, &visitor.name_in_log(), now)
                 .await;
@@ -59,8 +68,35 @@ pub(super) async fn save(
     lead(&format!("{page}?{}", typed.join("&")), done)
 }
 
+/// The shipped price that calls of a typed one's model would have without it; `None` for expressions, which name none.
+async fn shipped_for(auth: &Auth, project: ProjectId, typed: &PriceRow) -> storage::Result<Option<PriceRow>> {
+    if typed.model_match == ModelMatch::Regex {
+        return Ok(None);
+    }
+    let rows = storage::prices::of_project(&auth.inner.db, project).await?;
+    let shipped = rows
+        .into_iter()
+        .filter(|row| !row.project_own)
+        .filter_map(prices::row_of);
+    let provider = Some(typed.provider.as_str()).filter(|provider| !provider.eq_ignore_ascii_case(CUSTOM));
+    let table = PriceTable::new(shipped.collect());
+    Ok(table.find(provider, &typed.model, typed.valid_from).cloned())
+}
+
+fn stored(row: PriceRow) -> Result<NewOverride, &'static str> {
+    Ok(NewOverride {
+        provider: row.provider,
+        model_match: row.model_match.as_str().to_owned(),
+        model: row.model,
+        valid_from: row.valid_from,
+        rates: serde_json::to_value(&row.rates).map_err(|_never| "rate")?,
+        context_window: row.context_window,
+        source: row.source,
+    })
+}
+
 /// The price in a form, or the word for what is wrong with it.
-fn read_price(fields: &Fields, now: Timestamp) -> Result<NewOverride, &'static str> {
+fn read_price(fields: &Fields, now: Timestamp) -> Result<PriceRow, &'static str> {
     let rate = |name: &str| match fields.text(name) {
         "" => Ok(None),
         text => NanoUsd::parse_decimal(text.trim_start_matches('$'))
@@ -88,7 +124,7 @@ fn read_price(fields: &Fields, now: Timestamp) -> Result<NewOverride, &'static s
     let row = PriceRow {
         price_id: "new".to_owned(),
         project_own: true,
-        provider: word("provider").unwrap_or_else(|_blank| "custom".to_owned()),
+        provider: word("provider").unwrap_or_else(|_blank| CUSTOM.to_owned()),
         model_match: ModelMatch::parse(fields.text("model_match")).unwrap_or(ModelMatch::Exact),
         model: word("model")?,
         valid_from,
@@ -100,6 +136,7 @@ fn read_price(fields: &Fields, now: Timestamp) -> Result<NewOverride, &'static s
                 cache_write_5m: rate("cache_write_5m")?,
                 cache_write_1h: rate("cache_write_1h")?,
             },
+            web_search_per_1k: rate("web_search_per_1k")?,
             ..Rates::default()
         },
         context_window,
@@ -112,15 +149,7 @@ fn read_price(fields: &Fields, now: Timestamp) -> Result<NewOverride, &'static s
             "rate"
         });
     }
-    Ok(NewOverride {
-        provider: row.provider,
-        model_match: row.model_match.as_str().to_owned(),
-        model: row.model,
-        valid_from: row.valid_from,
-        rates: serde_json::to_value(&row.rates).map_err(|_never| "rate")?,
-        context_window: row.context_window,
-        source: row.source,
-    })
+    Ok(row)
 }
 
 /// `POST /p/{slug}/settings/prices/delete` {price_id}
@@ -198,7 +227,7 @@ mod tests {
                     .collect(),
             );
             let read = read_price(&fields, Timestamp::from_micros(0));
-            let read = read.map(|new| (new.model, new.rates["input"].as_i64().unwrap_or_default()));
+            let read = read.map(|new| (new.model, new.rates.tokens.input.unwrap_or_default()));
             let expected = expected.map(|(model, input)| (model.to_owned(), input));
             assert_eq!(read, expected, "{:?}", fields.0);
         };

@@ -242,9 +242,24 @@ fn a_hole_in_a_stream_leaves_what_its_ends_say() {
 }
 
 #[test]
+fn tiers_that_were_asked_for() {
+    let check = |body: &str, expected: Option<&str>| {
+        let asked = asked(body.as_bytes());
+        assert_eq!(asked.service_tier.as_deref(), expected, "{body}");
+    };
+    check(r#"{"service_tier":"flex","model":"m"}"#, Some("flex"));
+    // These leave it to the provider.
+    check(r#"{"service_tier":"auto"}"#, None);
+    check(r#"{"service_tier":"default"}"#, None);
+    check(r#"{"service_tier":"standard_only"}"#, None);
+    check(r#"{"service_tier":null}"#, None);
+    check(r#"{"service_tier":7}"#, None);
+}
+
+#[test]
 fn models_are_found() {
     let check = |body: &str, expected: Option<&str>| {
-        assert_eq!(asked_model(body.as_bytes()).as_deref(), expected, "{body}");
+        assert_eq!(asked(body.as_bytes()).model.as_deref(), expected, "{body}");
     };
     check(r#"{"messages":[{"x":1}],"model":"m"}"#, Some("m"));
     check(r#"{"model":""}"#, None);
@@ -270,7 +285,7 @@ proptest::proptest! {
         for api in [Api::Messages, Api::Chat, Api::Responses, Api::Completions, Api::Embeddings] {
             read_whole(api, text.as_bytes());
             read_stream(api, &[(0, text.as_bytes())]);
-            asked_model(text.as_bytes());
+            asked(text.as_bytes());
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A step on its way, as it lies in the spool.
 
 use domain::{KeyId, NewStep, ProjectId, Timestamp};
+use engine::StepFacts;
 use serde::{Deserialize, Serialize};
 
 use crate::auth::Caller;
@@ -20,20 +21,31 @@ pub(super) struct Record {
     pub(super) step: NewStep,
     /// What it still takes of the memory for copies, and that it is still to be kept; nothing of it is spooled.
     #[serde(skip)]
-    pub(super) _held: Option<(Held, Pending)>,
+    _held: Option<(Held, Pending)>,
 }
 
 impl Record {
     pub(super) fn of(exchange: Exchange) -> Self {
-        let step = step_of(&exchange);
-        Self {
+        let mut held = exchange.held.another();
+        let step = step_of(&exchange, &mut held);
+        let mut record = Self {
             project_id: exchange.caller.project_id,
             key_label: exchange.caller.key_label,
             key_id: exchange.caller.key_id,
             received_at: step.ended_at.unwrap_or(step.started_at),
             step,
-            _held: Some((exchange.held, exchange.pending)),
-        }
+            _held: None,
+        };
+        // The copies go with the exchange; the texts that were read from them stay.
+        held.settle_at(record.bytes());
+        record._held = Some((held, exchange.pending));
+        record
+    }
+
+    /// What its texts take in memory.
+    pub(super) fn bytes(&self) -> usize {
+        let texts = [&self.step.input, &self.step.output, &self.step.error];
+        texts.into_iter().flatten().map(String::len).sum()
     }
 
     /// As it lies in the spool. One that is too large for it goes without its texts.
@@ -43,8 +55,8 @@ impl Record {
             return bytes;
         }
         for (text, attribute) in [
-            (self.step.input.take(), "input_not_kept"),
-            (self.step.output.take(), "output_not_kept"),
+            (self.step.input.take(), StepFacts::INPUT_NOT_KEPT),
+            (self.step.output.take(), StepFacts::OUTPUT_NOT_KEPT),
         ] {
             if text.is_some() {
                 self.step.attributes.insert(attribute.to_owned(), true.into());
@@ -63,8 +75,15 @@ impl Record {
     }
 }
 
+/// Steps on their way into the database together.
+pub(super) struct Sent {
+    /// Which they are.
+    pub(super) step_ids: Vec<String>,
+    pub(super) submission: Submission,
+}
+
 /// The records as the pipeline takes them: one submission for each label and minute, because the books are kept so.
-pub(super) fn submissions(records: &[Record]) -> Vec<Submission> {
+pub(super) fn submissions(records: &[Record]) -> Vec<Sent> {
     let mut groups: Vec<(&Record, Vec<NewStep>)> = Vec::new();
     for record in records {
         let account = |record: &Record| (record.project_id, record.received_at.minute());
@@ -84,7 +103,10 @@ pub(super) fn submissions(records: &[Record]) -> Vec<Submission> {
                 key_label: first.key_label.clone(),
                 key_id: first.key_id,
             };
-            Submission::new(&caller, first.received_at, steps, Vec::new())
+            Sent {
+                step_ids: steps.iter().map(|step| step.step_id.clone()).collect(),
+                submission: Submission::new(&caller, first.received_at, steps, Vec::new()),
+            }
         })
         .collect()
 }

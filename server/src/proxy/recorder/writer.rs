@@ -1,16 +1,19 @@
 //! The one task that reads calls and takes care that their steps are kept.
 
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, join_all};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::backlog::Backlog;
-use super::record::{Record, submissions};
+use super::record::{Record, Sent, submissions};
 use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
 use crate::proxy::call::Exchange;
@@ -18,11 +21,17 @@ use crate::proxy::call::Exchange;
 /// Most calls that are read and written together: a part of what the pipeline's queue holds, so that `/ingest` always
 /// finds room beside them.
 const BATCH_CALLS: usize = 500;
+/// Bytes of texts with which a batch is full all the same: calls are unpacked only when they are read, and each of them
+/// is in memory several times over while it is written.
+const BATCH_BYTES: usize = 32 * 1024 * 1024;
 /// How long calls gather: nobody waits for them, and few large batches leave more of the machine to calls.
 const GATHER: Duration = Duration::from_millis(50);
-/// How long a batch may take to be written before it goes to the spool. It may then be written all the same, and is
-/// a duplicate the second time.
+/// How long a batch may take to be written before it goes to the spool. It may then be written all the same, so what
+/// became of it is asked before anything of the spool is written.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// When a write that never ended is forgotten. Its steps are written again then, and if they were in the database after
+/// all, they are on the books as duplicates.
+const LONGEST_WRITE: Duration = Duration::from_secs(120);
 /// How often the database is asked whether it answers again.
 const RETRY: Duration = Duration::from_secs(1);
 /// How often it is looked whether too much waits behind a batch that is being written.
@@ -36,14 +45,31 @@ pub(super) struct Writer {
     metrics: Arc<Metrics>,
     backlog: Backlog,
     queue: mpsc::Receiver<Box<Exchange>>,
+    /// Calls taken from the queue for which there was no room in the last batch.
+    unread: VecDeque<Box<Exchange>>,
     overflow: Arc<AtomicUsize>,
+    /// A write that nobody waited for any longer, and when it began. Its steps are in the spool too.
+    late: Option<(Instant, Writing)>,
+    /// Steps that are in the database and still in the spool: not to be sent again, because the second time would be on
+    /// the books as somebody's duplicate.
+    stored: HashSet<String>,
     /// When to ask the database again; none while it answers.
     away_until: Option<Instant>,
     reminded: Option<Instant>,
     lost_since: usize,
 }
 
+/// A write under way; it ends with what became of each submission.
+type Writing = BoxFuture<'static, Vec<Written>>;
+
+/// What became of a submission.
+struct Written {
+    step_ids: Vec<String>,
+    result: Result<(), NotStored>,
+}
+
 /// Why steps were not written.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum NotStored {
     /// The database is away or slow: later.
     Later,
@@ -66,7 +92,10 @@ impl Writer {
             metrics,
             backlog,
             queue,
+            unread: VecDeque::new(),
             overflow,
+            late: None,
+            stored: HashSet::new(),
             away_until: None,
             reminded: None,
             lost_since: 0,
@@ -80,7 +109,7 @@ impl Writer {
             let again = self.away_until.unwrap_or_else(Instant::now);
             tokio::select! {
                 biased;
-                first = self.queue.recv() => {
+                first = self.next_call() => {
                     let Some(first) = first else { return };
                     let overflown = self.overflow.swap(0, Ordering::Relaxed);
                     if overflown > 0 {
@@ -94,20 +123,30 @@ impl Writer {
         }
     }
 
+    async fn next_call(&mut self) -> Option<Box<Exchange>> {
+        match self.unread.pop_front() {
+            Some(call) => Some(call),
+            None => self.queue.recv().await,
+        }
+    }
+
     /// Reads the calls that have gathered, on a thread of its own: a long answer takes milliseconds.
     async fn read(&mut self, first: Box<Exchange>) -> Vec<Record> {
-        if self.queue.len() < BATCH_CALLS {
+        if self.unread.is_empty() && self.queue.len() < BATCH_CALLS {
             sleep(GATHER).await;
         }
-        let mut calls = vec![first];
+        let mut calls = VecDeque::from([first]);
+        calls.append(&mut self.unread);
         while calls.len() < BATCH_CALLS {
             let Ok(next) = self.queue.try_recv() else { break };
-            calls.push(next);
+            calls.push_back(next);
         }
         let count = calls.len();
-        let read = spawn_blocking(move || calls.into_iter().map(|call| Record::of(*call)).collect());
-        match read.await {
-            Ok(records) => records,
+        match spawn_blocking(move || read_batch(calls, BATCH_BYTES)).await {
+            Ok((records, unread)) => {
+                self.unread = unread;
+                records
+            }
             Err(panicked) => {
                 tracing::error!(%panicked, "calls could not be read");
                 self.lose(count, "they could not be read");
@@ -141,30 +180,57 @@ impl Writer {
             self.note_away();
             return;
         }
+        if !self.settle().await {
+            self.note_away();
+            return;
+        }
         if self.away_until.take().is_some() {
             tracing::info!(
                 steps = self.backlog.waiting(),
                 "the database answers again; writing what waits in the spool"
             );
         }
-        let (records, Some(end)) = self.backlog.oldest(BATCH_CALLS).await else {
+        if self.backlog.waiting() == 0 {
+            return;
+        }
+        let (mut records, Some(end)) = self.backlog.oldest(BATCH_CALLS).await else {
             self.note_away();
             return;
         };
+        let step_ids: Vec<String> = records.iter().map(|record| record.step.step_id.clone()).collect();
+        records.retain(|record| !self.stored.contains(&record.step.step_id));
         match self.store(&records).await {
-            Ok(()) => self.backlog.acknowledge(end).await,
-            Err(NotStored::Later) => self.note_away(),
+            Ok(()) => {}
+            Err(NotStored::Later) => return self.note_away(),
             Err(NotStored::Refused) => {
                 for record in &records {
-                    match self.store(std::slice::from_ref(record)).await {
-                        Ok(()) => {}
-                        Err(NotStored::Refused) => self.lose(1, "the database refuses it"),
-                        // Those before are duplicates the next time.
-                        Err(NotStored::Later) => return self.note_away(),
+                    if !self.store_one(record).await {
+                        return self.note_away();
                     }
                 }
-                self.backlog.acknowledge(end).await;
             }
+        }
+        self.backlog.acknowledge(end).await;
+        for step_id in &step_ids {
+            self.stored.remove(step_id);
+        }
+    }
+
+    /// Writes one that was refused together with others; false when it has to wait.
+    async fn store_one(&mut self, record: &Record) -> bool {
+        if self.stored.contains(&record.step.step_id) {
+            return true;
+        }
+        match self.store(std::slice::from_ref(record)).await {
+            Ok(()) => {
+                self.stored.insert(record.step.step_id.clone());
+                true
+            }
+            Err(NotStored::Refused) => {
+                self.lose(1, "the database refuses it");
+                true
+            }
+            Err(NotStored::Later) => false,
         }
     }
 
@@ -172,14 +238,10 @@ impl Writer {
     async fn store_each(&mut self, records: Vec<Record>) {
         let mut later = Vec::new();
         for record in records {
-            if !later.is_empty() {
+            if !later.is_empty() || !self.store_one(&record).await {
                 later.push(record);
-                continue;
-            }
-            match self.store(std::slice::from_ref(&record)).await {
-                Ok(()) => {}
-                Err(NotStored::Refused) => self.lose(1, "the database refuses it"),
-                Err(NotStored::Later) => later.push(record),
+            } else {
+                self.stored.remove(&record.step.step_id);
             }
         }
         if !later.is_empty() {
@@ -189,35 +251,76 @@ impl Writer {
     }
 
     /// Writes records and waits for the commit; not for long, and not when too much waits behind them.
-    async fn store(&self, records: &[Record]) -> Result<(), NotStored> {
-        let written = async {
-            let submitted = submissions(records)
-                .into_iter()
-                .map(|submission| self.pipeline.submit(submission));
-            let mut worst = Ok(());
-            for result in futures::future::join_all(submitted).await {
-                match result {
-                    Ok(_) => {}
-                    Err(error) if error.status == StatusCode::SERVICE_UNAVAILABLE => {
-                        return Err(NotStored::Later);
-                    }
-                    Err(_) => worst = Err(NotStored::Refused),
-                }
-            }
-            worst
+    async fn store(&mut self, records: &[Record]) -> Result<(), NotStored> {
+        let mut writing = self.write(records);
+        let Some(written) = self.patiently(&mut writing).await else {
+            self.late = Some((Instant::now(), writing));
+            return Err(NotStored::Later);
         };
+        let is = |why| written.iter().any(|written| written.result == Err(why));
+        let result = if is(NotStored::Later) {
+            Err(NotStored::Later)
+        } else if is(NotStored::Refused) {
+            Err(NotStored::Refused)
+        } else {
+            return Ok(());
+        };
+        self.remember(written);
+        result
+    }
+
+    fn write(&self, records: &[Record]) -> Writing {
+        let submitted = submissions(records).into_iter().map(|sent| {
+            let Sent { step_ids, submission } = sent;
+            let pipeline = self.pipeline.clone();
+            async move {
+                let result = match pipeline.submit(submission).await {
+                    Ok(_) => Ok(()),
+                    Err(error) if error.status == StatusCode::SERVICE_UNAVAILABLE => Err(NotStored::Later),
+                    Err(_) => Err(NotStored::Refused),
+                };
+                Written { step_ids, result }
+            }
+        });
+        join_all(submitted).boxed()
+    }
+
+    async fn patiently(&mut self, writing: &mut Writing) -> Option<Vec<Written>> {
         let too_much_waits = async {
             while self.queue.len() < self.queue.max_capacity() / 2 {
                 sleep(GLANCE).await;
             }
         };
         tokio::select! {
-            result = timeout(PATIENCE, written) => result.unwrap_or(Err(NotStored::Later)),
-            () = too_much_waits => Err(NotStored::Later),
+            written = timeout(PATIENCE, writing) => written.ok(),
+            () = too_much_waits => None,
         }
     }
 
-    async fn spool(&mut self, records: Vec<Record>) {
+    /// Learns what became of the write that nobody waited for any longer; false while nobody knows.
+    async fn settle(&mut self) -> bool {
+        let Some((begun, mut writing)) = self.late.take() else {
+            return true;
+        };
+        match self.patiently(&mut writing).await {
+            Some(written) => self.remember(written),
+            None if begun.elapsed() < LONGEST_WRITE => {
+                self.late = Some((begun, writing));
+                return false;
+            }
+            None => {}
+        }
+        true
+    }
+
+    /// Notes which steps are in the database, though they are or will be in the spool.
+    fn remember(&mut self, written: Vec<Written>) {
+        let stored = written.into_iter().filter(|written| written.result.is_ok());
+        self.stored.extend(stored.flat_map(|written| written.step_ids));
+    }
+
+    async fn spool(&mut self, mut records: Vec<Record>) {
+        records.retain(|record| !self.stored.remove(&record.step.step_id));
         if let Some((lost, why)) = self.backlog.append(records).await {
             self.lose(lost, &why);
         }
@@ -245,3 +348,22 @@ impl Writer {
         }
     }
 }
+
+/// Reads calls until there are so many bytes of texts; the others are left as they are.
+fn read_batch(
+    mut calls: VecDeque<Box<Exchange>>,
+    max_bytes: usize,
+) -> (Vec<Record>, VecDeque<Box<Exchange>>) {
+    let (mut records, mut bytes) = (Vec::new(), 0);
+    while bytes < max_bytes
+        && let Some(call) = calls.pop_front()
+    {
+        let record = Record::of(*call);
+        bytes += record.bytes();
+        records.push(record);
+    }
+    (records, calls)
+}
+
+#[cfg(test)]
+mod tests;

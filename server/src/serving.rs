@@ -1,0 +1,61 @@
+//! Connections from outside. Served as `axum::serve` would, with room for more headers: those of one call come from an
+//! SDK, a mesh, tracing and several gateways, and hyper's hundred are refused without a word that an SDK understands.
+
+use std::net::SocketAddr;
+use std::pin::pin;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::serve::Listener;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+
+/// How many headers a request may have, and an answer of a provider's.
+pub const MAX_HEADERS: usize = 500;
+
+/// Answers what `listener` accepts until `shutdown`, then returns once requests under way are answered.
+pub async fn serve<L>(mut listener: L, router: Router, shutdown: CancellationToken)
+where
+    L: Listener<Addr = SocketAddr>,
+{
+    // Once, and not for each request.
+    let router: Router = router.with_state(());
+    let connections = TaskTracker::new();
+    loop {
+        let (connection, addr) = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = shutdown.cancelled() => break,
+        };
+        let router = router.clone();
+        let service = service_fn(move |mut request: axum::http::Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(addr));
+            router.clone().oneshot(request.map(Body::new))
+        });
+        let served = http1::Builder::new()
+            .max_headers(MAX_HEADERS)
+            .serve_connection(TokioIo::new(connection), service);
+        let shutdown = shutdown.clone();
+        connections.spawn(async move {
+            let mut served = pin!(served);
+            let ended = tokio::select! {
+                ended = served.as_mut() => ended,
+                () = shutdown.cancelled() => {
+                    served.as_mut().graceful_shutdown();
+                    served.await
+                }
+            };
+            if let Err(cause) = ended {
+                tracing::trace!(%cause, "a connection failed");
+            }
+        });
+    }
+    drop(listener);
+    connections.close();
+    connections.wait().await;
+}

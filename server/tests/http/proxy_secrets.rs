@@ -1,0 +1,145 @@
+//! Nothing that a call authenticates itself with is kept: not in the database, not on disk, not in the log.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Mutex, Once};
+
+use crate::app::TestApp;
+use crate::proxy::{proxied, recorded};
+use crate::upstream::Upstream;
+
+/// What every secret of these tests begins with.
+const MARK: &str = "sk-canary-";
+/// Log lines that hold one.
+static LOGGED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Writes nothing, and remembers lines with a secret.
+struct Watched;
+
+impl Write for Watched {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let line = String::from_utf8_lossy(bytes);
+        if line.contains(MARK) {
+            LOGGED.lock().unwrap().push(line.into_owned());
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Watches the log of everything in this process.
+fn watch_the_log() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        tracing_subscriber::fmt()
+            .with_env_filter("info,server=trace,hyper_util=trace")
+            .with_ansi(false)
+            .with_writer(|| Watched)
+            .init();
+    });
+}
+
+fn logged(secret: &str) -> Vec<String> {
+    let lines = LOGGED.lock().unwrap();
+    lines
+        .iter()
+        .filter(|line| line.contains(secret))
+        .cloned()
+        .collect()
+}
+
+/// A call with a secret in every place where one travels, to a provider that says it again in its error and body.
+async fn call(app: &TestApp, upstream: &mut Upstream, run: &str, secret: &str) {
+    let call = app
+        .client
+        .post(app.url(&format!("/v1/messages?key={secret}")))
+        .header("authorization", format!("Bearer {secret}"))
+        .header("x-api-key", secret)
+        .header("cookie", format!("plumbline_session={secret}; a={secret}"))
+        .header("x-plumbline-run", run)
+        .header("x-plumbline-step", format!("with {secret}"))
+        .header("x-plumbline-session", secret)
+        .body(format!("{{\"model\":\"m\",\"metadata\":\"{secret}\"}}"));
+    let (answer, head) = tokio::join!(call.send(), async {
+        let arrived = upstream.next().await;
+        let head = arrived.head.clone();
+        let error = format!(
+            r#"{{"type":"error","error":{{"type":"authentication_error","message":"Incorrect API key provided: {secret}."}}}}"#
+        );
+        arrived.json("401 Unauthorized", &error).await;
+        head
+    });
+    assert!(
+        head.contains(secret) && !head.contains("plumbline_session"),
+        "{head}"
+    );
+    // What passes is not touched.
+    assert!(answer.unwrap().text().await.unwrap().contains(secret));
+}
+
+/// All files below a folder in one.
+fn files(folder: &Path) -> Vec<u8> {
+    let entries = std::fs::read_dir(folder).unwrap().flatten();
+    entries
+        .flat_map(|entry| match entry.file_type().unwrap().is_dir() {
+            true => files(&entry.path()),
+            false => std::fs::read(entry.path()).unwrap(),
+        })
+        .collect()
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_secret_is_kept() {
+    watch_the_log();
+    let secret = format!("{MARK}51b2");
+    let (app, mut upstream) = proxied().await;
+    call(&app, &mut upstream, "r", &secret).await;
+    let step = recorded(&app, "r").await;
+    assert_eq!(step["error_class"], "authentication_error");
+    assert_eq!(step["error"], "Incorrect API key provided: [hidden key].");
+    assert_eq!(step["name"], "with [hidden key]");
+    let id = step["step_id"].as_str().unwrap();
+    let texts = app.get(&format!("/api/runs/r/steps/{id}/payload")).await.1;
+    assert_eq!(texts["input"], r#"{"model":"m","metadata":"[hidden key]"}"#);
+    let run = app.get("/api/runs/r").await.1;
+    let books = app.get("/api/ledger").await.1;
+    let said = format!("{step}{texts}{run}{books}");
+    assert!(!said.contains(&secret), "{said}");
+
+    let label = app
+        .client
+        .post(app.url("/v1/messages"))
+        .header("x-plumbline-key", &secret)
+        .body("{}");
+    assert_eq!(label.send().await.unwrap().status(), 401);
+    let books = app.get("/api/ledger").await.1;
+    assert!(!books.to_string().contains(&secret), "{books}");
+    assert_eq!(logged(&secret), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_secret_is_spooled() {
+    watch_the_log();
+    let secret = format!("{MARK}77e0");
+    let (app, mut upstream) = proxied().await;
+    call(&app, &mut upstream, "before", "sk-other-77e0").await;
+    recorded(&app, "before").await;
+    // From here on the database is away.
+    app.state.db.close().await;
+    call(&app, &mut upstream, "run-of-the-spool", &secret).await;
+    app.state.recorder.settled().await;
+    let kept = files(&app.data);
+    assert!(holds(&kept, "run-of-the-spool"), "nothing is in the spool");
+    assert!(!holds(&kept, &secret), "the spool holds a key");
+    assert_eq!(logged(&secret), Vec::<String>::new());
+    // The watch sees what is logged.
+    tracing::warn!("{MARK}is-watched");
+    assert_eq!(logged("is-watched").len(), 1);
+}
