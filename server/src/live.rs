@@ -150,7 +150,7 @@ impl Ear {
             News::Settings(project) => self.memory.forget(*project),
             News::Prices => self.memory.prices.forget_all(),
             News::Runs { origin, project, .. } if *origin != self.origin => {
-                self.memory.scoring.mark_stale(*project)
+                self.memory.scoring.ask_for_news(*project)
             }
             News::Runs { .. } => {}
         }

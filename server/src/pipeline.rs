@@ -278,7 +278,10 @@ impl Worker {
             steps += next.submission.steps.len();
             batch.push(next);
         }
-        Some((batch, turn.or_else(|| Arc::clone(&self.turn).try_acquire_owned().ok())))
+        Some((
+            batch,
+            turn.or_else(|| Arc::clone(&self.turn).try_acquire_owned().ok()),
+        ))
     }
 
     async fn write(&self, batch: Vec<Waiting>) {

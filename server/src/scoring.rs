@@ -1,48 +1,47 @@
-//! Scoring as the pipeline uses it: each project's rules and history in memory, read from the database when the
-//! project is first seen, and again when another process has stored steps or somebody changed the rules.
+//! Scoring as the pipeline uses it: each project's rules and history in memory. They are read from the database when
+//! the project is first seen; after that, only what other processes have stored, and rules that somebody changed.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+mod judge;
+mod project;
+mod runs;
 
-use domain::{NanoUsd, NewStep, Place, ProjectId, Severity, StepKind};
-use engine::answer::Answer;
-use engine::{History, Rules, Score, Shape, StepFacts, StepRecord};
-use storage::scoring::PastStep;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use domain::{NewStep, ProjectId};
+use engine::{History, Rules};
+use serde_json::Value;
 
 use crate::pipeline::Figures;
+pub use judge::{RunBefore, judge};
+pub use project::{ProjectScoring, Scored};
+use runs::RunSoFar;
 
-/// Runs whose steps a history is rebuilt from.
-const REBUILD_RUNS: i64 = 1_000;
-/// Steps a history is rebuilt from, at most: enough for the last 100 and for the commonest steps' bands.
-const REBUILD_STEPS: i64 = 5_000;
-/// While other processes keep storing steps of a project, its history is read again no more often than this.
+/// While other processes keep storing steps of a project, what they stored is read no more often than this.
 const REREAD_AFTER: Duration = Duration::from_secs(2);
-/// Runs whose calls so far are remembered, per project.
-const REMEMBERED_RUNS: usize = 2_000;
 
 /// All projects' rules and histories. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Scoring {
     db: storage::Db,
-    projects: Arc<Mutex<HashMap<ProjectId, Arc<Mutex<ProjectScoring>>>>>,
-    reading: Arc<tokio::sync::Mutex<()>>,
-    forgotten: Arc<AtomicU64>,
+    projects: Arc<Mutex<HashMap<ProjectId, Arc<Project>>>>,
 }
 
-/// One project's rules and what its next step is judged against.
-#[derive(Debug)]
-pub struct ProjectScoring {
-    /// The project's rules.
-    pub rules: Rules,
-    /// What came before.
-    pub history: History,
-    runs: RunsSoFar,
-    read_at: Instant,
-    /// Another process has stored steps since, or a batch was pushed that was never committed.
-    is_stale: bool,
+/// One project's scoring. It stays the same one for as long as the process lives, so that nothing that is learned
+/// while it is read anew gets lost.
+#[derive(Debug, Default)]
+pub struct Project {
+    scoring: Mutex<ProjectScoring>,
+    /// Held by who reads: two would do the same.
+    reading: tokio::sync::Mutex<()>,
+}
+
+impl Project {
+    /// Rules and history, to be held only while nothing is awaited.
+    pub fn lock(&self) -> MutexGuard<'_, ProjectScoring> {
+        lock(&self.scoring)
+    }
 }
 
 impl Scoring {
@@ -51,254 +50,110 @@ impl Scoring {
         Self {
             db,
             projects: Arc::default(),
-            reading: Arc::default(),
-            forgotten: Arc::default(),
         }
     }
 
-    /// The project's scoring, read from the database when that is due. Held only while nothing is awaited.
-    pub async fn of(&self, project: ProjectId) -> storage::Result<Arc<Mutex<ProjectScoring>>> {
-        loop {
-            if let Some(scoring) = self.known(project) {
-                return Ok(scoring);
-            }
-            // One reader at a time: two would each begin a history, and one of them would be lost.
-            let _reading = self.reading.lock().await;
-            if let Some(scoring) = self.known(project) {
-                return Ok(scoring);
-            }
-            let forgotten_before = self.forgotten.load(Ordering::Acquire);
-            let read = Arc::new(Mutex::new(self.read(project).await?));
-            let mut projects = lock(&self.projects);
-            // Forgotten meanwhile: what was read may be what was to be forgotten.
-            if self.forgotten.load(Ordering::Acquire) == forgotten_before {
-                projects.insert(project, Arc::clone(&read));
-                return Ok(read);
-            }
-        }
-    }
-
-    fn known(&self, project: ProjectId) -> Option<Arc<Mutex<ProjectScoring>>> {
-        let known = lock(&self.projects).get(&project).cloned()?;
-        let is_due = {
-            let scoring = lock(&known);
-            scoring.is_stale && scoring.read_at.elapsed() >= REREAD_AFTER
-        };
-        (!is_due).then_some(known)
-    }
-
-    async fn read(&self, project: ProjectId) -> storage::Result<ProjectScoring> {
-        let settings = storage::scoring::settings(&self.db, project).await?;
-        let rules = serde_json::from_value(settings).unwrap_or_else(|cause| {
-            tracing::error!(project.id = %project, %cause, "scoring settings can't be read; the defaults are used");
-            Rules::default()
-        });
-        let past = storage::scoring::recent_steps(&self.db, project, REBUILD_RUNS, REBUILD_STEPS).await?;
-        let mut history = History::new();
-        past.iter().for_each(|step| history.push(&record_of(step)));
-        Ok(ProjectScoring {
-            rules,
-            history,
-            runs: RunsSoFar::default(),
-            read_at: Instant::now(),
-            is_stale: false,
-        })
-    }
-
-    /// Forgets a project's rules and history: the next step reads them again.
-    pub fn forget(&self, project: ProjectId) {
-        self.forgotten.fetch_add(1, Ordering::AcqRel);
-        lock(&self.projects).remove(&project);
-    }
-
-    /// Forgets everything.
-    pub fn forget_all(&self) {
-        self.forgotten.fetch_add(1, Ordering::AcqRel);
-        lock(&self.projects).clear();
-    }
-
-    /// Says that a project's history holds less or more than what is stored.
-    pub fn mark_stale(&self, project: ProjectId) {
-        if let Some(scoring) = lock(&self.projects).get(&project) {
-            lock(scoring).is_stale = true;
-        }
-    }
-}
-
-impl ProjectScoring {
-    /// Scores the next step of the project and remembers it. A project that has scoring switched off gets `None`, and
-    /// its history learns nothing.
-    pub fn score_next(&mut self, step: &NewStep, figures: &Figures) -> Option<Score> {
-        if !self.rules.enabled {
-            return None;
-        }
-        let so_far = self.runs.of(&step.run_id);
-        let same_calls = so_far.calls.entry(call_hash(step, figures)).or_insert(0);
-        *same_calls += 1;
-        let run = RunBefore {
-            same_calls: *same_calls,
-            cost: so_far.cost,
-        };
-        let (score, record) = judge(step, figures, run, &self.history, &self.rules);
-        self.history.push(&record);
-        if let Some(cost) = figures.cost {
-            so_far.cost = Some(so_far.cost.unwrap_or_default().saturating_add(cost));
-        }
-        Some(score)
-    }
-}
-
-/// What a run had done before a step.
-#[derive(Clone, Copy, Debug)]
-pub struct RunBefore {
-    /// How often the very same call came, the step included.
-    pub same_calls: u32,
-    /// What it had cost.
-    pub cost: Option<NanoUsd>,
-}
-
-impl Default for RunBefore {
-    fn default() -> Self {
-        Self {
-            same_calls: 1,
-            cost: None,
-        }
-    }
-}
-
-/// Scores a step; the record is what a history remembers of it.
-pub fn judge(
-    step: &NewStep,
-    figures: &Figures,
-    run: RunBefore,
-    history: &History,
-    rules: &Rules,
-) -> (Score, StepRecord) {
-    let output = step.output.as_deref();
-    let answer = if step.kind == StepKind::Llm {
-        engine::answer::read(output, step.input.as_deref().unwrap_or(""))
-    } else {
-        Answer::verbatim(output)
-    };
-    let template = template_word(figures.template.as_ref().map(<[u8; 32]>::as_slice));
-    let facts = StepFacts {
-        output: answer.text.as_deref(),
-        tool_calls: &answer.tool_calls(),
-        output_schema: answer.output_schema.as_ref(),
-        template: &template,
-        context_window: figures.context_window,
-        same_calls_in_run: run.same_calls,
-        run_cost_before: run.cost,
-        ..StepFacts::of(step, figures.tokens, figures.cost)
-    };
-    let mut score = engine::score(&facts, history, rules);
-    let record = StepRecord::of(&facts, &score);
-    // Bytes of a text that was taken out of a message are not bytes of the output that is shown.
-    if answer.is_message {
-        for condition in &mut score.conditions {
-            condition.place = condition
-                .place
-                .take()
-                .filter(|place| !matches!(place, Place::Bytes { .. }));
-        }
-    }
-    (score, record)
-}
-
-/// The word by which a history knows a template; blank where there is none.
-fn template_word(fingerprint: Option<&[u8]>) -> String {
-    fingerprint.map(engine::fingerprint::hex).unwrap_or_default()
-}
-
-/// The very same call: its step and its whole prompt.
-fn call_hash(step: &NewStep, figures: &Figures) -> u64 {
-    let mut hash = DefaultHasher::new();
-    (&step.name, &figures.prompt, &step.tool_name).hash(&mut hash);
-    hash.finish()
-}
-
-/// What runs have done so far. The ones that were touched longest ago are forgotten first.
-#[derive(Debug, Default)]
-struct RunsSoFar {
-    runs: HashMap<String, RunSoFar>,
-    by_touch: BTreeMap<u64, String>,
-    touches: u64,
-}
-
-#[derive(Debug, Default)]
-struct RunSoFar {
-    touched: u64,
-    calls: HashMap<u64, u32>,
-    cost: Option<NanoUsd>,
-}
-
-impl RunsSoFar {
-    fn of(&mut self, run_id: &str) -> &mut RunSoFar {
-        self.touches += 1;
-        if let Some(run) = self.runs.get(run_id) {
-            self.by_touch.remove(&run.touched);
-        } else if self.runs.len() >= REMEMBERED_RUNS
-            && let Some((_, oldest)) = self.by_touch.pop_first()
+    /// The project's scoring, after reading what is due. Nobody judges before the first reading or by rules that were
+    /// changed; what others have stored is waited for by one caller alone.
+    pub async fn of(&self, id: ProjectId) -> storage::Result<Arc<Project>> {
+        let project = Arc::clone(lock(&self.projects).entry(id).or_default());
+        let due = project.lock().due();
+        let reading = if due.is_urgent() {
+            project.reading.lock().await
+        } else if due.is_anything()
+            && let Ok(reading) = project.reading.try_lock()
         {
-            self.runs.remove(&oldest);
+            reading
+        } else {
+            return Ok(project);
+        };
+        self.read(id, &project).await?;
+        drop(reading);
+        Ok(project)
+    }
+
+    async fn read(&self, id: ProjectId, project: &Project) -> storage::Result<()> {
+        // Another caller may have read it meanwhile.
+        let due = project.lock().due();
+        if let Some(asked) = due.rules {
+            let rules = self.rules(id).await?;
+            project.lock().replace_rules(rules, asked);
         }
-        self.by_touch.insert(self.touches, run_id.to_owned());
-        let run = self.runs.entry(run_id.to_owned()).or_default();
-        run.touched = self.touches;
-        run
+        if let Some((seen_to, asked)) = due.news {
+            match storage::scoring::steps_since(&self.db, id, seen_to).await? {
+                Some((steps, seen_to)) => {
+                    let news: Vec<Scored> = steps.iter().map(Scored::of_stored).collect();
+                    project.lock().learn(&news, seen_to, asked);
+                }
+                None => project.lock().ask_for_everything(),
+            }
+        }
+        if let Some(asked) = due.everything {
+            project.lock().begin_anew();
+            let (steps, seen_to) = storage::scoring::latest_steps(&self.db, id).await?;
+            let steps: Vec<Scored> = steps.iter().map(Scored::of_stored).collect();
+            let mut history = History::new();
+            steps.iter().for_each(|step| step.add_to(&mut history));
+            project.lock().replace_history(history, seen_to, asked);
+        }
+        Ok(())
+    }
+
+    async fn rules(&self, id: ProjectId) -> storage::Result<Rules> {
+        Ok(rules_of(id, storage::scoring::settings(&self.db, id).await?))
+    }
+
+    /// What a run had done before a step that is not to be stored.
+    pub async fn run_before(
+        &self,
+        id: ProjectId,
+        step: &NewStep,
+        figures: &Figures,
+    ) -> storage::Result<RunBefore> {
+        let mut run = RunSoFar::default();
+        let calls = storage::scoring::calls_of_run(&self.db, id, &step.run_id).await?;
+        for call in calls.iter().filter(|call| call.step_id != step.step_id) {
+            run.add(call.arrival, runs::stored_call(call), call.cost);
+        }
+        Ok(run.before(runs::call(step, figures)))
+    }
+
+    /// The project's rules are read again before the next step is judged.
+    pub fn forget_rules(&self, id: ProjectId) {
+        self.if_known(id, ProjectScoring::ask_for_rules);
+    }
+
+    /// Another process has stored steps of the project.
+    pub fn ask_for_news(&self, id: ProjectId) {
+        self.if_known(id, ProjectScoring::ask_for_news);
+    }
+
+    /// News was missed: everything is read again.
+    pub fn forget_all(&self) {
+        let projects: Vec<Arc<Project>> = lock(&self.projects).values().cloned().collect();
+        for project in projects {
+            let mut scoring = project.lock();
+            scoring.ask_for_rules();
+            scoring.ask_for_everything();
+        }
+    }
+
+    fn if_known(&self, id: ProjectId, ask: fn(&mut ProjectScoring)) {
+        let known = lock(&self.projects).get(&id).cloned();
+        if let Some(project) = known {
+            ask(&mut project.lock());
+        }
     }
 }
 
-fn record_of(past: &PastStep) -> StepRecord {
-    let template = template_word(Some(&past.template));
-    let facts = StepFacts {
-        template: &template,
-        kind: past.kind,
-        status: past.status,
-        latency_ms: past.latency_ms,
-        usage: past.tokens,
-        cost: past.cost,
-        ..StepFacts::new("", &past.name, &past.model, "")
-    };
-    let severity = if past.is_critical {
-        Severity::Critical
-    } else {
-        Severity::Ok
-    };
-    let score = Score {
-        total: past.score,
-        severity,
-        threshold: 0,
-        stopped_at_layer: None,
-        prompt_shape: None,
-        output_shape: Shape::Empty,
-        conditions: Vec::new(),
-    };
-    StepRecord {
-        is_refusal: past.is_refusal,
-        ..StepRecord::of(&facts, &score)
-    }
+/// Rules as they are stored.
+pub fn rules_of(id: ProjectId, settings: Value) -> Rules {
+    serde_json::from_value(settings).unwrap_or_else(|cause| {
+        tracing::error!(project.id = %id, %cause, "scoring settings can't be read; the defaults are used");
+        Rules::default()
+    })
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_longest_untouched_run_is_forgotten() {
-        let mut runs = RunsSoFar::default();
-        runs.of("first").cost = Some(NanoUsd(1));
-        for i in 0..REMEMBERED_RUNS - 1 {
-            runs.of(&format!("run-{i}"));
-        }
-        runs.of("first");
-        runs.of("one more");
-        assert_eq!(runs.of("first").cost, Some(NanoUsd(1)));
-        assert_eq!(runs.runs.len(), REMEMBERED_RUNS);
-        assert_eq!(runs.by_touch.len(), REMEMBERED_RUNS);
-    }
 }

@@ -106,16 +106,34 @@ pub struct StoredSteps {
     pub texts: Vec<StoredText>,
 }
 
-/// The scored steps since `from`, at most the newest `limit`, and some before them.
+/// The scored steps that were received since `from`, at most the latest `limit`, and those that arrived before them.
 pub async fn steps(db: &Db, project: ProjectId, from: Timestamp, limit: usize) -> Result<StoredSteps> {
     let mut tx = db.project(project).await?;
-    let read = (limit + LEAD_IN) as i64;
+    // The ledger counts by the minute.
+    let from = from.minute();
+    let bounds = sqlx::query!(
+        "with latest as materialized (
+           select arrival, received_at from steps
+           where project_id = $1 and score is not null order by arrival desc limit $3
+         ), first as (
+           select min(arrival) as in_window from latest where received_at >= $2
+         ), lead_in as (
+           select l.arrival from latest l, first
+           where l.arrival < first.in_window and l.received_at >= $4 order by l.arrival desc limit $5
+         )
+         select in_window as \"in_window!\", least(in_window, (select min(arrival) from lead_in)) as \"read!\"
+         from first where in_window is not null",
+        project.0,
+        from.to_offset_date_time(),
+        (limit + LEAD_IN) as i64,
+        from.plus_micros(-LEAD_IN_MICROS).to_offset_date_time(),
+        LEAD_IN as i64
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let (first_read, first_in_window) = bounds.map_or((i64::MAX, i64::MAX), |b| (b.read, b.in_window));
     let rows = sqlx::query!(
-        "with newest as materialized (
-           select run_id, run_at, step_count, sum(step_count) over (order by run_at desc, run_id desc) as so_far
-           from runs where project_id = $1 and run_at >= $2
-           order by run_at desc, run_id desc limit $3
-         ), marked as materialized (
+        "with marked as materialized (
            select run_id, step_id, bool_or(verdict = 'real') as is_real
            from condition_feedback where project_id = $1 group by run_id, step_id
          )
@@ -124,24 +142,27 @@ pub async fn steps(db: &Db, project: ProjectId, from: Timestamp, limit: usize) -
            coalesce(encode(s.template_fingerprint, 'hex'), '') as \"template!\", s.key_label, s.status,
            coalesce(s.output_shape <> 'empty', false) as \"has_output!\", s.latency_ms, s.ttft_ms, s.max_gap_ms,
            s.input_fresh, s.cache_read, s.cache_write, s.output, s.reasoning, s.cost_nano_usd, s.severity,
-           s.stopped_at_layer, c.codes, c.context_points, m.is_real as \"is_real?\"
-         from newest n
-         join steps s on s.project_id = $1 and s.run_id = n.run_id and s.run_at = n.run_at
+           s.stopped_at_layer, c.codes, c.context_points, m.is_real as \"is_real?\",
+           s.arrival
+         from steps s
          left join lateral (
            select array_agg(code order by code) as codes, max(points) filter (where code = 4011) as context_points
            from step_conditions
            where project_id = $1 and run_id = s.run_id and step_id = s.step_id and run_at = s.run_at
          ) c on true
          left join marked m on m.run_id = s.run_id and m.step_id = s.step_id
-         where s.score is not null and n.so_far - n.step_count < $3
-         order by s.run_at >= $4, s.received_at, s.started_at, s.step_id",
+         where s.project_id = $1 and s.arrival >= $2 and s.score is not null
+         order by s.arrival, s.step_id limit $3",
         project.0,
-        from.plus_micros(-LEAD_IN_MICROS).to_offset_date_time(),
-        read,
-        from.to_offset_date_time()
+        first_read,
+        (limit + LEAD_IN) as i64
     )
     .fetch_all(&mut *tx)
     .await?;
+    let before_window = rows
+        .iter()
+        .take_while(|row| row.arrival < first_in_window)
+        .count();
     let mut steps: Vec<StoredStep> = rows
         .into_iter()
         .map(|s| {
@@ -174,13 +195,13 @@ pub async fn steps(db: &Db, project: ProjectId, from: Timestamp, limit: usize) -
             }
         })
         .collect();
-    let before_window = steps.iter().take_while(|step| step.run_at < from).count();
     let in_window = steps.len() - before_window;
     let lead_in = before_window + in_window.saturating_sub(limit);
     let too_old = lead_in.saturating_sub(LEAD_IN);
     steps.drain(..too_old);
     let steps_in_window = sqlx::query_scalar!(
-        "select coalesce(sum(step_count), 0)::bigint as \"n!\" from runs where project_id = $1 and run_at >= $2",
+        "select coalesce(sum(steps), 0)::bigint as \"n!\" from ledger
+         where project_id = $1 and minute >= $2 and outcome = 'stored'",
         project.0,
         from.to_offset_date_time()
     )

@@ -19,6 +19,7 @@ pub use prompt_texts::{PromptText, keep_prompt_texts};
 pub use rollups::{Rollup, RollupKey, lock_rollups, write_rollups};
 pub use runs::{Problem, RunDelta, add_to_runs};
 
+use crate::scoring::{self, RunCall};
 use crate::{Db, Error, Result, Scope, Tx};
 
 /// A step with everything the pipeline worked out about it.
@@ -30,6 +31,8 @@ pub struct StepRow<'a> {
     pub key_label: &'a str,
     /// When the server received it.
     pub received_at: Timestamp,
+    /// Its place in the order in which all processes' steps were scored.
+    pub arrival: i64,
     /// The step as received.
     pub step: &'a NewStep,
     /// Its tokens in buckets.
@@ -50,6 +53,8 @@ pub struct StepRow<'a> {
     pub output_shape: Option<&'static str>,
     /// Sum of its conditions' points; `None` when it was not scored.
     pub score: Option<i32>,
+    /// From how many points it is critical; `None` when it was not scored.
+    pub threshold: Option<i32>,
     /// Its severity.
     pub severity: Severity,
     /// The layer after which scoring stopped early.
@@ -59,7 +64,7 @@ pub struct StepRow<'a> {
 }
 
 /// Version of the rules, stored with each condition.
-pub const RULE_VERSION: i32 = 1;
+pub const RULE_VERSION: i32 = 2;
 
 /// A batch on its way in.
 #[derive(Debug)]
@@ -92,13 +97,23 @@ pub async fn begin(db: &Db, projects: &[ProjectId]) -> Result<BatchTx> {
     }
 }
 
-/// Files every run of the batch: the time under which each was filed, by (project, run). A run that is new is filed
-/// at the start of the earliest of its steps in this batch; at its receipt when that lies beyond the retention, which
-/// would delete it, and what comes to it later, within the hour.
-pub async fn file_runs(
-    batch: &mut BatchTx,
-    rows: &[StepRow<'_>],
-) -> Result<HashMap<(ProjectId, String), Timestamp>> {
+/// A batch's runs, filed.
+#[derive(Clone, Debug)]
+pub struct FiledRuns {
+    /// The time under which each is filed, by (project, run).
+    pub run_ats: HashMap<(ProjectId, String), Timestamp>,
+    /// Those that were there before: other steps of theirs may be stored.
+    pub known: Vec<(ProjectId, String)>,
+    /// The first place of this batch in the order of arrival. The next batch of any process begins 2^20 further on.
+    pub first_arrival: i64,
+}
+
+/// Bits of a place in the order of arrival that number the steps of one batch; those above number the batches.
+pub const ARRIVAL_BITS: u32 = 20;
+
+/// Files every run of the batch. A run that is new is filed at the start of the earliest of its steps in this batch; at
+/// its receipt when that lies beyond the retention, which would delete it, and what comes to it later, within the hour.
+pub async fn file_runs(batch: &mut BatchTx, rows: &[StepRow<'_>]) -> Result<FiledRuns> {
     let mut earliest: HashMap<(ProjectId, &str), (Timestamp, Timestamp)> = HashMap::new();
     for row in rows {
         let times = (row.step.started_at, row.received_at);
@@ -113,7 +128,7 @@ pub async fn file_runs(
     let run_ids: Vec<_> = keys.iter().map(|((_, run_id), _)| *run_id).collect();
     let run_ats: Vec<_> = keys.iter().map(|(_, (at, _))| at.to_offset_date_time()).collect();
     let received_ats: Vec<_> = keys.iter().map(|(_, (_, at))| at.to_offset_date_time()).collect();
-    sqlx::query!(
+    let created = sqlx::query!(
         "insert into run_keys (project_id, run_id, run_at)
          select n.project_id, n.run_id, case
            when n.run_at < n.received_at - make_interval(days => coalesce(s.retention_days, 90)) then n.received_at
@@ -122,16 +137,18 @@ pub async fn file_runs(
            as n (project_id, run_id, run_at, received_at)
          left join project_settings s on s.project_id = n.project_id
          order by n.project_id, n.run_id
-         on conflict (project_id, run_id) do nothing",
+         on conflict (project_id, run_id) do nothing
+         returning project_id, run_id",
         &projects,
         &run_ids as _,
         &run_ats,
         &received_ats,
     )
-    .execute(&mut *batch.tx)
+    .fetch_all(&mut *batch.tx)
     .await?;
+    // The number is taken after the batch has written or locked something: see `SeenTo`.
     let filed = sqlx::query!(
-        "select k.project_id, k.run_id, k.run_at
+        "select k.project_id, k.run_id, k.run_at, (select nextval('batches')) as \"batch!\"
          from unnest($1::uuid[], $2::text[]) as wanted (project_id, run_id)
          join run_keys k on k.project_id = wanted.project_id and k.run_id = wanted.run_id",
         &projects,
@@ -139,15 +156,37 @@ pub async fn file_runs(
     )
     .fetch_all(&mut *batch.tx)
     .await?;
-    Ok(filed
-        .into_iter()
-        .map(|row| {
-            (
-                (ProjectId(row.project_id), row.run_id),
-                Timestamp::from_offset_date_time(row.run_at),
-            )
-        })
-        .collect())
+    let created: HashSet<(ProjectId, &str)> = created
+        .iter()
+        .map(|row| (ProjectId(row.project_id), row.run_id.as_str()))
+        .collect();
+    let known = filed
+        .iter()
+        .map(|row| (ProjectId(row.project_id), row.run_id.as_str()))
+        .filter(|run| !created.contains(run))
+        .map(|(project, run_id)| (project, run_id.to_owned()))
+        .collect();
+    // A batch of refusals alone files nothing and needs no number.
+    let number = filed.first().map_or(0, |row| row.batch);
+    Ok(FiledRuns {
+        known,
+        first_arrival: number << ARRIVAL_BITS,
+        run_ats: filed
+            .into_iter()
+            .map(|row| {
+                let run_at = Timestamp::from_offset_date_time(row.run_at);
+                ((ProjectId(row.project_id), row.run_id), run_at)
+            })
+            .collect(),
+    })
+}
+
+/// What the scored steps of runs were, as the batch sees them, in no order.
+pub async fn calls_of_runs(
+    batch: &mut BatchTx,
+    runs: &[(ProjectId, &str)],
+) -> Result<Vec<(ProjectId, RunCall)>> {
+    scoring::calls_of_runs(&mut batch.tx, runs).await
 }
 
 /// For each row, whether its step is new: neither stored already nor standing earlier in the batch. Another batch may

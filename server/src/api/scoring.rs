@@ -1,7 +1,5 @@
 //! `POST /api/score`, `GET /api/thresholds`, `GET/PUT /api/settings/scoring`.
 
-use std::sync::PoisonError;
-
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
@@ -13,9 +11,10 @@ use storage::audit::Entry;
 use super::query::Params;
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
+use crate::heavy::{text_bytes, work_through};
 use crate::ingest;
 use crate::pipeline::Figures;
-use crate::scoring::{RunBefore, judge};
+use crate::scoring::{judge, rules_of};
 use crate::state::AppState;
 use engine::rules::{POINTS, THRESHOLDS};
 
@@ -31,17 +30,23 @@ pub(crate) async fn score(State(state): State<AppState>, request: Request) -> Ht
         .api_caller(&parts.headers, params.get("project"), Scope::Read, Role::Viewer)
         .await?;
     let (step, extra) = ingest::read_step(&parts.headers, body, &state.body_budget).await?;
+    let prices = state.prices.of(caller.project_id).await?;
+    let bytes = text_bytes(&step);
+    let figures = work_through(bytes, || Figures::of(&step, &prices));
+    let run = state
+        .scoring
+        .run_before(caller.project_id, &step, &figures)
+        .await?;
     let scoring = state.scoring.of(caller.project_id).await?;
     let (history, project_rules) = {
-        let scoring = scoring.lock().unwrap_or_else(PoisonError::into_inner);
-        (scoring.history.clone(), scoring.rules.clone())
+        let scoring = scoring.lock();
+        (scoring.history_for(&step, &figures), scoring.rules.clone())
     };
     let rules = match extra {
         Some(rules) => rules_from_json(rules, &project_rules)?,
         None => project_rules,
     };
-    let figures = Figures::of(&step, &*state.prices.of(caller.project_id).await?);
-    let (score, _) = judge(&step, &figures, RunBefore::default(), &history, &rules);
+    let (score, _) = work_through(bytes, || judge(&step, &figures, run, &history, &rules));
     let mut answer = serde_json::to_value(&score).map_err(HttpError::internal)?;
     answer["cost_source"] = json!(figures.cost_source);
     Ok(Json(answer))
@@ -55,7 +60,7 @@ pub(crate) async fn thresholds(
 ) -> HttpResult<Json<Value>> {
     let caller = state.auth.reader(&headers, params.get("project")).await?;
     let scoring = state.scoring.of(caller.project_id).await?;
-    let scoring = scoring.lock().unwrap_or_else(PoisonError::into_inner);
+    let scoring = scoring.lock();
     let limits = Limits::of(&scoring.history.recent, &scoring.rules);
     Ok(Json(json!({
         "mode": scoring.rules.mode,
@@ -85,7 +90,7 @@ pub(crate) async fn settings(
 ) -> HttpResult<Json<Value>> {
     let caller = state.auth.reader(&headers, params.get("project")).await?;
     let scoring = state.scoring.of(caller.project_id).await?;
-    let scoring = scoring.lock().unwrap_or_else(PoisonError::into_inner);
+    let scoring = scoring.lock();
     Ok(Json(rules_to_json(&scoring.rules)))
 }
 
@@ -111,7 +116,7 @@ pub(crate) async fn save_settings(
 /// The rules that the project's next step is judged by.
 pub(crate) async fn rules_in_force(state: &AppState, project: ProjectId) -> HttpResult<Rules> {
     let scoring = state.scoring.of(project).await?;
-    let scoring = scoring.lock().unwrap_or_else(PoisonError::into_inner);
+    let scoring = scoring.lock();
     Ok(scoring.rules.clone())
 }
 
@@ -123,9 +128,47 @@ pub(crate) async fn replace_rules(
     actor: String,
     rules: &Rules,
 ) -> HttpResult<Value> {
-    let now = clock::now();
     let stored = serde_json::to_value(rules).map_err(HttpError::internal)?;
-    storage::scoring::save_settings(&state.db, project, &stored, now).await?;
+    storage::scoring::save_settings(&state.db, project, &stored, clock::now()).await?;
+    rules_changed(state, project, actor, rules).await
+}
+
+/// Mutes a code or lets it speak again, whatever else is changed at the same time. Returns whether that changed
+/// anything.
+pub(crate) async fn mute(
+    state: &AppState,
+    project: ProjectId,
+    actor: String,
+    code: u16,
+    is_muted: bool,
+) -> HttpResult<bool> {
+    let mut changed = None;
+    storage::scoring::change_settings(&state.db, project, clock::now(), |settings| {
+        let mut rules = rules_of(project, settings);
+        let is_change = if is_muted {
+            rules.muted.insert(code)
+        } else {
+            rules.muted.remove(&code)
+        };
+        let stored = serde_json::to_value(&rules).ok().filter(|_| is_change)?;
+        changed = Some(rules);
+        Some(stored)
+    })
+    .await?;
+    let Some(rules) = changed else {
+        return Ok(false);
+    };
+    rules_changed(state, project, actor, &rules).await?;
+    Ok(true)
+}
+
+async fn rules_changed(
+    state: &AppState,
+    project: ProjectId,
+    actor: String,
+    rules: &Rules,
+) -> HttpResult<Value> {
+    state.scoring.forget_rules(project);
     let answer = rules_to_json(rules);
     let entry = Entry {
         actor,
@@ -133,8 +176,7 @@ pub(crate) async fn replace_rules(
         subject: "scoring".to_owned(),
         details: answer.clone(),
     };
-    storage::audit::record(&state.db, project, &entry, now).await?;
-    state.scoring.forget(project);
+    storage::audit::record(&state.db, project, &entry, clock::now()).await?;
     storage::live::notify_settings(&state.db, project).await?;
     Ok(answer)
 }

@@ -1,15 +1,16 @@
 //! One batch from top to bottom: normalise, price, fingerprint, score, insert, add up, commit.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use domain::{NewStep, ProjectId, Severity, Timestamp};
 use engine::pricing::PriceTable;
-use storage::ingest::{self, LedgerEntry, Outcome, PromptText, StepRow};
+use storage::ingest::{self, BatchTx, FiledRuns, LedgerEntry, Outcome, PromptText, StepRow};
 
 use super::{Figures, Memory, Received, Submission, rollup, run_deltas};
+use crate::heavy::{text_bytes, work_through};
 use crate::metrics::Metrics;
-use crate::scoring::{ProjectScoring, Scoring};
+use crate::scoring::{Project, Scored};
 
 /// What a committed batch changed.
 #[derive(Debug)]
@@ -37,23 +38,35 @@ pub async fn process_batch(
         scorers.insert(*project, memory.scoring.of(*project).await?);
         prices.insert(*project, memory.prices.of(*project).await?);
     }
-    let figures: Vec<Figures> = received_steps(submissions)
-        .map(|(s, step)| figures(memory, s, step, prices.get(&s.project_id)))
-        .collect();
+    let bytes = received_steps(submissions)
+        .map(|(_, step)| text_bytes(step))
+        .sum();
+    let figures: Vec<Figures> = work_through(bytes, || {
+        let steps = received_steps(submissions);
+        steps
+            .map(|(s, step)| figures(memory, s, step, prices.get(&s.project_id)))
+            .collect()
+    });
     let mut rows: Vec<StepRow<'_>> = received_steps(submissions)
         .zip(&figures)
         .map(|((s, step), figures)| step_row(s, step, figures))
         .collect();
 
     let mut batch = ingest::begin(db, &projects).await?;
-    let run_ats = ingest::file_runs(&mut batch, &rows).await?;
-    let looks_new = ingest::find_new(&mut batch, &rows, &run_ats).await?;
-    let remembered = Remembered {
-        scoring: &memory.scoring,
-        projects: &projects,
-    };
-    score(&mut rows, &figures, &looks_new, &scorers);
-    let is_new = ingest::insert_steps(&mut batch, &rows, &run_ats).await?;
+    let runs = ingest::file_runs(&mut batch, &rows).await?;
+    let looks_new = ingest::find_new(&mut batch, &rows, &runs.run_ats).await?;
+    remember_runs(&mut batch, &runs, &scorers).await?;
+    let mut remembered = Remembered::new(&scorers);
+    work_through(bytes, || {
+        score(
+            &mut rows,
+            &figures,
+            &looks_new,
+            runs.first_arrival,
+            &mut remembered,
+        );
+    });
+    let is_new = ingest::insert_steps(&mut batch, &rows, &runs.run_ats).await?;
     let mut texts = unstored_texts(memory, &rows, &figures, &is_new);
     ingest::keep_prompt_texts(&mut batch, &mut texts).await?;
     let new_rows = || {
@@ -62,7 +75,7 @@ pub async fn process_batch(
             .filter(|(_, is_new)| **is_new)
             .map(|(row, _)| row)
     };
-    ingest::add_to_runs(&mut batch, &mut run_deltas(new_rows(), &run_ats)).await?;
+    ingest::add_to_runs(&mut batch, &mut run_deltas(new_rows(), &runs.run_ats)).await?;
     let fresh = rollup::rollups(new_rows());
     let stored = ingest::lock_rollups(&mut batch, &fresh).await?;
     let merged: Vec<_> = fresh
@@ -74,7 +87,7 @@ pub async fn process_batch(
     ingest::add_to_ledger(&mut batch, &mut ledger_entries(submissions, &received)).await?;
     batch.commit().await?;
     if looks_new == is_new {
-        remembered.keep();
+        remembered.keep_all();
     }
     let stored = texts.iter().map(|text| (text.project_id, text.fingerprint));
     memory.prompts.stored(stored);
@@ -93,27 +106,53 @@ pub async fn process_batch(
     })
 }
 
-/// Scores the new steps in order of arrival. A duplicate is not scored again: it would count twice in the history.
+/// Runs that have steps already, and that this process does not know, or no longer: what they did is read first.
+async fn remember_runs(batch: &mut BatchTx, runs: &FiledRuns, scorers: &Scorers) -> storage::Result<()> {
+    let is_unknown = |(project, run_id): &(ProjectId, &str)| {
+        scorers
+            .get(project)
+            .is_some_and(|scorer| !scorer.lock().knows_run(run_id))
+    };
+    let known = runs
+        .known
+        .iter()
+        .map(|(project, run_id)| (*project, run_id.as_str()));
+    let unknown: Vec<_> = known.filter(is_unknown).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    for (project, call) in ingest::calls_of_runs(batch, &unknown).await? {
+        if let Some(scorer) = scorers.get(&project) {
+            scorer.lock().remember_call(&call);
+        }
+    }
+    Ok(())
+}
+
+/// Gives every step its place in the order of arrival, and scores the new ones in that order. A duplicate is not
+/// scored again: it would count twice in the history.
 fn score(
     rows: &mut [StepRow<'_>],
     figures: &[Figures],
     looks_new: &[bool],
-    scorers: &BTreeMap<ProjectId, Arc<Mutex<ProjectScoring>>>,
+    first_arrival: i64,
+    remembered: &mut Remembered<'_>,
 ) {
-    for ((row, figures), _) in rows
-        .iter_mut()
-        .zip(figures)
-        .zip(looks_new)
-        .filter(|(_, looks_new)| **looks_new)
-    {
-        let Some(scorer) = scorers.get(&row.project_id) else {
+    for ((row, figures), looks_new) in rows.iter_mut().zip(figures).zip(looks_new) {
+        let Some((scorer, steps)) = remembered.projects.get_mut(&row.project_id) else {
             continue;
         };
-        let mut scorer = scorer.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(score) = scorer.score_next(row.step, figures) else {
+        let mut scorer = scorer.lock();
+        row.arrival = scorer.next_arrival(first_arrival);
+        if !looks_new {
+            continue;
+        }
+        let Some((score, scored)) = scorer.score_next(row.arrival, row.step, figures) else {
             continue;
         };
+        steps.push(scored);
         row.score = Some(score.total);
+        row.threshold = Some(score.threshold);
         row.severity = score.severity;
         row.stopped_at_layer = score.stopped_at_layer;
         row.output_shape = Some(score.output_shape.as_str());
@@ -121,24 +160,36 @@ fn score(
     }
 }
 
+type Scorers = BTreeMap<ProjectId, Arc<Project>>;
+
 /// Steps were scored, so the histories remember them. Unless they turn out to be stored just so, the histories are
 /// wrong and read again.
 struct Remembered<'a> {
-    scoring: &'a Scoring,
-    projects: &'a [ProjectId],
+    projects: BTreeMap<ProjectId, (&'a Project, Vec<Scored>)>,
 }
 
-impl Remembered<'_> {
-    fn keep(mut self) {
-        self.projects = &[];
+impl<'a> Remembered<'a> {
+    fn new(scorers: &'a Scorers) -> Self {
+        let projects = scorers
+            .iter()
+            .map(|(id, scorer)| (*id, (scorer.as_ref(), Vec::new())));
+        Self {
+            projects: projects.collect(),
+        }
+    }
+
+    fn keep_all(mut self) {
+        for (scorer, steps) in std::mem::take(&mut self.projects).into_values() {
+            scorer.lock().stored(&steps);
+        }
     }
 }
 
 impl Drop for Remembered<'_> {
     fn drop(&mut self) {
-        self.projects
-            .iter()
-            .for_each(|project| self.scoring.mark_stale(*project));
+        for (scorer, _) in self.projects.values() {
+            scorer.lock().ask_for_everything();
+        }
     }
 }
 
@@ -176,7 +227,10 @@ fn unstored_texts<'a>(
         .filter(|(_, is_new)| **is_new)
         .filter_map(|((row, figures), _)| {
             let fingerprint = figures.template?;
-            (!memory.prompts.is_stored(row.project_id, fingerprint)).then_some(PromptText {
+            let is_stored = memory
+                .prompts
+                .is_stored(row.project_id, fingerprint, row.received_at);
+            (!is_stored).then_some(PromptText {
                 project_id: row.project_id,
                 fingerprint,
                 canonical: &figures.canonical,
@@ -192,6 +246,7 @@ fn step_row<'a>(of: &'a Submission, step: &'a NewStep, figures: &Figures) -> Ste
         project_id: of.project_id,
         key_label: &of.key_label,
         received_at: of.received_at,
+        arrival: 0,
         tokens: figures.tokens,
         usage_semantics: figures.usage_semantics,
         cost_nano_usd: figures.cost,
@@ -201,6 +256,7 @@ fn step_row<'a>(of: &'a Submission, step: &'a NewStep, figures: &Figures) -> Ste
         template_fingerprint: figures.template.map(Vec::from),
         output_shape: None,
         score: None,
+        threshold: None,
         severity: Severity::Ok,
         stopped_at_layer: None,
         conditions: Vec::new(),

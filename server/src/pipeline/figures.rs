@@ -1,6 +1,6 @@
 //! What is worked out about a step before it is scored: its token buckets, its cost, its fingerprints.
 
-use domain::{CostSource, NanoUsd, NewStep, StepKind, TokenUsage};
+use domain::{CostSource, NanoUsd, NewStep, StepKind, StepStatus, TokenUsage};
 use engine::pricing::PriceTable;
 use engine::{fingerprint, usage};
 
@@ -17,7 +17,7 @@ pub struct Figures {
     pub cost: Option<NanoUsd>,
     /// Where the cost comes from; `None` for steps that cost nothing by nature.
     pub cost_source: Option<CostSource>,
-    /// The price row behind a computed cost.
+    /// The price row behind a computed cost, or the one by which an unknown one can't be computed.
     pub price_version: Option<String>,
     /// Size of the model's context window, where the price list says so.
     pub context_window: Option<i64>,
@@ -39,7 +39,8 @@ impl Figures {
         figures
     }
 
-    /// Steps of a kind that costs nothing by nature have no cost rather than an unknown one.
+    /// Steps of a kind that costs nothing by nature, and calls that were refused, have no cost rather than an unknown
+    /// one.
     fn price(&mut self, step: &NewStep, table: &PriceTable) {
         let priced = prices::cost_of(
             table,
@@ -54,10 +55,10 @@ impl Figures {
                 reported: step.reported_cost,
             },
         );
-        let is_billable = step.kind.is_billable() || self.usage_semantics.is_some();
+        let is_billable = self.usage_semantics.is_some() || (step.kind.is_billable() && !was_refused(step));
         self.cost_source = Some(priced.source).filter(|source| is_billable || *source != CostSource::Unknown);
         self.cost = priced.cost;
-        self.price_version = priced.price_version;
+        self.price_version = priced.price_version.filter(|_| self.cost_source.is_some());
         self.context_window = priced.context_window;
     }
 
@@ -75,4 +76,26 @@ impl Figures {
         self.template = Some(found.template);
         self.canonical = found.canonical;
     }
+}
+
+/// Whether a failed call of which nothing was counted did no work: no provider bills a key it does not know, a limit,
+/// or a request it can't read. One that ended in between (the answer broke off, nobody waited any longer) may have.
+fn was_refused(step: &NewStep) -> bool {
+    const ENDED_IN_BETWEEN: &[&str] = &[
+        "timeout",
+        "timed_out",
+        "disconnected",
+        "stopped",
+        "aborted",
+        "cancelled",
+    ];
+    let class = step
+        .error_class
+        .as_deref()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    step.status == StepStatus::Error
+        && !step.stream_incomplete
+        && step.web_searches.is_none()
+        && !ENDED_IN_BETWEEN.iter().any(|word| class.contains(word))
 }

@@ -29,7 +29,7 @@ impl Memory {
 
     /// Forgets what a project's settings say.
     pub fn forget(&self, project: ProjectId) {
-        self.scoring.forget(project);
+        self.scoring.forget_rules(project);
         self.prices.forget(project);
     }
 

@@ -18,7 +18,8 @@ pub struct PromptText<'a> {
     pub seen_at: Timestamp,
 }
 
-/// Keeps texts that are not there yet. A template that stands twice is kept once, with the earlier time.
+/// Keeps texts that are not there yet, or not any more. A template that stands twice is kept once, with the earlier
+/// time.
 pub async fn keep_prompt_texts(batch: &mut BatchTx, texts: &mut Vec<PromptText<'_>>) -> Result<()> {
     if texts.is_empty() {
         return Ok(());
@@ -28,8 +29,9 @@ pub async fn keep_prompt_texts(batch: &mut BatchTx, texts: &mut Vec<PromptText<'
     sqlx::query!(
         "insert into prompt_texts (project_id, fingerprint, canonical, first_seen_at)
          select * from unnest($1::uuid[], $2::bytea[], $3::text[], $4::timestamptz[])
-         on conflict (project_id, fingerprint) do update set first_seen_at = excluded.first_seen_at
-           where prompt_texts.first_seen_at > excluded.first_seen_at",
+         on conflict (project_id, fingerprint) do update
+           set first_seen_at = least(prompt_texts.first_seen_at, excluded.first_seen_at), canonical = excluded.canonical
+           where prompt_texts.first_seen_at > excluded.first_seen_at or prompt_texts.canonical = ''",
         &texts.iter().map(|text| text.project_id.0).collect::<Vec<_>>(),
         &texts
             .iter()

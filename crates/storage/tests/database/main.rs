@@ -6,5 +6,6 @@ mod accounts;
 mod feedback;
 mod partitions;
 mod prices;
+mod scoring;
 mod support;
 mod tenancy;

@@ -27,7 +27,7 @@ async fn file(connection: &mut PgConnection, project: ProjectId, id: &str, when:
            step_count, error_count, unpriced_steps, severity, problem_rank)
          values ($1, $2, $3, 'n', false, $3, 's', $3, $3, $3, 'ok', 1, 0, 0, 'k', '{}', '{}', '{}', 1, 0, 0, 0, 0)",
         "insert into steps (project_id, run_id, step_id, run_at, kind, name, started_at, received_at, status,
-           key_label, severity) values ($1, $2, 's', $3, 'llm', 'n', $3, $3, 'ok', 'k', 0)",
+           key_label, severity, arrival) values ($1, $2, 's', $3, 'llm', 'n', $3, $3, 'ok', 'k', 0, 1)",
         "insert into step_payloads (project_id, run_id, step_id, run_at, input) values ($1, $2, 's', $3, 'text')",
         "insert into step_events (project_id, run_id, step_id, run_at, ordinal, at, name)
          values ($1, $2, 's', $3, 0, $3, 'n')",
@@ -222,6 +222,49 @@ async fn each_project_loses_exactly_what_is_past_its_own_retention() {
         (2, 2),
         "texts are never kept longer than their runs"
     );
+    assert_eq!(delete_expired(&database.options, at(NOW)).await.unwrap().rows, 0);
+}
+
+#[tokio::test]
+async fn a_users_words_go_with_the_last_prompt_of_their_template() {
+    let database = TestDatabase::new().await;
+    let mut owner = database.owner().await;
+    let project = database.project(1).await;
+    keep(&mut owner, project, 90, 30).await;
+    // Last used so many days ago; the third is used to this day.
+    for (template, days) in [(1_u8, 31), (2, 29), (3, 31), (3, 1), (4, 100)] {
+        let id = format!("{template} {days}");
+        file(&mut owner, project, &id, &days_before_now(days)).await;
+        sqlx::query("update rollups set template_fingerprint = $2 where series_id = md5($1)::uuid")
+            .bind(&id)
+            .bind(vec![template; 32])
+            .execute(&mut owner)
+            .await
+            .unwrap();
+        sqlx::query(
+            "insert into prompt_texts (project_id, fingerprint, canonical, first_seen_at)
+             values ($1, $2, 'my name is Ada', $3) on conflict do nothing",
+        )
+        .bind(project.0)
+        .bind(vec![template; 32])
+        .bind(at(&days_before_now(days)).to_offset_date_time())
+        .execute(&mut owner)
+        .await
+        .unwrap();
+    }
+    maintain(&database.options, at(NOW)).await.unwrap();
+    delete_expired(&database.options, at(NOW)).await.unwrap();
+    let texts: Vec<(Vec<u8>, String)> =
+        sqlx::query_as("select fingerprint, canonical from prompt_texts order by fingerprint")
+            .fetch_all(&mut owner)
+            .await
+            .unwrap();
+    let texts: Vec<(u8, &str)> = texts
+        .iter()
+        .map(|(print, text)| (print[0], text.as_str()))
+        .collect();
+    // The first is still known by when it was first seen; the last by nothing.
+    assert_eq!(texts, [(1, ""), (2, "my name is Ada"), (3, "my name is Ada")]);
     assert_eq!(delete_expired(&database.options, at(NOW)).await.unwrap().rows, 0);
 }
 

@@ -1,0 +1,108 @@
+//! What scoring reads of stored steps.
+
+use std::time::{Duration, Instant};
+
+use domain::ProjectId;
+use sqlx::{Connection as _, PgConnection};
+use storage::scoring::{PastStep, latest_steps, steps_since};
+
+use crate::support::{TestDatabase, at};
+
+const WHEN: &str = "2026-11-20T12:00:00Z";
+
+/// Takes the next batch number, as a batch that has written something does.
+async fn next_batch(connection: &mut PgConnection, project: ProjectId, run_id: &str) -> i64 {
+    sqlx::query("insert into run_keys (project_id, run_id, run_at) values ($1, $2, $3)")
+        .bind(project.0)
+        .bind(run_id)
+        .bind(at(WHEN).to_offset_date_time())
+        .execute(&mut *connection)
+        .await
+        .unwrap();
+    sqlx::query_scalar("select nextval('batches')")
+        .fetch_one(connection)
+        .await
+        .unwrap()
+}
+
+async fn store(connection: &mut PgConnection, project: ProjectId, run_id: &str, batch: i64, steps: i64) {
+    sqlx::query(
+        "insert into steps (project_id, run_id, step_id, run_at, kind, name, started_at, received_at, status, key_label,
+           score, severity, arrival)
+         select $1, $2, 's' || n, $3, 'llm', $2, $3, $3, 'ok', 'k', 0, 0, ($4::bigint << 20) + n
+         from generate_series(0, $5 - 1) n",
+    )
+    .bind(project.0)
+    .bind(run_id)
+    .bind(at(WHEN).to_offset_date_time())
+    .bind(batch)
+    .bind(steps)
+    .execute(connection)
+    .await
+    .unwrap();
+}
+
+fn runs(steps: &[PastStep]) -> Vec<&str> {
+    steps.iter().map(|step| step.call.run_id.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_batch_that_commits_late_is_found() {
+    let database = TestDatabase::new().await;
+    let project = database.project(1).await;
+    let other = database.project(2).await;
+    let (mut slow, mut quick) = (database.owner().await, database.owner().await);
+    let (_, seen_to) = latest_steps(&database.db, project).await.unwrap();
+    let mut late = slow.begin().await.unwrap();
+    let number = next_batch(&mut late, project, "late").await;
+    store(&mut late, project, "late", number, 1).await;
+    let number = next_batch(&mut quick, project, "early").await;
+    store(&mut quick, project, "early", number, 1).await;
+    let number = next_batch(&mut quick, other, "theirs").await;
+    store(&mut quick, other, "theirs", number, 1).await;
+
+    let (news, seen_to) = steps_since(&database.db, project, seen_to)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(runs(&news), ["early"]);
+    // However often it is asked: the slow one is still under way.
+    let (_, seen_to) = steps_since(&database.db, project, seen_to)
+        .await
+        .unwrap()
+        .unwrap();
+    late.commit().await.unwrap();
+    let (mut news, mut seen_to) = steps_since(&database.db, project, seen_to)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(runs(&news), ["late", "early"]);
+    // Once nothing is under way any more, in other tests' databases either, nothing is read twice.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !news.is_empty() {
+        assert!(
+            Instant::now() < deadline,
+            "the same steps are read again and again"
+        );
+        (news, seen_to) = steps_since(&database.db, project, seen_to)
+            .await
+            .unwrap()
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_latest_of_each_name_are_read_in_order_of_arrival() {
+    let database = TestDatabase::new().await;
+    let project = database.project(1).await;
+    let mut owner = database.owner().await;
+    for (run_id, steps) in [("rare", 5), ("usual", 1_000), ("new", 3)] {
+        let number = next_batch(&mut owner, project, run_id).await;
+        store(&mut owner, project, run_id, number, steps).await;
+    }
+    let (steps, _) = latest_steps(&database.db, project).await.unwrap();
+    let count = |name: &str| steps.iter().filter(|step| step.call.name == name).count();
+    assert_eq!((count("rare"), count("usual"), count("new")), (5, 200, 3));
+    assert!(steps.is_sorted_by_key(|step| step.call.arrival));
+    assert_eq!(steps[5].call.step_id, "s800", "the latest 200");
+}
