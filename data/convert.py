@@ -65,6 +65,10 @@ IN_LITELLM = {
 ALSO_FROM_LITELLM = [
     "anthropic", "aws", "azure", "cerebras", "cohere", "deepseek", "google", "groq", "mistral", "openai", "x-ai",
 ]
+# Windows that the lists name too small: that of an ordinary call, where the tier for more input is there for a larger one.
+WINDOWS = {"claude-sonnet-4-5": 1_000_000}
+# Models whose weights the provider gives away and which it does not serve itself, by how their names begin.
+NOT_SERVED = {"openai": "gpt-oss"}
 # From the beginning: before the first call that anybody has recorded.
 BEGINNING = date(2020, 1, 1)
 NANO = Decimal(10) ** 9
@@ -242,6 +246,28 @@ def with_tiers(rates):
         variant["tiers"] = tiers
 
 
+def within_window(row):
+    """A row whose tiers can be reached: those that begin at its window or beyond it say nothing."""
+    window = WINDOWS.get(row["model"], row.get("context_window"))
+    if window is None:
+        return row
+
+    def reachable(rates):
+        tiers = [tier for tier in rates.get("tiers", []) if tier["above_input_tokens"] < window]
+        rest = {key: value for key, value in rates.items() if key != "tiers"}
+        return {**rest, "tiers": tiers} if tiers else rest
+
+    rates = reachable(row["rates"])
+    if "service_tiers" in rates:
+        rates["service_tiers"] = {word: reachable(tier) for word, tier in rates["service_tiers"].items()}
+    return {**row, "rates": rates, "context_window": window}
+
+
+def is_served(row):
+    begins = NOT_SERVED.get(row["provider"])
+    return begins is None or not row["model"].startswith(begins)
+
+
 def genai_rows():
     for provider in genai.providers:
         if provider.id not in PROVIDERS:
@@ -398,6 +424,7 @@ def main():
         )
 
     rows.extend(list(litellm.rows(known)))
+    rows = [within_window(row) for row in rows if is_served(row)]
     rows.sort(key=lambda row: (row["provider"], row["model"], row["model_match"], row["valid_from"]))
     lines = ",\n".join(json.dumps(row, separators=(", ", ": ")) for row in rows)
     print(f'{{"version": "{arguments.version}", "prices": [\n{lines}\n]}}')

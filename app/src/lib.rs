@@ -33,6 +33,8 @@ mod ui;
 pub use api::projects::ServerFacts;
 pub use context::{PageRequest, SiteUrls, Viewer, ViewerUser};
 pub use error::ApiError;
+#[cfg(target_arch = "wasm32")]
+pub use pages::on_demand::code_is_here;
 pub use pages::settings::scoring::draft::ScoringDraft;
 pub use shell::{App, shell};
 pub use theme::Theme;

@@ -39,6 +39,11 @@ test('marking keeps the page as it is, and keys lead from window to window', asy
   await real.click();
   await expect(real).toHaveAttribute('aria-pressed', 'true');
   await answered;
+  // What people say is counted at once, and nothing moves.
+  await expect(real).toBeFocused();
+  await expect(page.getByRole('region', { name: 'In short' })).toContainText('Of 1 marked condition in 90 days 0 % was noise');
+  const precision = page.getByRole('region', { name: 'Conditions by code and step' }).locator('td.m-pr', { hasText: '100 %' });
+  await expect(precision).toContainText('of 1');
   await page.reload();
   await expect(real).toHaveAttribute('aria-pressed', 'true');
   await hydrated(page);
@@ -46,6 +51,19 @@ test('marking keeps the page as it is, and keys lead from window to window', asy
   await expect(page).toHaveURL(/until=/);
   await page.keyboard.press(']');
   await expect(page).toHaveURL(new RegExp(`${project.at('anomalies')}\\??$`));
+});
+
+test('on a phone key and model narrow the page too', async ({ page, project }) => {
+  await project.ingest(...fortnight(Date.now()));
+  await page.setViewportSize({ width: 390, height: 900 });
+  await page.goto(project.at('anomalies'));
+  await hydrated(page);
+  await page.locator('summary', { hasText: 'All models' }).click();
+  await page.getByRole('link', { name: 'claude-sonnet-4-6' }).click();
+  await expect(page.getByRole('group', { name: 'Filters' })).toContainText('claude-sonnet-4-6');
+  await page.locator('summary', { hasText: 'All keys' }).click();
+  await expect(page.getByRole('link', { name: 'All keys' })).toBeVisible();
+  await noSidewaysScroll(page);
 });
 
 test('the page looks right in both themes and on a phone', async ({ page, project }) => {

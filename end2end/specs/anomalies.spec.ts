@@ -7,7 +7,7 @@ test('without script the page says what rose, and every number leads to its step
   const inShort = page.getByRole('region', { name: 'In short' });
   await expect(inShort.getByRole('heading')).toContainText('parse-request');
   await expect(inShort.getByRole('heading')).toContainText('the week before');
-  await expect(inShort).toContainText('It began on');
+  await expect(inShort).toContainText('It rose on');
   await expect(inShort).toContainText('with prompt template');
 
   const matrix = page.getByRole('region', { name: 'Conditions by code and step' });

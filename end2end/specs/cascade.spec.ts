@@ -16,6 +16,18 @@ test('the demo run reads as a story: its origin, its way and its end, without sc
   await expect(panel.getByRole('heading', { level: 2 })).toHaveText('parse-request');
   await expect(panel.getByRole('region', { name: 'Output' })).toContainText('"intent": "refund"');
 
+  await page.goto(project.at('runs/cascade-demo'));
+  const problems = page.getByRole('region', { name: 'Problems' }).getByRole('listitem');
+  const line = (name: string) => problems.filter({ has: page.getByRole('link', { name, exact: true }) });
+  await expect(line('parse-request')).toHaveCount(1);
+  await expect(line('generate-response')).toContainText('×3');
+  await expect(line('decide-next').filter({ hasText: 'The same call' })).toContainText(/×\d+ The same call 17 times/);
+  const names = await problems.getByRole('link').allTextContents();
+  expect(names.indexOf('parse-request'), 'the origin stands before what only repeats').toBeLessThan(names.indexOf('decide-next'));
+
+  await page.goto(project.at('anomalies'));
+  await expect(page.getByRole('region', { name: 'In short' }), 'people have marked conditions').toContainText('marked condition');
+
   await page.goto(project.at('runs'));
   await expect(page.locator('tr[data-run="cascade-demo"]')).toContainText('resolve-ticket');
 });

@@ -80,6 +80,9 @@ test('a broken answer is explained in sentences; the conversation shows as chat,
   await expect(input).toContainText('[{"role":"system"');
 
   const output = page.getByRole('region', { name: 'Output' });
+  await expect(output.locator('mark')).toHaveText(['{', '[', 'output ends here, byte 129']);
+  await expect(output).toContainText('bytes 0 and 38: Two brackets are never closed');
+  await expect(output).toContainText('byte 129: JSON was asked for and the answer does not parse');
   await output.getByRole('link', { name: 'JSON' }).click();
   await expect(output).toContainText('This is not JSON, so it is shown as it stands');
 });

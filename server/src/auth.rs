@@ -7,6 +7,7 @@
 mod attempts;
 pub mod binding;
 pub mod cookie;
+pub mod credentials;
 mod forms;
 pub mod guard;
 pub mod headers;

@@ -90,7 +90,8 @@ pub struct Cost {
     pub cost: Option<NanoUsd>,
     /// Where it comes from.
     pub source: CostSource,
-    /// The price row behind a computed cost.
+    /// The price row behind a computed cost; behind an unknown one the row that fits the model, where there is one and
+    /// the call can't be priced by it: then no price is missing.
     pub price_version: Option<String>,
     /// Size of the model's context window, where the price list says so.
     pub context_window: Option<i64>,
@@ -108,7 +109,7 @@ pub fn cost_of(prices: &PriceTable, call: &Call<'_>) -> Cost {
     let (cost, source, price_version) = match (receipt, call.reported) {
         (Some(receipt), _) => (Some(receipt.total), CostSource::Computed, Some(receipt.price_id)),
         (None, Some(reported)) => (Some(reported), CostSource::Reported, None),
-        (None, None) => (None, CostSource::Unknown, None),
+        (None, None) => (None, CostSource::Unknown, row.map(|row| row.price_id.clone())),
     };
     Cost {
         cost,

@@ -18,7 +18,9 @@ pub struct PromptTexts(Arc<Mutex<Seen>>);
 
 #[derive(Debug, Default)]
 struct Seen {
+    /// For a day: a text that is not used for long is deleted.
     stored: HashSet<(ProjectId, [u8; 32])>,
+    stored_day: Timestamp,
     steps: HashMap<(ProjectId, String), Hour>,
 }
 
@@ -49,9 +51,14 @@ impl PromptTexts {
         true
     }
 
-    /// Whether a template's text is stored for certain.
-    pub fn is_stored(&self, project: ProjectId, template: [u8; 32]) -> bool {
-        self.lock().stored.contains(&(project, template))
+    /// Whether a template's text is stored for certain, at `now`.
+    pub fn is_stored(&self, project: ProjectId, template: [u8; 32], now: Timestamp) -> bool {
+        let mut seen = self.lock();
+        if seen.stored_day != now.day() {
+            seen.stored_day = now.day();
+            seen.stored.clear();
+        }
+        seen.stored.contains(&(project, template))
     }
 
     /// Says that texts are stored now.
@@ -76,6 +83,17 @@ impl PromptTexts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stored_text_is_asked_for_again_on_another_day() {
+        let texts = PromptTexts::default();
+        let project: ProjectId = "01890000-0000-7000-8000-000000000001".parse().unwrap();
+        let now = Timestamp::from_micros(40 * 86_400_000_000);
+        assert!(!texts.is_stored(project, [7; 32], now));
+        texts.stored([(project, [7; 32])]);
+        assert!(texts.is_stored(project, [7; 32], now.plus_micros(3_600_000_000)));
+        assert!(!texts.is_stored(project, [7; 32], now.plus_micros(86_400_000_000)));
+    }
 
     #[test]
     fn free_text_makes_no_more_templates_than_an_hour_may_have() {

@@ -155,7 +155,7 @@ async fn write(piece: &mut Piece, changes: &[(&PricedStep, NewCost)]) -> storage
     let mut hours: BTreeMap<(Timestamp, Uuid), Delta> = BTreeMap::new();
     for ((step, new), _) in changes.iter().zip(&written).filter(|(_, written)| **written) {
         let delta = delta(step, new);
-        if delta == Delta::default() && step.cost.is_some() {
+        if delta == Delta::default() {
             continue;
         }
         let series = series_id(

@@ -1,6 +1,6 @@
 //! The dashboard: the one file that mounts `app`.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use app::{App, OneTimeSecrets, PageRequest, RulesInForce, ServerFacts, SiteUrls, Theme, Viewer, shell};
 use axum::Router;
@@ -65,7 +65,7 @@ fn page_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
             let scoring = scoring.clone();
             async move {
                 let project = scoring.of(project).await?;
-                let project = project.lock().unwrap_or_else(PoisonError::into_inner);
+                let project = project.lock();
                 let recent = project.history.recent.steps().copied().collect();
                 Ok((project.rules.clone(), recent))
             }

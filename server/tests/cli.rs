@@ -339,9 +339,15 @@ fn seeding_fills_a_project_through_the_pipeline_and_only_once() {
     );
     assert_eq!(cascade["run"]["severity"], "critical");
 
+    assert!(
+        first.stderr.contains("conditions marked real or noise"),
+        "{first:?}"
+    );
+
     // Beside the server, which the pages of the demo are open on.
     let again = folder.run(&seed);
     assert!(again.stderr.contains("\n0 steps stored"), "{again:?}");
+    assert!(!again.stderr.contains("marked"), "marks are made once: {again:?}");
     assert_eq!(server.json("/api/runs?limit=200")["items"], runs["items"]);
     assert_eq!(server.stop(), Some(0), "{}", server.log());
     let recount = folder.run(&["doctor", "--recount"]);

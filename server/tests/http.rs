@@ -32,8 +32,12 @@ mod pricing;
 mod proxy;
 #[path = "http/proxy_keys.rs"]
 mod proxy_keys;
+#[path = "http/proxy_limits.rs"]
+mod proxy_limits;
 #[path = "http/proxy_metering.rs"]
 mod proxy_metering;
+#[path = "http/proxy_secrets.rs"]
+mod proxy_secrets;
 #[path = "http/proxy_streams.rs"]
 mod proxy_streams;
 #[path = "http/read.rs"]
@@ -48,9 +52,13 @@ mod reprice_jobs;
 mod scoring;
 #[path = "http/scoring_form.rs"]
 mod scoring_form;
+#[path = "http/scoring_memory.rs"]
+mod scoring_memory;
 #[path = "http/sessions.rs"]
 mod sessions;
 #[path = "http/tenancy.rs"]
 mod tenancy;
+#[path = "http/unpriced.rs"]
+mod unpriced;
 #[path = "http/upstream.rs"]
 mod upstream;

@@ -8,7 +8,7 @@ use domain::anomaly::{
 };
 use domain::run::Facets;
 use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
+use leptos::server_fn::codec::{GetUrl, Json};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ApiError;
@@ -77,8 +77,7 @@ pub(crate) async fn read_anomalies(slug: String, query: AnomaliesQuery) -> Resul
     let rows = if query.as_list { STEPS_PER_PAGE } else { FEW_STEPS };
     let steps = anomalies::latest(&db, project, filter, window, query.cursor.as_deref(), rows).await?;
     let counts = anomalies::counts(&db, project, filter, span, by).await?;
-    let since = now.plus_micros(-PRECISION_MICROS);
-    let precision = storage::feedback::precision_by_code(&db, project, since).await?;
+    let precision = storage::feedback::precision_by_code(&db, project, precision_since(now)).await?;
     let severities = if query.split == Split::Severity {
         anomalies::severities(&db, project, filter, span).await?
     } else {
@@ -105,4 +104,18 @@ pub(crate) async fn read_anomalies(slug: String, query: AnomaliesQuery) -> Resul
         counts,
         steps,
     })
+}
+
+/// How often each code was right: read again when somebody has said that a condition is real, or noise.
+#[server(prefix = "/ui", endpoint = "anomalies/precision", input = GetUrl)]
+pub(crate) async fn read_precision(slug: String) -> Result<Vec<CodePrecision>, ApiError> {
+    let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
+    let since = precision_since(crate::context::use_page_request().now);
+    Ok(storage::feedback::precision_by_code(&crate::context::database()?, project, since).await?)
+}
+
+/// From when on verdicts count for a code's precision.
+#[cfg(feature = "ssr")]
+fn precision_since(now: Timestamp) -> Timestamp {
+    now.plus_micros(-PRECISION_MICROS)
 }

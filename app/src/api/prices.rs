@@ -93,9 +93,11 @@ pub(crate) async fn list_prices(slug: String, text: String) -> Result<PricesView
         })
         .collect();
     let found = shipped.len();
+    // Whoever types a whole name looks for that model first.
+    let is_other = |row: &PriceRow| !words.split_whitespace().any(|word| word == row.model);
     shipped.sort_by(|a, b| {
-        (&a.provider, &a.model)
-            .cmp(&(&b.provider, &b.model))
+        (is_other(a), &a.provider, &a.model)
+            .cmp(&(is_other(b), &b.provider, &b.model))
             .then_with(|| b.valid_from.cmp(&a.valid_from))
     });
     shipped.truncate(MAX_SHOWN);

@@ -88,8 +88,10 @@ pub(crate) async fn read_prompt(
         Some(digits) => Some(storage::prompts::template(&db, project, &digits).await?),
         None => None,
     };
+    // A text that is no longer kept can't be compared.
     let changes = before
         .as_ref()
+        .filter(|before| !before.canonical.is_empty() && !template.canonical.is_empty())
         .map(|before| diff::lines(&before.canonical, &template.canonical))
         .unwrap_or_default();
     Ok(PromptView {

@@ -24,7 +24,7 @@ use self::steps::{Latest, StepList};
 use self::sums::Sums;
 use self::tools::{Chips, Tools};
 use self::verdict::VerdictSentence;
-use crate::api::anomalies::{AnomaliesView, read_anomalies};
+use crate::api::anomalies::{AnomaliesView, read_anomalies, read_precision};
 use crate::context::use_slug;
 use crate::live::{LiveState, use_live};
 use crate::pages::first_step::{FirstStep, provide_shown_key};
@@ -105,14 +105,24 @@ fn Loaded(page: Page, view: AnomaliesView) -> impl IntoView {
         return view! { <StepList page steps=view.steps/> }.into_any();
     }
     let sums = Sums::of(&view);
+    let precision = RwSignal::new(view.precision.clone());
+    // Only this is read again: new steps would move the rows under the reader's hand.
+    let on_said = Callback::new(move |()| {
+        let slug = page.slug.get_untracked();
+        leptos::task::spawn_local(async move {
+            if let Ok(found) = read_precision(slug).await {
+                precision.try_set(found);
+            }
+        });
+    });
     view! {
-        <VerdictSentence page view=view.clone() sums=sums.clone()/>
+        <VerdictSentence page view=view.clone() sums=sums.clone() precision/>
         <div class="split" data-cols="2-1">
             <OverTime page view=view.clone() sums=sums.clone()/>
             <Layers page sums=sums.clone()/>
         </div>
-        <Matrix page view=view.clone() sums/>
-        <Latest page steps=view.steps/>
+        <Matrix page view=view.clone() sums precision/>
+        <Latest page steps=view.steps on_said/>
     }
     .into_any()
 }

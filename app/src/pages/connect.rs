@@ -3,22 +3,23 @@
 mod program;
 
 use domain::filter::percent_encode;
-use domain::{Role, Scope};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 use self::program::Program;
 use crate::api::projects::{ServerFacts, read_server_facts};
-use crate::context::{use_may, use_page_request, use_slug};
+use crate::context::{use_page_request, use_slug, use_viewer};
+use crate::pages::first_step::make_key::MakeKey;
 use crate::pages::first_step::provide_shown_key;
 use crate::pages::first_step::snippet::coloured;
 use crate::ui::copy::CopyButton;
-use crate::ui::form::Submit;
 use crate::ui::frame::TopBar;
-use crate::ui::icon::Icon;
 use crate::ui::load::{Load, SkeletonRows};
 use crate::ui::nav::page_href;
+
+/// What stands in place of a key where none is needed: the label of the calls.
+const LABEL: &str = "my-app";
 
 /// How a program is connected.
 #[component]
@@ -76,6 +77,8 @@ fn Programs(
     let query = use_query_map();
     let chosen = Memo::new(move |_| Program::parse(&query.read().get("program").unwrap_or_default()));
     let has_key = key_text.is_some();
+    let is_open = use_viewer().open;
+    let key_text = key_text.or_else(|| is_open.then(|| LABEL.to_owned()));
     let text = Memo::new(move |_| chosen.get().text(&origin, key_text.as_deref()));
     // The word of a key that was made a moment ago stays in the address: without it the key would be gone.
     let href = move |program: Program| {
@@ -114,8 +117,30 @@ fn Programs(
     };
     let key_note = if has_key {
         view! { <p class="dim2">"The key in it is real and shown only this once."</p> }.into_any()
+    } else if is_open {
+        view! {
+            <p class="dim2">
+                "It works as it stands: without accounts, on this machine, no key is needed. The word in its place, "
+                <code>{LABEL}</code>", names the series that the calls are counted under; choose your own."
+            </p>
+            <MakeKey
+                why="A key goes on working once there are accounts, or when programs call from elsewhere."
+                label="app"
+                button="Make a key and show it here"
+                page="connect"
+            />
+        }
+        .into_any()
     } else {
-        view! { <MakeKey/> }.into_any()
+        view! {
+            <MakeKey
+                why="The program needs a key with the scope proxy in place of YOUR_KEY."
+                label="app"
+                button="Make a key and show it here"
+                page="connect"
+            />
+        }
+        .into_any()
     };
     view! {
         <div class="tabs" role="tablist" aria-label="Program">{tabs}</div>
@@ -133,37 +158,6 @@ fn Programs(
             <a class="link" href=move || format!("{}?live=true", page_href(&slug.read(), "runs"))>"the runs, live"</a>
             ": the call stands there with its texts, tokens, cost and score."
         </p>
-    }
-}
-
-/// Makes a key for the program, or says who can.
-#[component]
-fn MakeKey() -> impl IntoView {
-    let slug = use_slug();
-    let may = use_may(Role::Admin);
-    let seconds = use_page_request().now.micros().div_euclid(1_000_000);
-    move || {
-        if may.get() {
-            view! {
-                <form class="notice" method="post" action=format!("/p/{}/settings/keys", slug.get())>
-                    <Icon name="key"/>
-                    <div>"The program needs a key with the scope proxy in place of YOUR_KEY."</div>
-                    <input type="hidden" name="label" value=format!("app-{seconds}")/>
-                    {Scope::DEFAULT.iter().map(|scope| view! { <input type="hidden" name="scope" value=scope.as_str()/> }).collect_view()}
-                    <input type="hidden" name="next" value=page_href(&slug.get(), "connect")/>
-                    <span class="push"><Submit label="Make a key and show it here"/></span>
-                </form>
-            }
-            .into_any()
-        } else {
-            view! {
-                <div class="notice">
-                    <Icon name="lock"/>
-                    <div>"The program needs a key with the scope proxy in place of YOUR_KEY. Keys are made by an admin of the project."</div>
-                </div>
-            }
-            .into_any()
-        }
     }
 }
 
@@ -228,7 +222,7 @@ pub(crate) fn Addresses(facts: ServerFacts) -> impl IntoView {
 const HEADERS: [(&str, &str); 7] = [
     (
         "X-Plumbline-Key",
-        "the key of this project, with the scope proxy; its label names the series",
+        "the key of this project, with the scope proxy; its label names the series. Without accounts, on one machine, a label alone",
     ),
     (
         "X-Plumbline-Run",

@@ -1,6 +1,7 @@
 //! What a project without runs shows: the exact command that sends the first step, with a real key. The page turns
 //! into the run as soon as the step arrives.
 
+pub(crate) mod make_key;
 pub(crate) mod snippet;
 mod waiting;
 
@@ -14,9 +15,8 @@ use crate::context::{use_may, use_page_request, use_slug};
 use crate::error::ApiError;
 use crate::live::LiveState;
 use crate::ui::copy::CopyButton;
-use crate::ui::form::Submit;
 use crate::ui::icon::Icon;
-use crate::ui::nav::page_href;
+use make_key::MakeKey;
 use snippet::{KEY_PLACEHOLDER, Way, coloured, command};
 use waiting::Waiting;
 
@@ -111,48 +111,19 @@ fn WithKey(live: LiveState, key: Option<String>) -> impl IntoView {
 /// The key can't be shown: it was before, or the viewer may not see it.
 #[component]
 fn KeyGone() -> impl IntoView {
-    let slug = use_slug();
-    let may = use_may(Role::Admin);
-    let next = page_href(&slug.get_untracked(), "runs");
     view! {
         <p class="dim2">
             {format!(
                 "Run this where your program runs, with your key in place of {KEY_PLACEHOLDER}. This page turns into the run as soon as the step arrives.",
             )}
         </p>
-        {move || {
-            if may.get() {
-                view! {
-                    <form class="notice" method="post" action=format!("/p/{}/settings/keys", slug.get())>
-                        <Icon name="key"/>
-                        <div>"The project’s first key was shown before and can’t be shown again."</div>
-                        <input type="hidden" name="label" value=new_label()/>
-                        {domain::Scope::DEFAULT
-                            .iter()
-                            .map(|scope| view! { <input type="hidden" name="scope" value=scope.as_str()/> })
-                            .collect_view()}
-                        <input type="hidden" name="next" value=next.clone()/>
-                        <span class="push"><Submit label="Make a key"/></span>
-                    </form>
-                }
-                    .into_any()
-            } else {
-                view! {
-                    <div class="notice">
-                        <Icon name="lock"/>
-                        <div>"Keys are made by an admin of the project. Ask one for a key."</div>
-                    </div>
-                }
-                    .into_any()
-            }
-        }}
+        <MakeKey
+            why="The project’s first key was shown before and can’t be shown again."
+            label="first-step"
+            button="Make a key"
+            page="runs"
+        />
     }
-}
-
-/// A label that no earlier key has: made of the page's time.
-fn new_label() -> String {
-    let seconds = use_page_request().now.micros().div_euclid(1_000_000);
-    format!("first-step-{seconds}")
 }
 
 /// The tabs and the command. The tab is part of the URL.

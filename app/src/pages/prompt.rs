@@ -140,9 +140,9 @@ fn Prompt(view: PromptView, range: Range, slug: String, toggle: TableToggle) -> 
                     <thead>
                         <tr>
                             <th scope="col">"Template"</th>
-                            <th scope="col">"First seen"</th>
+                            <th scope="col" class="wide">"First seen"</th>
                             <th scope="col" class="n">"Calls"</th>
-                            <th scope="col" class="n">"Of its step"</th>
+                            <th scope="col" class="n wide">"Of its step"</th>
                             <th scope="col">"Models"</th>
                             <th scope="col">"Compare"</th>
                         </tr>
@@ -158,12 +158,26 @@ fn Prompt(view: PromptView, range: Range, slug: String, toggle: TableToggle) -> 
 /// The comparison, or the text alone.
 #[component]
 fn Text(view: PromptView) -> impl IntoView {
+    if view.template.canonical.is_empty() {
+        return view! {
+            <div class="notice" data-tone="info">
+                <Icon name="info"/>
+                <div>"Its text is no longer kept: nobody used it for as long as prompts are kept here. Its next call brings it back."</div>
+            </div>
+        }
+        .into_any();
+    }
     if view.changes.is_empty() {
-        let same = view.before.is_some().then(|| {
+        let same = view.before.as_ref().map(|before| {
+            let why = if before.canonical.is_empty() {
+                "The text of the other one is no longer kept, so nothing can be compared."
+            } else {
+                "Both read the same as far as they are kept; they differ in what is beyond it."
+            };
             view! {
                 <div class="notice" data-tone="info">
                     <Icon name="info"/>
-                    <div>"Both read the same as far as they are kept; they differ in what is beyond it."</div>
+                    <div>{why}</div>
                 </div>
             }
         });
@@ -176,8 +190,8 @@ fn Text(view: PromptView) -> impl IntoView {
     let lines = view.changes.into_iter().map(diff_line).collect_view();
     view! {
         <div class="diff mono" role="group" aria-label="Lines that changed" tabindex="0">{lines}</div>
-        <details>
-            <summary>"The whole text"</summary>
+        <details class="whole">
+            <summary class="fold">"The whole text"</summary>
             <pre class="code wrap" tabindex="0" aria-label="The template's text">{view.template.canonical}</pre>
         </details>
     }
@@ -234,10 +248,10 @@ fn versions(step: StepPrompts, own: &str, range: Range, slug: &str) -> impl Into
                         </a>
                         {is_own.then(|| view! { " " <span class="badge" data-tone="line">"this one"</span> })}
                     </td>
-                    <td class="num"><Time at=version.first_seen_at/></td>
+                    <td class="num wide"><Time at=version.first_seen_at/></td>
                     <td class="n t">{text::grouped(version.calls.unsigned_abs())}</td>
-                    <td class="n">{model::share(version.calls, calls)}</td>
-                    <td>{crate::pages::prompts::models(&version)}</td>
+                    <td class="n wide">{model::share(version.calls, calls)}</td>
+                    <td class="models">{crate::pages::prompts::models(&version)}</td>
                     <td>{compare}</td>
                 </tr>
             }

@@ -157,14 +157,14 @@ fn Prompts(view: PromptsView, range: Range, slug: String) -> impl IntoView {
                     <thead>
                         <tr>
                             <th scope="col">"Template"</th>
-                            <th scope="col">"First seen"</th>
-                            <th scope="col">"Last hour"</th>
+                            <th scope="col" class="wide">"First seen"</th>
+                            <th scope="col">"Last seen"</th>
                             <th scope="col" class="n">"Calls"</th>
-                            <th scope="col" class="n">"Of its step"</th>
-                            <th scope="col" class="n">"Failed"</th>
-                            <th scope="col" class="n">"Per call"</th>
+                            <th scope="col" class="n wide">"Of its step"</th>
+                            <th scope="col" class="n wide">"Failed"</th>
+                            <th scope="col" class="n wide">"Per call"</th>
                             <th scope="col" class="n">"Cost"</th>
-                            <th scope="col" class="n">"Of all cost"</th>
+                            <th scope="col" class="n wide">"Of all cost"</th>
                             <th scope="col">"Models"</th>
                         </tr>
                     </thead>
@@ -191,7 +191,7 @@ fn LatestChange(change: PromptChange, range: Range, slug: String) -> impl IntoVi
             <a class="link mono" href=prompt_href(&slug, &change.to, range)>{short_fingerprint(&change.to).to_owned()}</a>
             " in place of "
             <a class="link mono" href=prompt_href(&slug, &change.from, range)>{short_fingerprint(&change.from).to_owned()}</a>
-            "; since then "
+            "; "
             {model::cost_words(change.cost_percent)}
             {more}
             "."
@@ -220,15 +220,15 @@ fn step_rows(
             view! {
                 <tr>
                     <td class="main"><a class="link mono" href=href>{short_fingerprint(&version.fingerprint).to_owned()}</a>{newest}</td>
-                    <td class="num"><Time at=version.first_seen_at/></td>
+                    <td class="num wide"><Time at=version.first_seen_at/></td>
                     <td class="num"><Time at=version.last_hour/></td>
                     <td class="n t">{text::grouped(version.calls.unsigned_abs())}</td>
-                    <td class="n">{model::share(version.calls, calls)}</td>
-                    <td class="n">{model::share(version.errors, version.calls)}</td>
-                    <td class="n">{cost_cell(version.cost_per_call())}</td>
+                    <td class="n wide">{model::share(version.calls, calls)}</td>
+                    <td class="n wide">{model::share(version.errors, version.calls)}</td>
+                    <td class="n wide">{cost_cell(version.cost_per_call())}</td>
                     <td class="n">{cost_with_unknown(&version)}</td>
-                    <td class="n">{if version.cost.is_some() { cost_share } else { "–".to_owned() }}</td>
-                    <td>{models(&version)}</td>
+                    <td class="n wide">{if version.cost.is_some() { cost_share } else { "–".to_owned() }}</td>
+                    <td class="models">{models(&version)}</td>
                 </tr>
             }
         })

@@ -6,6 +6,7 @@ mod header;
 mod keys;
 mod model;
 mod panel;
+mod problems;
 mod query;
 mod receipt;
 mod score;

@@ -43,6 +43,7 @@ pub(crate) fn step(id: &str, parent: Option<&str>, start_ms: i64, length_ms: i64
         score: None,
         severity: Severity::Ok,
         stopped_at_layer: None,
+        threshold: None,
         conditions: Vec::new(),
     }
 }

@@ -2,6 +2,7 @@
 //! of the schema.
 
 mod expired;
+mod prompt_texts;
 
 use domain::Timestamp;
 use sqlx::postgres::PgConnectOptions;

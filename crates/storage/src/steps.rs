@@ -22,7 +22,7 @@ pub async fn of_run(db: &Db, project: ProjectId, run_id: &str, limit: u32) -> Re
            s.cache_read, s.cache_write, s.output, s.reasoning, s.cost_nano_usd, s.cost_source, s.reported_cost_nano_usd,
            s.key_label, s.environment, s.release, s.tool_name, s.score, s.severity, s.stopped_at_layer, s.error_class,
            s.service_tier, s.max_gap_ms, s.stream_incomplete, s.usage_semantics, s.web_searches, s.cache_write_1h,
-           s.price_version, encode(s.template_fingerprint, 'hex') as template_fingerprint
+           s.price_version, s.threshold, encode(s.template_fingerprint, 'hex') as template_fingerprint
          from run_keys k
          join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.run_at = k.run_at
          where k.project_id = $1 and k.run_id = $2
@@ -78,6 +78,7 @@ pub async fn of_run(db: &Db, project: ProjectId, run_id: &str, limit: u32) -> Re
             release: s.release,
             tool_name: s.tool_name,
             score: s.score,
+            threshold: s.threshold,
             severity: severity(s.severity),
             stopped_at_layer: s.stopped_at_layer.and_then(|layer| u8::try_from(layer).ok()),
         })

@@ -137,6 +137,7 @@ fn effective(config: &Config) -> Value {
         "db_connections": config.db_connections,
         "upstream_anthropic": config.upstream_anthropic,
         "upstream_openai": config.upstream_openai,
+        "ask_for_usage": config.ask_for_usage,
         "upstream_connect_timeout_s": config.upstream_connect_timeout_s,
         "upstream_timeout_s": config.upstream_timeout_s,
         "spool_bytes": config.spool_bytes,

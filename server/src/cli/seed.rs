@@ -5,12 +5,14 @@ mod cascade;
 mod days;
 mod desk;
 mod documents;
+mod marks;
 mod random;
 mod recording;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use domain::anomaly::BucketSpan;
 use domain::{Project, Timestamp};
 use storage::Db;
 use uuid::Uuid;
@@ -68,6 +70,9 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Ex
         0 => format!("{} steps stored", written.stored),
         known => format!("{} steps stored, {known} were there already", written.stored),
     });
+    if written.marked > 0 {
+        output::note(&format!("{} conditions marked real or noise", written.marked));
+    }
     let origin = config
         .public_url
         .clone()
@@ -79,10 +84,14 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Ex
 }
 
 /// What became of the steps.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Written {
     stored: usize,
     duplicate: usize,
+    /// Conditions that were marked.
+    marked: usize,
+    /// Runs with a step that is new.
+    runs: BTreeSet<String>,
 }
 
 struct Seeding<'a> {
@@ -127,7 +136,19 @@ impl Seeding<'_> {
                 written.stored + written.duplicate
             ));
         }
+        written.marked = self.mark(&written.runs, arguments.days, now).await?;
         Ok(written)
+    }
+
+    /// Marks conditions of the runs that are new; what somebody has said about older ones stays as it is.
+    async fn mark(&self, runs: &BTreeSet<String>, days: u32, now: Timestamp) -> Result<usize, Exit> {
+        const DAY_MICROS: i64 = 86_400_000_000;
+        let span = BucketSpan {
+            from: now.plus_micros(-DAY_MICROS * (i64::from(days) + 1)),
+            to: now,
+            bucket_hours: 24,
+        };
+        Ok(marks::mark(self.db, self.project.id, runs, span, now).await?)
     }
 
     /// A run as a program sends it when it is over.
@@ -160,14 +181,13 @@ impl Seeding<'_> {
                 Received::Duplicate => written.duplicate += 1,
             }
         }
-        self.tell(&batch.changed_runs).await
+        self.tell(&batch.changed_runs).await?;
+        written.runs.extend(batch.changed_runs.into_values().flatten());
+        Ok(())
     }
 
     /// Open pages of a server beside us show the runs, and its histories take them into account.
-    async fn tell(
-        &self,
-        changed: &BTreeMap<domain::ProjectId, std::collections::BTreeSet<String>>,
-    ) -> Result<(), Exit> {
+    async fn tell(&self, changed: &BTreeMap<domain::ProjectId, BTreeSet<String>>) -> Result<(), Exit> {
         for (project, run_ids) in changed {
             let run_ids: Vec<&str> = run_ids.iter().map(String::as_str).collect();
             storage::live::notify_runs(self.db, self.process, *project, &run_ids).await?;

@@ -103,6 +103,20 @@ fn the_shipped_file_is_whole_and_sane() {
                 .is_none_or(|tokens| (256..=20_000_000).contains(&tokens)),
             "{id}"
         );
+        let variants = row.rates.service_tiers.values();
+        for tier in row
+            .rates
+            .tiers
+            .iter()
+            .chain(variants.flat_map(|variant| &variant.tiers))
+        {
+            assert!(
+                row.context_window
+                    .is_none_or(|window| tier.above_input_tokens < window),
+                "{id}: the tier above {} begins where the window ends",
+                tier.above_input_tokens
+            );
+        }
         assert!(
             row.rates
                 .web_search_per_1k
@@ -162,6 +176,35 @@ fn well_known_prices() {
         M,
         "1.98",
     );
+}
+
+/// A server of one's own that speaks like OpenAI is called `openai`, whatever runs there.
+#[test]
+fn open_models_have_no_price_but_that_of_who_serves_them() {
+    let table = PriceTable::new(shipped().prices);
+    let check = |provider: &str, model: &str, expected: Option<&str>| {
+        let row = table.find(Some(provider), model, at("2026-11-21"));
+        assert_eq!(
+            row.map(|row| row.provider.as_str()),
+            expected,
+            "{provider} {model}"
+        );
+    };
+    for provider in ["openai", "ollama", "vllm", "localhost", "127.0.0.1:8000"] {
+        for model in [
+            "gpt-oss-120b",
+            "deepseek-chat",
+            "llama-3.3-70b-versatile",
+            "mistral-small-latest",
+        ] {
+            check(provider, model, None);
+        }
+    }
+    check("deepseek", "deepseek-chat", Some("deepseek"));
+    check("groq", "llama-3.3-70b-versatile", Some("groq"));
+    check("mistral_ai", "mistral-small-latest", Some("mistral"));
+    check("openai", "gpt-4o", Some("openai"));
+    check("openrouter", "anthropic/claude-sonnet-4.5", Some("anthropic"));
 }
 
 #[test]

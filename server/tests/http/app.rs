@@ -61,11 +61,8 @@ impl TestApp {
         storage::projects::ensure_default(&state.db, server::clock::now())
             .await
             .unwrap();
-        let service = server::router::router(state.clone())
-            .into_make_service_with_connect_info::<std::net::SocketAddr>();
-        let serving =
-            axum::serve(listener, service).with_graceful_shutdown(shutdown.clone().cancelled_owned());
-        tasks.spawn(async move { serving.await.unwrap() });
+        let router = server::router::router(state.clone());
+        tasks.spawn(server::serving::serve(listener, router, shutdown.clone()));
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .build()

@@ -143,7 +143,7 @@ async fn pages_of_steps_follow_one_another_without_gap_or_repetition() {
         seen.extend(
             page.items
                 .into_iter()
-                .map(|step| (step.run_at, step.run_id, step.step_id)),
+                .map(|step| (step.started_at, step.run_id, step.step_id)),
         );
         match page.next_cursor {
             Some(next) => cursor = Some(next),
@@ -154,6 +154,45 @@ async fn pages_of_steps_follow_one_another_without_gap_or_repetition() {
     expected.sort_by(|a, b| b.cmp(a));
     expected.dedup();
     assert_eq!((seen.len(), &seen), (23, &expected));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_latest_step_comes_first_whatever_its_run_and_its_id() {
+    let app = TestApp::new().await;
+    let now = server::clock::now();
+    // The run that began first also has the latest step.
+    for (run_id, step_id, hours) in [
+        ("long", "z-first", 5),
+        ("short", "s", 3),
+        ("long", "a-last", 1),
+        ("long", "b", 30),
+    ] {
+        app.store(wordy(run_id, step_id, now, hours)).await;
+    }
+    let project = default_project(&app).await.id;
+    let filter = ConditionFilter::default();
+    let mut seen = Vec::new();
+    let span = BucketSpan {
+        from: now.plus_micros(-24 * 3_600_000_000),
+        to: now,
+        bucket_hours: 1,
+    };
+    let mut cursor: Option<String> = None;
+    loop {
+        let page = anomalies::latest(&app.state.db, project, &filter, span, cursor.as_deref(), 2)
+            .await
+            .unwrap();
+        seen.extend(page.items.into_iter().map(|step| step.step_id));
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(
+        seen,
+        ["a-last", "s", "z-first"],
+        "b began before the window, its run did not"
+    );
 }
 
 /// Everybody who may want to say something, and a step with conditions.

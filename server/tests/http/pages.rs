@@ -30,6 +30,31 @@ async fn a_run_is_on_its_pages_without_any_script() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_step_is_shown_with_the_threshold_it_was_judged_by() {
+    let app = TestApp::new().await;
+    for (run_id, threshold) in [("strict", 50), ("mild", 80)] {
+        let settings = serde_json::json!({ "threshold": threshold });
+        let url = app.url("/api/settings/scoring");
+        let saved = app.client.put(url).json(&settings).send().await.unwrap();
+        assert_eq!(saved.status(), 200);
+        let mut wordy = step(run_id, "s1");
+        wordy["output_code"] = serde_json::json!("Probably, but it depends on the order.");
+        app.store(wordy).await;
+    }
+    for (run_id, threshold, severity) in [("strict", 50, "critical"), ("mild", 80, "warning")] {
+        let (_, read) = app.get(&format!("/api/runs/{run_id}")).await;
+        let step = &read["steps"][0];
+        assert_eq!(
+            (&step["threshold"], &step["severity"]),
+            (&serde_json::json!(threshold), &serde_json::json!(severity))
+        );
+        let (_, _, html) = page(&app, &format!("/p/default/runs/{run_id}?step=s1")).await;
+        assert!(html.contains(&format!("critical from {threshold}")), "{html}");
+        assert!(html.contains(&format!("points, threshold {threshold}")), "{html}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_exist_is_404() {
     let app = TestApp::new().await;
     for path in ["/p/default/runs/none", "/p/none/runs", "/none"] {

@@ -26,7 +26,7 @@ async fn add_price(app: &TestApp, project: ProjectId, model: &str) -> String {
         .unwrap()
 }
 
-async fn stored(app: &TestApp, project: ProjectId, step: Value) -> StepSummary {
+pub(crate) async fn stored(app: &TestApp, project: ProjectId, step: Value) -> StepSummary {
     let (run, id) = (
         step["run_id"].as_str().unwrap().to_owned(),
         step["step_id"].clone(),

@@ -57,6 +57,7 @@ fn functions() -> Vec<(&'static str, Value)> {
                 "as_table": false, "as_list": false, "cursor": null
             } }),
         ),
+        ("/ui/anomalies/precision", json!({})),
         ("/ui/commands/runs", json!({ "text": "" })),
         ("/ui/keys/list", json!({})),
         ("/ui/keys/reveal", json!({ "made": "token" })),

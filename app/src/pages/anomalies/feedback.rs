@@ -24,6 +24,9 @@ pub(crate) fn FeedbackButtons(
     /// Symbols without words.
     #[prop(optional)]
     small: bool,
+    /// Runs when the server has written down what was said.
+    #[prop(optional_no_strip)]
+    on_said: Option<Callback<()>>,
 ) -> impl IntoView {
     let may = use_may(Role::Member);
     let here = use_here();
@@ -45,8 +48,12 @@ pub(crate) fn FeedbackButtons(
         ]);
         post(action(), body, move |done| {
             failed.try_set(!done);
-            if !done {
-                said.try_set(before);
+            match on_said {
+                _ if !done => {
+                    said.try_set(before);
+                }
+                Some(on_said) => on_said.run(()),
+                None => {}
             }
         });
     };

@@ -19,7 +19,13 @@ const LOW_PERCENT: i64 = 50;
 
 /// The table.
 #[component]
-pub(super) fn Matrix(page: Page, view: AnomaliesView, sums: Sums) -> impl IntoView {
+pub(super) fn Matrix(
+    page: Page,
+    view: AnomaliesView,
+    sums: Sums,
+    /// How often each code was right, as people say now.
+    precision: RwSignal<Vec<CodePrecision>>,
+) -> impl IntoView {
     let query = page.query;
     let period = query.read_untracked().period;
     let window = period.label();
@@ -54,7 +60,7 @@ pub(super) fn Matrix(page: Page, view: AnomaliesView, sums: Sums) -> impl IntoVi
             (!of_layer.is_empty()).then(|| {
                 let rows = of_layer
                     .into_iter()
-                    .map(|sum| row(page, &view, &sums, sum))
+                    .map(|sum| row(page, &view, &sums, sum, precision))
                     .collect_view();
                 view! { <tbody>{rows}</tbody> }
             })
@@ -120,7 +126,13 @@ fn broken(name: &str) -> impl IntoView + use<> {
         .collect_view()
 }
 
-fn row(page: Page, view: &AnomaliesView, sums: &Sums, sum: &CodeSum) -> impl IntoView + use<> {
+fn row(
+    page: Page,
+    view: &AnomaliesView,
+    sums: &Sums,
+    sum: &CodeSum,
+    precision: RwSignal<Vec<CodePrecision>>,
+) -> impl IntoView + use<> {
     let Page { slug, query, .. } = page;
     let code = sum.code;
     let name = code_name(code);
@@ -164,7 +176,7 @@ fn row(page: Page, view: &AnomaliesView, sums: &Sums, sum: &CodeSum) -> impl Int
         };
         view! { <td class="heat" data-q=sums.heat(n).to_string()>{inner}</td> }
     });
-    let precision = view.precision.iter().find(|p| p.code == code).copied();
+    let of_code = move || precision.read().iter().find(|p| p.code == code).copied();
     let muted = is_muted.then(|| view! { " " <span class="badge">"muted"</span> });
     view! {
         <tr class:muted=is_muted>
@@ -184,7 +196,7 @@ fn row(page: Page, view: &AnomaliesView, sums: &Sums, sum: &CodeSum) -> impl Int
             </td>
             {cells}
             {other}
-            <td class="m-pr">{precision_bar(precision)}</td>
+            <td class="m-pr">{move || precision_bar(of_code())}</td>
             <td class="m-mute"><MuteForm slug code is_muted/></td>
         </tr>
     }

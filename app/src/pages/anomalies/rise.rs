@@ -45,14 +45,15 @@ pub(crate) fn steepest_noise<'a>(
 /// Since when something is as frequent as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Onset {
-    /// The first bucket of the higher level.
+    /// The first bucket that has it at all, or that of the higher level.
     pub(crate) bucket: usize,
+    /// Whether there was none before.
+    pub(crate) is_first: bool,
     /// The template that most of it came with, if that template came with it.
     pub(crate) template: Option<String>,
 }
 
-/// Where the level changed, if it did: the split with the largest difference of means, weighed by how much lies on
-/// both sides (Page's change point). The level has to double at least.
+/// Since when there is something that the first half of the buckets had none of; else where its level changed.
 pub(crate) fn onset(counts: &[TemplateCount], buckets: usize) -> Option<Onset> {
     let mut per_bucket = vec![0_i64; buckets];
     for count in counts {
@@ -60,8 +61,21 @@ pub(crate) fn onset(counts: &[TemplateCount], buckets: usize) -> Option<Onset> {
             *sum += count.count;
         }
     }
+    let first = per_bucket.iter().position(|count| *count > 0)?;
+    let is_first = first >= buckets / 2;
+    let bucket = if is_first { first } else { change(&per_bucket)? };
+    Some(Onset {
+        bucket,
+        is_first,
+        template: new_template(counts, bucket),
+    })
+}
+
+/// Where the level changed, if it did: the split with the largest difference of means, weighed by how much lies on
+/// both sides (Page's change point). The level has to double at least.
+fn change(per_bucket: &[i64]) -> Option<usize> {
     let mean = |values: &[i64]| values.iter().sum::<i64>() as f64 / values.len().max(1) as f64;
-    let bucket = (1..buckets)
+    let steepest = (1..per_bucket.len())
         .map(|at| {
             let (before, after) = per_bucket.split_at(at);
             let weight = ((before.len() * after.len()) as f64).sqrt();
@@ -73,12 +87,8 @@ pub(crate) fn onset(counts: &[TemplateCount], buckets: usize) -> Option<Onset> {
             )
         })
         .filter(|(_, _, before, after)| *after > 0.0 && *after >= before * 2.0)
-        .max_by(|a, b| a.1.total_cmp(&b.1))?
-        .0;
-    Some(Onset {
-        bucket,
-        template: new_template(counts, bucket),
-    })
+        .max_by(|a, b| a.1.total_cmp(&b.1))?;
+    Some(steepest.0)
 }
 
 /// The template behind most conditions from `onset` on, if no step had it before and steps had another one.
@@ -198,5 +208,23 @@ mod tests {
             None,
         );
         check(&[], None);
+    }
+
+    #[test]
+    fn what_never_was_before_begins_with_its_first_bucket() {
+        let check = |per_bucket: [i64; 8], expected: Option<(usize, bool)>| {
+            let counts: Vec<TemplateCount> = (0..)
+                .zip(per_bucket)
+                .map(|(n, count)| at(n, "t", count))
+                .collect();
+            let found = onset(&counts, 8).map(|onset| (onset.bucket, onset.is_first));
+            assert_eq!(found, expected, "{per_bucket:?}");
+        };
+        // The level rises most after the fifth day, and the first ones came on it.
+        check([0, 0, 0, 0, 0, 7, 29, 31], Some((5, true)));
+        check([0, 0, 0, 0, 1, 0, 30, 30], Some((4, true)));
+        check([0, 1, 0, 0, 0, 7, 29, 31], Some((6, false)));
+        check([5, 5, 5, 5, 5, 5, 5, 5], None);
+        check([0; 8], None);
     }
 }

@@ -14,17 +14,17 @@ use crate::ui::time::Time;
 
 /// The latest few, beside the counts.
 #[component]
-pub(super) fn Latest(page: Page, steps: AnomalousSteps) -> impl IntoView {
+pub(super) fn Latest(page: Page, steps: AnomalousSteps, on_said: Callback<()>) -> impl IntoView {
     let query = page.query;
     let all = move || query.read().with(|query| query.as_list = true).to_href();
     view! {
         <section class="cell flush" id="latest" aria-labelledby="latest-title">
             <div class="head">
                 <h2 id="latest-title">"Latest"</h2>
-                <span class="sub">"newest run first"</span>
+                <span class="sub">"by when the step began"</span>
                 <a class="head-actions link" href=all>"All anomalous steps"</a>
             </div>
-            {table(page, steps.items)}
+            {table(page, steps.items, Some(on_said))}
         </section>
     }
 }
@@ -53,18 +53,18 @@ pub(super) fn StepList(page: Page, steps: AnomalousSteps) -> impl IntoView {
             <div class="state">
                 <Icon name="filter"/>
                 <b>"No step matches"</b>
-                <p>"Steps are listed by when their run began; the counts go by when the step began."</p>
+                <p>"No such step began in this window."</p>
             </div>
         }
         .into_any()
     } else {
-        table(page, steps.items).into_any()
+        table(page, steps.items, None).into_any()
     };
     view! {
         <section class="cell flush" aria-labelledby="steps-title">
             <div class="head">
                 <h2 id="steps-title">"Anomalous steps"</h2>
-                <span class="sub">{move || format!("{}, newest run first", query.read().period.label())}</span>
+                <span class="sub">{move || format!("{}, the latest first", query.read().period.label())}</span>
                 <a class="head-actions link" href=back>"Codes and steps"</a>
             </div>
             {body}
@@ -76,8 +76,11 @@ pub(super) fn StepList(page: Page, steps: AnomalousSteps) -> impl IntoView {
     }
 }
 
-fn table(page: Page, steps: Vec<AnomalousStep>) -> impl IntoView {
-    let rows = steps.into_iter().map(|step| row(page, step)).collect_view();
+fn table(page: Page, steps: Vec<AnomalousStep>, on_said: Option<Callback<()>>) -> impl IntoView {
+    let rows = steps
+        .into_iter()
+        .map(|step| row(page, step, on_said))
+        .collect_view();
     view! {
         <div class="scroll-x" tabindex="0" role="region" aria-label="Steps and their conditions">
             <table class="table rows bleed latest">
@@ -98,7 +101,7 @@ fn table(page: Page, steps: Vec<AnomalousStep>) -> impl IntoView {
     }
 }
 
-fn row(page: Page, step: AnomalousStep) -> impl IntoView {
+fn row(page: Page, step: AnomalousStep, on_said: Option<Callback<()>>) -> impl IntoView {
     let slug = page.slug;
     let (icon, class, word) = match step.severity {
         Severity::Critical => ("critical", "st-critical", "critical"),
@@ -141,7 +144,7 @@ fn row(page: Page, step: AnomalousStep) -> impl IntoView {
     });
     let buttons = condition.map(|condition| {
         let (run_id, step_id, code) = (step.run_id, step.step_id, condition.code);
-        view! { <FeedbackButtons slug run_id step_id code verdict/> }
+        view! { <FeedbackButtons slug run_id step_id code verdict on_said/> }
     });
     view! {
         <tr>
@@ -150,7 +153,7 @@ fn row(page: Page, step: AnomalousStep) -> impl IntoView {
             <td class="main w-step" title=name.clone()><a href=href>{name.clone()}</a></td>
             <td class="t say">{said}</td>
             <td class="w-score">
-                <span class="score" title=weight>{score_bar(&segments, 44)}<span class="num">{step.score}</span></span>
+                <span class="score" title=weight>{score_bar(&segments, step.threshold, 44)}<span class="num">{step.score}</span></span>
             </td>
             <td class="w-key hide-s" title=step.key_label.clone()>{step.key_label.clone()}</td>
             <td class="w-fb">{buttons}</td>

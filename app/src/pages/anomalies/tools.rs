@@ -65,8 +65,8 @@ pub(super) fn Tools(page: Page, resource: Resource<Result<AnomaliesView, ApiErro
             {move || Suspend::new(async move {
                 let facets = resource.await.map(|view| view.facets).unwrap_or_default();
                 view! {
-                    {field_menu(page, Field::Key, "All keys", facets.keys)}
-                    {field_menu(page, Field::Model, "All models", facets.models)}
+                    {field_menu(page, Field::Key, ("All keys", "key"), facets.keys)}
+                    {field_menu(page, Field::Model, ("All models", "k-llm"), facets.models)}
                 }
             })}
         </Transition>
@@ -100,8 +100,14 @@ pub(super) fn Tools(page: Page, resource: Resource<Result<AnomaliesView, ApiErro
     }
 }
 
-/// A menu of the values that a field may have.
-fn field_menu(page: Page, field: Field, all: &'static str, mut values: Vec<String>) -> impl IntoView {
+/// A menu of the values that a field may have. A phone's bar has room for its symbol alone; the chip below the bar says
+/// what is chosen.
+fn field_menu(
+    page: Page,
+    field: Field,
+    (all, icon): (&'static str, &'static str),
+    mut values: Vec<String>,
+) -> impl IntoView {
     let query = page.query;
     let chosen = query.read_untracked().get(field);
     if let Some(chosen) = &chosen
@@ -122,10 +128,11 @@ fn field_menu(page: Page, field: Field, all: &'static str, mut values: Vec<Strin
         .map(|value| link(value.clone(), Some(value)))
         .collect_view();
     view! {
-        <Menu class="menu-wrap wide" summary=move || {
+        <Menu summary_class="btn field-menu" summary=move || {
             view! {
+                <Icon name=icon class="narrow"/>
                 <span class="menu-text">{move || query.read().get(field).unwrap_or_else(|| all.to_owned())}</span>
-                <Icon name="down" class="sm"/>
+                <Icon name="down" class="sm wide"/>
             }
         }>
             <ul class="menu-list">{link(all.to_owned(), None)}{links}</ul>

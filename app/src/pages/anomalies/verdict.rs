@@ -20,7 +20,7 @@ struct Say {
     head: String,
     /// Code and step of the headline, for a link to its steps.
     of: Option<(u16, String)>,
-    /// Since when.
+    /// Since when: `It began on 18 Nov`.
     since: Option<String>,
     /// The prompt template that came with it, in hex.
     template: Option<String>,
@@ -32,9 +32,24 @@ struct Say {
 
 /// The sentence above the data.
 #[component]
-pub(super) fn VerdictSentence(page: Page, view: AnomaliesView, sums: Sums) -> impl IntoView {
+pub(super) fn VerdictSentence(
+    page: Page,
+    view: AnomaliesView,
+    sums: Sums,
+    /// How often each code was right, as people say now.
+    precision: RwSignal<Vec<CodePrecision>>,
+) -> impl IntoView {
+    let period = page.query.read_untracked().period;
+    let said = Memo::new(move |_| say(&view, &sums, period, &precision.read()));
+    view! {
+        <section class="cell" aria-label="In short">
+            <div class="verdict">{move || sentence(page, said.get())}</div>
+        </section>
+    }
+}
+
+fn sentence(page: Page, say: Say) -> impl IntoView {
     let Page { slug, query, .. } = page;
-    let say = say(&view, &sums, query.read_untracked().period);
     let head = match say.of.clone() {
         Some((code, step)) => {
             let href = move || query.read().steps_of(code, Some(&step)).to_href();
@@ -47,9 +62,7 @@ pub(super) fn VerdictSentence(page: Page, view: AnomaliesView, sums: Sums) -> im
         let href = move || format!("{}/{template}", page_href(&slug.read(), "prompts"));
         view! { " with prompt template " <a class="mono" href=href>{short}</a> }
     });
-    let since = say
-        .since
-        .map(|since| view! { {format!("It began on {since}")}{template}". " });
+    let since = say.since.map(|since| view! { {since}{template}". " });
     let noise = say.noise.map(|(what, how_many)| {
         let href = move || page_href(&slug.read(), "settings/scoring");
         view! {
@@ -62,30 +75,30 @@ pub(super) fn VerdictSentence(page: Page, view: AnomaliesView, sums: Sums) -> im
         }
     });
     view! {
-        <section class="cell" aria-label="In short">
-            <div class="verdict">
-                <h2 class="say">{head}</h2>
-                <p>{since}{noise}{say.marked}</p>
-            </div>
-        </section>
+        <h2 class="say">{head}</h2>
+        <p>{since}{noise}{say.marked}</p>
     }
 }
 
-fn say(view: &AnomaliesView, sums: &Sums, period: Period) -> Say {
+fn say(view: &AnomaliesView, sums: &Sums, period: Period, precision: &[CodePrecision]) -> Say {
     let before = before_words(period);
     let cells = &view.counts.cells;
     let mut say = Say {
-        marked: marked(&view.precision),
-        noise: steepest_noise(cells, &view.precision).map(|cell| noise(cell, &view.precision)),
+        marked: marked(precision),
+        noise: steepest_noise(cells, precision).map(|cell| noise(cell, precision)),
         ..Say::default()
     };
-    match steepest(cells, &view.precision) {
+    match steepest(cells, precision) {
         Some(cell) => {
-            let found = onset(&view.rise, view.span.count());
+            // Its templates were read if it was the steepest then too.
+            let is_read = steepest(cells, &view.precision) == Some(cell);
+            let found = onset(&view.rise, view.span.count()).filter(|_| is_read);
             say.head = headline(cell, period);
             say.of = Some((cell.code, cell.step.clone()));
             if let Some(found) = found {
-                say.since = Some(title_of(view.span.start_of(found.bucket), view.span));
+                let verb = if found.is_first { "began" } else { "rose" };
+                let when = title_of(view.span.start_of(found.bucket), view.span);
+                say.since = Some(format!("It {verb} on {when}"));
                 say.template = found.template;
             }
         }
@@ -187,7 +200,7 @@ fn phrase(code: u16) -> String {
         1010 => "runs into the content filter more often",
         1014 => "loses its stream more often",
         2001 => "often stops giving JSON",
-        2002 => "wraps its JSON in a fence",
+        2002 => "gives bare values instead of JSON",
         2003 => "answers outside its options",
         2004 => "answers neither yes nor no",
         2005 => "gives no number where one is asked for",
@@ -232,7 +245,10 @@ mod tests {
     fn the_headline_says_what_where_and_how_much() {
         let check = |cells: &[(u16, &str, i64, i64)], by_code: &[(u32, u16, i64)], expected: &str| {
             let view = view(by_code, cells);
-            assert_eq!(say(&view, &Sums::of(&view), Period::Week).head, expected);
+            assert_eq!(
+                say(&view, &Sums::of(&view), Period::Week, &view.precision).head,
+                expected
+            );
         };
         check(
             &[(2001, "parse-request", 31, 2), (4001, "other", 9, 1)],
@@ -286,11 +302,11 @@ mod tests {
             count,
         };
         view.rise = vec![row(0, "aa", 0), row(1, "aa", 0), row(2, "bb", 8), row(3, "bb", 9)];
-        let said = say(&view, &Sums::of(&view), Period::Week);
+        let said = say(&view, &Sums::of(&view), Period::Week, &view.precision);
         assert_eq!(said.of, Some((2001, "parse".to_owned())));
         assert_eq!(
             (said.since.as_deref(), said.template.as_deref()),
-            (Some("3 Jan"), Some("bb"))
+            (Some("It began on 3 Jan"), Some("bb"))
         );
         assert_eq!(
             said.noise,
@@ -299,6 +315,40 @@ mod tests {
         assert_eq!(
             said.marked.as_deref(),
             Some("Of 52 marked conditions in 90 days 40 % were noise; mostly noise: 4001.")
+        );
+    }
+
+    #[test]
+    fn it_changes_with_what_people_say() {
+        let mut view = view(
+            &[(2, 2001, 8), (3, 4001, 20)],
+            &[(2001, "parse", 8, 0), (4001, "sum", 20, 0)],
+        );
+        view.rise = vec![TemplateCount {
+            bucket: 3,
+            template: None,
+            steps: 20,
+            count: 20,
+        }];
+        let noise = [CodePrecision {
+            code: 4001,
+            real: 0,
+            noise: 5,
+        }];
+        let now = |precision: &[CodePrecision]| say(&view, &Sums::of(&view), Period::Week, precision);
+        assert_eq!(
+            (now(&[]).of, now(&[]).since.as_deref()),
+            (Some((4001, "sum".to_owned())), Some("It began on 4 Jan"))
+        );
+        // What was read about the one says nothing of the other.
+        assert_eq!(
+            (now(&noise).of, now(&noise).since),
+            (Some((2001, "parse".to_owned())), None)
+        );
+        assert!(
+            now(&noise)
+                .marked
+                .is_some_and(|marked| marked.contains("mostly noise: 4001"))
         );
     }
 

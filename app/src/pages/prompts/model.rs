@@ -187,10 +187,10 @@ pub(crate) fn sentence(changed: usize, steps: usize, window: &str) -> String {
 /// How a change reads beside the sentence: what calls cost since.
 pub(crate) fn cost_words(percent: Option<i64>) -> &'static str {
     match percent {
-        None => "what calls cost before or since is unknown",
-        Some(-2..=2) => "calls cost the same",
-        Some(..0) => "calls cost less",
-        Some(_) => "calls cost more",
+        None => "whether calls cost more since then is unknown",
+        Some(-2..=2) => "calls cost the same since then",
+        Some(..0) => "calls cost less since then",
+        Some(_) => "calls cost more since then",
     }
 }
 

@@ -1,6 +1,6 @@
 //! The head of the run page: the verdict and the run's figures.
 
-use domain::{RunSummary, Severity, TokenUsage, text};
+use domain::{RunSummary, Severity, StepSummary, TokenUsage, text};
 use leptos::prelude::*;
 
 use super::Page;
@@ -62,16 +62,15 @@ fn word(word: Word, query: Memo<RunQuery>) -> AnyView {
     }
 }
 
-/// Id and name of the step with the highest score.
-fn worst_step(run: &super::Run) -> Option<(String, String)> {
+/// The step with the highest score.
+fn worst_step(run: &super::Run) -> Option<&StepSummary> {
     let worst = run.run().score_max.filter(|score| *score > 0)?;
-    let step = run.steps().iter().find(|s| s.score == Some(worst))?;
-    Some((step.step_id.clone(), step.name.clone()))
+    run.steps().iter().find(|s| s.score == Some(worst))
 }
 
 fn facts(
     run: &RunSummary,
-    worst: Option<(String, String)>,
+    worst: Option<&StepSummary>,
     query: Memo<RunQuery>,
     slug: Memo<String>,
 ) -> impl IntoView + use<> {
@@ -81,14 +80,17 @@ fn facts(
     };
     let failed =
         (run.error_count > 0).then(|| view! { <small>{format!(" {} failed", run.error_count)}</small> });
-    let worst = worst.map(|(id, name)| {
+    let threshold = worst.and_then(|step| step.threshold);
+    let worst = worst.map(|step| {
+        let (id, name) = (step.step_id.clone(), step.name.clone());
         view! { " " <small><a href=move || query.read().with_step(Some(&id)).to_href() data-noscroll>{name}</a></small> }
     });
     let score = match run.score_max {
         None => view! { <span class="dim">"not scored"</span> }.into_any(),
         Some(0) => view! { <span class="none">"0"</span> }.into_any(),
         Some(score) => {
-            view! { <span class="score">{score_bar(&[(layer_of(run), score)], 36)}{score}</span> }.into_any()
+            view! { <span class="score">{score_bar(&[(layer_of(run), score)], threshold, 36)}{score}</span> }
+                .into_any()
         }
     };
     let optional = |name: &'static str, value: Option<AnyView>| {

@@ -3,7 +3,8 @@
 use domain::{StepSummary, text};
 use leptos::prelude::*;
 
-use super::model::is_problem;
+use super::problems::{Problem, problems};
+use super::query::RunQuery;
 use super::receipt::Receipt;
 use super::score::Score;
 use super::texts::Texts;
@@ -14,7 +15,7 @@ use crate::ui::copy::copy_text;
 use crate::ui::icon::Icon;
 use crate::ui::time::use_attached;
 
-/// Problems listed while no step is selected.
+/// Problems listed while no step is selected; a link shows the others.
 const PROBLEMS: usize = 20;
 
 /// The panel at the right.
@@ -22,6 +23,7 @@ const PROBLEMS: usize = 20;
 pub(super) fn StepPanel(page: Page, texts: SelectedTexts) -> impl IntoView {
     let Page { run, query, .. } = page;
     let selected = Memo::new(move |_| query.read().step.clone());
+    let whole = Memo::new(move |_| query.read().full);
     // Drawn again only when the step itself changed, not with every change of a running run.
     let step = Memo::new(move |_| {
         let id = selected.get()?;
@@ -30,7 +32,7 @@ pub(super) fn StepPanel(page: Page, texts: SelectedTexts) -> impl IntoView {
     view! {
         <aside class="panel-step" aria-label="Selected step">
             {move || match selected.get() {
-                None => nothing_selected(page),
+                None => nothing_selected(page, whole.get()),
                 Some(id) => match step.get() {
                     Some(step) => step_view(page, step, texts),
                     None => unknown_step(page, id),
@@ -40,14 +42,10 @@ pub(super) fn StepPanel(page: Page, texts: SelectedTexts) -> impl IntoView {
     }
 }
 
-fn nothing_selected(page: Page) -> AnyView {
+fn nothing_selected(page: Page, whole: bool) -> AnyView {
     let Page { run, query, .. } = page;
     let reading = run.read();
-    let problems: Vec<&StepSummary> = (0..reading.layout.rows.len())
-        .filter_map(|row| reading.step_of(row))
-        .filter(|step| is_problem(step))
-        .collect();
-    let more = problems.len().saturating_sub(PROBLEMS);
+    let problems = problems((0..reading.layout.rows.len()).filter_map(|row| reading.step_of(row)));
     if problems.is_empty() {
         return view! {
             <div class="state">
@@ -58,39 +56,57 @@ fn nothing_selected(page: Page) -> AnyView {
         }
         .into_any();
     }
+    let shown = if whole { usize::MAX } else { PROBLEMS };
+    let more = problems.len().saturating_sub(shown);
     let links = problems
-        .iter()
-        .take(PROBLEMS)
-        .map(|step| {
-            let id = step.step_id.clone();
-            let (icon, class, word) = glyph(step.status, step.severity).unwrap_or(("ok", "st-ok", "ok"));
-            let reason = step
-                .error
-                .as_deref()
-                .or_else(|| step.conditions.first().map(|c| c.message.as_str()))
-                .map(|reason| text::first_line(reason, 120));
-            view! {
-                <li>
-                    <Icon name=icon class=class/>
-                    <span class="vh">{word}" "</span>
-                    <span>
-                        <a class="link" href=move || query.read().with_step(Some(&id)).to_href() data-noscroll>
-                            {step.name.clone()}
-                        </a>
-                        {reason.map(|reason| view! { " " <span class="dim2">{reason}</span> })}
-                    </span>
-                </li>
-            }
-        })
+        .into_iter()
+        .take(shown)
+        .map(|problem| line_of(page, problem))
         .collect_view();
+    let rest = (more > 0).then(|| {
+        let all = move || {
+            RunQuery {
+                full: true,
+                ..query.get()
+            }
+            .to_href()
+        };
+        view! { <p><a class="link" href=all data-noscroll>{format!("Show {more} more")}</a></p> }
+    });
     view! {
         <section class="ps" aria-label="Problems">
             <div class="head"><h3>"Look at"</h3><span class="sub">"n and N go from one to the next"</span></div>
             <ol class="problems">{links}</ol>
-            {(more > 0).then(|| view! { <p class="dim">{format!("and {more} more")}</p> })}
+            {rest}
         </section>
     }
     .into_any()
+}
+
+/// A step, how often it is as wrong as this, and why.
+fn line_of(page: Page, problem: Problem<'_>) -> impl IntoView + use<> {
+    let query = page.query;
+    let step = problem.step;
+    let id = step.step_id.clone();
+    let name = if step.name.trim().is_empty() {
+        "unnamed step".to_owned()
+    } else {
+        step.name.clone()
+    };
+    let (icon, class, word) = glyph(step.status, step.severity).unwrap_or(("ok", "st-ok", "ok"));
+    let times =
+        (problem.count > 1).then(|| view! { " " <span class="num">{format!("×{}", problem.count)}</span> });
+    view! {
+        <li>
+            <Icon name=icon class=class/>
+            <span class="vh">{word}" "</span>
+            <span>
+                <a class="link" href=move || query.read().with_step(Some(&id)).to_href() data-noscroll>{name}</a>
+                {times}
+                {problem.reason().map(|reason| view! { " " <span class="dim2">{reason}</span> })}
+            </span>
+        </li>
+    }
 }
 
 fn unknown_step(page: Page, id: String) -> AnyView {

@@ -66,7 +66,7 @@ pub(crate) struct RunQuery {
     pub(crate) output: Option<TextView>,
     /// How the input is shown; `None`: the best that its text allows.
     pub(crate) input: Option<TextView>,
-    /// Long texts are shown whole.
+    /// Long texts and the list of problems are shown whole.
     pub(crate) full: bool,
     /// First row shown while there is no script to scroll with.
     pub(crate) first_row: usize,

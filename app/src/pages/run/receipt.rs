@@ -1,8 +1,8 @@
 //! What a step used and what that cost.
 
 use domain::prompt::short_fingerprint;
-use domain::{CostSource, NanoUsd, StepSummary, text};
-use engine::pricing::{self, BilledAs, PriceRow, ReceiptLine};
+use domain::{CostSource, NanoUsd, StepStatus, StepSummary, text};
+use engine::pricing::{self, BilledAs, PriceRow, Receipt as Bill, ReceiptLine, Unpriced};
 use leptos::prelude::*;
 
 use super::{Page, SelectedTexts};
@@ -100,13 +100,19 @@ fn rate(line: &ReceiptLine) -> String {
 
 #[component]
 fn Lines(page: Page, step: StepSummary, price: Option<PriceRow>) -> impl IntoView {
-    let receipt = price.as_ref().and_then(|price| {
+    let priced = price.as_ref().map(|price| {
         let tier = step.service_tier.as_deref();
-        pricing::price(price, &step.tokens, tier, step.web_searches)
+        pricing::try_price(price, &step.tokens, tier, step.web_searches)
     });
+    let source = source_words(&step, priced.as_ref());
+    let is_unlisted = step.cost_source == Some(CostSource::Unknown)
+        && !matches!(priced, Some(Ok(_) | Err(Unpriced::Uncounted | Unpriced::TooMuch)));
     // Prices are changed and read again; only a receipt that comes to what is stored explains it.
-    let explains = receipt.filter(|receipt| Some(receipt.total) == step.cost_nano_usd);
-    let is_changed = price.is_some() && explains.is_none();
+    let is_unknown_still = matches!(priced, Some(Err(_))) && step.cost_nano_usd.is_none();
+    let explains = priced
+        .and_then(Result::ok)
+        .filter(|receipt| Some(receipt.total) == step.cost_nano_usd);
+    let is_changed = price.is_some() && explains.is_none() && !is_unknown_still;
     let lines = explains.as_ref().map(|receipt| receipt.lines.as_slice());
     let has_derived = lines.is_some_and(|lines| lines.iter().any(|line| line.is_derived));
     let rows = rows(&step, lines)
@@ -122,12 +128,6 @@ fn Lines(page: Page, step: StepSummary, price: Option<PriceRow>) -> impl IntoVie
             }
         })
         .collect_view();
-    let source = match step.cost_source {
-        Some(CostSource::Computed) => "computed from prices",
-        Some(CostSource::Reported) => "as reported by the client",
-        Some(CostSource::Unknown) => "no price for this model",
-        None => "this kind of step costs nothing",
-    };
     let cost = match (step.cost_nano_usd, step.cost_source) {
         (Some(cost), _) => view! { <span>{format!("${}", cost.to_decimal())}</span> }.into_any(),
         (None, Some(_)) => view! { <span class="unknown">"unknown"</span> }.into_any(),
@@ -138,9 +138,16 @@ fn Lines(page: Page, step: StepSummary, price: Option<PriceRow>) -> impl IntoVie
         .filter(|_| step.cost_source != Some(CostSource::Reported))
         .map(|reported| reported_row(reported, step.cost_nano_usd));
     let slug = page.slug;
+    let receipt_is_ordinary = explains
+        .as_ref()
+        .is_some_and(|receipt| receipt.service_tier.is_none());
     let how = price.map(|price| {
         let tier = explains.as_ref().and_then(|receipt| receipt.service_tier.clone());
         let above = explains.as_ref().and_then(|receipt| receipt.above_input_tokens);
+        let ordinary = step
+            .service_tier
+            .clone()
+            .filter(|tier| receipt_is_ordinary && pricing::costs_otherwise(tier));
         view! {
             <p class="dim ps-sub">
                 "Price "
@@ -148,6 +155,7 @@ fn Lines(page: Page, step: StepSummary, price: Option<PriceRow>) -> impl IntoVie
                     {price.price_id.clone()}
                 </a>
                 {tier.map(|tier| format!(", tier {tier}"))}
+                {ordinary.map(|tier| format!(", which has no rates for {tier}: the ordinary ones"))}
                 {above.map(|tokens| format!(", rates above {} input tokens", text::grouped(tokens.unsigned_abs())))}
                 {has_derived.then_some(". * follows from the rate for input")}
                 {is_changed.then_some(". It has changed since this cost was computed; price history again under Settings, Prices")}
@@ -155,7 +163,7 @@ fn Lines(page: Page, step: StepSummary, price: Option<PriceRow>) -> impl IntoVie
             </p>
         }
     });
-    let add_price = (step.cost_source == Some(CostSource::Unknown)).then(|| {
+    let add_price = is_unlisted.then(|| {
         let model = step.model.clone().or_else(|| step.request_model.clone()).unwrap_or_default();
         view! {
             <p class="ps-sub">
@@ -199,6 +207,26 @@ fn Lines(page: Page, step: StepSummary, price: Option<PriceRow>) -> impl IntoVie
     .into_any()
 }
 
+/// Where the cost comes from, or why it is unknown.
+fn source_words(step: &StepSummary, priced: Option<&Result<Bill, Unpriced>>) -> String {
+    let words = match (step.cost_source, priced) {
+        (Some(CostSource::Computed), _) => "computed from prices",
+        (Some(CostSource::Reported), _) => "as reported by the client",
+        (Some(CostSource::Unknown), None) => "no price for this model",
+        (Some(CostSource::Unknown), Some(Err(Unpriced::ServiceTier(tier)))) => {
+            return format!("tier {tier}: no rate known");
+        }
+        (Some(CostSource::Unknown), Some(Err(Unpriced::WebSearch))) => "no fee for web searches known",
+        (Some(CostSource::Unknown), Some(Err(Unpriced::Rate))) => "no rate known for what it used",
+        (Some(CostSource::Unknown), Some(_)) if step.status == StepStatus::Aborted => {
+            "usage unknown: the caller left before it was counted"
+        }
+        (Some(CostSource::Unknown), Some(_)) => "usage unknown: not everything was counted",
+        (None, _) => "this kind of step costs nothing",
+    };
+    words.to_owned()
+}
+
 fn count(n: Option<i64>) -> AnyView {
     match n {
         Some(n) if n < 0 => format!("−{}", text::grouped(n.unsigned_abs())).into_any(),
@@ -228,6 +256,37 @@ fn reported_row(reported: NanoUsd, computed: Option<NanoUsd>) -> impl IntoView {
 mod tests {
     use super::*;
     use crate::timeline::sample::step;
+
+    #[test]
+    fn an_unknown_cost_says_what_is_missing() {
+        let price: PriceRow = serde_json::from_value(serde_json::json!({
+            "price_id": "p", "provider": "openai", "model_match": "exact", "model": "gpt-4o",
+            "valid_from": "2026-01-01T00:00:00Z", "rates": { "input": 1, "output": 2 },
+        }))
+        .unwrap();
+        let mut step = step("s", None, 0, 1);
+        step.cost_nano_usd = None;
+        step.cost_source = Some(CostSource::Unknown);
+        step.status = StepStatus::Aborted;
+        let check = |step: &StepSummary, price: Option<&PriceRow>, expected: &str| {
+            let tier = step.service_tier.as_deref();
+            let priced = price.map(|price| pricing::try_price(price, &step.tokens, tier, step.web_searches));
+            assert_eq!(source_words(step, priced.as_ref()), expected);
+        };
+        step.tokens = domain::TokenUsage::default();
+        check(&step, None, "no price for this model");
+        check(
+            &step,
+            Some(&price),
+            "usage unknown: the caller left before it was counted",
+        );
+        step.tokens.input_fresh = Some(5);
+        step.tokens.output = Some(5);
+        step.web_searches = Some(1);
+        check(&step, Some(&price), "no fee for web searches known");
+        step.service_tier = Some("fast".to_owned());
+        check(&step, Some(&price), "tier fast: no rate known");
+    }
 
     #[test]
     fn a_receipt_names_rates_and_adds_up() {

@@ -8,7 +8,7 @@ use super::query::{RunQuery, TextView};
 use super::{Page, SelectedTexts};
 use crate::api::steps::{SHOWN_BYTES, SentText, StepTexts};
 use crate::payload::chat;
-use crate::payload::marks::{Mark, of_conditions};
+use crate::payload::marks::{Mark, notes, of_conditions};
 use crate::payload::text::{Chat, MarkedText};
 use crate::ui::copy::copy_text;
 use crate::ui::icon::Icon;
@@ -94,7 +94,7 @@ fn output_section(
         let label = format!("Output of {}", step.name);
         view! { <MarkedText text=shown.clone() marks=marks.clone() as_json label/> }.into_any()
     };
-    let marked = mark_note(&marks);
+    let marked = mark_notes(&marks);
     section(
         page,
         "Output",
@@ -283,9 +283,12 @@ fn note(text: &'static str) -> impl IntoView {
     view! { <p class="dim">{text}</p> }
 }
 
-fn mark_note(marks: &[Mark]) -> Option<impl IntoView + use<>> {
-    let first = marks.first()?.title.clone();
-    Some(view! { <p class="flow-note"><Icon name="info"/><span>{first}</span></p> })
+/// What the marks in the output say, for everybody who does not point at them.
+fn mark_notes(marks: &[Mark]) -> impl IntoView + use<> {
+    notes(marks)
+        .into_iter()
+        .map(|note| view! { <p class="flow-note"><Icon name="info"/><span>{note}</span></p> })
+        .collect_view()
 }
 
 fn template_section(template: SentText) -> impl IntoView {

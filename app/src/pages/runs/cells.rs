@@ -5,12 +5,14 @@ use leptos::prelude::*;
 
 /// The score a whole bar stands for, unless the score is higher.
 const BAR_POINTS: f64 = 200.0;
-/// Points from which a step is critical.
-const THRESHOLD: f64 = 100.0;
 
-/// A score bar: points by layer on 0 to 200, a tick at the threshold.
-pub(crate) fn score_bar(segments: &[(u8, i32)], width_px: u32) -> impl IntoView + use<> {
-    let drawing = score_segments(segments, width_px);
+/// A score bar: points by layer on 0 to 200, a tick at the threshold that the step was judged by where it is known.
+pub(crate) fn score_bar(
+    segments: &[(u8, i32)],
+    threshold: Option<i32>,
+    width_px: u32,
+) -> impl IntoView + use<> {
+    let drawing = score_segments(segments, threshold, width_px);
     view! {
         <svg
             class="scorebar"
@@ -23,12 +25,13 @@ pub(crate) fn score_bar(segments: &[(u8, i32)], width_px: u32) -> impl IntoView 
     }
 }
 
-fn score_segments(segments: &[(u8, i32)], width_px: u32) -> String {
+fn score_segments(segments: &[(u8, i32)], threshold: Option<i32>, width_px: u32) -> String {
     let sum: f64 = segments
         .iter()
         .map(|(_, points)| f64::from((*points).max(0)))
         .sum();
-    let px_per_point = f64::from(width_px) / sum.max(BAR_POINTS);
+    let tick = threshold.map_or(0.0, f64::from);
+    let px_per_point = f64::from(width_px) / sum.max(tick).max(BAR_POINTS);
     let mut out = format!(r#"<rect class="track" width="{width_px}" height="6"/>"#);
     let mut x = 0.0_f64;
     for (layer, points) in segments.iter().filter(|(_, points)| *points > 0) {
@@ -40,8 +43,10 @@ fn score_segments(segments: &[(u8, i32)], width_px: u32) -> String {
         ));
         x += length;
     }
-    let threshold = THRESHOLD * px_per_point;
-    out.push_str(&format!(r#"<path class="threshold" d="M{threshold:.1} -2v10"/>"#));
+    if threshold.is_some() {
+        let at = tick * px_per_point;
+        out.push_str(&format!(r#"<path class="threshold" d="M{at:.1} -2v10"/>"#));
+    }
     out
 }
 
@@ -77,7 +82,7 @@ mod tests {
     #[test]
     fn bars_stay_within_their_width() {
         let check = |segments: &[(u8, i32)], expected: &[(f64, f64)]| {
-            let svg = score_segments(segments, 44);
+            let svg = score_segments(segments, None, 44);
             let found: Vec<(f64, f64)> = svg
                 .split("<rect class=\"layer-")
                 .skip(1)
@@ -98,6 +103,19 @@ mod tests {
         check(&[(1, 900)], &[(0.0, 43.0)]);
         check(&[(1, 200), (2, 200)], &[(0.0, 21.0), (22.0, 21.0)]);
         check(&[(1, 0), (1, -5)], &[]);
+    }
+
+    #[test]
+    fn the_tick_stands_at_the_threshold_that_was_in_force() {
+        let check = |threshold: Option<i32>, expected: Option<&str>| {
+            let svg = score_segments(&[(2, 50)], threshold, 44);
+            let tick = svg.split("d=\"M").nth(1).and_then(|rest| rest.split(' ').next());
+            assert_eq!(tick, expected, "{threshold:?}");
+        };
+        check(None, None);
+        check(Some(50), Some("11.0"));
+        check(Some(100), Some("22.0"));
+        check(Some(400), Some("44.0"));
     }
 
     #[test]

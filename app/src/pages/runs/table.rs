@@ -191,7 +191,7 @@ fn score_cell(run: &RunSummary) -> AnyView {
         None => view! { <span class="none" title="Not scored">"–"</span> }.into_any(),
         Some(score) if score <= 0 => view! { <span class="none">"0"</span> }.into_any(),
         Some(score) => view! {
-            <span class="score">{score_bar(&[(layer_of(run), score)], 44)}<span class="num">{score}</span></span>
+            <span class="score">{score_bar(&[(layer_of(run), score)], None, 44)}<span class="num">{score}</span></span>
         }
         .into_any(),
     };

@@ -123,6 +123,7 @@ pub(crate) fn UnpricedBanner(
     models: Vec<UnpricedModel>,
 ) -> impl IntoView {
     let slug = use_slug();
+    let calls: i64 = models.iter().map(|model| model.calls).sum();
     let mut models = models.into_iter();
     let Some(first) = models.next() else {
         return ().into_any();
@@ -138,7 +139,7 @@ pub(crate) fn UnpricedBanner(
                 <b>{name}</b>
                 {more}
                 " without a price: the cost of "
-                {text::counted(first.calls, "call")}
+                {text::counted(calls, "call")}
                 " is unknown."
             </div>
             <a class="btn sm push" href=href>"Add a price"</a>

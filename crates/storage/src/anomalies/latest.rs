@@ -1,4 +1,4 @@
-//! Anomalous steps, newest run first.
+//! Anomalous steps, the latest first.
 
 use std::collections::HashMap;
 
@@ -26,7 +26,7 @@ pub async fn any_condition(db: &Db, project: ProjectId) -> Result<bool> {
     .await?)
 }
 
-/// One page of the steps whose runs began in the span, with their conditions and what was said about those.
+/// One page of the steps that began in the span, the latest first, with their conditions and what was said about those.
 /// With a code or layer in the filter, the conditions it means come first. A cursor that is none begins at the top.
 pub async fn latest(
     db: &Db,
@@ -40,23 +40,24 @@ pub async fn latest(
     let (first_code, last_code) = filter.code_range();
     let any_code = filter.code.is_none() && filter.layer.is_none();
     let before = cursor.and_then(parse_cursor);
-    let (run_at, run_id, step_id) = match before {
-        Some((run_at, run_id, step_id)) => (Some(run_at), run_id, step_id),
+    let (started_at, run_id, step_id) = match before {
+        Some((started_at, run_id, step_id)) => (Some(started_at), run_id, step_id),
         None => (None, String::new(), String::new()),
     };
     let mut tx = db.project(project).await?;
     let rows = sqlx::query!(
         "select s.run_id, s.run_at, s.step_id, s.name, s.started_at, s.key_label,
-           coalesce(s.model, s.request_model) as model, coalesce(s.score, 0) as \"score!\", s.severity
+           coalesce(s.model, s.request_model) as model, coalesce(s.score, 0) as \"score!\", s.severity,
+           s.threshold
          from steps s
-         where s.project_id = $1 and s.run_at >= $2 and s.run_at < $3 and s.severity > 0
+         where s.project_id = $1 and s.started_at >= $2 and s.started_at < $3 and s.severity > 0
            and ($4::text is null or s.key_label = $4) and ($5::text is null or s.model = $5)
            and ($6::text is null or s.name = $6)
            and ($7 or exists (select from step_conditions c where c.project_id = s.project_id and c.run_id = s.run_id
              and c.step_id = s.step_id and c.run_at = s.run_at and c.code between $8::int and $9::int))
-           and ($10::timestamptz is null or s.run_at <= $10)
-           and ($10::timestamptz is null or (s.run_at, s.run_id, s.step_id) < ($10, $11, $12))
-         order by s.run_at desc, s.run_id desc, s.step_id desc limit $13",
+           and ($10::timestamptz is null or s.started_at <= $10)
+           and ($10::timestamptz is null or (s.started_at, s.run_id, s.step_id) < ($10, $11, $12))
+         order by s.started_at desc, s.run_id desc, s.step_id desc limit $13",
         project.0,
         span.from.to_offset_date_time(),
         span.to.to_offset_date_time(),
@@ -66,7 +67,7 @@ pub async fn latest(
         any_code,
         i32::from(first_code),
         i32::from(last_code),
-        run_at,
+        started_at,
         run_id,
         step_id,
         i64::from(limit) + 1
@@ -86,6 +87,7 @@ pub async fn latest(
             key_label: row.key_label,
             model: row.model,
             score: row.score,
+            threshold: row.threshold,
             severity: severity(row.severity),
             conditions: Vec::new(),
             feedback: Vec::new(),
@@ -164,7 +166,7 @@ async fn fill(
 fn write_cursor(step: &AnomalousStep) -> String {
     format!(
         "{}.{}.{}{}",
-        step.run_at.micros(),
+        step.started_at.micros(),
         step.run_id.len(),
         step.run_id,
         step.step_id

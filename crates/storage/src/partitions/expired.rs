@@ -5,11 +5,11 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, PgConnection};
 use time::{Duration, OffsetDateTime};
 
-use super::{Table, connect, tables};
+use super::{Table, connect, prompt_texts, tables};
 use crate::Result;
 
 /// Rows deleted by one statement: few enough that a writer waiting for one of them hardly notices.
-const BATCH_ROWS: i64 = 5_000;
+pub(super) const BATCH_ROWS: i64 = 5_000;
 
 /// What one pass of `delete_expired` did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,7 +30,8 @@ pub(super) struct Retention {
 }
 
 /// Deletes, for each project, the rows older than its retention which `maintain` cannot drop by the week: those in
-/// weeks that another project keeps, and those in a default partition. Both the rows and the filing of their runs go.
+/// weeks that another project keeps, and those in a default partition. Both the rows and the filing of their runs go,
+/// and with the prompts the texts of templates that nobody uses any more.
 pub async fn delete_expired(options: &PgConnectOptions, now: Timestamp) -> Result<Expired> {
     let mut connection = connect(options).await?;
     let now = now.to_offset_date_time();
@@ -68,6 +69,14 @@ pub async fn delete_expired(options: &PgConnectOptions, now: Timestamp) -> Resul
         )
         .await?;
         delete_feedback(&mut connection, project, &mut done).await?;
+        prompt_texts::delete_unused(
+            &mut connection,
+            project,
+            now - Duration::days(kept.payload_days),
+            now - Duration::days(kept.run_days),
+            &mut done,
+        )
+        .await?;
     }
     Ok(done)
 }

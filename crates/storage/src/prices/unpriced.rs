@@ -2,7 +2,8 @@ use domain::{ProjectId, Timestamp, UnpricedModel};
 
 use crate::{Db, Result};
 
-/// Models with calls since `from` that have no price, the one with most calls first, at most `limit`.
+/// Models with calls since `from` that have no price, the one with most calls first, at most `limit`. Calls whose cost
+/// is unknown although their model has a price (nobody counted what they used) are not among them: those name the row.
 pub async fn unpriced_models(
     db: &Db,
     project: ProjectId,
@@ -11,10 +12,18 @@ pub async fn unpriced_models(
 ) -> Result<Vec<UnpricedModel>> {
     let mut tx = db.project(project).await?;
     let rows = sqlx::query!(
-        "select coalesce(model, '') as \"model!\", sum(unpriced)::bigint as \"calls!\", max(hour) as \"last_hour!\"
-         from rollups
-         where project_id = $1 and hour >= $2 and unpriced > 0
-         group by 1
+        "with unknown as (
+           select coalesce(model, '') as model, sum(unpriced) as calls, max(hour) as last_hour
+           from rollups where project_id = $1 and hour >= $2 and unpriced > 0 group by 1
+         ), listed as (
+           select coalesce(model, '') as model, count(*) as calls
+           from steps where project_id = $1 and started_at >= $2 and cost_source = 'unknown'
+             and price_version is not null group by 1
+         )
+         select u.model as \"model!\", (u.calls - coalesce(l.calls, 0))::bigint as \"calls!\",
+           u.last_hour as \"last_hour!\"
+         from unknown u left join listed l on l.model = u.model
+         where u.calls > coalesce(l.calls, 0)
          order by 2 desc, 1
          limit $3",
         project.0,

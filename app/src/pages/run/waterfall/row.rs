@@ -93,7 +93,7 @@ fn step_row(
     let score = step
         .score
         .filter(|score| *score > 0)
-        .map(|points| view! { {score_bar(&score::by_layer(step), 28)}<span class="num">{points}</span> });
+        .map(|points| view! { {score_bar(&score::by_layer(step), step.threshold, 28)}<span class="num">{points}</span> });
     let guides = (0..place.depth.min(MAX_GUIDES))
         .map(|_| view! { <i class="guide"></i> })
         .collect_view();

@@ -1,14 +1,13 @@
 //! A project's own prices and the form that adds one.
 
-use engine::pricing::{ModelMatch, PriceRow};
+use engine::pricing::{CUSTOM, ModelMatch, PriceRow};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use super::list::{RateCells, RateHeads};
+use super::list::{Besides, From, RateCells, RateHeads};
 use crate::context::use_slug;
 use crate::pages::settings::use_admin_lock;
 use crate::ui::form::Submit;
-use crate::ui::time::Time;
 
 /// The project's own prices; nothing while there are none.
 #[component]
@@ -24,10 +23,13 @@ pub(super) fn OwnPrices(rows: Vec<PriceRow>) -> impl IntoView {
             let action = format!("/p/{}/settings/prices/delete", slug.get_untracked());
             view! {
                 <tr>
-                    <td>{row.provider.clone()}</td>
-                    <td class="main">{model_cell(&row)}</td>
-                    <td class="num"><Time at=row.valid_from/></td>
+                    <td class="wrap">
+                        <div class="main">{model_cell(&row)}</div>
+                        <div class="dim">{provider_words(&row)}</div>
+                    </td>
+                    <td class="num"><From row=row.clone()/></td>
                     <RateCells row=row.clone()/>
+                    <td class="wrap besides"><Besides row=row.clone()/></td>
                     <td class="n">
                         <details class="confirm">
                             <summary class="btn sm" data-variant="danger" aria-label=format!("Delete the price of {}", row.model)>"Delete…"</summary>
@@ -46,17 +48,17 @@ pub(super) fn OwnPrices(rows: Vec<PriceRow>) -> impl IntoView {
         <section class="cell flush">
             <div class="head">
                 <h2 id="prices-own">"This project’s own prices"</h2>
-                <span class="sub">"they win over the shipped ones"</span>
+                <span class="sub">"they win over the shipped ones, for the provider that they name"</span>
             </div>
             <div class="scroll-x" tabindex="0" role="region" aria-labelledby="prices-own">
                 <table class="table bleed prices">
                     <caption class="vh">"Own prices, in dollars per million tokens"</caption>
                     <thead>
                         <tr>
-                            <th scope="col">"Provider"</th>
-                            <th scope="col">"Model"</th>
+                            <th scope="col">"Model and provider"</th>
                             <th scope="col">"From"</th>
                             <RateHeads/>
+                            <th scope="col">"Besides"</th>
                             <th scope="col"><span class="vh">"Actions"</span></th>
                         </tr>
                     </thead>
@@ -66,6 +68,15 @@ pub(super) fn OwnPrices(rows: Vec<PriceRow>) -> impl IntoView {
         </section>
     }
     .into_any()
+}
+
+/// Whose calls a row is for.
+fn provider_words(row: &PriceRow) -> String {
+    if row.provider.eq_ignore_ascii_case(CUSTOM) {
+        "any provider".to_owned()
+    } else {
+        row.provider.clone()
+    }
 }
 
 /// The model's name and how it is compared.
@@ -136,17 +147,18 @@ pub(super) fn AddPrice() -> impl IntoView {
                         <option value="regex" selected=move || chosen("regex")>"a regular expression"</option>
                     </select>
                 </div>
-                <Typed name="provider" label="Provider" placeholder="custom"/>
+                <Typed name="provider" label="Provider" placeholder="any provider"/>
                 <Typed name="valid_from" label="From (UTC)" kind="date"/>
                 <Typed name="input" label="Input" placeholder="0.15" keyboard="decimal" needed=true/>
                 <Typed name="output" label="Output" placeholder="0.60" keyboard="decimal"/>
                 <Typed name="cache_read" label="Cache read" placeholder="as input" keyboard="decimal"/>
                 <Typed name="cache_write_5m" label="Cache write" placeholder="as input" keyboard="decimal"/>
                 <Typed name="cache_write_1h" label="Cache write, 1 h" placeholder="as cache write" keyboard="decimal"/>
-                <Typed name="context_window" label="Context window, tokens" placeholder="unknown" keyboard="numeric"/>
+                <Typed name="web_search_per_1k" label="1,000 web searches" placeholder="as shipped" keyboard="decimal"/>
+                <Typed name="context_window" label="Context window, tokens" placeholder="as shipped" keyboard="numeric"/>
                 <div class="form-end"><Submit label="Save the price" variant="primary" locked/></div>
             </form>
-            <p class="hint form-note">"Without a day it holds from today. To have it in past calls, choose their first day here and price history again below."</p>
+            <p class="hint form-note">"Without a day it holds from today. To have it in past calls, choose their first day here and price history again below. Other service tiers and much input cost the same part more or less as by the shipped price of the model, where there is one."</p>
         </section>
     }
 }

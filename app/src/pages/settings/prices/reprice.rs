@@ -205,7 +205,7 @@ fn by_model(totals: &Totals) -> Option<impl IntoView + use<>> {
     (!changed.is_empty()).then(|| {
         view! {
             <details>
-                <summary>"By model"</summary>
+                <summary class="fold">"By model"</summary>
                 <table class="table compact">
                     <thead>
                         <tr>

@@ -44,7 +44,7 @@ pub(super) fn ChangedRuns(bench: Bench) -> impl IntoView {
         if rows.is_empty() {
             return ().into_any();
         }
-        let more = n - rows.len();
+        let shown = rows.len();
         let rows = rows
             .into_iter()
             .map(
@@ -70,12 +70,12 @@ pub(super) fn ChangedRuns(bench: Bench) -> impl IntoView {
                 },
             )
             .collect_view();
-        let more = (more > 0).then(
-            || view! { <p class="dim small">{format!("and {}", counted(more as i64, "more run"))}</p> },
-        );
+        let newest = (shown < n)
+            .then(|| view! { <p class="dim small">{format!("The newest {shown} of them are listed.")}</p> });
         view! {
             <div class="bt-changed">
                 <h3 id="bt-changed">{format!("{} change", counted(n as i64, "run"))}</h3>
+                {newest}
                 <div class="scroll-x" tabindex="0" role="region" aria-labelledby="bt-changed">
                     <table class="table compact">
                         <caption class="vh">"Runs with a step that changes sides, newest first"</caption>
@@ -92,7 +92,6 @@ pub(super) fn ChangedRuns(bench: Bench) -> impl IntoView {
                         <tbody>{rows}</tbody>
                     </table>
                 </div>
-                {more}
             </div>
         }
         .into_any()

@@ -25,10 +25,7 @@ pub(super) fn Scatter(bench: Bench) -> impl IntoView {
     let time = use_time_text();
     let days = bench.view.with_value(|view| view.days);
     let slug = bench.page.slug;
-    let window = Window {
-        from: now.plus_micros(-i64::from(days) * 86_400_000_000),
-        to: now,
-    };
+    let window = Window::of(now, days);
     let chart = Memo::new(move |_| {
         let (in_force, as_tried) = bench.thresholds.get();
         let time = |at| time(at);
@@ -65,6 +62,16 @@ struct Window {
 }
 
 impl Window {
+    /// The last days, with a fiftieth of them free on both sides: a dot at the edge is not cut in half.
+    fn of(now: Timestamp, days: u32) -> Self {
+        let micros = i64::from(days) * 86_400_000_000;
+        let margin = micros / 50;
+        Self {
+            from: now.plus_micros(-micros - margin),
+            to: now.plus_micros(margin),
+        }
+    }
+
     /// Place from left (0) to right (1).
     fn share(self, at: Timestamp) -> f64 {
         let width = (self.to.micros() - self.from.micros()).max(1) as f64;
@@ -205,6 +212,17 @@ mod tests {
         assert_eq!(alerts, ["still alert"; 5]);
         assert!(dots.iter().all(|dot| (0.0..=1.0).contains(&dot.at)));
         assert_eq!(dots[0].href.as_deref(), Some("/p/default/runs/a%2Fb"));
+    }
+
+    #[test]
+    fn a_dot_at_either_end_has_room_for_all_of_it() {
+        let now = Timestamp::from_micros(1_800_000_000_000_000);
+        let window = Window::of(now, 30);
+        // On the narrowest phone the chart is some 240 pixels wide, and a dot's radius is 4.
+        for at in [now, now.plus_micros(-30 * 86_400_000_000)] {
+            let from_left = window.share(at) * 240.0;
+            assert!((4.0..=236.0).contains(&from_left), "{from_left}");
+        }
     }
 
     #[test]
