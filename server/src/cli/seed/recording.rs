@@ -1,7 +1,7 @@
 //! A run as it is being made up: steps with times relative to its beginning.
 
 use domain::step::ReportedTokens;
-use domain::{NanoUsd, NewStep, StepKind, StepStatus, Timestamp};
+use domain::{NewStep, StepKind, StepStatus, Timestamp};
 use serde_json::Map;
 
 /// A model, and how quickly it answers.
@@ -148,7 +148,6 @@ pub(super) fn failed<'a>(step: &'a mut NewStep, class: &str, error: &str) -> &'a
     step.error_class = Some(class.to_owned());
     step.output = None;
     step.tokens = ReportedTokens::default();
-    step.reported_cost = step.kind.is_billable().then_some(NanoUsd(0));
     step.stop_reason = None;
     step.ttft_ms = None;
     step
