@@ -116,7 +116,7 @@ fn holds(verdict: &Score, rules: &Rules, output: &str) {
         );
         assert!(rules.extended || code.group == Group::Core, "{found:?}");
         assert!(!found.message.is_empty() && !found.observed.is_empty() && !found.expected.is_empty());
-        for Range { start, end } in found.place.iter().flat_map(Place::bytes) {
+        for std::ops::Range { start, end } in found.place.iter().flat_map(Place::bytes) {
             assert!(output.get(start..end).is_some(), "{found:?}");
         }
     }
