@@ -60,7 +60,7 @@ fn behind(instruction: &str, names: &[(usize, &str, usize)]) -> Vec<Behind> {
         // Nothing but a comma or a word that joins stands before the next name.
         let is_joined =
             goes_on && said.next().is_none() && (first.is_empty() || is_any(first, &["and", "or", "plus"]));
-        let speaks = words(sentence).any(|word| is_any(word.text, KEY_NOUNS));
+        let speaks = words(sentence).any(|word| is_key_noun(word.text));
         next = Behind {
             speaks_of_keys: speaks || (goes_on && next.speaks_of_keys),
             is_called_keys: is_any(first, CALLED) || (is_joined && next.is_called_keys),
@@ -120,7 +120,7 @@ impl Sentence {
             }
             None => between,
         };
-        self.speaks_of_keys |= words(current).any(|word| is_any(word.text, KEY_NOUNS));
+        self.speaks_of_keys |= words(current).any(|word| is_key_noun(word.text));
     }
 
     /// Decides from the word or sign right before a quoted name, and from what is said behind it, whether it is a key.
@@ -153,9 +153,7 @@ impl Sentence {
             }
         } else if before.ends_with(['(', '=']) || is_any(last_word, VALUE_LEADS) {
             Role::Value
-        } else if before.ends_with(['{', '[', ':'])
-            || is_any(last_word, KEY_LEADS)
-            || is_any(last_word, KEY_NOUNS)
+        } else if before.ends_with(['{', '[', ':']) || is_any(last_word, KEY_LEADS) || is_key_noun(last_word)
         {
             Role::Key
         } else {
@@ -165,18 +163,11 @@ impl Sentence {
     }
 }
 
-const KEY_NOUNS: &[&str] = &[
-    "json",
-    "key",
-    "keys",
-    "field",
-    "fields",
-    "property",
-    "properties",
-    "attribute",
-    "attributes",
-    "object",
-];
+/// Whether a word says that names are keys.
+fn is_key_noun(word: &str) -> bool {
+    is_any(word, CALLED) || is_any(word, &["json", "object"])
+}
+
 /// What a list of names is called by the word behind it.
 const CALLED: &[&str] = &[
     "key",

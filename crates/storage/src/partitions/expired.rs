@@ -20,6 +20,15 @@ pub struct Expired {
     pub statements: u64,
 }
 
+impl Expired {
+    /// Counts a statement; true when it was the last one: it found fewer rows than it might have.
+    pub(super) fn add_and_see_if_last(&mut self, rows: u64) -> bool {
+        self.rows += rows;
+        self.statements += 1;
+        rows < BATCH_ROWS.unsigned_abs()
+    }
+}
+
 /// How long something is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Retention {
@@ -151,9 +160,7 @@ async fn delete_from(
             .execute(&mut *connection)
             .await?
             .rows_affected();
-        done.rows += deleted;
-        done.statements += 1;
-        if deleted < BATCH_ROWS.unsigned_abs() {
+        if done.add_and_see_if_last(deleted) {
             return Ok(());
         }
     }
@@ -179,9 +186,7 @@ async fn delete_run_keys(
         .execute(&mut *connection)
         .await?
         .rows_affected();
-        done.rows += deleted;
-        done.statements += 1;
-        if deleted < BATCH_ROWS.unsigned_abs() {
+        if done.add_and_see_if_last(deleted) {
             return Ok(());
         }
     }
@@ -205,9 +210,7 @@ async fn delete_feedback(
         .execute(&mut *connection)
         .await?
         .rows_affected();
-        done.rows += deleted;
-        done.statements += 1;
-        if deleted < BATCH_ROWS.unsigned_abs() {
+        if done.add_and_see_if_last(deleted) {
             return Ok(());
         }
     }

@@ -36,9 +36,7 @@ pub(super) async fn delete_unused(
         .execute(&mut *connection)
         .await?
         .rows_affected();
-        done.rows += emptied;
-        done.statements += 1;
-        if emptied < BATCH_ROWS.unsigned_abs() {
+        if done.add_and_see_if_last(emptied) {
             break;
         }
     }
@@ -59,9 +57,7 @@ pub(super) async fn delete_unused(
         .execute(&mut *connection)
         .await?
         .rows_affected();
-        done.rows += deleted;
-        done.statements += 1;
-        if deleted < BATCH_ROWS.unsigned_abs() {
+        if done.add_and_see_if_last(deleted) {
             return Ok(());
         }
     }
