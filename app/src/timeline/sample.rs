@@ -1,6 +1,6 @@
 //! Steps for the tests of the drawing.
 
-use domain::{Severity, StepKind, StepStatus, StepSummary, Timestamp, TokenUsage};
+use domain::{Condition, Severity, StepKind, StepStatus, StepSummary, Timestamp, TokenUsage};
 
 /// 2026-11-21T09:11:52Z
 pub(crate) const BEGIN: Timestamp = Timestamp::from_micros(1_795_252_312_000_000);
@@ -45,5 +45,20 @@ pub(crate) fn step(id: &str, parent: Option<&str>, start_ms: i64, length_ms: i64
         stopped_at_layer: None,
         threshold: None,
         conditions: Vec::new(),
+    }
+}
+
+/// A condition of a step, with 30 points.
+pub(crate) fn condition(code: u16, message: &str) -> Condition {
+    Condition {
+        code,
+        layer: (code / 1_000) as u8,
+        name: String::new(),
+        points: 30,
+        message: message.to_owned(),
+        observed: String::new(),
+        expected: String::new(),
+        place: None,
+        sample: None,
     }
 }

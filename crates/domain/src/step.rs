@@ -253,7 +253,7 @@ pub struct StepSummary {
     pub usage_semantics: Option<String>,
     /// Searches of the web that the provider bills by number.
     pub web_searches: Option<i64>,
-    /// The price row behind a computed cost.
+    /// The price row behind a computed cost, or the one by which an unknown one can't be computed.
     pub price_version: Option<String>,
     /// Identity of the prompt's template, 64 hexadecimal digits.
     pub template_fingerprint: Option<String>,

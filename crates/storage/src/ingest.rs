@@ -43,7 +43,7 @@ pub struct StepRow<'a> {
     pub cost_nano_usd: Option<NanoUsd>,
     /// Where the cost comes from; `None` for steps that cost nothing by nature.
     pub cost_source: Option<CostSource>,
-    /// The price row behind a computed cost.
+    /// The price row behind a computed cost, or the one by which an unknown one can't be computed.
     pub price_version: Option<String>,
     /// Identity of the whole prompt, SHA-256.
     pub prompt_fingerprint: Option<Vec<u8>>,

@@ -69,27 +69,15 @@ impl Problem<'_> {
 
 #[cfg(test)]
 mod tests {
-    use domain::Condition;
-
     use super::*;
-    use crate::timeline::sample::step;
+    use crate::timeline::sample::{condition, step};
 
     fn found(name: &str, at_ms: i64, severity: Severity, code: u16, message: &str) -> StepSummary {
         let mut step = step(&format!("{name}-{at_ms}"), None, at_ms, 5);
         step.name = name.to_owned();
         step.severity = severity;
         step.score = Some(30);
-        step.conditions = vec![Condition {
-            code,
-            layer: (code / 1_000) as u8,
-            name: String::new(),
-            points: 30,
-            message: message.to_owned(),
-            observed: String::new(),
-            expected: String::new(),
-            place: None,
-            sample: None,
-        }];
+        step.conditions = vec![condition(code, message)];
         step
     }
 

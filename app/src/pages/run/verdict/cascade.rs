@@ -141,23 +141,11 @@ fn speaks_of(step: &StepSummary, words: &[&str]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use domain::Condition;
-
     use super::*;
-    use crate::timeline::sample::step;
+    use crate::timeline::sample::{condition, step};
 
     fn found(mut step: StepSummary, code: u16, message: &str) -> StepSummary {
-        step.conditions.push(Condition {
-            code,
-            layer: (code / 1_000) as u8,
-            name: String::new(),
-            points: 30,
-            message: message.to_owned(),
-            observed: String::new(),
-            expected: String::new(),
-            place: None,
-            sample: None,
-        });
+        step.conditions.push(condition(code, message));
         step
     }
 

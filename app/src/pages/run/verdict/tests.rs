@@ -2,7 +2,7 @@ use domain::{Condition, NanoUsd, RunProblem};
 
 use super::*;
 use crate::pages::run::sample_run;
-use crate::timeline::sample::step;
+use crate::timeline::sample::{condition, step};
 
 fn run(status: RunStatus, steps: &[StepSummary]) -> RunSummary {
     RunSummary {
@@ -26,15 +26,8 @@ fn finding(id: &str, severity: Severity, score: i32, message: &str) -> StepSumma
     step.severity = severity;
     step.score = Some(score);
     step.conditions.push(Condition {
-        code: 2001,
-        layer: 2,
-        name: "json_contract_violation".to_owned(),
         points: score,
-        message: message.to_owned(),
-        observed: String::new(),
-        expected: String::new(),
-        place: None,
-        sample: None,
+        ..condition(2001, message)
     });
     step
 }
