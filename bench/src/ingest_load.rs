@@ -100,7 +100,7 @@ fn request(origin: &str, load: &str, connection: usize, n: u64, steps: usize) ->
 
 fn step(run_id: &str, i: u64) -> Value {
     const NAMES: [&str; 5] = [
-        "classify-intent",
+        "read-request",
         "search-kb",
         "rank-passages",
         "draft-reply",

@@ -11,7 +11,7 @@ use domain::step::ReportedTokens;
 use domain::{NanoUsd, Place, Severity, StepKind, StepStatus, TokenUsage};
 use engine::codes::{self, Group};
 use engine::{
-    History, LimitMode, ManualLimits, Rules, Score, StepFacts, StepRecord, Threshold, ToolCall, score,
+    History, LimitMode, ManualLimits, Rules, Score, SeriesKey, StepFacts, StepRecord, Threshold, ToolCall, score,
     score_every_layer,
 };
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
@@ -175,9 +175,7 @@ fn history() -> &'static History {
         let records: Vec<StepRecord> = (0..40u32)
             .map(|n| StepRecord {
                 kind: StepKind::Llm,
-                step_name: "answer".to_owned(),
-                model: "model".to_owned(),
-                template: String::new(),
+                series: SeriesKey::of("answer", "model", ""),
                 latency_ms: Some(f64::from(500 + n)),
                 tokens: Some(100 + i64::from(n)),
                 output_tokens: Some(50),

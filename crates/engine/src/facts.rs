@@ -3,6 +3,8 @@
 use domain::{NanoUsd, NewStep, StepKind, StepStatus, TokenUsage, step::ReportedTokens};
 use serde_json::Value;
 
+use crate::history::SeriesKey;
+
 /// A step as the rules see it. Borrowed: scoring copies no text. Unknown is `None`, never 0.
 #[derive(Clone, Debug)]
 pub struct StepFacts<'a> {
@@ -136,6 +138,11 @@ impl<'a> StepFacts<'a> {
                 step.input.as_deref().unwrap_or(""),
             )
         }
+    }
+
+    /// The steps it is measured against.
+    pub(crate) fn series(&self) -> SeriesKey {
+        SeriesKey::of(self.step_name, self.model, self.template)
     }
 
     /// Whether a language model wrote the output and it is known, so that an answer can be held to an instruction.

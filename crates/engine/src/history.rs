@@ -18,19 +18,30 @@ pub const RECENT_STEPS: usize = 100;
 /// How many steps of one name, model and template layer 5 looks back on.
 pub const STEP_SAMPLES: usize = 200;
 /// How many names, models and templates are remembered at once; beyond it the half not seen for longest goes.
-const MAX_STEP_KEYS: usize = 400;
+const MAX_SERIES: usize = 400;
+
+/// Which steps a step is measured against: those of its name, model and template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SeriesKey(u64);
+
+impl SeriesKey {
+    /// FNV-1a over the three parts: every scored step asks for its series, and must not allocate for that.
+    pub fn of(step_name: &str, model: &str, template: &str) -> Self {
+        let parts = [step_name, model, template];
+        let bytes = parts.iter().flat_map(|part| part.bytes().chain([0xFF]));
+        Self(bytes.fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+        }))
+    }
+}
 
 /// One scored step as history needs it: a database row has all of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepRecord {
     /// What the step does. Only steps that call a model count for the project's limits.
     pub kind: StepKind,
-    /// Its name.
-    pub step_name: String,
-    /// The model that answered.
-    pub model: String,
-    /// Fingerprint of the prompt template.
-    pub template: String,
+    /// By its name, the model that answered and the fingerprint of its template.
+    pub series: SeriesKey,
     /// Duration in milliseconds.
     pub latency_ms: Option<f64>,
     /// All tokens.
@@ -54,9 +65,7 @@ impl StepRecord {
     pub fn of(facts: &StepFacts<'_>, score: &Score) -> Self {
         Self {
             kind: facts.kind,
-            step_name: facts.step_name.to_owned(),
-            model: facts.model.to_owned(),
-            template: facts.template.to_owned(),
+            series: facts.series(),
             latency_ms: facts.latency_ms,
             tokens: facts.tokens(),
             output_tokens: facts.usage.output,
@@ -77,7 +86,7 @@ impl StepRecord {
 pub struct History {
     /// The project's last steps.
     pub recent: RecentSteps,
-    steps: BTreeMap<u64, StepSamples>,
+    steps: BTreeMap<SeriesKey, StepSamples>,
     last_arrival: i64,
 }
 
@@ -106,11 +115,10 @@ impl History {
             self.recent.insert(arrival, RecentStep::of(record));
         }
         self.last_arrival = self.last_arrival.max(arrival);
-        let key = step_key(&record.step_name, &record.model, &record.template);
-        if self.steps.len() >= MAX_STEP_KEYS && !self.steps.contains_key(&key) {
+        if self.steps.len() >= MAX_SERIES && !self.steps.contains_key(&record.series) {
             self.forget_oldest_half();
         }
-        self.steps.entry(key).or_default().insert(arrival, record);
+        self.steps.entry(record.series).or_default().insert(arrival, record);
     }
 
     /// The place of the latest step.
@@ -118,20 +126,19 @@ impl History {
         self.last_arrival
     }
 
-    /// The part of it that a step of this name, model and template is judged against.
-    pub fn concerning(&self, step_name: &str, model: &str, template: &str) -> Self {
-        let key = step_key(step_name, model, template);
-        let samples = self.steps.get(&key).cloned();
+    /// The part of it that a step of this series is judged against.
+    pub fn concerning(&self, series: SeriesKey) -> Self {
+        let samples = self.steps.get(&series).cloned();
         Self {
             recent: self.recent.clone(),
-            steps: samples.map(|samples| (key, samples)).into_iter().collect(),
+            steps: samples.map(|samples| (series, samples)).into_iter().collect(),
             last_arrival: self.last_arrival,
         }
     }
 
-    /// The samples of a step name, model and template.
-    pub fn samples_of(&self, step_name: &str, model: &str, template: &str) -> Option<&StepSamples> {
-        self.steps.get(&step_key(step_name, model, template))
+    /// The samples of a series.
+    pub fn samples_of(&self, series: SeriesKey) -> Option<&StepSamples> {
+        self.steps.get(&series)
     }
 
     fn forget_oldest_half(&mut self) {
@@ -140,15 +147,6 @@ impl History {
         let middle = ages.get(ages.len() / 2).copied().unwrap_or(0);
         self.steps.retain(|_, samples| samples.ring.last() >= middle);
     }
-}
-
-/// FNV-1a over the three parts: a history is asked for each step and must not allocate for the question.
-fn step_key(step_name: &str, model: &str, template: &str) -> u64 {
-    let parts = [step_name, model, template];
-    let bytes = parts.iter().flat_map(|part| part.bytes().chain([0xFF]));
-    bytes.fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
-    })
 }
 
 /// One of the project's last steps.
@@ -370,9 +368,7 @@ mod tests {
     fn record(step_name: &str, value: i64) -> StepRecord {
         StepRecord {
             kind: StepKind::Llm,
-            step_name: step_name.to_owned(),
-            model: "m".to_owned(),
-            template: String::new(),
+            series: SeriesKey::of(step_name, "m", ""),
             latency_ms: Some(value as f64),
             tokens: Some(value),
             output_tokens: Some(value / 2),

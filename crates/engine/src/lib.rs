@@ -45,7 +45,7 @@ mod words;
 
 pub use facts::{StepFacts, ToolCall};
 pub use histogram::Histogram;
-pub use history::{History, RecentStep, RecentSteps, StepRecord};
+pub use history::{History, RecentStep, RecentSteps, SeriesKey, StepRecord};
 pub use limits::{LimitSource, Limits, MetricLimit};
 pub use rules::{LimitMode, ManualLimits, RULE_VERSION, Rules, Threshold};
 pub use score::{Score, score, score_every_layer};

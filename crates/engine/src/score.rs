@@ -46,7 +46,7 @@ fn judge(facts: &StepFacts<'_>, history: &History, rules: &Rules, stop_early: St
     let judged = Judged {
         facts,
         limits: &Limits::of(&history.recent, rules),
-        samples: history.samples_of(facts.step_name, facts.model, facts.template),
+        samples: history.samples_of(facts.series()),
         rules,
     };
     judged.until(threshold(&history.recent, rules), stop_early)

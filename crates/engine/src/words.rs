@@ -30,6 +30,7 @@ const IS_WORD: [bool; 128] = {
 };
 
 /// Length of the word character that begins at a byte; `Err` with the length of any other character.
+#[inline]
 fn word_char(text: &str, at: usize) -> Option<Result<usize, usize>> {
     let byte = *text.as_bytes().get(at)?;
     if byte.is_ascii() {
@@ -65,12 +66,16 @@ impl<'a> Iterator for Words<'a> {
     }
 }
 
-/// Whether a name contains one of some words, in any case and anywhere: `classify` is in `ReClassify-v2`.
+/// Whether a name contains one of some words in lower case, in any case and anywhere: `classify` is in
+/// `ReClassify-v2`. The first letters are compared first: they nearly always differ.
 pub(crate) fn name_contains(name: &str, needles: &[&str]) -> bool {
     let name = name.as_bytes();
     needles.iter().any(|needle| {
-        name.windows(needle.len())
-            .any(|window| window.eq_ignore_ascii_case(needle.as_bytes()))
+        let first = needle.as_bytes().first();
+        name.windows(needle.len()).any(|window| {
+            window.first().map(u8::to_ascii_lowercase).as_ref() == first
+                && window.eq_ignore_ascii_case(needle.as_bytes())
+        })
     })
 }
 

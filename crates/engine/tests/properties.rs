@@ -5,7 +5,7 @@ use domain::{NanoUsd, Severity, StepKind, StepStatus, TokenUsage};
 use engine::backtest::{Backtest, Row};
 use engine::codes;
 use engine::{
-    History, LimitMode, ManualLimits, Rules, StepFacts, StepRecord, Threshold, score, score_every_layer,
+    History, LimitMode, ManualLimits, Rules, SeriesKey, StepFacts, StepRecord, Threshold, score, score_every_layer,
 };
 use proptest::prelude::*;
 
@@ -181,9 +181,7 @@ fn history(step: &Step) -> History {
     for n in 0..40u32 {
         history.push(&StepRecord {
             kind: StepKind::Llm,
-            step_name: step.name.clone(),
-            model: "model".to_owned(),
-            template: String::new(),
+            series: SeriesKey::of(&step.name, "model", ""),
             latency_ms: Some(f64::from(500 + n)),
             tokens: Some(100 + i64::from(n)),
             output_tokens: Some(50),

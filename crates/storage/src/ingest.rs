@@ -190,13 +190,40 @@ pub async fn calls_of_runs(
 }
 
 /// For each row, whether its step is new: neither stored already nor standing earlier in the batch. Another batch may
-/// store it before this one does; `insert_steps` has the last word.
-pub async fn find_new(
+/// store it before this one does; `insert_steps` has the last word. Of a run that is new nothing is stored.
+pub async fn find_new(batch: &mut BatchTx, rows: &[StepRow<'_>], runs: &FiledRuns) -> Result<Vec<bool>> {
+    let known: HashSet<(ProjectId, &str)> = runs
+        .known
+        .iter()
+        .map(|(project, run_id)| (*project, run_id.as_str()))
+        .collect();
+    let stored = if known.is_empty() {
+        Vec::new()
+    } else {
+        let is_known = |row: &&StepRow<'_>| known.contains(&(row.project_id, row.step.run_id.as_str()));
+        stored_steps(batch, &rows.iter().filter(is_known).collect::<Vec<_>>(), runs).await?
+    };
+    let mut seen: HashSet<(ProjectId, &str, &str)> = stored
+        .iter()
+        .map(|(project, run_id, step_id)| (*project, run_id.as_str(), step_id.as_str()))
+        .collect();
+    Ok(rows
+        .iter()
+        .map(|row| seen.insert((row.project_id, &row.step.run_id, &row.step.step_id)))
+        .collect())
+}
+
+/// Those of the rows' steps that are stored: project, run, step.
+async fn stored_steps(
     batch: &mut BatchTx,
-    rows: &[StepRow<'_>],
-    run_ats: &HashMap<(ProjectId, String), Timestamp>,
-) -> Result<Vec<bool>> {
-    let run_at = |row: &StepRow<'_>| run_ats.get(&(row.project_id, row.step.run_id.clone())).copied();
+    rows: &[&StepRow<'_>],
+    runs: &FiledRuns,
+) -> Result<Vec<(ProjectId, String, String)>> {
+    let run_at = |row: &StepRow<'_>| {
+        runs.run_ats
+            .get(&(row.project_id, row.step.run_id.clone()))
+            .copied()
+    };
     let stored = sqlx::query!(
         "select s.project_id, s.run_id, s.step_id
          from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[]) as w (project_id, run_id, step_id, run_at)
@@ -209,13 +236,9 @@ pub async fn find_new(
     )
     .fetch_all(&mut *batch.tx)
     .await?;
-    let mut seen: HashSet<(ProjectId, &str, &str)> = stored
-        .iter()
-        .map(|s| (ProjectId(s.project_id), s.run_id.as_str(), s.step_id.as_str()))
-        .collect();
-    Ok(rows
-        .iter()
-        .map(|row| seen.insert((row.project_id, &row.step.run_id, &row.step.step_id)))
+    Ok(stored
+        .into_iter()
+        .map(|s| (ProjectId(s.project_id), s.run_id, s.step_id))
         .collect())
 }
 

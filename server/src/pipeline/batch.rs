@@ -54,7 +54,7 @@ pub async fn process_batch(
 
     let mut batch = ingest::begin(db, &projects).await?;
     let runs = ingest::file_runs(&mut batch, &rows).await?;
-    let looks_new = ingest::find_new(&mut batch, &rows, &runs.run_ats).await?;
+    let looks_new = ingest::find_new(&mut batch, &rows, &runs).await?;
     remember_runs(&mut batch, &runs, &scorers).await?;
     let mut remembered = Remembered::new(&scorers);
     work_through(bytes, || {

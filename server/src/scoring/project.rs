@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use domain::{NanoUsd, NewStep, Severity};
-use engine::{History, Rules, Score, Shape, StepFacts, StepRecord};
+use engine::{History, Rules, Score, SeriesKey, Shape, StepFacts, StepRecord};
 use storage::scoring::{PastStep, RunCall, SeenTo};
 
 use super::judge::template_word;
@@ -18,6 +18,8 @@ pub struct ProjectScoring {
     pub rules: Rules,
     /// What came before.
     pub history: History,
+    /// How often that was replaced by another reading.
+    readings: u64,
     runs: RunsSoFar,
     /// The place of the latest step, of this process or read from the database.
     last_arrival: i64,
@@ -78,6 +80,8 @@ pub struct Scored {
     call: Call,
     cost: Option<NanoUsd>,
     record: StepRecord,
+    /// The reading whose history has it already, as `ProjectScoring::readings` counts them.
+    is_in: Option<u64>,
 }
 
 impl Scored {
@@ -89,6 +93,7 @@ impl Scored {
             call: runs::stored_call(&step.call),
             cost: step.call.cost,
             record: record_of(step),
+            is_in: None,
         }
     }
 
@@ -121,6 +126,7 @@ impl ProjectScoring {
             call,
             cost: figures.cost,
             record,
+            is_in: Some(self.readings),
         };
         scored.add_to(&mut self.history);
         Some((score, scored))
@@ -132,7 +138,7 @@ impl ProjectScoring {
         let model = step.model.as_deref().or(step.request_model.as_deref());
         let template = template_word(figures.template.as_ref().map(<[u8; 32]>::as_slice));
         self.history
-            .concerning(&step.name, model.unwrap_or(""), &template)
+            .concerning(SeriesKey::of(&step.name, model.unwrap_or(""), &template))
     }
 
     /// Steps of this process are stored. They are known already, unless everything was read meanwhile: then what was
@@ -148,7 +154,9 @@ impl ProjectScoring {
 
     fn remember(&mut self, step: &Scored) {
         self.last_arrival = self.last_arrival.max(step.arrival);
-        step.add_to(&mut self.history);
+        if step.is_in != Some(self.readings) {
+            step.add_to(&mut self.history);
+        }
         // A run that is not known is read when it has its next step.
         if let Some(run) = self.runs.get_mut(&step.run_id) {
             run.add(step.arrival, step.call, step.cost);
@@ -225,6 +233,7 @@ impl ProjectScoring {
     /// The history is what was read, and what was stored since the reading began.
     pub(super) fn replace_history(&mut self, history: History, seen_to: SeenTo, asked: u64) {
         self.history = history;
+        self.readings += 1;
         self.is_read_anew = false;
         for step in std::mem::take(&mut self.meanwhile) {
             self.remember(&step);
@@ -303,8 +312,11 @@ mod tests {
             is_critical: false,
             is_refusal: false,
         };
-        let scored = Scored::of_stored(&step);
-        project.remember(&scored);
+        let scored = Scored {
+            is_in: Some(project.readings),
+            ..Scored::of_stored(&step)
+        };
+        scored.add_to(&mut project.history);
         scored
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
 
 use domain::{NanoUsd, NewStep};
 use storage::scoring::RunCall;
@@ -68,8 +69,8 @@ impl RunSoFar {
 /// A project's runs. The ones that were touched longest ago are forgotten first.
 #[derive(Debug, Default)]
 pub(super) struct RunsSoFar {
-    runs: HashMap<String, RunSoFar>,
-    by_touch: BTreeMap<u64, String>,
+    runs: HashMap<Arc<str>, RunSoFar>,
+    by_touch: BTreeMap<u64, Arc<str>>,
     touches: u64,
 }
 
@@ -77,15 +78,18 @@ impl RunsSoFar {
     /// A run that has a step now: as it is remembered, otherwise as one that has done nothing yet.
     pub(super) fn of(&mut self, run_id: &str) -> &mut RunSoFar {
         self.touches += 1;
-        if let Some(run) = self.runs.get(run_id) {
-            self.by_touch.remove(&run.touched);
-        } else if self.runs.len() >= REMEMBERED_RUNS
+        let known = self.runs.get(run_id).map(|run| run.touched);
+        if known.is_none()
+            && self.runs.len() >= REMEMBERED_RUNS
             && let Some((_, oldest)) = self.by_touch.pop_first()
         {
             self.runs.remove(&oldest);
         }
-        self.by_touch.insert(self.touches, run_id.to_owned());
-        let run = self.runs.entry(run_id.to_owned()).or_default();
+        let run_id: Arc<str> = known
+            .and_then(|touched| self.by_touch.remove(&touched))
+            .unwrap_or_else(|| Arc::from(run_id));
+        self.by_touch.insert(self.touches, Arc::clone(&run_id));
+        let run = self.runs.entry(run_id).or_default();
         run.touched = self.touches;
         run
     }

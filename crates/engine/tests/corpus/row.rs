@@ -3,7 +3,7 @@
 
 use domain::step::ReportedTokens;
 use domain::{NanoUsd, Severity, StepKind, StepStatus, TokenUsage};
-use engine::{History, Rules, Score, Shape, StepFacts, StepRecord, ToolCall, score};
+use engine::{History, Rules, Score, SeriesKey, Shape, StepFacts, StepRecord, ToolCall, score};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -167,9 +167,7 @@ impl Row {
         for past in &self.history {
             let record = StepRecord {
                 kind: StepKind::Llm,
-                step_name: past.step_name.clone(),
-                model: "model".to_owned(),
-                template: "t1".to_owned(),
+                series: SeriesKey::of(&past.step_name, "model", "t1"),
                 latency_ms: past.latency_ms,
                 tokens: past.tokens,
                 output_tokens: past.output_tokens,

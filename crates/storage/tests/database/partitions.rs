@@ -300,3 +300,28 @@ async fn two_maintainers_at_once_do_the_work_once() {
     );
     assert_eq!(first.unwrap().created + second.unwrap().created, 7 * 4);
 }
+
+/// Plans are made, and kept, while a week is new and nobody has counted what is in it. One that reads all of a project
+/// to find one step looks as good then, and costs a second per batch an hour later.
+#[tokio::test]
+async fn one_step_is_found_by_its_key_also_in_a_new_week() {
+    let database = TestDatabase::new().await;
+    let mut owner = database.owner().await;
+    for statement in [
+        "set plan_cache_mode = force_generic_plan",
+        "prepare find_new (uuid[], text[], text[], timestamptz[]) as
+         select s.project_id, s.run_id, s.step_id
+         from unnest($1, $2, $3, $4) as w (project_id, run_id, step_id, run_at)
+         join steps s on s.project_id = w.project_id and s.run_id = w.run_id and s.step_id = w.step_id
+           and s.run_at = w.run_at",
+    ] {
+        sqlx::query(statement).execute(&mut owner).await.unwrap();
+    }
+    let plan: Vec<String> = sqlx::query_scalar("explain execute find_new(null, null, null, null)")
+        .fetch_all(&mut owner)
+        .await
+        .unwrap();
+    let ways: Vec<&String> = plan.iter().filter(|line| line.contains(" on steps")).collect();
+    assert!(!ways.is_empty(), "{plan:#?}");
+    assert!(ways.iter().all(|way| way.contains("_pkey on ")), "{plan:#?}");
+}
