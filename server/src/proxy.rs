@@ -1,8 +1,8 @@
 //! The proxy: programs point the base URL of their provider's SDK here, and every call becomes a step.
 //!
 //! **Invariants:** what passes is not changed, in neither direction, but for hop-by-hop headers, our own, and the
-//! question what an OpenAI stream used, which nobody notices, also where it is refused; nothing waits for recording; where calls go is configuration, never part of
-//! a request.
+//! question what an OpenAI stream used, which nobody notices, also where it is refused; nothing waits for recording;
+//! where calls go is configuration, never part of a request.
 
 pub mod api;
 pub mod call;

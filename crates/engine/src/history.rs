@@ -118,7 +118,10 @@ impl History {
         if self.steps.len() >= MAX_SERIES && !self.steps.contains_key(&record.series) {
             self.forget_oldest_half();
         }
-        self.steps.entry(record.series).or_default().insert(arrival, record);
+        self.steps
+            .entry(record.series)
+            .or_default()
+            .insert(arrival, record);
     }
 
     /// The place of the latest step.

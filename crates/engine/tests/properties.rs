@@ -5,7 +5,8 @@ use domain::{NanoUsd, Severity, StepKind, StepStatus, TokenUsage};
 use engine::backtest::{Backtest, Row};
 use engine::codes;
 use engine::{
-    History, LimitMode, ManualLimits, Rules, SeriesKey, StepFacts, StepRecord, Threshold, score, score_every_layer,
+    History, LimitMode, ManualLimits, Rules, SeriesKey, StepFacts, StepRecord, Threshold, score,
+    score_every_layer,
 };
 use proptest::prelude::*;
 
