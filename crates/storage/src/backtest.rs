@@ -216,6 +216,7 @@ pub async fn steps(db: &Db, project: ProjectId, from: Timestamp, limit: usize) -
     })
 }
 
+/// Of a step with a text that was too large to keep, the other says too little to judge it by.
 async fn texts(tx: &mut Tx, project: ProjectId, steps: &[StoredStep]) -> Result<Vec<StoredText>> {
     let newest: Vec<usize> = (0..steps.len())
         .rev()
@@ -237,7 +238,8 @@ async fn texts(tx: &mut Tx, project: ProjectId, steps: &[StoredStep]) -> Result<
          join step_payloads p on p.project_id = $1 and p.run_id = w.run_id and p.step_id = w.step_id
            and p.run_at = w.run_at
          join steps s on s.project_id = $1 and s.run_id = w.run_id and s.step_id = w.step_id and s.run_at = w.run_at
-         where coalesce(octet_length(p.input), 0) + coalesce(octet_length(p.output), 0) <= $5",
+         where coalesce(octet_length(p.input), 0) + coalesce(octet_length(p.output), 0) <= $5
+           and not coalesce(s.attributes ?| array['input_not_kept', 'output_not_kept'], false)",
         project.0,
         &runs as _,
         &ids as _,

@@ -128,43 +128,52 @@ pub async fn file_runs(batch: &mut BatchTx, rows: &[StepRow<'_>]) -> Result<File
     let run_ids: Vec<_> = keys.iter().map(|((_, run_id), _)| *run_id).collect();
     let run_ats: Vec<_> = keys.iter().map(|(_, (at, _))| at.to_offset_date_time()).collect();
     let received_ats: Vec<_> = keys.iter().map(|(_, (_, at))| at.to_offset_date_time()).collect();
-    let created = sqlx::query!(
-        "insert into run_keys (project_id, run_id, run_at)
-         select n.project_id, n.run_id, case
-           when n.run_at < n.received_at - make_interval(days => coalesce(s.retention_days, 90)) then n.received_at
-           else n.run_at end
-         from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[])
-           as n (project_id, run_id, run_at, received_at)
-         left join project_settings s on s.project_id = n.project_id
-         order by n.project_id, n.run_id
-         on conflict (project_id, run_id) do nothing
-         returning project_id, run_id",
-        &projects,
-        &run_ids as _,
-        &run_ats,
-        &received_ats,
-    )
-    .fetch_all(&mut *batch.tx)
-    .await?;
-    // The number is taken after the batch has written or locked something: see `SeenTo`.
-    let filed = sqlx::query!(
-        "select k.project_id, k.run_id, k.run_at, (select nextval('batches')) as \"batch!\"
-         from unnest($1::uuid[], $2::text[]) as wanted (project_id, run_id)
-         join run_keys k on k.project_id = wanted.project_id and k.run_id = wanted.run_id",
-        &projects,
-        &run_ids as _,
-    )
-    .fetch_all(&mut *batch.tx)
-    .await?;
-    let created: HashSet<(ProjectId, &str)> = created
-        .iter()
-        .map(|row| (ProjectId(row.project_id), row.run_id.as_str()))
-        .collect();
+    let mut created = HashSet::new();
+    let mut is_second = false;
+    let filed = loop {
+        let inserted = sqlx::query!(
+            "insert into run_keys (project_id, run_id, run_at)
+             select n.project_id, n.run_id, case
+               when n.run_at < n.received_at - make_interval(days => coalesce(s.retention_days, 90)) then n.received_at
+               else n.run_at end
+             from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[])
+               as n (project_id, run_id, run_at, received_at)
+             left join project_settings s on s.project_id = n.project_id
+             order by n.project_id, n.run_id
+             on conflict (project_id, run_id) do nothing
+             returning project_id, run_id",
+            &projects,
+            &run_ids as _,
+            &run_ats,
+            &received_ats,
+        )
+        .fetch_all(&mut *batch.tx)
+        .await?;
+        created.extend(
+            inserted
+                .into_iter()
+                .map(|row| (ProjectId(row.project_id), row.run_id)),
+        );
+        // The number is taken after the batch has written or locked something: see `SeenTo`.
+        let filed = sqlx::query!(
+            "select k.project_id, k.run_id, k.run_at, (select nextval('batches')) as \"batch!\"
+             from unnest($1::uuid[], $2::text[]) as wanted (project_id, run_id)
+             join run_keys k on k.project_id = wanted.project_id and k.run_id = wanted.run_id",
+            &projects,
+            &run_ids as _,
+        )
+        .fetch_all(&mut *batch.tx)
+        .await?;
+        // Retention may have taken a run between the two. It does so once.
+        if filed.len() >= run_ids.len() || is_second {
+            break filed;
+        }
+        is_second = true;
+    };
     let known = filed
         .iter()
-        .map(|row| (ProjectId(row.project_id), row.run_id.as_str()))
+        .map(|row| (ProjectId(row.project_id), row.run_id.clone()))
         .filter(|run| !created.contains(run))
-        .map(|(project, run_id)| (project, run_id.to_owned()))
         .collect();
     // A batch of refusals alone files nothing and needs no number.
     let number = filed.first().map_or(0, |row| row.batch);

@@ -274,12 +274,13 @@ pub(crate) async fn calls_of_runs(
 ) -> Result<Vec<(ProjectId, RunCall)>> {
     let (projects, run_ids): (Vec<_>, Vec<&str>) =
         runs.iter().map(|(project, run_id)| (project.0, *run_id)).unzip();
+    // Said like this, the index of scored steps by their arrival can't be used, which would read the whole project.
     let rows = sqlx::query!(
         "select s.project_id, s.arrival, s.run_id, s.step_id, s.name, s.tool_name, s.prompt_fingerprint, s.cost_nano_usd
          from unnest($1::uuid[], $2::text[]) as wanted (project_id, run_id)
          join run_keys k on k.project_id = wanted.project_id and k.run_id = wanted.run_id
          join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.run_at = k.run_at
-         where s.score is not null limit $3",
+         where coalesce(s.score, -1) >= 0 limit $3",
         &projects,
         &run_ids as _,
         MAX_RUN_STEPS

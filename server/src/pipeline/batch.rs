@@ -13,8 +13,8 @@ use crate::heavy::{text_bytes, work_through};
 use crate::metrics::Metrics;
 use crate::scoring::{Project, Scored};
 
-/// Steps that are worked out without a pause, which is half a millisecond: a thread that works out a batch of a thousand
-/// looks after no socket meanwhile.
+/// Steps that are worked out without a pause, which is half a millisecond where texts are short: a thread that works
+/// out a batch of a thousand looks after no socket meanwhile.
 const STEPS_AT_A_TIME: usize = 16;
 
 /// What a committed batch changed.
@@ -45,11 +45,11 @@ pub async fn process_batch(
     }
     let steps: Vec<(&Submission, &NewStep)> = received_steps(submissions).collect();
     let mut figures = Vec::with_capacity(steps.len());
-    for some in steps.chunks(STEPS_AT_A_TIME) {
+    for (i, some) in steps.chunks(STEPS_AT_A_TIME).enumerate() {
+        pause_before(i).await;
         let bytes = some.iter().map(|(_, step)| text_bytes(step)).sum();
         let of = |(s, step): &(&Submission, &NewStep)| figures_of(memory, s, step, prices.get(&s.project_id));
         work_through(bytes, || figures.extend(some.iter().map(of)));
-        yield_now().await;
     }
     let mut rows: Vec<StepRow<'_>> = steps
         .iter()
@@ -66,12 +66,12 @@ pub async fn process_batch(
         .chunks_mut(STEPS_AT_A_TIME)
         .zip(figures.chunks(STEPS_AT_A_TIME))
         .zip(looks_new.chunks(STEPS_AT_A_TIME));
-    for ((rows, figures), looks_new) in some {
+    for (i, ((rows, figures), looks_new)) in some.enumerate() {
+        pause_before(i).await;
         let bytes = rows.iter().map(|row| text_bytes(row.step)).sum();
         work_through(bytes, || {
             score(rows, figures, looks_new, runs.first_arrival, &mut remembered);
         });
-        yield_now().await;
     }
     let is_new = ingest::insert_steps(&mut batch, &rows, &runs.run_ats).await?;
     let mut texts = unstored_texts(memory, &rows, &figures, &is_new);
@@ -111,6 +111,13 @@ pub async fn process_batch(
         received,
         changed_runs,
     })
+}
+
+/// Lets others have their turn, but for the first part of a batch: a small one has no other.
+async fn pause_before(part: usize) {
+    if part > 0 {
+        yield_now().await;
+    }
 }
 
 /// Runs that have steps already, and that this process does not know, or no longer: what they did is read first.

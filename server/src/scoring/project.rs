@@ -164,7 +164,7 @@ impl ProjectScoring {
     }
 
     /// Whether what a run did is remembered.
-    pub fn knows_run(&self, run_id: &str) -> bool {
+    pub fn knows_run(&mut self, run_id: &str) -> bool {
         self.runs.knows(run_id)
     }
 

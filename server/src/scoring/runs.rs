@@ -99,8 +99,13 @@ impl RunsSoFar {
         self.runs.get_mut(run_id)
     }
 
-    pub(super) fn knows(&self, run_id: &str) -> bool {
-        self.runs.contains_key(run_id)
+    /// Whether a run is remembered; it is not forgotten soon, then.
+    pub(super) fn knows(&mut self, run_id: &str) -> bool {
+        let is_known = self.runs.contains_key(run_id);
+        if is_known {
+            self.of(run_id);
+        }
+        is_known
     }
 }
 
@@ -116,7 +121,8 @@ mod tests {
         for i in 0..REMEMBERED_RUNS - 1 {
             runs.of(&format!("run-{i}"));
         }
-        runs.of("first");
+        // Who asks has a step of it.
+        assert!(runs.knows("first"));
         runs.of("one more");
         assert_eq!(runs.of("first").before(call).cost, Some(NanoUsd(1)));
         assert!(!runs.knows("run-0"));

@@ -100,6 +100,18 @@ async fn the_rules_in_force_say_again_what_was_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_was_too_large_to_keep_is_not_missed_again() {
+    let app = TestApp::new().await;
+    let mut large = step("r", "s");
+    large["output_code"] = json!(null);
+    large["attributes"] = json!({ "output_not_kept": true });
+    app.store(large).await;
+    let recording = recording(&app, "").await;
+    assert_eq!(recording.steps[0].codes, Vec::<u16>::new());
+    assert_eq!(recording.texts, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mark_says_whether_an_alert_was_real() {
     let app = TestApp::new().await;
     store_steps(&app, 10).await;

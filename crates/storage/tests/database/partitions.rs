@@ -306,8 +306,10 @@ async fn two_maintainers_at_once_do_the_work_once() {
 #[tokio::test]
 async fn one_step_is_found_by_its_key_also_in_a_new_week() {
     let database = TestDatabase::new().await;
+    maintain(&database.options, at(NOW)).await.unwrap();
     let mut owner = database.owner().await;
     for statement in [
+        "set role plumbline_app",
         "set plan_cache_mode = force_generic_plan",
         "prepare find_new (uuid[], text[], text[], timestamptz[]) as
          select s.project_id, s.run_id, s.step_id

@@ -25,7 +25,7 @@ const BATCH_CALLS: usize = 500;
 /// is in memory several times over while it is written.
 const BATCH_BYTES: usize = 32 * 1024 * 1024;
 /// How long calls gather: nobody waits for them, and few large batches leave more of the machine to calls.
-const GATHER: Duration = Duration::from_millis(200);
+const GATHER: Duration = Duration::from_millis(50);
 /// How long a batch may take to be written before it goes to the spool. It may then be written all the same, so what
 /// became of it is asked before anything of the spool is written.
 const PATIENCE: Duration = Duration::from_secs(2);
