@@ -216,7 +216,8 @@ pub async fn steps(db: &Db, project: ProjectId, from: Timestamp, limit: usize) -
     })
 }
 
-/// Of a step with a text that was too large to keep, the other says too little to judge it by.
+/// Of a step with a text that was too large to keep, the other says too little to judge it by. The attributes that say
+/// so are named by `engine::StepFacts`.
 async fn texts(tx: &mut Tx, project: ProjectId, steps: &[StoredStep]) -> Result<Vec<StoredText>> {
     let newest: Vec<usize> = (0..steps.len())
         .rev()
