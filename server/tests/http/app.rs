@@ -82,6 +82,14 @@ impl TestApp {
         self.database_url.parse().unwrap()
     }
 
+    /// The prices that a server brings in when it starts.
+    pub(crate) async fn bring_in_shipped_prices(&self) {
+        server::price_file::bring_in_shipped(&self.state.db, server::clock::now())
+            .await
+            .unwrap();
+        self.state.prices.forget_all();
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.origin)
     }

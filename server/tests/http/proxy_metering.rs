@@ -167,10 +167,7 @@ async fn each_api_is_metered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tier_is_the_answers_or_the_one_that_was_asked_for() {
     let (app, mut upstream) = proxied().await;
-    server::price_file::bring_in_shipped(&app.state.db, server::clock::now())
-        .await
-        .unwrap();
-    app.state.prices.forget_all();
+    app.bring_in_shipped_prices().await;
     let mut check = async |asked: Value, answered: Value, expected: Value| {
         let body = json!({"model": "gpt-5", "service_tier": asked});
         let answer = json!({"model": "gpt-5", "service_tier": answered, "choices": [],

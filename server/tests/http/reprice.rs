@@ -304,10 +304,7 @@ async fn another_project_is_left_alone() {
 async fn what_was_just_received_has_the_price_it_would_get_again() {
     let app = TestApp::new().await;
     let project = default_project(&app).await.id;
-    server::price_file::bring_in_shipped(&app.state.db, server::clock::now())
-        .await
-        .unwrap();
-    app.state.prices.forget_all();
+    app.bring_in_shipped_prices().await;
     let calls = [
         ("anthropic", "claude-sonnet-4-5-20250929", "batch", 250_000),
         ("openai", "gpt-5", "priority", 4_000),

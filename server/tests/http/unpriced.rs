@@ -12,10 +12,7 @@ use crate::pricing::stored;
 async fn only_models_without_a_price_are_named_with_all_their_calls() {
     let app = TestApp::new().await;
     let project = default_project(&app).await.id;
-    server::price_file::bring_in_shipped(&app.state.db, server::clock::now())
-        .await
-        .unwrap();
-    app.state.prices.forget_all();
+    app.bring_in_shipped_prices().await;
     let uncounted = |id: &str, model: &str, more: Value| {
         let mut call = step("r", id);
         call["model"] = json!(model);
@@ -105,10 +102,7 @@ fn words(html: &str) -> String {
 async fn an_own_price_is_its_providers_and_keeps_what_the_shipped_one_says_besides() {
     let app = TestApp::new().await;
     let project = default_project(&app).await.id;
-    server::price_file::bring_in_shipped(&app.state.db, server::clock::now())
-        .await
-        .unwrap();
-    app.state.prices.forget_all();
+    app.bring_in_shipped_prices().await;
     let browser = crate::people::Browser::new(&app);
     let mut fields = vec![
         ("model", "gpt-5"),
