@@ -9,6 +9,7 @@ pub mod binding;
 pub mod cookie;
 pub mod credentials;
 mod forms;
+mod fresh;
 pub mod guard;
 pub mod headers;
 mod key;
@@ -26,7 +27,6 @@ use std::time::Duration;
 use axum::extract::FromRef;
 use axum::http::HeaderMap;
 use domain::{KeyId, Project, ProjectId, Role, Scope, Timestamp};
-use moka::future::Cache;
 use storage::Db;
 use storage::keys::FoundKey;
 use tokio_util::sync::CancellationToken;
@@ -41,11 +41,10 @@ use crate::config::Config;
 use crate::error::{HttpError, HttpResult};
 use crate::state::AppState;
 use attempts::Attempts;
+use fresh::Fresh;
 use key::{Presented, Used};
 use password::Passwords;
 
-/// How long a look-up is remembered. The net below `forget`, which news of a change calls at once.
-const REMEMBERED: Duration = Duration::from_secs(1);
 const MAX_REMEMBERED_KEYS: u64 = 10_000;
 /// The label of steps that came without a key.
 const KEYLESS_LABEL: &str = "default";
@@ -82,8 +81,8 @@ pub struct Auth {
 struct Inner {
     db: Db,
     settings: Settings,
-    keys: Cache<[u8; 32], Option<Arc<FoundKey>>>,
-    ground: Cache<(), Ground>,
+    keys: Fresh<[u8; 32], Option<Arc<FoundKey>>>,
+    ground: Fresh<(), Arc<Ground>>,
     last_known: proxied::LastKnown,
     used: Used,
     attempts: Attempts,
@@ -139,17 +138,12 @@ impl Auth {
 
     /// As `settings` says.
     pub fn with_settings(db: Db, settings: Settings) -> Self {
-        let keys = Cache::builder()
-            .max_capacity(MAX_REMEMBERED_KEYS)
-            .time_to_live(REMEMBERED)
-            .build();
-        let ground = Cache::builder().max_capacity(1).time_to_live(REMEMBERED).build();
         let inner = Inner {
             csrf: guard::csrf(settings.public_url.as_deref()),
             db,
             settings,
-            keys,
-            ground,
+            keys: Fresh::new(MAX_REMEMBERED_KEYS),
+            ground: Fresh::new(1),
             last_known: proxied::LastKnown::default(),
             used: Used::default(),
             attempts: Attempts::default(),
@@ -163,8 +157,8 @@ impl Auth {
 
     /// Forgets every look-up: keys, members or accounts changed.
     pub fn forget(&self) {
-        self.inner.keys.invalidate_all();
-        self.inner.ground.invalidate_all();
+        self.inner.keys.forget();
+        self.inner.ground.forget();
     }
 
     /// Whether anybody has an account.
@@ -183,23 +177,30 @@ impl Auth {
         key::presented(headers, self.inner.settings.behind_auth_proxy)
     }
 
-    async fn ground(&self) -> HttpResult<Ground> {
+    async fn ground(&self) -> HttpResult<Arc<Ground>> {
         self.look_at_ground().await.map_err(shared_error)
     }
 
-    async fn look_at_ground(&self) -> Result<Ground, Arc<storage::Error>> {
-        let db = &self.inner.db;
-        let look = async {
-            let accounts_exist = storage::users::count(db).await? > 0;
-            Ok(Ground {
-                accounts_exist,
-                keyless: storage::projects::keyless(db).await?,
-            })
-        };
-        if let Some(known) = self.inner.ground.get(&()).await {
-            return Ok(known);
+    async fn look_at_ground(&self) -> Result<Arc<Ground>, Arc<storage::Error>> {
+        self.inner.ground.get((), || self.ask_for_ground()).await
+    }
+
+    fn ask_for_ground(&self) -> impl Future<Output = storage::Result<Arc<Ground>>> + Send + 'static {
+        let auth = self.clone();
+        async move {
+            let inner = &auth.inner;
+            let question = async {
+                let accounts_exist = storage::users::count(&inner.db).await? > 0;
+                let keyless = storage::projects::keyless(&inner.db).await?;
+                Ok(Arc::new(Ground {
+                    accounts_exist,
+                    keyless,
+                }))
+            };
+            let ground = inner.last_known.noting(question).await?;
+            inner.last_known.note_ground(&ground);
+            Ok(ground)
         }
-        Box::pin(self.inner.ground.try_get_with((), look)).await
     }
 
     /// Makes the first key of a project that has none; its empty page shows it once.
@@ -289,8 +290,8 @@ impl Auth {
     }
 
     async fn keyless_project(&self) -> HttpResult<Project> {
-        match self.ground().await?.keyless {
-            Some(project) => Ok(project),
+        match &self.ground().await?.keyless {
+            Some(project) => Ok(project.clone()),
             None => Ok(storage::projects::ensure_default(&self.inner.db, clock::now()).await?),
         }
     }
@@ -304,15 +305,21 @@ impl Auth {
     }
 
     async fn look_up(&self, sha256: [u8; 32]) -> Result<Option<Arc<FoundKey>>, Arc<storage::Error>> {
-        let look = async {
-            storage::keys::find(&self.inner.db, &sha256)
-                .await
-                .map(|key| key.map(Arc::new))
-        };
-        if let Some(known) = self.inner.keys.get(&sha256).await {
-            return Ok(known);
+        self.inner.keys.get(sha256, || self.ask_for_key(sha256)).await
+    }
+
+    fn ask_for_key(
+        &self,
+        sha256: [u8; 32],
+    ) -> impl Future<Output = storage::Result<Option<Arc<FoundKey>>>> + Send + 'static {
+        let auth = self.clone();
+        async move {
+            let inner = &auth.inner;
+            let question = storage::keys::find(&inner.db, &sha256);
+            let found = inner.last_known.noting(question).await?.map(Arc::new);
+            inner.last_known.note_key(sha256, found.as_ref()).await;
+            Ok(found)
         }
-        Box::pin(self.inner.keys.try_get_with(sha256, look)).await
     }
 
     /// What a key that was looked up may do.

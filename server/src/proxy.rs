@@ -15,20 +15,21 @@ pub mod passing;
 pub mod recorder;
 pub mod refusal;
 pub mod request;
+mod routes;
 pub mod sse;
 pub mod step;
 pub mod upstream;
 pub mod who;
 
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use axum::routing::{MethodFilter, any, on};
-use tower_http::catch_panic::CatchPanicLayer;
+use futures::FutureExt as _;
 
 use crate::auth::Caller;
 use crate::auth::credentials::Credentials;
@@ -42,79 +43,35 @@ use include_usage::ChunkRemover;
 use passing::Passing;
 use refusal::refuse;
 use request::Sent;
+use routes::Found;
 use who::Told;
+
+pub use routes::{ROUTES, Route, is_ours};
 
 const MISPLACED: &str = "This is a key of Plumbline's where the provider's belongs, so nothing was sent on. Put it into the header X-Plumbline-Key, and the provider's key where its SDK puts it";
 
-/// Says of an answer that it is a provider's: nobody may change it or end it early.
-#[derive(Clone, Copy, Debug)]
-pub struct Proxied;
-
-/// Declares the routes once: for tests that must reach each of them, and for the router.
-macro_rules! routes {
-    ($($method:ident $path:literal => $provider:ident $api:expr),+ $(,)?) => {
-        /// Method and path of everything that is passed on.
-        pub const ROUTES: &[(&str, &str)] = &[$((stringify!($method), $path)),+];
-
-        fn listed() -> Router<AppState> {
-            Router::new()$(.route($path, on(
-                MethodFilter::$method,
-                |State(state): State<AppState>, request: Request| async move {
-                    let provider = Speaks::$provider.provider(request.headers());
-                    answer(&state, provider, $api, request).await
-                },
-            )))+
+/// Answers what [`is_ours`]. Nothing that touches other answers stands before it.
+pub async fn respond(state: &AppState, request: Request) -> Response {
+    let response = match routes::find(request.method(), request.uri().path()) {
+        Found::Route(route) => {
+            let provider = route.provider(request.headers());
+            AssertUnwindSafe(answer(state, provider, route.api, request))
+                .catch_unwind()
+                .await
+                .unwrap_or_else(|panic| panicked(provider, panic.as_ref()))
         }
+        Found::OtherMethods(methods) => wrong_method(&request, &methods),
+        Found::Nothing => unknown(&request),
     };
-}
-
-routes!(
-    POST "/v1/messages" => Anthropic Some(Api::Messages),
-    POST "/v1/messages/count_tokens" => Anthropic None,
-    POST "/v1/chat/completions" => OpenAi Some(Api::Chat),
-    POST "/v1/responses" => OpenAi Some(Api::Responses),
-    GET "/v1/responses/{id}" => OpenAi None,
-    DELETE "/v1/responses/{id}" => OpenAi None,
-    POST "/v1/responses/{id}/cancel" => OpenAi None,
-    GET "/v1/responses/{id}/input_items" => OpenAi None,
-    POST "/v1/completions" => OpenAi Some(Api::Completions),
-    POST "/v1/embeddings" => OpenAi Some(Api::Embeddings),
-    GET "/v1/models" => Either None,
-    GET "/v1/models/{id}" => Either None,
-);
-
-/// Whose words a route speaks.
-enum Speaks {
-    Anthropic,
-    OpenAi,
-    /// Its headers say.
-    Either,
-}
-
-impl Speaks {
-    fn provider(&self, headers: &HeaderMap) -> Provider {
-        match self {
-            Self::Anthropic => Provider::Anthropic,
-            Self::OpenAi => Provider::OpenAi,
-            Self::Either => Provider::of(headers),
-        }
+    let class = usize::from(response.status().as_u16() / 100);
+    if let Some(counter) = state.metrics.responses.get(class) {
+        counter.add(1);
     }
+    response
 }
 
-/// What is passed on. To be mounted outside of everything that touches answers.
-pub fn routes() -> Router<AppState> {
-    listed()
-        .method_not_allowed_fallback(wrong_method)
-        .route("/v1", any(unknown))
-        .route("/v1/", any(unknown))
-        .route("/v1/{*unknown}", any(unknown))
-        // A base URL with a slash too many at its end.
-        .route("//v1/{*unknown}", any(unknown))
-        .layer(CatchPanicLayer::custom(panicked))
-}
-
-async fn unknown(request: Request) -> Response {
-    let mut paths: Vec<&str> = ROUTES.iter().map(|(_, path)| *path).collect();
+fn unknown(request: &Request) -> Response {
+    let mut paths: Vec<&str> = ROUTES.iter().map(|route| route.path).collect();
     paths.dedup();
     let hint = if request.uri().path().starts_with("//") {
         "; the base URL ends with a slash too many"
@@ -126,23 +83,28 @@ async fn unknown(request: Request) -> Response {
     refuse(Provider::of(request.headers()), &error)
 }
 
-async fn wrong_method(request: Request) -> Response {
+fn wrong_method(request: &Request, allowed: &[&str]) -> Response {
     let message = "this route exists, but not with this method";
     let error = HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
-    refuse(Provider::of(request.headers()), &error)
+    let mut response = refuse(Provider::of(request.headers()), &error);
+    if let Ok(allowed) = HeaderValue::from_str(&allowed.join(", ")) {
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
+    response
 }
 
-fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
-    let what = panic.downcast_ref::<String>().map_or("", String::as_str);
+fn panicked(provider: Provider, panic: &(dyn Any + Send)) -> Response {
+    let text = panic.downcast_ref::<&str>().copied();
+    let what = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     tracing::error!(panic = what, "the proxy panicked");
     refuse(
-        Provider::OpenAi,
-        &HttpError::internal(anyhow::anyhow!("panic: {what}")),
+        provider,
+        &HttpError::internal(anyhow::anyhow!("panic: {}", what.unwrap_or_default())),
     )
 }
 
 async fn answer(state: &AppState, provider: Provider, api: Option<Api>, request: Request) -> Response {
-    let response = match pass(state, provider, api, request).await {
+    match pass(state, provider, api, request).await {
         Ok(response) => response,
         Err(error) => {
             if error.status.is_server_error() {
@@ -151,12 +113,7 @@ async fn answer(state: &AppState, provider: Provider, api: Option<Api>, request:
             }
             refuse(provider, &error)
         }
-    };
-    let class = usize::from(response.status().as_u16() / 100);
-    if let Some(counter) = state.metrics.responses.get(class) {
-        counter.add(1);
     }
-    response
 }
 
 async fn pass(
@@ -246,7 +203,6 @@ async fn pass(
     let mut response = Response::new(Body::empty());
     *response.status_mut() = head.status;
     *response.headers_mut() = headers::to_caller(&head.headers, remover.is_some());
-    response.extensions_mut().insert(Proxied);
     *response.body_mut() = Body::new(Passing::new(
         incoming,
         call,

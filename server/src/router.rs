@@ -1,20 +1,24 @@
-//! Every route of the server, in one list, grouped by who calls it.
+//! Every route of the server but the proxy's, in one list, grouped by who calls it.
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, any, on};
 use axum::{Json, Router};
+use futures::StreamExt as _;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::api::{backtest, cost, health, ledger, openapi, runs, scoring};
 use crate::error::{ErrorReport, HttpError};
 use crate::state::AppState;
-use crate::{auth, ingest, live, proxy, site, web};
+use crate::{auth, ingest, live, site, web};
 
 /// Declares routes once: `ROUTES` for tests that must reach each of them, and the router itself.
 macro_rules! routes {
@@ -48,8 +52,8 @@ routes!(
     GET "/metrics"                                   => health::metrics,
 );
 
-/// The server.
-pub fn router(state: AppState) -> Router {
+/// The server but for the proxy. Event streams end with `shutdown`.
+pub fn router(state: AppState, shutdown: CancellationToken) -> Router {
     // Pages, what they call, what their forms post to: all know who is looking.
     let seen_by_people = Router::new()
         .route("/live/{slug}", on(MethodFilter::GET, live::events))
@@ -69,8 +73,7 @@ pub fn router(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), auth::headers::secure))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(state.clone(), with_request_id))
-        // Outside of all that: what passes through is neither judged by our rules for browsers nor changed.
-        .merge(proxy::routes())
+        .layer(from_fn_with_state(shutdown, end_streams))
         .with_state(state)
 }
 
@@ -82,6 +85,19 @@ pub(crate) async fn unknown_route() -> HttpError {
 async fn wrong_method() -> HttpError {
     let message = "This route exists, but not with this method; GET /api/openapi.json lists both";
     HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+}
+
+/// Ends event streams, which would otherwise never end, as soon as the server is to stop.
+async fn end_streams(State(shutdown): State<CancellationToken>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    let is_stream = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|content_type| content_type.as_bytes().starts_with(b"text/event-stream"));
+    if !is_stream {
+        return response;
+    }
+    response.map(|body| Body::from_stream(body.into_data_stream().take_until(shutdown.cancelled_owned())))
 }
 
 /// The id of a request: in its log lines, in the body of its errors, in the header `x-request-id`.

@@ -7,7 +7,9 @@ use std::pin::pin;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::http::Request;
 use axum::serve::Listener;
+use futures::future::Either;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -16,11 +18,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use crate::proxy;
+use crate::state::AppState;
+
 /// How many headers a request may have, and an answer of a provider's.
 pub const MAX_HEADERS: usize = 500;
 
-/// Answers what `listener` accepts until `shutdown`, then returns once requests under way are answered.
-pub async fn serve<L>(mut listener: L, router: Router, shutdown: CancellationToken)
+/// Answers what `listener` accepts until `shutdown`, then returns once requests under way are answered. What passes
+/// through the proxy is neither judged by our rules for browsers nor changed; all else is the router's.
+pub async fn serve<L>(mut listener: L, state: AppState, router: Router, shutdown: CancellationToken)
 where
     L: Listener<Addr = SocketAddr>,
 {
@@ -32,10 +38,16 @@ where
             accepted = listener.accept() => accepted,
             () = shutdown.cancelled() => break,
         };
-        let router = router.clone();
-        let service = service_fn(move |mut request: axum::http::Request<Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(addr));
-            router.clone().oneshot(request.map(Body::new))
+        let (state, router) = (state.clone(), router.clone());
+        let service = service_fn(move |request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            if proxy::is_ours(request.uri().path()) {
+                let state = state.clone();
+                Either::Left(async move { Ok(proxy::respond(&state, request).await) })
+            } else {
+                request.extensions_mut().insert(ConnectInfo(addr));
+                Either::Right(router.clone().oneshot(request))
+            }
         });
         let served = http1::Builder::new()
             .max_headers(MAX_HEADERS)

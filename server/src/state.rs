@@ -1,5 +1,6 @@
 //! What handlers share.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
@@ -22,9 +23,13 @@ use crate::scoring::Scoring;
 /// Connections of the pool that handlers and workers share.
 const BODY_BUDGET_BYTES: usize = 256 * 1024 * 1024;
 
-/// Everything a handler may need. Cheap to clone.
+/// Everything a handler may need, behind one pointer: axum clones it several times for each request.
 #[derive(Clone, Debug)]
-pub struct AppState {
+pub struct AppState(Arc<Shared>);
+
+/// What is behind it.
+#[derive(Debug)]
+pub struct Shared {
     /// The store.
     pub db: storage::Db,
     /// Who is asking.
@@ -51,6 +56,14 @@ pub struct AppState {
     pub database: Arc<str>,
     /// What leptos wants to know.
     pub leptos_options: LeptosOptions,
+}
+
+impl Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
 }
 
 impl AppState {
@@ -97,7 +110,7 @@ impl AppState {
             tasks,
             &shutdown,
         );
-        Ok(Self {
+        Ok(Self(Arc::new(Shared {
             upstreams: Upstreams::new(&config)?,
             recorder,
             db,
@@ -111,7 +124,7 @@ impl AppState {
             database: database.description().into(),
             leptos_options: config::leptos_options(config.addr)?,
             config,
-        })
+        })))
     }
 }
 

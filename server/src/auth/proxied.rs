@@ -3,14 +3,14 @@
 //! A call must not fail because our database is away: who was known is still known then. A revocation cannot happen
 //! meanwhile, because it is written there.
 
-use std::sync::{Mutex, PoisonError};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri, header};
 use domain::Scope;
 use moka::future::Cache;
-use std::sync::Arc;
 use storage::keys::{FoundKey, MAX_LABEL_CHARS, secret};
 use tokio::time::{Instant, timeout};
 
@@ -35,7 +35,7 @@ const NOT_OURS: &str = "The header X-Plumbline-Key holds what reads like a provi
 /// Who was known when the database last answered.
 pub(super) struct LastKnown {
     keys: Cache<[u8; 32], Arc<FoundKey>>,
-    ground: Mutex<Option<Ground>>,
+    ground: Mutex<Option<Arc<Ground>>>,
     /// The database did not answer; one call asks again after that.
     away_until: Mutex<Option<Instant>>,
 }
@@ -54,50 +54,85 @@ impl Default for LastKnown {
     }
 }
 
+/// What a call does that could go on with what was known.
+enum Asking {
+    /// It asks and waits for the answer, for a moment.
+    Waiting,
+    /// It asks for those who come later and goes on.
+    InPassing,
+    /// It goes on.
+    Not,
+}
+
 impl LastKnown {
-    /// Whether a call should ask the database, though it could do without.
-    fn is_worth_asking(&self) -> bool {
-        let mut away_until = self.away_until.lock().unwrap_or_else(PoisonError::into_inner);
+    fn asking(&self) -> Asking {
+        let mut away_until = locked(&self.away_until);
         match *away_until {
-            None => true,
-            Some(until) if Instant::now() < until => false,
+            None => Asking::Waiting,
+            Some(until) if Instant::now() < until => Asking::Not,
             Some(_) => {
-                // This one asks; the others go on with what they know.
                 *away_until = Some(Instant::now() + RETRY);
-                true
+                Asking::InPassing
             }
         }
     }
 
     fn note(&self, answers: bool) {
-        let mut away_until = self.away_until.lock().unwrap_or_else(PoisonError::into_inner);
-        *away_until = (!answers).then(|| Instant::now() + RETRY);
+        *locked(&self.away_until) = (!answers).then(|| Instant::now() + RETRY);
     }
 
-    /// The answer of `look`; where the database does not give one, `known`.
-    async fn or<T>(
+    /// Asks the database and notes whether it answers, so that calls need not find out each for itself.
+    pub(super) async fn noting<T>(
         &self,
-        known: Option<T>,
-        look: impl Future<Output = Result<T, Arc<storage::Error>>>,
-    ) -> HttpResult<T> {
-        let Some(known) = known else {
-            return look.await.map_err(shared_error);
-        };
-        if !self.is_worth_asking() {
-            return Ok(known);
-        }
-        match timeout(PATIENCE, look).await {
-            Ok(Ok(found)) => {
-                self.note(true);
-                Ok(found)
-            }
-            Ok(Err(cause)) if !cause.is_transient() => Err(shared_error(cause)),
-            Ok(Err(_)) | Err(_) => {
+        question: impl Future<Output = storage::Result<T>>,
+    ) -> storage::Result<T> {
+        let mut question = pin!(question);
+        let answered = match timeout(PATIENCE, question.as_mut()).await {
+            Ok(answered) => answered,
+            Err(_) => {
                 self.note(false);
-                Ok(known)
+                question.await
             }
+        };
+        self.note(!answered.as_ref().is_err_and(storage::Error::is_transient));
+        answered
+    }
+
+    pub(super) fn note_ground(&self, ground: &Arc<Ground>) {
+        *locked(&self.ground) = Some(Arc::clone(ground));
+    }
+
+    pub(super) async fn note_key(&self, sha256: [u8; 32], found: Option<&Arc<FoundKey>>) {
+        match found {
+            Some(key) => self.keys.insert(sha256, Arc::clone(key)).await,
+            None => self.keys.invalidate(&sha256).await,
         }
     }
+
+    /// The answer of `look`; where the database does not give one, `known`. A look that took too long goes on: its
+    /// answer is for those who come later.
+    async fn or<T: Send + 'static>(
+        &self,
+        known: T,
+        look: impl Future<Output = Result<T, Arc<storage::Error>>> + Send + 'static,
+    ) -> HttpResult<T> {
+        match self.asking() {
+            Asking::Waiting => match timeout(PATIENCE, tokio::spawn(look)).await {
+                Ok(Ok(Ok(found))) => Ok(found),
+                Ok(Ok(Err(cause))) if !cause.is_transient() => Err(shared_error(cause)),
+                Ok(Ok(Err(_)) | Err(_)) | Err(_) => Ok(known),
+            },
+            Asking::InPassing => {
+                tokio::spawn(look);
+                Ok(known)
+            }
+            Asking::Not => Ok(known),
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Auth {
@@ -128,34 +163,40 @@ impl Auth {
 
     async fn proxy_key(&self, text: &str) -> HttpResult<Caller> {
         let sha256 = secret::sha256(text);
-        let last_known = &self.inner.last_known;
-        let known = last_known.keys.get(&sha256).await;
-        let was_known = known.is_some();
-        let found = last_known.or(known.map(Some), self.look_up(sha256)).await?;
-        match &found {
-            Some(key) => last_known.keys.insert(sha256, Arc::clone(key)).await,
-            None if was_known => last_known.keys.invalidate(&sha256).await,
-            None => {}
-        }
+        let inner = &self.inner;
+        let fresh = inner.keys.remembered(sha256, || self.ask_for_key(sha256)).await;
+        let found = match fresh {
+            Some(found) => found,
+            None => match inner.last_known.keys.get(&sha256).await {
+                Some(known) => {
+                    let auth = self.clone();
+                    let look = async move { auth.look_up(sha256).await };
+                    inner.last_known.or(Some(known), look).await?
+                }
+                None => self.look_up(sha256).await.map_err(shared_error)?,
+            },
+        };
         self.caller_of(found.as_deref(), Scope::Proxy)
     }
 
     /// What everybody stands on; while the database is away, what they stood on before.
-    pub(super) async fn last_known_ground(&self) -> HttpResult<Ground> {
-        let last_known = &self.inner.last_known;
-        let known = last_known
-            .ground
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let ground = last_known.or(known, self.look_at_ground()).await?;
-        *last_known.ground.lock().unwrap_or_else(PoisonError::into_inner) = Some(ground.clone());
-        Ok(ground)
+    pub(super) async fn last_known_ground(&self) -> HttpResult<Arc<Ground>> {
+        let inner = &self.inner;
+        if let Some(fresh) = inner.ground.remembered((), || self.ask_for_ground()).await {
+            return Ok(fresh);
+        }
+        let known = locked(&inner.last_known.ground).clone();
+        let Some(known) = known else {
+            return self.ground().await;
+        };
+        let auth = self.clone();
+        let look = async move { auth.look_at_ground().await };
+        inner.last_known.or(known, look).await
     }
 
     async fn keyless_proxy_caller(
         &self,
-        ground: Ground,
+        ground: Arc<Ground>,
         label: Option<&str>,
         uri: &Uri,
         headers: &HeaderMap,
@@ -170,9 +211,9 @@ impl Auth {
         if label.is_some_and(is_secret) {
             return Err(HttpError::unauthorized(NOT_OURS));
         }
-        let project = match ground.keyless {
-            Some(project) => project,
-            None => self.keyless_project().await?,
+        let project_id = match &ground.keyless {
+            Some(project) => project.id,
+            None => self.keyless_project().await?.id,
         };
         let label: String = label
             .unwrap_or_default()
@@ -181,7 +222,7 @@ impl Auth {
             .take(MAX_LABEL_CHARS)
             .collect();
         Ok(Caller {
-            project_id: project.id,
+            project_id,
             key_label: if label.trim().is_empty() {
                 KEYLESS_LABEL.to_owned()
             } else {
@@ -207,4 +248,58 @@ fn is_cross_site(headers: &HeaderMap) -> bool {
         .and_then(|origin| host(origin.split_once("://")?.1));
     let own = headers.get(header::HOST).and_then(|own| host(own.to_str().ok()?));
     origin.is_none() || origin != own
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use futures::FutureExt as _;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    type Look = Result<u32, Arc<storage::Error>>;
+
+    #[tokio::test]
+    async fn while_the_database_is_away_no_call_waits_for_it() {
+        let last_known = LastKnown::default();
+        last_known.note(false);
+        // `now_or_never`: what waits for anything fails here.
+        let known = || last_known.or(1, pending::<Look>()).now_or_never();
+        assert_eq!(known().unwrap().unwrap(), 1);
+
+        *locked(&last_known.away_until) = Some(Instant::now());
+        assert_eq!(
+            known().unwrap().unwrap(),
+            1,
+            "who asks again does not wait either"
+        );
+        assert!(matches!(last_known.asking(), Asking::Not), "and is the only one");
+    }
+
+    #[tokio::test]
+    async fn a_question_that_hangs_is_noted_and_its_late_answer_too() {
+        let last_known = LastKnown::default();
+        let (answer, answered) = oneshot::channel();
+        let question = async { answered.await.map_err(|_| storage::Error::NotFound) };
+        let noticed = async {
+            // The first returns when its own patience ends, the same moment as the question's; the second at once, or
+            // when its own has ended.
+            assert_eq!(last_known.or(1, pending::<Look>()).await.unwrap(), 1);
+            assert_eq!(last_known.or(1, pending::<Look>()).await.unwrap(), 1);
+            assert!(matches!(last_known.asking(), Asking::Not));
+            answer.send(2).unwrap();
+        };
+        let (late, ()) = tokio::join!(last_known.noting(question), noticed);
+        assert_eq!(late.unwrap(), 2);
+        assert!(matches!(last_known.asking(), Asking::Waiting));
+    }
+
+    #[tokio::test]
+    async fn while_it_answers_its_answer_counts() {
+        let last_known = LastKnown::default();
+        assert_eq!(last_known.or(1, async { Ok(2) }).await.unwrap(), 2);
+        assert!(matches!(last_known.asking(), Asking::Waiting));
+    }
 }

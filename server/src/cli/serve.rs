@@ -5,13 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::Router;
-use axum::body::Body;
-use axum::http::header::CONTENT_TYPE;
-use axum::middleware::{Next, from_fn};
-use axum::response::Response;
 use axum::serve::ListenerExt as _;
-use futures::StreamExt as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -22,7 +16,6 @@ use tokio_util::task::TaskTracker;
 use super::{Exit, output};
 use crate::config::Config;
 use crate::database::Database;
-use crate::proxy::Proxied;
 use crate::state::AppState;
 use crate::{auth, clock, jobs, maintenance, price_file, router, serving};
 
@@ -100,7 +93,7 @@ async fn run(
         };
         // Nobody has to be interested.
         ready.send(answering).ok();
-        answer(listener, router::router(state), shutdown).await
+        answer(listener, state, shutdown).await
     }
     .await;
     if let Some(recorder) = recorder {
@@ -124,18 +117,15 @@ async fn run(
     served
 }
 
-async fn answer(listener: TcpListener, router: Router, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let ends = shutdown.clone();
-    let router = router.layer(from_fn(move |request, next| {
-        end_streams(request, next, ends.clone())
-    }));
+async fn answer(listener: TcpListener, state: AppState, shutdown: CancellationToken) -> anyhow::Result<()> {
     // An answer that comes in small pieces must not wait for the acknowledgement of each.
     let listener = listener.tap_io(|connection| {
         if let Err(cause) = connection.set_nodelay(true) {
             tracing::debug!(%cause, "a connection is slower than it could be");
         }
     });
-    let server = serving::serve(listener, router, shutdown.clone());
+    let router = router::router(state.clone(), shutdown.clone());
+    let server = serving::serve(listener, state, router, shutdown.clone());
     let patience = async {
         shutdown.cancelled().await;
         tokio::time::sleep(LONGEST_REQUEST).await;
@@ -147,20 +137,6 @@ async fn answer(listener: TcpListener, router: Router, shutdown: CancellationTok
             Ok(())
         }
     }
-}
-
-/// Ends event streams, which would otherwise never end, as soon as the server is to stop.
-async fn end_streams(request: axum::extract::Request, next: Next, shutdown: CancellationToken) -> Response {
-    let response = next.run(request).await;
-    let streams = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .is_some_and(|content_type| content_type.as_bytes().starts_with(b"text/event-stream"));
-    // Those that come from a provider end by themselves.
-    if !streams || response.extensions().get::<Proxied>().is_some() {
-        return response;
-    }
-    response.map(|body| Body::from_stream(body.into_data_stream().take_until(shutdown.cancelled_owned())))
 }
 
 /// The command: runs a server until a signal and says where it is.

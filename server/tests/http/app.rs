@@ -61,8 +61,13 @@ impl TestApp {
         storage::projects::ensure_default(&state.db, server::clock::now())
             .await
             .unwrap();
-        let router = server::router::router(state.clone());
-        tasks.spawn(server::serving::serve(listener, router, shutdown.clone()));
+        let router = server::router::router(state.clone(), shutdown.clone());
+        tasks.spawn(server::serving::serve(
+            listener,
+            state.clone(),
+            router,
+            shutdown.clone(),
+        ));
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .build()

@@ -340,3 +340,20 @@ async fn what_is_too_large_to_keep_passes_all_the_same() {
     let judged = |code| conditions.iter().any(|condition| condition["code"] == code);
     assert!(!judged(1003) && !judged(1008), "{conditions:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_be_read_can_be_asked_for_without_its_body() {
+    let (app, mut upstream) = proxied().await;
+    let answered = async {
+        let mut arrived = upstream.next().await;
+        assert!(arrived.head.starts_with("HEAD /v1/models "), "{}", arrived.head);
+        arrived
+            .send(b"HTTP/1.1 200 OK\r\ncontent-length: 27\r\nx-models: 3\r\n\r\n")
+            .await;
+    };
+    let asked = app.client.head(app.url("/v1/models")).send();
+    let (answer, ()) = tokio::join!(asked, answered);
+    let answer = answer.unwrap();
+    assert_eq!(answer.headers()["content-length"], "27");
+    assert_eq!(answer.headers()["x-models"], "3");
+}

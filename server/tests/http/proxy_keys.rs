@@ -130,8 +130,8 @@ async fn with_accounts_a_key_decides_and_nothing_else_passes() {
         (status, &body["error"]["type"]),
         (401, &json!("authentication_error"))
     );
-    for (method, path) in server::proxy::ROUTES {
-        let path = path.replace("{id}", "x");
+    for route in server::proxy::ROUTES {
+        let (method, path) = (route.method, route.path.replace("{id}", "x"));
         let stranger = app.client.request(method.parse().unwrap(), app.url(&path));
         let (status, body) = answer(stranger).await;
         assert_eq!(status, 401, "{method} {path} {body}");
@@ -212,6 +212,8 @@ async fn unknown_routes_are_refused_in_the_providers_words() {
     assert_eq!((status, &body["error"]["code"]), (404, &json!("not_found")));
     let anthropic = app.client.get(app.url("/v1/files")).header("x-api-key", "sk");
     assert_eq!(answer(anthropic).await.1["type"], "error");
+    let wrong_method = app.client.get(app.url("/v1/messages")).send().await.unwrap();
+    assert_eq!(wrong_method.headers()["allow"], "POST");
     let (status, body) = app.get("/v1/messages").await;
     assert_eq!(
         (status, &body["error"]["code"]),

@@ -1,0 +1,155 @@
+//! What is passed on, and as what.
+//!
+//! Looked up before the router of everything else and not by it: through that one a call takes 0.04 ms longer
+//! (ADR 0006).
+
+use axum::http::{HeaderMap, Method};
+
+use super::api::{Api, Provider};
+
+/// What is passed on.
+#[derive(Debug)]
+pub struct Route {
+    /// Its method.
+    pub method: &'static str,
+    /// Its path; `{id}` stands for one segment.
+    pub path: &'static str,
+    speaks: Speaks,
+    /// What its calls are recorded as, if they are.
+    pub api: Option<Api>,
+}
+
+/// Whose words a route speaks.
+#[derive(Debug)]
+enum Speaks {
+    Anthropic,
+    OpenAi,
+    /// Its headers say.
+    Either,
+}
+
+/// Everything that is passed on.
+#[rustfmt::skip]
+pub const ROUTES: &[Route] = &[
+    route("POST",   "/v1/messages",                   Speaks::Anthropic, Some(Api::Messages)),
+    route("POST",   "/v1/messages/count_tokens",      Speaks::Anthropic, None),
+    route("POST",   "/v1/chat/completions",           Speaks::OpenAi,    Some(Api::Chat)),
+    route("POST",   "/v1/responses",                  Speaks::OpenAi,    Some(Api::Responses)),
+    route("GET",    "/v1/responses/{id}",             Speaks::OpenAi,    None),
+    route("DELETE", "/v1/responses/{id}",             Speaks::OpenAi,    None),
+    route("POST",   "/v1/responses/{id}/cancel",      Speaks::OpenAi,    None),
+    route("GET",    "/v1/responses/{id}/input_items", Speaks::OpenAi,    None),
+    route("POST",   "/v1/completions",                Speaks::OpenAi,    Some(Api::Completions)),
+    route("POST",   "/v1/embeddings",                 Speaks::OpenAi,    Some(Api::Embeddings)),
+    route("GET",    "/v1/models",                     Speaks::Either,    None),
+    route("GET",    "/v1/models/{id}",                Speaks::Either,    None),
+];
+
+const fn route(method: &'static str, path: &'static str, speaks: Speaks, api: Option<Api>) -> Route {
+    Route {
+        method,
+        path,
+        speaks,
+        api,
+    }
+}
+
+/// What became of looking for a route.
+#[derive(Debug)]
+pub(super) enum Found {
+    Route(&'static Route),
+    /// There is none with this method, but with these.
+    OtherMethods(Vec<&'static str>),
+    Nothing,
+}
+
+impl Route {
+    /// Whose words it speaks.
+    pub fn provider(&self, headers: &HeaderMap) -> Provider {
+        match self.speaks {
+            Speaks::Anthropic => Provider::Anthropic,
+            Speaks::OpenAi => Provider::OpenAi,
+            Speaks::Either => Provider::of(headers),
+        }
+    }
+
+    fn has_path(&self, path: &str) -> bool {
+        let mut segments = path.split('/');
+        let fits = |wanted: &str| {
+            segments
+                .next()
+                .is_some_and(|segment| segment == wanted || (wanted == "{id}" && !segment.is_empty()))
+        };
+        self.path.split('/').all(fits) && segments.next().is_none()
+    }
+
+    /// What can be read can be asked for without its body.
+    fn has_method(&self, method: &Method) -> bool {
+        *method == self.method || (*method == Method::HEAD && self.method == "GET")
+    }
+}
+
+/// Whether a path is the proxy's, be it one that it passes on or not. With two slashes it comes from a base URL that
+/// ends with one too many.
+pub fn is_ours(path: &str) -> bool {
+    path == "/v1" || path.starts_with("/v1/") || path.starts_with("//v1/")
+}
+
+/// The route of a request.
+pub(super) fn find(method: &Method, path: &str) -> Found {
+    let has_path = || ROUTES.iter().filter(|route| route.has_path(path));
+    if let Some(route) = has_path().find(|route| route.has_method(method)) {
+        return Found::Route(route);
+    }
+    let methods: Vec<_> = has_path().map(|route| route.method).collect();
+    if methods.is_empty() {
+        Found::Nothing
+    } else {
+        Found::OtherMethods(methods)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_found() {
+        let check = |method: Method, path: &str, expected: Option<&str>| {
+            let found = match find(&method, path) {
+                Found::Route(route) => Some(route.path),
+                Found::OtherMethods(_) | Found::Nothing => None,
+            };
+            assert_eq!(found, expected, "{method} {path}");
+            assert!(is_ours(path), "{path}");
+        };
+        for route in ROUTES {
+            let path = route.path.replace("{id}", "resp_1%2F..");
+            check(route.method.parse().unwrap(), &path, Some(route.path));
+        }
+        check(Method::HEAD, "/v1/models", Some("/v1/models"));
+        check(Method::HEAD, "/v1/messages", None);
+        check(Method::OPTIONS, "/v1/models", None);
+        for path in [
+            "/v1",
+            "/v1/",
+            "//v1/models",
+            "/v1/models/",
+            "/v1/models/a/b",
+            "/v1/responses//cancel",
+            "/v1/{id}",
+        ] {
+            check(Method::GET, path, None);
+        }
+        assert!(!is_ours("/v1x") && !is_ours("/") && !is_ours("/p/v1/models"));
+    }
+
+    #[test]
+    fn who_takes_another_method_is_told_which() {
+        let Found::OtherMethods(methods) = find(&Method::PUT, "/v1/responses/resp_1") else {
+            panic!("the path is known");
+        };
+        assert_eq!(methods, ["GET", "DELETE"]);
+        assert!(matches!(find(&Method::PUT, "/v1/files"), Found::Nothing));
+    }
+}
