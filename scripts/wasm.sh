@@ -39,6 +39,15 @@ wasm_toolchain() {
   esac
 }
 
+# What tests and `make run` after a one-line change download: built in seconds, larger. The profile `dev` and not one of
+# its own, which would compile every procedural macro once more.
+wasm_dev=(
+  --config profile.dev.opt-level=1
+  --config profile.dev.debug=false
+  --config 'profile.dev.panic="abort"'
+  --config 'profile.dev.strip="debuginfo"'
+)
+
 # Where cargo puts what it builds with that compiler. Two compilers never share a folder: cargo would not notice that
 # the standard library under it has changed.
 wasm_target_dir() {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::pipeline::{Received, Submission};
+use crate::proxy::recorder::Waiting;
 
 /// A figure that goes up and down.
 #[derive(Debug, Default)]
@@ -56,10 +57,6 @@ pub struct Metrics {
     pub queued_steps: Gauge,
     /// Open live connections.
     pub live_connections: Gauge,
-    /// Calls through the proxy that wait to be read.
-    pub queued_calls: Gauge,
-    /// Bytes that copies of calls take in memory.
-    pub copied_bytes: Gauge,
     /// Calls that wait in the spool.
     pub spooled_calls: Gauge,
     /// Bytes of the spool on disk.
@@ -100,8 +97,8 @@ impl Metrics {
         }
     }
 
-    /// The text format of Prometheus.
-    pub fn render(&self, connections: (u32, usize)) -> String {
+    /// The text format of Prometheus, with what the recorder has `waiting`.
+    pub fn render(&self, connections: (u32, usize), waiting: Waiting) -> String {
         let mut out = String::new();
         let mut line = |text: std::fmt::Arguments<'_>| _ = writeln!(out, "{text}");
         line(format_args!(
@@ -160,14 +157,19 @@ impl Metrics {
         ));
         for (name, help, value) in [
             (
+                "plumbline_proxy_unfinished_calls",
+                "Calls through the proxy that are under way or not yet written.",
+                waiting.unfinished_calls,
+            ),
+            (
                 "plumbline_proxy_queued_calls",
                 "Calls through the proxy that wait to be read.",
-                self.queued_calls.get(),
+                waiting.queued_calls,
             ),
             (
                 "plumbline_proxy_copied_bytes",
                 "Bytes that copies of calls take in memory.",
-                self.copied_bytes.get(),
+                waiting.copied_bytes,
             ),
             (
                 "plumbline_spool_records",

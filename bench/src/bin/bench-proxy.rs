@@ -131,6 +131,8 @@ fn main() -> anyhow::Result<()> {
         for question in QUESTIONS {
             for (target, answers) in targets.iter().zip(&mut answers) {
                 answers.rounds[question as usize].push(run(target, load(question, &args))?);
+                // What one measurement left to write must not be part of the next one.
+                wait_until_written(&server.origin)?;
             }
         }
     }
@@ -200,6 +202,24 @@ fn print_table(targets: &[Target], answers: &[Answers], busy_rate: f64) {
             answers.failed()
         );
     }
+}
+
+/// Returns when no recorded call waits to be written any longer, or after half a minute.
+fn wait_until_written(origin: &str) -> anyhow::Result<()> {
+    let client = reqwest::blocking::Client::new();
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(30) {
+        let metrics = client.get(format!("{origin}/metrics")).send()?.text()?;
+        let waits = |name: &str| {
+            let figure = metrics.lines().find_map(|line| line.strip_prefix(name));
+            figure.is_none_or(|figure| figure.trim() != "0")
+        };
+        if !waits("plumbline_proxy_unfinished_calls ") && !waits("plumbline_spool_records ") {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
 }
 
 /// The steps of the ledger, once there are `expected` of them: recording comes after the answer. Whatever is missing

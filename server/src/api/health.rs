@@ -25,7 +25,9 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> HttpResult<Json<Val
 
 /// Figures for Prometheus. They name no project and no key.
 pub(crate) async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
-    let text = state.metrics.render(state.db.connections());
+    let text = state
+        .metrics
+        .render(state.db.connections(), state.recorder.waiting());
     (
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
         text,

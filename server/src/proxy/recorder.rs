@@ -38,8 +38,18 @@ pub struct Recorder {
     unfinished: Arc<Unfinished>,
     /// Calls that found the queue full, until the writer tells of them.
     overflow: Arc<AtomicUsize>,
-    metrics: Arc<Metrics>,
     stopping: CancellationToken,
+}
+
+/// What the recorder has in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Calls under way, and those that are neither in the database nor in the spool nor lost.
+    pub unfinished_calls: usize,
+    /// Those of them that wait to be read.
+    pub queued_calls: usize,
+    /// What their copies take.
+    pub copied_bytes: usize,
 }
 
 /// Calls that are neither in the database nor in the spool nor lost.
@@ -76,7 +86,6 @@ impl Recorder {
             budget: Budget::new(MAX_COPIED_BYTES),
             unfinished: Arc::default(),
             overflow: Arc::default(),
-            metrics: Arc::clone(&metrics),
             stopping: shutdown.child_token(),
         };
         let overflow = Arc::clone(&recorder.overflow);
@@ -118,10 +127,15 @@ impl Recorder {
         if self.queue.try_send(exchange).is_err() {
             self.overflow.fetch_add(1, Ordering::Relaxed);
         }
-        self.metrics
-            .queued_calls
-            .set(MAX_QUEUED_CALLS - self.queue.capacity());
-        self.metrics.copied_bytes.set(self.budget.used());
+    }
+
+    /// What waits at this moment.
+    pub fn waiting(&self) -> Waiting {
+        Waiting {
+            unfinished_calls: self.unfinished.count.load(Ordering::Acquire),
+            queued_calls: self.queue.max_capacity() - self.queue.capacity(),
+            copied_bytes: self.budget.used(),
+        }
     }
 
     /// Returns when no call is under way and everything is in the database or the spool, or lost.

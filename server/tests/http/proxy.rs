@@ -357,3 +357,37 @@ async fn what_can_be_read_can_be_asked_for_without_its_body() {
     assert_eq!(answer.headers()["content-length"], "27");
     assert_eq!(answer.headers()["x-models"], "3");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_say_what_waits_now() {
+    let (app, mut upstream) = proxied().await;
+    let figures = async || {
+        let metrics = app.client.get(app.url("/metrics")).send().await.unwrap();
+        let text = metrics.text().await.unwrap();
+        let figure = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap().trim().parse::<usize>().unwrap()
+        };
+        [
+            figure("plumbline_proxy_unfinished_calls "),
+            figure("plumbline_proxy_queued_calls "),
+            figure("plumbline_proxy_copied_bytes "),
+        ]
+    };
+    let body = json!({ "model": "gpt-5.2", "messages": [] });
+    let asked = app
+        .client
+        .post(app.url("/v1/chat/completions"))
+        .json(&body)
+        .send();
+    let answered = async {
+        let mut arrived = upstream.next().await;
+        let [unfinished, _, copied] = figures().await;
+        assert_eq!((unfinished, copied > 0), (1, true), "a call is under way");
+        arrived.send(&whole("200 OK", "", b"{}")).await;
+    };
+    let (answer, ()) = tokio::join!(asked, answered);
+    answer.unwrap().bytes().await.unwrap();
+    written(&app).await;
+    assert_eq!(figures().await, [0, 0, 0]);
+}
