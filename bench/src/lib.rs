@@ -138,6 +138,26 @@ pub fn machine() -> String {
     )
 }
 
+/// Whether the kernel shares the processor between sessions before it does between their threads, as it does for what a
+/// shell starts and not for services and containers. Each connection's process of Postgres is a session, and so gets as
+/// much as everything else of a benchmark together.
+pub fn sessions_share_the_processor() -> bool {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let groups = read("/proc/self/cgroup");
+    let of_processor = |line: &&str| {
+        line.split(':')
+            .nth(1)
+            .is_some_and(|names| names.split(',').any(|name| name == "cpu"))
+    };
+    // With version 2 of control groups there is one line, for everything.
+    let own = groups
+        .lines()
+        .find(of_processor)
+        .or_else(|| groups.lines().find(|line| line.starts_with("0::")));
+    read("/proc/sys/kernel/sched_autogroup_enabled").trim() == "1"
+        && own.is_none_or(|line| line.ends_with(":/"))
+}
+
 /// The value below which `share` of the sorted values lie.
 pub fn quantile(sorted: &[f64], share: f64) -> f64 {
     let place = ((sorted.len() as f64 - 1.0) * share).round() as usize;

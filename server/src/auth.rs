@@ -30,6 +30,7 @@ use domain::{KeyId, Project, ProjectId, Role, Scope, Timestamp};
 use storage::Db;
 use storage::keys::FoundKey;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 pub use binding::binding_allowed;
 pub use forms::{FORM_PATHS, routes};
@@ -41,7 +42,7 @@ use crate::config::Config;
 use crate::error::{HttpError, HttpResult};
 use crate::state::AppState;
 use attempts::Attempts;
-use fresh::Fresh;
+use fresh::{Changes, Fresh};
 use key::{Presented, Used};
 use password::Passwords;
 
@@ -81,6 +82,8 @@ pub struct Auth {
 struct Inner {
     db: Db,
     settings: Settings,
+    changes: Changes,
+    tasks: TaskTracker,
     keys: Fresh<[u8; 32], Option<Arc<FoundKey>>>,
     ground: Fresh<(), Arc<Ground>>,
     last_known: proxied::LastKnown,
@@ -125,9 +128,10 @@ pub struct Caller {
 
 impl Auth {
     /// As the configuration says.
-    pub fn new(db: Db, config: &Config) -> Self {
+    pub fn new(db: Db, config: &Config, tasks: &TaskTracker) -> Self {
         Self::with_settings(
             db,
+            tasks,
             Settings {
                 loopback: config.addr.ip().is_loopback(),
                 behind_auth_proxy: config.behind_auth_proxy,
@@ -137,14 +141,17 @@ impl Auth {
     }
 
     /// As `settings` says.
-    pub fn with_settings(db: Db, settings: Settings) -> Self {
+    pub fn with_settings(db: Db, tasks: &TaskTracker, settings: Settings) -> Self {
+        let changes = Changes::default();
         let inner = Inner {
             csrf: guard::csrf(settings.public_url.as_deref()),
             db,
             settings,
-            keys: Fresh::new(MAX_REMEMBERED_KEYS),
-            ground: Fresh::new(1),
-            last_known: proxied::LastKnown::default(),
+            keys: Fresh::new(MAX_REMEMBERED_KEYS, changes.clone(), tasks.clone()),
+            ground: Fresh::new(1, changes.clone(), tasks.clone()),
+            last_known: proxied::LastKnown::new(changes.clone()),
+            changes,
+            tasks: tasks.clone(),
             used: Used::default(),
             attempts: Attempts::default(),
             passwords: Passwords::default(),
@@ -155,10 +162,9 @@ impl Auth {
         }
     }
 
-    /// Forgets every look-up: keys, members or accounts changed.
+    /// Forgets every look-up, also what would be known while the database is away: keys, members or accounts changed.
     pub fn forget(&self) {
-        self.inner.keys.forget();
-        self.inner.ground.forget();
+        self.inner.changes.one_more();
     }
 
     /// Whether anybody has an account.
@@ -197,8 +203,9 @@ impl Auth {
                     keyless,
                 }))
             };
+            let changes = inner.changes.count();
             let ground = inner.last_known.noting(question).await?;
-            inner.last_known.note_ground(&ground);
+            inner.last_known.note_ground(&ground, changes);
             Ok(ground)
         }
     }
@@ -316,8 +323,9 @@ impl Auth {
         async move {
             let inner = &auth.inner;
             let question = storage::keys::find(&inner.db, &sha256);
+            let changes = inner.changes.count();
             let found = inner.last_known.noting(question).await?.map(Arc::new);
-            inner.last_known.note_key(sha256, found.as_ref()).await;
+            inner.last_known.note_key(sha256, found.as_ref(), changes).await;
             Ok(found)
         }
     }

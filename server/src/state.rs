@@ -76,7 +76,7 @@ impl AppState {
     ) -> anyhow::Result<Self> {
         let db = storage::Db::connect_lazy(database.options(), config.db_connections);
         let metrics = Arc::new(Metrics::default());
-        let auth = Auth::new(db.clone(), &config);
+        let auth = Auth::new(db.clone(), &config, tasks);
         tasks.spawn(auth.clone().keep_books(shutdown.clone()));
         let memory = Memory::new(&db);
         let live = LiveHub::start(

@@ -21,6 +21,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Nobody waits any longer for what the database was asked.
+    pub fn no_answer() -> Self {
+        Self::Unavailable(sqlx::Error::PoolTimedOut)
+    }
+
     /// True when trying the same thing again later may work.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_))

@@ -9,35 +9,44 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use moka::future::Cache;
+use tokio_util::task::TaskTracker;
 
-/// How long an answer counts. The net below `forget`, which news of a change calls at once.
-const REMEMBERED: Duration = Duration::from_secs(1);
+/// How long an answer counts. The net below [`Changes`], which news of a change count at once.
+const COUNTS_FOR: Duration = Duration::from_secs(1);
 const ASKED_AGAIN_AFTER: Duration = Duration::from_millis(500);
+
+/// How many changes of keys, members or accounts this process heard of. What was asked before the last one may be out
+/// of date.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Changes(Arc<AtomicU64>);
+
+impl Changes {
+    pub(super) fn count(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    pub(super) fn one_more(&self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
+}
 
 /// The answers to one kind of question.
 pub(super) struct Fresh<K, V> {
     answers: Cache<K, Answer<V>>,
+    changes: Changes,
+    tasks: TaskTracker,
+    counts_for: Duration,
     /// The age from which on an answer is asked for again.
     asked_again_after: Duration,
-    /// Times that everything was forgotten: what was asked before may be out of date.
-    forgotten: Arc<AtomicU64>,
 }
 
 #[derive(Clone)]
 struct Answer<V> {
     value: V,
-    given_at: Instant,
+    asked_at: Instant,
+    /// Changes when it was asked for.
+    changes: u64,
     is_asked_again: Arc<AtomicBool>,
-}
-
-impl<V> Answer<V> {
-    fn new(value: V) -> Self {
-        Self {
-            value,
-            given_at: Instant::now(),
-            is_asked_again: Arc::default(),
-        }
-    }
 }
 
 impl<K, V> Fresh<K, V>
@@ -45,14 +54,14 @@ where
     K: Copy + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    pub(super) fn new(max_answers: u64) -> Self {
+    /// Remembers up to so many answers; what renews them runs in `tasks`.
+    pub(super) fn new(max_answers: u64, changes: Changes, tasks: TaskTracker) -> Self {
         Self {
-            answers: Cache::builder()
-                .max_capacity(max_answers)
-                .time_to_live(REMEMBERED)
-                .build(),
+            answers: Cache::new(max_answers),
+            changes,
+            tasks,
+            counts_for: COUNTS_FOR,
             asked_again_after: ASKED_AGAIN_AFTER,
-            forgotten: Arc::default(),
         }
     }
 
@@ -62,10 +71,18 @@ where
         F: Future<Output = storage::Result<V>> + Send + 'static,
     {
         let answer = self.answers.get(&key).await?;
-        if answer.given_at.elapsed() >= self.asked_again_after
-            && !answer.is_asked_again.swap(true, Ordering::Relaxed)
-        {
-            self.renew(key, ask());
+        let age = answer.asked_at.elapsed();
+        if age >= self.counts_for || answer.changes != self.changes.count() {
+            return None;
+        }
+        if age >= self.asked_again_after && !answer.is_asked_again.swap(true, Ordering::Relaxed) {
+            let (answers, asked) = (self.answers.clone(), self.answer(ask()));
+            self.tasks.spawn(async move {
+                // Without an answer the old one ends in time, and who comes then is told why.
+                if let Ok(answer) = asked.await {
+                    answers.insert(key, answer).await;
+                }
+            });
         }
         Some(answer.value)
     }
@@ -75,32 +92,34 @@ where
     where
         F: Future<Output = storage::Result<V>> + Send + 'static,
     {
-        if let Some(value) = self.remembered(key, &ask).await {
-            return Ok(value);
-        }
-        let asked = async { ask().await.map(Answer::new) };
-        let answer = Box::pin(self.answers.try_get_with(key, asked)).await?;
-        Ok(answer.value)
-    }
-
-    fn renew(&self, key: K, asked: impl Future<Output = storage::Result<V>> + Send + 'static) {
-        let answers = self.answers.clone();
-        let forgotten = Arc::clone(&self.forgotten);
-        let before = forgotten.load(Ordering::Acquire);
-        tokio::spawn(async move {
-            // Without an answer the old one ends in time, and who comes then is told why.
-            if let Ok(value) = asked.await
-                && forgotten.load(Ordering::Acquire) == before
-            {
-                answers.insert(key, Answer::new(value)).await;
+        loop {
+            if let Some(value) = self.remembered(key, &ask).await {
+                return Ok(value);
             }
-        });
+            // One that no longer counts would be taken for the answer.
+            self.answers.invalidate(&key).await;
+            let asked = Box::pin(async { self.answer(ask()).await });
+            let answer = self.answers.try_get_with(key, asked).await?;
+            if answer.changes == self.changes.count() {
+                return Ok(answer.value);
+            }
+        }
     }
 
-    /// No answer counts any longer.
-    pub(super) fn forget(&self) {
-        self.forgotten.fetch_add(1, Ordering::AcqRel);
-        self.answers.invalidate_all();
+    /// What is asked for now, as an answer.
+    fn answer<F>(&self, asked: F) -> impl Future<Output = storage::Result<Answer<V>>> + use<F, K, V>
+    where
+        F: Future<Output = storage::Result<V>>,
+    {
+        let (asked_at, changes) = (Instant::now(), self.changes.count());
+        async move {
+            Ok(Answer {
+                value: asked.await?,
+                asked_at,
+                changes,
+                is_asked_again: Arc::default(),
+            })
+        }
     }
 }
 
@@ -122,7 +141,7 @@ mod tests {
         fn ask(&self) -> impl Future<Output = storage::Result<u32>> + Send + 'static {
             let (answer, answered) = oneshot::channel();
             self.questions.lock().unwrap().push(answer);
-            async { answered.await.map_err(|_| storage::Error::NotFound) }
+            async { answered.await.map_err(|_gone| storage::Error::NotFound) }
         }
 
         fn questions(&self) -> usize {
@@ -144,7 +163,11 @@ mod tests {
 
     /// An answer that is so old that it is to be asked for again.
     async fn aged(answer: u32) -> (Fresh<(), u32>, Slow) {
-        let (mut fresh, database) = (Fresh::new(1), Slow::default());
+        let database = Slow::default();
+        let mut fresh = Fresh::new(1, Changes::default(), TaskTracker::new());
+        // However slow the machine is.
+        fresh.counts_for = Duration::from_secs(3_600);
+        fresh.asked_again_after = Duration::from_secs(3_600);
         let first = async { fresh.get((), || database.ask()).await.unwrap() };
         let (first, ()) = tokio::join!(first, async {
             settle().await;
@@ -169,7 +192,7 @@ mod tests {
         }
         assert_eq!(database.questions(), 1, "it is asked for again, once");
         database.answer(2).await;
-        fresh.asked_again_after = ASKED_AGAIN_AFTER;
+        fresh.asked_again_after = Duration::from_secs(3_600);
         assert_eq!(fresh.get((), || database.ask()).await.unwrap(), 2);
         assert_eq!(database.questions(), 0);
     }
@@ -178,9 +201,24 @@ mod tests {
     async fn what_was_asked_before_a_change_does_not_outlive_it() {
         let (fresh, database) = aged(1).await;
         assert_eq!(fresh.get((), || database.ask()).await.unwrap(), 1);
-        fresh.forget();
+        fresh.changes.one_more();
+        assert_eq!(fresh.remembered((), || database.ask()).await, None);
         database.answer(1).await;
         assert_eq!(fresh.remembered((), || database.ask()).await, None);
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_an_answer_from_before_a_change_gets_the_one_after_it() {
+        let (mut fresh, database) = aged(1).await;
+        fresh.counts_for = Duration::ZERO;
+        let waiting = async { fresh.get((), || database.ask()).await.unwrap() };
+        let (answer, ()) = tokio::join!(waiting, async {
+            settle().await;
+            fresh.changes.one_more();
+            database.answer(1).await;
+            database.answer(2).await;
+        });
+        assert_eq!(answer, 2);
     }
 
     #[tokio::test]

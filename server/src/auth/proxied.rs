@@ -1,7 +1,7 @@
 //! Whose call through the proxy it is. `Authorization` is the provider's there, so our key has a header of its own.
 //!
 //! A call must not fail because our database is away: who was known is still known then. A revocation cannot happen
-//! meanwhile, because it is written there.
+//! meanwhile, because it is written there; one that was heard of before ends what was known.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,8 +13,10 @@ use domain::Scope;
 use moka::future::Cache;
 use storage::keys::{FoundKey, MAX_LABEL_CHARS, secret};
 use tokio::time::{Instant, timeout};
+use tokio_util::task::TaskTracker;
 
 use super::credentials::{Credentials, looks_like_a_provider_key};
+use super::fresh::Changes;
 use super::key::{self, KEY_HEADER};
 use super::{Auth, Caller, Ground, KEYLESS_LABEL, MAX_REMEMBERED_KEYS, guard, shared_error};
 use crate::error::{HttpError, HttpResult};
@@ -23,6 +25,8 @@ use crate::error::{HttpError, HttpResult};
 const KEY_ALIAS: &str = "x-llmtrace-key";
 /// How long a look-up may take where the answer was known before.
 const PATIENCE: Duration = Duration::from_millis(250);
+/// How long it may take after that before it is given up.
+const LONGEST_QUESTION: Duration = Duration::from_secs(4);
 /// How long nobody asks a database that did not answer.
 const RETRY: Duration = Duration::from_secs(1);
 /// How long somebody stays known whom nobody can look up.
@@ -32,27 +36,19 @@ const MISSING: &str = "Send a key of Plumbline's in the header X-Plumbline-Key, 
 const ELSEWHERE: &str = "Without a key this server takes calls only from programs on this machine, under its own names such as http://localhost. Send one in the header X-Plumbline-Key";
 const NOT_OURS: &str = "The header X-Plumbline-Key holds what reads like a provider's key, so nothing was sent on and nothing was kept. That key belongs where the provider's SDK puts it; here, without accounts, stands a label such as `checkout`";
 
-/// Who was known when the database last answered.
+/// Who was known when the database last answered. What was noted before a change does not count after it.
 pub(super) struct LastKnown {
-    keys: Cache<[u8; 32], Arc<FoundKey>>,
-    ground: Mutex<Option<Arc<Ground>>>,
+    keys: Cache<[u8; 32], Noted<FoundKey>>,
+    ground: Mutex<Option<Noted<Ground>>>,
+    changes: Changes,
     /// The database did not answer; one call asks again after that.
     away_until: Mutex<Option<Instant>>,
+    patience: Duration,
+    longest_question: Duration,
 }
 
-impl Default for LastKnown {
-    fn default() -> Self {
-        let keys = Cache::builder()
-            .max_capacity(MAX_REMEMBERED_KEYS)
-            .time_to_live(LONGEST_OUTAGE)
-            .build();
-        Self {
-            keys,
-            ground: Mutex::default(),
-            away_until: Mutex::default(),
-        }
-    }
-}
+/// Something known, and how many changes there had been when it was asked for.
+type Noted<T> = (Arc<T>, u64);
 
 /// What a call does that could go on with what was known.
 enum Asking {
@@ -65,6 +61,21 @@ enum Asking {
 }
 
 impl LastKnown {
+    pub(super) fn new(changes: Changes) -> Self {
+        let keys = Cache::builder()
+            .max_capacity(MAX_REMEMBERED_KEYS)
+            .time_to_live(LONGEST_OUTAGE)
+            .build();
+        Self {
+            keys,
+            ground: Mutex::default(),
+            changes,
+            away_until: Mutex::default(),
+            patience: PATIENCE,
+            longest_question: LONGEST_QUESTION,
+        }
+    }
+
     fn asking(&self) -> Asking {
         let mut away_until = locked(&self.away_until);
         match *away_until {
@@ -81,49 +92,66 @@ impl LastKnown {
         *locked(&self.away_until) = (!answers).then(|| Instant::now() + RETRY);
     }
 
-    /// Asks the database and notes whether it answers, so that calls need not find out each for itself.
+    /// Asks the database and notes whether it answers, so that calls need not find out each for itself. A question
+    /// that hangs, because a connection died unnoticed, ends as if there were no database.
     pub(super) async fn noting<T>(
         &self,
         question: impl Future<Output = storage::Result<T>>,
     ) -> storage::Result<T> {
         let mut question = pin!(question);
-        let answered = match timeout(PATIENCE, question.as_mut()).await {
+        let answered = match timeout(self.patience, question.as_mut()).await {
             Ok(answered) => answered,
             Err(_) => {
                 self.note(false);
-                question.await
+                let late = timeout(self.longest_question, question).await;
+                late.unwrap_or_else(|_elapsed| Err(storage::Error::no_answer()))
             }
         };
         self.note(!answered.as_ref().is_err_and(storage::Error::is_transient));
         answered
     }
 
-    pub(super) fn note_ground(&self, ground: &Arc<Ground>) {
-        *locked(&self.ground) = Some(Arc::clone(ground));
+    pub(super) fn note_ground(&self, ground: &Arc<Ground>, changes: u64) {
+        *locked(&self.ground) = Some((Arc::clone(ground), changes));
     }
 
-    pub(super) async fn note_key(&self, sha256: [u8; 32], found: Option<&Arc<FoundKey>>) {
+    pub(super) async fn note_key(&self, sha256: [u8; 32], found: Option<&Arc<FoundKey>>, changes: u64) {
         match found {
-            Some(key) => self.keys.insert(sha256, Arc::clone(key)).await,
+            Some(key) => self.keys.insert(sha256, (Arc::clone(key), changes)).await,
             None => self.keys.invalidate(&sha256).await,
         }
     }
 
-    /// The answer of `look`; where the database does not give one, `known`. A look that took too long goes on: its
-    /// answer is for those who come later.
+    fn ground(&self) -> Option<Arc<Ground>> {
+        let noted = locked(&self.ground).clone();
+        noted.and_then(|noted| self.counts(noted))
+    }
+
+    async fn key(&self, sha256: &[u8; 32]) -> Option<Arc<FoundKey>> {
+        self.counts(self.keys.get(sha256).await?)
+    }
+
+    fn counts<T>(&self, (known, changes): Noted<T>) -> Option<Arc<T>> {
+        (changes == self.changes.count()).then_some(known)
+    }
+
+    /// The answer of `look`; where the database does not give one, `known`. A look that took too long goes on in
+    /// `tasks`: its answer is for those who come later.
     async fn or<T: Send + 'static>(
         &self,
+        tasks: &TaskTracker,
         known: T,
         look: impl Future<Output = Result<T, Arc<storage::Error>>> + Send + 'static,
     ) -> HttpResult<T> {
         match self.asking() {
-            Asking::Waiting => match timeout(PATIENCE, tokio::spawn(look)).await {
+            Asking::Waiting => match timeout(self.patience, tasks.spawn(look)).await {
                 Ok(Ok(Ok(found))) => Ok(found),
                 Ok(Ok(Err(cause))) if !cause.is_transient() => Err(shared_error(cause)),
-                Ok(Ok(Err(_)) | Err(_)) | Err(_) => Ok(known),
+                Ok(Err(panicked)) => Err(HttpError::internal(panicked)),
+                Ok(Ok(Err(_))) | Err(_) => Ok(known),
             },
             Asking::InPassing => {
-                tokio::spawn(look);
+                tasks.spawn(look);
                 Ok(known)
             }
             Asking::Not => Ok(known),
@@ -167,11 +195,11 @@ impl Auth {
         let fresh = inner.keys.remembered(sha256, || self.ask_for_key(sha256)).await;
         let found = match fresh {
             Some(found) => found,
-            None => match inner.last_known.keys.get(&sha256).await {
+            None => match inner.last_known.key(&sha256).await {
                 Some(known) => {
                     let auth = self.clone();
                     let look = async move { auth.look_up(sha256).await };
-                    inner.last_known.or(Some(known), look).await?
+                    inner.last_known.or(&inner.tasks, Some(known), look).await?
                 }
                 None => self.look_up(sha256).await.map_err(shared_error)?,
             },
@@ -185,13 +213,12 @@ impl Auth {
         if let Some(fresh) = inner.ground.remembered((), || self.ask_for_ground()).await {
             return Ok(fresh);
         }
-        let known = locked(&inner.last_known.ground).clone();
-        let Some(known) = known else {
+        let Some(known) = inner.last_known.ground() else {
             return self.ground().await;
         };
         let auth = self.clone();
         let look = async move { auth.look_at_ground().await };
-        inner.last_known.or(known, look).await
+        inner.last_known.or(&inner.tasks, known, look).await
     }
 
     async fn keyless_proxy_caller(
@@ -261,12 +288,21 @@ mod tests {
 
     type Look = Result<u32, Arc<storage::Error>>;
 
+    /// One that waits for a hundredth of a second at most.
+    fn impatient() -> LastKnown {
+        LastKnown {
+            patience: Duration::from_millis(5),
+            longest_question: Duration::from_millis(5),
+            ..LastKnown::new(Changes::default())
+        }
+    }
+
     #[tokio::test]
     async fn while_the_database_is_away_no_call_waits_for_it() {
-        let last_known = LastKnown::default();
+        let (last_known, tasks) = (LastKnown::new(Changes::default()), TaskTracker::new());
         last_known.note(false);
         // `now_or_never`: what waits for anything fails here.
-        let known = || last_known.or(1, pending::<Look>()).now_or_never();
+        let known = || last_known.or(&tasks, 1, pending::<Look>()).now_or_never();
         assert_eq!(known().unwrap().unwrap(), 1);
 
         *locked(&last_known.away_until) = Some(Instant::now());
@@ -279,16 +315,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_question_that_hangs_is_noted_and_its_late_answer_too() {
-        let last_known = LastKnown::default();
+    async fn a_question_that_hangs_is_noted_and_given_up() {
+        let (last_known, tasks) = (impatient(), TaskTracker::new());
+        assert_eq!(last_known.or(&tasks, 1, pending::<Look>()).await.unwrap(), 1);
+        let given_up = last_known.noting(pending::<storage::Result<()>>()).await;
+        assert!(given_up.unwrap_err().is_transient());
+        assert!(matches!(last_known.asking(), Asking::Not));
+    }
+
+    #[tokio::test]
+    async fn a_late_answer_ends_the_outage() {
+        let last_known = LastKnown {
+            patience: Duration::ZERO,
+            ..LastKnown::new(Changes::default())
+        };
         let (answer, answered) = oneshot::channel();
-        let question = async { answered.await.map_err(|_| storage::Error::NotFound) };
+        let question = async { answered.await.map_err(|_gone| storage::Error::NotFound) };
         let noticed = async {
-            // The first returns when its own patience ends, the same moment as the question's; the second at once, or
-            // when its own has ended.
-            assert_eq!(last_known.or(1, pending::<Look>()).await.unwrap(), 1);
-            assert_eq!(last_known.or(1, pending::<Look>()).await.unwrap(), 1);
-            assert!(matches!(last_known.asking(), Asking::Not));
+            while !matches!(last_known.asking(), Asking::Not) {
+                tokio::task::yield_now().await;
+            }
             answer.send(2).unwrap();
         };
         let (late, ()) = tokio::join!(last_known.noting(question), noticed);
@@ -298,8 +344,25 @@ mod tests {
 
     #[tokio::test]
     async fn while_it_answers_its_answer_counts() {
-        let last_known = LastKnown::default();
-        assert_eq!(last_known.or(1, async { Ok(2) }).await.unwrap(), 2);
+        let (last_known, tasks) = (LastKnown::new(Changes::default()), TaskTracker::new());
+        assert_eq!(last_known.or(&tasks, 1, async { Ok(2) }).await.unwrap(), 2);
         assert!(matches!(last_known.asking(), Asking::Waiting));
+    }
+
+    #[test]
+    fn what_was_known_before_a_change_does_not_count() {
+        let changes = Changes::default();
+        let last_known = LastKnown::new(changes.clone());
+        let ground = Arc::new(Ground {
+            accounts_exist: false,
+            keyless: None,
+        });
+        let before = changes.count();
+        last_known.note_ground(&ground, before);
+        assert!(last_known.ground().is_some());
+        changes.one_more();
+        assert!(last_known.ground().is_none());
+        last_known.note_ground(&ground, before);
+        assert!(last_known.ground().is_none(), "an answer that was on its way");
     }
 }

@@ -83,9 +83,10 @@ impl Route {
         self.path.split('/').all(fits) && segments.next().is_none()
     }
 
-    /// What can be read can be asked for without its body.
-    fn has_method(&self, method: &Method) -> bool {
-        *method == self.method || (*method == Method::HEAD && self.method == "GET")
+    /// Its methods: what can be read can be asked for without its body.
+    fn methods(&self) -> impl Iterator<Item = &'static str> {
+        let head = (self.method == "GET").then_some("HEAD");
+        std::iter::once(self.method).chain(head)
     }
 }
 
@@ -98,10 +99,10 @@ pub fn is_ours(path: &str) -> bool {
 /// The route of a request.
 pub(super) fn find(method: &Method, path: &str) -> Found {
     let has_path = || ROUTES.iter().filter(|route| route.has_path(path));
-    if let Some(route) = has_path().find(|route| route.has_method(method)) {
+    if let Some(route) = has_path().find(|route| route.methods().any(|takes| *method == takes)) {
         return Found::Route(route);
     }
-    let methods: Vec<_> = has_path().map(|route| route.method).collect();
+    let methods: Vec<_> = has_path().flat_map(Route::methods).collect();
     if methods.is_empty() {
         Found::Nothing
     } else {
@@ -149,7 +150,7 @@ mod tests {
         let Found::OtherMethods(methods) = find(&Method::PUT, "/v1/responses/resp_1") else {
             panic!("the path is known");
         };
-        assert_eq!(methods, ["GET", "DELETE"]);
+        assert_eq!(methods, ["GET", "HEAD", "DELETE"]);
         assert!(matches!(find(&Method::PUT, "/v1/files"), Found::Nothing));
     }
 }

@@ -140,6 +140,33 @@ async fn with_accounts_a_key_decides_and_nothing_else_passes() {
     upstream.saw_nothing();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_known_passes_while_the_database_is_away_and_what_was_revoked_does_not() {
+    let (app, mut upstream) = proxied().await;
+    let project = other_project(&app).await;
+    person(&app, "mara@acme.dev", &[(&project, Role::Admin)]).await;
+    let revoked = key(&app, &project, &[Scope::Proxy]).await;
+    let kept = key(&app, &project, &[Scope::Proxy]).await;
+    let call = |secret: &str| {
+        app.client
+            .post(app.url("/v1/messages"))
+            .header("x-plumbline-key", secret)
+            .body("{}")
+    };
+    passes(call(&revoked.secret), &mut upstream).await;
+    storage::keys::revoke(&app.state.db, project.id, revoked.key.id, server::clock::now())
+        .await
+        .unwrap();
+    app.state.auth.forget();
+    passes(call(&kept.secret), &mut upstream).await;
+
+    app.state.db.close().await;
+    passes(call(&kept.secret), &mut upstream).await;
+    let (status, body) = answer(call(&revoked.secret)).await;
+    assert_eq!(status, 503, "{body}");
+    upstream.saw_nothing();
+}
+
 fn assert_provider_shape(path: &str, body: &Value) {
     let error = &body["error"];
     assert!(
@@ -214,6 +241,8 @@ async fn unknown_routes_are_refused_in_the_providers_words() {
     assert_eq!(answer(anthropic).await.1["type"], "error");
     let wrong_method = app.client.get(app.url("/v1/messages")).send().await.unwrap();
     assert_eq!(wrong_method.headers()["allow"], "POST");
+    let wrong_method = app.client.put(app.url("/v1/models")).send().await.unwrap();
+    assert_eq!(wrong_method.headers()["allow"], "GET, HEAD");
     let (status, body) = app.get("/v1/messages").await;
     assert_eq!(
         (status, &body["error"]["code"]),
