@@ -14,9 +14,9 @@ const chromium = [
 export default defineConfig({
   testDir: 'specs',
   outputDir: 'test-results',
-  // Each worker runs a server and a database of its own; the machines this must run on have two cores, and a test waits
-  // more than it computes.
-  workers: 2,
+  // Each worker runs a server and a database of its own; the machines this must run on have two cores, on which
+  // two at once run into their time limits.
+  workers: 1,
   forbidOnly: true,
   timeout: 30_000,
   expect: { timeout: 10_000 },
