@@ -67,6 +67,8 @@ test('on a phone key and model narrow the page too', async ({ page, project }) =
 });
 
 test('the page looks right in both themes and on a phone', async ({ page, project }) => {
+  // Twelve times axe on pages with thousands of elements.
+  test.setTimeout(180_000);
   await project.ingest(...fortnight(Date.now()));
   for (const [name, path] of [
     ['anomalies', 'anomalies'],
