@@ -36,7 +36,6 @@ pub(super) fn rollups<'a>(rows: impl IntoIterator<Item = &'a StepRow<'a>>) -> Ve
 pub(super) fn merge(mut new: Rollup, stored: &Rollup) -> Rollup {
     new.calls += stored.calls;
     new.errors += stored.errors;
-    new.retries += stored.retries;
     new.unpriced += stored.unpriced;
     new.tokens = new.tokens.plus(&stored.tokens);
     new.cost_nano_usd = known_sum(new.cost_nano_usd, stored.cost_nano_usd);

@@ -70,7 +70,7 @@ fn of_step(row: &StepRow<'_>, run_ats: &HashMap<(ProjectId, String), Timestamp>)
         cost_nano_usd: row.cost_nano_usd,
         unpriced: i32::from(priceless),
         score_max: row.score,
-        score_sum: row.score,
+        score_sum: row.score.map(i64::from),
         severity: row.severity,
         problem: problem(row),
     }

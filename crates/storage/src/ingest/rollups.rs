@@ -38,8 +38,6 @@ pub struct Rollup {
     pub calls: i64,
     /// Failed steps.
     pub errors: i64,
-    /// Steps that repeat one before them.
-    pub retries: i64,
     /// Steps without a price.
     pub unpriced: i64,
     /// Known tokens.
@@ -90,7 +88,7 @@ async fn lock(
     }
     let found = sqlx::query!(
         "select r.project_id, r.hour, r.series_id, r.key_label, r.environment, r.step_name, r.model,
-           r.template_fingerprint, r.calls, r.errors, r.retries, r.unpriced, r.input_fresh, r.cache_read, r.cache_write,
+           r.template_fingerprint, r.calls, r.errors, r.unpriced, r.input_fresh, r.cache_read, r.cache_write,
            r.output, r.reasoning, r.cost_nano_usd, r.latency_us, r.ttft_us,
            r.output_shapes as \"output_shapes: Json<BTreeMap<String, i64>>\",
            r.finish_reasons as \"finish_reasons: Json<BTreeMap<String, i64>>\",
@@ -121,7 +119,6 @@ async fn lock(
                 template_fingerprint: r.template_fingerprint,
                 calls: r.calls,
                 errors: r.errors,
-                retries: r.retries,
                 unpriced: r.unpriced,
                 tokens: TokenUsage {
                     input_fresh: r.input_fresh,
@@ -146,12 +143,12 @@ async fn lock(
 async fn insert(batch: &mut BatchTx, rows: &[&(RollupKey, Rollup)]) -> Result<Vec<RollupKey>> {
     let inserted = sqlx::query!(
         "insert into rollups (project_id, hour, series_id, key_label, environment, step_name, model,
-           template_fingerprint, calls, errors, retries, unpriced, input_fresh, cache_read, cache_write, output,
+           template_fingerprint, calls, errors, unpriced, input_fresh, cache_read, cache_write, output,
            reasoning, cost_nano_usd, latency_us, ttft_us, output_shapes, finish_reasons, conditions)
          select * from unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
            $8::bytea[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[],
-           $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bytea[], $20::bytea[], $21::jsonb[],
-           $22::jsonb[], $23::jsonb[])
+           $15::bigint[], $16::bigint[], $17::bigint[], $18::bytea[], $19::bytea[], $20::jsonb[], $21::jsonb[],
+           $22::jsonb[])
          on conflict (project_id, hour, series_id) do nothing
          returning project_id, hour, series_id",
         &rows.iter().map(|(key, _)| key.project_id.0).collect::<Vec<_>>(),
@@ -164,7 +161,6 @@ async fn insert(batch: &mut BatchTx, rows: &[&(RollupKey, Rollup)]) -> Result<Ve
         &rows.iter().map(|(_, r)| r.template_fingerprint.as_deref()).collect::<Vec<_>>() as _,
         &rows.iter().map(|(_, r)| r.calls).collect::<Vec<_>>(),
         &rows.iter().map(|(_, r)| r.errors).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, r)| r.retries).collect::<Vec<_>>(),
         &rows.iter().map(|(_, r)| r.unpriced).collect::<Vec<_>>(),
         &rows.iter().map(|(_, r)| r.tokens.input_fresh).collect::<Vec<_>>() as _,
         &rows.iter().map(|(_, r)| r.tokens.cache_read).collect::<Vec<_>>() as _,
@@ -196,14 +192,14 @@ pub async fn write_rollups(batch: &mut BatchTx, rows: &[(RollupKey, Rollup)]) ->
         return Ok(());
     }
     sqlx::query!(
-        "update rollups r set calls = d.calls, errors = d.errors, retries = d.retries, unpriced = d.unpriced,
+        "update rollups r set calls = d.calls, errors = d.errors, unpriced = d.unpriced,
            input_fresh = d.input_fresh, cache_read = d.cache_read, cache_write = d.cache_write, output = d.output,
            reasoning = d.reasoning, cost_nano_usd = d.cost_nano_usd, latency_us = d.latency_us, ttft_us = d.ttft_us,
            output_shapes = d.output_shapes, finish_reasons = d.finish_reasons, conditions = d.conditions
          from unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-           $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bytea[],
-           $15::bytea[], $16::jsonb[], $17::jsonb[], $18::jsonb[])
-           as d (project_id, hour, series_id, calls, errors, retries, unpriced, input_fresh, cache_read, cache_write,
+           $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bytea[], $14::bytea[],
+           $15::jsonb[], $16::jsonb[], $17::jsonb[])
+           as d (project_id, hour, series_id, calls, errors, unpriced, input_fresh, cache_read, cache_write,
              output, reasoning, cost_nano_usd, latency_us, ttft_us, output_shapes, finish_reasons, conditions)
          where r.project_id = d.project_id and r.hour = d.hour and r.series_id = d.series_id",
         &rows.iter().map(|(key, _)| key.project_id.0).collect::<Vec<_>>(),
@@ -211,7 +207,6 @@ pub async fn write_rollups(batch: &mut BatchTx, rows: &[(RollupKey, Rollup)]) ->
         &rows.iter().map(|(key, _)| key.series_id).collect::<Vec<_>>(),
         &rows.iter().map(|(_, r)| r.calls).collect::<Vec<_>>(),
         &rows.iter().map(|(_, r)| r.errors).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, r)| r.retries).collect::<Vec<_>>(),
         &rows.iter().map(|(_, r)| r.unpriced).collect::<Vec<_>>(),
         &rows.iter().map(|(_, r)| r.tokens.input_fresh).collect::<Vec<_>>() as _,
         &rows.iter().map(|(_, r)| r.tokens.cache_read).collect::<Vec<_>>() as _,

@@ -64,7 +64,7 @@ pub struct RunDelta {
     /// Highest score.
     pub score_max: Option<i32>,
     /// Sum of the scores.
-    pub score_sum: Option<i32>,
+    pub score_sum: Option<i64>,
     /// Worst severity.
     pub severity: Severity,
     /// The step that went most wrong.
@@ -122,7 +122,7 @@ pub async fn add_to_runs(batch: &mut BatchTx, deltas: &mut [RunDelta]) -> Result
            $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::int[], $12::int[], $13::int[], $14::text[],
            $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::int[],
            $23::int[], $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[],
-           $30::int[], $31::int[], $32::int[], $33::smallint[], $34::int[], $35::timestamptz[], $36::text[],
+           $30::int[], $31::int[], $32::bigint[], $33::smallint[], $34::int[], $35::timestamptz[], $36::text[],
            $37::text[], $38::smallint[], $39::text[])
            as d (project_id, run_id, run_at, name, name_nested, name_at, name_step_id, started_at, ended_at,
              received_at, roots, root_errors, open, key_label, environment, release, session_id, user_id, tags, models,

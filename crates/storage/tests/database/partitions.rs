@@ -33,9 +33,9 @@ async fn file(connection: &mut PgConnection, project: ProjectId, id: &str, when:
          values ($1, $2, 's', $3, 0, $3, 'n')",
         "insert into step_conditions (project_id, run_id, step_id, run_at, code, layer, points, message, observed,
            expected, rule_version) values ($1, $2, 's', $3, 1, 1, 1, '', '', '', 1)",
-        "insert into rollups (project_id, hour, series_id, key_label, step_name, calls, errors, retries, unpriced,
+        "insert into rollups (project_id, hour, series_id, key_label, step_name, calls, errors, unpriced,
            output_shapes, finish_reasons, conditions)
-         values ($1, $3, md5($2)::uuid, 'k', 'n', 1, 0, 0, 0, '{}', '{}', '{}')",
+         values ($1, $3, md5($2)::uuid, 'k', 'n', 1, 0, 0, '{}', '{}', '{}')",
         "insert into ledger (project_id, minute, key_label, outcome, reason, steps)
          values ($1, $3, 'k', 'stored', $2, 1)",
     ];

@@ -137,7 +137,7 @@ async fn the_scope_of_one_project_never_reaches_another() {
     let database = TestDatabase::new().await;
     let mut owner = database.owner().await;
     let tables = tenant_tables(&mut owner).await;
-    assert!(tables.len() >= 20, "{tables:?}");
+    assert!(tables.len() >= 17, "{tables:?}");
     fill(&mut owner, &tables).await;
     for table in &tables {
         check_table(&database.db, &mut owner, table).await;

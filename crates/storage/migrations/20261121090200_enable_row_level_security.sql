@@ -16,11 +16,14 @@ begin
     execute format(
       'create policy in_scope on %I using (
          (select current_setting(''plumbline.scope'', true)) = ''all''
-         or project_id = any ((select string_to_array(nullif(current_setting(''plumbline.scope'', true), ''all''), '',''))::uuid[])
-         %s)',
-      t, case when t = 'prices' then 'or project_id is null' else '' end);
+         or project_id = any ((select string_to_array(nullif(current_setting(''plumbline.scope'', true), ''all''), '',''))::uuid[]))',
+      t);
   end loop;
 end $$;
+
+-- A project sees the shipped prices and writes none of them.
+create policy shipped_are_seen on prices for select using (project_id is null);
+
 -- Partitions get no grant: the server reaches their rows through the parent, where the policy is.
 do $$
 declare
@@ -34,5 +37,6 @@ begin
     execute format('grant select, insert, update, delete on %I to plumbline_app', t);
   end loop;
 end $$;
-grant usage on schema public to plumbline_app;
 grant select on partitioned_tables to plumbline_app;
+grant usage, select on sequence batches to plumbline_app;
+grant usage on schema public to plumbline_app;

@@ -14,6 +14,14 @@ insert into partitioned_tables (table_name, time_column) values
   ('rollups', 'hour'),
   ('ledger', 'minute');
 
+create table runs_default partition of runs default;
+create table steps_default partition of steps default;
+create table step_payloads_default partition of step_payloads default with (toast_tuple_target = 256);
+create table step_events_default partition of step_events default;
+create table step_conditions_default partition of step_conditions default;
+create table rollups_default partition of rollups default;
+create table ledger_default partition of ledger default;
+
 create function create_week_partition(parent text, time_column text, week date) returns boolean
 language plpgsql as $$
 declare
