@@ -167,6 +167,8 @@ create index runs_user_idx on runs (project_id, user_id, run_at desc) where user
 -- before it. The upper bits of `steps.arrival` number the batches, the lower 20 the steps of one. Times can't say it:
 -- all steps of a batch are received at once, and clients set the others.
 create sequence batches;
+-- A sequence that nobody has used says that its last value is the one which the first batch will get.
+select setval('batches', 1);
 
 create table steps (
   project_id uuid not null,
