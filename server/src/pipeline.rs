@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 pub use batch::process_batch;
 pub use figures::Figures;
 pub use memory::Memory;
-pub use rollup::series_id;
+pub use rollup::{histograms_agree, series_id};
 pub use run_delta::run_deltas;
 
 use crate::auth::Caller;

@@ -1,8 +1,11 @@
 //! Counting everything again: run totals and rollups against the raw steps. For `doctor --recount` and for tests;
 //! it reads every step of a project.
 
+use std::collections::BTreeSet;
+
 use domain::{ProjectId, Timestamp};
 
+use crate::db::Tx;
 use crate::{Db, Result};
 
 /// What a recount found. Everything agrees when the two lists are empty.
@@ -18,8 +21,27 @@ pub struct Recount {
     pub wrong_hours: Vec<String>,
 }
 
-/// Counts a project again. Writes that are under way meanwhile do not disturb it: it reads one snapshot.
-pub async fn recount(db: &Db, project: ProjectId, now: Timestamp) -> Result<Recount> {
+/// Latencies of the steps of one series in one hour, and what is stored as their histograms.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Latencies {
+    /// Known latencies, in milliseconds.
+    pub latency_ms: Vec<f64>,
+    /// Known times to the first token, in milliseconds.
+    pub ttft_ms: Vec<f64>,
+    /// Histogram of the former in microseconds, encoded.
+    pub latency_us: Vec<u8>,
+    /// Histogram of the latter in microseconds, encoded.
+    pub ttft_us: Vec<u8>,
+}
+
+/// Counts a project again; `agree` compares histograms. Writes that are under way meanwhile do not disturb it: it reads
+/// one snapshot.
+pub async fn recount(
+    db: &Db,
+    project: ProjectId,
+    now: Timestamp,
+    agree: impl Fn(&Latencies) -> bool,
+) -> Result<Recount> {
     let mut tx = db.project(project).await?;
     sqlx::query!("set transaction isolation level repeatable read, read only")
         .execute(&mut *tx)
@@ -94,10 +116,98 @@ pub async fn recount(db: &Db, project: ProjectId, now: Timestamp) -> Result<Reco
     )
     .fetch_all(&mut *tx)
     .await?;
+    let wrong_words = wrong_words(&mut tx, project, hours_from).await?;
+    let wrong_histograms = wrong_histograms(&mut tx, project, hours_from, agree).await?;
+    let wrong_hours: BTreeSet<String> = [wrong_hours, wrong_words, wrong_histograms]
+        .into_iter()
+        .flatten()
+        .collect();
     Ok(Recount {
         steps: counts.steps,
         runs: counts.runs,
         wrong_runs,
-        wrong_hours,
+        wrong_hours: wrong_hours.into_iter().take(20).collect(),
     })
+}
+
+/// Hours in which a series counts conditions, shapes of outputs or finish reasons otherwise than its steps have them.
+async fn wrong_words(tx: &mut Tx, project: ProjectId, from: Timestamp) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar!(
+        "with s as (
+           select run_id, step_id, run_at, date_trunc('hour', started_at at time zone 'UTC') at time zone 'UTC' as hour,
+             key_label, environment, name as step_name, model, template_fingerprint, output_shape, stop_reason
+           from steps where project_id = $1 and started_at >= $2
+         ), r as (
+           select hour, key_label, environment, step_name, model, template_fingerprint, output_shapes, finish_reasons,
+             conditions
+           from rollups where project_id = $1 and hour >= $2
+         ), sides as (
+           select hour, key_label, environment, step_name, model, template_fingerprint, 'shape' as counted,
+             output_shape as word, 1 as count
+           from s where output_shape is not null
+           union all
+           select hour, key_label, environment, step_name, model, template_fingerprint, 'reason', stop_reason, 1
+           from s where stop_reason is not null
+           union all
+           select hour, key_label, environment, step_name, model, template_fingerprint, 'condition', c.code::text, 1
+           from s join step_conditions c on c.project_id = $1 and c.run_id = s.run_id and c.step_id = s.step_id
+             and c.run_at = s.run_at
+           union all
+           select hour, key_label, environment, step_name, model, template_fingerprint, 'shape', w.key, -w.value::bigint
+           from r, jsonb_each_text(output_shapes) w
+           union all
+           select hour, key_label, environment, step_name, model, template_fingerprint, 'reason', w.key, -w.value::bigint
+           from r, jsonb_each_text(finish_reasons) w
+           union all
+           select hour, key_label, environment, step_name, model, template_fingerprint, 'condition', w.key,
+             -w.value::bigint
+           from r, jsonb_each_text(conditions) w
+         ), wrong as (
+           select hour from sides
+           group by hour, key_label, environment, step_name, model, template_fingerprint, counted, word
+           having sum(count) <> 0
+         )
+         select distinct hour::text as \"hour!\" from wrong order by 1 limit 20",
+        project.0,
+        from.to_offset_date_time()
+    )
+    .fetch_all(&mut **tx)
+    .await?)
+}
+
+/// Hours in which a series' histograms are not those of its steps.
+async fn wrong_histograms(
+    tx: &mut Tx,
+    project: ProjectId,
+    from: Timestamp,
+    agree: impl Fn(&Latencies) -> bool,
+) -> Result<Vec<String>> {
+    let hours = sqlx::query!(
+        "with s as (
+           select date_trunc('hour', started_at at time zone 'UTC') at time zone 'UTC' as hour, key_label, environment,
+             name as step_name, model, template_fingerprint,
+             array_agg(latency_ms) filter (where latency_ms is not null) as latency_ms,
+             array_agg(ttft_ms) filter (where ttft_ms is not null) as ttft_ms
+           from steps where project_id = $1 and started_at >= $2 group by 1, 2, 3, 4, 5, 6
+         )
+         select r.hour::text as \"hour!\", s.latency_ms, s.ttft_ms, r.latency_us, r.ttft_us
+         from s join rollups r on r.project_id = $1 and r.hour = s.hour and r.key_label = s.key_label
+           and r.step_name = s.step_name and r.environment is not distinct from s.environment
+           and r.model is not distinct from s.model
+           and r.template_fingerprint is not distinct from s.template_fingerprint",
+        project.0,
+        from.to_offset_date_time()
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let wrong = hours.into_iter().filter_map(|row| {
+        let latencies = Latencies {
+            latency_ms: row.latency_ms.unwrap_or_default(),
+            ttft_ms: row.ttft_ms.unwrap_or_default(),
+            latency_us: row.latency_us.unwrap_or_default(),
+            ttft_us: row.ttft_us.unwrap_or_default(),
+        };
+        (!agree(&latencies)).then_some(row.hour)
+    });
+    Ok(wrong.collect())
 }

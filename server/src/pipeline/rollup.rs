@@ -6,6 +6,7 @@ use domain::{CostSource, StepStatus};
 use engine::histogram::Histogram;
 use sha2::{Digest as _, Sha256};
 use storage::ingest::{Rollup, RollupKey, StepRow};
+use storage::recount::Latencies;
 use uuid::Uuid;
 
 use super::run_delta::known_sum;
@@ -130,6 +131,18 @@ impl Sum {
         self.rollup.ttft_us = self.ttft.encode();
         self.rollup
     }
+}
+
+/// Whether the stored histograms are those of these latencies.
+pub fn histograms_agree(found: &Latencies) -> bool {
+    let is_of = |stored: &[u8], latencies: &[f64]| {
+        let mut counted = Histogram::default();
+        for ms in latencies {
+            record(&mut counted, Some(*ms));
+        }
+        Histogram::decode(stored).unwrap_or_default() == counted
+    };
+    is_of(&found.latency_us, &found.latency_ms) && is_of(&found.ttft_us, &found.ttft_ms)
 }
 
 fn count(counts: &mut BTreeMap<String, i64>, word: Option<&str>) {

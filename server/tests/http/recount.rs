@@ -1,11 +1,22 @@
 //! Run totals equal a recount of the raw steps after any interleaving, duplicates and late steps included.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, step};
+
+/// Outputs of several shapes, and why they ended.
+const ANSWERS: [(&str, Option<&str>); 5] = [
+    ("yes", None),
+    ("{\"intent\": \"refund\", \"order\": 4711}", Some("stop")),
+    ("{\"intent\": \"ref", Some("length")),
+    ("I cannot help with that.", Some("stop")),
+    ("", Some("content_filter")),
+];
 
 fn any_step() -> impl Strategy<Value = Value> {
     let odd_cost = prop_oneof![
@@ -23,9 +34,10 @@ fn any_step() -> impl Strategy<Value = Value> {
         tokens,
         any::<bool>(),
         0..4u8,
+        0..5usize,
     )
         .prop_map(
-            |(run, id, parent, second, latency, cost, tokens, success, model)| {
+            |(run, id, parent, second, latency, cost, tokens, success, model, answer)| {
                 let mut one = step(&format!("run-{run}"), &format!("s{id}"));
                 one["parent_step_id"] = json!(parent.map(|parent| format!("s{parent}")));
                 one["started_at"] = json!(format!(
@@ -41,6 +53,12 @@ fn any_step() -> impl Strategy<Value = Value> {
                 one["model"] = json!(format!("model-{model}"));
                 one["step_name"] = json!(format!("step-{}", id % 4));
                 one["session_id"] = json!(format!("session-{}", model % 2));
+                // Series also count conditions, shapes, reasons and latencies.
+                let (output, stop_reason) = ANSWERS[answer];
+                one["prompt"] = json!("Answer in JSON with the keys intent and order.");
+                one["output_code"] = json!(output);
+                one["stop_reason"] = json!(stop_reason);
+                one["ttft_ms"] = json!((answer > 1).then_some(latency / 2));
                 one
             },
         )
@@ -69,13 +87,15 @@ async fn totals_equal_a_recount() {
         futures::future::join_all(requests).await;
     }
     let (_, list) = app.get("/api/runs?limit=500").await;
-    let mut stored = 0;
+    let (mut stored, mut codes) = (0, BTreeSet::new());
     for run in list["items"].as_array().unwrap() {
         let id = run["run_id"].as_str().unwrap();
         let (_, read) = app.get(&format!("/api/runs/{id}")).await;
         let steps = read["steps"].as_array().unwrap();
         let run = &read["run"];
         stored += steps.len() as i64;
+        let conditions = steps.iter().flat_map(|s| s["conditions"].as_array().unwrap());
+        codes.extend(conditions.map(|found| found["code"].as_u64().unwrap()));
         let cost = sum(steps, |s| s["cost_nano_usd"].as_i64());
         let fresh = sum(steps, |s| s["tokens"]["input_fresh"].as_i64());
         let roots = || steps.iter().filter(|s| s["parent_step_id"].is_null());
@@ -117,6 +137,10 @@ async fn totals_equal_a_recount() {
             assert_eq!(run["name"], root["name"], "{id}");
         }
     }
+    assert!(
+        codes.len() > 3,
+        "conditions of several kinds are counted: {codes:?}"
+    );
     let (_, ledger) = app.get("/api/ledger").await;
     let on_the_books = |field: &str| {
         ledger["items"]
@@ -134,7 +158,9 @@ async fn totals_equal_a_recount() {
     let project = storage::projects::by_slug(&app.state.db, "default")
         .await
         .unwrap();
-    let recount = storage::recount::recount(&app.state.db, project.id, server::clock::now())
+    let now = server::clock::now();
+    let agree = server::pipeline::histograms_agree;
+    let recount = storage::recount::recount(&app.state.db, project.id, now, agree)
         .await
         .unwrap();
     assert_eq!(

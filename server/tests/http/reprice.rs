@@ -79,7 +79,7 @@ pub(crate) fn totals(job: &Job) -> Totals {
 
 pub(crate) async fn assert_recount_agrees(app: &TestApp, project: ProjectId) {
     let now = server::clock::now();
-    let recount = storage::recount::recount(&app.state.db, project, now)
+    let recount = storage::recount::recount(&app.state.db, project, now, server::pipeline::histograms_agree)
         .await
         .unwrap();
     assert_eq!(

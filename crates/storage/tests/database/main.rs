@@ -6,6 +6,7 @@ mod accounts;
 mod feedback;
 mod partitions;
 mod prices;
+mod recount;
 mod scoring;
 mod support;
 mod tenancy;

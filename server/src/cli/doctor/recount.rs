@@ -9,6 +9,7 @@ use crate::cli::output;
 use crate::clock;
 use crate::config::Config;
 use crate::database::Database;
+use crate::pipeline::histograms_agree;
 
 /// A project, counted again.
 #[derive(Debug, Serialize)]
@@ -53,7 +54,7 @@ async fn count(database: &Database) -> anyhow::Result<Vec<Counted>> {
 async fn count_projects(db: &Db) -> storage::Result<Vec<Counted>> {
     let mut counted = Vec::new();
     for project in projects::list(db).await? {
-        let found = recount(db, project.id, clock::now()).await?;
+        let found = recount(db, project.id, clock::now(), histograms_agree).await?;
         counted.push(Counted {
             project: project.slug,
             steps: found.steps,

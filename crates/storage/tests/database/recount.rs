@@ -1,0 +1,69 @@
+//! A recount sees every kind of figure that a series can have wrong.
+
+use sqlx::{AssertSqlSafe, PgConnection};
+use storage::recount::{Latencies, recount};
+
+use crate::support::{TestDatabase, at};
+
+const NOW: &str = "2026-11-20T12:30:00Z";
+const HOUR: &str = "2026-11-20 12:00:00+00";
+
+/// As a histogram here: how many values it holds.
+fn agree(found: &Latencies) -> bool {
+    found.latency_us == [found.latency_ms.len() as u8] && found.ttft_us == [found.ttft_ms.len() as u8]
+}
+
+async fn run(connection: &mut PgConnection, statement: String) {
+    sqlx::query(AssertSqlSafe(statement))
+        .execute(connection)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn the_hour_in_which_anything_differs_is_named() {
+    let database = TestDatabase::new().await;
+    let project = database.project(1).await;
+    let mut owner = database.owner().await;
+    for statement in [
+        "insert into run_keys (project_id, run_id, run_at) values ($project, 'r', $hour)",
+        "insert into steps (project_id, run_id, step_id, run_at, kind, name, started_at, received_at, status, key_label,
+           severity, arrival, latency_ms, ttft_ms, output_shape, stop_reason)
+         select $project, 'r', 's' || n, $hour, 'llm', 'answer', $hour, $hour, 'ok', 'k', 2, n, 640, 120, 'json', 'length'
+         from generate_series(1, 2) n",
+        "insert into step_conditions (project_id, run_id, step_id, run_at, code, layer, points, message, observed,
+           expected, rule_version) values ($project, 'r', 's1', $hour, 2001, 2, 40, '', '', '', 1)",
+        "insert into rollups (project_id, hour, series_id, key_label, step_name, calls, errors, unpriced,
+           latency_us, ttft_us, output_shapes, finish_reasons, conditions)
+         values ($project, $hour, $project, 'k', 'answer', 2, 0, 0, '\\x02', '\\x02', '{\"json\": 2}', '{\"length\": 2}',
+           '{\"2001\": 1}')",
+    ] {
+        let statement = statement
+            .replace("$project", &format!("'{project}'::uuid"))
+            .replace("$hour", &format!("'{HOUR}'::timestamptz"));
+        run(&mut owner, statement).await;
+    }
+    let wrong_hours = async || {
+        let found = recount(&database.db, project, at(NOW), agree).await.unwrap();
+        assert_eq!(found.steps, 2);
+        found.wrong_hours
+    };
+    assert_eq!(wrong_hours().await, Vec::<String>::new());
+
+    for (column, right, wrong) in [
+        ("calls", "2", "3"),
+        ("errors", "0", "1"),
+        ("cost_nano_usd", "null", "0"),
+        ("conditions", r#"'{"2001": 1}'"#, "'{}'"),
+        ("conditions", r#"'{"2001": 1}'"#, r#"'{"2001": 1, "1001": 1}'"#),
+        ("output_shapes", r#"'{"json": 2}'"#, r#"'{"text": 2}'"#),
+        ("finish_reasons", r#"'{"length": 2}'"#, r#"'{"length": 1}'"#),
+        ("latency_us", r"'\x02'", r"'\x01'"),
+        ("ttft_us", r"'\x02'", r"'\x03'"),
+    ] {
+        run(&mut owner, format!("update rollups set {column} = {wrong}")).await;
+        assert_eq!(wrong_hours().await, [HOUR], "{column} = {wrong}");
+        run(&mut owner, format!("update rollups set {column} = {right}")).await;
+    }
+    assert_eq!(wrong_hours().await, Vec::<String>::new());
+}
