@@ -13,14 +13,14 @@ pub mod serve;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use domain::Project;
 use storage::{Db, projects};
 
 pub use serve::{Ready, serve};
 
 use crate::clock;
-use crate::config::{Config, Flags, LogFormat};
+use crate::config::{self, Config, Flags, LogFormat};
 use crate::database::Database;
 use crate::price_file;
 
@@ -97,9 +97,38 @@ impl Exit {
     }
 }
 
+/// The configuration that commands beside `serve` use themselves; they accept the rest, and `serve` lists it.
+const CONFIGURATION_OF_EVERY_COMMAND: [&str; 3] = ["config", "data", "log"];
+
+/// The command line, with help that lists for each command what concerns that command.
+fn command_line() -> clap::Command {
+    let mut command = Cli::command();
+    // Only a built command has the global flags in its subcommands.
+    command.build();
+    command.mut_subcommands(|subcommand| match subcommand.get_name() {
+        "serve" => subcommand,
+        _ => without_server_flags(subcommand),
+    })
+}
+
+fn without_server_flags(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|arg| {
+            let is_configuration = arg.get_help_heading() == Some(config::HELP_HEADING);
+            let stays = CONFIGURATION_OF_EVERY_COMMAND.contains(&arg.get_id().as_str());
+            if is_configuration && !stays {
+                arg.hide(true)
+            } else {
+                arg
+            }
+        })
+        .mut_subcommands(without_server_flags)
+        .after_help("More configuration: plumbline serve --help")
+}
+
 /// Runs the command this process was started with.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::from_arg_matches(&command_line().get_matches()).unwrap_or_else(|error| error.exit());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(cause) => return Exit::Failed(cause.into()).report(),
@@ -190,10 +219,46 @@ async fn project(db: &Db, slug: Option<&str>) -> Result<Project, Exit> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use clap::{Command, CommandFactory as _};
 
     #[test]
     fn the_command_line_is_consistent() {
         super::Cli::command().debug_assert();
+    }
+
+    /// Every command that can be run, with the words that lead to it.
+    fn commands(command: &Command, words: &str, found: &mut Vec<(String, Command)>) {
+        for subcommand in command.get_subcommands().filter(|one| one.get_name() != "help") {
+            let words = format!("{words} {}", subcommand.get_name());
+            found.push((words.trim().to_owned(), subcommand.clone()));
+            commands(subcommand, &words, found);
+        }
+    }
+
+    #[test]
+    fn help_lists_what_concerns_the_command() {
+        let mut all = Vec::new();
+        commands(&super::command_line(), "", &mut all);
+        let help_of = |wanted: &str| {
+            let found = all.iter().find(|(words, _)| words == wanted);
+            found.unwrap().1.clone().render_long_help().to_string()
+        };
+        for (words, mut command) in all.clone() {
+            let help = command.render_long_help().to_string();
+            for server_flag in ["--addr", "--upstream-anthropic", "--queue-steps", "--public-url"] {
+                assert_eq!(help.contains(server_flag), words == "serve", "{words}: {help}");
+            }
+            for flag_of_all in ["--config", "--data", "--log "] {
+                assert!(help.contains(flag_of_all), "{words}: {help}");
+            }
+        }
+        assert!(help_of("seed").contains("--days"));
+        assert!(help_of("keys add").contains("--scope"));
+    }
+
+    #[test]
+    fn flags_that_help_hides_are_still_accepted() {
+        let words = ["plumbline", "seed", "--addr", "127.0.0.1:1", "--days", "2"];
+        super::command_line().try_get_matches_from(words).unwrap();
     }
 }

@@ -106,9 +106,12 @@ pub enum LogFormat {
     Json,
 }
 
+/// The heading of these flags in `--help`.
+pub const HELP_HEADING: &str = "Configuration";
+
 /// What the command line and the environment say; everything they don't is `None`.
 #[derive(Clone, Debug, Default, clap::Args)]
-#[command(next_help_heading = "Configuration")]
+#[command(next_help_heading = HELP_HEADING)]
 pub struct Flags {
     /// Configuration file [default: plumbline.toml, if there is one]
     #[arg(long, global = true, env = "PLUMBLINE_CONFIG", value_name = "FILE")]
