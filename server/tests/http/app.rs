@@ -15,6 +15,8 @@ use tokio_util::task::TaskTracker;
 /// Postgres for all tests of this binary. Never stopped by us: see `postgres`.
 static POSTGRES: OnceCell<PrivatePostgres> = OnceCell::const_new();
 
+const TEMPLATE: &str = "plumbline_template";
+
 pub(crate) struct TestApp {
     pub(crate) origin: String,
     pub(crate) client: reqwest::Client,
@@ -139,11 +141,31 @@ pub(crate) fn step(run_id: &str, step_id: &str) -> Value {
     })
 }
 
+/// A copy of a database that has the schema and this time's weekly partitions, as a server's has after its first minute.
 async fn new_database() -> String {
     let postgres = POSTGRES.get_or_init(start_postgres).await;
     let name = format!("test_{}", uuid::Uuid::now_v7().simple());
-    postgres.query(&format!("create database {name}")).await.unwrap();
-    postgres.url().replacen("/plumbline?", &format!("/{name}?"), 1)
+    let create = format!("create database {name} template {TEMPLATE}");
+    postgres.query(&create).await.unwrap();
+    url_of(postgres, &name)
+}
+
+fn url_of(postgres: &PrivatePostgres, database: &str) -> String {
+    postgres
+        .url()
+        .replacen("/plumbline?", &format!("/{database}?"), 1)
+}
+
+async fn make_template(postgres: &PrivatePostgres) {
+    postgres
+        .query(&format!("create database {TEMPLATE}"))
+        .await
+        .unwrap();
+    let options: storage::PgConnectOptions = url_of(postgres, TEMPLATE).parse().unwrap();
+    storage::migrate(&options).await.unwrap();
+    storage::partitions::maintain(&options, server::clock::now())
+        .await
+        .unwrap();
 }
 
 /// One folder per test binary, removed and made anew at each start: a Postgres that an earlier run left behind is
@@ -163,5 +185,7 @@ async fn start_postgres() -> PrivatePostgres {
         }
         std::fs::remove_dir_all(&folder).unwrap();
     }
-    PrivatePostgres::start(settings()).await.unwrap()
+    let postgres = PrivatePostgres::start(settings()).await.unwrap();
+    make_template(&postgres).await;
+    postgres
 }

@@ -165,6 +165,17 @@ async fn a_step_from_before_the_retention_is_not_deleted_within_the_hour() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_step_of_today_lies_in_a_weekly_partition() {
+    let app = TestApp::new().await;
+    app.store(step("r", "s")).await;
+    // A default partition with rows of these years would have maintenance move them into weekly ones.
+    let now = server::clock::now();
+    assert!(!storage::partitions::is_due(&app.options(), now).await.unwrap());
+    let done = storage::partitions::maintain(&app.options(), now).await.unwrap();
+    assert_eq!(done.created, 0, "{done:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_state_of_a_run_follows_its_top_level_steps() {
     let app = TestApp::new().await;
     let check = async |run: &str, steps: Vec<Value>, expected: &str| {
