@@ -1,10 +1,13 @@
 //! Whose call it is, what is refused, and in whose words.
 
-use domain::{Role, Scope};
+use std::time::Duration;
+
+use domain::{Project, Role, Scope};
+use futures::StreamExt as _;
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, answer};
-use crate::people::{default_project, key, other_project, person};
+use crate::people::{Browser, default_project, key, other_project, person};
 use crate::proxy::{proxied, recorded};
 use crate::upstream::Upstream;
 
@@ -140,11 +143,43 @@ async fn with_accounts_a_key_decides_and_nothing_else_passes() {
     upstream.saw_nothing();
 }
 
+/// Waits until the server has heard of every change before: news arrive in their order. Each change of keys that it
+/// hears of late would end what was known.
+async fn every_change_is_heard_of(browser: &Browser<'_>, project: &Project) {
+    let path = format!("/live/{}", project.slug);
+    let heard = async {
+        loop {
+            // A change of keys ends the stream.
+            let answer = browser.request("GET", &path).send().await.unwrap();
+            let (mut stream, mut text) = (answer.bytes_stream(), String::new());
+            loop {
+                // Said again, because the server may not have listened yet.
+                let db = &browser.app.state.db;
+                storage::live::notify_runs(db, uuid::Uuid::nil(), project.id, &["the last change"])
+                    .await
+                    .unwrap();
+                match tokio::time::timeout(Duration::from_millis(200), stream.next()).await {
+                    Ok(Some(chunk)) => text.push_str(&String::from_utf8_lossy(&chunk.unwrap())),
+                    Ok(None) => break,
+                    Err(_nothing_yet) => {}
+                }
+                if text.contains("the last change") {
+                    return;
+                }
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), heard)
+        .await
+        .unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_known_passes_while_the_database_is_away_and_what_was_revoked_does_not() {
     let (app, mut upstream) = proxied().await;
     let project = other_project(&app).await;
     person(&app, "mara@acme.dev", &[(&project, Role::Admin)]).await;
+    let browser = Browser::sign_in(&app, "mara@acme.dev").await;
     let revoked = key(&app, &project, &[Scope::Proxy]).await;
     let kept = key(&app, &project, &[Scope::Proxy]).await;
     let call = |secret: &str| {
@@ -157,7 +192,7 @@ async fn what_was_known_passes_while_the_database_is_away_and_what_was_revoked_d
     storage::keys::revoke(&app.state.db, project.id, revoked.key.id, server::clock::now())
         .await
         .unwrap();
-    app.state.auth.forget();
+    every_change_is_heard_of(&browser, &project).await;
     passes(call(&kept.secret), &mut upstream).await;
 
     app.state.db.close().await;
