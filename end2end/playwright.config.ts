@@ -13,6 +13,7 @@ const chromium = [
 
 export default defineConfig({
   testDir: 'specs',
+  globalSetup: './harness/every-page.ts',
   outputDir: 'test-results',
   // Each worker runs a server and a database of its own; the machines this must run on have two cores, on which
   // two at once run into their time limits.

@@ -1,16 +1,18 @@
-// What is checked on every page: no complaint in the console, nothing for axe to find, a picture in each theme and size.
+// What is checked on every page: no complaint in the console, nothing for axe to find, no scrolling sideways.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import AxeBuilder from '@axe-core/playwright';
-import { expect, type Page } from '@playwright/test';
+import { expect, test, type Page } from '@playwright/test';
 
 import { artifacts } from './server';
+import { recordVisits } from './visits';
 
-/** Collects everything the page complains about, until the returned function is called. */
+/** Collects everything the page complains about, until the returned function is called; records which pages it visits. */
 export function watchConsole(page: Page): () => string[] {
   const complaints: string[] = [];
+  recordVisits(page);
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning') {
       complaints.push(`${message.type()}: ${message.text()} (${message.location().url})`);
@@ -27,9 +29,37 @@ export async function hydrated(page: Page): Promise<void> {
 
 /** Fails with a readable list when axe finds anything. */
 export async function axe(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page })
-    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
-    .analyze();
+  await analyse(axeOf(page).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']));
+}
+
+/** Fails when axe finds too little contrast: all that another theme can break. */
+export async function contrast(page: Page): Promise<void> {
+  await analyse(axeOf(page).withRules('color-contrast'));
+}
+
+/** axe in both themes and on a phone, where nothing may scroll sideways, and pictures when they are asked for. */
+export async function looksRight(page: Page, name: string): Promise<void> {
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await contrast(page);
+  await page.emulateMedia({ colorScheme: 'light' });
+  await axe(page);
+  const before = page.viewportSize();
+  await page.setViewportSize({ width: 390, height: 900 });
+  await noSidewaysScroll(page);
+  await axe(page);
+  await page.emulateMedia({ colorScheme: null });
+  if (before !== null) await page.setViewportSize(before);
+  await shots(page, name);
+}
+
+// What passed is told by axe with a selector for each element, which takes longer than the rules themselves. Style sheets
+// of other origins, which it would load, there are none.
+function axeOf(page: Page): AxeBuilder {
+  return new AxeBuilder({ page }).options({ resultTypes: ['violations'], preload: false });
+}
+
+async function analyse(builder: AxeBuilder): Promise<void> {
+  const { violations } = await builder.analyze();
   const readable = violations.map(({ id, help, nodes }) => ({ id, help, at: nodes.map((node) => node.target.join(' ')) }));
   expect(readable, 'axe').toEqual([]);
 }
@@ -46,8 +76,11 @@ export async function noSidewaysScroll(page: Page): Promise<void> {
 const themes = ['light', 'dark'] as const;
 const widths = [1440, 390] as const;
 
-/** Stores artifacts/<name>-<theme>-<width>.png, four in all, and restores theme and size. */
+/** With PLUMBLINE_SHOTS=1 stores artifacts/<name>-<theme>-<width>.png, four in all, and restores theme and size. */
 export async function shots(page: Page, name: string): Promise<void> {
+  if (process.env.PLUMBLINE_SHOTS !== '1') return;
+  // Four full pages take longer than most tests.
+  test.setTimeout(test.info().timeout + 60_000);
   mkdirSync(artifacts, { recursive: true });
   const before = page.viewportSize();
   for (const theme of themes) {

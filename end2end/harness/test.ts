@@ -8,7 +8,7 @@ import { makeProject, type Project } from './project';
 import { startServer, type Server } from './server';
 
 export { expect } from '@playwright/test';
-export { axe, hydrated, noSidewaysScroll, shots } from './page';
+export { axe, hydrated, looksRight, noSidewaysScroll, shots } from './page';
 export { makeProject, type Project } from './project';
 export { startServer } from './server';
 

@@ -1,7 +1,7 @@
 // Every page as a person meets it: nothing for axe to find, nothing that scrolls sideways, pictures for a look.
 
 import { demo, demoSteps } from '../harness/demo';
-import { axe, expect, hydrated, makeProject, noSidewaysScroll, shots, startServer, test, type Project } from '../harness/test';
+import { expect, hydrated, looksRight, makeProject, startServer, test, type Project } from '../harness/test';
 import { watchConsole } from '../harness/page';
 
 const pages: [name: string, path: (project: Project) => string][] = [
@@ -42,7 +42,7 @@ test.describe('with data', () => {
     test(`${name} looks right`, async ({ page }) => {
       await page.goto(path(project));
       await hydrated(page);
-      await everythingFits(page, name);
+      await looksRight(page, name);
     });
   }
 });
@@ -51,7 +51,7 @@ test('a fresh project looks right', async ({ page, project }) => {
   await page.goto(project.at('runs'));
   await hydrated(page);
   await expect(page.getByRole('heading', { name: 'Send the first step' })).toBeVisible();
-  await everythingFits(page, 'first-step');
+  await looksRight(page, 'first-step');
 });
 
 test('pages for people without access look right', async ({ browser }) => {
@@ -67,11 +67,11 @@ test('pages for people without access look right', async ({ browser }) => {
     await page.getByRole('button', { name: 'Create the account' }).click();
     await page.goto('/p/default/settings/members');
     await hydrated(page);
-    await everythingFits(page, 'settings-members-accounts');
+    await looksRight(page, 'settings-members-accounts');
     await context.clearCookies();
     await page.goto('/login?error=credentials');
     await hydrated(page);
-    await everythingFits(page, 'login');
+    await looksRight(page, 'login');
     await context.close();
     expect(complaints()).toEqual([]);
   } finally {
@@ -85,22 +85,9 @@ test.describe('addresses that lead nowhere', () => {
   test('an unknown run and an unknown page look right', async ({ page, project }) => {
     await page.goto(project.at('runs/none'));
     await hydrated(page);
-    await everythingFits(page, 'run-none');
+    await looksRight(page, 'run-none');
     await page.goto('/nowhere');
     await hydrated(page);
-    await everythingFits(page, 'not-found');
+    await looksRight(page, 'not-found');
   });
 });
-
-/** axe in both themes and both sizes, the width of a phone, and four pictures. */
-async function everythingFits(page: import('@playwright/test').Page, name: string): Promise<void> {
-  for (const colorScheme of ['dark', 'light'] as const) {
-    await page.emulateMedia({ colorScheme });
-    await axe(page);
-  }
-  await page.setViewportSize({ width: 390, height: 900 });
-  await noSidewaysScroll(page);
-  await axe(page);
-  await page.setViewportSize({ width: 1440, height: 900 });
-  await shots(page, name);
-}
