@@ -12,3 +12,5 @@ mod names;
 mod repository;
 #[path = "tidy/style.rs"]
 mod style;
+#[path = "tidy/time_limits.rs"]
+mod time_limits;

@@ -125,23 +125,3 @@ fn decisions_are_numbered_and_dated() {
         }
     }
 }
-
-/// A page that nobody has opened in a browser may not work.
-#[test]
-fn every_page_is_visited_by_a_browser_test() {
-    let shell = read("app/src/shell.rs");
-    let all = files();
-    let specs: Vec<_> = all.iter().filter(|file| file.is_below("end2end/specs")).collect();
-    let mut findings = Findings::new("visit the page in a spec of end2end/specs");
-    for part in shell.split("path!(\"").skip(1) {
-        let path = part.split('"').next().unwrap_or_default();
-        let last = path
-            .split('/')
-            .rfind(|segment| !segment.is_empty() && !segment.starts_with(':'));
-        let Some(last) = last else { continue };
-        let visited = specs.iter().any(|spec| spec.text.contains(last));
-        if !visited {
-            findings.add("app/src/shell.rs", format!("no spec visits `{path}`"));
-        }
-    }
-}

@@ -1,13 +1,13 @@
 //! Runs `corpus.json`: one row per step, with what scoring must find.
 
-#[path = "corpus/row.rs"]
+#[path = "../corpus/row.rs"]
 mod row;
 
 use std::collections::BTreeSet;
 
+use self::row::corpus;
 use engine::Rules;
 use engine::codes::{self, Group};
-use row::corpus;
 
 #[test]
 fn every_row_scores_as_expected() {

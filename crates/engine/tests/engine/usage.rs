@@ -1,8 +1,6 @@
 //! The same call as everybody reports it: fresh input 1,200, read from the cache 8,000, written to it 500, output 350
 //! of which 120 are reasoning. Whoever reports it, the buckets and the cost are the same to the nano-dollar.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use domain::step::{InputMeaning, ReportedTokens};
 use domain::{NanoUsd, Timestamp, TokenUsage};
 use engine::pricing::{ModelMatch, PriceRow, PriceTable, Rates, TokenRates, price};

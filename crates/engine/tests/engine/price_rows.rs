@@ -1,7 +1,5 @@
 //! Which price row is a call's, and which can't be used.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use domain::Timestamp;
 use engine::pricing::{PriceRow, PriceTable};
 use serde_json::{Value, json};

@@ -1,7 +1,5 @@
 //! Which price a call gets, and what it comes to.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use domain::{NanoUsd, Timestamp, TokenUsage};
 use engine::pricing::{BilledAs, PriceRow, PriceTable, Receipt, Unpriced, drift, price, try_price};
 use proptest::prelude::*;
