@@ -7,18 +7,8 @@ run: ## the dashboard on http://127.0.0.1:3000
 	@scripts/site dev
 	cargo run -p server --bin plumbline -- serve
 
-# The server as `cargo test` builds it for its own tests. `cargo build -p server` would compile the pages and the server
-# a second time, because tests of other crates turn on features of shared libraries; the same goes for browser_bindings.
-tested = $(abspath $(or $(CARGO_TARGET_DIR),target))/debug/plumbline
-
-test: ## everything: format, lints, unit tests, browser tests, the providers' clients
-	@scripts/setup test
-	@scripts/check
-	@scripts/site dev
-	cargo test --workspace --exclude browser_bindings
-	cargo test -p browser_bindings
-	@PLUMBLINE_BIN=$(tested) scripts/e2e
-	@PLUMBLINE_BIN=$(tested) scripts/clients
+test: ## everything: format, lints, unit tests, browser tests, the providers' clients; some parts: make test ARGS="tests e2e"
+	@scripts/test $(ARGS)
 
 check: ## format and lints, for the server's and the browser's half
 	@scripts/setup run

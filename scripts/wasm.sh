@@ -60,7 +60,8 @@ wasm_target_dir() {
 wasm_cargo() {
   if [[ "$(wasm_toolchain)" == system ]]; then
     # The flags replace those of .cargo/config.toml, so they repeat them.
-    CARGO_TARGET_DIR=$(wasm_target_dir) RUSTC=/usr/bin/rustc \
+    # That compiler has no lints of its own.
+    env -u RUSTC_WORKSPACE_WRAPPER CARGO_TARGET_DIR="$(wasm_target_dir)" RUSTC=/usr/bin/rustc \
       CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="--cfg erase_components --sysroot=$(system_sysroot)" \
       cargo "$@"
   else
