@@ -69,7 +69,7 @@ impl ApiError {
                 "The server could not be reached. Check that it runs and that you are online.".to_owned()
             }
             Self::Internal { .. } => {
-                "The server could not answer this. The cause is in its log under the reference.".to_owned()
+                "The server failed to answer. The cause is in its log under this reference.".to_owned()
             }
         }
     }
@@ -95,7 +95,7 @@ impl FromServerFnError for ApiError {
             | ServerFnErrorErr::MissingArg(_)
             | ServerFnErrorErr::Deserialization(_) => Self::Invalid {
                 field: String::new(),
-                message: "The request can't be understood. Load the page again.".to_owned(),
+                message: "The request is invalid. Reload the page.".to_owned(),
             },
             _ => Self::Internal {
                 request_id: crate::context::use_page_request().request_id,
@@ -141,7 +141,7 @@ mod server {
                 storage::Error::NotFound => Self::NotFound,
                 storage::Error::Conflict(_) => Self::Invalid {
                     field: String::new(),
-                    message: "That contradicts what is stored already. Read the page again.".to_owned(),
+                    message: "That conflicts with what is stored. Reload the page.".to_owned(),
                 },
                 storage::Error::Unavailable(cause) => {
                     tracing::error!(%request_id, error = %cause, "the database did not answer a page");

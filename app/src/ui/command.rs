@@ -152,7 +152,7 @@ pub(crate) fn CommandMenu() -> impl IntoView {
 /// The entries with a heading over each group.
 fn rows(shown: &[Entry], at: RwSignal<usize>, act: Callback<Action>) -> Vec<AnyView> {
     if shown.is_empty() {
-        return vec![view! { <li role="presentation" class="cmd-h">"Nothing has that name"</li> }.into_any()];
+        return vec![view! { <li role="presentation" class="cmd-h">"No match"</li> }.into_any()];
     }
     let mut rows = Vec::new();
     let mut group = "";

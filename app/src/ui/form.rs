@@ -119,35 +119,35 @@ pub(crate) fn FormOutcome() -> impl IntoView {
 /// What a form's error code means and what to do.
 fn error_words(code: &str) -> String {
     match code {
-        "credentials" => "Address and password do not belong together. Check both and try again.",
+        "credentials" => "The e-mail address or the password is wrong. Check both and try again.",
         "rate_limited" => "Too many attempts. Wait a minute, then try again.",
         "csrf" => {
-            "The form came from another site or an old page. Read the page again and send it once more."
+            "The form came from another site or an outdated page. Reload the page and try again."
         }
-        "exists" => "That name is taken already. Choose another one.",
-        "email_exists" => "Somebody with that address has access already.",
+        "exists" => "That name is already taken. Choose another one.",
+        "email_exists" => "A member with that address already has access.",
         "email" => "That is not an e-mail address, such as mara@acme.dev.",
         "password" => "The password is too short. It needs 10 characters or more.",
-        "name" => "The name is empty, or holds no letter or digit.",
-        "label" => "The label is empty, too long or taken already. Choose another one.",
-        "scope" => "Choose at least one thing the key may do.",
+        "name" => "The name must contain a letter or a digit.",
+        "label" => "The label is empty, too long or already in use. Choose another one.",
+        "scope" => "Choose at least one scope.",
         "rate" => {
-            "A rate is a number of dollars per million tokens, 0 or more, such as 0.15; the one for input is needed."
+            "A rate must be a number of dollars per million tokens, 0 or more, such as 0.15. The input rate is required."
         }
         "model" => "The model's name is empty or too long.",
-        "day" => "That is no day. Write it as 2026-11-21.",
-        "context_window" => "The context window is a whole number of tokens, or empty.",
-        "regex" => "The regular expression can't be used. Check its brackets.",
-        "job_runs" => "History is being priced again already. Wait for it, or cancel it.",
+        "day" => "The date must look like 2026-11-21.",
+        "context_window" => "The context window must be a whole number of tokens, or empty.",
+        "regex" => "The regular expression is invalid. Check its brackets.",
+        "job_runs" => "History is already being re-priced. Wait for it to finish, or cancel it.",
         "role" => "That role does not exist.",
-        "confirm" => "What you typed is not the project's word in the address. Nothing was deleted.",
-        "last_admin" => "A project needs an admin. Make somebody else admin first.",
-        "scoring" => "Some values can’t be used; each says below what it has to be. Nothing was saved.",
+        "confirm" => "What you typed does not match the project's slug. Nothing was deleted.",
+        "last_admin" => "A project needs at least one admin. Make another member admin first.",
+        "scoring" => "Some values are invalid; see the fields below. Nothing was saved.",
         "already_set_up" => "Accounts are set up already. Sign in.",
         "forbidden" => "Your role in this project does not allow that. Ask an admin of the project.",
-        "not_found" => "It is gone already. Read the page again.",
+        "not_found" => "It no longer exists. Reload the page.",
         "unavailable" => "The database did not answer. Nothing was changed; try again in a moment.",
-        "internal" => "The server could not do that. The cause is in its log. Nothing was changed.",
+        "internal" => "An internal error occurred; the cause is in the server’s log. Nothing was changed.",
         other => return format!("That did not work ({}).", domain::text::first_line(other, 40)),
     }
     .to_owned()
@@ -159,12 +159,16 @@ fn done_words(code: &str) -> String {
         "saved" => "Saved.",
         "revoked" => "The key is revoked. Requests with it are refused from now on.",
         "added" => "Added. Tell them their address and password; they can sign in now.",
-        "removed" => "Removed. Their access ends now.",
+        "removed" => "Removed. Their access has ended.",
         "deleted" => "The project and its data are deleted.",
-        "price_saved" => "The price is saved. Calls from now on are priced with it; price history again to have it in past ones.",
-        "price_deleted" => "The price is deleted. Costs that were computed with it stay until history is priced again.",
-        "reprice" => "It has begun; how far it is stands below.",
-        "cancelled" => "It is cancelled. What was priced before stays.",
+        "price_saved" => {
+            "The price is saved and applies to new calls. Re-price history to apply it to past calls."
+        }
+        "price_deleted" => {
+            "The price is deleted. Costs that were computed with it stay until history is re-priced."
+        }
+        "reprice" => "Started. See its progress below.",
+        "cancelled" => "Cancelled. Steps already re-priced keep their new cost.",
         "signed_out" => "You are signed out.",
         _ => "Done.",
     }

@@ -206,7 +206,7 @@ fn UserMenu() -> impl IntoView {
         .as_ref()
         .map_or_else(|| "Open access".to_owned(), |user| user.name.clone());
     let hint = viewer.user.as_ref().map_or_else(
-        || "No account exists: whoever reaches this address may do everything".to_owned(),
+        || "No account exists: anyone who reaches this address has full access".to_owned(),
         |user| user.email.clone(),
     );
     let initial = name
