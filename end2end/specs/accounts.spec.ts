@@ -44,7 +44,7 @@ test('the first account closes the server; people sign in, come back to where th
     await expect(page).toHaveURL('/p/default/settings/keys?range=7d');
 
     await expect(page.getByRole('note')).toContainText('Only an admin of the project can change this');
-    await expect(page.getByRole('button', { name: 'Make the key' })).toBeDisabled();
+    await expect(page.getByRole('button', { name: 'Create the key' })).toBeDisabled();
     const forced = await page.request.post('/p/default/settings/keys', { form: { label: 'mine', scope: 'ingest' } });
     expect(forced.ok() && !forced.url().includes('error=')).toBe(false);
     await page.goto('/p/default/settings/keys');

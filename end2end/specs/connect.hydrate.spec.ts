@@ -5,7 +5,7 @@ test('a key made on the page that connects an app stays in the program, whicheve
   await page.goto(project.at('connect'));
   await hydrated(page);
   const panel = page.getByRole('tabpanel');
-  await page.getByRole('button', { name: 'Make a key and show it here' }).click();
+  await page.getByRole('button', { name: 'Create a key and show it here' }).click();
   await expect(panel).toContainText('pl_live_');
   await hydrated(page);
   // The key is shown once: choosing another program must not lose it.

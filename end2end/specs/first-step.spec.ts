@@ -22,6 +22,6 @@ test('the key is shown once; the next visit offers to make another one', async (
   await expect(page.getByLabel('Command', { exact: true })).toContainText(/Bearer pl_live_\w{40,}/);
   await page.reload();
   await expect(page.getByLabel('Command', { exact: true })).toContainText('Bearer YOUR_KEY');
-  await page.getByRole('button', { name: 'Make a key' }).click();
+  await page.getByRole('button', { name: 'Create a key' }).click();
   await expect(page.getByText(/pl_live_\w{40,}/)).toBeVisible();
 });

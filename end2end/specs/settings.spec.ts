@@ -3,7 +3,7 @@ import { expect, test } from '../harness/test';
 test('a key is shown once, works, and is refused as soon as it is revoked', async ({ page, project, request, server }) => {
   await page.goto(project.at('settings/keys'));
   await page.getByLabel('Label').fill('prod-frontend');
-  await page.getByRole('button', { name: 'Make the key' }).click();
+  await page.getByRole('button', { name: 'Create the key' }).click();
   const secret = await page.getByLabel('The key', { exact: true }).innerText();
   expect(secret).toMatch(/^pl_live_\w{40,}$/);
   await page.reload();

@@ -37,7 +37,7 @@ pub(crate) fn ConnectPage() -> impl IntoView {
                 <div class="verdict" data-tone="plain">
                     <h2>"Change the base URL, and every call is recorded"</h2>
                     <p>
-                        "Plumbline passes each call on to the provider byte for byte, with your own provider key, and streams the answer as it comes. Your key at the provider is never stored or logged. When recording fails, the call does not."
+                        "Plumbline forwards each call to the provider byte for byte, with your own provider key, and streams the answer as it arrives. The provider key is never stored or logged. If recording fails, the call still goes through."
                     </p>
                 </div>
             </section>
@@ -52,7 +52,7 @@ pub(crate) fn ConnectPage() -> impl IntoView {
                 </Transition>
             </section>
             <section class="cell flush">
-                <div class="head"><h2 id="connect-addresses">"Base URLs"</h2><span class="sub">"where calls go on to is the server’s configuration, never the request’s"</span></div>
+                <div class="head"><h2 id="connect-addresses">"Base URLs"</h2><span class="sub">"where calls are forwarded to is set on the server, never by a request"</span></div>
                 <Load resource=facts what="The addresses" skeleton=|| view! { <SkeletonRows rows=2/> } let:facts>
                     <Addresses facts/>
                 </Load>
@@ -120,13 +120,13 @@ fn Programs(
     } else if is_open {
         view! {
             <p class="dim2">
-                "It works as it stands: without accounts, on this machine, no key is needed. The word in its place, "
-                <code>{LABEL}</code>", names the series that the calls are counted under; choose your own."
+                "It works as it is: without accounts, on this machine, no key is needed. The label in its place, "
+                <code>{LABEL}</code>", names the series of the calls; choose your own."
             </p>
             <MakeKey
-                why="A key goes on working once there are accounts, or when programs call from elsewhere."
+                why="A key keeps working once there are accounts, or when programs call from other machines."
                 label="app"
-                button="Make a key and show it here"
+                button="Create a key and show it here"
                 page="connect"
             />
         }
@@ -136,7 +136,7 @@ fn Programs(
             <MakeKey
                 why="The program needs a key with the scope proxy in place of YOUR_KEY."
                 label="app"
-                button="Make a key and show it here"
+                button="Create a key and show it here"
                 page="connect"
             />
         }
@@ -156,7 +156,7 @@ fn Programs(
         <p class="dim2">
             "Run it, then look at "
             <a class="link" href=move || format!("{}?live=true", page_href(&slug.read(), "runs"))>"the runs, live"</a>
-            ": the call stands there with its texts, tokens, cost and score."
+            ": the call is there with its texts, tokens, cost and score."
         </p>
     }
 }
@@ -208,7 +208,7 @@ pub(crate) fn Addresses(facts: ServerFacts) -> impl IntoView {
                         <th scope="col">"SDK of"</th>
                         <th scope="col">"Base URL"</th>
                         <th scope="col">"Or set"</th>
-                        <th scope="col">"Goes on to"</th>
+                        <th scope="col">"Forwarded to"</th>
                         <th scope="col">"Recorded"</th>
                     </tr>
                 </thead>
@@ -226,7 +226,7 @@ const HEADERS: [(&str, &str); 7] = [
     ),
     (
         "X-Plumbline-Run",
-        "calls with the same run stand together; without it a traceparent does, else each call is its own run",
+        "groups calls into a run; without it, the trace of traceparent, else each call is its own run",
     ),
     (
         "X-Plumbline-Step",
@@ -237,7 +237,7 @@ const HEADERS: [(&str, &str); 7] = [
     ("X-Plumbline-Environment", "production, staging, …"),
     (
         "X-Plumbline-Release",
-        "what runs, usually a commit: it joins calls to deploys",
+        "the version that runs, usually a commit: it links calls to deploys",
     ),
 ];
 

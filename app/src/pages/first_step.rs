@@ -118,9 +118,9 @@ fn KeyGone() -> impl IntoView {
             )}
         </p>
         <MakeKey
-            why="The project’s first key was shown before and can’t be shown again."
+            why="The project’s first key was already shown and can’t be shown again."
             label="first-step"
-            button="Make a key"
+            button="Create a key"
             page="runs"
         />
     }
@@ -169,7 +169,7 @@ fn Command(key_text: String) -> impl IntoView {
 fn WhatYouGet() -> impl IntoView {
     let ticks = [
         "each step scored; this one answers a yes or no question with prose, so it scores 55",
-        "tokens and cost per step; what is unknown is said, never guessed",
+        "tokens and cost per step; unknown is shown as unknown, never guessed",
         "the run as a timeline, live while it happens",
     ]
     .map(|text| view! { <li><Icon name="check"/>{text}</li> })

@@ -44,7 +44,7 @@ pub(crate) fn NewProjectPage() -> impl IntoView {
                 <Field
                     name="name"
                     label="Name"
-                    hint="Its word in addresses is made from it: Acme support becomes acme-support"
+                    hint="Its slug in URLs is made from it: Acme support becomes acme-support"
                 />
                 <Submit label="Create the project" variant="primary"/>
             </form>

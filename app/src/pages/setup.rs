@@ -25,7 +25,7 @@ pub(crate) fn SetupPage() -> impl IntoView {
             <form class="panel-form" method="post" action="/setup">
                 <h1>"Set up accounts"</h1>
                 <p class="dim2">
-                    "Until now everybody who reaches this address may do everything. From the first account on, people sign in, and the server may listen on other addresses than this machine’s own."
+                    "Until the first account exists, anyone who reaches this address has full access. After that people sign in, and the server may listen on other addresses than this machine’s own."
                 </p>
                 <FormOutcome/>
                 <Field name="name" label="Your name" autocomplete="name"/>
@@ -38,7 +38,7 @@ pub(crate) fn SetupPage() -> impl IntoView {
                     min_chars=domain::account::MIN_PASSWORD_CHARS as u32
                     hint="10 characters or more"
                 />
-                <Field name="project" label="Project" value=project hint="What you send is kept per project"/>
+                <Field name="project" label="Project" value=project hint="Each project keeps its data apart"/>
                 <Submit label="Create the account" variant="primary"/>
             </form>
         </OuterPage>

@@ -50,7 +50,7 @@ pub(super) fn Waiting(
                 type="button"
                 hidden=move || !attached.get()
                 disabled=move || !has_key || is_sending()
-                title=(!has_key).then_some("The key can’t be shown again, so this page can’t send with it. Make a key first")
+                title=(!has_key).then_some("The key can’t be shown again, so this page can’t send with it. Create a key first")
                 on:click=send
             >
                 "Send it for me"

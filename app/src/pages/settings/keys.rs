@@ -196,7 +196,7 @@ fn NewKey() -> impl IntoView {
         .collect_view();
     view! {
         <section class="cell" aria-labelledby="keys-new">
-            <div class="head"><h2 id="keys-new">"Make a key"</h2></div>
+            <div class="head"><h2 id="keys-new">"Create a key"</h2></div>
             <form class="form" method="post" action=move || format!("/p/{}/settings/keys", slug.get())>
                 <Field
                     name="label"
@@ -208,7 +208,7 @@ fn NewKey() -> impl IntoView {
                     <legend class="label">"It may"</legend>
                     {boxes}
                 </fieldset>
-                <Submit label="Make the key" variant="primary" locked/>
+                <Submit label="Create the key" variant="primary" locked/>
             </form>
         </section>
     }

@@ -20,7 +20,7 @@ pub(crate) fn ProvidersPage() -> impl IntoView {
             <section class="cell flush">
                 <div class="head">
                     <h2 id="providers-addresses">"Base URLs"</h2>
-                    <span class="sub">"give the SDK the base URL of this server; calls go on to the provider as they are"</span>
+                    <span class="sub">"give the SDK the base URL of this server; calls are forwarded to the provider unchanged"</span>
                 </div>
                 <Load resource=facts what="The addresses" skeleton=|| view! { <SkeletonRows rows=2/> } let:facts>
                     <Addresses facts/>
@@ -29,13 +29,13 @@ pub(crate) fn ProvidersPage() -> impl IntoView {
             <section class="cell" aria-labelledby="providers-change">
                 <div class="head"><h2 id="providers-change">"Changing where calls go"</h2></div>
                 <p class="dim2 form-note">
-                    "Whoever runs this server sets "<code>"PLUMBLINE_UPSTREAM_ANTHROPIC"</code>" and "
+                    "The operator of this server sets "<code>"PLUMBLINE_UPSTREAM_ANTHROPIC"</code>" and "
                     <code>"PLUMBLINE_UPSTREAM_OPENAI"</code>
-                    ", or the keys of the same names in plumbline.toml. It can’t be changed from here or by a request: a page that could send your provider’s key elsewhere would be a way to steal it."
+                    ", or the keys of the same names in plumbline.toml. It can’t be changed here or by a request: otherwise a page could send your provider’s key elsewhere."
                 </p>
                 <div class="notice" data-tone="info">
                     <Icon name="lock"/>
-                    <div>"Keys of providers pass through with each call. They are never stored, logged or shown, so there is nothing to enter here."</div>
+                    <div>"Provider keys are sent with each call and forwarded. They are never stored, logged or shown, so there is nothing to enter here."</div>
                 </div>
                 <p class="dim2 form-note">
                     <a class="link" href=move || page_href(&slug.read(), "connect")>"Connect an app"</a>
