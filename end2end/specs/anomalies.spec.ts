@@ -78,7 +78,7 @@ test('an empty page says how to begin, what is hidden, and what to clear', async
   await expect(page.getByText('Nothing found yet')).toBeVisible();
   await project.ingest(...fortnight(Date.now()).slice(-4));
   await page.goto(project.at('anomalies?model=gpt-9'));
-  await expect(page.getByText('model is gpt-9 hides all of the last 7 days')).toBeVisible();
+  await expect(page.getByText('No condition of the last 7 days matches model is gpt-9')).toBeVisible();
   await page.getByRole('link', { name: 'Clear this filter' }).click();
   await expect(page.getByRole('region', { name: 'In short' })).toBeVisible();
 });

@@ -32,13 +32,13 @@ test('a model without a price is named, priced in the form, and history is price
         return page.getByRole('listitem').filter({ hasText: words }).count();
       })
       .toBe(1);
-  await finished('2 of 2 calls would cost something else: unknown would become $8.00.');
+  await finished('2 of 2 calls would change: unknown would become $8.00.');
   await page.goto(project.at('runs/own'));
   await expect(page.getByRole('region', { name: 'Result' })).toContainText('unknown');
 
   await page.goto(project.at('settings/prices'));
-  await page.getByRole('button', { name: 'Price again' }).click();
-  await finished('2 of 2 calls cost something else: unknown became $8.00.');
+  await page.getByRole('button', { name: 'Re-price' }).click();
+  await finished('2 of 2 calls changed: unknown became $8.00.');
   await expect(page.getByRole('heading', { name: 'Every call of the last 90 days has a price' })).toBeVisible();
   await page.goto(project.at('runs/own?step=a'));
   await expect(page.getByRole('region', { name: 'Result' })).toContainText('$8.00');
@@ -64,7 +64,7 @@ test('the shipped list is searched, and says where each price comes from', async
   await expect(row).toContainText('$5');
   await page.getByLabel('Provider or model').fill('no such model');
   await page.getByRole('button', { name: 'Find' }).click();
-  await expect(page.getByText('No shipped price fits “no such model”')).toBeVisible();
+  await expect(page.getByText('No shipped price matches “no such model”')).toBeVisible();
 });
 
 test('a cost the client reports stands beside ours when they differ', async ({ page, project }) => {

@@ -57,10 +57,10 @@ test('a project is renamed, another one is made, and one is deleted by typing it
   await expect(page).toHaveURL(project.at('runs'));
 
   await page.goto(project.at('settings'));
-  await page.getByLabel('Type the project’s word to confirm').fill('something else');
+  await page.getByLabel('Type the project’s slug to confirm').fill('something else');
   await page.getByRole('button', { name: 'Delete the project' }).click();
   await expect(page).toHaveURL(project.at('settings'));
-  await page.getByLabel('Type the project’s word to confirm').fill(project.slug);
+  await page.getByLabel('Type the project’s slug to confirm').fill(project.slug);
   await page.getByRole('button', { name: 'Delete the project' }).click();
   await expect(page).not.toHaveURL(project.at('settings'));
   const gone = await page.request.get(project.at('runs'));

@@ -19,7 +19,7 @@ pub(crate) const MAX_UNPRICED: u32 = 20;
 /// Jobs that are listed.
 #[cfg(feature = "ssr")]
 const MAX_JOBS: u32 = 5;
-/// The kind of the jobs that price history again.
+/// The kind of the jobs that re-price history.
 #[cfg(feature = "ssr")]
 const REPRICE: &str = "reprice";
 
@@ -55,7 +55,7 @@ pub(crate) struct RepriceView {
     pub(crate) is_preview: bool,
     /// The one model, where not all.
     pub(crate) model: Option<String>,
-    /// Steps looked at.
+    /// Steps checked.
     pub(crate) done: i64,
     /// Steps to look at, once that is known.
     pub(crate) total: Option<i64>,

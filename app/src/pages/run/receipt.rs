@@ -158,7 +158,7 @@ fn Lines(page: Page, step: StepSummary, price: Option<PriceRow>) -> impl IntoVie
                 {ordinary.map(|tier| format!(", which has no rates for {tier}: the ordinary ones"))}
                 {above.map(|tokens| format!(", rates above {} input tokens", text::grouped(tokens.unsigned_abs())))}
                 {has_derived.then_some(". * follows from the rate for input")}
-                {is_changed.then_some(". It has changed since this cost was computed; price history again under Settings, Prices")}
+                {is_changed.then_some(". It has changed since this cost was computed; re-price history under Settings, Prices")}
                 "."
             </p>
         }

@@ -28,7 +28,7 @@ pub(crate) fn GeneralPage() -> impl IntoView {
                     <Submit label="Save" locked/>
                 </form>
                 <p class="hint form-note">
-                    "Its word in addresses is "<code>{move || slug.get()}</code>" and stays, so that links keep working."
+                    "Its slug in URLs is "<code>{move || slug.get()}</code>" and does not change, so that links keep working."
                 </p>
             </section>
             <section class="cell" aria-labelledby="general-facts">
@@ -80,12 +80,12 @@ fn DangerZone() -> impl IntoView {
                 <span class="sub">"at once and for good"</span>
             </div>
             <p class="dim2 form-note">
-                "Its runs, steps, texts, keys and ledger are deleted with it. There is no way back and no copy is kept."
+                "Its runs, steps, texts, keys and ledger are deleted with it. This can’t be undone, and no copy is kept."
             </p>
             <form class="form" method="post" action=move || format!("/p/{}/settings/delete", slug.get())>
                 <Field
                     name="confirm"
-                    label="Type the project’s word to confirm"
+                    label="Type the project’s slug to confirm"
                     pattern=word.clone()
                     hint=format!("Type {word}")
                     locked

@@ -77,7 +77,7 @@ fn Secret(made: Made) -> impl IntoView {
             <section class="cell">
                 <div class="notice" data-tone="warn" role="status">
                     <Icon name="warning"/>
-                    <div>"This key was shown before and can’t be shown again. If it was not copied, revoke it and make another one."</div>
+                    <div>"This key was already shown and can’t be shown again. If you did not copy it, revoke it and create another one."</div>
                 </div>
             </section>
         }
@@ -105,7 +105,7 @@ fn KeyTable(keys: Vec<ApiKey>) -> impl IntoView {
             <div class="state">
                 <Icon name="key"/>
                 <b>"No key yet"</b>
-                <p>"Programs send with a key. Make the first one below."</p>
+                <p>"Programs authenticate with a key. Create the first one below."</p>
             </div>
         }
         .into_any();
@@ -151,7 +151,7 @@ fn KeyRow(key_of_row: ApiKey) -> impl IntoView {
             <details class="confirm">
                 <summary class="btn sm" data-variant="danger" aria-label=format!("Revoke {}", key.label)>"Revoke…"</summary>
                 <form class="confirm-body" method="post" action=action>
-                    <p>"Programs that send with it are refused at once. What they sent stays."</p>
+                    <p>"Programs that use it are refused at once. What they sent stays."</p>
                     <Submit label="Revoke the key" variant="danger" locked/>
                 </form>
             </details>
@@ -201,11 +201,11 @@ fn NewKey() -> impl IntoView {
                 <Field
                     name="label"
                     label="Label"
-                    hint="The name of the series its steps belong to, such as prod-frontend"
+                    hint="The name of the series of its steps, such as prod-frontend"
                     locked
                 />
                 <fieldset class="field">
-                    <legend class="label">"It may"</legend>
+                    <legend class="label">"Scopes"</legend>
                     {boxes}
                 </fieldset>
                 <Submit label="Create the key" variant="primary" locked/>

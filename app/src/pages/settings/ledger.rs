@@ -78,7 +78,7 @@ fn Accounts(minutes: Vec<LedgerMinute>, label: &'static str) -> impl IntoView {
         <section class="cell">
             <div class="verdict" data-tone=tone>
                 <h2 class="num">{sums.sentence(label)}</h2>
-                <p>"Every step that reaches the server is counted here under its key, in the minute in which it came, whatever became of it."</p>
+                <p>"Every step that the server received, per key and minute: stored, duplicate or rejected with a reason."</p>
             </div>
             {(!sums.rejected.is_empty()).then(|| view! { <dl class="facts ledger-reasons">{reasons}</dl> })}
             {is_cut
@@ -86,7 +86,7 @@ fn Accounts(minutes: Vec<LedgerMinute>, label: &'static str) -> impl IntoView {
                     view! {
                         <div class="notice" data-tone="info">
                             <Icon name="info"/>
-                            <div>{format!("Only the newest {LEDGER_ROWS} rows are shown and summed. Choose a shorter window to see all of it.")}</div>
+                            <div>{format!("Only the newest {LEDGER_ROWS} rows are shown and summed. Choose a shorter window to see everything.")}</div>
                         </div>
                     }
                 })}

@@ -31,7 +31,7 @@ fn NoAccounts() -> impl IntoView {
                 <Icon name="users"/>
                 <b>"This server has no accounts"</b>
                 <p>
-                    "It listens on this machine only, so whoever reaches it may do everything. Set up the first account to invite others and to listen on other addresses."
+                    "It listens on this machine only, and anyone who reaches it has full access. Set up the first account to add others and to listen on other addresses."
                 </p>
                 <a class="btn" data-variant="primary" href="/setup">"Set up accounts"</a>
             </div>
@@ -106,7 +106,7 @@ fn MemberRow(member: Member) -> impl IntoView {
                 <details class="confirm">
                     <summary class="btn sm" data-variant="danger" aria-label=format!("Remove {}", member.name)>"Remove…"</summary>
                     <form class="confirm-body" method="post" action=format!("{base}/remove")>
-                        <p>"Their access to this project ends at once. What they judged stays."</p>
+                        <p>"Their access to this project ends at once. Conditions they marked stay marked."</p>
                         <Submit label="Remove the member" variant="danger" locked/>
                     </form>
                 </details>
@@ -124,7 +124,7 @@ fn NewMember() -> impl IntoView {
         <section class="cell" aria-labelledby="members-new">
             <div class="head">
                 <h2 id="members-new">"Add a member"</h2>
-                <span class="sub">"no mail is sent: tell them the address and the password yourself"</span>
+                <span class="sub">"no e-mail is sent: give them the address and the password yourself"</span>
             </div>
             <form class="form" method="post" action=move || format!("/p/{}/settings/members", slug.get())>
                 <Field name="name" label="Name" locked/>
@@ -135,14 +135,14 @@ fn NewMember() -> impl IntoView {
                     kind="password"
                     autocomplete="new-password"
                     min_chars=domain::account::MIN_PASSWORD_CHARS as u32
-                    hint="10 characters or more; not used when the address has an account already"
+                    hint="10 characters or more; ignored when the address already has an account"
                     locked
                 />
                 <div class="field">
                     <label for="field-role">"Role"</label>
                     <select class="select" id="field-role" name="role" disabled=is_locked>
                         <option value="viewer">"viewer: read"</option>
-                        <option value="member" selected=true>"member: read and judge"</option>
+                        <option value="member" selected=true>"member: read and mark conditions"</option>
                         <option value="admin">"admin: everything"</option>
                     </select>
                 </div>

@@ -59,7 +59,7 @@ fn Unpriced(models: Vec<UnpricedModel>) -> impl IntoView {
             <section class="cell">
                 <div class="verdict" data-tone="ok">
                     <h2>"Every call of the last 90 days has a price"</h2>
-                    <p>"A call without one costs “unknown”, never $0, and is named here."</p>
+                    <p>"A call without a price has an unknown cost, never $0, and is listed here."</p>
                 </div>
             </section>
         }
@@ -90,7 +90,7 @@ fn Unpriced(models: Vec<UnpricedModel>) -> impl IntoView {
         <section class="cell">
             <div class="verdict" data-tone="plain">
                 <h2>{format!("{} of {} have no price", text::counted(calls, "call"), text::counted(count, "model"))}</h2>
-                <p>"Their cost is unknown, and sums that hold them say so. Add a price, then price history again."</p>
+                <p>"Their cost is unknown, and sums that include them say so. Add a price, then re-price history."</p>
             </div>
             <ul class="problems">{links}</ul>
         </section>
@@ -101,7 +101,7 @@ fn Unpriced(models: Vec<UnpricedModel>) -> impl IntoView {
 /// A model's name, or words for its absence.
 fn model_words(model: &str) -> String {
     if model.is_empty() {
-        "calls that name no model".to_owned()
+        "calls without a model name".to_owned()
     } else {
         model.to_owned()
     }

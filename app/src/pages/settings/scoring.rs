@@ -231,7 +231,7 @@ fn ScoringOff() -> impl IntoView {
             <div class="notice" data-tone="warn" role="note">
                 <Icon name="paused"/>
                 <div>
-                    "Scoring is switched off for this project: arriving steps are stored without a score. Whoever switched it off can switch it on again with "
+                    "Scoring is switched off for this project: arriving steps are stored without a score. Switch it on again with "
                     <code>"PUT /api/settings/scoring"</code>" and "<code>"\"enabled\": true"</code>"."
                 </div>
             </div>

@@ -48,7 +48,8 @@ const BEGINNING: &str = "2020-01-01T00:00:00Z";
 #[component]
 pub(super) fn From(row: PriceRow) -> impl IntoView {
     if !row.project_own && Timestamp::parse_rfc3339(BEGINNING) == Some(row.valid_from) {
-        return view! { <span title="Since the model is sold, as far as anybody has recorded">"always"</span> }.into_any();
+        return view! { <span title="Since the model’s release, as far as is recorded">"always"</span> }
+            .into_any();
     }
     // A day of UTC, whatever the visitor's zone is.
     let at = row.valid_from.to_string();
@@ -150,7 +151,7 @@ pub(super) fn ShippedPrices(view: PricesView, text: String) -> impl IntoView {
     let note = match view.found {
         0 => None,
         n if n > MAX_SHOWN => Some(format!(
-            "{MAX_SHOWN} of {} are shown; type a model to find the others.",
+            "{MAX_SHOWN} of {} are shown; enter a model to find the others.",
             count(n)
         )),
         _ => None,
@@ -192,8 +193,8 @@ pub(super) fn ShippedPrices(view: PricesView, text: String) -> impl IntoView {
                 view! {
                     <div class="state">
                         <Icon name="search"/>
-                        <b>"No shipped price fits “"{text}"”"</b>
-                        <p>"Add one of your own above, or load a newer list: plumbline prices import FILE."</p>
+                        <b>"No shipped price matches “"{text}"”"</b>
+                        <p>"Add your own price above, or import a newer list: plumbline prices import FILE."</p>
                         <a class="btn" href=page_href(&slug.get_untracked(), "settings/prices")>"Show all"</a>
                     </div>
                 }

@@ -35,7 +35,7 @@ pub(super) fn OwnPrices(rows: Vec<PriceRow>) -> impl IntoView {
                             <summary class="btn sm" data-variant="danger" aria-label=format!("Delete the price of {}", row.model)>"Delete…"</summary>
                             <form class="confirm-body" method="post" action=action>
                                 <input type="hidden" name="price_id" value=row.price_id.clone()/>
-                                <p>"Calls from now on are priced by the shipped list again. Costs of past calls stay until history is priced again."</p>
+                                <p>"New calls are priced by the shipped list again. Costs of past calls stay until history is re-priced."</p>
                                 <Submit label="Delete the price" variant="danger" locked/>
                             </form>
                         </details>
@@ -48,7 +48,7 @@ pub(super) fn OwnPrices(rows: Vec<PriceRow>) -> impl IntoView {
         <section class="cell flush">
             <div class="head">
                 <h2 id="prices-own">"This project’s own prices"</h2>
-                <span class="sub">"they win over the shipped ones, for the provider that they name"</span>
+                <span class="sub">"they take precedence over the shipped prices of the same provider"</span>
             </div>
             <div class="scroll-x" tabindex="0" role="region" aria-labelledby="prices-own">
                 <table class="table bleed prices">
@@ -83,7 +83,7 @@ fn provider_words(row: &PriceRow) -> String {
 pub(super) fn model_cell(row: &PriceRow) -> impl IntoView + use<> {
     let how = match row.model_match {
         ModelMatch::Exact => None,
-        ModelMatch::Prefix => Some("and what begins so"),
+        ModelMatch::Prefix => Some("and names that begin with it"),
         ModelMatch::Regex => Some("regular expression"),
     };
     view! { <span class="mono">{row.model.clone()}</span> {how.map(|how| view! { " " <span class="dim">{how}</span> })} }
@@ -135,15 +135,15 @@ pub(super) fn AddPrice() -> impl IntoView {
         <section class="cell" aria-labelledby="add-price">
             <div class="head">
                 <h2 id="add-price">"Add a price"</h2>
-                <span class="sub">"dollars per million tokens; one for the same model and day is replaced"</span>
+                <span class="sub">"dollars per million tokens; replaces one of the same model and date"</span>
             </div>
             <form class="form form-grid" method="post" action=move || format!("/p/{}/settings/prices", slug.get())>
                 <Typed name="model" label="Model" placeholder="my-model-7b" needed=true/>
                 <div class="field">
                     <label for="field-model_match">"Compared"</label>
                     <select class="select" id="field-model_match" name="model_match" disabled=is_locked>
-                        <option value="exact">"the whole name"</option>
-                        <option value="prefix" selected=move || chosen("prefix")>"names that begin so"</option>
+                        <option value="exact">"the exact name"</option>
+                        <option value="prefix" selected=move || chosen("prefix")>"names that begin with it"</option>
                         <option value="regex" selected=move || chosen("regex")>"a regular expression"</option>
                     </select>
                 </div>
@@ -158,7 +158,7 @@ pub(super) fn AddPrice() -> impl IntoView {
                 <Typed name="context_window" label="Context window, tokens" placeholder="as shipped" keyboard="numeric"/>
                 <div class="form-end"><Submit label="Save the price" variant="primary" locked/></div>
             </form>
-            <p class="hint form-note">"Without a day it holds from today. To have it in past calls, choose their first day here and price history again below. Other service tiers and much input cost the same part more or less as by the shipped price of the model, where there is one."</p>
+            <p class="hint form-note">"Without a date it is valid from today. To apply it to past calls, enter an earlier date and re-price history below. Rates for other service tiers and large inputs are scaled from the shipped price of the model, if there is one."</p>
         </section>
     }
 }

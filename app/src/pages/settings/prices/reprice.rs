@@ -51,8 +51,8 @@ pub(super) fn Reprice() -> impl IntoView {
     view! {
         <section class="cell" aria-labelledby="reprice">
             <div class="head">
-                <h2 id="reprice">"Price history again"</h2>
-                <span class="sub">"every past call at the price of its day; runs, lists and sums follow, and you can watch"</span>
+                <h2 id="reprice">"Re-price history"</h2>
+                <span class="sub">"each past call at the price of its date; runs, lists and sums are updated as it goes"</span>
             </div>
             <form class="row form-row" method="post" action=move || format!("/p/{}/settings/prices/reprice", slug.get())>
                 <label class="vh" for="field-reprice-model">"Only this model"</label>
@@ -68,9 +68,9 @@ pub(super) fn Reprice() -> impl IntoView {
                 <button class="btn" type="submit" name="preview" value="1" disabled=is_locked title=move || is_locked().then(|| locked.get())>
                     "Preview"
                 </button>
-                <Submit label="Price again" variant="primary" locked/>
+                <Submit label="Re-price" variant="primary" locked/>
             </form>
-            <Load resource=jobs what="What was priced again" let:jobs>
+            <Load resource=jobs what="Past re-pricings" let:jobs>
                 <Jobs jobs/>
             </Load>
         </section>
@@ -96,7 +96,7 @@ fn look_while_it_works(jobs: Resource<Result<Vec<RepriceView>, crate::error::Api
 #[component]
 fn Jobs(jobs: Vec<RepriceView>) -> impl IntoView {
     if jobs.is_empty() {
-        return view! { <p class="dim">"Nothing was priced again yet. A preview changes nothing and says what would."</p> }.into_any();
+        return view! { <p class="dim">"No re-pricing yet. A preview shows what would change and changes nothing."</p> }.into_any();
     }
     let items = jobs
         .into_iter()
@@ -122,9 +122,9 @@ fn JobItem(job: RepriceView) -> impl IntoView {
     };
     let what = match (&job.model, job.is_preview) {
         (Some(model), true) => format!("Preview for {model}"),
-        (Some(model), false) => format!("{model} priced again"),
+        (Some(model), false) => format!("{model} re-priced"),
         (None, true) => "Preview for all models".to_owned(),
-        (None, false) => "All models priced again".to_owned(),
+        (None, false) => "All models re-priced".to_owned(),
     };
     let progress = job.is_open.then(|| {
         let total = job.total.unwrap_or(0);
@@ -132,10 +132,10 @@ fn JobItem(job: RepriceView) -> impl IntoView {
         let words = if total > 0 {
             format!("{} of {}", text::grouped(job.done.unsigned_abs()), text::counted(total, "step"))
         } else {
-            "waiting to begin".to_owned()
+            "waiting to start".to_owned()
         };
         view! {
-            <progress max="1000" value=permille.to_string() aria-label="Steps looked at">{words.clone()}</progress>
+            <progress max="1000" value=permille.to_string() aria-label="Steps checked">{words.clone()}</progress>
             <span class="num dim">{words}</span>
             <form method="post" action=format!("/p/{}/settings/prices/reprice/{}/cancel", slug.get_untracked(), job.job_id)>
                 <Submit label="Cancel" locked/>
@@ -160,11 +160,11 @@ fn JobItem(job: RepriceView) -> impl IntoView {
     }
 }
 
-/// `12 of 340 calls would cost something else: $1.2000 + unknown becomes $1.4400.`
+/// `12 of 340 calls would change: $1.2000 + unknown becomes $1.4400.`
 fn sentence(sum: &Sum, is_preview: bool) -> String {
-    let would = if is_preview { "would cost" } else { "cost" };
+    let would = if is_preview { "would change" } else { "changed" };
     format!(
-        "{} of {} {would} something else: {} {} {}.",
+        "{} of {} {would}: {} {} {}.",
         text::grouped(sum.changed.unsigned_abs()),
         text::counted(sum.steps, "call"),
         cost(sum.before_nano_usd, sum.unpriced_before),
@@ -241,12 +241,12 @@ mod tests {
         check(
             sum.clone(),
             true,
-            "12 of 340 calls would cost something else: $1.20 + unknown would become $1.44.",
+            "12 of 340 calls would change: $1.20 + unknown would become $1.44.",
         );
         check(
             sum,
             false,
-            "12 of 340 calls cost something else: $1.20 + unknown became $1.44.",
+            "12 of 340 calls changed: $1.20 + unknown became $1.44.",
         );
         let unknown = Sum {
             steps: 1,
@@ -254,10 +254,6 @@ mod tests {
             unpriced_after: 1,
             ..Sum::default()
         };
-        check(
-            unknown,
-            false,
-            "0 of 1 call cost something else: unknown became unknown.",
-        );
+        check(unknown, false, "0 of 1 call changed: unknown became unknown.");
     }
 }

@@ -376,7 +376,7 @@ fn NoSteps(page: Page, days: u32) -> impl IntoView {
         <div class="state">
             <Icon name="runs"/>
             <b>{format!("No steps in {}", counted(i64::from(days), "day"))}</b>
-            <p>"A back-test scores steps again that were stored. Choose a longer window, or send the first step."</p>
+            <p>"A back-test scores stored steps again. Choose a longer window, or send the first step."</p>
             <a class="btn" href=move || crate::ui::nav::page_href(&page.slug.read(), "runs")>"See how to send one"</a>
         </div>
     }

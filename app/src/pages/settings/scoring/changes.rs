@@ -78,7 +78,7 @@ pub(super) fn ChangedRuns(bench: Bench) -> impl IntoView {
                 {newest}
                 <div class="scroll-x" tabindex="0" role="region" aria-labelledby="bt-changed">
                     <table class="table compact">
-                        <caption class="vh">"Runs with a step that changes sides, newest first"</caption>
+                        <caption class="vh">"Runs with an alert that changes, newest first"</caption>
                         <thead>
                             <tr>
                                 <th scope="col">"Run"</th>

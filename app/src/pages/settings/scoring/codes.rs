@@ -124,7 +124,7 @@ pub(super) fn Codes(page: Page, view: StoredValue<ScoringView>, filled: Filled) 
             </div>
             {move || {
                 nothing()
-                    .then(|| view! { <p class="dim small">"No code hit in this time. “Show all” lists every one of them."</p> })
+                    .then(|| view! { <p class="dim small">"No code fired in this window. “Show all” lists every code."</p> })
             }}
         </section>
     }
@@ -176,7 +176,7 @@ fn Row(page: Page, view: StoredValue<ScoringView>, filled: Filled, row: CodeRow)
     let problem_id = format!("problem-{field}");
     let described = problem_id.clone();
     let real = match row.real {
-        None => view! { <span class="dim" title="Nobody marked a condition of this code as real or noise">"not marked"</span> }.into_any(),
+        None => view! { <span class="dim" title="No condition of this code is marked real or noise">"not marked"</span> }.into_any(),
         Some((percent, n)) => {
             let class = if percent < LOW_PERCENT { "p-low" } else { "p-ok" };
             view! {

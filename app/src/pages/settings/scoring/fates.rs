@@ -72,12 +72,12 @@ pub(super) fn Exactness(bench: Bench) -> impl IntoView {
             let incomplete = tried.outcome.incomplete;
             if incomplete > 0 {
                 lines.push(format!(
-                    "{} stopped at layer 1 to 3 when they came: what later layers say about their texts is not known, so their totals may be higher.",
+                    "{} stopped at layer 1 to 3 when they were scored: later layers were not evaluated, so their totals may be higher.",
                     counted(incomplete as i64, "step")
                 ));
             }
             lines.push(format!(
-                "Layers 1, 4 and 5 are worked out exactly, except for what layer 4 says about texts (4006, 4008, 4009, 4011, 4012); that and layers 2 and 3 are as stored. The newest {} with texts are read again from top to bottom. A code that was off when an older step came left no trace in it.",
+                "Layers 1, 4 and 5 are computed exactly, except for the codes of layer 4 about texts (4006, 4008, 4009, 4011, 4012); those and layers 2 and 3 are as stored. The newest {} with texts are scored again in full. A code that was off when an older step arrived is missing from it.",
                 counted(recording.texts.len() as i64, "model call")
             ));
             lines

@@ -153,7 +153,7 @@ pub(super) fn LimitsTable(page: Page, view: StoredValue<ScoringView>, filled: Fi
         <section class="cell">
             <div class="head">
                 <h2 id="limits-head">"Limits of layer 4"</h2>
-                <span class="sub">"failed and critical steps are not in the sample; the step judged never is"</span>
+                <span class="sub">"failed and critical steps, and the scored step itself, are not in the sample"</span>
                 <div class="head-actions">
                     <div class="seg sm" role="radiogroup" aria-label="Mode of the limits">
                         {mode(false, "dynamic", "Dynamic")}
