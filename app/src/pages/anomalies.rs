@@ -138,8 +138,7 @@ fn nothing_found(page: Page, view: &AnomaliesView) -> impl IntoView + use<> {
     };
     let chips = query.chips();
     let (head, reason, action) = if !view.ever {
-        let reason =
-            "Every step so far fits what the rules expect. Conditions appear here as soon as one does not.";
+        let reason = "No rule has fired so far. Conditions appear here as soon as one does.";
         ("Nothing found yet", reason.to_owned(), None)
     } else if chips.is_empty() {
         let reason = format!("No step of {when} has a condition");

@@ -64,7 +64,7 @@ pub(crate) fn FeedbackButtons(
             if may.get() {
                 title
             } else {
-                "Only members of the project say whether it is real"
+                "Only members of the project can mark it real or noise"
             }
         };
         view! {
@@ -91,8 +91,8 @@ pub(crate) fn FeedbackButtons(
             <input type="hidden" name="step" value=step.get_value()/>
             <input type="hidden" name="code" value=code.to_string()/>
             <input type="hidden" name="next" value=move || here.get()/>
-            {button(Verdict::Real, "check", "Real", "Real: it says something true")}
-            {button(Verdict::Noise, "x", "Noise", "Noise: it does not matter here")}
+            {button(Verdict::Real, "check", "Real", "Real: a true problem")}
+            {button(Verdict::Noise, "x", "Noise", "Noise: not a problem here")}
             <span class="st-bad" role="alert">{move || failed.get().then_some("not saved")}</span>
         </form>
     }

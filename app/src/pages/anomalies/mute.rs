@@ -47,9 +47,9 @@ pub(crate) fn MuteForm(
     let here = use_here();
     let name = code_name(code);
     let title = if is_muted {
-        format!("Unmute {code} {name}: steps are judged by it again")
+        format!("Unmute {code} {name}: new steps are scored by it again")
     } else {
-        format!("Mute {code} {name}: new steps are no longer judged by it")
+        format!("Mute {code} {name}: new steps are no longer scored by it")
     };
     let (icon, class) = match (is_muted, label) {
         (true, None) => ("eye", "btn sm icon"),
@@ -100,9 +100,9 @@ pub(crate) fn MuteOutcome(
     move || {
         done.get().map(|(code, is_muted)| {
             let said = if is_muted {
-                " is muted. New steps are no longer judged by it; what is stored stays as it is."
+                " is muted. New steps are no longer scored by it; stored steps do not change."
             } else {
-                " is no longer muted. New steps are judged by it again."
+                " is no longer muted. New steps are scored by it again."
             };
             view! {
                 <div class="outcome">

@@ -89,7 +89,7 @@ fn table(page: Page, steps: Vec<AnomalousStep>, on_said: Option<Callback<()>>) -
                         <th class="c-sev" scope="col"><span class="vh">"Severity"</span></th>
                         <th class="w-time" scope="col">"Time"</th>
                         <th class="w-step" scope="col">"Step"</th>
-                        <th scope="col">"Condition that weighs most"</th>
+                        <th scope="col">"Heaviest condition"</th>
                         <th class="w-score" scope="col">"Score"</th>
                         <th class="w-key hide-s" scope="col">"Key"</th>
                         <th class="w-fb" scope="col">"Is it real?"</th>

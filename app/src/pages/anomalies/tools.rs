@@ -53,7 +53,7 @@ pub(super) fn Tools(page: Page, resource: Resource<Result<AnomaliesView, ApiErro
                         .into_any()
                 }
                 None => {
-                    let none = "This window ends now";
+                    let none = "This is the newest window";
                     view! { <span class="btn icon" aria-disabled="true" role="img" aria-label=none title=none><Icon name=icon/></span> }
                         .into_any()
                 }

@@ -67,7 +67,7 @@ fn sentence(page: Page, say: Say) -> impl IntoView {
         let href = move || page_href(&slug.read(), "settings/scoring");
         view! {
             <b>{what}</b>
-            " also rose, but people marked it noise in "
+            " also rose, but was marked noise in "
             <b class="num">{how_many}</b>
             " cases. "
             <a href=href>"Try another limit"</a>
@@ -125,7 +125,7 @@ fn say(view: &AnomaliesView, sums: &Sums, period: Period, precision: &[CodePreci
     say
 }
 
-/// `parse-request often stops giving JSON: 31 times in 7 days, 2 the week before`.
+/// `parse-request returned invalid JSON: 31 times in 7 days, 2 the week before`.
 fn headline(cell: &CellCount, period: Period) -> String {
     let step = if cell.step.trim().is_empty() {
         "An unnamed step"
@@ -172,7 +172,7 @@ fn marked(precision: &[CodePrecision]) -> Option<String> {
     let noise: i64 = precision.iter().map(|p| p.noise).sum();
     let n = real + noise;
     if n == 0 {
-        return Some("Nobody has said yet which conditions are real; mark some below.".to_owned());
+        return Some("No conditions are marked yet; mark some below as real or noise.".to_owned());
     }
     let percent = (noise * 200 + n) / (2 * n);
     let mostly: Vec<String> = precision
@@ -193,43 +193,43 @@ fn marked(precision: &[CodePrecision]) -> Option<String> {
 /// What a step does when a code keeps firing.
 fn phrase(code: u16) -> String {
     let words = match code {
-        1001 => "fails more often",
-        1002 => "carries errors more often",
-        1003 => "returns nothing more often",
-        1009 => "is cut off more often",
-        1010 => "runs into the content filter more often",
-        1014 => "loses its stream more often",
-        2001 => "often stops giving JSON",
-        2002 => "gives bare values instead of JSON",
-        2003 => "answers outside its options",
-        2004 => "answers neither yes nor no",
-        2005 => "gives no number where one is asked for",
-        2006 => "gives lists of the wrong length",
-        2007 => "breaks its schema",
-        3010 => "uses more words than asked",
-        3011 => "leaves brackets open",
-        3012 => "leaves out JSON keys",
-        3014 => "answers in the wrong shape",
-        3015 => "stops in the middle of its text",
-        3016 => "repeats itself",
-        3017 => "leaks placeholders",
-        3018 => "refuses more often",
-        3019 => "echoes its prompt",
-        4001 => "passes its latency limit",
-        4002 => "passes its token limit",
-        4003 => "passes its cost limit",
-        4007 => "waits long for few tokens",
-        4011 => "fills its context",
-        4012 => "repeats the same call",
-        4013 => "generates slowly",
-        4014 => "misses its cache",
-        4016 => "makes runs costly",
-        4017 => "begins late",
-        4018 => "stalls",
-        5001 => "leaves its usual latency",
-        5002 | 5004 => "leaves its usual number of tokens",
-        5003 => "leaves its usual cost",
-        other => return format!("sets off {}", code_name(other)),
+        1001 => "failed more often",
+        1002 => "returned errors more often",
+        1003 => "returned nothing more often",
+        1009 => "was cut off more often",
+        1010 => "hit the content filter more often",
+        1014 => "lost its stream more often",
+        2001 => "returned invalid JSON",
+        2002 => "returned bare values instead of JSON",
+        2003 => "answered outside its options",
+        2004 => "answered neither yes nor no",
+        2005 => "gave no number where one was asked for",
+        2006 => "returned lists of the wrong length",
+        2007 => "violated its schema",
+        3010 => "used more words than asked for",
+        3011 => "left brackets unbalanced",
+        3012 => "left out JSON keys",
+        3014 => "answered in the wrong format",
+        3015 => "stopped in the middle of its text",
+        3016 => "repeated itself",
+        3017 => "leaked placeholders",
+        3018 => "refused more often",
+        3019 => "repeated its prompt",
+        4001 => "exceeded its latency limit",
+        4002 => "exceeded its token limit",
+        4003 => "exceeded its cost limit",
+        4007 => "took long for few tokens",
+        4011 => "nearly filled its context window",
+        4012 => "repeated the same call",
+        4013 => "generated slowly",
+        4014 => "lost its cache hits",
+        4016 => "pushed runs over their cost limit",
+        4017 => "was slow to its first token",
+        4018 => "stalled",
+        5001 => "was unusually slow or fast",
+        5002 | 5004 => "used an unusual number of tokens",
+        5003 => "had an unusual cost",
+        other => return format!("triggered {}", code_name(other)),
     };
     words.to_owned()
 }
@@ -253,12 +253,12 @@ mod tests {
         check(
             &[(2001, "parse-request", 31, 2), (4001, "other", 9, 1)],
             &[(3, 2001, 31)],
-            "parse-request often stops giving JSON: 31 times in 7 days, 2 the week before",
+            "parse-request returned invalid JSON: 31 times in 7 days, 2 the week before",
         );
         check(
             &[(3013, " ", 4, 0)],
             &[(3, 3013, 4)],
-            "An unnamed step sets off output_bloat_ratio: 4 times in 7 days, never the week before",
+            "An unnamed step triggered output_bloat_ratio: 4 times in 7 days, never the week before",
         );
         check(
             &[(2001, "s", 0, 9)],
