@@ -10,7 +10,7 @@ test('without script the command is there, and after sending the page shows the 
   const command = await page.getByLabel('Command', { exact: true }).innerText();
   execFileSync('bash', ['-c', command]);
 
-  await page.getByRole('link', { name: 'Look again' }).click();
+  await page.getByRole('link', { name: 'Refresh' }).click();
   await page.getByRole('link', { name: 'classify-intent' }).click();
   await expect(page.getByRole('heading', { level: 1, name: 'classify-intent' })).toBeVisible();
   await expect(page.getByRole('region', { name: 'Result' })).toContainText('Completed in 640 ms with a warning');

@@ -153,8 +153,7 @@ fn nothing_found(page: Page, view: &AnomaliesView) -> impl IntoView + use<> {
             .iter()
             .map(|(_, name, value)| format!("{name} is {value}"))
             .collect();
-        let hides = if names.len() == 1 { "hides" } else { "hide" };
-        let reason = format!("{} {hides} all of {when}, or there is nothing", names.join(", "));
+        let reason = format!("No condition of {when} matches {}", names.join(" and "));
         let action = if names.len() == 1 {
             "Clear this filter"
         } else {

@@ -117,7 +117,7 @@ fn Prompt(view: PromptView, range: Range, slug: String, toggle: TableToggle) -> 
         <section class="cell" aria-labelledby="prompt-text">
             <div class="head">
                 <h2 id="prompt-text">{if view.before.is_some() { "What changed" } else { "Text" }}</h2>
-                <span class="sub">"⟨…⟩ is what varies from call to call"</span>
+                <span class="sub">"⟨…⟩ marks what varies between calls"</span>
             </div>
             <Text view=view.clone()/>
         </section>
@@ -162,7 +162,7 @@ fn Text(view: PromptView) -> impl IntoView {
         return view! {
             <div class="notice" data-tone="info">
                 <Icon name="info"/>
-                <div>"Its text is no longer kept: nobody used it for as long as prompts are kept here. Its next call brings it back."</div>
+                <div>"Its text was deleted: no call used it within the retention of prompts. The next call stores it again."</div>
             </div>
         }
         .into_any();
@@ -170,9 +170,9 @@ fn Text(view: PromptView) -> impl IntoView {
     if view.changes.is_empty() {
         let same = view.before.as_ref().map(|before| {
             let why = if before.canonical.is_empty() {
-                "The text of the other one is no longer kept, so nothing can be compared."
+                "The text of the other one was deleted, so they can’t be compared."
             } else {
-                "Both read the same as far as they are kept; they differ in what is beyond it."
+                "Their stored texts are the same; they differ beyond the stored length."
             };
             view! {
                 <div class="notice" data-tone="info">

@@ -106,9 +106,9 @@ fn Prompts(view: PromptsView, range: Range, slug: String) -> impl IntoView {
                 <div class="state">
                     <Icon name="prompts"/>
                     <b>"No prompt was used in the last "{range.1}</b>
-                    <p>"A prompt appears here with the first step that carries one: through the proxy, or with the field prompt of a step that is sent."</p>
+                    <p>"Prompts appear here with the first step that has one: a call through the proxy, or a step sent with the field prompt."</p>
                     <div class="row">
-                        <a class="btn" href=format!("{}?range=90d", page_href(&slug, "prompts"))>"Look at 90 days"</a>
+                        <a class="btn" href=format!("{}?range=90d", page_href(&slug, "prompts"))>"Show 90 days"</a>
                         <a class="btn" href=page_href(&slug, "connect")>"Connect an app"</a>
                     </div>
                 </div>
@@ -134,7 +134,7 @@ fn Prompts(view: PromptsView, range: Range, slug: String) -> impl IntoView {
         view! {
             <div class="notice" data-tone="info">
                 <Icon name="info"/>
-                <div>"Only the busiest templates are shown and counted. A template for each call usually means that what varies is part of the instruction: send prompt_template beside the prompt."</div>
+                <div>"Only the most used templates are shown and counted. A template per call usually means that varying text is part of the instruction: send prompt_template with the prompt."</div>
             </div>
         }
     });
@@ -149,7 +149,7 @@ fn Prompts(view: PromptsView, range: Range, slug: String) -> impl IntoView {
         <section class="cell flush">
             <div class="head">
                 <h2 id="prompt-rows">"By step"</h2>
-                <span class="sub">"the newest template first; what users say and what varies does not make another one"</span>
+                <span class="sub">"newest template first; user input and other varying parts do not make a new template"</span>
             </div>
             <div class="scroll-x" tabindex="0" role="region" aria-labelledby="prompt-rows">
                 <table class="table bleed prompts">

@@ -55,7 +55,7 @@ pub(super) fn Waiting(
             >
                 "Send it for me"
             </button>
-            <a class="btn push" rel="external" href=move || path.get() hidden=move || attached.get()>"Look again"</a>
+            <a class="btn push" rel="external" href=move || path.get() hidden=move || attached.get()>"Refresh"</a>
         </div>
         {move || {
             answer

@@ -46,7 +46,7 @@ fn missing_steps(step_count: i64, shown: usize) -> Option<impl IntoView> {
         view! {
             <div class="notice" data-tone="warn">
                 <Icon name="warning"/>
-                <div><b>"The run is not complete here. "</b>{format!("The first {shown} of {all} are shown; the figures above count all.")}</div>
+                <div><b>"Not all steps are shown. "</b>{format!("The first {shown} of {all} are shown; the figures above count all.")}</div>
             </div>
         }
     })

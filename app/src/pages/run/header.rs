@@ -150,7 +150,7 @@ pub(super) fn UnknownRun(slug: Memo<String>, run_id: String) -> impl IntoView {
                 <Icon name="search"/>
                 <b>"There is no run with this id"</b>
                 <p class="mono">{run_id}</p>
-                <p>"It may belong to another project, have been deleted with its month, or not have arrived yet."</p>
+                <p>"It may belong to another project, be older than the retention, or not have arrived yet."</p>
                 <div class="row">
                     <a class="btn" href=search>"Search for it"</a>
                     <a class="btn" href=list>"All runs"</a>

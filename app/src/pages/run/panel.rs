@@ -182,7 +182,7 @@ fn Head(page: Page, step: StepSummary) -> impl IntoView {
         .request_model
         .clone()
         .filter(|asked| step.model.as_ref() != Some(asked))
-        .map(|asked| format!("asked for {asked}"));
+        .map(|asked| format!("requested {asked}"));
     view! {
         <header class="ps-head">
             <div class="row">

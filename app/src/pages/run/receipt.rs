@@ -155,9 +155,9 @@ fn Lines(page: Page, step: StepSummary, price: Option<PriceRow>) -> impl IntoVie
                     {price.price_id.clone()}
                 </a>
                 {tier.map(|tier| format!(", tier {tier}"))}
-                {ordinary.map(|tier| format!(", which has no rates for {tier}: the ordinary ones"))}
+                {ordinary.map(|tier| format!(", which has no rates for {tier}: standard rates"))}
                 {above.map(|tokens| format!(", rates above {} input tokens", text::grouped(tokens.unsigned_abs())))}
-                {has_derived.then_some(". * follows from the rate for input")}
+                {has_derived.then_some(". * derived from the input rate")}
                 {is_changed.then_some(". It has changed since this cost was computed; re-price history under Settings, Prices")}
                 "."
             </p>
@@ -216,12 +216,12 @@ fn source_words(step: &StepSummary, priced: Option<&Result<Bill, Unpriced>>) -> 
         (Some(CostSource::Unknown), Some(Err(Unpriced::ServiceTier(tier)))) => {
             return format!("tier {tier}: no rate known");
         }
-        (Some(CostSource::Unknown), Some(Err(Unpriced::WebSearch))) => "no fee for web searches known",
-        (Some(CostSource::Unknown), Some(Err(Unpriced::Rate))) => "no rate known for what it used",
+        (Some(CostSource::Unknown), Some(Err(Unpriced::WebSearch))) => "no fee for web searches",
+        (Some(CostSource::Unknown), Some(Err(Unpriced::Rate))) => "no rate for what it used",
         (Some(CostSource::Unknown), Some(_)) if step.status == StepStatus::Aborted => {
-            "usage unknown: the caller left before it was counted"
+            "usage unknown: the caller disconnected before it was reported"
         }
-        (Some(CostSource::Unknown), Some(_)) => "usage unknown: not everything was counted",
+        (Some(CostSource::Unknown), Some(_)) => "usage unknown: it was reported only in part",
         (None, _) => "this kind of step costs nothing",
     };
     words.to_owned()
@@ -278,12 +278,12 @@ mod tests {
         check(
             &step,
             Some(&price),
-            "usage unknown: the caller left before it was counted",
+            "usage unknown: the caller disconnected before it was reported",
         );
         step.tokens.input_fresh = Some(5);
         step.tokens.output = Some(5);
         step.web_searches = Some(1);
-        check(&step, Some(&price), "no fee for web searches known");
+        check(&step, Some(&price), "no fee for web searches");
         step.service_tier = Some("fast".to_owned());
         check(&step, Some(&price), "tier fast: no rate known");
     }

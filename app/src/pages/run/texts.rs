@@ -65,7 +65,7 @@ fn output_section(
         return absent(
             "Output",
             if step.ended_at.is_none() {
-                "Not there yet"
+                "None yet"
             } else {
                 "None was sent"
             },
@@ -87,7 +87,7 @@ fn output_section(
     let shown = shown(output, full);
     let marks = of_conditions(&shown, &step.conditions);
     let not_json = (as_json && serde_json::from_str::<serde::de::IgnoredAny>(&shown).is_err())
-        .then_some("This is not JSON, so it is shown as it stands.");
+        .then_some("This is not JSON, so it is shown as plain text.");
     let body = if output.total_bytes == 0 {
         view! { <p class="dim">"Empty"</p> }.into_any()
     } else {

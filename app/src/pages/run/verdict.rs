@@ -131,7 +131,7 @@ fn opening(run: &RunSummary, graver: bool) -> Vec<Word> {
         RunStatus::Running => format!("Running, {steps} so far"),
         RunStatus::Error if run.problem.is_none() => format!("Failed after {duration}"),
         RunStatus::Error => return Vec::new(),
-        RunStatus::Ok if graver => format!("Completed in {duration}, but not well"),
+        RunStatus::Ok if graver => format!("Completed in {duration} with problems"),
         RunStatus::Ok if run.severity == Severity::Warning => {
             format!("Completed in {duration} with a warning")
         }

@@ -44,7 +44,7 @@ pub(super) fn Waterfall(page: Page) -> impl IntoView {
         let run = run.read();
         let steps = text::counted(run.run().step_count, "step");
         format!(
-            "Whole run: {steps} over {}, findings and cost so far",
+            "Whole run: {steps} over {}, conditions and cumulative cost",
             text::duration(run.scale.length_ms())
         )
     };

@@ -70,7 +70,7 @@ pub(crate) fn cost_title(cost: Option<NanoUsd>, unpriced_steps: i64) -> String {
     match (cost, unpriced_steps) {
         (Some(cost), 0) => format!("${}", cost.to_decimal()),
         (Some(cost), _) => format!("No price for {missing}; the others cost ${}", cost.to_decimal()),
-        (None, 0) => "Nothing here costs money".to_owned(),
+        (None, 0) => "No step here is billed".to_owned(),
         (None, _) => format!("No price for {missing}"),
     }
 }
@@ -130,6 +130,6 @@ mod tests {
             "No price for 2 steps; the others cost $0.0014",
         );
         check(None, 1, "No price for 1 step");
-        check(None, 0, "Nothing here costs money");
+        check(None, 0, "No step here is billed");
     }
 }

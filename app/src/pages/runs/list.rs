@@ -177,7 +177,7 @@ fn way_out(here: &RunsQuery, in_window: i64, ever: i64) -> (String, &'static str
         return (reason, action, here.without_chips().to_href());
     }
     let runs = text::counted(ever, "run");
-    let reason = format!("No run began in {window}; over all time there are {runs}");
+    let reason = format!("No run started in {window}; {runs} over all time");
     (
         reason,
         "Show all time",

@@ -31,7 +31,7 @@ pub(super) fn Tools(page: Page) -> impl IntoView {
             href=toggle_live
             aria-current=move || is_live().then_some("true")
             data-pressed=move || is_live().then_some("true")
-            title="Live tail (l): new runs as they come"
+            title="Live tail (l): new runs as they arrive"
             data-noscroll
         >
             {move || is_live().then(|| view! { <span class="live-dot" aria-hidden="true"></span> })}
@@ -129,7 +129,7 @@ fn ColumnMenu(page: Page) -> impl IntoView {
     view! {
         <ul class="menu-list">
             {links}
-            <li><a href=move || href(Columns::default()) data-noscroll>"Back to the usual columns"</a></li>
+            <li><a href=move || href(Columns::default()) data-noscroll>"Reset the columns"</a></li>
         </ul>
     }
 }

@@ -130,7 +130,7 @@ fn findings() {
         &run(RunStatus::Ok, &steps),
         &steps,
         Tone::Critical,
-        "Completed in 5.31 s, but not well: [parse]: JSON was asked for and the answer does not parse",
+        "Completed in 5.31 s with problems: [parse]: JSON was asked for and the answer does not parse",
         "Also [slow] has a warning",
     );
     check(

@@ -140,7 +140,7 @@ fn JobItem(job: RepriceView) -> impl IntoView {
             <form method="post" action=format!("/p/{}/settings/prices/reprice/{}/cancel", slug.get_untracked(), job.job_id)>
                 <Submit label="Cancel" locked/>
             </form>
-            <a class="link" rel="external" href=format!("{}#reprice", page_href(&slug.get_untracked(), "settings/prices"))>"Look again"</a>
+            <a class="link" rel="external" href=format!("{}#reprice", page_href(&slug.get_untracked(), "settings/prices"))>"Refresh"</a>
         }
     });
     let sentence = (totals.all.steps > 0).then(|| view! { <p>{sentence(&totals.all, job.is_preview)}</p> });
