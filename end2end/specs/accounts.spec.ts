@@ -37,7 +37,7 @@ test('the first account closes the server; people sign in, come back to where th
     await page.getByLabel('E-mail').fill('noor@acme.dev');
     await page.getByLabel('Password').fill('wrong horse battery');
     await page.getByRole('button', { name: 'Sign in' }).click();
-    await expect(page.getByRole('alert')).toContainText('Address and password do not belong together');
+    await expect(page.getByRole('alert')).toContainText('The e-mail address or the password is wrong');
     await page.getByLabel('E-mail').fill('noor@acme.dev');
     await page.getByLabel('Password').fill(PASSWORD);
     await page.getByRole('button', { name: 'Sign in' }).click();

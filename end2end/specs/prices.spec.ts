@@ -14,7 +14,7 @@ test('a model without a price is named, priced in the form, and history is price
   await page.getByLabel('Input').fill('three');
   await page.getByLabel('Output').fill('4');
   await page.getByRole('button', { name: 'Save the price' }).click();
-  await expect(page.getByRole('alert')).toContainText('A rate is a number of dollars per million tokens');
+  await expect(page.getByRole('alert')).toContainText('A rate must be a number of dollars per million tokens');
   await expect(page.getByLabel('Model', { exact: true })).toHaveValue('own-7b');
   await expect(page.getByLabel('Output')).toHaveValue('4');
 

@@ -84,7 +84,7 @@ test('a broken answer is explained in sentences; the conversation shows as chat,
   await expect(output).toContainText('bytes 0 and 38: Two brackets are never closed');
   await expect(output).toContainText('byte 129: JSON was asked for and the answer does not parse');
   await output.getByRole('link', { name: 'JSON' }).click();
-  await expect(output).toContainText('This is not JSON, so it is shown as it stands');
+  await expect(output).toContainText('This is not JSON, so it is shown as plain text');
 });
 
 test('a run grows on the open page as its steps arrive', async ({ page, project }) => {

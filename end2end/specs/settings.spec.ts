@@ -7,7 +7,7 @@ test('a key is shown once, works, and is refused as soon as it is revoked', asyn
   const secret = await page.getByLabel('The key', { exact: true }).innerText();
   expect(secret).toMatch(/^pl_live_\w{40,}$/);
   await page.reload();
-  await expect(page.getByText('This key was shown before and can’t be shown again')).toBeVisible();
+  await expect(page.getByText('This key was already shown and can’t be shown again')).toBeVisible();
   await expect(page.getByText(secret)).toHaveCount(0);
 
   const send = () =>

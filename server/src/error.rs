@@ -93,7 +93,7 @@ impl From<storage::Error> for HttpError {
                 ..Self::new(
                     StatusCode::CONFLICT,
                     "conflict",
-                    "Something by that name exists already",
+                    "Something with that name already exists",
                 )
             },
             storage::Error::Unavailable(_) => Self {

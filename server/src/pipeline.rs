@@ -203,7 +203,7 @@ impl Pipeline {
                 "The database does not answer; try again in a moment",
             )),
             Ok(Err(NotWritten::Gone)) => Err(HttpError::unauthorized(
-                "The project of this key was deleted; make a key in another one",
+                "The project of this key was deleted; create a key in another one",
             )),
             Ok(Err(NotWritten::Internal)) => Err(HttpError::internal(anyhow::anyhow!(
                 "the batch was not written; see the worker's log line"

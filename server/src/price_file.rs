@@ -25,8 +25,8 @@ pub fn parse(text: &str) -> Result<PriceFile, Unusable> {
         #[serde(borrow)]
         prices: Vec<&'a serde_json::value::RawValue>,
     }
-    let raw: Raw<'_> = serde_json::from_str(text)
-        .map_err(|cause| Unusable(format!("This is no file of prices: {cause}")))?;
+    let raw: Raw<'_> =
+        serde_json::from_str(text).map_err(|cause| Unusable(format!("This is not a price file: {cause}")))?;
     if raw.version.trim().is_empty() {
         return Err(Unusable("The file has no version".to_owned()));
     }
@@ -56,7 +56,7 @@ pub fn parse(text: &str) -> Result<PriceFile, Unusable> {
         } else if row.source.trim().is_empty() {
             Some("It has no source".to_owned())
         } else if !ids.insert(row.price_id.clone()) {
-            Some("Its price_id stands there twice".to_owned())
+            Some("Its price_id occurs twice".to_owned())
         } else if !places.insert(place) {
             Some("There is another row for the same provider, model and moment".to_owned())
         } else {
@@ -96,7 +96,7 @@ pub async fn bring_in_shipped(db: &Db, now: Timestamp) -> anyhow::Result<Option<
             added,
             changed,
             removed,
-            "prices brought in"
+            "shipped prices loaded"
         );
     }
     Ok(replaced)

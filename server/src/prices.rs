@@ -125,7 +125,7 @@ pub fn row_of(stored: StoredPrice) -> Option<PriceRow> {
     let price_id = stored.price_id;
     let useless = |why: String| tracing::error!(price.id = %price_id, why, "a price can't be used");
     let Some(model_match) = ModelMatch::parse(&stored.model_match) else {
-        useless(format!("{} is no way to match a model", stored.model_match));
+        useless(format!("{} is not a way to match a model", stored.model_match));
         return None;
     };
     let rates: Rates = match serde_json::from_value(stored.rates) {

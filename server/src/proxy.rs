@@ -48,7 +48,7 @@ use who::Told;
 
 pub use routes::{ROUTES, Route, is_ours};
 
-const MISPLACED: &str = "This is a key of Plumbline's where the provider's belongs, so nothing was sent on. Put it into the header X-Plumbline-Key, and the provider's key where its SDK puts it";
+const MISPLACED: &str = "This is a Plumbline key in place of the provider's, so nothing was forwarded. Put it into the header X-Plumbline-Key, and the provider's key where its SDK puts it";
 
 /// Answers what [`is_ours`]. Nothing that touches other answers stands before it.
 pub async fn respond(state: &AppState, request: Request) -> Response {
@@ -74,17 +74,17 @@ fn unknown(request: &Request) -> Response {
     let mut paths: Vec<&str> = ROUTES.iter().map(|route| route.path).collect();
     paths.dedup();
     let hint = if request.uri().path().starts_with("//") {
-        "; the base URL ends with a slash too many"
+        "; the base URL has an extra slash at its end"
     } else {
         ""
     };
-    let message = format!("the proxy passes on {}, and nothing else{hint}", paths.join(", "));
+    let message = format!("the proxy forwards only {}{hint}", paths.join(", "));
     let error = HttpError::new(StatusCode::NOT_FOUND, "not_found", message);
     refuse(Provider::of(request.headers()), &error)
 }
 
 fn wrong_method(request: &Request, allowed: &[&str]) -> Response {
-    let message = "this route exists, but not with this method";
+    let message = "this route does not support this method";
     let error = HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
     let mut response = refuse(Provider::of(request.headers()), &error);
     if let Ok(allowed) = HeaderValue::from_str(&allowed.join(", ")) {
@@ -109,7 +109,7 @@ async fn answer(state: &AppState, provider: Provider, api: Option<Api>, request:
         Err(error) => {
             if error.status.is_server_error() {
                 let cause = error.cause.as_ref().map(|cause| format!("{cause:#}"));
-                tracing::warn!(code = error.code, cause, "a call was not passed on");
+                tracing::warn!(code = error.code, cause, "a call was not forwarded");
             }
             refuse(provider, &error)
         }
@@ -130,7 +130,8 @@ async fn pass(
     let upstreams = &state.upstreams;
     let upstream = upstreams.of(provider);
     let target = upstream.target(&parts.uri).ok_or_else(|| {
-        let message = "a path with a segment `.` or `..` is not passed on, nor one that is not a URL's";
+        let message =
+            "a path with a segment `.` or `..`, or one that is not valid in a URL, is not forwarded";
         HttpError::new(StatusCode::BAD_REQUEST, "invalid_url", message)
     })?;
     let mut held = state.recorder.held();
@@ -257,7 +258,7 @@ fn no_answer(
         Ended::Stopped => (
             StatusCode::SERVICE_UNAVAILABLE,
             "server_stopped",
-            "the proxy is being stopped; try again in a moment".to_owned(),
+            "the server is shutting down; try again in a moment".to_owned(),
         ),
         Ended::Cut => (
             StatusCode::BAD_GATEWAY,
@@ -267,9 +268,7 @@ fn no_answer(
         Ended::Malformed => (
             StatusCode::BAD_GATEWAY,
             "upstream_malformed",
-            format!(
-                "the provider's answer begins with a head that cannot be read, or with more than {MAX_HEADERS} headers"
-            ),
+            format!("the provider's answer has an invalid head, or more than {MAX_HEADERS} headers"),
         ),
         Ended::Unreachable | Ended::Whole | Ended::CallerGone => (
             StatusCode::BAD_GATEWAY,

@@ -83,7 +83,7 @@ pub(crate) async fn unknown_route() -> HttpError {
 }
 
 async fn wrong_method() -> HttpError {
-    let message = "This route exists, but not with this method; GET /api/openapi.json lists both";
+    let message = "This route does not support this method; GET /api/openapi.json lists the methods";
     HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
 }
 

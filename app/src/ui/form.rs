@@ -183,7 +183,7 @@ mod tests {
     fn an_unknown_code_is_shown_shortened_and_as_it_is() {
         assert_eq!(error_words("<b>"), "That did not work (<b>).");
         assert!(error_words(&"x".repeat(1_000)).len() < 80);
-        assert!(error_words("credentials").starts_with("Address and password"));
+        assert!(error_words("credentials").starts_with("The e-mail address"));
         assert_eq!(done_words("??"), "Done.");
     }
 }

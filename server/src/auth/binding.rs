@@ -12,9 +12,9 @@ pub fn binding_allowed(
         return Ok(());
     }
     Err(format!(
-        "not listening on {addr}: no account exists, so everybody on the network could read and change everything.\n\
+        "not listening on {addr}: no account exists, so anyone on the network could read and change everything.\n\
          Make the first account with `plumbline members add EMAIL --role admin`, or start without --addr, open\n\
-         http://127.0.0.1:{port}/setup and start again; with --behind-auth-proxy somebody else checks who comes in.",
+         http://127.0.0.1:{port}/setup and start again; or use --behind-auth-proxy where a proxy authenticates people.",
         port = addr.port()
     ))
 }

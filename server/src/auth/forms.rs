@@ -114,11 +114,7 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
     async fn from_request(request: Request, state: &S) -> Result<Self, HttpError> {
         let form = Form::<Vec<(String, String)>>::from_request(request, state).await;
         form.map(|Form(fields)| Self(fields)).map_err(|rejection| {
-            HttpError::new(
-                rejection.status(),
-                "invalid_form",
-                "This is not what the form sends",
-            )
+            HttpError::new(rejection.status(), "invalid_form", "The form data is invalid")
         })
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn csrf(public_url: Option<&str>) -> Csrf {
 }
 
 fn refuse_cross_site(_: ProtectionError) -> Response {
-    let message = "The request came from another site or an old page, so nothing was changed. Open the page again and send it once more; programs send a key, as `Authorization: Bearer pl_live_…`";
+    let message = "The request came from another site or an outdated page, so nothing was changed. Reload the page and try again; programs send a key as `Authorization: Bearer pl_live_…`";
     HttpError::new(StatusCode::FORBIDDEN, "cross_site", message).into_response()
 }
 

@@ -10,19 +10,19 @@ use storage::keys::secret;
 /// The header for programs that need `Authorization` for something else.
 pub(super) const KEY_HEADER: &str = "x-plumbline-key";
 
-pub(super) const MISSING: &str = "Send a key, as `Authorization: Bearer pl_live_…`; `plumbline keys add` makes one, and so does the dashboard under Settings, Keys";
-pub(super) const UNKNOWN: &str = "This server does not know this key: it is another server's, or its project was deleted. `plumbline keys add` makes a new one";
-pub(super) const MALFORMED: &str = "This is not a whole key: keys begin with `pl_live_` and have 57 characters, of which the last six are a checksum. Copy it once more";
+pub(super) const MISSING: &str = "Send a key as `Authorization: Bearer pl_live_…`; create one with `plumbline keys add` or in the dashboard under Settings, Keys";
+pub(super) const UNKNOWN: &str = "This server does not know this key: it belongs to another server, or its project was deleted. Create a new one with `plumbline keys add`";
+pub(super) const MALFORMED: &str = "This key is malformed: keys begin with `pl_live_` and have 57 characters, of which the last six are a checksum. Copy it again";
 pub(super) const OTHER_SCHEME: &str =
-    "Send the key as `Authorization: Bearer pl_live_…`; other schemes are not understood";
+    "Send the key as `Authorization: Bearer pl_live_…`; other schemes are not supported";
 
 pub(super) fn revoked(label: &str) -> String {
-    format!("The key `{label}` was revoked; `plumbline keys add` makes a new one")
+    format!("The key `{label}` was revoked; create a new one with `plumbline keys add`")
 }
 
 pub(super) fn lacks_scope(label: &str, required: Scope) -> String {
     let scope = required.as_str();
-    format!("The key `{label}` lacks the scope `{scope}`; make a key that has it, under Settings, Keys")
+    format!("The key `{label}` lacks the scope `{scope}`; create a key that has it under Settings, Keys")
 }
 
 /// What a request brought.

@@ -32,9 +32,9 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How long somebody stays known whom nobody can look up.
 const LONGEST_OUTAGE: Duration = Duration::from_secs(3_600);
 
-const MISSING: &str = "Send a key of Plumbline's in the header X-Plumbline-Key, beside the provider's own; `plumbline keys add` makes one, and so does the dashboard under Settings, Keys";
-const ELSEWHERE: &str = "Without a key this server takes calls only from programs on this machine, under its own names such as http://localhost. Send one in the header X-Plumbline-Key";
-const NOT_OURS: &str = "The header X-Plumbline-Key holds what reads like a provider's key, so nothing was sent on and nothing was kept. That key belongs where the provider's SDK puts it; here, without accounts, stands a label such as `checkout`";
+const MISSING: &str = "Send a Plumbline key in the header X-Plumbline-Key, beside the provider's own; create one with `plumbline keys add` or in the dashboard under Settings, Keys";
+const ELSEWHERE: &str = "Without a key this server accepts calls only from programs on this machine, under its own host names such as http://localhost. Send one in the header X-Plumbline-Key";
+const NOT_OURS: &str = "The header X-Plumbline-Key contains what looks like a provider's key, so nothing was forwarded or stored. That key belongs where the provider's SDK puts it; without accounts this header is a label such as `checkout`";
 
 /// Who was known when the database last answered. What was noted before a change does not count after it.
 pub(super) struct LastKnown {

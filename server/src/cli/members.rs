@@ -118,7 +118,7 @@ async fn add(db: &Db, arguments: &Add, given: Option<String>) -> Result<(), Exit
     let (user, generated) = match users::by_email(db, &arguments.email).await? {
         Some((user, _)) if given.is_some() => {
             return Err(Exit::Usage(format!(
-                "{} has a password already; leave --password-stdin away",
+                "{} already has a password; omit --password-stdin",
                 user.email
             )));
         }
@@ -174,7 +174,7 @@ async fn new_account(
     let first = users::count(db).await? == 0;
     if first && arguments.role != Role::Admin {
         return Err(Exit::Usage(
-            "the first account has to be able to make others; add --role admin".to_owned(),
+            "the first account must be an admin; add --role admin".to_owned(),
         ));
     }
     let generated = if given.is_none() {

@@ -82,11 +82,11 @@ async fn start(db: &Db, project: &Project, request: &Request) -> Result<Uuid, Ex
                 .filter(|job| Request::deserialize(&job.arguments).is_ok_and(|other| other == *request));
             let job = same.ok_or_else(|| {
                 Exit::Failed(anyhow::anyhow!(
-                    "another re-pricing of project {} is under way; wait for it, or end it with --cancel",
+                    "another re-pricing of project {} is in progress; wait for it, or cancel it with --cancel",
                     project.slug
                 ))
             })?;
-            output::note("going on with the re-pricing that is under way");
+            output::note("continuing the re-pricing in progress");
             Ok(job.job_id)
         }
         Err(other) => Err(other.into()),
@@ -99,11 +99,14 @@ async fn open_job(db: &Db, project: &Project) -> Result<Option<Job>, Exit> {
 }
 
 async fn cancel(db: &Db, project: &Project) -> Result<(), Exit> {
-    let job = open_job(db, project)
-        .await?
-        .ok_or_else(|| Exit::NotFound(format!("no re-pricing of project {} is under way", project.slug)))?;
+    let job = open_job(db, project).await?.ok_or_else(|| {
+        Exit::NotFound(format!(
+            "no re-pricing of project {} is in progress",
+            project.slug
+        ))
+    })?;
     jobs::cancel(db, project.id, job.job_id, ACTOR, clock::now()).await?;
-    output::note("ended; what it has done stays");
+    output::note("cancelled; steps already re-priced stay so");
     Ok(())
 }
 
@@ -172,7 +175,7 @@ fn report(job: &Job, request: &Request, as_json: bool) -> Result<(), Exit> {
             Ok(())
         }
         JobState::Cancelled => Err(Exit::Failed(anyhow::anyhow!(
-            "somebody ended it; what it has done stays"
+            "it was cancelled; steps already re-priced stay so"
         ))),
         _ => Err(Exit::Failed(anyhow::anyhow!(
             "{}",

@@ -19,7 +19,7 @@ pub const SAMPLE: &str = r#"# Configuration of Plumbline. Flags and environment 
 # https alone when it begins with https. PLUMBLINE_PUBLIC_URL, --public-url
 #public_url = "https://plumbline.example.com"
 
-# Set this when something in front of Plumbline signs people in and nobody can reach `addr` around it.
+# Set this when a proxy in front of Plumbline authenticates people and `addr` cannot be reached around it.
 # PLUMBLINE_BEHIND_AUTH_PROXY, --behind-auth-proxy
 #behind_auth_proxy = false
 
@@ -38,13 +38,13 @@ pub const SAMPLE: &str = r#"# Configuration of Plumbline. Flags and environment 
 # Connections to the database. PLUMBLINE_DB_CONNECTIONS, --db-connections
 #db_connections = 10
 
-# Where the proxy sends calls of Anthropic's and OpenAI's APIs, or of what speaks like them; without /v1.
+# Where the proxy sends calls of Anthropic's and OpenAI's APIs, or of compatible APIs; without /v1.
 # PLUMBLINE_UPSTREAM_ANTHROPIC, --upstream-anthropic and PLUMBLINE_UPSTREAM_OPENAI, --upstream-openai
 #upstream_anthropic = "https://api.anthropic.com"
 #upstream_openai = "https://api.openai.com"
 
-# Whether streams of OpenAI's chat and text completions are asked what they used (`stream_options.include_usage`).
-# Without this line, as the provider takes it. PLUMBLINE_ASK_FOR_USAGE, --ask-for-usage
+# Whether streams of OpenAI's chat and text completions are asked for their usage (`stream_options.include_usage`).
+# Without this line it depends on the provider. PLUMBLINE_ASK_FOR_USAGE, --ask-for-usage
 #ask_for_usage = true
 
 # Seconds that a connection to them may take, and that they may be silent before an answer and in it.

@@ -246,7 +246,7 @@ fn a_bad_row_is_named() {
     check(&[], "no prices");
     check(
         &["{}", r#"{"model": "c"}"#],
-        "Row 2 (a/b): Its price_id stands there twice",
+        "Row 2 (a/b): Its price_id occurs twice",
     );
     check(
         &["{}", r#"{"price_id": "a/c"}"#],

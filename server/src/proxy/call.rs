@@ -30,7 +30,7 @@ pub enum Ended {
     Malformed,
     /// No connection to the provider.
     Unreachable,
-    /// The provider was silent for too long.
+    /// The provider sent nothing for too long.
     TimedOut,
     /// The server was told to stop, and could not wait any longer.
     Stopped,

@@ -20,7 +20,7 @@ pub enum PassingError {
     #[error("the provider's connection ended in the middle of the answer")]
     Cut(#[source] hyper::Error),
     /// Nothing came for too long.
-    #[error("the provider was silent for too long")]
+    #[error("the provider sent nothing for too long")]
     TimedOut,
     /// The server stops.
     #[error("the server stops")]

@@ -185,12 +185,9 @@ fn error_of(exchange: &Exchange, reading: &mut Reading) -> Option<ProviderError>
             "upstream_disconnected",
             "The provider's connection ended before the answer did",
         ),
-        Ended::Malformed => ours(
-            "upstream_malformed",
-            "The provider's answer begins with a head that cannot be read",
-        ),
+        Ended::Malformed => ours("upstream_malformed", "The provider's answer has an invalid head"),
         Ended::Unreachable => ours("upstream_unreachable", "No connection to the provider"),
-        Ended::TimedOut => ours("upstream_timeout", "The provider was silent for too long"),
+        Ended::TimedOut => ours("upstream_timeout", "The provider sent nothing for too long"),
         Ended::Stopped => ours("server_stopped", "Plumbline was stopped before the answer ended"),
         Ended::Whole | Ended::CallerGone => failed.and_then(|status| {
             ours(

@@ -330,7 +330,7 @@ async fn an_admin_mutes_a_code_and_undoes_it() {
     );
     let page = admin.get(&answer.location).await.text;
     assert!(
-        page.contains("is muted. New steps are no longer judged by it"),
+        page.contains("is muted. New steps are no longer scored by it"),
         "it is said"
     );
     // The rules in memory are forgotten at once.

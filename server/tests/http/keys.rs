@@ -40,9 +40,9 @@ async fn a_key_that_will_not_do_is_never_ignored() {
         assert_eq!(status == 401, answer.headers.contains_key("www-authenticate"));
     };
     check(&good.secret, 200, "").await;
-    check(&slip, 401, "not a whole key").await;
-    check("", 401, "not a whole key").await;
-    check("sk-proj-123", 401, "not a whole key").await;
+    check(&slip, 401, "key is malformed").await;
+    check("", 401, "key is malformed").await;
+    check("sk-proj-123", 401, "key is malformed").await;
     check(
         &storage::keys::secret::from_bytes([9; 32]),
         401,

@@ -293,7 +293,7 @@ async fn unknown_routes_are_refused_in_the_providers_words() {
         let text = body["error"]["message"].as_str().unwrap();
         assert_eq!(text.matches("/v1/responses/{id},").count(), 1, "{text}");
         assert_eq!(
-            text.contains("a slash too many"),
+            text.contains("an extra slash at its end"),
             path.starts_with("//"),
             "{text}"
         );

@@ -89,8 +89,8 @@ async fn space_check(data: &Path) -> Check {
     match free {
         None => Check::warn(
             "space",
-            "the free disk space is unknown: `df -Pk` did not tell",
-            "look at it yourself",
+            "the free disk space is unknown: `df -Pk` did not answer",
+            "check it by hand",
         ),
         Some(mib) if mib < NO_SPACE_MIB => {
             Check::fail("space", format!("only {mib} MiB of disk are free"), advice)
@@ -230,7 +230,7 @@ fn binding_check(config: &Config, accounts_exist: bool) -> Check {
         Ok(()) if accounts_exist => Check::ok("accounts", "people sign in"),
         Ok(()) if config.behind_auth_proxy => Check::ok(
             "accounts",
-            "none here; something in front of the server signs people in",
+            "none; a proxy in front of the server authenticates people",
         ),
         Ok(()) => Check::ok(
             "accounts",

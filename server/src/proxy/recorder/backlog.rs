@@ -107,7 +107,7 @@ impl Backlog {
                 if unreadable > 0 {
                     tracing::error!(
                         unreadable,
-                        "records in the spool are none of ours; they are skipped"
+                        "records in the spool have an unknown format; they are skipped"
                     );
                     self.metrics.lost_calls.add(unreadable as u64);
                 }
