@@ -8,11 +8,11 @@ use crate::{KeyId, ProjectId, Timestamp, UserId};
 /// A tenant as pages show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Project {
-    /// Its id.
+    /// UUIDv7; never shown in a URL, which has the slug.
     pub id: ProjectId,
-    /// Its word in URLs: lower-case letters, digits and hyphens.
+    /// Identifies it in URLs: lower-case letters, digits and hyphens.
     pub slug: String,
-    /// Its name.
+    /// Shown to people; may be changed, unlike the slug.
     pub name: String,
 }
 
@@ -52,7 +52,7 @@ impl Scope {
 /// An API key as lists show it. The key itself is shown once, when it is made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiKey {
-    /// Its id.
+    /// UUIDv7; what `keys revoke` takes where a label is not unique.
     pub id: KeyId,
     /// The name of the series its steps belong to.
     pub label: String,
@@ -71,11 +71,11 @@ pub struct ApiKey {
 /// A person with access to a project.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
-    /// The person.
+    /// The account, which may be a member of several projects.
     pub user_id: UserId,
     /// Their address, which is also what they sign in with.
     pub email: String,
-    /// What to call them.
+    /// Shown to people; need not be unique.
     pub name: String,
     /// What they may do here.
     pub role: Role,

@@ -32,9 +32,9 @@ impl Verdict {
 /// One verdict on one condition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Feedback {
-    /// The step.
+    /// Unique within the run.
     pub step_id: String,
-    /// The condition's code.
+    /// Number of the rule, such as 2001.
     pub code: u16,
     /// What was said.
     pub verdict: Verdict,
@@ -43,7 +43,7 @@ pub struct Feedback {
 /// How often a code was right, by what people said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodePrecision {
-    /// The code.
+    /// Number of the rule, such as 2001.
     pub code: u16,
     /// Conditions marked real.
     pub real: i64,
@@ -69,13 +69,13 @@ impl CodePrecision {
 pub struct ConditionFilter {
     /// The key's label.
     pub key: Option<String>,
-    /// The model.
+    /// The model that answered, exact match.
     pub model: Option<String>,
-    /// The step's name.
+    /// Steps of this name.
     pub step: Option<String>,
     /// The layer, 1 to 5.
     pub layer: Option<u8>,
-    /// The code.
+    /// Conditions of this rule.
     pub code: Option<u16>,
 }
 
@@ -123,9 +123,9 @@ impl BucketSpan {
 /// Conditions of one code in one bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeCount {
-    /// The bucket.
+    /// Index into the span's buckets, from 0.
     pub bucket: u32,
-    /// The code.
+    /// Number of the rule, such as 2001.
     pub code: u16,
     /// How many.
     pub count: i64,
@@ -134,7 +134,7 @@ pub struct CodeCount {
 /// Conditions under one name (a step's or a model's) in one bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NameCount {
-    /// The bucket.
+    /// Index into the span's buckets, from 0.
     pub bucket: u32,
     /// The name; empty where there is none.
     pub name: String,
@@ -145,9 +145,9 @@ pub struct NameCount {
 /// Conditions of one code on steps of one name, in the second half of a span and in the first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CellCount {
-    /// The code.
+    /// Number of the rule, such as 2001.
     pub code: u16,
-    /// The step's name.
+    /// The step's name; may be blank.
     pub step: String,
     /// How many in the second half.
     pub now: i64,
@@ -173,9 +173,9 @@ pub struct ConditionCounts {
 /// Steps of one severity in one bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeverityCount {
-    /// The bucket.
+    /// Index into the span's buckets, from 0.
     pub bucket: u32,
-    /// The severity.
+    /// `Warning` or `Critical`.
     pub severity: Severity,
     /// How many steps.
     pub count: i64,
@@ -184,11 +184,11 @@ pub struct SeverityCount {
 /// One code on one step's name through time, with the prompt template it came with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TemplateCount {
-    /// The bucket.
+    /// Index into the span's buckets, from 0.
     pub bucket: u32,
     /// The template's fingerprint in hex; `None` where a step has none.
     pub template: Option<String>,
-    /// Steps with it.
+    /// Steps of this template in the bucket, with and without the condition.
     pub steps: i64,
     /// Conditions of the code on them.
     pub count: i64,
@@ -197,25 +197,25 @@ pub struct TemplateCount {
 /// A step with at least one condition.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AnomalousStep {
-    /// Its run.
+    /// The client's id of the run.
     pub run_id: String,
     /// When its run is filed.
     pub run_at: Timestamp,
-    /// Its id.
+    /// Unique within the run.
     pub step_id: String,
-    /// Its name.
+    /// The step's name; may be blank.
     pub name: String,
     /// When it began.
     pub started_at: Timestamp,
-    /// Label of its key.
+    /// Label of the API key that sent it.
     pub key_label: String,
-    /// Its model.
+    /// The model that answered, else the requested one.
     pub model: Option<String>,
-    /// Its score.
+    /// Sum of the points of its conditions.
     pub score: i32,
     /// From how many points it was critical; `None` where nobody kept it.
     pub threshold: Option<i32>,
-    /// Its severity.
+    /// `Warning` or `Critical`.
     pub severity: Severity,
     /// Its conditions, the one that weighs most first.
     pub conditions: Vec<Condition>,
@@ -226,7 +226,7 @@ pub struct AnomalousStep {
 /// One page of anomalous steps, the latest first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AnomalousSteps {
-    /// The rows.
+    /// At most one page, newest first.
     pub items: Vec<AnomalousStep>,
     /// Where the next page begins; `None` at the end.
     pub next_cursor: Option<String>,

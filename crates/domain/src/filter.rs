@@ -69,7 +69,7 @@ impl Window {
 /// Which runs a list shows. Every field narrows; the default shows everything.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunFilter {
-    /// When.
+    /// Runs that began in this window.
     pub window: Window,
     /// Only this state.
     pub status: Option<RunStatus>,
@@ -81,15 +81,15 @@ pub struct RunFilter {
     pub key: Option<String>,
     /// A step has this name.
     pub step: Option<String>,
-    /// The environment.
+    /// Exact match.
     pub environment: Option<String>,
     /// The release, or the beginning of its sha.
     pub release: Option<String>,
-    /// The session.
+    /// Session id, exact match.
     pub session: Option<String>,
-    /// The end user.
+    /// Id of the end user, exact match.
     pub user: Option<String>,
-    /// A label.
+    /// One of the run's tags, exact match.
     pub tag: Option<String>,
     /// Text in the run's id, name or problem.
     pub q: Option<String>,
@@ -111,7 +111,7 @@ pub struct RunFilter {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {message}")]
 pub struct FilterError {
-    /// The parameter.
+    /// Name of the query parameter.
     pub field: String,
     /// What it has to be.
     pub message: String,

@@ -11,7 +11,7 @@ use crate::Timestamp;
 pub struct LedgerMinute {
     /// The beginning of the minute in which the steps were received.
     pub minute: Timestamp,
-    /// The key's label.
+    /// Label of the API key that sent the steps.
     pub key_label: String,
     /// Steps that arrived.
     pub received: i64,

@@ -11,7 +11,7 @@ pub struct PromptUse {
     pub fingerprint: String,
     /// When the project first saw the template.
     pub first_seen_at: Timestamp,
-    /// The step.
+    /// Name of the steps that use the template.
     pub step_name: String,
     /// The model; `None` when it was not reported.
     pub model: Option<String>,
@@ -45,7 +45,7 @@ pub struct PromptDay {
     pub day: Timestamp,
     /// The model; `None` when it was not reported.
     pub model: Option<String>,
-    /// Calls.
+    /// Calls on that day, failed ones included.
     pub calls: i64,
 }
 

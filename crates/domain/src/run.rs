@@ -36,7 +36,7 @@ pub struct RunSummary {
     pub ended_at: Timestamp,
     /// `ended_at` − `started_at`, in milliseconds.
     pub latency_ms: f64,
-    /// Its state.
+    /// `Running` until every received step has ended; `Error` when a top-level step failed.
     pub status: RunStatus,
     /// Label of the key that sent its first step.
     pub key_label: String,
@@ -73,9 +73,9 @@ pub struct RunSummary {
 /// What went wrong in a run, in one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunProblem {
-    /// The step.
+    /// The step that the problem is on.
     pub step_id: String,
-    /// The step's name.
+    /// Name of that step; may be blank.
     pub step_name: String,
     /// The gravest condition's code, when a rule found it.
     pub code: Option<u16>,

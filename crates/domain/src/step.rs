@@ -87,7 +87,7 @@ words!(
 /// A point in time inside a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepEvent {
-    /// When.
+    /// Point in time inside the step; not checked against its start and end.
     pub at: Timestamp,
     /// What, in the client's words.
     pub name: String,
@@ -117,7 +117,7 @@ pub struct ReportedTokens {
     pub input: Option<i64>,
     /// Output tokens; whether they include the reasoning is decided by the total.
     pub output: Option<i64>,
-    /// Reasoning tokens.
+    /// Reported reasoning tokens, a part of the output or beside it.
     pub reasoning: Option<i64>,
     /// All tokens, as the client counted them.
     pub total: Option<i64>,
@@ -275,7 +275,7 @@ pub struct StepSummary {
     pub score: Option<i32>,
     /// From how many points a step was critical when this one was scored; `None` where nobody kept it.
     pub threshold: Option<i32>,
-    /// Its severity.
+    /// From the score and the threshold in force when it was scored.
     pub severity: Severity,
     /// The layer after which scoring stopped early.
     pub stopped_at_layer: Option<u8>,

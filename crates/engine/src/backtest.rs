@@ -34,13 +34,13 @@ pub struct Row {
     pub series: u32,
     /// Latency in microseconds.
     pub latency_us: Option<i64>,
-    /// All tokens.
+    /// Input, output and cache tokens together.
     pub tokens: Option<i64>,
     /// Cost in nano-dollars.
     pub cost_nano_usd: Option<i64>,
-    /// Input tokens.
+    /// Fresh and cached input tokens.
     pub input_tokens: Option<i64>,
-    /// Output tokens.
+    /// Output tokens, reasoning included.
     pub output_tokens: Option<i64>,
     /// Thousandths of the input that came from the prompt cache.
     pub cache_permille: Option<i64>,

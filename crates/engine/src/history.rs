@@ -44,15 +44,15 @@ pub struct StepRecord {
     pub series: SeriesKey,
     /// Duration in milliseconds.
     pub latency_ms: Option<f64>,
-    /// All tokens.
+    /// Input, output and cache tokens together.
     pub tokens: Option<i64>,
-    /// Output tokens.
+    /// Output tokens, reasoning included.
     pub output_tokens: Option<i64>,
     /// Cost.
     pub cost: Option<NanoUsd>,
     /// Thousandths of the input that came from the prompt cache.
     pub cache_permille: Option<i64>,
-    /// Its score.
+    /// Score in points.
     pub total: i32,
     /// Neither failed nor critical: its values may set limits.
     pub is_usable: bool,
@@ -157,7 +157,7 @@ impl History {
 pub struct RecentStep {
     /// Latency in microseconds, tokens, and cost in nano-dollars.
     pub metrics: [Option<i64>; 3],
-    /// Its score.
+    /// Score in points.
     pub total: i32,
     /// Neither failed nor critical.
     pub is_usable: bool,

@@ -47,7 +47,7 @@ pub struct MetricLimit<T> {
     pub at_floor: bool,
     /// Usable steps with a known value among the last 100.
     pub n: u32,
-    /// Their median.
+    /// Median of the sample, in the unit of the limit.
     pub p50: Option<T>,
     /// Their 95th percentile, by linear interpolation.
     pub p95: Option<T>,

@@ -85,7 +85,7 @@ pub use table::{CUSTOM, PriceTable};
 pub struct PriceFile {
     /// Which edition of the list it is, usually its day.
     pub version: String,
-    /// The rows.
+    /// One row per provider, model and date of validity.
     pub prices: Vec<PriceRow>,
 }
 
@@ -123,7 +123,7 @@ fn is_false(value: &bool) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelMatch {
-    /// The whole name.
+    /// Equals the model's name, in any case.
     Exact,
     /// The name begins with it; of several rows, the longest beginning wins.
     Prefix,

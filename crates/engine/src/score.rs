@@ -25,7 +25,7 @@ pub struct Score {
     pub stopped_at_layer: Option<u8>,
     /// The shape the instruction asks for; `None` when it asks for none.
     pub prompt_shape: Option<Shape>,
-    /// The shape of the output.
+    /// `Empty` where there is no output.
     pub output_shape: Shape,
     /// What was found, in order of layer and code.
     pub conditions: Vec<Condition>,

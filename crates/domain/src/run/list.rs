@@ -8,7 +8,7 @@ use crate::{NanoUsd, Timestamp};
 /// One page of the list, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunPage {
-    /// The rows.
+    /// At most one page, newest first.
     pub items: Vec<RunSummary>,
     /// Where the next page begins; `None` at the end.
     pub next_cursor: Option<String>,
@@ -18,17 +18,17 @@ pub struct RunPage {
 /// own number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunTotals {
-    /// Runs.
+    /// Runs that match, on all pages.
     pub runs: i64,
-    /// Their steps.
+    /// Steps of these runs.
     pub steps: i64,
-    /// Critical runs.
+    /// Runs with a critical step.
     pub critical: i64,
     /// Runs with a warning and nothing worse.
     pub warning: i64,
-    /// Failed runs.
+    /// Runs of which a top-level step failed.
     pub failed: i64,
-    /// Running runs.
+    /// Runs with a step that has not ended.
     pub running: i64,
     /// Sum of the known costs; `None` when nothing could be priced.
     pub cost_nano_usd: Option<NanoUsd>,
@@ -45,7 +45,7 @@ pub struct ActivityBucket {
     pub ok: i64,
     /// Runs with a warning and nothing worse.
     pub warning: i64,
-    /// Critical runs.
+    /// Runs with a critical step.
     pub critical: i64,
 }
 
@@ -65,9 +65,9 @@ pub struct Facets {
     pub models: Vec<String>,
     /// Key labels.
     pub keys: Vec<String>,
-    /// Environments.
+    /// The most frequent values among recent runs, for suggestions.
     pub environments: Vec<String>,
-    /// Releases.
+    /// The most frequent values among recent runs, for suggestions.
     pub releases: Vec<String>,
     /// Step names.
     pub steps: Vec<String>,

@@ -28,7 +28,7 @@ pub struct Recording {
     pub keys: Vec<String>,
     /// The step names, models and templates.
     pub series: Vec<Series>,
-    /// The steps.
+    /// In order of arrival.
     pub steps: Vec<Step>,
     /// Texts of some of them.
     pub texts: Vec<StepText>,
@@ -37,9 +37,9 @@ pub struct Recording {
 /// A step name with the model that answered. Two templates are two of these.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Series {
-    /// The step's name.
+    /// Name of the steps of the series.
     pub step_name: String,
-    /// The model.
+    /// The model that answered, else the requested one; blank where neither is known.
     pub model: String,
 }
 
@@ -79,11 +79,11 @@ pub struct Step {
     pub ttft_us: Option<i64>,
     /// Longest pause of a stream in microseconds.
     pub max_gap_us: Option<i64>,
-    /// Input tokens.
+    /// Fresh and cached input tokens.
     pub input_tokens: Option<i64>,
     /// The part of them that came from the prompt cache.
     pub cache_read_tokens: Option<i64>,
-    /// Output tokens.
+    /// Output tokens, reasoning included.
     pub output_tokens: Option<i64>,
     /// The part of them spent on reasoning.
     pub reasoning_tokens: Option<i64>,

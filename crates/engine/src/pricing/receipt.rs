@@ -36,7 +36,7 @@ pub struct ReceiptLine {
     pub rate_nano_usd_per_mtok: i64,
     /// The row does not say the rate; it follows from the rate for input.
     pub is_derived: bool,
-    /// What the line costs.
+    /// Quantity times rate, rounded once, in nano-dollars.
     pub cost: NanoUsd,
 }
 
