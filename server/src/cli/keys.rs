@@ -13,7 +13,7 @@ use crate::config::Config;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Make a key and print it; it is shown only this once
+    /// Create a key and print it; it is shown only once
     Add {
         /// What the key is called: the name of its series
         label: String,

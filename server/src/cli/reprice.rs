@@ -35,7 +35,7 @@ pub(super) struct Arguments {
     /// Say what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// End the re-pricing that is under way; what it has done stays
+    /// Cancel the re-pricing in progress; steps already re-priced stay so
     #[arg(long, conflicts_with_all = ["model", "from", "to", "dry_run"])]
     cancel: bool,
     /// Slug of the project [default: default]

@@ -258,7 +258,7 @@ mod tests {
             &[("model", "m"), ("range", "1h")],
             0,
             (
-                "No run began in the last 1 hour; over all time there are 986 runs",
+                "No run started in the last 1 hour; 986 runs over all time",
                 "Show all time",
                 "?range=all",
             ),
