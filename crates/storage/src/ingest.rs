@@ -61,10 +61,9 @@ pub struct StepRow<'a> {
     pub stopped_at_layer: Option<u8>,
     /// What the rules found.
     pub conditions: Vec<Condition>,
+    /// Version of those rules, stored with each condition.
+    pub rule_version: u16,
 }
-
-/// Version of the rules, stored with each condition.
-pub const RULE_VERSION: i32 = 2;
 
 /// A batch on its way in.
 #[derive(Debug)]

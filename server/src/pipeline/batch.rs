@@ -274,6 +274,7 @@ fn step_row<'a>(of: &'a Submission, step: &'a NewStep, figures: &Figures) -> Ste
         severity: Severity::Ok,
         stopped_at_layer: None,
         conditions: Vec::new(),
+        rule_version: engine::RULE_VERSION,
         step,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use time::OffsetDateTime;
 
-use super::{RULE_VERSION, StepRow};
+use super::StepRow;
 use crate::{Result, Tx};
 
 /// A row with the time its run is filed under.
@@ -208,11 +208,11 @@ pub(super) async fn insert_conditions(tx: &mut Tx, stored: &[&Filed<'_>]) -> Res
         "insert into step_conditions (project_id, run_id, step_id, run_at, code, layer, points, message, observed,
            expected, place, sample, rule_version)
          select project_id, run_id, step_id, run_at, code, layer, points, message, observed, expected, place::jsonb,
-           sample::jsonb, $13
+           sample::jsonb, rule_version
          from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::smallint[], $6::smallint[], $7::int[],
-           $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])
+           $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::int[])
            as incoming (project_id, run_id, step_id, run_at, code, layer, points, message, observed, expected, place,
-             sample)
+             sample, rule_version)
          on conflict do nothing",
         &found.iter().map(|(f, _)| f.row.project_id.0).collect::<Vec<_>>(),
         &found.iter().map(|(f, _)| f.row.step.run_id.as_str()).collect::<Vec<_>>() as _,
@@ -226,7 +226,7 @@ pub(super) async fn insert_conditions(tx: &mut Tx, stored: &[&Filed<'_>]) -> Res
         &found.iter().map(|(_, c)| c.expected.as_str()).collect::<Vec<_>>() as _,
         &found.iter().map(|(_, c)| c.place.as_ref().and_then(|p| serde_json::to_string(p).ok())).collect::<Vec<_>>() as _,
         &found.iter().map(|(_, c)| c.sample.as_ref().and_then(|s| serde_json::to_string(s).ok())).collect::<Vec<_>>() as _,
-        RULE_VERSION,
+        &found.iter().map(|(f, _)| i32::from(f.row.rule_version)).collect::<Vec<_>>(),
     )
     .execute(&mut **tx)
     .await?;
