@@ -17,6 +17,7 @@ use anyhow::{Context as _, bail};
 /// A running `plumbline serve` on a fresh folder, stopped and removed when dropped.
 #[derive(Debug)]
 pub struct Server {
+    binary: PathBuf,
     child: Child,
     folder: PathBuf,
     /// Where it listens: `http://127.0.0.1:41234`.
@@ -59,6 +60,7 @@ impl Server {
                 )
             })?;
         let mut server = Self {
+            binary,
             child,
             folder,
             origin: format!("http://127.0.0.1:{port}"),
@@ -85,6 +87,20 @@ impl Server {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// What another command of the binary prints, on the same data.
+    pub fn run(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let done = Command::new(&self.binary)
+            .args(arguments)
+            .current_dir(&self.folder)
+            .env("PLUMBLINE_DATA", self.folder.join("data"))
+            .env_remove("DATABASE_URL")
+            .output()?;
+        if !done.status.success() {
+            bail!("{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+        }
+        Ok(String::from_utf8(done.stdout)?)
     }
 
     /// Resident memory of the server process and its peak, in MB (10⁶ bytes).
