@@ -1,28 +1,45 @@
-//! Prices as the pipeline uses them: each project's table in memory, read from the database when the project is first
-//! seen and again when somebody changed a price.
+//! Prices as the pipeline uses them: the shipped table once, and each project's own rows over it, read from the
+//! database when the project is first seen and again when somebody changed a price.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::{CostSource, NanoUsd, ProjectId, Timestamp, TokenUsage};
 use engine::pricing::{self, ModelMatch, PriceRow, PriceTable, Rates};
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
 use storage::prices::StoredPrice;
+
+/// What all projects' own rows may take in memory. A project that has to go is read again when it has its next step.
+const MAX_BYTES: u64 = 16 << 20;
+/// About what one row takes, with its place in the maps.
+const ROW_BYTES: usize = 1_024;
+/// About what a project takes beside its rows.
+const PROJECT_BYTES: usize = 256;
 
 /// All projects' prices. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Prices {
     db: storage::Db,
-    tables: Arc<Mutex<HashMap<ProjectId, Arc<PriceTable>>>>,
+    shipped: Arc<Mutex<Option<Arc<PriceTable>>>>,
+    tables: Cache<ProjectId, Arc<PriceTable>>,
     forgotten: Arc<AtomicU64>,
 }
 
 impl Prices {
     /// Nothing is read before a project is seen.
     pub fn new(db: storage::Db) -> Self {
+        let weigh = |_: &ProjectId, table: &Arc<PriceTable>| {
+            u32::try_from(PROJECT_BYTES + ROW_BYTES * table.own_len()).unwrap_or(u32::MAX)
+        };
         Self {
             db,
-            tables: Arc::default(),
+            shipped: Arc::default(),
+            tables: Cache::builder()
+                .max_capacity(MAX_BYTES)
+                .eviction_policy(EvictionPolicy::lru())
+                .weigher(weigh)
+                .build(),
             forgotten: Arc::default(),
         }
     }
@@ -30,16 +47,28 @@ impl Prices {
     /// The shipped prices with the project's own, as they are now.
     pub async fn of(&self, project: ProjectId) -> storage::Result<Arc<PriceTable>> {
         loop {
-            if let Some(table) = self.lock().get(&project) {
-                return Ok(Arc::clone(table));
+            if let Some(table) = self.tables.get(&project) {
+                return Ok(table);
             }
             let forgotten_before = self.forgotten.load(Ordering::Acquire);
-            let stored = storage::prices::of_project(&self.db, project).await?;
-            let table = Arc::new(PriceTable::new(stored.into_iter().filter_map(row_of).collect()));
-            let mut tables = self.lock();
+            let known = self.shipped().clone();
+            let shipped = match known {
+                Some(shipped) => shipped,
+                None => {
+                    let stored = storage::prices::shipped(&self.db, project).await?;
+                    Arc::new(PriceTable::new(stored.into_iter().filter_map(row_of).collect()))
+                }
+            };
+            let own = storage::prices::own(&self.db, project).await?;
+            let table = Arc::new(PriceTable::over(
+                &shipped,
+                own.into_iter().filter_map(row_of).collect(),
+            ));
+            let mut known = self.shipped();
             // Forgotten meanwhile: what was read may be what was to be forgotten.
             if self.forgotten.load(Ordering::Acquire) == forgotten_before {
-                tables.insert(project, Arc::clone(&table));
+                *known = Some(shipped);
+                self.tables.insert(project, Arc::clone(&table));
                 return Ok(table);
             }
         }
@@ -47,18 +76,21 @@ impl Prices {
 
     /// Forgets a project's prices: the next step reads them again.
     pub fn forget(&self, project: ProjectId) {
+        let _held = self.shipped();
         self.forgotten.fetch_add(1, Ordering::AcqRel);
-        self.lock().remove(&project);
+        self.tables.invalidate(&project);
     }
 
     /// Forgets everything.
     pub fn forget_all(&self) {
+        let mut shipped = self.shipped();
         self.forgotten.fetch_add(1, Ordering::AcqRel);
-        self.lock().clear();
+        *shipped = None;
+        self.tables.invalidate_all();
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ProjectId, Arc<PriceTable>>> {
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    fn shipped(&self) -> MutexGuard<'_, Option<Arc<PriceTable>>> {
+        self.shipped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

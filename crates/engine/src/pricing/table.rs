@@ -1,6 +1,7 @@
 //! All price rows of a project, so arranged that looking one up costs next to nothing.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use domain::Timestamp;
 use regex_lite::{Regex, RegexBuilder};
@@ -21,6 +22,8 @@ pub const CUSTOM: &str = "custom";
 /// The shipped rows and a project's own.
 #[derive(Debug, Default)]
 pub struct PriceTable {
+    /// The shipped rows, when these are a project's own: all projects share them.
+    shipped: Option<Arc<PriceTable>>,
     rows: Vec<PriceRow>,
     /// The provider's one word, for each row.
     providers: Vec<String>,
@@ -100,19 +103,37 @@ impl PriceTable {
         table
     }
 
+    /// A project's own rows over the shipped ones.
+    pub fn over(shipped: &Arc<Self>, own: Vec<PriceRow>) -> Self {
+        Self {
+            shipped: Some(Arc::clone(shipped)),
+            ..Self::new(own)
+        }
+    }
+
     /// How many rows can match.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.tables().map(|table| table.rows.len()).sum()
     }
 
     /// Whether no row can match.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.len() == 0
     }
 
     /// The row with an id.
     pub fn by_id(&self, price_id: &str) -> Option<&PriceRow> {
-        self.rows.iter().find(|row| row.price_id == price_id)
+        let mut rows = self.tables().flat_map(|table| &table.rows);
+        rows.find(|row| row.price_id == price_id)
+    }
+
+    /// How many rows are its own, and not shared.
+    pub fn own_len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn tables(&self) -> impl Iterator<Item = &Self> {
+        self.shipped.as_deref().into_iter().chain([self])
     }
 
     /// The price of a model at a time. Rows of the named provider win over others, a project's own over shipped ones,
@@ -132,30 +153,35 @@ impl PriceTable {
         let wanted = provider_name.map(provider).filter(|name| !name.is_empty());
         let names = names(model);
         let mut best = Best {
-            table: self,
             wanted,
             at,
             found: None,
             is_ambiguous: false,
         };
-        for (place, name) in names.iter().enumerate() {
-            for row in self.exact.get(name.as_str()).into_iter().flatten() {
-                best.offer(*row, ModelRank::Exact(names.len() - place));
-            }
-            let nearest = self
-                .prefixes
-                .partition_point(|prefix| prefix.text.as_str() <= name.as_str());
-            for prefix in self.prefix_chain(name, nearest.checked_sub(1)) {
-                let prefix = &self.prefixes[prefix];
-                for row in &prefix.rows {
-                    best.offer(*row, ModelRank::Prefix(prefix.text.len()));
+        for table in self.tables() {
+            for (place, name) in names.iter().enumerate() {
+                for row in table.exact.get(name.as_str()).into_iter().flatten() {
+                    best.offer(table, *row, ModelRank::Exact(names.len() - place));
+                }
+                let nearest = table
+                    .prefixes
+                    .partition_point(|prefix| prefix.text.as_str() <= name.as_str());
+                for prefix in table.prefix_chain(name, nearest.checked_sub(1)) {
+                    let prefix = &table.prefixes[prefix];
+                    for row in &prefix.rows {
+                        best.offer(table, *row, ModelRank::Prefix(prefix.text.len()));
+                    }
                 }
             }
         }
         let is_found = best.found.is_some();
-        for (regex, row) in &self.regexes {
-            if (!is_found || self.rows[*row].project_own) && names.iter().any(|name| regex.is_match(name)) {
-                best.offer(*row, ModelRank::Regex);
+        for table in self.tables() {
+            for (regex, row) in &table.regexes {
+                if (!is_found || table.rows[*row].project_own)
+                    && names.iter().any(|name| regex.is_match(name))
+                {
+                    best.offer(table, *row, ModelRank::Regex);
+                }
             }
         }
         best.row()
@@ -170,21 +196,21 @@ impl PriceTable {
 }
 
 struct Best<'t> {
-    table: &'t PriceTable,
     wanted: Option<String>,
     at: Timestamp,
-    found: Option<(Rank, usize)>,
+    /// With the table it is in.
+    found: Option<(Rank, &'t PriceTable, usize)>,
     /// The best row is one of several sellers' and nobody said whose.
     is_ambiguous: bool,
 }
 
 impl<'t> Best<'t> {
-    fn offer(&mut self, at: usize, model: ModelRank) {
-        let row = &self.table.rows[at];
+    fn offer(&mut self, table: &'t PriceTable, at: usize, model: ModelRank) {
+        let row = &table.rows[at];
         if row.valid_from > self.at {
             return;
         }
-        let seller = self.table.providers[at].as_str();
+        let seller = table.providers[at].as_str();
         let is_everyones = row.project_own && seller == CUSTOM;
         let provider = match self.wanted.as_deref() {
             _ if is_everyones => ProviderRank::Same,
@@ -202,24 +228,24 @@ impl<'t> Best<'t> {
             model,
             valid_from: row.valid_from,
         };
-        let Some((best, best_at)) = self.found else {
-            self.found = Some((rank, at));
+        let Some((best, best_table, best_at)) = self.found else {
+            self.found = Some((rank, table, at));
             return;
         };
         let are_strangers = |rank: Rank| !rank.is_own && rank.provider == ProviderRank::Other;
         if are_strangers(rank) && are_strangers(best) {
-            self.is_ambiguous |= self.table.providers[best_at] != seller;
+            self.is_ambiguous |= best_table.providers[best_at] != seller;
         } else if rank > best {
             self.is_ambiguous = false;
         }
         if rank > best {
-            self.found = Some((rank, at));
+            self.found = Some((rank, table, at));
         }
     }
 
     fn row(self) -> Option<&'t PriceRow> {
-        let (_, at) = self.found.filter(|_| !self.is_ambiguous)?;
-        self.table.rows.get(at)
+        let (_, table, at) = self.found.filter(|_| !self.is_ambiguous)?;
+        table.rows.get(at)
     }
 }
 

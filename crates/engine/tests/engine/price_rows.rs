@@ -1,5 +1,7 @@
 //! Which price row is a call's, and which can't be used.
 
+use std::sync::Arc;
+
 use domain::Timestamp;
 use engine::pricing::{PriceRow, PriceTable};
 use serde_json::{Value, json};
@@ -26,7 +28,7 @@ fn the_right_row_is_found() {
     let shipped = |id: &str, provider: &str, how: &str, model: &str| {
         row(id, provider, how, model, "2020-01-01", rates())
     };
-    let table = PriceTable::new(vec![
+    let rows = vec![
         shipped("sonnet", "anthropic", "prefix", "claude-sonnet-4"),
         shipped("sonnet-4-5", "anthropic", "prefix", "claude-sonnet-4-5"),
         row(
@@ -59,13 +61,21 @@ fn the_right_row_is_found() {
         own("own-gpt", "OpenAI", "prefix", "gpt-4.1"),
         own("own-any", "Custom", "exact", "llama-3.3-8b"),
         shipped("groq-8b", "groq", "exact", "llama-3.3-8b"),
-    ]);
+    ];
+    let (own_rows, shipped_rows) = rows.iter().cloned().partition(|row| row.project_own);
+    let over = PriceTable::over(&Arc::new(PriceTable::new(shipped_rows)), own_rows);
+    let table = PriceTable::new(rows);
     let check = |provider: Option<&str>, model: &str, day: &str, expected: Option<&str>| {
         let found = table.find(provider, model, at(day));
         assert_eq!(
             found.map(|row| row.price_id.as_str()),
             expected,
             "{provider:?} {model} {day}"
+        );
+        let found_over = over.find(provider, model, at(day));
+        assert_eq!(
+            found_over, found,
+            "own rows over shipped ones: {provider:?} {model} {day}"
         );
     };
     let day = "2025-10-01";
@@ -151,6 +161,12 @@ fn the_right_row_is_found() {
     check(None, "llama-3.3-8b", day, Some("own-any"));
     check(None, "", day, None);
     assert_eq!(table.len(), 19, "the row that can't be used is left out");
+    assert_eq!(
+        (over.len(), over.own_len()),
+        (19, 4),
+        "only its own are not shared"
+    );
+    assert_eq!(over.by_id("groq-8b"), table.by_id("groq-8b"));
 }
 
 #[test]

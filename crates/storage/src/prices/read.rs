@@ -29,11 +29,27 @@ pub struct StoredPrice {
 
 /// The shipped rows and a project's own, ordered by id.
 pub async fn of_project(db: &Db, project: ProjectId) -> Result<Vec<StoredPrice>> {
+    read(db, project, true, true).await
+}
+
+/// The shipped rows, as every project sees them, ordered by id.
+pub async fn shipped(db: &Db, project: ProjectId) -> Result<Vec<StoredPrice>> {
+    read(db, project, true, false).await
+}
+
+/// A project's own rows, ordered by id.
+pub async fn own(db: &Db, project: ProjectId) -> Result<Vec<StoredPrice>> {
+    read(db, project, false, true).await
+}
+
+async fn read(db: &Db, project: ProjectId, shipped: bool, own: bool) -> Result<Vec<StoredPrice>> {
     let mut tx = db.project(project).await?;
     let rows = sqlx::query!(
         "select price_id, project_id, provider, model_match, model, valid_from, rates, context_window, source
-         from prices where project_id = $1 or project_id is null order by price_id",
-        project.0
+         from prices where (project_id is null and $2) or (project_id = $1 and $3) order by price_id",
+        project.0,
+        shipped,
+        own
     )
     .fetch_all(&mut *tx)
     .await?;
