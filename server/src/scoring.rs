@@ -1,22 +1,26 @@
 //! Scoring as the pipeline uses it: each project's rules and history in memory. They are read from the database when
 //! the project is first seen; after that, only what other processes have stored, and rules that somebody changed.
+//! `docs/adr/0007-scoring-state-in-each-process.md` says what that guarantees.
 
+mod batch;
 mod judge;
 mod project;
+mod projects;
 mod runs;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::{NewStep, ProjectId};
-use engine::{History, Rules};
+use engine::Rules;
 use serde_json::Value;
 
 use crate::pipeline::Figures;
+pub use batch::BatchScoring;
 pub use judge::{RunBefore, judge};
-pub use project::{ProjectScoring, Scored};
-use runs::RunSoFar;
+pub use project::{Pending, ProjectScoring};
+use projects::Projects;
+use runs::{Call, RunSoFar};
 
 /// While other processes keep storing steps of a project, what they stored is read no more often than this.
 const REREAD_AFTER: Duration = Duration::from_secs(2);
@@ -25,11 +29,10 @@ const REREAD_AFTER: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub struct Scoring {
     db: storage::Db,
-    projects: Arc<Mutex<HashMap<ProjectId, Arc<Project>>>>,
+    projects: Arc<Projects>,
 }
 
-/// One project's scoring. It stays the same one for as long as the process lives, so that nothing that is learned
-/// while it is read anew gets lost.
+/// One project's scoring.
 #[derive(Debug, Default)]
 pub struct Project {
     scoring: Mutex<ProjectScoring>,
@@ -56,7 +59,7 @@ impl Scoring {
     /// The project's scoring, after reading what is due. Nobody judges before the first reading or by rules that were
     /// changed; what others have stored is waited for by one caller alone.
     pub async fn of(&self, id: ProjectId) -> storage::Result<Arc<Project>> {
-        let project = Arc::clone(lock(&self.projects).entry(id).or_default());
+        let project = self.projects.of(id);
         let due = project.lock().due();
         let reading = if due.is_urgent() {
             project.reading.lock().await
@@ -69,7 +72,13 @@ impl Scoring {
         };
         self.read(id, &project).await?;
         drop(reading);
+        self.weigh(id, &project);
         Ok(project)
+    }
+
+    /// Takes note of how much a project has grown to; others may have to go for it.
+    pub fn weigh(&self, id: ProjectId, project: &Arc<Project>) {
+        self.projects.weigh(id, project);
     }
 
     async fn read(&self, id: ProjectId, project: &Project) -> storage::Result<()> {
@@ -81,20 +90,13 @@ impl Scoring {
         }
         if let Some((seen_to, asked)) = due.news {
             match storage::scoring::steps_since(&self.db, id, seen_to).await? {
-                Some((steps, seen_to)) => {
-                    let news: Vec<Scored> = steps.iter().map(Scored::of_stored).collect();
-                    project.lock().learn(&news, seen_to, asked);
-                }
+                Some((steps, seen_to)) => project.lock().learn_news(&steps, seen_to, asked),
                 None => project.lock().ask_for_everything(),
             }
         }
         if let Some(asked) = due.everything {
-            project.lock().begin_anew();
             let (steps, seen_to) = storage::scoring::latest_steps(&self.db, id).await?;
-            let steps: Vec<Scored> = steps.iter().map(Scored::of_stored).collect();
-            let mut history = History::new();
-            steps.iter().for_each(|step| step.add_to(&mut history));
-            project.lock().replace_history(history, seen_to, asked);
+            project.lock().learn_everything(&steps, seen_to, asked);
         }
         Ok(())
     }
@@ -110,12 +112,9 @@ impl Scoring {
         step: &NewStep,
         figures: &Figures,
     ) -> storage::Result<RunBefore> {
-        let mut run = RunSoFar::default();
-        let calls = storage::scoring::calls_of_run(&self.db, id, &step.run_id).await?;
-        for call in calls.iter().filter(|call| call.step_id != step.step_id) {
-            run.add(call.arrival, runs::stored_call(call), call.cost);
-        }
-        Ok(run.before(runs::call(step, figures)))
+        let done = storage::scoring::run_done(&self.db, id, &step.run_id, Some(&step.step_id)).await?;
+        let run = done.as_ref().map(RunSoFar::of_stored).unwrap_or_default();
+        Ok(run.before(Call::of(step, figures)))
     }
 
     /// The project's rules are read again before the next step is judged.
@@ -130,8 +129,7 @@ impl Scoring {
 
     /// News was missed: everything is read again.
     pub fn forget_all(&self) {
-        let projects: Vec<Arc<Project>> = lock(&self.projects).values().cloned().collect();
-        for project in projects {
+        for project in self.projects.all() {
             let mut scoring = project.lock();
             scoring.ask_for_rules();
             scoring.ask_for_everything();
@@ -139,8 +137,7 @@ impl Scoring {
     }
 
     fn if_known(&self, id: ProjectId, ask: fn(&mut ProjectScoring)) {
-        let known = lock(&self.projects).get(&id).cloned();
-        if let Some(project) = known {
+        if let Some(project) = self.projects.if_known(id) {
             ask(&mut project.lock());
         }
     }

@@ -2,11 +2,18 @@
 //!
 //! Every step has a place in the order of arrival. A history holds the latest ones, whatever order it learns of them
 //! in and however often, so it can be rebuilt from the database at any time, and be told what others have stored.
+//!
+//! A step counts from the moment it is scored, before it is stored. Until then it is *pending*: it can be undone, and
+//! what it displaced comes back.
 
-use std::collections::{BTreeMap, VecDeque};
+mod ring;
+
+use std::collections::BTreeMap;
 
 use domain::{NanoUsd, Severity, StepKind, StepStatus};
 use serde::{Deserialize, Serialize};
+
+use ring::{Pending, Ring};
 
 use crate::codes;
 use crate::facts::{StepFacts, us_from_ms};
@@ -108,25 +115,61 @@ impl History {
         self.insert(self.last_arrival.saturating_add(1), record);
     }
 
-    /// Adds a step at its place in the order of arrival. Nothing changes when it is known, or older than everything
-    /// that is held.
+    /// Adds a stored step at its place in the order of arrival. Nothing changes when it is known, or older than
+    /// everything that is held.
     pub fn insert(&mut self, arrival: i64, record: &StepRecord) {
-        if matches!(record.kind, StepKind::Llm | StepKind::Embedding) {
-            self.recent.insert(arrival, RecentStep::of(record));
+        if counts_for_limits(record) {
+            self.recent.insert(arrival, RecentStep::of(record), Pending::No);
         }
-        self.last_arrival = self.last_arrival.max(arrival);
-        if self.steps.len() >= MAX_SERIES && !self.steps.contains_key(&record.series) {
-            self.forget_oldest_half();
-        }
-        self.steps
-            .entry(record.series)
-            .or_default()
-            .insert(arrival, record);
+        self.samples_for(arrival, record.series)
+            .insert(arrival, record, Pending::No);
     }
 
-    /// The place of the latest step.
-    pub fn last_arrival(&self) -> i64 {
-        self.last_arrival
+    /// Adds a step that has been scored and is not stored yet. It is followed by one of [`confirm`](Self::confirm) and
+    /// [`undo`](Self::undo).
+    pub fn insert_pending(&mut self, arrival: i64, record: &StepRecord) {
+        if counts_for_limits(record) {
+            self.recent.insert(arrival, RecentStep::of(record), Pending::Yes);
+        }
+        self.samples_for(arrival, record.series)
+            .insert(arrival, record, Pending::Yes);
+    }
+
+    /// A pending step is stored.
+    pub fn confirm(&mut self, record: &StepRecord) {
+        if counts_for_limits(record) {
+            self.recent.ring.confirm(RECENT_STEPS);
+        }
+        if let Some(samples) = self.steps.get_mut(&record.series) {
+            samples.ring.confirm(STEP_SAMPLES);
+        }
+    }
+
+    /// A pending step is not going to be stored: everything is as if it had never come.
+    pub fn undo(&mut self, arrival: i64, record: &StepRecord) {
+        if counts_for_limits(record) {
+            self.recent.undo(arrival);
+        }
+        if let Some(samples) = self.steps.get_mut(&record.series) {
+            samples.undo(arrival);
+            if samples.ring.entries.is_empty() {
+                self.steps.remove(&record.series);
+            }
+        }
+    }
+
+    /// About how many bytes it takes.
+    pub fn size_bytes(&self) -> usize {
+        let series: usize = self.steps.values().map(StepSamples::size_bytes).sum();
+        size_of::<Self>() + self.recent.size_bytes() + series
+    }
+
+    fn samples_for(&mut self, arrival: i64, series: SeriesKey) -> &mut StepSamples {
+        self.last_arrival = self.last_arrival.max(arrival);
+        if self.steps.len() >= MAX_SERIES && !self.steps.contains_key(&series) {
+            self.forget_oldest_half();
+        }
+        self.steps.entry(series).or_default()
     }
 
     /// The part of it that a step of this series is judged against.
@@ -174,47 +217,9 @@ impl RecentStep {
     }
 }
 
-/// The latest of what arrived, in order of arrival.
-#[derive(Clone, Debug)]
-struct Ring<T>(VecDeque<(i64, T)>);
-
-impl<T> Default for Ring<T> {
-    fn default() -> Self {
-        Self(VecDeque::new())
-    }
-}
-
-impl<T> Ring<T> {
-    /// Makes room for one that arrived then. `None` when it is known, or older than all of a full ring; otherwise what
-    /// had to go, which is nothing before the ring is full.
-    fn make_room(&mut self, capacity: usize, arrival: i64) -> Option<impl Iterator<Item = T> + use<T>> {
-        let place = self.place(arrival);
-        let is_known = self.0.get(place).is_some_and(|(known, _)| *known == arrival);
-        let is_full = self.0.len() >= capacity;
-        if is_known || (is_full && place == 0) {
-            return None;
-        }
-        let oldest = if is_full { self.0.pop_front() } else { None };
-        Some(oldest.map(|(_, value)| value).into_iter())
-    }
-
-    fn insert(&mut self, arrival: i64, value: T) {
-        self.0.insert(self.place(arrival), (arrival, value));
-    }
-
-    /// How many arrived before. Nearly always all of them.
-    fn place(&self, arrival: i64) -> usize {
-        if self.last() < arrival {
-            self.0.len()
-        } else {
-            self.0.partition_point(|(known, _)| *known < arrival)
-        }
-    }
-
-    /// When the latest arrived.
-    fn last(&self) -> i64 {
-        self.0.back().map_or(i64::MIN, |(arrival, _)| *arrival)
-    }
+/// Only steps that call a model count for the project's limits.
+fn counts_for_limits(record: &StepRecord) -> bool {
+    matches!(record.kind, StepKind::Llm | StepKind::Embedding)
 }
 
 /// The project's last 100 steps in order of arrival, with their usable values kept sorted.
@@ -230,39 +235,63 @@ pub struct RecentSteps {
 impl RecentSteps {
     /// Adds the step that came last and drops the one that is now too old.
     pub fn push(&mut self, step: RecentStep) {
-        self.insert(self.ring.last().saturating_add(1), step);
+        self.insert(self.ring.last().saturating_add(1), step, Pending::No);
     }
 
-    fn insert(&mut self, arrival: i64, step: RecentStep) {
-        let Some(dropped) = self.ring.make_room(RECENT_STEPS, arrival) else {
+    fn insert(&mut self, arrival: i64, step: RecentStep, pending: Pending) {
+        let Some(change) = self.ring.insert(RECENT_STEPS, arrival, step, pending) else {
             return;
         };
-        for old in dropped {
-            self.totals.remove(i64::from(old.total));
-            for (sample, value) in self.metrics.iter_mut().zip(old.usable_values()) {
-                value.into_iter().for_each(|value| sample.remove(value));
-            }
+        if let Some(old) = change.hidden {
+            self.hide(old);
         }
+        if change.is_shown {
+            self.show(step);
+        }
+    }
+
+    fn undo(&mut self, arrival: i64) {
+        let Some((undone, shown_instead)) = self.ring.undo(RECENT_STEPS, arrival) else {
+            return;
+        };
+        self.hide(undone);
+        if let Some(older) = shown_instead {
+            self.show(older);
+        }
+    }
+
+    fn show(&mut self, step: RecentStep) {
         self.totals.insert(i64::from(step.total));
         for (sample, value) in self.metrics.iter_mut().zip(step.usable_values()) {
             value.into_iter().for_each(|value| sample.insert(value));
         }
-        self.ring.insert(arrival, step);
+    }
+
+    fn hide(&mut self, step: RecentStep) {
+        self.totals.remove(i64::from(step.total));
+        for (sample, value) in self.metrics.iter_mut().zip(step.usable_values()) {
+            value.into_iter().for_each(|value| sample.remove(value));
+        }
+    }
+
+    fn size_bytes(&self) -> usize {
+        let samples: usize = self.metrics.iter().map(Sorted::size_bytes).sum();
+        self.ring.size_bytes() + samples + self.totals.size_bytes()
     }
 
     /// How many steps it holds, at most 100.
     pub fn len(&self) -> usize {
-        self.ring.0.len()
+        self.ring.entries.len().min(RECENT_STEPS)
     }
 
     /// Whether no step has come yet.
     pub fn is_empty(&self) -> bool {
-        self.ring.0.is_empty()
+        self.ring.entries.is_empty()
     }
 
     /// The steps it holds, oldest first.
     pub fn steps(&self) -> impl Iterator<Item = &RecentStep> {
-        self.ring.0.iter().map(|(_, step)| step)
+        self.ring.shown(RECENT_STEPS)
     }
 }
 
@@ -284,8 +313,29 @@ pub(crate) enum StepMetric {
 
 #[derive(Clone, Copy, Debug)]
 struct StepSample {
-    values: [Option<i64>; 5],
+    /// [`UNKNOWN`] where there is no value: a word less for each than an option.
+    values: [i64; 5],
     is_refusal: bool,
+}
+
+/// No metric has this value: those of layer 5 are not negative.
+const UNKNOWN: i64 = i64::MIN;
+
+impl StepSample {
+    fn new(values: [Option<i64>; 5], is_usable: bool, is_refusal: bool) -> Self {
+        // The band is drawn on a logarithmic scale, so only values above zero can be in it.
+        let positive = |value: Option<i64>| value.filter(|value| *value > 0);
+        let [latency_us, tokens, cost, output_tokens, cache_permille] = values;
+        let values = [
+            positive(latency_us),
+            positive(tokens),
+            positive(cost),
+            positive(output_tokens),
+            cache_permille,
+        ];
+        let values = values.map(|value| value.filter(|_| is_usable).unwrap_or(UNKNOWN));
+        Self { values, is_refusal }
+    }
 }
 
 /// The last 200 steps of one name, model and template. A changed template is another key and starts afresh.
@@ -297,7 +347,7 @@ pub struct StepSamples {
 }
 
 impl StepSamples {
-    fn insert(&mut self, arrival: i64, record: &StepRecord) {
+    fn insert(&mut self, arrival: i64, record: &StepRecord, pending: Pending) {
         let values = [
             record.latency_ms.and_then(us_from_ms),
             record.tokens,
@@ -305,44 +355,60 @@ impl StepSamples {
             record.output_tokens,
             record.cache_permille,
         ];
-        self.insert_values(arrival, values, record.is_usable, record.is_refusal);
+        let sample = StepSample::new(values, record.is_usable, record.is_refusal);
+        self.insert_sample(arrival, sample, pending);
     }
 
     /// Adds the step that came last: latency in microseconds, tokens, cost in nano-dollars, output tokens,
     /// thousandths of the input that came from the cache.
     pub(crate) fn push_values(&mut self, values: [Option<i64>; 5], is_usable: bool, is_refusal: bool) {
-        self.insert_values(self.ring.last().saturating_add(1), values, is_usable, is_refusal);
+        let sample = StepSample::new(values, is_usable, is_refusal);
+        self.insert_sample(self.ring.last().saturating_add(1), sample, Pending::No);
     }
 
-    fn insert_values(&mut self, arrival: i64, values: [Option<i64>; 5], is_usable: bool, is_refusal: bool) {
-        let Some(dropped) = self.ring.make_room(STEP_SAMPLES, arrival) else {
+    fn insert_sample(&mut self, arrival: i64, sample: StepSample, pending: Pending) {
+        let Some(change) = self.ring.insert(STEP_SAMPLES, arrival, sample, pending) else {
             return;
         };
-        for old in dropped {
-            self.refusals -= usize::from(old.is_refusal);
-            for (sample, value) in self.metrics.iter_mut().zip(old.values) {
-                value.into_iter().for_each(|value| sample.remove(value));
+        if let Some(old) = change.hidden {
+            self.hide(old);
+        }
+        if change.is_shown {
+            self.show(sample);
+        }
+    }
+
+    fn undo(&mut self, arrival: i64) {
+        let Some((undone, shown_instead)) = self.ring.undo(STEP_SAMPLES, arrival) else {
+            return;
+        };
+        self.hide(undone);
+        if let Some(older) = shown_instead {
+            self.show(older);
+        }
+    }
+
+    fn show(&mut self, sample: StepSample) {
+        self.refusals += usize::from(sample.is_refusal);
+        for (sorted, value) in self.metrics.iter_mut().zip(sample.values) {
+            if value != UNKNOWN {
+                sorted.insert(value);
             }
         }
-        // The band is drawn on a logarithmic scale, so only values above zero can be in it.
-        let positive = |value: Option<i64>| value.filter(|value| *value > 0);
-        let values = if is_usable {
-            let [latency_us, tokens, cost, output_tokens, cache_permille] = values;
-            [
-                positive(latency_us),
-                positive(tokens),
-                positive(cost),
-                positive(output_tokens),
-                cache_permille,
-            ]
-        } else {
-            [None; 5]
-        };
-        for (sample, value) in self.metrics.iter_mut().zip(values) {
-            value.into_iter().for_each(|value| sample.insert(value));
+    }
+
+    fn hide(&mut self, sample: StepSample) {
+        self.refusals -= usize::from(sample.is_refusal);
+        for (sorted, value) in self.metrics.iter_mut().zip(sample.values) {
+            if value != UNKNOWN {
+                sorted.remove(value);
+            }
         }
-        self.refusals += usize::from(is_refusal);
-        self.ring.insert(arrival, StepSample { values, is_refusal });
+    }
+
+    fn size_bytes(&self) -> usize {
+        let sorted: usize = self.metrics.iter().map(Sorted::size_bytes).sum();
+        size_of::<(SeriesKey, Self)>() + self.ring.size_bytes() + sorted
     }
 
     pub(crate) fn metric(&self, metric: StepMetric) -> &Sorted {
@@ -357,54 +423,10 @@ impl StepSamples {
 
     /// Whether declining is what this step mostly does.
     pub(crate) fn usually_refuses(&self) -> bool {
-        let len = self.ring.0.len();
+        let len = self.ring.entries.len().min(STEP_SAMPLES);
         len >= 5 && self.refusals * 2 >= len
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn record(step_name: &str, value: i64) -> StepRecord {
-        StepRecord {
-            kind: StepKind::Llm,
-            series: SeriesKey::of(step_name, "m", ""),
-            latency_ms: Some(value as f64),
-            tokens: Some(value),
-            output_tokens: Some(value / 2),
-            cost: Some(NanoUsd(value * 1_000)),
-            cache_permille: None,
-            total: (value % 40) as i32,
-            is_usable: value % 7 != 0,
-            is_refusal: value % 5 == 0,
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_held_does_not_depend_on_the_order_in_which_it_was_learned(
-            values in prop::collection::vec(1_i64..9_000, 1..320),
-            keys in prop::collection::vec(any::<u16>(), 320),
-        ) {
-            let steps: Vec<(i64, StepRecord)> = values
-                .iter()
-                .enumerate()
-                .map(|(at, value)| (at as i64 * 3, record(if value % 9 == 0 { "rare" } else { "usual" }, *value)))
-                .collect();
-            let mut in_order = History::new();
-            steps.iter().for_each(|(arrival, record)| in_order.insert(*arrival, record));
-            let mut shuffled: Vec<usize> = (0..steps.len()).collect();
-            shuffled.sort_by_key(|index| keys[*index]);
-            let mut history = History::new();
-            // Everything once in some order, and some of it again.
-            for index in shuffled.iter().chain(shuffled.iter().take(50)) {
-                let (arrival, record) = &steps[*index];
-                history.insert(*arrival, record);
-            }
-            prop_assert_eq!(format!("{history:?}"), format!("{in_order:?}"));
-        }
-    }
-}
+mod tests;

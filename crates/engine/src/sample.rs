@@ -9,6 +9,10 @@ impl Sorted {
         self.0.len()
     }
 
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.0.capacity() * size_of::<i64>()
+    }
+
     pub(crate) fn insert(&mut self, value: i64) {
         let at = self.0.partition_point(|known| *known < value);
         self.0.insert(at, value);

@@ -2,6 +2,7 @@
 
 use domain::{NanoUsd, ProjectId, StepKind, StepStatus, Timestamp, TokenUsage};
 use serde_json::Value;
+use time::OffsetDateTime;
 
 use crate::ingest::ARRIVAL_BITS;
 use crate::{Db, Result, Tx};
@@ -12,8 +13,10 @@ const LATEST_STEPS: i64 = 200_000;
 const STEPS_EACH: i64 = 200;
 /// Steps that are read as news; when there are more, everything is read anew.
 const MAX_NEWS: i64 = 50_000;
-/// Steps of runs that are read to know what the runs have done, at most.
-const MAX_RUN_STEPS: i64 = 50_000;
+/// Steps of a run up to which all of them are read to know what it has done.
+const RUN_STEPS: i32 = 5_000;
+/// Of a run with more steps those are read that are among so many latest ones of its project.
+const LONG_RUN_STEPS: i64 = 20_000;
 /// A batch that is under way while the latest steps are read has, at most, this many younger ones.
 const BATCHES_UNDER_WAY: i64 = 4_096;
 
@@ -85,30 +88,15 @@ fn nothing_set() -> Value {
     Value::Object(Default::default())
 }
 
-/// A step as its run remembers it.
+/// A stored step as scoring remembers it.
 #[derive(Clone, Debug)]
-pub struct RunCall {
+pub struct PastStep {
     /// Its place in the order of arrival.
     pub arrival: i64,
     /// Its run.
     pub run_id: String,
-    /// Its id within the run.
-    pub step_id: String,
     /// Its name.
     pub name: String,
-    /// The tool it called.
-    pub tool_name: Option<String>,
-    /// Fingerprint of the whole prompt.
-    pub prompt: Option<Vec<u8>>,
-    /// Its cost.
-    pub cost: Option<NanoUsd>,
-}
-
-/// A stored step as scoring remembers it.
-#[derive(Clone, Debug)]
-pub struct PastStep {
-    /// What its run remembers of it.
-    pub call: RunCall,
     /// What it did.
     pub kind: StepKind,
     /// The model that answered, else the one that was asked for.
@@ -121,6 +109,8 @@ pub struct PastStep {
     pub latency_ms: Option<f64>,
     /// Its tokens in buckets.
     pub tokens: TokenUsage,
+    /// Its cost.
+    pub cost: Option<NanoUsd>,
     /// Its score.
     pub score: i32,
     /// Whether it was critical.
@@ -197,9 +187,9 @@ pub async fn latest_steps(db: &Db, project: ProjectId) -> Result<(Vec<PastStep>,
     let rows = sqlx::query_as!(
         Row,
         "with latest as (
-           select arrival, run_id, run_at, step_id, kind, name, coalesce(model, request_model, '') as model, tool_name,
-             prompt_fingerprint, coalesce(template_fingerprint, '') as template, status, latency_ms, input_fresh,
-             cache_read, cache_write, output, reasoning, cost_nano_usd, score, severity
+           select arrival, run_id, run_at, step_id, kind, name, coalesce(model, request_model, '') as model,
+             coalesce(template_fingerprint, '') as template, status, latency_ms, input_fresh, cache_read,
+             cache_write, output, reasoning, cost_nano_usd, score, severity
            from steps where project_id = $1 and score is not null order by arrival desc limit $2
          ), ranked as (
            select l.*, row_number() over (
@@ -208,8 +198,7 @@ pub async fn latest_steps(db: &Db, project: ProjectId) -> Result<(Vec<PastStep>,
              order by arrival desc) as back
            from latest l
          )
-         select r.arrival, r.run_id, r.step_id, r.kind, r.name, r.model as \"model!\", r.tool_name,
-           r.prompt_fingerprint as prompt, r.template as \"template!\", r.status, r.latency_ms, r.input_fresh,
+         select r.arrival, r.run_id, r.kind, r.name, r.model as \"model!\", r.template as \"template!\", r.status, r.latency_ms, r.input_fresh,
            r.cache_read, r.cache_write, r.output, r.reasoning, r.cost_nano_usd, r.score as \"score!\", r.severity,
            exists (select from step_conditions c where c.project_id = $1 and c.run_id = r.run_id
              and c.step_id = r.step_id and c.run_at = r.run_at and c.code = 3018) as \"is_refusal!\"
@@ -235,8 +224,8 @@ pub async fn steps_since(
     let sight = Sight::of(&mut tx).await?;
     let rows = sqlx::query_as!(
         Row,
-        "select s.arrival, s.run_id, s.step_id, s.kind, s.name, coalesce(s.model, s.request_model, '') as \"model!\",
-           s.tool_name, s.prompt_fingerprint as prompt, coalesce(s.template_fingerprint, '') as \"template!\", s.status,
+        "select s.arrival, s.run_id, s.kind, s.name, coalesce(s.model, s.request_model, '') as \"model!\",
+           coalesce(s.template_fingerprint, '') as \"template!\", s.status,
            s.latency_ms, s.input_fresh, s.cache_read, s.cache_write, s.output, s.reasoning, s.cost_nano_usd,
            s.score as \"score!\", s.severity,
            exists (select from step_conditions c where c.project_id = $1 and c.run_id = s.run_id
@@ -260,59 +249,168 @@ pub async fn steps_since(
     Ok(Some((rows.into_iter().map(Row::step).collect(), seen_to)))
 }
 
-/// What a run's scored steps were; nothing for a run that nobody knows.
-pub async fn calls_of_run(db: &Db, project: ProjectId, run_id: &str) -> Result<Vec<RunCall>> {
-    let mut tx = db.project(project).await?;
-    let calls = calls_of_runs(&mut tx, &[(project, run_id)]).await?;
-    Ok(calls.into_iter().map(|(_, call)| call).collect())
+/// A run of which it is asked what it has done.
+#[derive(Clone, Copy, Debug)]
+pub struct WantedRun<'a> {
+    /// The tenant.
+    pub project_id: ProjectId,
+    /// The run.
+    pub run_id: &'a str,
+    /// A step that doesn't count.
+    pub except_step_id: Option<&'a str>,
 }
 
-/// What the scored steps of runs were, in no order.
-pub(crate) async fn calls_of_runs(
-    tx: &mut Tx,
-    runs: &[(ProjectId, &str)],
-) -> Result<Vec<(ProjectId, RunCall)>> {
-    let (projects, run_ids): (Vec<_>, Vec<&str>) =
-        runs.iter().map(|(project, run_id)| (project.0, *run_id)).unzip();
-    // Said like this, the index of scored steps by their arrival can't be used, which would read the whole project.
+/// What a run has done, as far as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunDone {
+    /// The tenant.
+    pub project_id: ProjectId,
+    /// The run.
+    pub run_id: String,
+    /// What all of its steps cost.
+    pub cost: Option<NanoUsd>,
+    /// Which calls its scored steps made. All of them for a run of up to 5,000 steps; of a longer one those among the
+    /// project's latest 20,000.
+    pub calls: Vec<RunCalls>,
+}
+
+/// The same call, some times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunCalls {
+    /// Name of the steps.
+    pub name: String,
+    /// The tool they called.
+    pub tool_name: Option<String>,
+    /// Fingerprint of the whole prompt.
+    pub prompt: Option<Vec<u8>>,
+    /// How often.
+    pub times: i64,
+}
+
+/// What a run has done; `None` before it has a step.
+pub async fn run_done(
+    db: &Db,
+    project_id: ProjectId,
+    run_id: &str,
+    except_step_id: Option<&str>,
+) -> Result<Option<RunDone>> {
+    let mut tx = db.project(project_id).await?;
+    let wanted = WantedRun {
+        project_id,
+        run_id,
+        except_step_id,
+    };
+    Ok(runs_done(&mut tx, &[wanted]).await?.pop())
+}
+
+/// What runs have done, those that exist.
+pub(crate) async fn runs_done(tx: &mut Tx, runs: &[WantedRun<'_>]) -> Result<Vec<RunDone>> {
+    // `coalesce` keeps the planner from the index of scored steps by their arrival, by which it would read the whole
+    // project for a run.
     let rows = sqlx::query!(
-        "select s.project_id, s.arrival, s.run_id, s.step_id, s.name, s.tool_name, s.prompt_fingerprint, s.cost_nano_usd
-         from unnest($1::uuid[], $2::text[]) as wanted (project_id, run_id)
+        "select k.project_id, k.run_id, k.run_at, wanted.except_step_id, r.step_count,
+           r.cost_nano_usd - coalesce((
+             select x.cost_nano_usd from steps x
+             where x.project_id = k.project_id and x.run_id = k.run_id and x.run_at = k.run_at
+               and x.step_id = wanted.except_step_id), 0) as cost,
+           c.name as \"name?\", c.tool_name, c.prompt, c.times
+         from unnest($1::uuid[], $2::text[], $3::text[]) as wanted (project_id, run_id, except_step_id)
          join run_keys k on k.project_id = wanted.project_id and k.run_id = wanted.run_id
-         join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.run_at = k.run_at
-         where coalesce(s.score, -1) >= 0 limit $3",
-        &projects,
-        &run_ids as _,
-        MAX_RUN_STEPS
+         join runs r on r.project_id = k.project_id and r.run_id = k.run_id and r.run_at = k.run_at
+         left join lateral (
+           select s.name, s.tool_name, s.prompt_fingerprint as prompt, count(*) as times
+           from steps s
+           where s.project_id = k.project_id and s.run_id = k.run_id and s.run_at = k.run_at
+             and coalesce(s.score, -1) >= 0 and s.step_id is distinct from wanted.except_step_id
+             and r.step_count <= $4
+           group by s.name, s.tool_name, s.prompt_fingerprint
+         ) c on true
+         order by k.project_id, k.run_id",
+        &runs.iter().map(|run| run.project_id.0).collect::<Vec<_>>(),
+        &runs.iter().map(|run| run.run_id).collect::<Vec<_>>() as _,
+        &runs.iter().map(|run| run.except_step_id).collect::<Vec<_>>() as _,
+        RUN_STEPS
     )
     .fetch_all(&mut **tx)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|s| {
-            let call = RunCall {
-                arrival: s.arrival,
-                run_id: s.run_id,
-                step_id: s.step_id,
-                name: s.name,
-                tool_name: s.tool_name,
-                prompt: s.prompt_fingerprint,
-                cost: s.cost_nano_usd.map(NanoUsd),
+    let mut done: Vec<RunDone> = Vec::new();
+    for row in rows {
+        let project_id = ProjectId(row.project_id);
+        let is_next = done
+            .last()
+            .is_none_or(|last| (last.project_id, last.run_id.as_str()) != (project_id, row.run_id.as_str()));
+        if is_next {
+            let calls = if row.step_count > RUN_STEPS {
+                let except = row.except_step_id.as_deref();
+                latest_calls(tx, project_id, (&row.run_id, row.run_at), except).await?
+            } else {
+                Vec::new()
             };
-            (ProjectId(s.project_id), call)
-        })
-        .collect())
+            done.push(RunDone {
+                project_id,
+                run_id: row.run_id,
+                cost: row.cost.map(NanoUsd),
+                calls,
+            });
+        }
+        if let (Some(run), Some(name)) = (done.last_mut(), row.name) {
+            run.calls.push(RunCalls {
+                name,
+                tool_name: row.tool_name,
+                prompt: row.prompt,
+                times: row.times.unwrap_or(0),
+            });
+        }
+    }
+    Ok(done)
+}
+
+/// The calls of a run's steps that are among its project's latest.
+async fn latest_calls(
+    tx: &mut Tx,
+    project: ProjectId,
+    (run_id, run_at): (&str, OffsetDateTime),
+    except_step_id: Option<&str>,
+) -> Result<Vec<RunCalls>> {
+    // A week that nobody has counted yet would be sorted as a whole, which takes as long as the week is large; by its
+    // index, the latest are 15 ms.
+    sort(tx, "off").await?;
+    let calls = sqlx::query_as!(
+        RunCalls,
+        "select l.name, l.tool_name, l.prompt, count(*) as \"times!\"
+         from (
+           select s.run_id, s.run_at, s.step_id, s.name, s.tool_name, s.prompt_fingerprint as prompt
+           from steps s where s.project_id = $1 and s.score is not null
+           order by s.arrival desc limit $5
+         ) l
+         where l.run_id = $2 and l.run_at = $3 and l.step_id is distinct from $4::text
+         group by l.name, l.tool_name, l.prompt",
+        project.0,
+        run_id,
+        run_at,
+        except_step_id,
+        LONG_RUN_STEPS
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    sort(tx, "on").await?;
+    Ok(calls)
+}
+
+/// Whether the planner may choose to sort, from here on in this transaction.
+async fn sort(tx: &mut Tx, is: &str) -> Result<()> {
+    sqlx::query!("select set_config('enable_sort', $1, true) as is", is)
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 struct Row {
     arrival: i64,
     run_id: String,
-    step_id: String,
     kind: String,
     name: String,
     model: String,
-    tool_name: Option<String>,
-    prompt: Option<Vec<u8>>,
     template: Vec<u8>,
     status: String,
     latency_ms: Option<f64>,
@@ -330,15 +428,9 @@ struct Row {
 impl Row {
     fn step(self) -> PastStep {
         PastStep {
-            call: RunCall {
-                arrival: self.arrival,
-                run_id: self.run_id,
-                step_id: self.step_id,
-                name: self.name,
-                tool_name: self.tool_name,
-                prompt: self.prompt,
-                cost: self.cost_nano_usd.map(NanoUsd),
-            },
+            arrival: self.arrival,
+            run_id: self.run_id,
+            name: self.name,
             kind: StepKind::parse(&self.kind).unwrap_or(StepKind::Other),
             model: self.model,
             template: self.template,
@@ -352,6 +444,7 @@ impl Row {
                 output: self.output,
                 reasoning: self.reasoning,
             },
+            cost: self.cost_nano_usd.map(NanoUsd),
             score: self.score,
             is_critical: self.severity >= 2,
             is_refusal: self.is_refusal,

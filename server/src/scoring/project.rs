@@ -1,15 +1,21 @@
 //! One project's rules and history, and what has to be read again.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
-use domain::{NanoUsd, NewStep, Severity};
+use domain::{NewStep, Severity};
 use engine::{History, Rules, Score, SeriesKey, Shape, StepFacts, StepRecord};
-use storage::scoring::{PastStep, RunCall, SeenTo};
+use storage::ingest::{batch_of, nth_of_batch};
+use storage::scoring::{PastStep, RunDone, SeenTo};
 
 use super::judge::template_word;
-use super::runs::{self, Call, RunsSoFar};
+use super::runs::{Call, Counted, RunSoFar, RunsSoFar};
 use super::{REREAD_AFTER, judge};
 use crate::pipeline::Figures;
+
+/// Batches of this process that it recognises when it reads what was stored. An older one is taken for another
+/// process's: its runs are then read once more.
+const OWN_BATCHES: usize = 1_024;
 
 /// A project's rules and what its next step is judged against.
 #[derive(Debug, Default)]
@@ -18,16 +24,10 @@ pub struct ProjectScoring {
     pub rules: Rules,
     /// What came before.
     pub history: History,
-    /// How often that was replaced by another reading.
-    readings: u64,
     runs: RunsSoFar,
-    /// The place of the latest step, of this process or read from the database.
-    last_arrival: i64,
+    own_batches: BTreeSet<i64>,
     /// `None` before the first reading.
     read: Option<(Instant, SeenTo)>,
-    /// What was stored while everything is being read anew.
-    meanwhile: Vec<Scored>,
-    is_read_anew: bool,
     wanted: Wanted,
 }
 
@@ -72,64 +72,74 @@ impl Due {
     }
 }
 
-/// A step that was scored, as histories and runs remember it.
+/// A step that was scored and counts already, although it is not stored yet. It ends in [`ProjectScoring::confirm`] or
+/// [`ProjectScoring::undo`].
 #[derive(Clone, Debug)]
-pub struct Scored {
+pub struct Pending {
     arrival: i64,
-    run_id: String,
-    call: Call,
-    cost: Option<NanoUsd>,
     record: StepRecord,
-    /// The reading whose history has it already, as `ProjectScoring::readings` counts them.
-    is_in: Option<u64>,
+    counted: Counted,
 }
 
-impl Scored {
-    /// A step from the database.
-    pub(super) fn of_stored(step: &PastStep) -> Self {
-        Self {
-            arrival: step.call.arrival,
-            run_id: step.call.run_id.clone(),
-            call: runs::stored_call(&step.call),
-            cost: step.call.cost,
-            record: record_of(step),
-            is_in: None,
-        }
-    }
-
-    pub(super) fn add_to(&self, history: &mut History) {
-        history.insert(self.arrival, &self.record);
+impl Pending {
+    /// Which row of its batch it is.
+    pub fn nth_of_batch(&self) -> usize {
+        nth_of_batch(self.arrival)
     }
 }
 
 impl ProjectScoring {
-    /// The place of the next step of a batch, after all that are known here. Another worker's batch may have a higher
-    /// number and be scored already.
-    pub fn next_arrival(&mut self, first_of_batch: i64) -> i64 {
-        self.last_arrival = self.last_arrival.saturating_add(1).max(first_of_batch);
-        self.last_arrival
-    }
-
-    /// Scores the step that has come at this place and remembers it. A project that has scoring switched off gets
-    /// `None`, and its history learns nothing.
-    pub fn score_next(&mut self, arrival: i64, step: &NewStep, figures: &Figures) -> Option<(Score, Scored)> {
+    /// Scores the step that has this place in the order of arrival; it counts from now on. A project that has scoring
+    /// switched off gets `None`, and learns nothing.
+    pub fn score_next(
+        &mut self,
+        arrival: i64,
+        step: &NewStep,
+        figures: &Figures,
+    ) -> Option<(Score, Pending)> {
         if !self.rules.enabled {
+            self.runs.outdate(&step.run_id);
             return None;
         }
-        let call = runs::call(step, figures);
-        let run = self.runs.of(&step.run_id);
-        let (score, record) = judge(step, figures, run.before(call), &self.history, &self.rules);
-        run.add(arrival, call, figures.cost);
-        let scored = Scored {
+        self.is_own(arrival);
+        let call = Call::of(step, figures);
+        let run = self.runs.before(&step.run_id, call);
+        let (score, record) = judge(step, figures, run, &self.history, &self.rules);
+        self.history.insert_pending(arrival, &record);
+        let pending = Pending {
             arrival,
-            run_id: step.run_id.clone(),
-            call,
-            cost: figures.cost,
             record,
-            is_in: Some(self.readings),
+            counted: self.runs.add(&step.run_id, call, figures.cost),
         };
-        scored.add_to(&mut self.history);
-        Some((score, scored))
+        Some((score, pending))
+    }
+
+    fn is_own(&mut self, arrival: i64) {
+        let batch = batch_of(arrival);
+        if self.own_batches.last() != Some(&batch) {
+            self.own_batches.insert(batch);
+            while self.own_batches.len() > OWN_BATCHES {
+                self.own_batches.pop_first();
+            }
+        }
+    }
+
+    /// Scored steps are stored.
+    pub fn confirm<'a>(&mut self, steps: impl IntoIterator<Item = &'a Pending>) {
+        for step in steps {
+            self.history.confirm(&step.record);
+            self.runs.confirm(&step.counted);
+        }
+        self.runs.trim();
+    }
+
+    /// Scored steps are not going to be stored: they never counted.
+    pub fn undo<'a>(&mut self, steps: impl IntoIterator<Item = &'a Pending>) {
+        for step in steps {
+            self.history.undo(step.arrival, &step.record);
+            self.runs.undo(&step.counted);
+        }
+        self.runs.trim();
     }
 
     /// The part of the history that this step would be judged against. It is little: nobody has to wait while it is
@@ -141,38 +151,19 @@ impl ProjectScoring {
             .concerning(SeriesKey::of(&step.name, model.unwrap_or(""), &template))
     }
 
-    /// Steps of this process are stored. They are known already, unless everything was read meanwhile: then what was
-    /// read lacks them.
-    pub fn stored<'a>(&mut self, steps: impl IntoIterator<Item = &'a Scored>) {
-        for step in steps {
-            self.remember(step);
-            if self.is_read_anew {
-                self.meanwhile.push(step.clone());
-            }
-        }
-    }
-
-    fn remember(&mut self, step: &Scored) {
-        self.last_arrival = self.last_arrival.max(step.arrival);
-        if step.is_in != Some(self.readings) {
-            step.add_to(&mut self.history);
-        }
-        // A run that is not known is read when it has its next step.
-        if let Some(run) = self.runs.get_mut(&step.run_id) {
-            run.add(step.arrival, step.call, step.cost);
-        }
-    }
-
     /// Whether what a run did is remembered.
     pub fn knows_run(&mut self, run_id: &str) -> bool {
         self.runs.knows(run_id)
     }
 
+    /// Remembers a run that has no step yet.
+    pub fn begin_run(&mut self, run_id: &str) {
+        self.runs.replace(run_id, RunSoFar::default());
+    }
+
     /// Remembers what a run did by what the database has of it.
-    pub fn remember_call(&mut self, call: &RunCall) {
-        self.runs
-            .of(&call.run_id)
-            .add(call.arrival, runs::stored_call(call), call.cost);
+    pub fn remember_run(&mut self, done: &RunDone) {
+        self.runs.replace(&done.run_id, RunSoFar::of_stored(done));
     }
 
     pub(super) fn ask_for_rules(&mut self) {
@@ -183,10 +174,10 @@ impl ProjectScoring {
         self.wanted.news.times += 1;
     }
 
-    /// What is remembered is wrong, or nobody knows what is missing.
+    /// Nobody knows what is missing.
     pub fn ask_for_everything(&mut self) {
         self.wanted.everything.times += 1;
-        self.runs = RunsSoFar::default();
+        self.runs.outdate_all();
     }
 
     pub(super) fn due(&self) -> Due {
@@ -218,29 +209,34 @@ impl ProjectScoring {
         self.wanted.rules.answered = asked;
     }
 
-    pub(super) fn learn(&mut self, news: &[Scored], seen_to: SeenTo, asked: u64) {
-        news.iter().for_each(|step| self.remember(step));
-        self.read = Some((Instant::now(), seen_to));
+    /// Learns of steps that were stored since the last look, by this process or another.
+    pub(super) fn learn_news(&mut self, steps: &[PastStep], seen_to: SeenTo, asked: u64) {
+        self.learn(steps, seen_to);
+        for step in steps {
+            if !self.own_batches.contains(&batch_of(step.arrival)) {
+                self.runs.outdate(&step.run_id);
+            }
+        }
         self.wanted.news.answered = asked;
     }
 
-    /// From now on, what is stored is kept for the history that is going to be read.
-    pub(super) fn begin_anew(&mut self) {
-        self.meanwhile.clear();
-        self.is_read_anew = true;
+    /// Learns of everything that was stored.
+    pub(super) fn learn_everything(&mut self, steps: &[PastStep], seen_to: SeenTo, asked: u64) {
+        self.learn(steps, seen_to);
+        self.wanted.everything.answered = asked;
     }
 
-    /// The history is what was read, and what was stored since the reading began.
-    pub(super) fn replace_history(&mut self, history: History, seen_to: SeenTo, asked: u64) {
-        self.history = history;
-        self.readings += 1;
-        self.is_read_anew = false;
-        for step in std::mem::take(&mut self.meanwhile) {
-            self.remember(&step);
+    fn learn(&mut self, steps: &[PastStep], seen_to: SeenTo) {
+        for step in steps {
+            self.history.insert(step.arrival, &record_of(step));
         }
-        self.last_arrival = self.last_arrival.max(self.history.last_arrival());
         self.read = Some((Instant::now(), seen_to));
-        self.wanted.everything.answered = asked;
+    }
+
+    /// About how many bytes all of it takes.
+    pub(super) fn size_bytes(&self) -> usize {
+        let own_batches = 2 * size_of::<i64>() * self.own_batches.len();
+        size_of::<Self>() + self.history.size_bytes() + self.runs.size_bytes() + own_batches
     }
 }
 
@@ -253,8 +249,8 @@ fn record_of(past: &PastStep) -> StepRecord {
         status: past.status,
         latency_ms: past.latency_ms,
         usage: past.tokens,
-        cost: past.call.cost,
-        ..StepFacts::new("", &past.call.name, &past.model, "")
+        cost: past.cost,
+        ..StepFacts::new("", &past.name, &past.model, "")
     };
     let severity = if past.is_critical {
         Severity::Critical
@@ -285,68 +281,82 @@ mod tests {
     /// A project that has read everything there was, which is nothing.
     fn project() -> ProjectScoring {
         let mut project = ProjectScoring::default();
-        project.begin_anew();
-        project.replace_history(History::new(), SeenTo::default(), 0);
+        project.learn_everything(&[], SeenTo::default(), 0);
+        project.begin_run("r");
         project
     }
 
-    /// A step is scored: its history remembers it before it is stored.
-    fn score(project: &mut ProjectScoring, first_of_batch: i64) -> Scored {
-        let step = PastStep {
-            call: RunCall {
-                arrival: project.next_arrival(first_of_batch),
-                run_id: "r".to_owned(),
-                step_id: "s".to_owned(),
-                name: "n".to_owned(),
-                tool_name: None,
-                prompt: None,
-                cost: None,
-            },
+    fn stored(arrival: i64) -> PastStep {
+        PastStep {
+            arrival,
+            run_id: "r".to_owned(),
+            name: "n".to_owned(),
             kind: StepKind::Llm,
             model: "m".to_owned(),
             template: Vec::new(),
             status: StepStatus::Ok,
             latency_ms: Some(1.0),
             tokens: TokenUsage::default(),
+            cost: None,
             score: 0,
             is_critical: false,
             is_refusal: false,
-        };
-        let scored = Scored {
-            is_in: Some(project.readings),
-            ..Scored::of_stored(&step)
-        };
-        scored.add_to(&mut project.history);
-        scored
+        }
+    }
+
+    /// A step is scored: it counts before it is stored.
+    fn score(project: &mut ProjectScoring, arrival: i64) -> Pending {
+        let record = record_of(&stored(arrival));
+        project.is_own(arrival);
+        project.history.insert_pending(arrival, &record);
+        let call = Call::new("n", None, None);
+        Pending {
+            arrival,
+            record,
+            counted: project.runs.add("r", call, None),
+        }
     }
 
     fn steps(project: &ProjectScoring) -> usize {
         project.history.recent.len()
     }
 
+    const BATCH: i64 = 1 << 20;
+
     #[test]
-    fn a_batch_that_commits_while_everything_is_read_anew_is_not_lost() {
+    fn a_step_counts_once_whoever_tells_of_it() {
         let mut project = project();
-        let scored_before = score(&mut project, 100);
-        project.begin_anew();
-        let scored_meanwhile = score(&mut project, 200);
-        project.stored([&scored_before]);
-        // What was read has neither of them: both were on their way.
-        project.replace_history(History::new(), SeenTo::default(), 0);
+        let (before, meanwhile) = (score(&mut project, 5 * BATCH), score(&mut project, 6 * BATCH));
+        // The first is committed and read, then this process hears of its commit.
+        project.learn_everything(&[stored(5 * BATCH)], SeenTo::default(), 0);
+        project.confirm([&before]);
+        project.learn_news(&[stored(5 * BATCH)], SeenTo::default(), 0);
+        assert_eq!(steps(&project), 2);
+        project.undo([&meanwhile]);
         assert_eq!(steps(&project), 1);
-        project.stored([&scored_meanwhile]);
+        assert!(
+            project.knows_run("r"),
+            "its own news takes nothing from what it knows"
+        );
+        project.learn_news(&[stored(7 * BATCH)], SeenTo::default(), 0);
         assert_eq!(steps(&project), 2);
-        // Read as news once more, they are still the same steps.
-        project.learn(&[scored_before, scored_meanwhile], SeenTo::default(), 0);
-        assert_eq!(steps(&project), 2);
-        assert_eq!(score(&mut project, 300).arrival, 300);
+        assert!(!project.knows_run("r"), "another process has stored a step of it");
     }
 
     #[test]
-    fn what_is_scored_later_arrives_later_whatever_its_batch() {
+    fn a_batch_that_fails_leaves_the_limits_as_they_were() {
         let mut project = project();
-        let arrivals = [200, 100, 300].map(|first_of_batch| score(&mut project, first_of_batch).arrival);
-        assert_eq!(arrivals, [200, 201, 300]);
+        let before: Vec<PastStep> = (0..150).map(|n| stored(BATCH + n)).collect();
+        project.learn_everything(&before, SeenTo::default(), 0);
+        let limits = format!("{:?}", project.history.recent);
+        let failed: Vec<Pending> = (0..1_000).map(|n| score(&mut project, 2 * BATCH + n)).collect();
+        project.undo(&failed);
+        let mut expected = History::new();
+        before
+            .iter()
+            .for_each(|step| expected.insert(step.arrival, &record_of(step)));
+        assert_eq!(format!("{:?}", project.history.recent), limits);
+        assert!(!project.due().is_anything(), "nothing has to be read for that");
     }
 
     #[test]

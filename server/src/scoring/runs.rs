@@ -1,111 +1,274 @@
 //! What runs have done so far: which calls they made, how often, and what that cost.
+//!
+//! A run is known as the database has it, plus what this process has scored since. When another process stores steps of
+//! it, it is outdated: it serves whoever is in the middle of a batch, and is read again for the next one.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use domain::{NanoUsd, NewStep};
-use storage::scoring::RunCall;
+use storage::scoring::{RunCalls, RunDone};
 
 use super::RunBefore;
 use crate::pipeline::Figures;
 
-/// Runs that are remembered, per project. One that comes again after it was forgotten is read from the database.
-const REMEMBERED_RUNS: usize = 2_000;
+/// What a project's runs may take in memory. Those that were touched longest ago are forgotten first, and read again
+/// when they have another step.
+const MAX_BYTES: usize = 1 << 20;
+/// Different calls that are counted for one run. Beyond it the half that was not made for longest is forgotten: such a
+/// call counts from one again.
+const MAX_CALLS: usize = 4_096;
 
 /// The very same call: its step, its tool and its whole prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Call(u64);
 
 impl Call {
-    fn new(name: &str, prompt: Option<&[u8]>, tool_name: Option<&str>) -> Self {
+    pub(super) fn new(name: &str, prompt: Option<&[u8]>, tool_name: Option<&str>) -> Self {
         let mut hash = DefaultHasher::new();
         (name, prompt, tool_name).hash(&mut hash);
         Self(hash.finish())
     }
+
+    /// The call of a step that has just come.
+    pub(super) fn of(step: &NewStep, figures: &Figures) -> Self {
+        let prompt = figures.prompt.as_ref().map(<[u8; 32]>::as_slice);
+        Self::new(&step.name, prompt, step.tool_name.as_deref())
+    }
+
+    fn of_stored(calls: &RunCalls) -> Self {
+        Self::new(&calls.name, calls.prompt.as_deref(), calls.tool_name.as_deref())
+    }
 }
 
-/// The call of a step that has just come.
-pub(super) fn call(step: &NewStep, figures: &Figures) -> Call {
-    let prompt = figures.prompt.as_ref().map(<[u8; 32]>::as_slice);
-    Call::new(&step.name, prompt, step.tool_name.as_deref())
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    times: u32,
+    /// How many calls the run had made when this was made last.
+    last: u32,
 }
 
-/// The call of a stored step.
-pub(super) fn stored_call(call: &RunCall) -> Call {
-    Call::new(&call.name, call.prompt.as_deref(), call.tool_name.as_deref())
-}
-
-/// One run. It may be told of a step twice: by who scored it, and by the database.
+/// One run.
 #[derive(Debug, Default)]
 pub(super) struct RunSoFar {
-    touched: u64,
-    counted: HashSet<i64>,
-    calls: HashMap<Call, u32>,
+    calls: HashMap<Call, Count>,
+    made: u32,
     cost: Option<NanoUsd>,
 }
 
 impl RunSoFar {
-    /// Counts the step that arrived then, once.
-    pub(super) fn add(&mut self, arrival: i64, call: Call, cost: Option<NanoUsd>) {
-        if !self.counted.insert(arrival) {
-            return;
+    /// A run as the database has it.
+    pub(super) fn of_stored(done: &RunDone) -> Self {
+        let mut run = Self {
+            cost: done.cost,
+            ..Self::default()
+        };
+        for calls in &done.calls {
+            run.count(
+                Call::of_stored(calls),
+                u32::try_from(calls.times).unwrap_or(u32::MAX),
+            );
         }
-        *self.calls.entry(call).or_insert(0) += 1;
-        if let Some(cost) = cost {
-            self.cost = Some(self.cost.unwrap_or_default().saturating_add(cost));
-        }
+        run
     }
 
     /// What it had done before a step that makes this call.
     pub(super) fn before(&self, call: Call) -> RunBefore {
         RunBefore {
-            same_calls: self.calls.get(&call).map_or(1, |calls| calls + 1),
+            same_calls: self
+                .calls
+                .get(&call)
+                .map_or(1, |count| count.times.saturating_add(1)),
             cost: self.cost,
         }
     }
+
+    fn add(&mut self, call: Call, cost: Option<NanoUsd>) {
+        self.count(call, 1);
+        if let Some(cost) = cost {
+            self.cost = Some(self.cost.unwrap_or_default().saturating_add(cost));
+        }
+    }
+
+    fn remove(&mut self, call: Call, cost: Option<NanoUsd>) {
+        if let Some(count) = self.calls.get_mut(&call) {
+            count.times = count.times.saturating_sub(1);
+        }
+        if let (Some(sum), Some(cost)) = (self.cost, cost) {
+            self.cost = Some(NanoUsd(sum.0.saturating_sub(cost.0)));
+        }
+    }
+
+    fn count(&mut self, call: Call, times: u32) {
+        self.made = self.made.wrapping_add(1);
+        let count = self.calls.entry(call).or_default();
+        count.times = count.times.saturating_add(times);
+        count.last = self.made;
+        if self.calls.len() > MAX_CALLS {
+            let age = |count: &Count| self.made.wrapping_sub(count.last);
+            let mut ages: Vec<u32> = self.calls.values().map(age).collect();
+            let (_, middle, _) = ages.select_nth_unstable(MAX_CALLS / 2);
+            let middle = *middle;
+            self.calls
+                .retain(|_, count| self.made.wrapping_sub(count.last) < middle);
+        }
+    }
 }
 
-/// A project's runs. The ones that were touched longest ago are forgotten first.
+/// A run in memory.
+#[derive(Debug)]
+struct Known {
+    run: RunSoFar,
+    touched: u64,
+    /// Which reading of the run it is.
+    reading: u64,
+    is_outdated: bool,
+}
+
+impl Known {
+    fn size_bytes(&self, run_id: &str) -> usize {
+        const CALL_BYTES: usize = size_of::<(Call, Count)>() + 1;
+        const TOUCH_BYTES: usize = 2 * size_of::<(u64, Arc<str>)>();
+        size_of::<(Arc<str>, Self)>() + TOUCH_BYTES + run_id.len() + self.run.calls.capacity() * CALL_BYTES
+    }
+}
+
+/// A step that was counted for its run, and for which reading of it.
+#[derive(Clone, Debug)]
+pub(super) struct Counted {
+    run_id: Arc<str>,
+    reading: u64,
+    call: Call,
+    cost: Option<NanoUsd>,
+}
+
+/// A project's runs.
 #[derive(Debug, Default)]
 pub(super) struct RunsSoFar {
-    runs: HashMap<Arc<str>, RunSoFar>,
+    runs: HashMap<Arc<str>, Known>,
     by_touch: BTreeMap<u64, Arc<str>>,
     touches: u64,
+    readings: u64,
+    bytes: usize,
 }
 
 impl RunsSoFar {
-    /// A run that has a step now: as it is remembered, otherwise as one that has done nothing yet.
-    pub(super) fn of(&mut self, run_id: &str) -> &mut RunSoFar {
-        self.touches += 1;
-        let known = self.runs.get(run_id).map(|run| run.touched);
-        if known.is_none()
-            && self.runs.len() >= REMEMBERED_RUNS
-            && let Some((_, oldest)) = self.by_touch.pop_first()
-        {
-            self.runs.remove(&oldest);
-        }
-        let run_id: Arc<str> = known
-            .and_then(|touched| self.by_touch.remove(&touched))
-            .unwrap_or_else(|| Arc::from(run_id));
-        self.by_touch.insert(self.touches, Arc::clone(&run_id));
-        let run = self.runs.entry(run_id).or_default();
-        run.touched = self.touches;
-        run
-    }
-
-    /// A run that is remembered.
-    pub(super) fn get_mut(&mut self, run_id: &str) -> Option<&mut RunSoFar> {
-        self.runs.get_mut(run_id)
-    }
-
-    /// Whether a run is remembered; it is not forgotten soon, then.
+    /// Whether what a run has done is known; it is not forgotten soon, then.
     pub(super) fn knows(&mut self, run_id: &str) -> bool {
-        let is_known = self.runs.contains_key(run_id);
+        let is_known = self.runs.get(run_id).is_some_and(|known| !known.is_outdated);
         if is_known {
-            self.of(run_id);
+            self.touch(run_id);
         }
         is_known
+    }
+
+    /// What a run has done is this.
+    pub(super) fn replace(&mut self, run_id: &str, run: RunSoFar) {
+        let id = self.touch(run_id);
+        self.readings += 1;
+        if let Some(known) = self.runs.get_mut(&id) {
+            self.bytes -= known.size_bytes(&id);
+            known.run = run;
+            known.reading = self.readings;
+            known.is_outdated = false;
+            self.bytes += known.size_bytes(&id);
+        }
+    }
+
+    /// What a run had done before a step that makes this call.
+    pub(super) fn before(&self, run_id: &str, call: Call) -> RunBefore {
+        let run = self.runs.get(run_id).map(|known| &known.run);
+        run.unwrap_or(&RunSoFar::default()).before(call)
+    }
+
+    /// Counts a step. Of a run that is not known, which is read before its next batch, nothing before it counts.
+    pub(super) fn add(&mut self, run_id: &str, call: Call, cost: Option<NanoUsd>) -> Counted {
+        let run_id = match self.runs.get_key_value(run_id) {
+            Some((known, _)) => Arc::clone(known),
+            None => self.touch(run_id),
+        };
+        let mut reading = 0;
+        if let Some(known) = self.runs.get_mut(&run_id) {
+            self.bytes -= known.size_bytes(&run_id);
+            known.run.add(call, cost);
+            reading = known.reading;
+            self.bytes += known.size_bytes(&run_id);
+        }
+        Counted {
+            run_id,
+            reading,
+            call,
+            cost,
+        }
+    }
+
+    /// A counted step is stored. A run that was read since may or may not have it.
+    pub(super) fn confirm(&mut self, counted: &Counted) {
+        if let Some(known) = self.runs.get_mut(&counted.run_id) {
+            known.is_outdated |= known.reading != counted.reading;
+        }
+    }
+
+    /// A counted step is not going to be stored.
+    pub(super) fn undo(&mut self, counted: &Counted) {
+        if let Some(known) = self.runs.get_mut(&counted.run_id)
+            && known.reading == counted.reading
+        {
+            known.run.remove(counted.call, counted.cost);
+        }
+    }
+
+    /// Others have stored steps of a run.
+    pub(super) fn outdate(&mut self, run_id: &str) {
+        if let Some(known) = self.runs.get_mut(run_id) {
+            known.is_outdated = true;
+        }
+    }
+
+    /// Nobody knows what others have stored.
+    pub(super) fn outdate_all(&mut self) {
+        self.runs.values_mut().for_each(|known| known.is_outdated = true);
+    }
+
+    /// Forgets what is too much. Not while a batch is scored: it would miss what was read for it.
+    pub(super) fn trim(&mut self) {
+        while self.bytes > MAX_BYTES
+            && let Some((_, oldest)) = self.by_touch.pop_first()
+        {
+            if let Some(known) = self.runs.remove(&oldest) {
+                self.bytes -= known.size_bytes(&oldest);
+            }
+        }
+    }
+
+    /// About how many bytes all of it takes.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Makes a run the one that was touched last. One that was not there is outdated until it is read.
+    fn touch(&mut self, run_id: &str) -> Arc<str> {
+        self.touches += 1;
+        let known = self
+            .runs
+            .get_mut(run_id)
+            .map(|known| std::mem::replace(&mut known.touched, self.touches));
+        let id = known
+            .and_then(|touched| self.by_touch.remove(&touched))
+            .unwrap_or_else(|| Arc::from(run_id));
+        self.by_touch.insert(self.touches, Arc::clone(&id));
+        if known.is_none() {
+            let new = Known {
+                run: RunSoFar::default(),
+                touched: self.touches,
+                reading: 0,
+                is_outdated: true,
+            };
+            self.bytes += new.size_bytes(&id);
+            self.runs.insert(Arc::clone(&id), new);
+        }
+        id
     }
 }
 
@@ -113,32 +276,86 @@ impl RunsSoFar {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_longest_untouched_run_is_forgotten() {
-        let mut runs = RunsSoFar::default();
-        let call = Call::new("step", None, None);
-        runs.of("first").add(1, call, Some(NanoUsd(1)));
-        for i in 0..REMEMBERED_RUNS - 1 {
-            runs.of(&format!("run-{i}"));
-        }
-        // Who asks has a step of it.
-        assert!(runs.knows("first"));
-        runs.of("one more");
-        assert_eq!(runs.of("first").before(call).cost, Some(NanoUsd(1)));
-        assert!(!runs.knows("run-0"));
-        assert_eq!(runs.runs.len(), REMEMBERED_RUNS);
-        assert_eq!(runs.by_touch.len(), REMEMBERED_RUNS);
+    fn call(name: &str) -> Call {
+        Call::new(name, None, None)
+    }
+
+    fn one(runs: &mut RunsSoFar, run_id: &str) -> Counted {
+        runs.add(run_id, call("search"), Some(NanoUsd(5)))
+    }
+
+    fn same_calls(runs: &RunsSoFar, run_id: &str) -> u32 {
+        runs.before(run_id, call("search")).same_calls
     }
 
     #[test]
-    fn a_step_counts_once() {
-        let mut run = RunSoFar::default();
-        let (search, answer) = (Call::new("search", None, None), Call::new("answer", None, None));
-        for arrival in [7, 3, 7, 3] {
-            run.add(arrival, search, Some(NanoUsd(5)));
+    fn the_longest_untouched_runs_are_forgotten() {
+        let mut runs = RunsSoFar::default();
+        runs.replace("first", RunSoFar::default());
+        one(&mut runs, "first");
+        for n in 0..20_000 {
+            runs.replace(&format!("run-{n}"), RunSoFar::default());
+            one(&mut runs, &format!("run-{n}"));
+            // Who asks has a step of it.
+            assert!(runs.knows("first"));
+            runs.trim();
         }
-        assert_eq!(run.before(search).same_calls, 3);
-        assert_eq!(run.before(answer).same_calls, 1);
-        assert_eq!(run.before(answer).cost, Some(NanoUsd(10)));
+        assert_eq!(runs.before("first", call("search")).cost, Some(NanoUsd(5)));
+        assert!(!runs.knows("run-0"));
+        assert!(runs.size_bytes() <= MAX_BYTES);
+        assert_eq!(runs.runs.len(), runs.by_touch.len());
+        let counted: usize = runs.runs.iter().map(|(id, known)| known.size_bytes(id)).sum();
+        assert_eq!(counted, runs.size_bytes());
+    }
+
+    #[test]
+    fn a_run_that_never_ends_takes_no_more_and_more_memory() {
+        let mut runs = RunsSoFar::default();
+        runs.replace("prod", RunSoFar::default());
+        for n in 0..100_000 {
+            runs.add("prod", call(&format!("step-{n}")), Some(NanoUsd(1)));
+            runs.add("prod", call("loop"), None);
+        }
+        assert!(runs.size_bytes() < 256 * 1_024, "{}", runs.size_bytes());
+        let before = runs.before("prod", call("loop"));
+        assert_eq!(
+            (before.same_calls, before.cost),
+            (100_001, Some(NanoUsd(100_000)))
+        );
+        assert_eq!(runs.before("prod", call("step-99999")).same_calls, 2);
+    }
+
+    #[test]
+    fn what_is_undone_never_counted() {
+        let mut runs = RunsSoFar::default();
+        runs.replace("r", RunSoFar::default());
+        one(&mut runs, "r");
+        let undone = one(&mut runs, "r");
+        runs.undo(&undone);
+        let before = runs.before("r", call("search"));
+        assert_eq!((before.same_calls, before.cost), (2, Some(NanoUsd(5))));
+    }
+
+    #[test]
+    fn a_run_that_was_read_while_a_step_of_it_was_stored_is_read_again() {
+        let mut runs = RunsSoFar::default();
+        runs.replace("r", RunSoFar::default());
+        let (stored, undone) = (one(&mut runs, "r"), one(&mut runs, "r"));
+        runs.outdate("r");
+        assert_eq!(
+            same_calls(&runs, "r"),
+            3,
+            "it serves the batch that is being scored"
+        );
+        assert!(!runs.knows("r"));
+        runs.replace("r", RunSoFar::default());
+        runs.undo(&undone);
+        assert!(runs.knows("r"));
+        assert_eq!(same_calls(&runs, "r"), 1);
+        runs.confirm(&stored);
+        assert!(
+            !runs.knows("r"),
+            "whether it was read with that step, nobody knows"
+        );
     }
 }

@@ -97,6 +97,46 @@ async fn what_a_run_costs_is_added_up_across_processes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_goes_on_and_on_is_known_after_a_restart() {
+    let app = TestApp::new().await;
+    let named = |name: String, id: usize, cost: f64| {
+        let mut one = step("prod", &format!("s{id}"));
+        one["step_name"] = json!(name);
+        one["model"] = json!("nobody-knows-it");
+        one["cost"] = json!(cost);
+        one
+    };
+    let many = (0..5_200).map(|n| named(format!("step-{n}"), n, 0.000_9));
+    store_all(&app, many.collect()).await;
+    store_all(
+        &app,
+        (0..4).map(|n| named("loop".to_owned(), 9_000 + n, 0.0)).collect(),
+    )
+    .await;
+    // All of it costs 4.68; the limit is 5.
+    let probe = named("loop".to_owned(), 9_999, 0.4);
+    let other = app.another_process().await;
+    for process in [&app, &other] {
+        let (_, asked) = process.post("/api/score", &probe).await;
+        let repeated = condition(&asked, 4012).unwrap();
+        assert_eq!(repeated["observed"], "5 identical calls", "{asked}");
+        assert!(condition(&asked, 4016).is_some(), "{asked}");
+    }
+    other.store(probe.clone()).await;
+    let next = named("loop".to_owned(), 10_000, 0.4);
+    let (_, asked) = other.post("/api/score", &next).await;
+    assert_eq!(
+        condition(&asked, 4012).unwrap()["observed"],
+        "6 identical calls",
+        "{asked}"
+    );
+    assert!(
+        condition(&asked, 4016).is_none(),
+        "it has passed the limit already: {asked}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_band_of_a_rare_step_outlives_thousands_of_other_steps() {
     let app = TestApp::new().await;
     let named = |name: &str, id: usize, latency_ms: usize| {
