@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::pipeline::{Received, Submission};
+use domain::ledger::Dimension;
+use storage::ingest::{LedgerEntry, Outcome};
+
 use crate::proxy::recorder::Waiting;
 
 /// A figure that goes up and down.
@@ -70,24 +72,24 @@ pub struct Metrics {
     stored: Counter,
     duplicate: Counter,
     rejected: Counter,
+    limited: [Counter; Dimension::ALL.len()],
     batches: Counter,
     batch_micros: Counter,
     batch_buckets: [Counter; BATCH_BOUNDS.len()],
 }
 
 impl Metrics {
-    /// Counts a committed batch.
-    pub fn batch_written(&self, took: Duration, submissions: &[Submission], received: &[Vec<Received>]) {
-        let all = received.iter().map(Vec::len).sum::<usize>();
-        let duplicates = received
-            .iter()
-            .flatten()
-            .filter(|r| **r == Received::Duplicate)
-            .count();
-        self.stored.add((all - duplicates) as u64);
-        self.duplicate.add(duplicates as u64);
-        self.rejected
-            .add(submissions.iter().map(Submission::rejected_steps).sum::<usize>() as u64);
+    /// Counts a committed batch by what it added to the ledger.
+    pub fn batch_written(&self, took: Duration, entries: &[LedgerEntry<'_>]) {
+        for entry in entries {
+            let counter = match entry.outcome {
+                Outcome::Stored => &self.stored,
+                Outcome::Duplicate => &self.duplicate,
+                Outcome::Rejected(_) => &self.rejected,
+                Outcome::Limited(dimension) => &self.limited[dimension as usize],
+            };
+            counter.add(u64::try_from(entry.steps).unwrap_or(0));
+        }
         self.batches.add(1);
         self.batch_micros
             .add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
@@ -112,6 +114,17 @@ impl Metrics {
         ] {
             line(format_args!(
                 "plumbline_steps_total{{outcome=\"{outcome}\"}} {}",
+                counter.get()
+            ));
+        }
+        line(format_args!(
+            "# HELP plumbline_steps_limited_total Stored steps that are counted as other in the hourly sums, by what had too many values."
+        ));
+        line(format_args!("# TYPE plumbline_steps_limited_total counter"));
+        for (dimension, counter) in Dimension::ALL.iter().zip(&self.limited) {
+            line(format_args!(
+                "plumbline_steps_limited_total{{dimension=\"{}\"}} {}",
+                dimension.as_str(),
                 counter.get()
             ));
         }

@@ -2,6 +2,7 @@
 //! transaction (group commit) and answer everybody in it. Bounded: what doesn't fit is refused at once.
 
 mod batch;
+mod cardinality;
 mod figures;
 mod memory;
 mod rollup;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use batch::process_batch;
+pub use cardinality::Cardinality;
 pub use figures::Figures;
 pub use memory::Memory;
 pub use rollup::{histograms_agree, series_id};
@@ -63,11 +65,6 @@ impl Submission {
             rejected,
             bytes,
         }
-    }
-
-    /// How many steps of the request were refused.
-    pub fn rejected_steps(&self) -> usize {
-        self.rejected.len()
     }
 }
 

@@ -158,13 +158,16 @@ async fn write(piece: &mut Piece, changes: &[(&PricedStep, NewCost)]) -> storage
         if delta == Delta::default() {
             continue;
         }
-        let series = series_id(
-            &step.key_label,
-            step.environment.as_deref(),
-            &step.name,
-            step.model.as_deref(),
-            step.template_fingerprint.as_deref(),
-        );
+        let own_series = || {
+            series_id(
+                &step.key_label,
+                step.environment.as_deref(),
+                &step.name,
+                step.model.as_deref(),
+                step.template_fingerprint.as_deref(),
+            )
+        };
+        let series = step.other_series.unwrap_or_else(own_series);
         add(runs.entry((step.run_at, step.run_id.clone())).or_default(), delta);
         add(hours.entry((step.started_at.hour(), series)).or_default(), delta);
     }

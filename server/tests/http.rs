@@ -8,6 +8,8 @@ mod app;
 mod backtest;
 #[path = "http/bad_input.rs"]
 mod bad_input;
+#[path = "http/cardinality.rs"]
+mod cardinality;
 #[path = "http/conditions.rs"]
 mod conditions;
 #[path = "http/cost.rs"]

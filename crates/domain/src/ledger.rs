@@ -21,4 +21,48 @@ pub struct LedgerMinute {
     pub duplicate: i64,
     /// Steps that were refused, by reason.
     pub rejected: BTreeMap<String, i64>,
+    /// Stored steps that the hourly sums count as [`OTHER`], by the dimension that had too many values. They are among
+    /// `stored`; a step may be here more than once.
+    #[serde(default)]
+    pub limited: BTreeMap<String, i64>,
+}
+
+/// What is counted under this name when a dimension has too many different values.
+pub const OTHER: &str = "other";
+
+/// What the hourly sums are divided by, and the number of whose values is bounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dimension {
+    /// Environments.
+    Environment,
+    /// Names of steps.
+    StepName,
+    /// Models.
+    Model,
+    /// Reasons for which an answer ended.
+    FinishReason,
+    /// Combinations of all of them with keys and templates.
+    Series,
+}
+
+impl Dimension {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Environment,
+        Self::StepName,
+        Self::Model,
+        Self::FinishReason,
+        Self::Series,
+    ];
+
+    /// The word in the database and in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Environment => "environment",
+            Self::StepName => "step_name",
+            Self::Model => "model",
+            Self::FinishReason => "finish_reason",
+            Self::Series => "series",
+        }
+    }
 }

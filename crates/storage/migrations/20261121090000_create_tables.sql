@@ -110,6 +110,16 @@ create table run_keys (
   primary key (project_id, run_id)
 );
 
+-- A run's list with another's items: the first hundred of both, and 'other' for the rest. Any order of merging gives
+-- the same list.
+create function merge_list(list text[], more text[]) returns text[] language sql immutable parallel safe as $$
+  select case when list @> more then list else (
+    with items as (select distinct item from unnest(list || more) item where item <> 'other')
+    select array(select item from items order by item collate "C" limit 100)
+      || case when 'other' = any (list || more) or (select count(*) from items) > 100 then array['other'] else '{}' end
+  ) end
+$$;
+
 create table runs (
   project_id uuid not null,
   run_at timestamptz not null,
@@ -224,6 +234,8 @@ create table steps (
   output_shape text,
   prompt_fingerprint bytea,
   template_fingerprint bytea,
+  -- the series of the rollups that counts it, when too many values made that another than its own
+  other_series uuid,
   attributes jsonb,
   primary key (project_id, run_id, step_id, run_at)
 ) partition by range (run_at);

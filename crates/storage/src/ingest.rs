@@ -19,7 +19,9 @@ pub use prompt_texts::{PromptText, keep_prompt_texts};
 pub use rollups::{Rollup, RollupKey, lock_rollups, write_rollups};
 pub use runs::{Problem, RunDelta, add_to_runs};
 
-use crate::scoring::{self, RunCall};
+use uuid::Uuid;
+
+use crate::scoring::{self, RunDone, WantedRun};
 use crate::{Db, Error, Result, Scope, Tx};
 
 /// A step with everything the pipeline worked out about it.
@@ -49,6 +51,8 @@ pub struct StepRow<'a> {
     pub prompt_fingerprint: Option<Vec<u8>>,
     /// Identity of the prompt's template, SHA-256.
     pub template_fingerprint: Option<Vec<u8>>,
+    /// The series of the hourly sums that counts it, when too many values made that another than its own.
+    pub other_series: Option<Uuid>,
     /// Shape of its output.
     pub output_shape: Option<&'static str>,
     /// Sum of its conditions' points; `None` when it was not scored.
@@ -101,14 +105,34 @@ pub async fn begin(db: &Db, projects: &[ProjectId]) -> Result<BatchTx> {
 pub struct FiledRuns {
     /// The time under which each is filed, by (project, run).
     pub run_ats: HashMap<(ProjectId, String), Timestamp>,
+    /// Those that are new.
+    pub created: HashSet<(ProjectId, String)>,
     /// Those that were there before: other steps of theirs may be stored.
     pub known: Vec<(ProjectId, String)>,
     /// The first place of this batch in the order of arrival. The next batch of any process begins 2^20 further on.
-    pub first_arrival: i64,
+    first_arrival: i64,
 }
 
 /// Bits of a place in the order of arrival that number the steps of one batch; those above number the batches.
 pub const ARRIVAL_BITS: u32 = 20;
+
+impl FiledRuns {
+    /// The place of the batch's nth step in the order of arrival: no step of any process has the same.
+    pub fn arrival(&self, nth: usize) -> i64 {
+        let last = (1_i64 << ARRIVAL_BITS) - 1;
+        self.first_arrival + i64::try_from(nth).unwrap_or(last).min(last)
+    }
+}
+
+/// Which row of its batch a step was.
+pub fn nth_of_batch(arrival: i64) -> usize {
+    usize::try_from(arrival & ((1 << ARRIVAL_BITS) - 1)).unwrap_or(0)
+}
+
+/// The number of the batch with which a step arrived.
+pub fn batch_of(arrival: i64) -> i64 {
+    arrival >> ARRIVAL_BITS
+}
 
 /// Files every run of the batch. A run that is new is filed at the start of the earliest of its steps in this batch; at
 /// its receipt when that lies beyond the retention, which would delete it, and what comes to it later, within the hour.
@@ -177,6 +201,7 @@ pub async fn file_runs(batch: &mut BatchTx, rows: &[StepRow<'_>]) -> Result<File
     // A batch of refusals alone files nothing and needs no number.
     let number = filed.first().map_or(0, |row| row.batch);
     Ok(FiledRuns {
+        created,
         known,
         first_arrival: number << ARRIVAL_BITS,
         run_ats: filed
@@ -189,12 +214,9 @@ pub async fn file_runs(batch: &mut BatchTx, rows: &[StepRow<'_>]) -> Result<File
     })
 }
 
-/// What the scored steps of runs were, as the batch sees them, in no order.
-pub async fn calls_of_runs(
-    batch: &mut BatchTx,
-    runs: &[(ProjectId, &str)],
-) -> Result<Vec<(ProjectId, RunCall)>> {
-    scoring::calls_of_runs(&mut batch.tx, runs).await
+/// What runs have done, as the batch sees them.
+pub async fn runs_done(batch: &mut BatchTx, runs: &[WantedRun<'_>]) -> Result<Vec<RunDone>> {
+    scoring::runs_done(&mut batch.tx, runs).await
 }
 
 /// For each row, whether its step is new: neither stored already nor standing earlier in the batch. Another batch may

@@ -46,15 +46,18 @@ pub async fn minutes(
                 stored: 0,
                 duplicate: 0,
                 rejected: Default::default(),
+                limited: Default::default(),
             });
         }
         if let Some(last) = minutes.last_mut() {
-            last.received += row.steps;
             match row.outcome.as_str() {
+                // What the sums made of stored steps; these are counted as stored already.
+                "limited" => *last.limited.entry(row.reason).or_insert(0) += row.steps,
                 "stored" => last.stored += row.steps,
                 "duplicate" => last.duplicate += row.steps,
                 _ => *last.rejected.entry(row.reason).or_insert(0) += row.steps,
             }
+            last.received = last.stored + last.duplicate + last.rejected.values().sum::<i64>();
         }
     }
     Ok(minutes)

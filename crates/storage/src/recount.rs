@@ -92,13 +92,23 @@ pub async fn recount(
     // Each series of an hour has two rows, one of either side and with the signs turned, that cancel each other out.
     let wrong_hours = sqlx::query_scalar!(
         "with sides as (
-           select date_trunc('hour', started_at at time zone 'UTC') at time zone 'UTC' as hour, key_label, environment,
-             name as step_name, model, template_fingerprint, count(*) as calls,
-             count(*) filter (where status = 'error') as errors,
-             count(*) filter (where cost_source = 'unknown') as unpriced, sum(input_fresh) as input_fresh,
-             sum(cache_read) as cache_read, sum(cache_write) as cache_write, sum(output) as output,
-             sum(reasoning) as reasoning, sum(cost_nano_usd) as cost
-           from steps where project_id = $1 and started_at >= $2 group by 1, 2, 3, 4, 5, 6
+           select s.hour, coalesce(o.key_label, s.key_label) as key_label,
+             case when o.series_id is null then s.environment else o.environment end as environment,
+             coalesce(o.step_name, s.name) as step_name,
+             case when o.series_id is null then s.model else o.model end as model,
+             case when o.series_id is null then s.template_fingerprint else o.template_fingerprint end
+               as template_fingerprint,
+             count(*) as calls,
+             count(*) filter (where s.status = 'error') as errors,
+             count(*) filter (where s.cost_source = 'unknown') as unpriced, sum(s.input_fresh) as input_fresh,
+             sum(s.cache_read) as cache_read, sum(s.cache_write) as cache_write, sum(s.output) as output,
+             sum(s.reasoning) as reasoning, sum(s.cost_nano_usd) as cost
+           from (
+             select *, date_trunc('hour', started_at at time zone 'UTC') at time zone 'UTC' as hour
+             from steps where project_id = $1 and started_at >= $2
+           ) s
+           left join rollups o on o.project_id = $1 and o.hour = s.hour and o.series_id = s.other_series
+           group by 1, 2, 3, 4, 5, 6
            union all
            select hour, key_label, environment, step_name, model, template_fingerprint, -calls, -errors, -unpriced,
              -input_fresh, -cache_read, -cache_write, -output, -reasoning, -cost_nano_usd

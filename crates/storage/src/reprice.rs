@@ -80,6 +80,8 @@ pub struct PricedStep {
     pub name: String,
     /// Template fingerprint.
     pub template_fingerprint: Option<Vec<u8>>,
+    /// The series that counts it, when that is not its own.
+    pub other_series: Option<Uuid>,
 }
 
 /// Steps to price, and where the next page begins.
@@ -143,7 +145,7 @@ pub async fn page(piece: &mut Piece, which: &Which, cursor: Option<&Cursor>) -> 
         "select s.run_id, s.run_at, s.step_id, s.started_at, s.provider, s.model, s.request_model, s.input_fresh,
            s.cache_read, s.cache_write, s.cache_write_1h, s.output, s.reasoning, s.service_tier, s.web_searches,
            s.cost_nano_usd, s.cost_source as \"cost_source!\", s.price_version, s.reported_cost_nano_usd, s.key_label,
-           s.environment, s.name, s.template_fingerprint
+           s.environment, s.name, s.template_fingerprint, s.other_series
          from unnest($2::timestamptz[], $3::text[]) as r (run_at, run_id)
          join steps s on s.project_id = $1 and s.run_id = r.run_id and s.run_at = r.run_at
          where s.cost_source is not null
@@ -193,6 +195,7 @@ pub async fn page(piece: &mut Piece, which: &Which, cursor: Option<&Cursor>) -> 
             environment: s.environment,
             name: s.name,
             template_fingerprint: s.template_fingerprint,
+            other_series: s.other_series,
         })
         .collect();
     let step_at = |run: usize| i64::from(runs[run].step_count);
@@ -370,9 +373,10 @@ pub async fn add_to_rollups(piece: &mut Piece, deltas: &[((Timestamp, Uuid), Del
            cost_nano_usd = case when d.is_lost then (
                select sum(s.cost_nano_usd)::bigint from steps s
                where s.project_id = $1 and s.started_at >= r.hour and s.started_at < r.hour + interval '1 hour'
-                 and s.key_label = r.key_label and s.environment is not distinct from r.environment
-                 and s.name = r.step_name and s.model is not distinct from r.model
-                 and s.template_fingerprint is not distinct from r.template_fingerprint)
+                 and case when s.other_series is not null then s.other_series = r.series_id
+                   else s.key_label = r.key_label and s.environment is not distinct from r.environment
+                     and s.name = r.step_name and s.model is not distinct from r.model
+                     and s.template_fingerprint is not distinct from r.template_fingerprint end)
              else coalesce(r.cost_nano_usd, 0) + d.cost end
          from unnest($2::timestamptz[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bool[])
            as d (hour, series_id, cost, unpriced, is_lost)

@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use domain::ledger::Dimension;
 use domain::{NewStep, ProjectId, Severity, Timestamp};
 use engine::pricing::PriceTable;
-use storage::ingest::{self, BatchTx, FiledRuns, LedgerEntry, Outcome, PromptText, StepRow};
+use storage::ingest::{self, LedgerEntry, Outcome, PromptText, StepRow};
 use tokio::task::yield_now;
 
+use super::cardinality::CountedAs;
 use super::{Figures, Memory, Received, Submission, rollup, run_deltas};
 use crate::heavy::{text_bytes, work_through};
 use crate::metrics::Metrics;
-use crate::scoring::{Project, Scored};
 
 /// Steps that are worked out without a pause, which is half a millisecond where texts are short: a thread that works
 /// out a batch of a thousand looks after no socket meanwhile.
@@ -37,10 +38,9 @@ pub async fn process_batch(
     let projects: BTreeSet<ProjectId> = submissions.iter().map(|s| s.project_id).collect();
     let projects: Vec<ProjectId> = projects.into_iter().collect();
     // Read, and worked out, before the transaction begins, so that nothing is locked meanwhile.
-    let mut scorers = BTreeMap::new();
+    let mut scorer = memory.scoring.batch(&projects).await?;
     let mut prices = BTreeMap::new();
     for project in &projects {
-        scorers.insert(*project, memory.scoring.of(*project).await?);
         prices.insert(*project, memory.prices.of(*project).await?);
     }
     let steps: Vec<(&Submission, &NewStep)> = received_steps(submissions).collect();
@@ -51,17 +51,28 @@ pub async fn process_batch(
         let of = |(s, step): &(&Submission, &NewStep)| figures_of(memory, s, step, prices.get(&s.project_id));
         work_through(bytes, || figures.extend(some.iter().map(of)));
     }
+    let counted: Vec<CountedAs<'_>> = steps
+        .iter()
+        .zip(&figures)
+        .map(|((s, step), figures)| {
+            let guard = &memory.cardinality;
+            guard.counted_as(s.project_id, &s.key_label, step, figures.template)
+        })
+        .collect();
     let mut rows: Vec<StepRow<'_>> = steps
         .iter()
         .zip(&figures)
-        .map(|((s, step), figures)| step_row(s, step, figures))
+        .zip(&counted)
+        .map(|(((s, step), figures), counted)| step_row(s, step, figures, counted))
         .collect();
 
     let mut batch = ingest::begin(db, &projects).await?;
     let runs = ingest::file_runs(&mut batch, &rows).await?;
     let looks_new = ingest::find_new(&mut batch, &rows, &runs).await?;
-    remember_runs(&mut batch, &runs, &scorers).await?;
-    let mut remembered = Remembered::new(&scorers);
+    scorer.read_runs(&mut batch, &runs).await?;
+    for (nth, row) in rows.iter_mut().enumerate() {
+        row.arrival = runs.arrival(nth);
+    }
     let some = rows
         .chunks_mut(STEPS_AT_A_TIME)
         .zip(figures.chunks(STEPS_AT_A_TIME))
@@ -69,21 +80,18 @@ pub async fn process_batch(
     for (i, ((rows, figures), looks_new)) in some.enumerate() {
         pause_before(i).await;
         let bytes = rows.iter().map(|row| text_bytes(row.step)).sum();
-        work_through(bytes, || {
-            score(rows, figures, looks_new, runs.first_arrival, &mut remembered);
-        });
+        work_through(bytes, || scorer.score(rows, figures, looks_new));
     }
     let is_new = ingest::insert_steps(&mut batch, &rows, &runs.run_ats).await?;
     let mut texts = unstored_texts(memory, &rows, &figures, &is_new);
     ingest::keep_prompt_texts(&mut batch, &mut texts).await?;
-    let new_rows = || {
-        rows.iter()
-            .zip(&is_new)
-            .filter(|(_, is_new)| **is_new)
-            .map(|(row, _)| row)
+    let new_counted = || {
+        let all = rows.iter().zip(&counted).zip(&is_new);
+        all.filter(|(_, is_new)| **is_new).map(|(row, _)| row)
     };
+    let new_rows = || new_counted().map(|(row, _)| row);
     ingest::add_to_runs(&mut batch, &mut run_deltas(new_rows(), &runs.run_ats)).await?;
-    let fresh = rollup::rollups(new_rows());
+    let fresh = rollup::rollups(new_counted());
     let stored = ingest::lock_rollups(&mut batch, &fresh).await?;
     let merged: Vec<_> = fresh
         .into_iter()
@@ -91,11 +99,11 @@ pub async fn process_batch(
         .collect();
     ingest::write_rollups(&mut batch, &merged).await?;
     let received = received_by_submission(submissions, &is_new);
-    ingest::add_to_ledger(&mut batch, &mut ledger_entries(submissions, &received)).await?;
+    let mut entries = ledger_entries(submissions, &received, &limited(new_counted()));
+    ingest::add_to_ledger(&mut batch, &mut entries).await?;
+    scorer.committing();
     batch.commit().await?;
-    if looks_new == is_new {
-        remembered.keep_all();
-    }
+    scorer.settle(&is_new);
     let stored = texts.iter().map(|text| (text.project_id, text.fingerprint));
     memory.prompts.stored(stored);
 
@@ -106,7 +114,7 @@ pub async fn process_batch(
             .or_default()
             .insert(row.step.run_id.clone());
     }
-    metrics.batch_written(started.elapsed(), submissions, &received);
+    metrics.batch_written(started.elapsed(), &entries);
     Ok(Written {
         received,
         changed_runs,
@@ -117,93 +125,6 @@ pub async fn process_batch(
 async fn pause_before(part: usize) {
     if part > 0 {
         yield_now().await;
-    }
-}
-
-/// Runs that have steps already, and that this process does not know, or no longer: what they did is read first.
-async fn remember_runs(batch: &mut BatchTx, runs: &FiledRuns, scorers: &Scorers) -> storage::Result<()> {
-    let is_unknown = |(project, run_id): &(ProjectId, &str)| {
-        scorers
-            .get(project)
-            .is_some_and(|scorer| !scorer.lock().knows_run(run_id))
-    };
-    let known = runs
-        .known
-        .iter()
-        .map(|(project, run_id)| (*project, run_id.as_str()));
-    let unknown: Vec<_> = known.filter(is_unknown).collect();
-    if unknown.is_empty() {
-        return Ok(());
-    }
-    for (project, call) in ingest::calls_of_runs(batch, &unknown).await? {
-        if let Some(scorer) = scorers.get(&project) {
-            scorer.lock().remember_call(&call);
-        }
-    }
-    Ok(())
-}
-
-/// Gives every step its place in the order of arrival, and scores the new ones in that order. A duplicate is not
-/// scored again: it would count twice in the history.
-fn score(
-    rows: &mut [StepRow<'_>],
-    figures: &[Figures],
-    looks_new: &[bool],
-    first_arrival: i64,
-    remembered: &mut Remembered<'_>,
-) {
-    for ((row, figures), looks_new) in rows.iter_mut().zip(figures).zip(looks_new) {
-        let Some((scorer, steps)) = remembered.projects.get_mut(&row.project_id) else {
-            continue;
-        };
-        let mut scorer = scorer.lock();
-        row.arrival = scorer.next_arrival(first_arrival);
-        if !looks_new {
-            continue;
-        }
-        let Some((score, scored)) = scorer.score_next(row.arrival, row.step, figures) else {
-            continue;
-        };
-        steps.push(scored);
-        row.score = Some(score.total);
-        row.threshold = Some(score.threshold);
-        row.severity = score.severity;
-        row.stopped_at_layer = score.stopped_at_layer;
-        row.output_shape = Some(score.output_shape.as_str());
-        row.conditions = score.conditions;
-    }
-}
-
-type Scorers = BTreeMap<ProjectId, Arc<Project>>;
-
-/// Steps were scored, so the histories remember them. Unless they turn out to be stored just so, the histories are
-/// wrong and read again.
-struct Remembered<'a> {
-    projects: BTreeMap<ProjectId, (&'a Project, Vec<Scored>)>,
-}
-
-impl<'a> Remembered<'a> {
-    fn new(scorers: &'a Scorers) -> Self {
-        let projects = scorers
-            .iter()
-            .map(|(id, scorer)| (*id, (scorer.as_ref(), Vec::new())));
-        Self {
-            projects: projects.collect(),
-        }
-    }
-
-    fn keep_all(mut self) {
-        for (scorer, steps) in std::mem::take(&mut self.projects).into_values() {
-            scorer.lock().stored(&steps);
-        }
-    }
-}
-
-impl Drop for Remembered<'_> {
-    fn drop(&mut self) {
-        for (scorer, _) in self.projects.values() {
-            scorer.lock().ask_for_everything();
-        }
     }
 }
 
@@ -219,12 +140,9 @@ fn figures_of(memory: &Memory, of: &Submission, step: &NewStep, prices: Option<&
         Some(prices) => Figures::of(step, prices),
         None => Figures::of(step, &PriceTable::default()),
     };
-    let is_template = |template: [u8; 32]| {
-        memory
-            .prompts
-            .admit(of.project_id, &step.name, template, of.received_at)
-    };
-    figures.template = figures.template.filter(|template| is_template(*template));
+    let guard = &memory.cardinality;
+    let is_template = |template: &[u8; 32]| guard.admit_template(of.project_id, step, *template);
+    figures.template = figures.template.filter(is_template);
     figures
 }
 
@@ -255,7 +173,12 @@ fn unstored_texts<'a>(
 }
 
 /// A received step with everything that is worked out about it before it is stored.
-fn step_row<'a>(of: &'a Submission, step: &'a NewStep, figures: &Figures) -> StepRow<'a> {
+fn step_row<'a>(
+    of: &'a Submission,
+    step: &'a NewStep,
+    figures: &Figures,
+    counted: &CountedAs<'_>,
+) -> StepRow<'a> {
     StepRow {
         project_id: of.project_id,
         key_label: &of.key_label,
@@ -268,6 +191,7 @@ fn step_row<'a>(of: &'a Submission, step: &'a NewStep, figures: &Figures) -> Ste
         price_version: figures.price_version.clone(),
         prompt_fingerprint: figures.prompt.map(Vec::from),
         template_fingerprint: figures.template.map(Vec::from),
+        other_series: counted.other_series(),
         output_shape: None,
         score: None,
         threshold: None,
@@ -297,8 +221,25 @@ fn received_by_submission(submissions: &[Submission], is_new: &[bool]) -> Vec<Ve
         .collect()
 }
 
-fn ledger_entries<'a>(submissions: &'a [Submission], received: &[Vec<Received>]) -> Vec<LedgerEntry<'a>> {
-    let mut sums: BTreeMap<(ProjectId, Timestamp, &str, Outcome), i64> = BTreeMap::new();
+type Account<'a> = (ProjectId, Timestamp, &'a str);
+
+/// How many new steps are counted as `other`, by account and dimension.
+fn limited<'a>(
+    new: impl Iterator<Item = (&'a StepRow<'a>, &'a CountedAs<'a>)>,
+) -> Vec<(Account<'a>, Dimension)> {
+    new.flat_map(|(row, counted)| {
+        let account = (row.project_id, row.received_at.minute(), row.key_label);
+        counted.limited.iter().map(move |dimension| (account, *dimension))
+    })
+    .collect()
+}
+
+fn ledger_entries<'a>(
+    submissions: &'a [Submission],
+    received: &[Vec<Received>],
+    limited: &[(Account<'a>, Dimension)],
+) -> Vec<LedgerEntry<'a>> {
+    let mut sums: BTreeMap<(Account<'_>, Outcome), i64> = BTreeMap::new();
     for (submission, received) in submissions.iter().zip(received) {
         let account = (
             submission.project_id,
@@ -310,18 +251,21 @@ fn ledger_entries<'a>(submissions: &'a [Submission], received: &[Vec<Received>])
             Received::Duplicate => Outcome::Duplicate,
         });
         for outcome in outcomes.chain(submission.rejected.iter().map(|reason| Outcome::Rejected(reason))) {
-            *sums
-                .entry((account.0, account.1, account.2, outcome))
-                .or_insert(0) += 1;
+            *sums.entry((account, outcome)).or_insert(0) += 1;
         }
     }
+    for (account, dimension) in limited {
+        *sums.entry((*account, Outcome::Limited(*dimension))).or_insert(0) += 1;
+    }
     sums.into_iter()
-        .map(|((project_id, minute, key_label, outcome), steps)| LedgerEntry {
-            project_id,
-            minute,
-            key_label,
-            outcome,
-            steps,
-        })
+        .map(
+            |(((project_id, minute, key_label), outcome), steps)| LedgerEntry {
+                project_id,
+                minute,
+                key_label,
+                outcome,
+                steps,
+            },
+        )
         .collect()
 }

@@ -2,6 +2,7 @@
 
 use domain::ProjectId;
 
+use super::cardinality::Cardinality;
 use crate::prices::Prices;
 use crate::prompts::PromptTexts;
 use crate::scoring::Scoring;
@@ -15,6 +16,8 @@ pub struct Memory {
     pub prices: Prices,
     /// Which templates are stored.
     pub prompts: PromptTexts,
+    /// Which values the sums of an hour have.
+    pub cardinality: Cardinality,
 }
 
 impl Memory {
@@ -24,6 +27,7 @@ impl Memory {
             scoring: Scoring::new(db.clone()),
             prices: Prices::new(db.clone()),
             prompts: PromptTexts::default(),
+            cardinality: Cardinality::default(),
         }
     }
 

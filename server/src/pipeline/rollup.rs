@@ -9,24 +9,23 @@ use storage::ingest::{Rollup, RollupKey, StepRow};
 use storage::recount::Latencies;
 use uuid::Uuid;
 
+use super::cardinality::CountedAs;
 use super::run_delta::known_sum;
 
 /// One row per hour and series that occurs in `rows`.
-pub(super) fn rollups<'a>(rows: impl IntoIterator<Item = &'a StepRow<'a>>) -> Vec<(RollupKey, Rollup)> {
+pub(super) fn rollups<'a>(
+    rows: impl IntoIterator<Item = (&'a StepRow<'a>, &'a CountedAs<'a>)>,
+) -> Vec<(RollupKey, Rollup)> {
     let mut sums: HashMap<RollupKey, Sum> = HashMap::new();
-    for row in rows {
+    for (row, counted) in rows {
         let key = RollupKey {
             project_id: row.project_id,
             hour: row.step.started_at.hour(),
-            series_id: series_id(
-                row.key_label,
-                row.step.environment.as_deref(),
-                &row.step.name,
-                row.step.model.as_deref(),
-                row.template_fingerprint.as_deref(),
-            ),
+            series_id: counted.series_id,
         };
-        sums.entry(key).or_insert_with(|| Sum::of_series(row)).add(row);
+        sums.entry(key)
+            .or_insert_with(|| Sum::of_series(row.key_label, counted))
+            .add(row, counted);
     }
     let mut rollups: Vec<_> = sums.into_iter().map(|(key, sum)| (key, sum.finish())).collect();
     rollups.sort_unstable_by_key(|(key, _)| *key);
@@ -94,13 +93,13 @@ struct Sum {
 }
 
 impl Sum {
-    fn of_series(row: &StepRow<'_>) -> Self {
+    fn of_series(key_label: &str, counted: &CountedAs<'_>) -> Self {
         let rollup = Rollup {
-            key_label: row.key_label.to_owned(),
-            environment: row.step.environment.clone(),
-            step_name: row.step.name.clone(),
-            model: row.step.model.clone(),
-            template_fingerprint: row.template_fingerprint.clone(),
+            key_label: key_label.to_owned(),
+            environment: counted.environment.map(str::to_owned),
+            step_name: counted.step_name.to_owned(),
+            model: counted.model.map(str::to_owned),
+            template_fingerprint: counted.template.map(Vec::from),
             ..Rollup::default()
         };
         Self {
@@ -110,7 +109,7 @@ impl Sum {
         }
     }
 
-    fn add(&mut self, row: &StepRow<'_>) {
+    fn add(&mut self, row: &StepRow<'_>, counted: &CountedAs<'_>) {
         let rollup = &mut self.rollup;
         rollup.calls += 1;
         rollup.errors += i64::from(row.step.status == StepStatus::Error);
@@ -118,7 +117,7 @@ impl Sum {
         rollup.tokens = rollup.tokens.plus(&row.tokens);
         rollup.cost_nano_usd = known_sum(rollup.cost_nano_usd, row.cost_nano_usd);
         count(&mut rollup.output_shapes, row.output_shape);
-        count(&mut rollup.finish_reasons, row.step.stop_reason.as_deref());
+        count(&mut rollup.finish_reasons, counted.finish_reason);
         for condition in &row.conditions {
             count(&mut rollup.conditions, Some(&condition.code.to_string()));
         }

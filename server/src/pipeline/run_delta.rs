@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 
+use domain::ledger::OTHER;
 use domain::{NanoUsd, ProjectId, StepStatus, Timestamp, text, usage};
 use storage::ingest::{Problem, RunDelta, StepRow};
 
 /// Longest "what went wrong" that a list keeps, in characters.
 const PROBLEM_CHARS: usize = 200;
+/// Items that a run's lists of tags, models and step names keep, as `merge_list` in the database does.
+const LIST_ITEMS: usize = 100;
 
 /// One delta per run that occurs in `rows`.
 pub fn run_deltas<'a>(
@@ -22,6 +25,11 @@ pub fn run_deltas<'a>(
         }
     }
     let mut deltas: Vec<RunDelta> = by_run.into_values().collect();
+    for delta in &mut deltas {
+        bound(&mut delta.tags);
+        bound(&mut delta.models);
+        bound(&mut delta.step_names);
+    }
     deltas.sort_unstable_by(|a, b| (a.project_id, &a.run_id).cmp(&(b.project_id, &b.run_id)));
     deltas
 }
@@ -176,5 +184,14 @@ fn unite(sum: &mut Vec<String>, more: Vec<String>) {
         if let Err(place) = sum.binary_search(&item) {
             sum.insert(place, item);
         }
+    }
+}
+
+/// The first of a sorted list, and `other` for the rest.
+fn bound(list: &mut Vec<String>) {
+    if list.len() > LIST_ITEMS {
+        list.retain(|item| item != OTHER);
+        list.truncate(LIST_ITEMS);
+        list.push(OTHER.to_owned());
     }
 }

@@ -81,6 +81,16 @@ fn Accounts(minutes: Vec<LedgerMinute>, label: &'static str) -> impl IntoView {
                 <p>"Every step that the server received, per key and minute: stored, duplicate or rejected with a reason."</p>
             </div>
             {(!sums.rejected.is_empty()).then(|| view! { <dl class="facts ledger-reasons">{reasons}</dl> })}
+            {sums
+                .limited_sentence()
+                .map(|sentence| {
+                    view! {
+                        <div class="notice" data-tone="info">
+                            <Icon name="info"/>
+                            <div>{sentence}</div>
+                        </div>
+                    }
+                })}
             {is_cut
                 .then(|| {
                     view! {

@@ -31,28 +31,29 @@ pub(super) async fn insert_steps(tx: &mut Tx, filed: &[Filed<'_>]) -> Result<Vec
            reported_cost_nano_usd, cost_source, price_version, key_label, environment, release, session_id, user_id,
            tool_name, prompt_fingerprint, template_fingerprint, output_shape, score, severity, stopped_at_layer,
            attributes, error_class, service_tier, max_gap_ms, stream_incomplete, web_searches, cache_write_1h,
-           threshold, arrival)
+           threshold, arrival, other_series)
          select project_id, run_id, step_id, run_at, parent_step_id, kind, name, step_index, provider,
            model, request_model, started_at, ended_at, received_at, latency_ms, ttft_ms, status, error, stop_reason,
            input_fresh, cache_read, cache_write, output, reasoning, usage_semantics, cost_nano_usd,
            reported_cost_nano_usd, cost_source, price_version, key_label, environment, release, session_id, user_id,
            tool_name, prompt_fingerprint, template_fingerprint, output_shape, score, severity, stopped_at_layer,
            attributes::jsonb, error_class, service_tier, max_gap_ms, stream_incomplete, web_searches, cache_write_1h,
-           threshold, arrival
+           threshold, arrival, other_series
          from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
            $8::int[], $9::text[], $10::text[], $11::text[], $12::timestamptz[], $13::timestamptz[],
            $14::timestamptz[], $15::float8[], $16::float8[], $17::text[], $18::text[], $19::text[], $20::bigint[],
            $21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::text[], $26::bigint[], $27::bigint[],
            $28::text[], $29::text[], $30::text[], $31::text[], $32::text[], $33::text[], $34::text[], $35::text[],
            $36::bytea[], $37::bytea[], $38::text[], $39::int[], $40::smallint[], $41::smallint[], $42::text[],
-           $43::text[], $44::text[], $45::float8[], $46::bool[], $47::bigint[], $48::bigint[], $49::int[], $50::bigint[])
+           $43::text[], $44::text[], $45::float8[], $46::bool[], $47::bigint[], $48::bigint[], $49::int[], $50::bigint[],
+           $51::uuid[])
            as incoming (project_id, run_id, step_id, run_at, parent_step_id, kind, name, step_index, provider,
              model, request_model, started_at, ended_at, received_at, latency_ms, ttft_ms, status, error,
              stop_reason, input_fresh, cache_read, cache_write, output, reasoning, usage_semantics, cost_nano_usd,
              reported_cost_nano_usd, cost_source, price_version, key_label, environment, release, session_id,
              user_id, tool_name, prompt_fingerprint, template_fingerprint, output_shape, score, severity,
              stopped_at_layer, attributes, error_class, service_tier, max_gap_ms, stream_incomplete, web_searches,
-             cache_write_1h, threshold, arrival)
+             cache_write_1h, threshold, arrival, other_series)
          on conflict (project_id, run_id, step_id, run_at) do nothing
          returning project_id, run_id, step_id",
         &column(&rows, |f| f.row.project_id.0),
@@ -105,6 +106,7 @@ pub(super) async fn insert_steps(tx: &mut Tx, filed: &[Filed<'_>]) -> Result<Vec
         &count(|r| r.tokens.cache_write_1h) as _,
         &column(&rows, |f| f.row.threshold) as _,
         &column(&rows, |f| f.row.arrival),
+        &column(&rows, |f| f.row.other_series) as _,
     )
     .fetch_all(&mut **tx)
     .await?;

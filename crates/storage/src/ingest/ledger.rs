@@ -1,5 +1,6 @@
 //! The accounts: what became of everything received, per key and minute.
 
+use domain::ledger::Dimension;
 use domain::{ProjectId, Timestamp};
 
 use super::BatchTx;
@@ -14,6 +15,8 @@ pub enum Outcome {
     Duplicate,
     /// It was refused, for this reason (a word, not a sentence).
     Rejected(&'static str),
+    /// Beside being stored: the hourly sums count it as `other`, because this dimension has too many values.
+    Limited(Dimension),
 }
 
 /// So many steps of one key in one minute with one outcome.
@@ -41,6 +44,7 @@ pub async fn add_to_ledger(batch: &mut BatchTx, entries: &mut [LedgerEntry<'_>])
         Outcome::Stored => ("stored", ""),
         Outcome::Duplicate => ("duplicate", ""),
         Outcome::Rejected(reason) => ("rejected", reason),
+        Outcome::Limited(dimension) => ("limited", dimension.as_str()),
     };
     sqlx::query!(
         "insert into ledger as l (project_id, minute, key_label, outcome, reason, steps)

@@ -151,12 +151,9 @@ pub async fn add_to_runs(batch: &mut BatchTx, deltas: &mut [RunDelta]) -> Result
            release = least(r.release, excluded.release),
            session_id = least(r.session_id, excluded.session_id),
            user_id = least(r.user_id, excluded.user_id),
-           tags = case when r.tags @> excluded.tags then r.tags
-             else array(select distinct unnest(r.tags || excluded.tags) order by 1) end,
-           models = case when r.models @> excluded.models then r.models
-             else array(select distinct unnest(r.models || excluded.models) order by 1) end,
-           step_names = case when r.step_names @> excluded.step_names then r.step_names
-             else array(select distinct unnest(r.step_names || excluded.step_names) order by 1) end,
+           tags = merge_list(r.tags, excluded.tags),
+           models = merge_list(r.models, excluded.models),
+           step_names = merge_list(r.step_names, excluded.step_names),
            step_count = r.step_count + excluded.step_count,
            error_count = r.error_count + excluded.error_count,
            input_fresh = coalesce(r.input_fresh + excluded.input_fresh, r.input_fresh, excluded.input_fresh),

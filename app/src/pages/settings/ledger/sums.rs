@@ -16,6 +16,8 @@ pub(crate) struct LedgerSums {
     pub(crate) duplicate: i64,
     /// Steps that were refused, by reason.
     pub(crate) rejected: BTreeMap<String, i64>,
+    /// Stored steps that the hourly sums count as `other`, by what had too many values.
+    pub(crate) limited: BTreeMap<String, i64>,
 }
 
 impl LedgerSums {
@@ -28,6 +30,9 @@ impl LedgerSums {
             sums.duplicate += row.duplicate;
             for (reason, n) in &row.rejected {
                 *sums.rejected.entry(reason.clone()).or_default() += n;
+            }
+            for (dimension, n) in &row.limited {
+                *sums.limited.entry(dimension.clone()).or_default() += n;
             }
         }
         sums
@@ -56,6 +61,16 @@ impl LedgerSums {
             text.push_str(&format!("; {} unaccounted for", figure(self.unaccounted())));
         }
         text
+    }
+
+    /// Which values were counted as `other`, and how often; `None` when none was.
+    pub(crate) fn limited_sentence(&self) -> Option<String> {
+        (!self.limited.is_empty()).then(|| {
+            format!(
+                "More different values arrived within an hour than are counted one by one. Stored with their own, counted as “other”: {}",
+                reasons(&self.limited)
+            )
+        })
     }
 
     /// What the first step's page says while it waits: `nothing received, nothing rejected`.
@@ -103,7 +118,24 @@ mod tests {
                 .iter()
                 .map(|(reason, n)| ((*reason).to_owned(), *n))
                 .collect(),
+            limited: BTreeMap::new(),
         }
+    }
+
+    #[test]
+    fn says_what_is_counted_as_other() {
+        let limited = |n: i64| LedgerMinute {
+            limited: BTreeMap::from([("step_name".to_owned(), n)]),
+            ..row(n, n, 0, &[])
+        };
+        let sums = LedgerSums::of(&[limited(1_000), limited(200)]);
+        assert_eq!(sums.unaccounted(), 0, "they are stored");
+        let sentence = sums.limited_sentence().unwrap();
+        assert!(
+            sentence.ends_with("counted as “other”: 1,200 step_name"),
+            "{sentence}"
+        );
+        assert_eq!(LedgerSums::of(&[row(1, 1, 0, &[])]).limited_sentence(), None);
     }
 
     #[test]
