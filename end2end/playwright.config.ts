@@ -15,9 +15,8 @@ export default defineConfig({
   testDir: 'specs',
   globalSetup: './harness/every-page.ts',
   outputDir: 'test-results',
-  // Each worker runs a server and a database of its own; the machines this must run on have two cores, on which
-  // two at once run into their time limits.
-  workers: 1,
+  // Each worker runs a server and a database of its own; the machines this must run on have two cores.
+  workers: 2,
   forbidOnly: true,
   timeout: 30_000,
   expect: { timeout: 10_000 },

@@ -3,19 +3,12 @@
 
 use std::sync::Arc;
 
-use private_postgres::{PrivatePostgres, Settings};
 use serde_json::Value;
 use server::config::Config;
 use server::database::Database;
 use server::state::AppState;
-use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-/// Postgres for all tests of this binary. Never stopped by us: see `postgres`.
-static POSTGRES: OnceCell<PrivatePostgres> = OnceCell::const_new();
-
-const TEMPLATE: &str = "plumbline_template";
 
 pub(crate) struct TestApp {
     pub(crate) origin: String,
@@ -143,49 +136,12 @@ pub(crate) fn step(run_id: &str, step_id: &str) -> Value {
 
 /// A copy of a database that has the schema and this time's weekly partitions, as a server's has after its first minute.
 async fn new_database() -> String {
-    let postgres = POSTGRES.get_or_init(start_postgres).await;
-    let name = format!("test_{}", uuid::Uuid::now_v7().simple());
-    let create = format!("create database {name} template {TEMPLATE}");
-    postgres.query(&create).await.unwrap();
-    url_of(postgres, &name)
-}
-
-fn url_of(postgres: &PrivatePostgres, database: &str) -> String {
-    postgres
-        .url()
-        .replacen("/plumbline?", &format!("/{database}?"), 1)
-}
-
-async fn make_template(postgres: &PrivatePostgres) {
-    postgres
-        .query(&format!("create database {TEMPLATE}"))
-        .await
-        .unwrap();
-    let options: storage::PgConnectOptions = url_of(postgres, TEMPLATE).parse().unwrap();
-    storage::migrate(&options).await.unwrap();
-    storage::partitions::maintain(&options, server::clock::now())
-        .await
-        .unwrap();
-}
-
-/// One folder per test binary, removed and made anew at each start: a Postgres that an earlier run left behind is
-/// adopted, and stopped before its folder goes.
-async fn start_postgres() -> PrivatePostgres {
-    let folder = std::env::temp_dir().join(format!("plumbline-http-tests-{}", env!("CARGO_PKG_VERSION")));
-    let settings = || Settings {
-        data_dir: folder.clone(),
-        bin_dir: None,
-        path_env: None,
-        durable: false,
-        max_connections: 400,
-    };
-    if folder.exists() {
-        if let Ok(left_behind) = PrivatePostgres::start(settings()).await {
-            left_behind.stop().await.unwrap();
-        }
-        std::fs::remove_dir_all(&folder).unwrap();
-    }
-    let postgres = PrivatePostgres::start(settings()).await.unwrap();
-    make_template(&postgres).await;
-    postgres
+    test_postgres::database(async |url: String| {
+        let options: storage::PgConnectOptions = url.parse().unwrap();
+        storage::migrate(&options).await.unwrap();
+        storage::partitions::maintain(&options, server::clock::now())
+            .await
+            .unwrap();
+    })
+    .await
 }
