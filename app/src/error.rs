@@ -35,6 +35,12 @@ pub enum ApiError {
         /// Reference id, also in the server's log.
         request_id: String,
     },
+    /// The answer took longer than it may.
+    #[error("The answer took too long")]
+    TimedOut {
+        /// Reference id, also in the server's log.
+        request_id: String,
+    },
     /// The server could not be reached from the browser.
     #[error("The server could not be reached")]
     Unreachable,
@@ -65,6 +71,10 @@ impl ApiError {
             Self::Unavailable { .. } => {
                 "The database did not answer. What was stored is safe; try again in a moment.".to_owned()
             }
+            Self::TimedOut { .. } => {
+                "The answer took too long, so the server stopped. Try again in a moment, or with a shorter time window."
+                    .to_owned()
+            }
             Self::Unreachable => {
                 "The server could not be reached. Check that it runs and that you are online.".to_owned()
             }
@@ -77,9 +87,9 @@ impl ApiError {
     /// The id that leads to the log line, where there is one.
     pub(crate) fn reference(&self) -> Option<&str> {
         match self {
-            Self::Unavailable { request_id } | Self::Internal { request_id } => {
-                Some(request_id.as_str()).filter(|id| !id.is_empty())
-            }
+            Self::Unavailable { request_id }
+            | Self::TimedOut { request_id }
+            | Self::Internal { request_id } => Some(request_id.as_str()).filter(|id| !id.is_empty()),
             _ => None,
         }
     }
@@ -125,6 +135,7 @@ mod server {
                 Self::Forbidden { .. } => StatusCode::FORBIDDEN,
                 Self::Invalid { .. } => StatusCode::BAD_REQUEST,
                 Self::Unavailable { .. } | Self::Unreachable => StatusCode::SERVICE_UNAVAILABLE,
+                Self::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
                 Self::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             };
             if let Some(response) = use_context::<ResponseOptions>() {

@@ -15,7 +15,7 @@ pub mod headers;
 mod key;
 pub mod local_path;
 pub mod password;
-mod plain_page;
+pub(crate) mod plain_page;
 mod proxied;
 mod reveal;
 mod visitor;

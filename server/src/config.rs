@@ -13,6 +13,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
+use std::time::Duration;
 
 use axum::http::Uri;
 use clap::builder::BoolishValueParser;
@@ -62,6 +63,8 @@ pub struct Config {
     pub upstream_timeout_s: u64,
     /// How much may wait on disk for the database, in bytes.
     pub spool_bytes: u64,
+    /// How long a page or a server function may take. Nothing sets it but tests.
+    pub page_deadline: Duration,
     /// The folder of Postgres' programs, where they are not to be searched for.
     pub postgres_bin: Option<PathBuf>,
     /// The value of PATH, where Postgres' programs are searched for.
@@ -89,6 +92,7 @@ impl Default for Config {
             upstream_connect_timeout_s: 10,
             upstream_timeout_s: 600,
             spool_bytes: 1024 * 1024 * 1024,
+            page_deadline: Duration::from_secs(15),
             postgres_bin: None,
             path_env: None,
             file: None,
@@ -310,6 +314,7 @@ fn merge(flags: Flags, database_url: Option<String>, file: FileConfig) -> Result
             .or(file.spool_bytes)
             .unwrap_or(default.spool_bytes),
         postgres_bin: flags.postgres_bin.or(file.postgres_bin),
+        page_deadline: default.page_deadline,
         path_env: None,
         file: None,
     })

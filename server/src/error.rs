@@ -74,6 +74,11 @@ impl HttpError {
         }
     }
 
+    /// 504: it took longer than an answer may take.
+    pub fn timed_out(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout", message)
+    }
+
     /// 500: our defect. The public text never says which.
     pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
         let message = "Plumbline failed to answer; the log has the details under this request id";

@@ -55,19 +55,22 @@ routes!(
 /// The server but for the proxy. Event streams end with `shutdown`.
 pub fn router(state: AppState, shutdown: CancellationToken) -> Router {
     // Pages, what they call, what their forms post to: all know who is looking.
-    let seen_by_people = Router::new()
+    let events_and_forms = Router::new()
         .route("/live/{slug}", on(MethodFilter::GET, live::events))
         .merge(auth::routes())
-        .merge(web::routes(&state))
-        .fallback(web::not_found)
         .layer(from_fn_with_state(state.clone(), auth::viewer));
+    let pages = web::routes(&state)
+        .fallback(web::not_found)
+        .layer(from_fn_with_state(state.clone(), auth::viewer))
+        .layer(from_fn_with_state(state.clone(), web::within_deadline));
     listed()
         .merge(ingest::routes())
         .method_not_allowed_fallback(wrong_method)
         .route("/api", any(unknown_route))
         .route("/api/", any(unknown_route))
         .route("/api/{*unknown}", any(unknown_route))
-        .merge(seen_by_people)
+        .merge(events_and_forms)
+        .merge(pages)
         .layer(from_fn_with_state(state.clone(), auth::guard::protect))
         .layer(from_fn(site::serve))
         .layer(from_fn_with_state(state.clone(), auth::headers::secure))

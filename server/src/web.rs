@@ -1,6 +1,8 @@
 //! The dashboard: the one file that mounts `app`.
 
-use std::sync::Arc;
+mod deadline;
+
+use std::sync::{Arc, OnceLock};
 
 use app::{App, OneTimeSecrets, PageRequest, RulesInForce, ServerFacts, SiteUrls, Theme, Viewer, shell};
 use axum::Router;
@@ -10,19 +12,32 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use leptos::context::{provide_context, use_context};
-use leptos_axum::{LeptosRoutes as _, ResponseOptions, generate_route_list};
+use leptos_axum::{AxumRouteListing, LeptosRoutes as _, ResponseOptions, generate_route_list};
 
 use crate::auth::{self, cookie};
 use crate::clock;
 use crate::router::RequestId;
 use crate::state::AppState;
 
+pub use deadline::within_deadline;
+
+/// How the paths of all server functions begin.
+const SERVER_FUNCTIONS: &str = "/ui/";
+
 /// All pages and server functions. Needs the `Viewer` that `auth`'s middleware finds out.
 pub fn routes(state: &AppState) -> Router<AppState> {
     let context = page_context(state);
     Router::new()
         .route("/ui/{*function}", any(server_function))
-        .leptos_routes_with_context(state, generate_route_list(App), context, shell)
+        .leptos_routes_with_context(state, page_routes().to_vec(), context, shell)
+}
+
+/// Every page's route, generated once per process: while leptos generates the list, a flag of the whole process keeps
+/// resources from loading, and one that is first polled meanwhile waits for ever (leptos-rs/leptos#4773). The first
+/// router of a process is built before anything is served, so the flag is never up during a render.
+fn page_routes() -> &'static [AxumRouteListing] {
+    static ROUTES: OnceLock<Vec<AxumRouteListing>> = OnceLock::new();
+    ROUTES.get_or_init(|| generate_route_list(App))
 }
 
 /// A path that no route has: the page that says so.

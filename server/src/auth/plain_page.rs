@@ -14,14 +14,14 @@ use crate::site;
 
 /// Who reads the answer to a request.
 #[derive(Clone, Debug)]
-pub(super) struct Audience {
+pub(crate) struct Audience {
     wants_page: bool,
     request_id: String,
 }
 
 impl Audience {
     /// A browser that asks for a page, or anything else.
-    pub(super) fn of(headers: &HeaderMap, extensions: &Extensions) -> Self {
+    pub(crate) fn of(headers: &HeaderMap, extensions: &Extensions) -> Self {
         let accept = headers
             .get(header::ACCEPT)
             .and_then(|accept| accept.to_str().ok());
@@ -35,7 +35,7 @@ impl Audience {
     }
 
     /// The refusal as this audience reads it.
-    pub(super) fn refuse(&self, error: HttpError) -> Response {
+    pub(crate) fn refuse(&self, error: HttpError) -> Response {
         self.show(error.into_response())
     }
 

@@ -1,5 +1,7 @@
 //! Pages as the server renders them, before any script runs.
 
+use tokio_util::sync::CancellationToken;
+
 use crate::app::{TestApp, step};
 
 async fn page(app: &TestApp, path: &str) -> (u16, reqwest::header::HeaderMap, String) {
@@ -132,4 +134,75 @@ async fn hostile_text_stays_text() {
             "{path} lets markup through"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_end_also_while_another_router_is_made() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    let app = TestApp::new().await;
+    app.store(step("r", "s")).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let maker = std::thread::spawn({
+        let (state, stop, runtime) = (
+            app.state.clone(),
+            Arc::clone(&stop),
+            tokio::runtime::Handle::current(),
+        );
+        move || {
+            let _entered = runtime.enter();
+            while !stop.load(Ordering::Relaxed) {
+                drop(server::router::router(state.clone(), CancellationToken::new()));
+            }
+        }
+    });
+    for path in ["/p/default/runs", "/p/default/runs/r", "/p/default/anomalies"].repeat(5) {
+        let (status, _, html) = page(&app, path).await;
+        if status != 200 {
+            stop.store(true, Ordering::Relaxed);
+        }
+        assert_eq!(status, 200, "{path}: {html}");
+    }
+    stop.store(true, Ordering::Relaxed);
+    maker.join().unwrap();
+}
+
+/// With every connection held, a page waits: longer than it may.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_too_long_ends_with_an_error() {
+    let app = TestApp::with(|config| {
+        config.db_connections = 2;
+        config.page_deadline = std::time::Duration::from_millis(500);
+    })
+    .await;
+    let held = futures::future::join_all([(); 2].map(|()| app.state.db.begin(storage::Scope::All))).await;
+    assert!(held.iter().all(Result::is_ok));
+
+    let asked = app.client.get(app.url("/p/default/runs"));
+    let answer = asked.header("accept", "text/html").send().await.unwrap();
+    assert_eq!(answer.status(), 504);
+    let reference = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+    let html = answer.text().await.unwrap();
+    assert!(
+        html.contains("took too long") && html.contains("Try again") && html.contains(&reference),
+        "{html}"
+    );
+
+    let (status, _, html) = page(&app, "/none").await;
+    assert_eq!(status, 504, "{html}");
+
+    let function = "/ui/read_runs";
+    let asked = app.client.post(app.url(function)).form(&[("slug", "default")]);
+    let answer = asked.send().await.unwrap();
+    assert_eq!(answer.status(), 504);
+    let reference = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+    let error: serde_json::Value = answer.json().await.unwrap();
+    assert_eq!(
+        error,
+        serde_json::json!({ "kind": "timed_out", "request_id": reference })
+    );
+
+    drop(held);
+    assert_eq!(page(&app, "/p/default/runs").await.0, 200);
 }
