@@ -1,10 +1,12 @@
 //! What a page knows before it asks for anything: who is looking, which project, when and where.
 
-use domain::{Project, Role, Timestamp, UserId};
+use domain::{Project, Role, UserId};
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use serde::{Deserialize, Serialize};
 
+pub use crate::request::PageRequest;
+pub(crate) use crate::request::use_page_request;
 use crate::theme::Theme;
 
 /// Who is looking. Worked out by the server for every request; part of the page, so the browser knows it too.
@@ -34,17 +36,6 @@ impl Viewer {
     pub fn project(&self, slug: &str) -> Option<&(Project, Role)> {
         self.projects.iter().find(|(project, _)| project.slug == slug)
     }
-}
-
-/// Facts of the request that rendered the page. They do not change while the page lives.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PageRequest {
-    /// When the request came in: the `now` of everything on the page.
-    pub now: Timestamp,
-    /// Where the visitor reaches this server: `http://127.0.0.1:3000`.
-    pub origin: String,
-    /// The reference id shown with errors.
-    pub request_id: String,
 }
 
 /// Where the browser finds the page's own files. Names carry a hash of the content.
@@ -84,11 +75,6 @@ pub(crate) fn provide_page_context() {
 
 /// Who is looking.
 pub(crate) fn use_viewer() -> Viewer {
-    use_context().unwrap_or_default()
-}
-
-/// The request that rendered the page.
-pub(crate) fn use_page_request() -> PageRequest {
     use_context().unwrap_or_default()
 }
 

@@ -108,7 +108,7 @@ impl FromServerFnError for ApiError {
                 message: "The request is invalid. Reload the page.".to_owned(),
             },
             _ => Self::Internal {
-                request_id: crate::context::use_page_request().request_id,
+                request_id: crate::request::use_page_request().request_id,
             },
         };
         #[cfg(feature = "ssr")]
@@ -124,7 +124,7 @@ mod server {
     use leptos_axum::ResponseOptions;
 
     use super::ApiError;
-    use crate::context::use_page_request;
+    use crate::request::use_page_request;
 
     impl ApiError {
         /// Sets the answer's status to the one that fits, and returns the error.

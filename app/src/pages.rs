@@ -1,10 +1,13 @@
-//! One module per page. A page reads its URL, asks the server functions and lays out parts.
+//! One module per page. A page reads its URL, asks the server functions and lays out parts; what several pages show
+//! is in a module of its own, and no two know each other in a circle.
 
 pub(crate) mod anomalies;
+pub(crate) mod cells;
+pub(crate) mod conditions;
 pub(crate) mod connect;
 pub(crate) mod first_step;
+pub(crate) mod ledger_sums;
 pub(crate) mod login;
-pub(crate) mod not_found;
 pub(crate) mod on_demand;
 pub(crate) mod projects;
 pub(crate) mod prompt;

@@ -9,7 +9,6 @@ use leptos_router::path;
 
 use crate::context::{SiteUrls, provide_page_context};
 use crate::pages::login::LoginPage;
-use crate::pages::not_found::NotFoundPage;
 use crate::pages::on_demand::{OnDemand, Report, Settings};
 use crate::pages::projects::{HomePage, NewProjectPage};
 use crate::pages::runs::RunsPage;
@@ -17,6 +16,7 @@ use crate::pages::setup::SetupPage;
 use crate::theme::Theme;
 use crate::ui::frame::{Frame, ProjectHome};
 use crate::ui::icon::Sprite;
+use crate::ui::not_found::NotFoundPage;
 use crate::ui::time::provide_zone;
 
 /// The HTML document. Rendered on the server only; the browser attaches to its body.

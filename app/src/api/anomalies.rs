@@ -12,7 +12,7 @@ use leptos::server_fn::codec::{GetUrl, Json};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ApiError;
-use crate::pages::anomalies::query::AnomaliesQuery;
+use crate::models::anomalies_query::AnomaliesQuery;
 
 /// Rows of the list beside the counts.
 #[cfg(feature = "ssr")]
@@ -56,8 +56,8 @@ pub(crate) struct AnomaliesView {
 /// The anomalies page.
 #[server(prefix = "/ui", endpoint = "anomalies/view", input = Json)]
 pub(crate) async fn read_anomalies(slug: String, query: AnomaliesQuery) -> Result<AnomaliesView, ApiError> {
-    use crate::pages::anomalies::query::Split;
-    use crate::pages::anomalies::rise;
+    use crate::models::anomalies_query::Split;
+    use crate::models::rise;
     use storage::anomalies::{self, ByName};
 
     let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;

@@ -82,8 +82,8 @@ pub(crate) async fn read_prompt(
     let window = within_window(&db, project, minutes).await?;
     let (from, to) = (window.from, window.now);
     let days = storage::prompts::days(&db, project, &template.fingerprint, from, to).await?;
-    let before = before
-        .or_else(|| crate::pages::prompts::model::used_before(&window.uses, &template).map(str::to_owned));
+    let before =
+        before.or_else(|| crate::models::prompts::used_before(&window.uses, &template).map(str::to_owned));
     let before = match before {
         Some(digits) => Some(storage::prompts::template(&db, project, &digits).await?),
         None => None,

@@ -41,7 +41,7 @@ pub(crate) async fn read_runs(
     filter: RunFilter,
     cursor: Option<String>,
 ) -> Result<RunsView, ApiError> {
-    use crate::pages::runs::query::Buckets;
+    use crate::models::activity::Buckets;
 
     let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
     let db = crate::context::database()?;

@@ -1,12 +1,8 @@
 //! The anomalies page: what keeps going wrong.
 
-mod feedback;
 mod layers;
 mod matrix;
-mod mute;
 mod over_time;
-pub(crate) mod query;
-pub(crate) mod rise;
 mod steps;
 mod sums;
 mod tools;
@@ -19,7 +15,6 @@ use leptos_router::hooks::use_location;
 use self::layers::Layers;
 use self::matrix::Matrix;
 use self::over_time::OverTime;
-use self::query::AnomaliesQuery;
 use self::steps::{Latest, StepList};
 use self::sums::Sums;
 use self::tools::{Chips, Tools};
@@ -27,14 +22,13 @@ use self::verdict::VerdictSentence;
 use crate::api::anomalies::{AnomaliesView, read_anomalies, read_precision};
 use crate::context::use_slug;
 use crate::live::{LiveState, use_live};
+use crate::models::anomalies_query::{AnomaliesQuery, Period};
+use crate::pages::conditions::MuteOutcome;
 use crate::pages::first_step::{FirstStep, provide_shown_key};
 use crate::query_string;
 use crate::ui::frame::TopBar;
 use crate::ui::icon::Icon;
 use crate::ui::load::{Load, SkeletonRows};
-
-pub(crate) use self::feedback::FeedbackButtons;
-pub(crate) use self::mute::{MuteForm, MuteOutcome};
 
 /// What all parts of the page share.
 #[derive(Clone, Copy)]
@@ -143,7 +137,7 @@ fn nothing_found(page: Page, view: &AnomaliesView) -> impl IntoView + use<> {
     } else if chips.is_empty() {
         let reason = format!("No step of {when} has a condition");
         let longer = query.with(|query| {
-            query.period = query::Period::Month;
+            query.period = Period::Month;
             query.until = None;
         });
         let action = (longer != query).then(|| ("Show the last 30 days", longer.to_href()));

@@ -15,8 +15,8 @@ use crate::pages::first_step::provide_shown_key;
 use crate::pages::first_step::snippet::coloured;
 use crate::ui::copy::CopyButton;
 use crate::ui::frame::TopBar;
+use crate::ui::links::page_href;
 use crate::ui::load::{Load, SkeletonRows};
-use crate::ui::nav::page_href;
 
 /// What stands in place of a key where none is needed: the label of the calls.
 const LABEL: &str = "my-app";

@@ -6,8 +6,8 @@ use leptos_router::components::Redirect;
 use leptos_router::hooks::use_query_map;
 
 use crate::context::use_viewer;
-use crate::pages::not_found::OuterPage;
 use crate::ui::form::{Field, FormOutcome, Submit};
+use crate::ui::not_found::OuterPage;
 
 /// A plain form: the server sets the cookie and leads to `next`.
 #[component]

@@ -5,9 +5,9 @@ use leptos_meta::Title;
 use leptos_router::components::Redirect;
 
 use crate::context::{Viewer, use_viewer};
-use crate::pages::not_found::OuterPage;
 use crate::ui::form::{Field, FormOutcome, Submit};
-use crate::ui::nav::page_href;
+use crate::ui::links::page_href;
+use crate::ui::not_found::OuterPage;
 
 /// Leads to the first project, to the login, or to the first project's form.
 #[component]

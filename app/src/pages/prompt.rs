@@ -11,12 +11,12 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 use crate::api::prompts::{Change, DiffLine, PromptView, read_prompt};
 use crate::chart::{ChartBox, TableLink, TableToggle};
 use crate::context::use_slug;
-use crate::pages::prompts::model::{self, StepPrompts};
+use crate::models::prompts::{self as model, StepPrompts};
 use crate::pages::prompts::{Range, RangeMenu, prompt_href, use_range};
 use crate::ui::frame::{Crumbs, TopBar};
 use crate::ui::icon::Icon;
+use crate::ui::links::page_href;
 use crate::ui::load::{Load, SkeletonRows};
-use crate::ui::nav::page_href;
 use crate::ui::time::Time;
 
 /// A template by the first digits of its fingerprint.
@@ -251,7 +251,7 @@ fn versions(step: StepPrompts, own: &str, range: Range, slug: &str) -> impl Into
                     <td class="num wide"><Time at=version.first_seen_at/></td>
                     <td class="n t">{text::grouped(version.calls.unsigned_abs())}</td>
                     <td class="n wide">{model::share(version.calls, calls)}</td>
-                    <td class="models">{crate::pages::prompts::models(&version)}</td>
+                    <td class="models">{crate::models::promptss(&version)}</td>
                     <td>{compare}</td>
                 </tr>
             }

@@ -1,21 +1,19 @@
 //! Prompts: which template each step uses, since when, and what it costs.
 
-pub(crate) mod model;
-
 use domain::prompt::short_fingerprint;
 use domain::{Window, text};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
-use self::model::{PromptChange, StepPrompts, Version};
 use crate::api::prompts::{PromptsView, list_prompts};
 use crate::context::use_slug;
+use crate::models::prompts::{self as model, PromptChange, StepPrompts, Version};
 use crate::ui::frame::TopBar;
 use crate::ui::icon::Icon;
+use crate::ui::links::page_href;
 use crate::ui::load::{Load, SkeletonRows};
 use crate::ui::menu::Menu;
-use crate::ui::nav::page_href;
 use crate::ui::time::Time;
 
 /// The window that is shown unless the URL names another, as a word of [`Window::CHOICES`].

@@ -15,16 +15,13 @@ mod texts;
 mod verdict;
 mod waterfall;
 
-use domain::filter::percent_encode;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate, use_params_map};
 
 use self::facts::RunHead;
-pub(crate) use self::facts::layer_of;
 use self::groups::Groups;
-pub(crate) use self::header::severity_glyph;
 use self::header::{RunTop, UnknownRun};
 use self::keys::use_run_keys;
 use self::model::Run;
@@ -40,16 +37,11 @@ use crate::error::ApiError;
 use crate::live::{LiveState, use_live};
 use crate::query_string;
 use crate::ui::frame::TopBar;
+use crate::ui::links::run_href;
 use crate::ui::load::{ErrorState, SkeletonRows};
-use crate::ui::nav::page_href;
 
 /// The texts of the selected step; `None` while no step is selected.
 type SelectedTexts = Resource<Result<Option<StepTexts>, ApiError>>;
-
-/// The address of a run's page.
-pub(crate) fn run_href(slug: &str, run_id: &str) -> String {
-    format!("{}/{}", page_href(slug, "runs"), percent_encode(run_id))
-}
 
 /// One run.
 #[component]

@@ -1,6 +1,5 @@
 //! The runs list: which run.
 
-pub(crate) mod cells;
 mod columns;
 mod filter_bar;
 mod histogram;
@@ -26,8 +25,8 @@ use crate::live::{LiveState, use_live};
 use crate::pages::first_step::provide_shown_key;
 use crate::query_string;
 use crate::ui::frame::TopBar;
+use crate::ui::links::page_href;
 use crate::ui::load::{Load, SkeletonRows};
-use crate::ui::nav::page_href;
 
 /// What all parts of the page share.
 #[derive(Clone, Copy)]

@@ -16,7 +16,7 @@ use crate::context::{use_may, use_slug};
 use crate::ui::form::FormOutcome;
 use crate::ui::frame::{Crumbs, TopBar};
 use crate::ui::icon::Icon;
-use crate::ui::nav::page_href;
+use crate::ui::links::page_href;
 
 /// The pages: name, and part of the URL after `settings`.
 const PAGES: &[(&str, &str)] = &[

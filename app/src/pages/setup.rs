@@ -5,8 +5,8 @@ use leptos_meta::Title;
 use leptos_router::components::Redirect;
 
 use crate::context::use_viewer;
-use crate::pages::not_found::OuterPage;
 use crate::ui::form::{Field, FormOutcome, Submit};
+use crate::ui::not_found::OuterPage;
 
 /// A plain form; the server makes the account, signs in and leads to the project.
 #[component]

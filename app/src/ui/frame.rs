@@ -6,12 +6,13 @@ use leptos_router::hooks::{use_location, use_navigate};
 
 use crate::context::{use_project, use_slug, use_viewer};
 use crate::keyboard::{KeyCommand, use_commands};
-use crate::pages::not_found::NotFoundPage;
 use crate::ui::command::{CommandMenu, HelpOverlay, Overlays};
 use crate::ui::icon::Icon;
+use crate::ui::links::{PAGES, is_below, page_href};
 use crate::ui::load::query_suffix;
 use crate::ui::menu::Menu;
-use crate::ui::nav::{PAGES, PageLinks, ProjectLinks, SideBar, UserMenuBody, is_below, page_href};
+use crate::ui::nav::{PageLinks, ProjectLinks, SideBar, UserMenuBody};
+use crate::ui::not_found::NotFoundPage;
 
 /// The id of the field that `/` puts the cursor into.
 pub(crate) const FILTER_ID: &str = "filter";

@@ -4,6 +4,8 @@
 
 #[path = "tidy/boundaries.rs"]
 mod boundaries;
+#[path = "tidy/circles.rs"]
+mod circles;
 #[path = "tidy/documents.rs"]
 mod documents;
 #[path = "tidy/names.rs"]

@@ -3,8 +3,8 @@
 use leptos::prelude::*;
 
 use super::Page;
-use super::query::{Field, Period};
 use super::sums::Sums;
+use crate::models::anomalies_query::{Field, Period};
 
 /// One line per layer: name, share, count, change.
 #[component]

@@ -7,10 +7,10 @@ use domain::text;
 use leptos::prelude::*;
 
 use super::Page;
-use super::mute::MuteForm;
-use super::query::{Field, Period};
-use super::sums::{CodeSum, Sums, code_name};
+use super::sums::{CodeSum, Sums};
 use crate::api::anomalies::AnomaliesView;
+use crate::models::anomalies_query::{Field, Period};
+use crate::pages::conditions::{MuteForm, code_name};
 
 /// Height of a sparkline, in pixels.
 const SPARK_PX: f64 = 18.0;

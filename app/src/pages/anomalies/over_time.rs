@@ -8,10 +8,11 @@ use leptos::prelude::*;
 
 use super::Page;
 use super::layers::before_words;
-use super::query::{AnomaliesQuery, Period, Split};
-use super::sums::{Sums, code_name};
+use super::sums::Sums;
 use crate::api::anomalies::AnomaliesView;
 use crate::chart::{Bar, Bars, Chart, ChartBox, Marks, Role, Series, TableLink, TableToggle};
+use crate::models::anomalies_query::{AnomaliesQuery, Period, Split};
+use crate::pages::conditions::code_name;
 
 /// Series with a name of their own; the others are "rest".
 const NAMED: usize = 5;

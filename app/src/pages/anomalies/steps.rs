@@ -6,10 +6,10 @@ use domain::{Severity, text};
 use leptos::prelude::*;
 
 use super::Page;
-use super::feedback::FeedbackButtons;
-use crate::pages::run::run_href;
-use crate::pages::runs::cells::score_bar;
+use crate::pages::cells::score_bar;
+use crate::pages::conditions::FeedbackButtons;
 use crate::ui::icon::Icon;
+use crate::ui::links::run_href;
 use crate::ui::time::Time;
 
 /// The latest few, beside the counts.

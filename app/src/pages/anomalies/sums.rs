@@ -139,11 +139,6 @@ impl Sums {
     }
 }
 
-/// The name of a code; its number where this build does not know it.
-pub(super) fn code_name(code: u16) -> String {
-    engine::codes::find(code).map_or_else(|| code.to_string(), |code| code.name.to_owned())
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use domain::Timestamp;

@@ -7,12 +7,12 @@ use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 
 use super::Page;
-use super::query::{AnomaliesQuery, Field, Period};
-use super::sums::code_name;
 use crate::api::anomalies::AnomaliesView;
 use crate::context::use_page_request;
 use crate::error::ApiError;
 use crate::keyboard::use_keys;
+use crate::models::anomalies_query::{AnomaliesQuery, Field, Period};
+use crate::pages::conditions::code_name;
 use crate::ui::icon::Icon;
 use crate::ui::menu::Menu;
 

@@ -7,11 +7,12 @@ use leptos::prelude::*;
 use super::Page;
 use super::layers::before_words;
 use super::over_time::title_of;
-use super::query::Period;
-use super::rise::{is_noise, onset, steepest, steepest_noise};
-use super::sums::{Sums, code_name};
+use super::sums::Sums;
 use crate::api::anomalies::AnomaliesView;
-use crate::ui::nav::page_href;
+use crate::models::anomalies_query::Period;
+use crate::models::rise::{is_noise, onset, steepest, steepest_noise};
+use crate::pages::conditions::code_name;
+use crate::ui::links::page_href;
 
 /// What the sentence says, in parts that the page can link.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use crate::context::{use_may, use_page_request, use_slug};
 use crate::ui::form::Submit;
 use crate::ui::icon::Icon;
-use crate::ui::nav::page_href;
+use crate::ui::links::page_href;
 
 /// A form for admins that makes a key and comes back to the page; a sentence for everybody else.
 #[component]

@@ -7,9 +7,9 @@ use leptos_router::hooks::{use_location, use_navigate};
 use super::snippet::RUN_ID;
 use crate::context::{use_page_request, use_slug};
 use crate::live::{LiveEvent, LiveState};
-use crate::pages::settings::ledger::LedgerSums;
+use crate::pages::ledger_sums::LedgerSums;
 use crate::ui::icon::Icon;
-use crate::ui::nav::page_href;
+use crate::ui::links::run_href;
 use crate::ui::time::{use_attached, use_time_text};
 
 /// Waits. `secret` is the key it can send the step with.
@@ -125,11 +125,6 @@ fn lead_to_the_run(slug: Memo<String>, last: Signal<Option<LiveEvent>>) {
         }
     });
 }
-
-fn run_href(slug: &str, run_id: &str) -> String {
-    page_href(slug, &format!("runs/{}", domain::filter::percent_encode(run_id)))
-}
-
 /// Reads the last hour's accounts every three seconds, so that refused steps show up here.
 fn watch_the_ledger(slug: Memo<String>, sums: RwSignal<LedgerSums>) {
     #[cfg(target_arch = "wasm32")]

@@ -6,9 +6,9 @@ use leptos::prelude::*;
 use super::Page;
 use super::query::RunQuery;
 use super::verdict::{Word, verdict};
-use crate::pages::runs::cells::{cost_view, score_bar};
+use crate::pages::cells::{cost_view, layer_of, score_bar};
 use crate::ui::icon::Icon;
-use crate::ui::nav::page_href;
+use crate::ui::links::page_href;
 
 /// Verdict and figures.
 #[component]
@@ -116,15 +116,6 @@ fn facts(
             {optional("Tags", tags)}
         </dl>
     }
-}
-
-/// The layer of the gravest condition: the first digit of its code. Without a code, the layer that colours the
-/// severity as it is.
-pub(crate) fn layer_of(run: &RunSummary) -> u8 {
-    let code = run.problem.as_ref().and_then(|problem| problem.code);
-    let without_code = if run.severity == Severity::Critical { 1 } else { 4 };
-    code.and_then(|code| u8::try_from(code / 1_000).ok())
-        .unwrap_or(without_code)
 }
 
 /// The total, a bar of the buckets, and the buckets in words.

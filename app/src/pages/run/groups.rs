@@ -4,7 +4,7 @@ use domain::text;
 use leptos::prelude::*;
 
 use super::Page;
-use crate::pages::runs::cells::cost_view;
+use crate::pages::cells::cost_view;
 use crate::timeline::draw::{kind_class, kind_icon};
 use crate::timeline::groups::{Group, by_name_and_model};
 use crate::ui::icon::Icon;

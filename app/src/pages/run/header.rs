@@ -4,12 +4,13 @@ use domain::{RunStatus, Severity, text};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::{Page, run_href};
+use super::Page;
 use crate::live::LiveBadge;
+use crate::pages::cells::severity_glyph;
 use crate::ui::copy::copy_text;
 use crate::ui::frame::TopBar;
 use crate::ui::icon::Icon;
-use crate::ui::nav::page_href;
+use crate::ui::links::{page_href, run_href};
 use crate::ui::time::{Time, use_attached};
 
 /// `Runs › resolve-ticket failed`, the id, and the runs beside it.
@@ -45,20 +46,6 @@ pub(super) fn RunTop(page: Page) -> impl IntoView {
                 }}
             </div>
         </TopBar>
-    }
-}
-
-/// Symbol, class and word for a run, the gravest thing first.
-pub(crate) const fn severity_glyph(
-    status: RunStatus,
-    severity: Severity,
-) -> (&'static str, &'static str, &'static str) {
-    match (severity, status) {
-        (Severity::Critical, _) => ("critical", "st-critical", "critical"),
-        (_, RunStatus::Error) => ("x", "st-bad", "failed"),
-        (_, RunStatus::Running) => ("running", "st-accent", "running"),
-        (Severity::Warning, _) => ("warning", "st-warn", "warning"),
-        (Severity::Ok, RunStatus::Ok) => ("ok", "st-ok", "ok"),
     }
 }
 

@@ -3,11 +3,11 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 
+use super::Page;
 use super::query::RunQuery;
-use super::{Page, run_href};
 use crate::keyboard::use_keys;
 use crate::timeline::layout::Line;
-use crate::ui::nav::page_href;
+use crate::ui::links::{page_href, run_href};
 
 /// A place to go to in the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

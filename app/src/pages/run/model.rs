@@ -13,6 +13,8 @@ use crate::timeline::draw::{Bars, kind_class};
 use crate::timeline::layout::{Layout, Line};
 use crate::timeline::scale::{Scale, drawn_end};
 
+/// Rows in the page while there is no script to scroll with.
+pub(super) const ROWS_PER_PAGE: usize = 1_000;
 /// Classes of the models, in their order; further models share the last.
 const MODEL_CLASSES: [&str; 8] = ["c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8"];
 

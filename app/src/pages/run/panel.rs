@@ -8,11 +8,12 @@ use super::query::RunQuery;
 use super::receipt::Receipt;
 use super::score::Score;
 use super::texts::Texts;
-use super::{Page, SelectedTexts, run_href};
+use super::{Page, SelectedTexts};
 use crate::context::use_page_request;
 use crate::timeline::draw::{glyph, kind_class, kind_icon, shown_ms};
 use crate::ui::copy::copy_text;
 use crate::ui::icon::Icon;
+use crate::ui::links::run_href;
 use crate::ui::time::use_attached;
 
 /// Problems listed while no step is selected; a link shows the others.

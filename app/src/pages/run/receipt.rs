@@ -7,8 +7,8 @@ use leptos::prelude::*;
 
 use super::{Page, SelectedTexts};
 use crate::api::steps::StepTexts;
+use crate::ui::links::page_href;
 use crate::ui::load::Load;
-use crate::ui::nav::page_href;
 
 /// Tokens by bucket, each with its rate and what it comes to. Unknown is said, never shown as 0.
 #[component]

@@ -4,7 +4,7 @@ use domain::{Condition, NanoUsd, Sample, Severity, StepSummary, Verdict, text};
 use leptos::prelude::*;
 
 use super::Page;
-use crate::pages::anomalies::{FeedbackButtons, MuteForm, MuteOutcome};
+use crate::pages::conditions::{FeedbackButtons, MuteForm, MuteOutcome};
 use crate::ui::icon::Icon;
 
 /// What each layer looks at.

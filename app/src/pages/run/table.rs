@@ -4,8 +4,8 @@ use domain::text;
 use leptos::prelude::*;
 
 use super::Page;
-use super::waterfall::ROWS_PER_PAGE;
-use crate::pages::runs::cells::cost_title;
+use super::model::ROWS_PER_PAGE;
+use crate::pages::cells::cost_title;
 use crate::timeline::draw::{glyph, shown_ms};
 use crate::timeline::layout::Line;
 use crate::ui::icon::Icon;

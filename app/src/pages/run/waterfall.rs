@@ -12,6 +12,7 @@ use leptos::prelude::*;
 use self::browser::{follow_scroll, reveal, reveal_on_opening};
 use self::row::TreeRow;
 use super::Page;
+use super::model::ROWS_PER_PAGE;
 use super::query::{Colour, RunQuery};
 use super::score;
 use super::table::StepTable;
@@ -21,8 +22,6 @@ use crate::ui::icon::Icon;
 use crate::ui::pointer::share_of;
 use crate::ui::time::use_attached;
 
-/// Rows in the page while there is no script to scroll with.
-pub(super) const ROWS_PER_PAGE: usize = 1_000;
 /// A run with more rows than this shows only those near the visible part, once a script can follow the scrolling.
 const ALL_ROWS: usize = 500;
 

@@ -7,7 +7,8 @@ use domain::{Timestamp, Window, text};
 use leptos::prelude::*;
 
 use super::Page;
-use super::query::{Buckets, RunsQuery};
+use super::query::RunsQuery;
+use crate::models::activity::Buckets;
 use crate::ui::icon::Icon;
 use crate::ui::pointer::share_of;
 use crate::ui::time::use_time_text;

@@ -6,10 +6,11 @@ use leptos::prelude::*;
 
 use super::filter_bar::{SUGGESTIONS_ID, name_and_operator, shown_value};
 use super::histogram::Histogram;
-use super::query::{Buckets, Show};
+use super::query::Show;
 use super::table::RunsTable;
 use super::{Page, RunsQuery};
 use crate::api::runs::RunsView;
+use crate::models::activity::Buckets;
 use crate::pages::first_step::FirstStep;
 use crate::pages::settings::prices::UnpricedBanner;
 use crate::ui::icon::Icon;

@@ -5,14 +5,14 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 
 use super::Page;
-use super::cells::{cost_title, score_bar};
 use super::columns::Column;
 use super::query::RunsQuery;
 use super::tail::{Rows, follow_tail};
 use crate::api::runs::{RUNS_PER_PAGE, list_runs};
 use crate::keyboard::use_keys;
-use crate::pages::run::{layer_of, run_href, severity_glyph};
+use crate::pages::cells::{cost_title, layer_of, score_bar, severity_glyph};
 use crate::ui::icon::Icon;
+use crate::ui::links::run_href;
 use crate::ui::time::{Time, use_time_text};
 
 /// A run this long fills its bar, in milliseconds. The bar's length is logarithmic: most runs take seconds, some

@@ -1,7 +1,5 @@
 //! Settings: what became of everything that was received.
 
-mod sums;
-
 use domain::{LedgerMinute, Window};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -9,12 +7,11 @@ use leptos_router::hooks::use_query_map;
 use super::SettingsPage;
 use crate::api::ledger::{LEDGER_ROWS, ledger_minutes};
 use crate::context::use_slug;
+use crate::pages::ledger_sums::LedgerSums;
 use crate::ui::icon::Icon;
+use crate::ui::links::page_href;
 use crate::ui::load::{Load, SkeletonRows};
-use crate::ui::nav::page_href;
 use crate::ui::time::Time;
-
-pub(crate) use sums::LedgerSums;
 
 /// The window that is shown unless the URL names another, as a word of [`Window::CHOICES`].
 const DEFAULT_RANGE: &str = "24h";

@@ -1,5 +1,6 @@
 //! Settings: what tokens cost, which models have no price, and pricing history again.
 
+mod cells;
 mod list;
 mod own;
 mod reprice;
@@ -111,7 +112,7 @@ fn model_words(model: &str) -> String {
 pub(crate) fn add_href(slug: &str, model: &str) -> String {
     format!(
         "{}?model={}#add-price",
-        crate::ui::nav::page_href(slug, "settings/prices"),
+        crate::ui::links::page_href(slug, "settings/prices"),
         domain::filter::percent_encode(model)
     )
 }

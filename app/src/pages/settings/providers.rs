@@ -7,8 +7,8 @@ use crate::api::projects::read_server_facts;
 use crate::context::use_slug;
 use crate::pages::connect::Addresses;
 use crate::ui::icon::Icon;
+use crate::ui::links::page_href;
 use crate::ui::load::{Load, SkeletonRows};
-use crate::ui::nav::page_href;
 
 /// The base URLs to give to SDKs and where they lead.
 #[component]

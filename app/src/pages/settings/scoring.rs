@@ -1,6 +1,7 @@
 //! Settings: what makes a step critical, and what other rules would have said about the last days.
 
 mod backtest;
+mod bench;
 mod changes;
 mod chart;
 mod codes;
@@ -27,8 +28,8 @@ use crate::api::scoring::{ScoringView, read_scoring};
 use crate::context::use_slug;
 use crate::query_string;
 use crate::ui::icon::Icon;
+use crate::ui::links::page_href;
 use crate::ui::load::{Load, SkeletonRows};
-use crate::ui::nav::page_href;
 use crate::ui::time::{use_attached, use_time_text};
 
 /// The form's id: the button that sends it stands outside of it.

@@ -3,7 +3,7 @@
 use domain::{Project, Role, RunSummary};
 
 use crate::theme::Theme;
-use crate::ui::nav::{PAGES, page_href};
+use crate::ui::links::{PAGES, page_href, run_href};
 
 /// What choosing an entry does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,10 +128,7 @@ fn found(slug: &str, run: &FoundRun) -> Entry {
         text: run.name.clone(),
         hint: domain::text::short_id(&run.id).to_owned(),
         keys: Vec::new(),
-        action: Action::Go(page_href(
-            slug,
-            &format!("runs/{}", domain::filter::percent_encode(&run.id)),
-        )),
+        action: Action::Go(run_href(slug, &run.id)),
     }
 }
 

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use super::super::model::Run;
 use super::super::{Page, score};
 use super::browser::is_on_link;
-use crate::pages::runs::cells::score_bar;
+use crate::pages::cells::score_bar;
 use crate::timeline::draw::{glyph, kind_class, kind_icon, shown_ms};
 use crate::timeline::layout::Line;
 use crate::ui::icon::Icon;

@@ -1,10 +1,10 @@
 //! A project's own prices and the form that adds one.
 
-use engine::pricing::{CUSTOM, ModelMatch, PriceRow};
+use engine::pricing::{CUSTOM, PriceRow};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use super::list::{Besides, From, RateCells, RateHeads};
+use super::cells::{Besides, From, RateCells, RateHeads, model_cell};
 use crate::context::use_slug;
 use crate::pages::settings::use_admin_lock;
 use crate::ui::form::Submit;
@@ -77,16 +77,6 @@ fn provider_words(row: &PriceRow) -> String {
     } else {
         row.provider.clone()
     }
-}
-
-/// The model's name and how it is compared.
-pub(super) fn model_cell(row: &PriceRow) -> impl IntoView + use<> {
-    let how = match row.model_match {
-        ModelMatch::Exact => None,
-        ModelMatch::Prefix => Some("and names that begin with it"),
-        ModelMatch::Regex => Some("regular expression"),
-    };
-    view! { <span class="mono">{row.model.clone()}</span> {how.map(|how| view! { " " <span class="dim">{how}</span> })} }
 }
 
 /// A field of the form that may stay empty. The address says what was typed, when it comes back with an error.

@@ -10,8 +10,8 @@ use crate::context::use_slug;
 use crate::pages::settings::use_admin_lock;
 use crate::ui::form::Submit;
 use crate::ui::icon::Icon;
+use crate::ui::links::page_href;
 use crate::ui::load::Load;
-use crate::ui::nav::page_href;
 use crate::ui::time::Time;
 
 /// How often a job that is under way is looked at, in milliseconds.

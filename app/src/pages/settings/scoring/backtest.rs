@@ -4,10 +4,11 @@ use domain::text::{counted, duration, grouped};
 use engine::{RecentSteps, Rules, Threshold};
 use leptos::prelude::*;
 
+use super::bench::Bench;
 use super::changes::ChangedRuns;
 use super::chart::Scatter;
 use super::fates::{Exactness, Fates};
-use super::lab::{LabReader, LabState, SharedLab, Tried, use_lab};
+use super::lab::{LabState, use_lab};
 use super::query::{DAYS, TRIED};
 use super::{Filled, Page};
 use crate::api::scoring::ScoringView;
@@ -16,30 +17,6 @@ use crate::ui::icon::Icon;
 use crate::ui::load::ErrorState;
 use crate::ui::menu::Menu;
 use crate::ui::time::use_attached;
-
-/// What the parts of the back-test share.
-#[derive(Clone, Copy)]
-pub(super) struct Bench {
-    pub(super) page: Page,
-    pub(super) view: StoredValue<ScoringView>,
-    /// The steps.
-    pub(super) lab: LabReader,
-    /// What the rules of form and slider would have said; `None` until the steps are here.
-    pub(super) tried: Memo<Option<Tried>>,
-    /// From how many points a step is critical: with the rules in force, and as tried.
-    pub(super) thresholds: Memo<(i32, i32)>,
-}
-
-impl Bench {
-    /// Calls `look` with the steps and what would become of them.
-    pub(super) fn with<T>(self, look: impl FnOnce(&SharedLab, &Tried) -> T) -> Option<T> {
-        self.lab.state.with(|state| {
-            let LabState::Ready(lab) = state else { return None };
-            self.tried
-                .with(|tried| tried.as_ref().map(|tried| look(lab, tried)))
-        })
-    }
-}
 
 /// The whole section.
 #[component]
@@ -377,7 +354,7 @@ fn NoSteps(page: Page, days: u32) -> impl IntoView {
             <Icon name="runs"/>
             <b>{format!("No steps in {}", counted(i64::from(days), "day"))}</b>
             <p>"A back-test scores stored steps again. Choose a longer window, or send the first step."</p>
-            <a class="btn" href=move || crate::ui::nav::page_href(&page.slug.read(), "runs")>"See how to send one"</a>
+            <a class="btn" href=move || crate::ui::links::page_href(&page.slug.read(), "runs")>"See how to send one"</a>
         </div>
     }
 }

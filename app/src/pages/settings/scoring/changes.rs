@@ -1,14 +1,14 @@
 //! The runs that other rules would have judged differently.
 
 use domain::Timestamp;
-use domain::filter::percent_encode;
 use domain::text::counted;
 use engine::backtest::ChangedRun;
 use leptos::prelude::*;
 
-use super::backtest::Bench;
-use super::chart::word;
+use super::bench::Bench;
+use super::fates::word;
 use super::lab::Lab;
+use crate::ui::links::run_href;
 use crate::ui::time::Time;
 
 /// Rows of the table.
@@ -53,7 +53,7 @@ pub(super) fn ChangedRuns(bench: Bench) -> impl IntoView {
                      step_name,
                      change,
                  }| {
-                    let href = format!("/p/{}/runs/{}", slug.read(), percent_encode(&run));
+                    let href = run_href(&slug.read(), &run);
                     let others = (change.steps > 1)
                         .then(|| format!(" and {}", counted(i64::from(change.steps) - 1, "other step")));
                     let at = Timestamp::from_micros(change.at_ms.saturating_mul(1_000));

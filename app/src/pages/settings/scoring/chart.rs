@@ -1,14 +1,15 @@
 //! Totals over time with both thresholds.
 
 use domain::Timestamp;
-use domain::filter::percent_encode;
 use engine::backtest::{Fate, Mark};
 use leptos::prelude::*;
 
-use super::backtest::Bench;
+use super::bench::Bench;
+use super::fates::word;
 use super::lab::{Lab, Tried};
 use crate::chart::{Chart, ChartBox, Dot, Dots, Line, Marks, Role};
 use crate::context::use_page_request;
+use crate::ui::links::run_href;
 use crate::ui::time::use_time_text;
 
 /// Height in pixels.
@@ -148,7 +149,7 @@ fn dots(
                 role: role(*fate, step.mark),
                 title: format!("{}, {name}{points}", time(at)),
                 word: word(*fate, step.mark),
-                href: Some(format!("/p/{slug}/runs/{}", percent_encode(run))),
+                href: Some(run_href(slug, run)),
             });
         }
     }
@@ -162,18 +163,6 @@ fn role(fate: Fate, mark: Option<Mark>) -> Role {
         (Fate::Quiet, _) => Role::QUIET,
         (Fate::New, _) => Role::MARK,
         (Fate::Below, _) => Role::BELOW,
-    }
-}
-
-/// What becomes of a step, in words.
-pub(super) fn word(fate: Fate, mark: Option<Mark>) -> &'static str {
-    match (fate, mark) {
-        (Fate::Still, _) => "still alert",
-        (Fate::Quiet, Some(Mark::Real)) => "goes quiet, marked real",
-        (Fate::Quiet, Some(Mark::Noise)) => "goes quiet, marked noise",
-        (Fate::Quiet, None) => "goes quiet",
-        (Fate::New, _) => "newly alert",
-        (Fate::Below, _) => "below both",
     }
 }
 

@@ -1,10 +1,10 @@
 //! What becomes of the alerts, and what the figures are worth.
 
 use domain::text::{counted, grouped};
-use engine::backtest::Report;
+use engine::backtest::{Fate, Mark, Report};
 use leptos::prelude::*;
 
-use super::backtest::Bench;
+use super::bench::Bench;
 use super::lab::LabState;
 use crate::ui::icon::Icon;
 
@@ -91,5 +91,17 @@ pub(super) fn Exactness(bench: Bench) -> impl IntoView {
                 .collect_view();
             view! { <div class="dim small bt-notes">{lines}</div> }
         })
+    }
+}
+
+/// What becomes of a step, in words.
+pub(super) fn word(fate: Fate, mark: Option<Mark>) -> &'static str {
+    match (fate, mark) {
+        (Fate::Still, _) => "still alert",
+        (Fate::Quiet, Some(Mark::Real)) => "goes quiet, marked real",
+        (Fate::Quiet, Some(Mark::Noise)) => "goes quiet, marked noise",
+        (Fate::Quiet, None) => "goes quiet",
+        (Fate::New, _) => "newly alert",
+        (Fate::Below, _) => "below both",
     }
 }

@@ -5,7 +5,8 @@ use leptos_meta::Title;
 
 use crate::context::use_viewer;
 use crate::ui::icon::Icon;
-use crate::ui::nav::{Logo, page_href};
+use crate::ui::links::page_href;
+use crate::ui::nav::Logo;
 
 /// Says so, with a way back.
 #[component]

@@ -1,10 +1,33 @@
-//! Small figures that list and run page share: score bars, costs.
+//! Small figures of runs and steps that several pages show: severities, score bars, costs.
 
-use domain::{NanoUsd, text};
+use domain::{NanoUsd, RunStatus, RunSummary, Severity, text};
 use leptos::prelude::*;
 
 /// The score a whole bar stands for, unless the score is higher.
 const BAR_POINTS: f64 = 200.0;
+
+/// Symbol, class and word for a run, the gravest thing first.
+pub(crate) const fn severity_glyph(
+    status: RunStatus,
+    severity: Severity,
+) -> (&'static str, &'static str, &'static str) {
+    match (severity, status) {
+        (Severity::Critical, _) => ("critical", "st-critical", "critical"),
+        (_, RunStatus::Error) => ("x", "st-bad", "failed"),
+        (_, RunStatus::Running) => ("running", "st-accent", "running"),
+        (Severity::Warning, _) => ("warning", "st-warn", "warning"),
+        (Severity::Ok, RunStatus::Ok) => ("ok", "st-ok", "ok"),
+    }
+}
+
+/// The layer of the gravest condition: the first digit of its code. Without a code, the layer that colours the
+/// severity as it is.
+pub(crate) fn layer_of(run: &RunSummary) -> u8 {
+    let code = run.problem.as_ref().and_then(|problem| problem.code);
+    let without_code = if run.severity == Severity::Critical { 1 } else { 4 };
+    code.and_then(|code| u8::try_from(code / 1_000).ok())
+        .unwrap_or(without_code)
+}
 
 /// A score bar: points by layer on 0 to 200, a tick at the threshold that the step was judged by where it is known.
 pub(crate) fn score_bar(

@@ -4,7 +4,7 @@ use domain::Role;
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
-use super::sums::code_name;
+use super::code_name;
 use crate::context::use_may;
 use crate::query_string;
 use crate::ui::icon::Icon;

@@ -1,0 +1,7 @@
+//! What server functions and pages share: queries as URLs say them, and figures worked out from what was read. Pure:
+//! nothing here knows leptos.
+
+pub(crate) mod activity;
+pub(crate) mod anomalies_query;
+pub(crate) mod prompts;
+pub(crate) mod rise;
