@@ -8,6 +8,7 @@
 mod canvas;
 mod draw;
 mod overlay;
+mod role;
 mod scale;
 mod svg;
 mod table;
@@ -15,97 +16,8 @@ mod view;
 
 use crate::chart::scale::even_ticks;
 
+pub(crate) use role::Role;
 pub(crate) use view::{ChartBox, TableLink, TableToggle};
-
-/// What something in a chart is. Its class gives it its colour, its place in the table gives it its number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Role(u8);
-
-/// The class of each role, in the order of their numbers.
-const CLASSES: [&str; 25] = [
-    "ch-grid",
-    "ch-axis",
-    "ch-text",
-    "tick-minor",
-    "ch-in-force",
-    "ch-as-tried",
-    "ch-between",
-    "ch-stays",
-    "ch-quiet",
-    "ch-quiet-real",
-    "ch-below",
-    "ch-mark",
-    "layer-1",
-    "layer-2",
-    "layer-3",
-    "layer-4",
-    "layer-5",
-    "c1",
-    "c2",
-    "c3",
-    "c4",
-    "c5",
-    "c6",
-    "c7",
-    "c8",
-];
-
-impl Role {
-    /// Horizontal lines behind the marks.
-    pub(crate) const GRID: Self = Self(0);
-    /// The zero line.
-    pub(crate) const AXIS: Self = Self(1);
-    /// Texts at the axes.
-    pub(crate) const TEXT: Self = Self(2);
-    /// Texts that go where there is little room.
-    pub(crate) const TEXT_MINOR: Self = Self(3);
-    /// A limit as it is: dashed.
-    pub(crate) const IN_FORCE: Self = Self(4);
-    /// A limit as somebody tries it.
-    pub(crate) const AS_TRIED: Self = Self(5);
-    /// What lies between the two.
-    pub(crate) const BETWEEN: Self = Self(6);
-    /// An alert that stays one: a disc.
-    pub(crate) const STAYS: Self = Self(7);
-    /// An alert that would go quiet: a ring.
-    pub(crate) const QUIET: Self = Self(8);
-    /// The same, though somebody marked it real.
-    pub(crate) const QUIET_REAL: Self = Self(9);
-    /// Never an alert: a small dot.
-    pub(crate) const BELOW: Self = Self(10);
-    /// What would become an alert: a disc in the colour of marks.
-    pub(crate) const MARK: Self = Self(11);
-
-    /// A layer of the score, 1 to 5.
-    pub(crate) fn layer(layer: u8) -> Self {
-        Self(11 + layer.clamp(1, 5))
-    }
-
-    /// A series without a meaning of its own; the ninth is drawn like the eighth, which means "the rest".
-    pub(crate) fn series(index: usize) -> Self {
-        Self(17 + index.min(7) as u8)
-    }
-
-    /// Its class.
-    pub(crate) fn class(self) -> &'static str {
-        CLASSES.get(usize::from(self.0)).copied().unwrap_or_default()
-    }
-
-    /// Whether its lines are dashed.
-    #[cfg(target_arch = "wasm32")]
-    fn is_dashed(self) -> bool {
-        self == Self::IN_FORCE
-    }
-
-    /// Discs, rings and dots: the radius in CSS pixels, and whether it is filled.
-    fn dot(self) -> (f64, bool) {
-        match self {
-            Self::STAYS | Self::MARK => (4.0, true),
-            Self::QUIET | Self::QUIET_REAL => (3.5, false),
-            _ => (1.5, true),
-        }
-    }
-}
 
 /// A chart, without its size.
 #[derive(Clone, Debug, PartialEq)]
@@ -204,7 +116,7 @@ pub(crate) struct Dot {
 pub(crate) struct Line {
     /// Height.
     pub(crate) value: f64,
-    /// [`Role::IN_FORCE`] or [`Role::AS_TRIED`].
+    /// [`Role::InForce`] or [`Role::AsTried`].
     pub(crate) role: Role,
     /// At its right end: `100, as tried`.
     pub(crate) label: String,

@@ -10,9 +10,10 @@ use plotters_canvas::CanvasBackend;
 use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, HtmlElement};
 
-use super::{CLASSES, Chart, draw};
+use super::draw::RoleBackend;
+use super::{Chart, Role, draw};
 
-/// The colour of each role, in the order of their numbers.
+/// The colour of each role, in their order.
 #[derive(Clone)]
 pub(super) struct Palette(Vec<BackendColor>);
 
@@ -23,13 +24,13 @@ impl Palette {
     pub(super) fn read(probe: &HtmlElement) -> Option<Self> {
         let style = leptos::prelude::window().get_computed_style(probe).ok()??;
         let canvas: HtmlCanvasElement = document().create_element("canvas").ok()?.dyn_into().ok()?;
-        let count = CLASSES.len() as u32;
+        let count = Role::ALL.len() as u32;
         canvas.set_width(count);
         canvas.set_height(1);
         let context = context_of(&canvas)?;
         let own = probe.class_name();
-        for (index, class) in CLASSES.iter().enumerate() {
-            probe.set_class_name(&format!("{own} {class}"));
+        for (index, role) in Role::ALL.iter().enumerate() {
+            probe.set_class_name(&format!("{own} {}", role.class()));
             let colour = style.get_property_value("color").unwrap_or_default();
             context.set_fill_style_str(&colour);
             context.fill_rect(index as f64, 0.0, 1.0, 1.0);
@@ -49,12 +50,12 @@ impl Palette {
         Some(Self(colours))
     }
 
-    fn colour(&self, role: super::Role) -> BackendColor {
+    fn colour(&self, role: Role) -> BackendColor {
         let missing = BackendColor {
             rgb: (0, 0, 0),
             alpha: 0.0,
         };
-        self.0.get(usize::from(role.0)).copied().unwrap_or(missing)
+        self.0.get(role as usize).copied().unwrap_or(missing)
     }
 }
 
@@ -81,6 +82,7 @@ pub(super) fn draw_marks(canvas: &HtmlCanvasElement, chart: &Chart, palette: &Pa
         context,
         palette,
         ratio,
+        role: Role::Axis,
     }
     .into_drawing_area();
     draw::marks(&area, chart, ratio).is_ok()
@@ -92,6 +94,13 @@ struct Coloured<'a> {
     context: CanvasRenderingContext2d,
     palette: &'a Palette,
     ratio: f64,
+    role: Role,
+}
+
+impl RoleBackend for Coloured<'_> {
+    fn set_role(&mut self, role: Role) {
+        self.role = role;
+    }
 }
 
 /// A style as plotters-canvas wants it.
@@ -115,7 +124,7 @@ type Error = DrawingErrorKind<<CanvasBackend as DrawingBackend>::ErrorType>;
 impl Coloured<'_> {
     fn coloured<S: BackendStyle>(&self, look: &S) -> Style {
         Style {
-            color: self.palette.colour(draw::role_of(look.color().rgb)),
+            color: self.palette.colour(self.role),
             stroke_width: look.stroke_width(),
         }
     }
@@ -148,8 +157,8 @@ impl DrawingBackend for Coloured<'_> {
         self.inner.present()
     }
 
-    fn draw_pixel(&mut self, point: BackendCoord, color: BackendColor) -> Result<(), Error> {
-        let color = self.palette.colour(draw::role_of(color.rgb));
+    fn draw_pixel(&mut self, point: BackendCoord, _: BackendColor) -> Result<(), Error> {
+        let color = self.palette.colour(self.role);
         self.inner.draw_pixel(point, color)
     }
 
@@ -159,7 +168,7 @@ impl DrawingBackend for Coloured<'_> {
         to: BackendCoord,
         look: &S,
     ) -> Result<(), Error> {
-        self.dash(is_dashed(look));
+        self.dash(self.role.is_dashed());
         let style = self.coloured(look);
         self.inner.draw_line(from, to, &style)
     }
@@ -185,7 +194,7 @@ impl DrawingBackend for Coloured<'_> {
         if let [from, to] = points[..] {
             return self.draw_line(from, to, look);
         }
-        self.dash(is_dashed(look));
+        self.dash(self.role.is_dashed());
         let style = self.coloured(look);
         self.inner.draw_path(points, &style)
     }
@@ -206,8 +215,4 @@ impl DrawingBackend for Coloured<'_> {
     fn draw_text<S: BackendTextStyle>(&mut self, _: &str, _: &S, _: BackendCoord) -> Result<(), Error> {
         Ok(())
     }
-}
-
-fn is_dashed<S: BackendStyle>(look: &S) -> bool {
-    draw::role_of(look.color().rgb).is_dashed()
 }

@@ -4,10 +4,11 @@ use plotters::coord::Shift;
 use plotters::coord::cartesian::Cartesian2d;
 use plotters::coord::types::RangedCoordf64;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind};
-use plotters::element::{Circle, PathElement, Rectangle, Text};
+use plotters::element::{Circle, Drawable, PathElement, PointCollection, Rectangle, Text};
 use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{Color as _, IntoFont as _, RGBColor, ShapeStyle, TextStyle};
+use plotters::style::{BLACK, Color as _, IntoFont as _, ShapeStyle, TextStyle};
+use plotters_backend::{BackendCoord, DrawingErrorKind};
 
 use super::{Bars, Chart, Dots, Marks, Role};
 
@@ -23,27 +24,48 @@ const BAR_SHARE: f64 = 0.66;
 type Plane<B> = DrawingArea<B, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
 
-/// A role as plotters carries it: its number in place of a colour, which the backends look up.
-pub(super) fn colour_of(role: Role) -> RGBColor {
-    RGBColor(role.0, 0, 0)
+/// A backend that is told what is drawn next, and knows how that looks.
+pub(super) trait RoleBackend: DrawingBackend {
+    /// What everything drawn from here on is.
+    fn set_role(&mut self, role: Role);
 }
 
-/// The role that a backend was handed.
-pub(super) fn role_of(rgb: (u8, u8, u8)) -> Role {
-    Role(rgb.0)
+/// An element of no extent that says what those after it are.
+struct As(Role);
+
+impl<'a, Coord: 'a> PointCollection<'a, Coord> for &'a As {
+    type Point = &'a Coord;
+    type IntoIter = std::iter::Empty<&'a Coord>;
+
+    fn point_iter(self) -> Self::IntoIter {
+        std::iter::empty()
+    }
 }
 
-fn filled(role: Role) -> ShapeStyle {
+impl<B: RoleBackend> Drawable<B> for As {
+    fn draw<I: Iterator<Item = BackendCoord>>(
+        &self,
+        _: I,
+        backend: &mut B,
+        _: (u32, u32),
+    ) -> Result<(), DrawingErrorKind<B::ErrorType>> {
+        backend.set_role(self.0);
+        Ok(())
+    }
+}
+
+// Plotters wants a colour in every style; backends take theirs from the role.
+fn filled() -> ShapeStyle {
     ShapeStyle {
-        color: colour_of(role).into(),
+        color: BLACK.into(),
         filled: true,
         stroke_width: 0,
     }
 }
 
-fn stroked(role: Role, width: f64) -> ShapeStyle {
+fn stroked(width: f64) -> ShapeStyle {
     ShapeStyle {
-        color: colour_of(role).into(),
+        color: BLACK.into(),
         filled: false,
         stroke_width: width.round().max(1.0) as u32,
     }
@@ -66,12 +88,13 @@ fn plane<B: DrawingBackend>(area: &DrawingArea<B, Shift>, chart: &Chart, px: f64
 }
 
 /// Grid, marks and the zero line.
-pub(super) fn marks<B: DrawingBackend>(area: &DrawingArea<B, Shift>, chart: &Chart, px: f64) -> Drawn<B> {
+pub(super) fn marks<B: RoleBackend>(area: &DrawingArea<B, Shift>, chart: &Chart, px: f64) -> Drawn<B> {
     let plane = plane(area, chart, px);
-    let line = |y: f64, role: Role| PathElement::new(vec![(0.0, y), (1.0, y)], stroked(role, px));
+    let line = |y: f64| PathElement::new(vec![(0.0, y), (1.0, y)], stroked(px));
     let ticks = chart.y_ticks();
+    plane.draw(&As(Role::Grid))?;
     for y in ticks.iter().skip(1) {
-        plane.draw(&line(*y, Role::GRID))?;
+        plane.draw(&line(*y))?;
     }
     let per_px =
         ticks.last().copied().unwrap_or(1.0) / (f64::from(chart.height_px) - FOOT_PX - TOP_PX).max(1.0);
@@ -79,11 +102,12 @@ pub(super) fn marks<B: DrawingBackend>(area: &DrawingArea<B, Shift>, chart: &Cha
         Marks::Bars(found) => bars(&plane, found, per_px)?,
         Marks::Dots(found) => dots(&plane, found, px)?,
     }
-    plane.draw(&line(0.0, Role::AXIS))
+    plane.draw(&As(Role::Axis))?;
+    plane.draw(&line(0.0))
 }
 
 /// `per_px` is what a CSS pixel is worth on the vertical axis.
-fn bars<B: DrawingBackend>(plane: &Plane<B>, bars: &Bars, per_px: f64) -> Drawn<B> {
+fn bars<B: RoleBackend>(plane: &Plane<B>, bars: &Bars, per_px: f64) -> Drawn<B> {
     let pitch = 1.0 / bars.bars.len().max(1) as f64;
     for (index, bar) in bars.bars.iter().enumerate() {
         let from = (index as f64 + (1.0 - BAR_SHARE) / 2.0) * pitch;
@@ -97,31 +121,31 @@ fn bars<B: DrawingBackend>(plane: &Plane<B>, bars: &Bars, per_px: f64) -> Drawn<
             so_far = so_far.saturating_add(*value);
             // A hairline of the ground parts the pieces; a piece of one pixel stays one.
             let top = (so_far as f64 - per_px).max(bottom + per_px);
-            plane.draw(&Rectangle::new([(from, bottom), (to, top)], filled(series.role)))?;
+            plane.draw(&As(series.role))?;
+            plane.draw(&Rectangle::new([(from, bottom), (to, top)], filled()))?;
         }
     }
     Ok(())
 }
 
-fn dots<B: DrawingBackend>(plane: &Plane<B>, dots: &Dots, px: f64) -> Drawn<B> {
+fn dots<B: RoleBackend>(plane: &Plane<B>, dots: &Dots, px: f64) -> Drawn<B> {
     if let [one, other, ..] = &dots.lines[..] {
         let corners = [
             (0.0, one.value.min(other.value)),
             (1.0, one.value.max(other.value)),
         ];
-        plane.draw(&Rectangle::new(corners, filled(Role::BETWEEN)))?;
+        plane.draw(&As(Role::Between))?;
+        plane.draw(&Rectangle::new(corners, filled()))?;
     }
     for line in &dots.lines {
         let ends = vec![(0.0, line.value), (1.0, line.value)];
-        plane.draw(&PathElement::new(ends, stroked(line.role, px)))?;
+        plane.draw(&As(line.role))?;
+        plane.draw(&PathElement::new(ends, stroked(px)))?;
     }
     for dot in &dots.dots {
         let (radius, is_filled) = dot.role.dot();
-        let style = if is_filled {
-            filled(dot.role)
-        } else {
-            stroked(dot.role, 1.5 * px)
-        };
+        let style = if is_filled { filled() } else { stroked(1.5 * px) };
+        plane.draw(&As(dot.role))?;
         plane.draw(&Circle::new(
             (dot.at, dot.value),
             (radius * px).round() as i32,
@@ -132,32 +156,34 @@ fn dots<B: DrawingBackend>(plane: &Plane<B>, dots: &Dots, px: f64) -> Drawn<B> {
 }
 
 /// The texts below the zero line.
-pub(super) fn x_texts<B: DrawingBackend>(area: &DrawingArea<B, Shift>, chart: &Chart, px: f64) -> Drawn<B> {
+pub(super) fn x_texts<B: RoleBackend>(area: &DrawingArea<B, Shift>, chart: &Chart, px: f64) -> Drawn<B> {
     let (width, _) = area.dim_in_pixel();
     let y = ((f64::from(chart.height_px) - FOOT_PX + TEXT_DROP_PX) * px).round() as i32;
     for (at, text, minor) in chart.x_ticks() {
         let x = (at * f64::from(width)).round() as i32;
-        let role = if minor { Role::TEXT_MINOR } else { Role::TEXT };
-        area.draw(&Text::new(text, (x, y), text_style(role, HPos::Center)))?;
+        let role = if minor { Role::MinorText } else { Role::Text };
+        area.draw(&As(role))?;
+        area.draw(&Text::new(text, (x, y), text_style(HPos::Center)))?;
     }
     Ok(())
 }
 
 /// The texts of the vertical axis, from its left edge.
-pub(super) fn y_texts<B: DrawingBackend>(area: &DrawingArea<B, Shift>, chart: &Chart, px: f64) -> Drawn<B> {
+pub(super) fn y_texts<B: RoleBackend>(area: &DrawingArea<B, Shift>, chart: &Chart, px: f64) -> Drawn<B> {
+    area.draw(&As(Role::Text))?;
     for value in chart.y_ticks() {
         let y = ((y_px(chart, value) + 4.0) * px).round() as i32;
         let text = domain::text::grouped(value as u64);
-        area.draw(&Text::new(text, (0, y), text_style(Role::TEXT, HPos::Left)))?;
+        area.draw(&Text::new(text, (0, y), text_style(HPos::Left)))?;
     }
     Ok(())
 }
 
 /// The backends take face and size from the style sheet; plotters only wants to be told something.
-fn text_style(role: Role, across: HPos) -> TextStyle<'static> {
+fn text_style(across: HPos) -> TextStyle<'static> {
     TextStyle {
         font: ("sans-serif", 11).into_font(),
-        color: colour_of(role).to_backend_color(),
+        color: BLACK.to_backend_color(),
         pos: Pos::new(across, VPos::Bottom),
     }
 }

@@ -202,7 +202,7 @@ pub(super) fn line_labels(chart: &Chart) -> String {
     for (y, line) in labels {
         let y = y.max(free_from);
         free_from = y + 15.0;
-        let class = if line.role == Role::AS_TRIED { "strong" } else { "" };
+        let class = if line.role == Role::AsTried { "strong" } else { "" };
         let label = escaped(&line.label);
         _ = write!(
             out,

@@ -10,8 +10,9 @@ use plotters_backend::{
     BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind,
 };
 
+use super::draw::RoleBackend;
 use super::overlay::escaped;
-use super::{Chart, draw};
+use super::{Chart, Role, draw};
 
 /// The width of the drawing in its own units: hundredths of a per cent.
 const WIDTH: u32 = 10_000;
@@ -43,6 +44,7 @@ fn draw_with(chart: &Chart, drawing: impl FnOnce(&Area<'_>) -> Drawn) -> String 
     let area = SvgBackend {
         out: &mut out,
         height,
+        role: Role::Axis,
     }
     .into_drawing_area();
     let drawn = drawing(&area);
@@ -56,6 +58,13 @@ fn draw_with(chart: &Chart, drawing: impl FnOnce(&Area<'_>) -> Drawn) -> String 
 struct SvgBackend<'a> {
     out: &'a mut String,
     height: u32,
+    role: Role,
+}
+
+impl RoleBackend for SvgBackend<'_> {
+    fn set_role(&mut self, role: Role) {
+        self.role = role;
+    }
 }
 
 impl SvgBackend<'_> {
@@ -64,10 +73,6 @@ impl SvgBackend<'_> {
         _ = self.out.write_fmt(element);
         Ok(())
     }
-}
-
-fn class(color: BackendColor) -> &'static str {
-    draw::role_of(color.rgb).class()
 }
 
 /// A place across: `12.5%`.
@@ -104,10 +109,10 @@ impl DrawingBackend for SvgBackend<'_> {
         &mut self,
         from: BackendCoord,
         to: BackendCoord,
-        look: &S,
+        _: &S,
     ) -> Result<(), DrawingErrorKind<Infallible>> {
         let (x1, x2, y1, y2) = (across(from.0), across(to.0), px(from.1), px(to.1));
-        let class = class(look.color());
+        let class = self.role.class();
         self.write(format_args!(
             r#"<line class="{class}" x1="{x1}" x2="{x2}" y1="{y1}" y2="{y2}"/>"#
         ))
@@ -117,12 +122,12 @@ impl DrawingBackend for SvgBackend<'_> {
         &mut self,
         upper_left: BackendCoord,
         bottom_right: BackendCoord,
-        look: &S,
+        _: &S,
         _fill: bool,
     ) -> Result<(), DrawingErrorKind<Infallible>> {
         let (x, width) = (across(upper_left.0), across(bottom_right.0 - upper_left.0));
         let (y, height) = (px(upper_left.1), px(bottom_right.1 - upper_left.1));
-        let class = class(look.color());
+        let class = self.role.class();
         self.write(format_args!(
             r#"<rect class="{class}" x="{x}" width="{width}" y="{y}" height="{height}"/>"#
         ))
@@ -139,7 +144,7 @@ impl DrawingBackend for SvgBackend<'_> {
             return self.draw_line(from, to, look);
         }
         let data: Vec<String> = points.iter().map(|(x, y)| format!("{x} {y}")).collect();
-        let (class, data, height) = (class(look.color()), data.join("L"), self.height);
+        let (class, data, height) = (self.role.class(), data.join("L"), self.height);
         self.write(format_args!(
             r#"<svg width="100%" height="{}" viewBox="0 0 {WIDTH} {height}" preserveAspectRatio="none"><path class="line {class}" d="M{data}"/></svg>"#,
             px(height as i32)
@@ -150,11 +155,11 @@ impl DrawingBackend for SvgBackend<'_> {
         &mut self,
         center: BackendCoord,
         radius: u32,
-        look: &S,
+        _: &S,
         _fill: bool,
     ) -> Result<(), DrawingErrorKind<Infallible>> {
         let (x, y, r) = (across(center.0), px(center.1), f64::from(radius) / PER_PX);
-        let class = class(look.color());
+        let class = self.role.class();
         self.write(format_args!(
             r#"<circle class="{class}" cx="{x}" cy="{y}" r="{r}"/>"#
         ))
@@ -171,7 +176,7 @@ impl DrawingBackend for SvgBackend<'_> {
             HPos::Center => "middle",
             HPos::Right => "end",
         };
-        let (class, x, y) = (class(look.color()), across(pos.0), px(pos.1));
+        let (class, x, y) = (self.role.class(), across(pos.0), px(pos.1));
         let text = escaped(text);
         self.write(format_args!(
             r#"<text class="{class}" x="{x}" y="{y}" text-anchor="{anchor}">{text}</text>"#

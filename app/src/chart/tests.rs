@@ -40,10 +40,10 @@ fn scatter() -> Chart {
     };
     Chart {
         marks: Marks::Dots(Dots {
-            dots: vec![dot(0.5, 100.0, Role::STAYS), dot(0.25, 50.0, Role::BELOW)],
+            dots: vec![dot(0.5, 100.0, Role::Stays), dot(0.25, 50.0, Role::Below)],
             lines: vec![
-                line(100.0, Role::AS_TRIED, "100, as tried"),
-                line(95.0, Role::IN_FORCE, "95, in force"),
+                line(100.0, Role::AsTried, "100, as tried"),
+                line(95.0, Role::InForce, "95, in force"),
             ],
             ticks: vec![(0.0, "1 Nov".to_owned())],
             at_least: 200.0,
@@ -146,13 +146,4 @@ fn labels_are_thinned_from_the_latest_backwards() {
     assert_eq!(texts(14).len(), 14);
     assert_eq!(texts(60).len(), 15);
     assert_eq!(texts(60).last().map(String::as_str), Some("59 Nov"));
-}
-
-#[test]
-fn roles_have_the_class_of_their_number() {
-    assert_eq!(Role::layer(1).class(), "layer-1");
-    assert_eq!(Role::layer(9).class(), "layer-5");
-    assert_eq!(Role::series(0).class(), "c1");
-    assert_eq!(Role::series(99).class(), "c8");
-    assert_eq!(Role::MARK.class(), "ch-mark");
 }

@@ -87,7 +87,7 @@ impl LedgerSums {
 }
 
 /// `9 missing_run_id, 1 too_large`.
-pub(super) fn reasons(rejected: &BTreeMap<String, i64>) -> String {
+pub(crate) fn reasons(rejected: &BTreeMap<String, i64>) -> String {
     let parts: Vec<String> = rejected
         .iter()
         .map(|(reason, n)| format!("{} {reason}", figure(*n)))
@@ -96,7 +96,7 @@ pub(super) fn reasons(rejected: &BTreeMap<String, i64>) -> String {
 }
 
 /// A count with thousands separators and a true minus.
-pub(super) fn figure(n: i64) -> String {
+pub(crate) fn figure(n: i64) -> String {
     let sign = if n < 0 { "−" } else { "" };
     format!("{sign}{}", grouped(n.unsigned_abs()))
 }

@@ -251,7 +251,7 @@ fn versions(step: StepPrompts, own: &str, range: Range, slug: &str) -> impl Into
                     <td class="num wide"><Time at=version.first_seen_at/></td>
                     <td class="n t">{text::grouped(version.calls.unsigned_abs())}</td>
                     <td class="n wide">{model::share(version.calls, calls)}</td>
-                    <td class="models">{crate::models::promptss(&version)}</td>
+                    <td class="models">{crate::pages::prompts::models(&version)}</td>
                     <td>{compare}</td>
                 </tr>
             }

@@ -179,8 +179,8 @@ fn series(view: &AnomaliesView, split: Split, buckets: usize) -> Stack {
             largest(names, buckets)
         }
         Split::Severity => [
-            (Severity::Critical, "critical", Role::MARK),
-            (Severity::Warning, "warning", Role::QUIET_REAL),
+            (Severity::Critical, "critical", Role::Mark),
+            (Severity::Warning, "warning", Role::QuietReal),
         ]
         .into_iter()
         .map(|(severity, name, role)| {
@@ -235,7 +235,7 @@ fn largest(counts: impl Iterator<Item = (u32, String, i64)>, buckets: usize) -> 
         let sum = (0..buckets)
             .map(|bucket| rest.iter().map(|(_, values)| values[bucket]).sum())
             .collect();
-        stack.push((named(format!("{} others", rest.len()), Role::series(7)), sum));
+        stack.push((named(format!("{} others", rest.len()), Role::Rest), sum));
     }
     stack
 }

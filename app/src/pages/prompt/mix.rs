@@ -48,7 +48,7 @@ fn series(days: &[PromptDay]) -> Vec<Series> {
     });
     let rest = has_rest.then(|| Series {
         name: REST.to_owned(),
-        role: Role::series(usize::MAX),
+        role: Role::Rest,
     });
     drawn.chain(rest).collect()
 }

@@ -1,6 +1,6 @@
 //! The head of the run page: the verdict and the run's figures.
 
-use domain::{RunSummary, Severity, StepSummary, TokenUsage, text};
+use domain::{RunSummary, StepSummary, TokenUsage, text};
 use leptos::prelude::*;
 
 use super::Page;

@@ -1,6 +1,6 @@
 //! The top bar of the run page, and the page of a run that does not exist.
 
-use domain::{RunStatus, Severity, text};
+use domain::{RunStatus, text};
 use leptos::prelude::*;
 use leptos_meta::Title;
 

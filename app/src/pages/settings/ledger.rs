@@ -7,7 +7,7 @@ use leptos_router::hooks::use_query_map;
 use super::SettingsPage;
 use crate::api::ledger::{LEDGER_ROWS, ledger_minutes};
 use crate::context::use_slug;
-use crate::pages::ledger_sums::LedgerSums;
+use crate::pages::ledger_sums::{self, LedgerSums};
 use crate::ui::icon::Icon;
 use crate::ui::links::page_href;
 use crate::ui::load::{Load, SkeletonRows};
@@ -120,15 +120,15 @@ fn LedgerTable(minutes: Vec<LedgerMinute>) -> impl IntoView {
     let rows = minutes
         .into_iter()
         .map(|row| {
-            let reasons = sums::reasons(&row.rejected);
+            let reasons = ledger_sums::reasons(&row.rejected);
             view! {
                 <tr>
                     <td class="num"><Time at=row.minute/></td>
                     <td class="main">{row.key_label}</td>
-                    <td class="n t">{sums::figure(row.received)}</td>
-                    <td class="n">{sums::figure(row.stored)}</td>
-                    <td class="n">{sums::figure(row.duplicate)}</td>
-                    <td class="n">{sums::figure(row.rejected.values().sum())}</td>
+                    <td class="n t">{ledger_sums::figure(row.received)}</td>
+                    <td class="n">{ledger_sums::figure(row.stored)}</td>
+                    <td class="n">{ledger_sums::figure(row.duplicate)}</td>
+                    <td class="n">{ledger_sums::figure(row.rejected.values().sum())}</td>
                     <td>{reasons}</td>
                 </tr>
             }

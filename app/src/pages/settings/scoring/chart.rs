@@ -87,11 +87,11 @@ fn lines(in_force: i32, as_tried: i32) -> Vec<Line> {
         label: format!("{points}, {word}"),
     };
     if in_force == as_tried {
-        vec![line(in_force, Role::IN_FORCE, "in force")]
+        vec![line(in_force, Role::InForce, "in force")]
     } else {
         vec![
-            line(in_force, Role::IN_FORCE, "in force"),
-            line(as_tried, Role::AS_TRIED, "as tried"),
+            line(in_force, Role::InForce, "in force"),
+            line(as_tried, Role::AsTried, "as tried"),
         ]
     }
 }
@@ -158,11 +158,11 @@ fn dots(
 
 fn role(fate: Fate, mark: Option<Mark>) -> Role {
     match (fate, mark) {
-        (Fate::Still, _) => Role::STAYS,
-        (Fate::Quiet, Some(Mark::Real)) => Role::QUIET_REAL,
-        (Fate::Quiet, _) => Role::QUIET,
-        (Fate::New, _) => Role::MARK,
-        (Fate::Below, _) => Role::BELOW,
+        (Fate::Still, _) => Role::Stays,
+        (Fate::Quiet, Some(Mark::Real)) => Role::QuietReal,
+        (Fate::Quiet, _) => Role::Quiet,
+        (Fate::New, _) => Role::Mark,
+        (Fate::Below, _) => Role::Below,
     }
 }
 
