@@ -6,6 +6,8 @@ mod row;
 
 use std::path::Path;
 
+use engine::backtest::{Recording, Series, Step, StepText};
+
 /// Answers and requests in the words of both providers, as short as they can be.
 const BODIES: [&str; 8] = [
     r#"{"model":"m","stream":true,"stream_options":{"include_usage":false},"messages":[]}"#,
@@ -23,7 +25,7 @@ const HEADER: [u8; 96] = [0; 96];
 
 fn main() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
-    for target in ["score", "prompt", "bodies"] {
+    for target in ["score", "prompt", "bodies", "recording"] {
         std::fs::create_dir_all(corpus.join(target)).expect("the folder can be made");
     }
     for (number, row) in row::corpus().iter().enumerate() {
@@ -56,6 +58,15 @@ fn main() {
             step.output.as_deref().unwrap_or("").as_bytes(),
         );
     }
+    let recording = Recording {
+        runs: vec!["r".to_owned()],
+        keys: vec!["k".to_owned()],
+        series: vec![Series::default()],
+        steps: vec![Step::default(); 3],
+        texts: vec![StepText::default()],
+        ..Recording::default()
+    };
+    std::fs::write(corpus.join("recording").join("three-steps"), recording.encode()).expect("the disk has room");
     for (number, body) in BODIES.iter().enumerate() {
         std::fs::write(corpus.join("bodies").join(format!("body-{number}")), body)
             .expect("the disk has room");

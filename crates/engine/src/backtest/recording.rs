@@ -3,6 +3,7 @@
 use domain::step::ReportedTokens;
 use domain::usage::known_sum;
 use domain::{NanoUsd, Severity, StepKind, StepStatus, TokenUsage};
+use serde::{Deserialize, Serialize};
 
 use super::texts::{StepText, text_codes};
 use super::{Row, is_learned};
@@ -16,7 +17,7 @@ use crate::reading::Reading;
 use crate::rules::{LimitMode, ManualLimits, Rules};
 
 /// Stored steps in order of arrival.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Recording {
     /// How many steps at the beginning only teach limits and bands: they came before the window.
     pub lead_in: u32,
@@ -35,7 +36,7 @@ pub struct Recording {
 }
 
 /// A step name with the model that answered. Two templates are two of these.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Series {
     /// Name of the steps of the series.
     pub step_name: String,
@@ -44,7 +45,7 @@ pub struct Series {
 }
 
 /// What people said about a step's conditions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mark {
     /// At least one is real.
     Real,
@@ -53,7 +54,7 @@ pub enum Mark {
 }
 
 /// One stored step. Unknown is `None`, never 0.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     /// When it was received, in milliseconds since 1970.
     pub at_ms: i64,

@@ -1,307 +1,53 @@
-//! A recording as bytes: column by column, each figure as few bytes as it needs, so that neighbours look alike to
-//! a compressor. All integers are LEB128; signed ones are zig-zagged; unknown is 0 and known values begin at 1.
+//! A recording as bytes. `bitcode` writes one field of all steps after the other, each in as few bits as its values
+//! need, so that neighbours look alike to a compressor. From bytes of any origin it makes an error or a recording that
+//! is not much larger than they are: the shortest column has a bit for each value.
 
-use domain::{Severity, StepKind};
+use super::recording::{Recording, Step};
 
-use super::recording::{Mark, Recording, Series, Step};
-
-const MAGIC: &[u8] = b"PLBT1";
+/// Changes with every change of [`Recording`] or of bitcode's major version: a page that is older than its server
+/// reads nothing rather than something else.
+const FORMAT: &[u8] = b"PLBT2";
 
 impl Recording {
     /// The bytes of a recording.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Writer(MAGIC.to_vec());
-        out.number(u128::from(self.lead_in));
-        out.number(u128::from(self.steps_in_window));
-        out.texts(self.runs.iter().map(String::as_str));
-        out.texts(self.keys.iter().map(String::as_str));
-        out.texts(self.series.iter().map(|series| series.step_name.as_str()));
-        out.texts(self.series.iter().map(|series| series.model.as_str()));
-        out.number(self.steps.len() as u128);
-        let mut last_ms = 0;
-        for step in &self.steps {
-            out.signed(i128::from(step.at_ms) - last_ms);
-            last_ms = i128::from(step.at_ms);
+        let mut sent = self.clone();
+        let first_ms = sent.steps.first().map_or(0, |step| step.at_ms);
+        // Steps arrive one after the other: the time between two takes fewer bits than the time since 1970.
+        let mut last_ms = first_ms;
+        for step in &mut sent.steps {
+            (step.at_ms, last_ms) = (step.at_ms.wrapping_sub(last_ms), step.at_ms);
         }
-        // Steps of a run mostly follow each other, and new runs come in the order of their first step.
-        let mut last_run = 0;
-        for step in &self.steps {
-            out.signed(i128::from(step.run) - last_run);
-            last_run = i128::from(step.run);
-        }
-        for step in &self.steps {
-            out.number(u128::from(step.key));
-        }
-        for step in &self.steps {
-            out.number(u128::from(step.series));
-        }
-        out.0.extend(self.steps.iter().map(flags));
-        out.0.extend(self.steps.iter().map(|step| kind_number(step.kind)));
-        for step in &self.steps {
-            out.number(step.stopped_at_layer.map_or(0, |layer| u128::from(layer) + 1));
-        }
-        for figure in FIGURES {
-            out.figures(self.steps.iter().map(figure));
-        }
-        for step in &self.steps {
-            out.signed(i128::from(step.extra_points));
-        }
-        for step in &self.steps {
-            out.number(step.codes.len() as u128);
-            step.codes.iter().for_each(|code| out.number(u128::from(*code)));
-        }
-        // Texts are texts; a compressor does with them what can be done.
-        let texts = serde_json::to_vec(&self.texts).unwrap_or_default();
-        out.number(texts.len() as u128);
-        out.0.extend(texts);
-        out.0
+        let mut bytes = FORMAT.to_vec();
+        // Only a type that refuses to be written could fail.
+        bytes.extend(bitcode::serialize(&(first_ms, sent)).unwrap_or_default());
+        bytes
     }
 
     /// The recording of these bytes; `None` when they are none.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut from = Reader(bytes.strip_prefix(MAGIC)?);
-        let lead_in = from.number()?;
-        let steps_in_window = from.number()?;
-        let runs = from.texts()?;
-        let keys = from.texts()?;
-        let step_names = from.texts()?;
-        let models = from.texts()?;
-        if step_names.len() != models.len() {
-            return None;
+        let body = bytes.strip_prefix(FORMAT)?;
+        let (mut at_ms, mut recording): (i64, Self) = bitcode::deserialize(body).ok()?;
+        for step in &mut recording.steps {
+            at_ms = at_ms.wrapping_add(step.at_ms);
+            step.at_ms = at_ms;
         }
-        let n = from.count()?;
-        let mut steps = vec![Step::default(); n];
-        let mut last_ms = 0i128;
-        for step in &mut steps {
-            last_ms = last_ms.checked_add(from.signed()?)?;
-            step.at_ms = i64::try_from(last_ms).ok()?;
-        }
-        let mut last_run = 0i128;
-        for step in &mut steps {
-            last_run = last_run.checked_add(from.signed()?)?;
-            step.run = position(last_run, runs.len())?;
-        }
-        for step in &mut steps {
-            step.key = position(from.number::<i64>()?.into(), keys.len())?;
-        }
-        for step in &mut steps {
-            step.series = position(from.number::<i64>()?.into(), models.len())?;
-        }
-        for step in &mut steps {
-            set_flags(step, from.byte()?)?;
-        }
-        for step in &mut steps {
-            step.kind = *StepKind::ALL.get(usize::from(from.byte()?))?;
-        }
-        for step in &mut steps {
-            step.stopped_at_layer = from.number::<u8>()?.checked_sub(1);
-        }
-        for set in SET_FIGURES {
-            from.figures(&mut steps, set)?;
-        }
-        for step in &mut steps {
-            step.extra_points = i32::try_from(from.signed()?).ok()?;
-        }
-        for step in &mut steps {
-            let n = from.count()?;
-            step.codes = (0..n).map(|_| from.number()).collect::<Option<_>>()?;
-        }
-        let n = from.count()?;
-        let texts = serde_json::from_slice(from.0.get(..n)?).ok()?;
-        Some(Self {
-            lead_in,
-            steps_in_window,
-            runs,
-            keys,
-            series: step_names
-                .into_iter()
-                .zip(models)
-                .map(|(step_name, model)| Series { step_name, model })
-                .collect(),
-            steps,
-            texts,
-        })
+        let is_known = |step: &Step| {
+            (step.run as usize) < recording.runs.len()
+                && (step.key as usize) < recording.keys.len()
+                && (step.series as usize) < recording.series.len()
+        };
+        recording.steps.iter().all(is_known).then_some(recording)
     }
-}
-
-type Figure = fn(&Step) -> Option<i64>;
-type SetFigure = fn(&mut Step, Option<i64>);
-
-const FIGURES: [Figure; 8] = [
-    |step| step.latency_us,
-    |step| step.ttft_us,
-    |step| step.max_gap_us,
-    |step| step.input_tokens,
-    |step| step.cache_read_tokens,
-    |step| step.output_tokens,
-    |step| step.reasoning_tokens,
-    |step| step.cost_nano_usd,
-];
-/// In the order of `FIGURES`; the test of both goes there and back.
-const SET_FIGURES: [SetFigure; 8] = [
-    |step, value| step.latency_us = value,
-    |step, value| step.ttft_us = value,
-    |step, value| step.max_gap_us = value,
-    |step, value| step.input_tokens = value,
-    |step, value| step.cache_read_tokens = value,
-    |step, value| step.output_tokens = value,
-    |step, value| step.reasoning_tokens = value,
-    |step, value| step.cost_nano_usd = value,
-];
-
-/// Severity in bits 0 and 1, mark in 2 and 3, then failed, then has an output.
-fn flags(step: &Step) -> u8 {
-    let mark = match step.mark {
-        None => 0,
-        Some(Mark::Real) => 1,
-        Some(Mark::Noise) => 2,
-    };
-    step.severity as u8 | mark << 2 | u8::from(step.is_failed) << 4 | u8::from(step.has_output) << 5
-}
-
-fn set_flags(step: &mut Step, flags: u8) -> Option<()> {
-    step.severity = match flags & 3 {
-        0 => Severity::Ok,
-        1 => Severity::Warning,
-        2 => Severity::Critical,
-        _ => return None,
-    };
-    step.mark = match flags >> 2 & 3 {
-        0 => None,
-        1 => Some(Mark::Real),
-        2 => Some(Mark::Noise),
-        _ => return None,
-    };
-    step.is_failed = flags & 16 != 0;
-    step.has_output = flags & 32 != 0;
-    Some(())
-}
-
-fn kind_number(kind: StepKind) -> u8 {
-    StepKind::ALL
-        .iter()
-        .position(|known| *known == kind)
-        .map_or(0, |index| index as u8)
-}
-
-fn position(index: i128, len: usize) -> Option<u32> {
-    let index = u32::try_from(index).ok()?;
-    ((index as usize) < len).then_some(index)
-}
-
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn number(&mut self, mut value: u128) {
-        while value >= 0x80 {
-            self.0.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.0.push(value as u8);
-    }
-
-    fn signed(&mut self, value: i128) {
-        self.number(((value << 1) ^ (value >> 127)) as u128);
-    }
-
-    fn texts<'t>(&mut self, texts: impl ExactSizeIterator<Item = &'t str>) {
-        self.number(texts.len() as u128);
-        for text in texts {
-            self.number(text.len() as u128);
-            self.0.extend(text.as_bytes());
-        }
-    }
-
-    /// A column of figures in the largest power of ten that all of them are multiples of: whole milliseconds need
-    /// not be written in microseconds.
-    fn figures(&mut self, values: impl Iterator<Item = Option<i64>> + Clone) {
-        let divides = |unit: i64| values.clone().flatten().all(|value| value % unit == 0);
-        let exponent = (1..=9u32)
-            .take_while(|exponent| divides(10i64.pow(*exponent)))
-            .last()
-            .unwrap_or(0);
-        self.number(u128::from(exponent));
-        let unit = 10i128.pow(exponent);
-        for value in values {
-            match value {
-                None => self.number(0),
-                Some(value) => {
-                    let value = i128::from(value) / unit;
-                    self.number(((value << 1) ^ (value >> 127)) as u128 + 1);
-                }
-            }
-        }
-    }
-}
-
-struct Reader<'b>(&'b [u8]);
-
-impl Reader<'_> {
-    fn byte(&mut self) -> Option<u8> {
-        let (first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(*first)
-    }
-
-    fn number<T: TryFrom<u128>>(&mut self) -> Option<T> {
-        let mut value = 0u128;
-        for shift in (0..70).step_by(7) {
-            let byte = self.byte()?;
-            value |= u128::from(byte & 0x7F) << shift;
-            if byte & 0x80 == 0 {
-                return T::try_from(value).ok();
-            }
-        }
-        None
-    }
-
-    fn signed(&mut self) -> Option<i128> {
-        let value: u128 = self.number()?;
-        Some(unzigzag(value))
-    }
-
-    /// A number of things of which each takes a byte or more: never more than there are bytes.
-    fn count(&mut self) -> Option<usize> {
-        let n: usize = self.number()?;
-        (n <= self.0.len()).then_some(n)
-    }
-
-    fn texts(&mut self) -> Option<Vec<String>> {
-        let n = self.count()?;
-        let mut texts = Vec::with_capacity(n);
-        for _ in 0..n {
-            let len = self.count()?;
-            let (text, rest) = self.0.split_at_checked(len)?;
-            texts.push(std::str::from_utf8(text).ok()?.to_owned());
-            self.0 = rest;
-        }
-        Some(texts)
-    }
-
-    fn figures(&mut self, steps: &mut [Step], set: SetFigure) -> Option<()> {
-        let exponent: u32 = self.number()?;
-        let unit = 10i128.checked_pow(exponent)?;
-        for step in steps {
-            let value: u128 = self.number()?;
-            let value = match value.checked_sub(1) {
-                None => None,
-                Some(value) => Some(i64::try_from(unzigzag(value).checked_mul(unit)?).ok()?),
-            };
-            set(step, value);
-        }
-        Some(())
-    }
-}
-
-fn unzigzag(value: u128) -> i128 {
-    (value >> 1) as i128 ^ -((value & 1) as i128)
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::StepText;
+    use domain::{Severity, StepKind};
+
+    use super::super::{Mark, Series, StepText};
     use super::*;
 
     fn step() -> impl Strategy<Value = Step> {
@@ -338,7 +84,17 @@ mod tests {
                     extra_points,
                     codes,
                 )| {
-                    let mut step = Step {
+                    let [
+                        latency_us,
+                        ttft_us,
+                        max_gap_us,
+                        input_tokens,
+                        cache_read_tokens,
+                        output_tokens,
+                        reasoning_tokens,
+                        cost_nano_usd,
+                    ] = figures;
+                    Step {
                         at_ms,
                         run,
                         key,
@@ -348,15 +104,18 @@ mod tests {
                         has_output,
                         severity,
                         mark,
+                        latency_us,
+                        ttft_us,
+                        max_gap_us,
+                        input_tokens,
+                        cache_read_tokens,
+                        output_tokens,
+                        reasoning_tokens,
+                        cost_nano_usd,
                         stopped_at_layer,
                         extra_points,
                         codes,
-                        ..Step::default()
-                    };
-                    for (set, figure) in SET_FIGURES.into_iter().zip(figures) {
-                        set(&mut step, figure);
                     }
-                    step
                 },
             )
     }
@@ -402,10 +161,32 @@ mod tests {
             Recording::decode(&bytes[..at]);
             bytes[at] = byte;
             if let Some(damaged) = Recording::decode(&bytes) {
+                prop_assert!(damaged.steps.len() <= bytes.len());
                 damaged.rows();
             }
-            Recording::decode(&[MAGIC, &noise].concat());
+            Recording::decode(&[FORMAT, &noise].concat());
         }
+    }
+
+    #[test]
+    fn many_steps_cannot_come_in_few_bytes() {
+        let steps = 100_000;
+        let bytes = recording(vec![Step::default(); steps]).encode();
+        assert!(steps <= bytes.len(), "{} bytes", bytes.len());
+    }
+
+    #[test]
+    fn a_step_of_nothing_that_was_sent_is_refused() {
+        let check = |change: fn(&mut Step), expected: bool| {
+            let mut step = Step::default();
+            change(&mut step);
+            let bytes = recording(vec![step]).encode();
+            assert_eq!(Recording::decode(&bytes).is_some(), expected);
+        };
+        check(|_| (), true);
+        check(|step| step.run = 3, false);
+        check(|step| step.key = 2, false);
+        check(|step| step.series = u32::MAX, false);
     }
 
     #[test]

@@ -214,7 +214,7 @@ fn the_pure_crates_depend_on_little() {
     );
     check(
         "crates/engine",
-        &["domain", "regex-lite", "serde", "serde_json", "sha2"],
+        &["bitcode", "domain", "regex-lite", "serde", "serde_json", "sha2"],
     );
     check(
         "crates/hydrate",
