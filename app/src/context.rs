@@ -49,6 +49,8 @@ pub struct SiteUrls {
     pub wasm: Option<String>,
     /// The icon of the tab.
     pub favicon: String,
+    /// The face of all texts but code.
+    pub font: String,
 }
 
 /// What the server hands to the browser with every page.

@@ -34,6 +34,8 @@ pub fn shell() -> impl IntoView {
                 <meta name="color-scheme" content="light dark"/>
                 <link rel="icon" href=urls.favicon.clone()/>
                 <link rel="stylesheet" href=urls.css.clone()/>
+                // Named by the style sheet only, it would come a round trip later.
+                <link rel="preload" href=urls.font.clone() r#as="font" r#type="font/woff2" crossorigin="anonymous"/>
                 <Hydration urls/>
                 <MetaTags/>
             </head>

@@ -62,7 +62,9 @@ pub fn router(state: AppState, shutdown: CancellationToken) -> Router {
     let pages = web::routes(&state)
         .fallback(web::not_found)
         .layer(from_fn_with_state(state.clone(), auth::viewer))
-        .layer(from_fn_with_state(state.clone(), web::within_deadline));
+        .layer(from_fn_with_state(state.clone(), web::within_deadline))
+        .layer(web::compression::layer())
+        .layer(from_fn(web::compression::for_own_pages));
     listed()
         .merge(ingest::routes())
         .method_not_allowed_fallback(wrong_method)

@@ -45,6 +45,8 @@ pub struct SiteUrls {
     pub wasm: Option<String>,
     /// The icon, SVG.
     pub favicon: String,
+    /// The face of all texts but code.
+    pub font: String,
 }
 
 /// The links of this binary's pages.
@@ -55,6 +57,7 @@ pub fn urls() -> SiteUrls {
         js: hashed("/pkg/plumbline.js"),
         wasm: hashed("/pkg/plumbline_bg.wasm"),
         favicon: hashed("/favicon.svg").unwrap_or_default(),
+        font: hashed("/fonts/inter-latin.woff2").unwrap_or_default(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The dashboard: the one file that mounts `app`.
 
+pub mod compression;
 mod deadline;
 
 use std::sync::{Arc, OnceLock};
@@ -121,6 +122,7 @@ fn site_urls() -> SiteUrls {
         js: urls.js,
         wasm: urls.wasm,
         favicon: urls.favicon,
+        font: urls.font,
     }
 }
 
