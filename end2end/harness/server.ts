@@ -22,7 +22,7 @@ export interface Server {
 }
 
 /** Port 0 lets the system choose; the port is free again when this returns. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer();
   await new Promise<void>((done, failed) => probe.once('error', failed).listen(0, '127.0.0.1', done));
   const address = probe.address();

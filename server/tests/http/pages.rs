@@ -220,7 +220,7 @@ async fn pages_travel_compressed_to_our_own_site_alone() {
         let encoding = encoding.map(|encoding| encoding.to_str().unwrap().to_owned());
         (encoding, response.bytes().await.unwrap().len())
     };
-    for path in ["/p/default/runs/r", "/ui/keys/list?slug=default"] {
+    for path in ["/p/default/runs/r", "/ui/ledger/minutes?slug=default&minutes=60"] {
         let (encoding, whole) = get(path, "identity", "none").await;
         assert_eq!(encoding, None);
         for accepted in ["br", "gzip"] {
