@@ -10,7 +10,7 @@ mod prompt_texts;
 mod rollups;
 mod runs;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use domain::{Condition, CostSource, NanoUsd, NewStep, ProjectId, Severity, Timestamp, TokenUsage};
 
@@ -106,7 +106,7 @@ pub struct FiledRuns {
     /// The time under which each is filed, by (project, run).
     pub run_ats: HashMap<(ProjectId, String), Timestamp>,
     /// Those that are new.
-    pub created: HashSet<(ProjectId, String)>,
+    pub created: BTreeSet<(ProjectId, String)>,
     /// Those that were there before: other steps of theirs may be stored.
     pub known: Vec<(ProjectId, String)>,
     /// The first place of this batch in the order of arrival. The next batch of any process begins 2^20 further on.
@@ -151,7 +151,7 @@ pub async fn file_runs(batch: &mut BatchTx, rows: &[StepRow<'_>]) -> Result<File
     let run_ids: Vec<_> = keys.iter().map(|((_, run_id), _)| *run_id).collect();
     let run_ats: Vec<_> = keys.iter().map(|(_, (at, _))| at.to_offset_date_time()).collect();
     let received_ats: Vec<_> = keys.iter().map(|(_, (_, at))| at.to_offset_date_time()).collect();
-    let mut created = HashSet::new();
+    let mut created = BTreeSet::new();
     let mut is_second = false;
     let filed = loop {
         let inserted = sqlx::query!(

@@ -65,7 +65,7 @@ impl Cardinality {
     pub fn admit_template(&self, project: ProjectId, step: &NewStep, template: [u8; 32]) -> bool {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut hour = known.hour(project, step.started_at.hour());
-        hour.admit(TEMPLATES_PER_STEP, hash(("template", &step.name)), &template)
+        hour.admit(TEMPLATES_PER_STEP, hash(("template", &step.name)), template)
     }
 
     /// What a step is counted under.
