@@ -35,7 +35,7 @@ export function routesNotVisited(): string[] {
   const visited = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
   let parent = '';
   const routes: string[] = [];
-  for (const [, kind, path = ''] of shell.matchAll(/<(ParentRoute|Route|\/ParentRoute)(?:\s+path=path!\("([^"]*)"\))?/g)) {
+  for (const [, kind, path = ''] of shell.matchAll(/<(ParentRoute|Route|\/ParentRoute)\b(?:\s+path=path!\("([^"]*)"\))?/g)) {
     if (kind === 'ParentRoute') parent = path;
     else if (kind === 'Route') routes.push(path.startsWith('/') ? path : `${parent}/${path}`);
     else parent = '';

@@ -23,3 +23,8 @@ test('what the page links to is compressed and kept for ever', async ({ page, re
     });
   }
 });
+
+test("a project's own address leads to its runs", async ({ page, project }) => {
+  await page.goto(`/p/${project.slug}`);
+  await expect(page).toHaveURL(project.at('runs'));
+});
