@@ -259,5 +259,5 @@ fn a_bad_row_is_named() {
     check(&[r#"{"rates": {"input": 1.5}}"#], "Row 1 can't be read");
     check(&[r#"{"model_match": "like"}"#], "Row 1 can't be read");
     check(&[r#"{"model_match": "regex", "model": "("}"#], "does not compile");
-    assert!(parse("[]").unwrap_err().to_string().contains("no file of prices"));
+    assert!(parse("[]").unwrap_err().to_string().contains("not a price file"));
 }

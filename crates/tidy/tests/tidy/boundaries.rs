@@ -74,6 +74,7 @@ fn only_one_file_mounts_the_pages() {
     only_in(
         &[
             "server/src/web.rs",
+            "server/src/web",
             "server/src/auth.rs",
             "server/src/auth",
             "server/src/live.rs",

@@ -206,6 +206,7 @@ fn circles_are_recognised() {
     );
     check(
         &[
+            file("a.rs", "mod b;"),
             file("a/b.rs", "use crate::d::X;"),
             file("d.rs", "use crate::e;"),
             file("e.rs", "use crate::a::b;"),

@@ -43,7 +43,7 @@ fn the_guide_to_ingest_names_every_error() {
         }
     }
     // What only readers and forms are answered.
-    for elsewhere in ["conflict", "not_found"] {
+    for elsewhere in ["conflict", "not_found", "timeout"] {
         assert!(
             codes.remove(elsewhere),
             "{elsewhere} exists no longer; remove it here"
