@@ -144,9 +144,18 @@ pub async fn recount(
 async fn wrong_words(tx: &mut Tx, project: ProjectId, from: Timestamp) -> Result<Vec<String>> {
     Ok(sqlx::query_scalar!(
         "with s as (
-           select run_id, step_id, run_at, date_trunc('hour', started_at at time zone 'UTC') at time zone 'UTC' as hour,
-             key_label, environment, name as step_name, model, template_fingerprint, output_shape, stop_reason
-           from steps where project_id = $1 and started_at >= $2
+           select s.run_id, s.step_id, s.run_at, s.hour, coalesce(o.key_label, s.key_label) as key_label,
+             case when o.series_id is null then s.environment else o.environment end as environment,
+             coalesce(o.step_name, s.name) as step_name,
+             case when o.series_id is null then s.model else o.model end as model,
+             case when o.series_id is null then s.template_fingerprint else o.template_fingerprint end
+               as template_fingerprint,
+             s.output_shape, s.stop_reason
+           from (
+             select *, date_trunc('hour', started_at at time zone 'UTC') at time zone 'UTC' as hour
+             from steps where project_id = $1 and started_at >= $2
+           ) s
+           left join rollups o on o.project_id = $1 and o.hour = s.hour and o.series_id = s.other_series
          ), r as (
            select hour, key_label, environment, step_name, model, template_fingerprint, output_shapes, finish_reasons,
              conditions
@@ -172,10 +181,16 @@ async fn wrong_words(tx: &mut Tx, project: ProjectId, from: Timestamp) -> Result
            select hour, key_label, environment, step_name, model, template_fingerprint, 'condition', w.key,
              -w.value::bigint
            from r, jsonb_each_text(conditions) w
+         ), totals as (
+           select * from sides
+           union all
+           select hour, key_label, environment, step_name, model, template_fingerprint, 'reasons', '', count
+           from sides where counted = 'reason'
          ), wrong as (
-           select hour from sides
+           select hour from totals
            group by hour, key_label, environment, step_name, model, template_fingerprint, counted, word
-           having sum(count) <> 0
+           -- A reason may be counted as 'other': fewer than there are, and all of them together right.
+           having case when counted = 'reason' then sum(count) < 0 and word <> 'other' else sum(count) <> 0 end
          )
          select distinct hour::text as \"hour!\" from wrong order by 1 limit 20",
         project.0,
@@ -194,11 +209,20 @@ async fn wrong_histograms(
 ) -> Result<Vec<String>> {
     let hours = sqlx::query!(
         "with s as (
-           select date_trunc('hour', started_at at time zone 'UTC') at time zone 'UTC' as hour, key_label, environment,
-             name as step_name, model, template_fingerprint,
-             array_agg(latency_ms) filter (where latency_ms is not null) as latency_ms,
-             array_agg(ttft_ms) filter (where ttft_ms is not null) as ttft_ms
-           from steps where project_id = $1 and started_at >= $2 group by 1, 2, 3, 4, 5, 6
+           select s.hour, coalesce(o.key_label, s.key_label) as key_label,
+             case when o.series_id is null then s.environment else o.environment end as environment,
+             coalesce(o.step_name, s.name) as step_name,
+             case when o.series_id is null then s.model else o.model end as model,
+             case when o.series_id is null then s.template_fingerprint else o.template_fingerprint end
+               as template_fingerprint,
+             array_agg(s.latency_ms) filter (where s.latency_ms is not null) as latency_ms,
+             array_agg(s.ttft_ms) filter (where s.ttft_ms is not null) as ttft_ms
+           from (
+             select *, date_trunc('hour', started_at at time zone 'UTC') at time zone 'UTC' as hour
+             from steps where project_id = $1 and started_at >= $2
+           ) s
+           left join rollups o on o.project_id = $1 and o.hour = s.hour and o.series_id = s.other_series
+           group by 1, 2, 3, 4, 5, 6
          )
          select r.hour::text as \"hour!\", s.latency_ms, s.ttft_ms, r.latency_us, r.ttft_us
          from s join rollups r on r.project_id = $1 and r.hour = s.hour and r.key_label = s.key_label

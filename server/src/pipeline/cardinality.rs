@@ -208,6 +208,7 @@ mod tests {
     fn step(name: &str, at: Timestamp) -> NewStep {
         let step = serde_json::json!({
             "run_id": "r", "step_id": "s", "kind": "llm", "name": name, "status": "ok", "started_at": at,
+            "stream_incomplete": false, "tokens": {}, "tags": [], "attributes": {}, "events": [],
         });
         serde_json::from_value(step).unwrap()
     }

@@ -52,7 +52,10 @@ impl Projects {
             match in_use.get(&id).and_then(Weak::upgrade) {
                 Some(project) => project,
                 None => {
-                    in_use.retain(|_, project| project.strong_count() > 0);
+                    // Twice as many as there can be: looking through them costs a project nothing, then.
+                    if in_use.len() >= 2 * usize::try_from(self.latest.entry_count()).unwrap_or(0) + 64 {
+                        in_use.retain(|_, project| project.strong_count() > 0);
+                    }
                     let project = Arc::<Project>::default();
                     in_use.insert(id, Arc::downgrade(&project));
                     project

@@ -14,6 +14,7 @@ async fn store_spans(app: &TestApp) {
         let mut one = unknown("r", &format!("s{n}"));
         one["step_name"] = json!(format!("GET /users/{n}"));
         one["stop_reason"] = json!(format!("stopped at {n}"));
+        one["model"] = json!(format!("private-{n}"));
         one["tags"] = json!([format!("user-{n}")]);
         one
     };
@@ -31,7 +32,7 @@ async fn names_with_ids_are_counted_as_other_and_everything_adds_up() {
     store_spans(&app).await;
 
     let (_, run) = app.get("/api/runs/r").await;
-    for list in ["tags", "step_names"] {
+    for list in ["tags", "models"] {
         let items = run["run"][list].as_array().unwrap();
         assert_eq!(
             (items.len(), items.last()),
@@ -55,8 +56,9 @@ async fn names_with_ids_are_counted_as_other_and_everything_adds_up() {
     assert_eq!(sum(&|minute| &minute["stored"]), 2_000);
     assert_eq!(sum(&|minute| &minute["limited"]["step_name"]), 1_500);
     assert_eq!(sum(&|minute| &minute["limited"]["finish_reason"]), 1_950);
+    assert_eq!(sum(&|minute| &minute["limited"]["model"]), 1_800);
     let page = Browser::new(&app).get("/p/default/settings/ledger").await;
-    let sentence = "counted as “other”: 1,950 finish_reason, 1,500 step_name";
+    let sentence = "counted as “other”: 1,950 finish_reason, 1,800 model, 1,500 step_name";
     assert!(page.text.contains(sentence), "{}", page.text);
     let metrics = app.client.get(app.url("/metrics")).send().await.unwrap();
     let line = "plumbline_steps_limited_total{dimension=\"step_name\"} 1500";
