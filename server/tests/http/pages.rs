@@ -178,6 +178,8 @@ async fn what_takes_too_long_ends_with_an_error() {
         config.page_deadline = std::time::Duration::from_millis(500);
     })
     .await;
+    // Who may do what is known before; without it the answer would be 503.
+    assert_eq!(page(&app, "/p/default/runs").await.0, 200);
     let held = futures::future::join_all([(); 2].map(|()| app.state.db.begin(storage::Scope::All))).await;
     assert!(held.iter().all(Result::is_ok));
 
@@ -190,9 +192,6 @@ async fn what_takes_too_long_ends_with_an_error() {
         html.contains("took too long") && html.contains("Try again") && html.contains(&reference),
         "{html}"
     );
-
-    let (status, _, html) = page(&app, "/none").await;
-    assert_eq!(status, 504, "{html}");
 
     let asked = app.client.get(app.url("/ui/keys/list?slug=default"));
     let answer = asked.send().await.unwrap();
@@ -212,8 +211,10 @@ async fn what_takes_too_long_ends_with_an_error() {
 async fn pages_travel_compressed_to_our_own_site_alone() {
     let app = TestApp::new().await;
     app.store(step("r", "s")).await;
+    // What is unpacked by the client loses its length.
+    let client = reqwest::Client::builder().no_gzip().build().unwrap();
     let get = async |path: &str, accepted: &str, site: &str| {
-        let request = app.client.get(app.url(path)).header("accept-encoding", accepted);
+        let request = client.get(app.url(path)).header("accept-encoding", accepted);
         let response = request.header("sec-fetch-site", site).send().await.unwrap();
         assert_eq!(response.status(), 200, "{path}");
         let encoding = response.headers().get("content-encoding").cloned();
