@@ -2,7 +2,7 @@
 
 mod settings;
 
-use domain::{NanoUsd, ProjectId, StepKind, StepStatus, Timestamp, TokenUsage};
+use domain::{NanoUsd, ProjectId, StepKind, StepStatus, TokenUsage};
 use time::OffsetDateTime;
 
 pub use settings::{change_settings, save_settings, settings};
