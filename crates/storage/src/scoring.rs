@@ -1,8 +1,11 @@
 //! What scoring remembers between starts: the project's settings and its latest steps.
 
-use domain::{NanoUsd, ProjectId, StepKind, StepStatus, Timestamp, TokenUsage};
-use serde_json::Value;
+mod settings;
+
+use domain::{NanoUsd, ProjectId, StepKind, StepStatus, TokenUsage};
 use time::OffsetDateTime;
+
+pub use settings::{change_settings, save_settings, settings};
 
 use crate::ingest::ARRIVAL_BITS;
 use crate::{Db, Result, Tx};
@@ -19,74 +22,6 @@ const RUN_STEPS: i32 = 5_000;
 const LONG_RUN_STEPS: i64 = 20_000;
 /// A batch that is under way while the latest steps are read has, at most, this many younger ones.
 const BATCHES_UNDER_WAY: i64 = 4_096;
-
-/// A project's scoring settings as JSON; `{}` before anybody changed them.
-pub async fn settings(db: &Db, project: ProjectId) -> Result<Value> {
-    let mut tx = db.project(project).await?;
-    let settings = sqlx::query_scalar!(
-        "select scoring from project_settings where project_id = $1",
-        project.0
-    )
-    .fetch_optional(&mut *tx)
-    .await?;
-    Ok(settings.unwrap_or_else(nothing_set))
-}
-
-/// Replaces a project's scoring settings.
-pub async fn save_settings(db: &Db, project: ProjectId, settings: &Value, now: Timestamp) -> Result<()> {
-    let mut tx = db.project(project).await?;
-    write_settings(&mut tx, project, settings, now).await?;
-    tx.commit().await?;
-    Ok(())
-}
-
-/// Changes a project's scoring settings by what they are now: nobody else can change them meanwhile. `None` from
-/// `change` leaves them as they are. Returns whether they were changed.
-pub async fn change_settings(
-    db: &Db,
-    project: ProjectId,
-    now: Timestamp,
-    change: impl FnOnce(Value) -> Option<Value>,
-) -> Result<bool> {
-    let mut tx = db.project(project).await?;
-    // A row has to be there to be locked.
-    sqlx::query!(
-        "insert into project_settings (project_id, updated_at) values ($1, $2) on conflict (project_id) do nothing",
-        project.0,
-        now.to_offset_date_time()
-    )
-    .execute(&mut *tx)
-    .await?;
-    let settings = sqlx::query_scalar!(
-        "select scoring from project_settings where project_id = $1 for update",
-        project.0
-    )
-    .fetch_one(&mut *tx)
-    .await?;
-    let Some(changed) = change(settings) else {
-        return Ok(false);
-    };
-    write_settings(&mut tx, project, &changed, now).await?;
-    tx.commit().await?;
-    Ok(true)
-}
-
-async fn write_settings(tx: &mut Tx, project: ProjectId, settings: &Value, now: Timestamp) -> Result<()> {
-    sqlx::query!(
-        "insert into project_settings (project_id, scoring, updated_at) values ($1, $2, $3)
-         on conflict (project_id) do update set scoring = excluded.scoring, updated_at = excluded.updated_at",
-        project.0,
-        settings,
-        now.to_offset_date_time()
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
-fn nothing_set() -> Value {
-    Value::Object(Default::default())
-}
 
 /// A stored step as scoring remembers it.
 #[derive(Clone, Debug)]
