@@ -4,6 +4,7 @@ use domain::Timestamp;
 use leptos::prelude::*;
 use serde::Deserialize;
 
+use crate::error::ApiError;
 use crate::ui::icon::Icon;
 use crate::ui::time::use_time_text;
 
@@ -12,9 +13,6 @@ use crate::ui::time::use_time_text;
 pub(crate) struct LiveEvent {
     /// Its id.
     pub(crate) run_id: String,
-    /// Its name.
-    #[serde(default)]
-    pub(crate) name: String,
     /// Counts events of this page, so that two of the same run differ.
     #[serde(skip)]
     pub(crate) number: u64,
@@ -29,9 +27,13 @@ pub(crate) struct LiveState {
     pub(crate) lost_since: Signal<Option<Timestamp>>,
     /// The newest event.
     pub(crate) last: Signal<Option<LiveEvent>>,
-    /// How often the connection was made again after a loss: what happened in between has to be read.
-    pub(crate) reconnects: Signal<u64>,
+    /// How often events were missed, here or on the server: whatever the page shows has to be read again.
+    pub(crate) gaps: Signal<u64>,
 }
+
+/// How long after a failed reading what was missed is read again.
+#[cfg(target_arch = "wasm32")]
+const READ_AGAIN_MS: u32 = 2_000;
 
 /// Seconds to wait before the next attempt: 1, 2, 4 … 30.
 #[cfg(any(target_arch = "wasm32", test))]
@@ -45,7 +47,7 @@ pub(crate) fn use_live(slug: Signal<String>, run: Signal<Option<String>>) -> Liv
     let connected_since = RwSignal::new(None);
     let lost_since = RwSignal::new(None);
     let last = RwSignal::new(None);
-    let reconnects = RwSignal::new(0);
+    let gaps = RwSignal::new(0);
     #[cfg(target_arch = "wasm32")]
     Effect::new(move |_| {
         let (slug, run) = (slug.get(), run.get());
@@ -56,7 +58,7 @@ pub(crate) fn use_live(slug: Signal<String>, run: Signal<Option<String>>) -> Liv
             connected_since,
             lost_since,
             last,
-            reconnects,
+            gaps,
         };
         let (listening, abort) = futures::future::abortable(browser::listen(slug, run, signals));
         leptos::task::spawn_local(async move {
@@ -72,8 +74,18 @@ pub(crate) fn use_live(slug: Signal<String>, run: Signal<Option<String>>) -> Liv
         connected_since: connected_since.into(),
         lost_since: lost_since.into(),
         last: last.into(),
-        reconnects: reconnects.into(),
+        gaps: gaps.into(),
     }
+}
+
+/// Waits before what could not be read is read again; false when that makes no sense.
+pub(crate) async fn waits_to_read_again(error: &ApiError) -> bool {
+    let may_work_later = matches!(error, ApiError::Unavailable { .. } | ApiError::Unreachable);
+    #[cfg(target_arch = "wasm32")]
+    if may_work_later {
+        gloo_timers::future::TimeoutFuture::new(READ_AGAIN_MS).await;
+    }
+    may_work_later
 }
 
 /// `live` while connected, `not live since 09:11:40` when the connection was lost, nothing without WASM.
@@ -128,7 +140,7 @@ mod browser {
         pub(super) connected_since: RwSignal<Option<Timestamp>>,
         pub(super) lost_since: RwSignal<Option<Timestamp>>,
         pub(super) last: RwSignal<Option<LiveEvent>>,
-        pub(super) reconnects: RwSignal<u64>,
+        pub(super) gaps: RwSignal<u64>,
     }
 
     pub(super) async fn listen(slug: String, run: Option<String>, signals: Signals) {
@@ -153,10 +165,14 @@ mod browser {
         let Ok(mut source) = EventSource::new(url) else {
             return false;
         };
-        let (Ok(runs), Ok(hellos)) = (source.subscribe("run"), source.subscribe("hello")) else {
+        let (Ok(runs), Ok(hellos), Ok(gaps)) = (
+            source.subscribe("run"),
+            source.subscribe("hello"),
+            source.subscribe("gap"),
+        ) else {
             return false;
         };
-        let mut events = merge(runs, hellos);
+        let mut events = merge(merge(runs, gaps), hellos);
         let mut connected = false;
         loop {
             match select(events.next(), TimeoutFuture::new(WATCH_MS)).await {
@@ -165,10 +181,10 @@ mod browser {
                         connected = true;
                         note_connected(signals);
                     }
-                    if kind == "run"
-                        && let Some(text) = message.data().as_string()
-                    {
-                        note_event(&text, signals);
+                    match (kind.as_str(), message.data().as_string()) {
+                        ("run", Some(text)) => note_event(&text, signals),
+                        ("gap", _) => note_gap(signals),
+                        _ => {}
                     }
                 }
                 Either::Left((Some(Err(_)) | None, _)) => return connected,
@@ -189,8 +205,12 @@ mod browser {
         signals.connected_since.try_set(Some(clock_now()));
         let was_lost = signals.lost_since.try_update(|since| since.take().is_some());
         if was_lost == Some(true) {
-            signals.reconnects.try_update(|count| *count += 1);
+            note_gap(signals);
         }
+    }
+
+    fn note_gap(signals: Signals) {
+        signals.gaps.try_update(|count| *count += 1);
     }
 
     fn note_event(text: &str, signals: Signals) {

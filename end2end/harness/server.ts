@@ -14,6 +14,8 @@ export const artifacts = join(repository, 'end2end/artifacts');
 export interface Server {
   /** http://127.0.0.1:<port>, without a slash at the end. */
   readonly url: string;
+  /** Its data folder. */
+  readonly data: string;
   /** Everything the server has logged so far. */
   log(): string;
   /** Runs a command beside it, as somebody would in its folder; fails when the command does. */
@@ -83,7 +85,7 @@ export async function startServer(name: string, environment: Record<string, stri
     const { stdout, stderr } = await promisify(execFile)(binary(), words, { cwd: data, env });
     return stdout + stderr;
   };
-  return { url, log, command, stop };
+  return { url, data: env.PLUMBLINE_DATA, log, command, stop };
 }
 
 async function ready(url: string, child: ChildProcess): Promise<void> {

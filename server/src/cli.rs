@@ -12,6 +12,7 @@ mod seed;
 pub mod serve;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use domain::Project;
@@ -23,6 +24,9 @@ use crate::clock;
 use crate::config::{self, Config, Flags, LogFormat};
 use crate::database::Database;
 use crate::price_file;
+
+/// How long threads may take to end after the command is done.
+const LONGEST_THREAD_END: Duration = Duration::from_secs(2);
 
 /// Observability for LLM applications: traces, cost and what went wrong, in one binary.
 #[derive(Debug, Parser)]
@@ -133,10 +137,13 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(cause) => return Exit::Failed(cause.into()).report(),
     };
-    match runtime.block_on(run(cli)) {
+    let code = match runtime.block_on(run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(exit) => exit.report(),
-    }
+    };
+    // A thread that hangs must not keep the process.
+    runtime.shutdown_timeout(LONGEST_THREAD_END);
+    code
 }
 
 async fn run(cli: Cli) -> Result<(), Exit> {

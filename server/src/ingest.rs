@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, post};
 use axum::{Router, middleware};
-use domain::{NewStep, Scope};
+use domain::{NewStep, Scope, Timestamp};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tower_http::decompression::RequestDecompressionLayer;
@@ -23,6 +23,7 @@ use native::{Rejection, Source};
 
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
+use crate::heavy::work_through;
 use crate::pipeline::{Received, Submission};
 use crate::router::unknown_route;
 use crate::state::AppState;
@@ -59,7 +60,7 @@ async fn ingest_one(State(state): State<AppState>, request: Request) -> HttpResu
         received_at,
         fallback_id: fallback_id(&parts.headers, 0),
     };
-    let decoded = native::decode_body(&bytes, &source);
+    let decoded = work_through(bytes.len(), || native::decode_body(&bytes, &source));
     drop(bytes);
     match decoded {
         Ok(step) => {
@@ -88,8 +89,14 @@ async fn ingest_batch(State(state): State<AppState>, request: Request) -> HttpRe
     body::require_json(&parts.headers)?;
     let (bytes, _budget) = body::read(&parts.headers, body, MAX_BATCH_BYTES, &state.body_budget).await?;
     let received_at = clock::now();
-    let raw_steps = match native::split_batch(&bytes) {
-        Ok(raw_steps) => raw_steps,
+    let decoded = work_through(bytes.len(), || decode_batch(&bytes, &parts.headers, received_at));
+    drop(bytes);
+    let Batch {
+        steps,
+        rejected,
+        reasons,
+    } = match decoded {
+        Ok(batch) => batch,
         Err(rejection) => {
             state
                 .pipeline
@@ -98,6 +105,27 @@ async fn ingest_batch(State(state): State<AppState>, request: Request) -> HttpRe
             return Err(rejection.into());
         }
     };
+    let received = state
+        .pipeline
+        .submit(Submission::new(&caller, received_at, steps, reasons))
+        .await?;
+    let duplicate = received
+        .iter()
+        .filter(|r| matches!(r, Received::Duplicate))
+        .count();
+    let stored = received.len() - duplicate;
+    Ok(Json(json!({ "stored": stored, "duplicate": duplicate, "rejected": rejected })).into_response())
+}
+
+/// A batch as it was sent: steps that are accepted, and what to answer and to count for those that are not.
+struct Batch {
+    steps: Vec<NewStep>,
+    rejected: Vec<serde_json::Value>,
+    reasons: Vec<&'static str>,
+}
+
+fn decode_batch(bytes: &[u8], headers: &HeaderMap, received_at: Timestamp) -> Result<Batch, Rejection> {
+    let raw_steps = native::split_batch(bytes)?;
     let mut steps = Vec::with_capacity(raw_steps.len());
     let mut rejected = Vec::new();
     let mut reasons = Vec::new();
@@ -105,7 +133,7 @@ async fn ingest_batch(State(state): State<AppState>, request: Request) -> HttpRe
     for (index, raw) in raw_steps.iter().enumerate() {
         let source = Source {
             received_at,
-            fallback_id: fallback_id(&parts.headers, index),
+            fallback_id: fallback_id(headers, index),
         };
         match native::decode_step(raw, &source) {
             Ok(step) if events + step.events.len() > MAX_BATCH_EVENTS => {
@@ -129,18 +157,11 @@ async fn ingest_batch(State(state): State<AppState>, request: Request) -> HttpRe
             }
         }
     }
-    drop(raw_steps);
-    drop(bytes);
-    let received = state
-        .pipeline
-        .submit(Submission::new(&caller, received_at, steps, reasons))
-        .await?;
-    let duplicate = received
-        .iter()
-        .filter(|r| matches!(r, Received::Duplicate))
-        .count();
-    let stored = received.len() - duplicate;
-    Ok(Json(json!({ "stored": stored, "duplicate": duplicate, "rejected": rejected })).into_response())
+    Ok(Batch {
+        steps,
+        rejected,
+        reasons,
+    })
 }
 
 /// A body that says it is JSON, of at most `limit` bytes.
@@ -165,10 +186,12 @@ pub(crate) async fn read_step(
         received_at: clock::now(),
         fallback_id: fallback_id(headers, 0),
     };
-    Ok((
-        native::decode_body(&bytes, &source)?,
-        native::rules_of_body(&bytes)?,
-    ))
+    work_through(bytes.len(), || {
+        Ok((
+            native::decode_body(&bytes, &source)?,
+            native::rules_of_body(&bytes)?,
+        ))
+    })
 }
 
 /// The id of a step that has none: the same for a retry with the same `Idempotency-Key`, otherwise a new one.

@@ -1,49 +1,159 @@
-//! Jobs: work that takes longer than a request, done piece by piece in the background by whichever process is free.
+//! Jobs: work that takes longer than a request, done chunk by chunk in the background by whichever process is free.
+//!
+//! A new kind is a file with its [`BackgroundJob`] and a line in [`KINDS`]. What a chunk writes is committed together
+//! with where the next one begins, so that a chunk is done once or not at all, whoever dies.
 
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{ProjectId, Timestamp};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use serde::Deserialize as _;
+use serde::de::DeserializeOwned;
 use storage::Db;
-use storage::jobs::{self, Piece};
-use tokio::time::{MissedTickBehavior, interval};
+use storage::jobs::{self, Job, Piece};
+use tokio::sync::Notify;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::clock;
-use crate::reprice::{self, Repricing};
+use crate::delete_project::ProjectDeletion;
+use crate::reprice::Repricing;
+use crate::supervise::panic_message;
 
-/// How often it is looked whether a job waits.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How long after a failure the same piece is tried again, in microseconds.
-const AGAIN_AFTER_MICROS: i64 = 5_000_000;
-/// Failures in a row after which a job is given up.
-const MAX_ATTEMPTS: i32 = 3;
+/// Every kind of job that this binary runs; others wait for one that does.
+const KINDS: &[Kind] = &[Kind::of::<Repricing>(), Kind::of::<ProjectDeletion>()];
+
+/// How often it is looked whether a job is due, should no notification have come.
+const POLL_INTERVAL: Duration = Duration::from_secs(30);
+/// How long after a failure the same chunk is tried again, in microseconds.
+const RETRY_AFTER_MICROS: i64 = 5_000_000;
 /// Collisions with other transactions before one counts as a failure.
-const COLLISIONS: u32 = 10;
+const MAX_COLLISIONS: u32 = 10;
 
-/// The kinds that this binary knows; others wait for one that does.
-const KINDS: &[&str] = &[reprice::KIND];
+/// A kind of work in the background.
+pub trait BackgroundJob: Sized + Send + Sync + 'static {
+    /// Its name in the database.
+    const NAME: &'static str;
+    /// Failures in a row after which a job is given up.
+    const MAX_ATTEMPTS: i32 = 3;
+    /// What exactly is to be done.
+    type Arguments: DeserializeOwned + Send;
 
-/// Works at jobs until `shutdown`, after which the piece that is under way is still finished.
-pub async fn run(db: Db, shutdown: CancellationToken) {
+    /// What all chunks of one job need.
+    fn prepare(
+        context: &JobContext,
+        project: ProjectId,
+        arguments: Self::Arguments,
+    ) -> impl Future<Output = Result<Self, ChunkError>> + Send;
+
+    /// Does some of the work within the chunk's transaction, and commits it with where the next chunk begins.
+    fn run_chunk(
+        &self,
+        context: &JobContext,
+        chunk: Piece,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), ChunkError>> + Send;
+}
+
+/// What jobs work with.
+#[derive(Clone, Debug)]
+pub struct JobContext {
+    /// The database.
+    pub db: Db,
+}
+
+/// Why a chunk was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum ChunkError {
+    /// The database refused, or did not answer.
+    #[error(transparent)]
+    Database(#[from] storage::Error),
+    /// Nobody can know what is to be done.
+    #[error("the arguments can't be read")]
+    Arguments(#[source] serde_json::Error),
+    /// A defect of the job's.
+    #[error("panic: {0}")]
+    Panicked(String),
+}
+
+/// An entry of the registry.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    name: &'static str,
+    max_attempts: i32,
+    prepare: Prepare,
+}
+
+type Prepare = for<'a> fn(&'a JobContext, &'a Job) -> BoxFuture<'a, Result<Box<dyn PreparedJob>, ChunkError>>;
+
+impl Kind {
+    /// The entry of a job.
+    pub const fn of<J: BackgroundJob>() -> Self {
+        Self {
+            name: J::NAME,
+            max_attempts: J::MAX_ATTEMPTS,
+            prepare: prepare::<J>,
+        }
+    }
+}
+
+fn prepare<'a, J: BackgroundJob>(
+    context: &'a JobContext,
+    job: &'a Job,
+) -> BoxFuture<'a, Result<Box<dyn PreparedJob>, ChunkError>> {
+    Box::pin(async move {
+        let arguments = J::Arguments::deserialize(&job.arguments).map_err(ChunkError::Arguments)?;
+        let prepared = J::prepare(context, job.project_id, arguments).await?;
+        Ok(Box::new(prepared) as Box<dyn PreparedJob>)
+    })
+}
+
+/// A [`BackgroundJob`] whose type is not known.
+trait PreparedJob: Send + Sync {
+    fn run<'a>(
+        &'a self,
+        context: &'a JobContext,
+        chunk: Piece,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), ChunkError>>;
+}
+
+impl<J: BackgroundJob> PreparedJob for J {
+    fn run<'a>(
+        &'a self,
+        context: &'a JobContext,
+        chunk: Piece,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), ChunkError>> {
+        Box::pin(self.run_chunk(context, chunk, now))
+    }
+}
+
+/// Works at jobs until `shutdown`, after which the chunk that is under way is still finished. `wake` is notified when
+/// there may be a job.
+pub async fn run(db: Db, wake: Arc<Notify>, shutdown: CancellationToken) {
     let mut worker = Worker::new(db);
-    let mut ticks = interval(LOOK_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
+        let pause = loop {
+            match worker.work(None).await {
+                Ok(Worked::Piece) if !shutdown.is_cancelled() => {}
+                Ok(_) => break worker.until_due().await,
+                Err(cause) => {
+                    tracing::debug!(error = ?cause, "jobs are not looked at: the database does not answer");
+                    break POLL_INTERVAL;
+                }
+            }
+        };
         tokio::select! {
             biased;
             () = shutdown.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-        loop {
-            match worker.work(None).await {
-                Ok(Worked::Piece) if !shutdown.is_cancelled() => {}
-                Ok(_) => break,
-                Err(cause) => {
-                    tracing::debug!(error = ?cause, "jobs are not looked at: the database does not answer");
-                    break;
-                }
-            }
+            () = wake.notified() => {}
+            () = sleep(pause) => {}
         }
     }
 }
@@ -51,101 +161,120 @@ pub async fn run(db: Db, shutdown: CancellationToken) {
 /// What became of a look at the jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Worked {
-    /// One piece was done, or failed and is noted so.
+    /// One chunk was done, or failed and is noted so.
     Piece,
     /// There was nothing to do, or somebody else is at it.
     Nothing,
 }
 
-/// Does pieces of jobs, and remembers between them what all pieces of one job need.
-#[derive(Debug)]
+/// Does chunks of jobs, and keeps between them what all chunks of one job need.
 pub struct Worker {
-    db: Db,
-    repricing: Option<(Uuid, Repricing)>,
+    context: JobContext,
+    kinds: &'static [Kind],
+    names: Vec<&'static str>,
+    prepared: HashMap<Uuid, Box<dyn PreparedJob>>,
 }
 
 impl Worker {
-    /// Nothing is read before there is work.
+    /// Runs every kind of this binary. Nothing is read before there is work.
     pub fn new(db: Db) -> Self {
-        Self { db, repricing: None }
+        Self::of_kinds(db, KINDS)
     }
 
-    /// Does one piece of the job that has waited longest; `only` names another.
+    /// Runs these kinds.
+    pub fn of_kinds(db: Db, kinds: &'static [Kind]) -> Self {
+        Self {
+            context: JobContext { db },
+            kinds,
+            names: kinds.iter().map(|kind| kind.name).collect(),
+            prepared: HashMap::new(),
+        }
+    }
+
+    /// Does one chunk of the job that has waited longest; `only` names another.
     pub async fn work(&mut self, only: Option<(ProjectId, Uuid)>) -> storage::Result<Worked> {
         let mut collisions = 0;
         loop {
             let now = clock::now();
-            let Some(piece) = jobs::take(&self.db, KINDS, only, now).await? else {
+            let Some(chunk) = jobs::take(&self.context.db, &self.names, only, now).await? else {
+                // Those that are done, or that others work at.
+                self.prepared.clear();
                 return Ok(Worked::Nothing);
             };
-            let (project, job_id) = (piece.job.project_id, piece.job.job_id);
-            match self.piece(piece, now).await {
+            let Some(kind) = self.kinds.iter().find(|kind| kind.name == chunk.job.kind) else {
+                return Ok(Worked::Nothing);
+            };
+            let (project, job_id) = (chunk.job.project_id, chunk.job.job_id);
+            let done = AssertUnwindSafe(self.run_chunk(kind, chunk, now))
+                .catch_unwind()
+                .await;
+            let done = done
+                .unwrap_or_else(|panic| Err(ChunkError::Panicked(panic_message(panic.as_ref()).to_owned())));
+            match done {
                 Ok(()) => return Ok(Worked::Piece),
-                Err(PieceError::Database(cause)) if cause.is_collision() && collisions < COLLISIONS => {
+                Err(ChunkError::Database(cause)) if cause.is_collision() && collisions < MAX_COLLISIONS => {
                     collisions += 1;
                 }
                 // The next one to whom the database answers goes on where this one began.
-                Err(PieceError::Database(cause)) if cause.is_transient() => return Err(cause),
+                Err(ChunkError::Database(cause)) if cause.is_transient() => return Err(cause),
                 Err(cause) => {
-                    self.note_failure(project, job_id, &cause, now).await?;
+                    self.note_failure(kind, project, job_id, &cause, now).await?;
                     return Ok(Worked::Piece);
                 }
             }
         }
     }
 
-    async fn piece(&mut self, piece: Piece, now: Timestamp) -> Result<(), PieceError> {
-        let (project, job_id) = (piece.job.project_id, piece.job.job_id);
-        let repricing = match self.repricing.take().filter(|(of, _)| *of == job_id) {
-            Some((_, repricing)) => repricing,
-            None => Repricing::new(&self.db, project, &piece.job.arguments).await?,
+    async fn run_chunk(&mut self, kind: &Kind, chunk: Piece, now: Timestamp) -> Result<(), ChunkError> {
+        let job_id = chunk.job.job_id;
+        // Kept only when the chunk is done: what a failure leaves may be no good.
+        let prepared = match self.prepared.remove(&job_id) {
+            Some(prepared) => prepared,
+            None => (kind.prepare)(&self.context, &chunk.job).await?,
         };
-        let done = repricing.piece(piece, now).await?;
-        if done.is_last {
-            // Limits are learned from costs, and pages show them.
-            storage::live::notify_settings(&self.db, project).await?;
-        } else {
-            self.repricing = Some((job_id, repricing));
-        }
-        let runs: Vec<&str> = done.changed_runs.iter().map(String::as_str).collect();
-        if !runs.is_empty() {
-            storage::live::notify_runs(&self.db, Uuid::now_v7(), project, &runs).await?;
-        }
+        prepared.run(&self.context, chunk, now).await?;
+        self.prepared.insert(job_id, prepared);
         Ok(())
+    }
+
+    /// How long to wait for a job that is not due yet, or for one that nobody told of.
+    async fn until_due(&self) -> Duration {
+        let now = clock::now();
+        match jobs::next_due(&self.context.db, &self.names).await {
+            // What is due and was not taken is under way elsewhere.
+            Ok(Some(due)) if due > now => {
+                let micros = u64::try_from(due.micros() - now.micros()).unwrap_or(0);
+                Duration::from_micros(micros).min(POLL_INTERVAL)
+            }
+            _ => POLL_INTERVAL,
+        }
     }
 
     async fn note_failure(
-        &mut self,
+        &self,
+        kind: &Kind,
         project: ProjectId,
         job_id: Uuid,
-        cause: &PieceError,
+        cause: &ChunkError,
         now: Timestamp,
     ) -> storage::Result<()> {
-        tracing::error!(project.id = %project, job.id = %job_id, error = ?cause, "a piece of a job failed");
-        self.repricing = None;
-        let again_at = now.plus_micros(AGAIN_AFTER_MICROS);
+        tracing::error!(project.id = %project, job.id = %job_id, kind = kind.name, error = ?cause, "a chunk of a job failed");
+        let retry_at = now.plus_micros(RETRY_AFTER_MICROS);
         let (public, attempts) = match cause {
-            PieceError::Database(_) => (
+            ChunkError::Database(_) => (
                 "The database refused a piece of the work; the server's log has the details",
-                MAX_ATTEMPTS,
+                kind.max_attempts,
             ),
-            PieceError::Arguments(_) => ("The job's arguments can't be read; start it again", 1),
+            ChunkError::Panicked(_) => (
+                "A piece of the work failed; the server's log has the details",
+                kind.max_attempts,
+            ),
+            ChunkError::Arguments(_) => ("The job's arguments can't be read; start it again", 1),
         };
-        let given_up = jobs::piece_failed(&self.db, project, job_id, public, again_at, attempts, now).await?;
-        if given_up {
-            tracing::error!(project.id = %project, job.id = %job_id, "a job was given up");
+        let db = &self.context.db;
+        if jobs::piece_failed(db, project, job_id, public, retry_at, attempts, now).await? {
+            tracing::error!(project.id = %project, job.id = %job_id, kind = kind.name, "a job was given up");
         }
         Ok(())
     }
-}
-
-/// Why a piece was not done.
-#[derive(Debug, thiserror::Error)]
-pub enum PieceError {
-    /// The database refused, or did not answer.
-    #[error(transparent)]
-    Database(#[from] storage::Error),
-    /// Nobody can know what is to be done.
-    #[error("the arguments can't be read")]
-    Arguments(#[source] serde_json::Error),
 }

@@ -35,6 +35,10 @@ pub async fn run(options: PgConnectOptions, shutdown: CancellationToken) {
         match outcome {
             Ok(()) if hour_is_over => last_success = Some(Instant::now()),
             Ok(()) => {}
+            // Whatever is due is done there.
+            Err(storage::Error::Conflict(partitions::MAINTAINED_ELSEWHERE)) => {
+                tracing::debug!("another process is at the maintenance");
+            }
             Err(cause) => {
                 tracing::warn!(
                     error = format!("{:#}", anyhow::Error::new(cause)),

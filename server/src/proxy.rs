@@ -14,6 +14,7 @@ pub mod meter;
 pub mod passing;
 pub mod recorder;
 pub mod refusal;
+pub mod refused;
 pub mod request;
 mod routes;
 pub mod sse;
@@ -42,6 +43,7 @@ use call::{Call, Ended, Exchange};
 use include_usage::ChunkRemover;
 use passing::Passing;
 use refusal::refuse;
+use refused::{Replayed, refuses_question};
 use request::Sent;
 use routes::Found;
 use who::Told;
@@ -166,19 +168,19 @@ async fn pass(
         *request.method_mut() = parts.method.clone();
         *request.uri_mut() = target.clone();
         *request.headers_mut() = sent;
-        tokio::select! {
+        let answered = tokio::select! {
             answered = upstreams.send(request) => answered,
             () = stopping.cancelled() => Err((Ended::Stopped, None)),
-        }
+        };
+        answered.map(|answer| answer.map(Replayed::new))
     };
     let mut was_edited = edited.is_some();
     let edited_length = edited.as_ref().map(Vec::len);
     let mut answered = send(edited.map_or(body, Body::from), edited_length).await;
-    let is_refused = |status| status == StatusCode::BAD_REQUEST || status == StatusCode::UNPROCESSABLE_ENTITY;
-    if let Some(unedited) = unedited
-        && answered.as_ref().is_ok_and(|answer| is_refused(answer.status()))
+    if let (Some(unedited), Ok(answer)) = (unedited, &mut answered)
+        && refuses_question(answer, &mut state.recorder.held(), upstreams.longest_silence).await
     {
-        // It may be the question that is refused. The caller gets the answer to what they sent.
+        // The caller gets the answer to what they sent.
         answered = send(Body::from(unedited), None).await;
         was_edited = false;
         if answered.as_ref().is_ok_and(|answer| answer.status().is_success()) {

@@ -8,13 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::{CostSource, NanoUsd, ProjectId, Timestamp};
 use engine::pricing::PriceTable;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use storage::Db;
-use storage::jobs::{self, Piece, Progress};
+use storage::jobs::{self, NewJob, Piece, Progress};
 use storage::reprice::{self, Cursor, Delta, NewCost, PricedStep, Which};
 use uuid::Uuid;
 
-use crate::jobs::PieceError;
+use crate::jobs::{BackgroundJob, ChunkError, JobContext};
 use crate::pipeline::series_id;
 use crate::prices;
 
@@ -43,8 +42,13 @@ pub async fn start(
     actor: &str,
     now: Timestamp,
 ) -> storage::Result<Uuid> {
-    let arguments = serde_json::to_value(request).unwrap_or_default();
-    jobs::start(db, project, KIND, &arguments, actor, now).await
+    let new = NewJob {
+        kind: KIND,
+        // Two of them would undo each other.
+        deduplicated: true,
+        arguments: &serde_json::to_value(request).unwrap_or_default(),
+    };
+    jobs::start(db, project, &new, actor, now).await
 }
 
 /// What all pieces of one job need.
@@ -54,41 +58,57 @@ pub struct Repricing {
     prices: PriceTable,
 }
 
-/// What a piece came to.
-#[derive(Debug)]
-pub struct PieceDone {
-    /// Whether it was the last.
-    pub is_last: bool,
-    /// Runs whose cost is another now.
-    pub changed_runs: BTreeSet<String>,
-}
+impl BackgroundJob for Repricing {
+    const NAME: &'static str = KIND;
+    type Arguments = Request;
 
-impl Repricing {
     /// Reads the project's prices as they are now.
-    pub async fn new(db: &Db, project: ProjectId, arguments: &Value) -> Result<Self, PieceError> {
-        let request = Request::deserialize(arguments).map_err(PieceError::Arguments)?;
-        let stored = storage::prices::of_project(db, project).await?;
+    async fn prepare(context: &JobContext, project: ProjectId, request: Request) -> Result<Self, ChunkError> {
+        let stored = storage::prices::of_project(&context.db, project).await?;
         Ok(Self {
             request,
             prices: PriceTable::new(stored.into_iter().filter_map(prices::row_of).collect()),
         })
     }
 
+    async fn run_chunk(&self, context: &JobContext, chunk: Piece, now: Timestamp) -> Result<(), ChunkError> {
+        let project = chunk.job.project_id;
+        let done = self.price_chunk(chunk, now).await?;
+        if done.is_last {
+            // Limits are learned from costs, and pages show them.
+            storage::live::notify_settings(&context.db, project).await?;
+        }
+        let runs: Vec<&str> = done.changed_runs.iter().map(String::as_str).collect();
+        if !runs.is_empty() {
+            storage::live::notify_runs(&context.db, Uuid::now_v7(), project, &runs).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What a chunk came to.
+struct ChunkDone {
+    is_last: bool,
+    /// Runs whose cost is another now.
+    changed_runs: BTreeSet<String>,
+}
+
+impl Repricing {
     /// Prices the next steps, writes what changed and commits it with the progress.
-    pub async fn piece(&self, mut piece: Piece, now: Timestamp) -> Result<PieceDone, PieceError> {
+    async fn price_chunk(&self, mut piece: Piece, now: Timestamp) -> Result<ChunkDone, ChunkError> {
         let which = &self.request.which;
         let cursor: Option<Cursor> = piece
             .cursor
             .as_ref()
             .map(Cursor::deserialize)
             .transpose()
-            .map_err(PieceError::Arguments)?;
+            .map_err(ChunkError::Arguments)?;
         let total = match piece.job.progress_total {
             Some(total) => total,
             None => reprice::count(&mut piece, which).await?,
         };
         let mut totals: Totals = match &piece.job.result {
-            Some(result) => Totals::deserialize(result).map_err(PieceError::Arguments)?,
+            Some(result) => Totals::deserialize(result).map_err(ChunkError::Arguments)?,
             None => Totals::default(),
         };
         let page = reprice::page(&mut piece, which, cursor.as_ref()).await?;
@@ -116,11 +136,11 @@ impl Repricing {
                 .as_ref()
                 .map(serde_json::to_value)
                 .transpose()
-                .map_err(PieceError::Arguments)?,
-            result: serde_json::to_value(&totals).map_err(PieceError::Arguments)?,
+                .map_err(ChunkError::Arguments)?,
+            result: serde_json::to_value(&totals).map_err(ChunkError::Arguments)?,
         };
         piece.commit(&progress, now).await?;
-        Ok(PieceDone {
+        Ok(ChunkDone {
             is_last: page.next.is_none(),
             changed_runs,
         })

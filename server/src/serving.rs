@@ -1,6 +1,8 @@
 //! Connections from outside. Served as `axum::serve` would, with room for more headers: those of one call come from an
 //! SDK, a mesh, tracing and several gateways, and hyper's hundred are refused without a word that an SDK understands.
 
+mod head_timer;
+
 use std::net::SocketAddr;
 use std::pin::pin;
 
@@ -20,6 +22,7 @@ use tower::ServiceExt as _;
 
 use crate::proxy;
 use crate::state::AppState;
+use head_timer::{HeadTimer, LONGEST_HEAD};
 
 /// How many headers a request may have, and an answer of a provider's.
 pub const MAX_HEADERS: usize = 500;
@@ -51,6 +54,8 @@ where
         });
         let served = http1::Builder::new()
             .max_headers(MAX_HEADERS)
+            .timer(HeadTimer::default())
+            .header_read_timeout(LONGEST_HEAD)
             .serve_connection(TokioIo::new(connection), service);
         let shutdown = shutdown.clone();
         connections.spawn(async move {

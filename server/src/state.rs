@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -12,15 +13,16 @@ use crate::auth::Auth;
 use crate::config::{self, Config};
 use crate::database::Database;
 use crate::ingest::BodyBudget;
-use crate::live::LiveHub;
+use crate::live::{ChangeListener, LiveHub};
 use crate::metrics::Metrics;
-use crate::pipeline::{Memory, Pipeline, PipelineSettings};
+use crate::pipeline::{DatabaseWriter, Memory, Pipeline, PipelineSettings};
 use crate::prices::Prices;
 use crate::proxy::recorder::{Backlog, Recorder};
 use crate::proxy::upstream::Upstreams;
 use crate::scoring::Scoring;
+use crate::supervise::Supervisor;
 
-/// Connections of the pool that handlers and workers share.
+/// How much the bodies of all requests may take in memory.
 const BODY_BUDGET_BYTES: usize = 256 * 1024 * 1024;
 
 /// Everything a handler may need, behind one pointer: axum clones it several times for each request.
@@ -46,6 +48,10 @@ pub struct Shared {
     pub recorder: Recorder,
     /// News for open pages.
     pub live: LiveHub,
+    /// How the background tasks are.
+    pub supervisor: Supervisor,
+    /// Notified when there may be a job to run.
+    pub jobs_wake: Arc<Notify>,
     /// Figures for Prometheus.
     pub metrics: Arc<Metrics>,
     /// How much of all bodies may be in memory.
@@ -76,28 +82,36 @@ impl AppState {
     ) -> anyhow::Result<Self> {
         let db = storage::Db::connect_lazy(database.options(), config.db_connections);
         let metrics = Arc::new(Metrics::default());
+        let supervisor = Supervisor::new(tasks.clone(), shutdown.clone());
         let auth = Auth::new(db.clone(), &config, tasks);
-        tasks.spawn(auth.clone().keep_books(shutdown.clone()));
+        let (bookkeeper, stopping) = (auth.clone(), shutdown.clone());
+        supervisor.supervise("key_usage", move || {
+            bookkeeper.clone().keep_books(stopping.clone())
+        });
         let memory = Memory::new(&db);
-        let live = LiveHub::start(
-            db.clone(),
+        let jobs_wake = Arc::new(Notify::new());
+        let listener = ChangeListener::new(
             database.options(),
             auth.clone(),
             memory.clone(),
-            tasks,
-            &shutdown,
+            Arc::clone(&jobs_wake),
         );
+        let live = LiveHub::start(db.clone(), listener, &supervisor, &shutdown);
         let settings = PipelineSettings {
             max_queued_steps: config.queue_steps,
             max_queued_bytes: config.queue_bytes,
         };
+        let writer = DatabaseWriter {
+            db: db.clone(),
+            memory: memory.clone(),
+            metrics: Arc::clone(&metrics),
+        };
         let pipeline = Pipeline::start(
-            db.clone(),
-            memory.clone(),
+            Arc::new(writer),
             live.clone(),
             Arc::clone(&metrics),
             &settings,
-            tasks,
+            &supervisor,
             &shutdown,
         );
         let spool = config.data.join("spool");
@@ -107,12 +121,14 @@ impl AppState {
             pipeline.clone(),
             Arc::clone(&metrics),
             backlog,
-            tasks,
+            &supervisor,
             &shutdown,
         );
         Ok(Self(Arc::new(Shared {
             upstreams: Upstreams::new(&config)?,
             recorder,
+            supervisor,
+            jobs_wake,
             db,
             auth,
             scoring: memory.scoring,

@@ -3,6 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "crash/deletion.rs"]
+mod deletion;
+#[path = "crash/hang.rs"]
+mod hang;
 #[path = "crash/load.rs"]
 mod load;
 #[expect(dead_code, reason = "the tests of the command line use the rest")]

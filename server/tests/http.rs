@@ -12,12 +12,18 @@ mod bad_input;
 mod cardinality;
 #[path = "http/conditions.rs"]
 mod conditions;
+#[path = "http/connections.rs"]
+mod connections;
 #[path = "http/cost.rs"]
 mod cost;
 #[path = "http/cross_site.rs"]
 mod cross_site;
+#[path = "http/deletion.rs"]
+mod deletion;
 #[path = "http/ingest.rs"]
 mod ingest;
+#[path = "http/jobs.rs"]
+mod jobs;
 #[path = "http/keys.rs"]
 mod keys;
 #[path = "http/live.rs"]
@@ -58,6 +64,8 @@ mod scoring_form;
 mod scoring_memory;
 #[path = "http/sessions.rs"]
 mod sessions;
+#[path = "http/supervision.rs"]
+mod supervision;
 #[path = "http/tenancy.rs"]
 mod tenancy;
 #[path = "http/unpriced.rs"]

@@ -1,4 +1,4 @@
-//! Facts of this server.
+//! Facts of this server, and projects that are being deleted.
 
 use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
@@ -40,4 +40,37 @@ pub(crate) async fn read_server_facts(slug: String) -> Result<ServerFacts, ApiEr
             ..facts
         }
     })
+}
+
+/// A project that is being deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletedProject {
+    /// Its name.
+    pub name: String,
+    /// Since when.
+    pub deleted_at: domain::Timestamp,
+    /// Rows deleted so far.
+    pub rows: i64,
+    /// Whether the last attempt failed; it is made again.
+    pub is_failing: bool,
+}
+
+/// The projects of whoever looks that are being deleted.
+#[server(prefix = "/ui", endpoint = "projects/deleted", input = GetUrl)]
+pub(crate) async fn list_deleted_projects(slug: String) -> Result<Vec<DeletedProject>, ApiError> {
+    use crate::context::{authorise, database, use_viewer};
+
+    authorise(&slug, domain::Role::Viewer)?;
+    // On an open server everybody is everything.
+    let of = use_viewer().user.map(|user| user.id);
+    let under_way = storage::projects::deletion::under_way(&database()?, of).await?;
+    Ok(under_way
+        .into_iter()
+        .map(|deletion| DeletedProject {
+            name: deletion.name,
+            deleted_at: deletion.deleted_at,
+            rows: deletion.rows,
+            is_failing: deletion.error.is_some(),
+        })
+        .collect())
 }

@@ -34,7 +34,7 @@ use crate::api::runs::{RunView, read_run};
 use crate::api::steps::{StepTexts, read_step_texts};
 use crate::context::use_slug;
 use crate::error::ApiError;
-use crate::live::{LiveState, use_live};
+use crate::live::{LiveState, use_live, waits_to_read_again};
 use crate::query_string;
 use crate::ui::frame::TopBar;
 use crate::ui::links::run_href;
@@ -155,7 +155,7 @@ fn Loaded(view: RunView, slug: Memo<String>, query: Memo<RunQuery>, texts: Selec
     }
 }
 
-/// Keeps `view` as the server has it: after every event of this run and after every reconnection. One reading at a
+/// Keeps `view` as the server has it: after every event of this run and after every gap. One reading at a
 /// time; what changes meanwhile is read after it.
 fn read_again_when_it_changes(
     slug: Memo<String>,
@@ -168,7 +168,7 @@ fn read_again_when_it_changes(
     let changed_meanwhile = StoredValue::new(false);
     Effect::new(move |before: Option<()>| {
         live.last.track();
-        live.reconnects.track();
+        live.gaps.track();
         if before.is_none() {
             return;
         }
@@ -181,14 +181,21 @@ fn read_again_when_it_changes(
         leptos::task::spawn_local(async move {
             loop {
                 changed_meanwhile.try_set_value(false);
-                // A failed reading leaves what is shown; the badge says since when the connection is lost.
-                if let Ok(fresh) = read_run(slug.clone(), run_id.clone()).await {
-                    let was_running = view
-                        .try_get_untracked()
-                        .is_some_and(|v| v.run.status == domain::RunStatus::Running);
-                    view.try_set(fresh);
-                    if was_running {
-                        texts.refetch();
+                match read_run(slug.clone(), run_id.clone()).await {
+                    Ok(fresh) => {
+                        let was_running = view
+                            .try_get_untracked()
+                            .is_some_and(|v| v.run.status == domain::RunStatus::Running);
+                        view.try_set(fresh);
+                        if was_running {
+                            texts.refetch();
+                        }
+                    }
+                    // What is shown stays, and what was missed is still to be read.
+                    Err(error) => {
+                        if waits_to_read_again(&error).await && !view.is_disposed() {
+                            continue;
+                        }
                     }
                 }
                 if changed_meanwhile.try_get_value() != Some(true) {

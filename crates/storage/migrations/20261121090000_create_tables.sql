@@ -29,12 +29,14 @@ end $$;
 
 create table projects (
   project_id uuid primary key,
-  slug text not null constraint projects_slug_key unique,
+  slug text not null,
   name text not null,
   created_at timestamptz not null,
   -- from then on nothing is accepted for it; a job deletes what it has
   deleted_at timestamptz
 );
+-- The word of a project that is being deleted is free again.
+create unique index projects_slug_key on projects (slug) where deleted_at is null;
 
 create table users (
   user_id uuid primary key,
@@ -301,7 +303,7 @@ create index step_conditions_code_idx on step_conditions (project_id, code, run_
 
 -- What people said about a condition. Of a run that is gone it is deleted with the run's key.
 create table condition_feedback (
-  project_id uuid not null,
+  project_id uuid not null references projects on delete cascade,
   run_id text not null,
   step_id text not null,
   code smallint not null,
@@ -397,6 +399,8 @@ create table jobs (
   project_id uuid not null references projects on delete cascade,
   job_id uuid not null,
   kind text not null,
+  -- while it is open the project has no other one of its kind
+  deduplicated boolean not null,
   arguments jsonb not null,
   state text not null check (state in ('waiting', 'running', 'done', 'failed', 'cancelled')),
   progress_done bigint not null default 0,
@@ -413,6 +417,5 @@ create table jobs (
   primary key (project_id, job_id)
 );
 create index jobs_due_idx on jobs (run_after) where state in ('waiting', 'running');
--- Two of them would undo each other.
-create unique index jobs_reprice_key on jobs (project_id)
-  where kind = 'reprice' and state in ('waiting', 'running');
+create unique index jobs_open_key on jobs (project_id, kind)
+  where deduplicated and state in ('waiting', 'running');

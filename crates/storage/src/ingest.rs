@@ -88,7 +88,8 @@ pub async fn begin(db: &Db, projects: &[ProjectId]) -> Result<BatchTx> {
     let mut tx = db.begin(Scope::Projects(projects)).await?;
     let ids: Vec<_> = projects.iter().map(|project| project.0).collect();
     let held = sqlx::query_scalar!(
-        "select project_id from projects where project_id = any($1) order by project_id for key share",
+        "select project_id from projects where project_id = any($1) and deleted_at is null
+         order by project_id for key share",
         &ids
     )
     .fetch_all(&mut *tx)

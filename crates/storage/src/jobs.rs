@@ -1,6 +1,7 @@
 //! Work that takes longer than a request. A job is done in pieces; each piece is one transaction that holds the job's
 //! row, does some of the work and notes where the next piece begins. So a piece is done once or not at all, two
-//! processes never work on one job at once, and a process that dies leaves a job that any other can go on with.
+//! processes never work on one job at once, and a process that dies leaves a job that any other can go on with. Jobs
+//! that are due take turns, so that a long one keeps nobody waiting.
 
 use domain::{ProjectId, Timestamp};
 use serde_json::{Value, json};
@@ -8,7 +9,7 @@ use uuid::Uuid;
 
 use crate::audit::{self, Entry};
 use crate::error::OnConstraint as _;
-use crate::{Db, Result, Scope, Tx};
+use crate::{Db, Result, Scope, Tx, live};
 
 /// How far a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,33 +80,73 @@ pub struct Job {
     pub finished_at: Option<Timestamp>,
 }
 
-/// Asks for a job. `Conflict("jobs_reprice_key")` when the project has one that is not done and rules out another.
+/// The constraint that a project has one open job of a kind that is deduplicated.
+pub const OPEN_JOB: &str = "jobs_open_key";
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug)]
+pub struct NewJob<'a> {
+    /// What kind of work.
+    pub kind: &'a str,
+    /// Whether an open job of this kind rules out another one in the same project.
+    pub deduplicated: bool,
+    /// What exactly.
+    pub arguments: &'a Value,
+}
+
+/// Asks for a job. `Conflict(OPEN_JOB)` when the project has an open one that rules it out.
 pub async fn start(
     db: &Db,
     project: ProjectId,
-    kind: &str,
-    arguments: &Value,
+    new: &NewJob<'_>,
+    actor: &str,
+    now: Timestamp,
+) -> Result<Uuid> {
+    let mut tx = db.project(project).await?;
+    let job_id = start_within(&mut tx, project, new, actor, now).await?;
+    tx.commit().await?;
+    Ok(job_id)
+}
+
+/// Asks for a job in the transaction that makes it necessary. Every process hears of it once that is committed.
+pub(crate) async fn start_within(
+    tx: &mut Tx,
+    project: ProjectId,
+    new: &NewJob<'_>,
     actor: &str,
     now: Timestamp,
 ) -> Result<Uuid> {
     let job_id = Uuid::now_v7();
-    let mut tx = db.project(project).await?;
     sqlx::query!(
-        "insert into jobs (project_id, job_id, kind, arguments, state, run_after, created_at)
-         values ($1, $2, $3, $4, 'waiting', $5, $5)",
+        "insert into jobs (project_id, job_id, kind, deduplicated, arguments, state, run_after, created_at)
+         values ($1, $2, $3, $4, $5, 'waiting', $6, $6)",
         project.0,
         job_id,
-        kind,
-        arguments,
+        new.kind,
+        new.deduplicated,
+        new.arguments,
         now.to_offset_date_time()
     )
-    .execute(&mut *tx)
+    .execute(&mut **tx)
     .await
-    .on_constraint("jobs_reprice_key")?;
-    let details = json!({ "job_id": job_id, "arguments": arguments });
-    audit::record_within(&mut tx, project, &entry(actor, "start", kind, details), now).await?;
-    tx.commit().await?;
+    .on_constraint(OPEN_JOB)?;
+    let details = json!({ "job_id": job_id, "arguments": new.arguments });
+    audit::record_within(tx, project, &entry(actor, "start", new.kind, details), now).await?;
+    live::notify_jobs_within(tx).await?;
     Ok(job_id)
+}
+
+/// When the next open job of these kinds may be run; jobs that somebody works at count too.
+pub async fn next_due(db: &Db, kinds: &[&str]) -> Result<Option<Timestamp>> {
+    let kinds: Vec<String> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+    let mut tx = db.begin(Scope::All).await?;
+    let due = sqlx::query_scalar!(
+        "select min(run_after) from jobs where state in ('waiting', 'running') and kind = any ($1)",
+        &kinds
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    Ok(due.map(Timestamp::from_offset_date_time))
 }
 
 /// One job of a project.
@@ -258,7 +299,8 @@ impl Piece {
         sqlx::query!(
             "update jobs set state = case when $3::jsonb is null then 'done' else 'running' end, cursor = $3,
                progress_done = $4, progress_total = $5, result = $6, error = null, attempts = 0,
-               started_at = coalesce(started_at, $7), finished_at = case when $3::jsonb is null then $7 end
+               started_at = coalesce(started_at, $7), finished_at = case when $3::jsonb is null then $7 end,
+               run_after = $7
              where project_id = $1 and job_id = $2",
             self.job.project_id.0,
             self.job.job_id,

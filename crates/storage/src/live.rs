@@ -4,7 +4,7 @@ use domain::ProjectId;
 use sqlx::postgres::{PgConnectOptions, PgListener};
 use uuid::Uuid;
 
-use crate::{Db, Result};
+use crate::{Db, Result, Tx};
 
 /// The channel every process listens on.
 const CHANNEL: &str = "plumbline";
@@ -43,6 +43,19 @@ pub async fn notify_prices(db: &Db) -> Result<()> {
     send(db, "prices").await
 }
 
+/// Tells every process that something changed and nobody knows what.
+pub async fn notify_gap(db: &Db) -> Result<()> {
+    send(db, "gap").await
+}
+
+/// Tells every process, once `tx` is committed, that a job is to be run.
+pub(crate) async fn notify_jobs_within(tx: &mut Tx) -> Result<()> {
+    sqlx::query!("select pg_notify($1, $2)", CHANNEL, "jobs")
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(())
+}
+
 async fn send(db: &Db, payload: &str) -> Result<()> {
     sqlx::query!("select pg_notify($1, $2)", CHANNEL, payload)
         .fetch_one(db.pool())
@@ -68,7 +81,9 @@ pub enum News {
     Prices,
     /// Keys, members or accounts changed.
     Access,
-    /// The connection was lost for a while: anything may have changed.
+    /// There is a job to run.
+    Jobs,
+    /// News were lost: anything may have changed.
     Gap,
 }
 
@@ -103,11 +118,12 @@ impl Listener {
 }
 
 fn parse(payload: &str) -> Option<News> {
-    if payload == "access" {
-        return Some(News::Access);
-    }
-    if payload == "prices" {
-        return Some(News::Prices);
+    match payload {
+        "access" => return Some(News::Access),
+        "prices" => return Some(News::Prices),
+        "jobs" => return Some(News::Jobs),
+        "gap" => return Some(News::Gap),
+        _ => {}
     }
     if let Some(project) = payload.strip_prefix("settings ") {
         return Some(News::Settings(project.parse().ok()?));
@@ -134,6 +150,8 @@ mod tests {
         let project: ProjectId = "01890000-0000-7000-8000-000000000001".parse().unwrap();
         let check = |payload: &str, expected: Option<News>| assert_eq!(parse(payload), expected, "{payload}");
         check("access", Some(News::Access));
+        check("jobs", Some(News::Jobs));
+        check("gap", Some(News::Gap));
         check("prices", Some(News::Prices));
         let origin = Uuid::from_u128(7);
         let run_ids = vec!["a b".to_owned(), "c\"d".to_owned()];

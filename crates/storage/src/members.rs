@@ -34,7 +34,7 @@ pub async fn of_user(db: &Db, user: UserId) -> Result<Vec<(Project, Role)>> {
     let mut tx = db.begin(Scope::All).await?;
     let rows = sqlx::query!(
         "select p.project_id, p.slug, p.name, m.role from memberships m join projects p using (project_id)
-         where m.user_id = $1 order by p.created_at, p.project_id",
+         where m.user_id = $1 and p.deleted_at is null order by p.created_at, p.project_id",
         user.0
     )
     .fetch_all(&mut *tx)

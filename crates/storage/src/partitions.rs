@@ -11,7 +11,7 @@ use time::{Date, Duration, OffsetDateTime};
 
 pub use expired::{Expired, delete_expired};
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// What one pass of the maintainer did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +26,11 @@ pub struct Maintained {
 const WEEKS_AHEAD: i64 = 2;
 /// Rows further in the past than this are odd and stay in the default partition.
 const BACKFILL_YEARS: i64 = 5;
+/// What is in the way while another process does a pass.
+pub const MAINTAINED_ELSEWHERE: &str = "plumbline partitions";
+/// How often it is asked whether another process' pass is over, and at what interval.
+const TURN_ATTEMPTS: u32 = 50;
+const TURN_INTERVAL: std::time::Duration = std::time::Duration::from_millis(100);
 /// How long a pass queues behind readers before it gives way: whoever comes after it would queue behind it.
 const LOCK_PATIENCE: &str = "set lock_timeout = '5s'";
 
@@ -93,15 +98,26 @@ async fn tables(connection: &mut PgConnection) -> Result<Vec<Table>> {
     Ok(tables.fetch_all(connection).await?)
 }
 
-/// A connection that sees every project, and is the only maintainer's, whichever process it runs in.
+/// A connection that sees every project, and is the only maintainer's, whichever process it runs in. `Conflict` with
+/// [`MAINTAINED_ELSEWHERE`] when another one is at work for longer than a moment: a process that waits can't stop.
 async fn connect(options: &PgConnectOptions) -> Result<PgConnection> {
     let mut connection = options.clone().connect().await?;
     sqlx::query!("select set_config('plumbline.scope', 'all', false)")
         .fetch_one(&mut connection)
         .await?;
-    sqlx::query!("select pg_advisory_lock(hashtext('plumbline partitions'))")
-        .fetch_one(&mut connection)
-        .await?;
+    let mut attempts = 0;
+    while !sqlx::query_scalar!(
+        "select pg_try_advisory_lock(hashtext('plumbline partitions')) as \"is_ours!\""
+    )
+    .fetch_one(&mut connection)
+    .await?
+    {
+        attempts += 1;
+        if attempts == TURN_ATTEMPTS {
+            return Err(Error::Conflict(MAINTAINED_ELSEWHERE));
+        }
+        tokio::time::sleep(TURN_INTERVAL).await;
+    }
     sqlx::query(LOCK_PATIENCE).execute(&mut connection).await?;
     Ok(connection)
 }

@@ -1,4 +1,6 @@
-//! Projects: the tenants.
+//! Projects: the tenants. One that is being deleted is seen by nobody.
+
+pub mod deletion;
 
 use domain::{Project, ProjectId, Timestamp};
 use uuid::Uuid;
@@ -31,7 +33,7 @@ pub async fn list(db: &Db) -> Result<Vec<Project>> {
     let mut tx = db.begin(Scope::All).await?;
     let rows = sqlx::query_as!(
         ProjectRow,
-        "select project_id, slug, name from projects order by created_at, project_id"
+        "select project_id, slug, name from projects where deleted_at is null order by created_at, project_id"
     )
     .fetch_all(&mut *tx)
     .await?;
@@ -43,7 +45,7 @@ pub async fn by_slug(db: &Db, slug: &str) -> Result<Project> {
     let mut tx = db.begin(Scope::All).await?;
     let row = sqlx::query_as!(
         ProjectRow,
-        "select project_id, slug, name from projects where slug = $1",
+        "select project_id, slug, name from projects where slug = $1 and deleted_at is null",
         slug
     )
     .fetch_optional(&mut *tx)
@@ -56,7 +58,7 @@ pub async fn get(db: &Db, project: ProjectId) -> Result<Project> {
     let mut tx = db.project(project).await?;
     let row = sqlx::query_as!(
         ProjectRow,
-        "select project_id, slug, name from projects where project_id = $1",
+        "select project_id, slug, name from projects where project_id = $1 and deleted_at is null",
         project.0
     )
     .fetch_optional(&mut *tx)
@@ -91,7 +93,7 @@ pub async fn create(db: &Db, name: &str, slug: &str, now: Timestamp) -> Result<P
 pub async fn rename(db: &Db, project: ProjectId, name: &str) -> Result<()> {
     let mut tx = db.project(project).await?;
     let done = sqlx::query!(
-        "update projects set name = $2 where project_id = $1",
+        "update projects set name = $2 where project_id = $1 and deleted_at is null",
         project.0,
         name
     )
@@ -111,8 +113,8 @@ pub async fn ensure_default(db: &Db, now: Timestamp) -> Result<Project> {
     // Two processes may start at once.
     sqlx::query!(
         "insert into projects (project_id, slug, name, created_at)
-         select $1, $2, 'Default', $3 where not exists (select from projects)
-         on conflict (slug) do nothing",
+         select $1, $2, 'Default', $3 where not exists (select from projects where deleted_at is null)
+         on conflict (slug) where deleted_at is null do nothing",
         Uuid::now_v7(),
         DEFAULT_SLUG,
         now.to_offset_date_time()
@@ -128,62 +130,11 @@ pub async fn keyless(db: &Db) -> Result<Option<Project>> {
     let mut tx = db.begin(Scope::All).await?;
     let row = sqlx::query_as!(
         ProjectRow,
-        "select project_id, slug, name from projects order by slug <> $1, created_at, project_id limit 1",
+        "select project_id, slug, name from projects where deleted_at is null
+         order by slug <> $1, created_at, project_id limit 1",
         DEFAULT_SLUG
     )
     .fetch_optional(&mut *tx)
     .await?;
     Ok(row.map(Project::from))
-}
-
-/// Deletes a project with everything that was ever stored for it.
-pub async fn delete(db: &Db, project: ProjectId) -> Result<()> {
-    // Its keys end first, so that nothing is received any more while the rows go.
-    let mut tx = db.project(project).await?;
-    sqlx::query!("delete from api_keys where project_id = $1", project.0)
-        .execute(&mut *tx)
-        .await?;
-    tx.commit().await?;
-    live::notify_access(db).await?;
-
-    let mut tx = db.project(project).await?;
-    sqlx::query!("delete from steps where project_id = $1", project.0)
-        .execute(&mut *tx)
-        .await?;
-    sqlx::query!("delete from step_payloads where project_id = $1", project.0)
-        .execute(&mut *tx)
-        .await?;
-    sqlx::query!("delete from step_events where project_id = $1", project.0)
-        .execute(&mut *tx)
-        .await?;
-    sqlx::query!("delete from step_conditions where project_id = $1", project.0)
-        .execute(&mut *tx)
-        .await?;
-    sqlx::query!("delete from condition_feedback where project_id = $1", project.0)
-        .execute(&mut *tx)
-        .await?;
-    sqlx::query!("delete from runs where project_id = $1", project.0)
-        .execute(&mut *tx)
-        .await?;
-    sqlx::query!("delete from run_keys where project_id = $1", project.0)
-        .execute(&mut *tx)
-        .await?;
-    sqlx::query!("delete from rollups where project_id = $1", project.0)
-        .execute(&mut *tx)
-        .await?;
-    sqlx::query!("delete from ledger where project_id = $1", project.0)
-        .execute(&mut *tx)
-        .await?;
-    sqlx::query!("delete from prompt_texts where project_id = $1", project.0)
-        .execute(&mut *tx)
-        .await?;
-    // Everything else refers to the project and goes with it.
-    let done = sqlx::query!("delete from projects where project_id = $1", project.0)
-        .execute(&mut *tx)
-        .await?;
-    if done.rows_affected() == 0 {
-        return Err(Error::NotFound);
-    }
-    tx.commit().await?;
-    live::notify_access(db).await
 }

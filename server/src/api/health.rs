@@ -1,5 +1,7 @@
 //! `GET /healthz`, `/readyz`, `/metrics`.
 
+use std::fmt::Write as _;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
@@ -14,20 +16,39 @@ pub(crate) async fn healthz() -> Json<Value> {
     Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
 }
 
-/// The process answers and its database does too.
+/// The process answers, its database does too, and its background tasks run.
 pub(crate) async fn readyz(State(state): State<AppState>) -> HttpResult<Json<Value>> {
     let database = state.db.version().await.map_err(|cause| HttpError {
         cause: Some(cause.into()),
         ..HttpError::overloaded("The database does not answer")
     })?;
+    let failing = state.supervisor.failing();
+    if !failing.is_empty() {
+        let message = format!(
+            "These background tasks are down or keep failing: {}; the log says why",
+            failing.join(", ")
+        );
+        return Err(HttpError::overloaded(message));
+    }
     Ok(Json(json!({ "status": "ok", "database": database })))
 }
 
 /// Figures for Prometheus. They name no project and no key.
 pub(crate) async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
-    let text = state
+    let mut text = state
         .metrics
         .render(state.db.connections(), state.recorder.waiting());
+    text.push_str(
+        "# HELP plumbline_task_failures_total How often a background task failed and was started again.\n",
+    );
+    text.push_str("# TYPE plumbline_task_failures_total counter\n");
+    for task in state.supervisor.failures() {
+        _ = writeln!(
+            text,
+            "plumbline_task_failures_total{{task=\"{}\"}} {}",
+            task.name, task.failures
+        );
+    }
     (
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
         text,

@@ -85,8 +85,7 @@ async fn run(
         let accounts_exist = storage::users::count(&state.db).await? > 0;
         auth::binding_allowed(config.addr, accounts_exist, config.behind_auth_proxy)
             .map_err(anyhow::Error::msg)?;
-        tasks.spawn(maintenance::run(database.options(), background.clone()));
-        tasks.spawn(jobs::run(state.db.clone(), background.clone()));
+        start_periodic_tasks(&state, database.options(), &background);
         let answering = Ready {
             addr: listener.local_addr()?,
             database: database.description(),
@@ -115,6 +114,22 @@ async fn run(
         );
     }
     served
+}
+
+/// Starts what runs beside requests and batches: maintenance and jobs.
+pub fn start_periodic_tasks(
+    state: &AppState,
+    options: storage::PgConnectOptions,
+    shutdown: &CancellationToken,
+) {
+    let stopping = shutdown.clone();
+    state.supervisor.supervise("maintenance", move || {
+        maintenance::run(options.clone(), stopping.clone())
+    });
+    let (db, wake, stopping) = (state.db.clone(), Arc::clone(&state.jobs_wake), shutdown.clone());
+    state.supervisor.supervise("jobs", move || {
+        jobs::run(db.clone(), Arc::clone(&wake), stopping.clone())
+    });
 }
 
 async fn answer(listener: TcpListener, state: AppState, shutdown: CancellationToken) -> anyhow::Result<()> {

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use axum::body::{Bytes, HttpBody};
 use http_body::{Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::call::{Call, Ended};
 use super::include_usage::ChunkRemover;
+use super::refused::Replayed;
 
 /// Why an answer was not passed on to its end. The caller sees the connection end.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +30,7 @@ pub enum PassingError {
 /// An answer's body.
 #[derive(Debug)]
 pub struct Passing {
-    upstream: Incoming,
+    upstream: Replayed,
     call: Option<Call>,
     remover: Option<ChunkRemover>,
     longest_silence: Duration,
@@ -43,7 +43,7 @@ pub struct Passing {
 impl Passing {
     /// Passes `upstream` on until it ends, is silent for too long, or `stopping` says that the server can't wait.
     pub fn new(
-        upstream: Incoming,
+        upstream: Replayed,
         call: Option<Call>,
         remover: Option<ChunkRemover>,
         longest_silence: Duration,

@@ -10,10 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 pub use backlog::Backlog;
 
@@ -21,6 +20,7 @@ use super::call::Exchange;
 use super::capture::{Budget, Capture, Held};
 use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
+use crate::supervise::Supervisor;
 use writer::Writer;
 
 /// Calls that may wait to be read.
@@ -36,8 +36,9 @@ pub struct Recorder {
     queue: mpsc::Sender<Box<Exchange>>,
     budget: Arc<Budget>,
     unfinished: Arc<Unfinished>,
-    /// Calls that found the queue full, until the writer tells of them.
+    /// Calls that found the queue full, until the writer logs them.
     overflow: Arc<AtomicUsize>,
+    metrics: Arc<Metrics>,
     stopping: CancellationToken,
 }
 
@@ -77,7 +78,7 @@ impl Recorder {
         pipeline: Pipeline,
         metrics: Arc<Metrics>,
         backlog: Backlog,
-        tasks: &TaskTracker,
+        supervisor: &Supervisor,
         shutdown: &CancellationToken,
     ) -> Self {
         let (queue, receiver) = mpsc::channel(MAX_QUEUED_CALLS);
@@ -86,16 +87,22 @@ impl Recorder {
             budget: Budget::new(MAX_COPIED_BYTES),
             unfinished: Arc::default(),
             overflow: Arc::default(),
+            metrics: Arc::clone(&metrics),
             stopping: shutdown.child_token(),
         };
         let overflow = Arc::clone(&recorder.overflow);
         let writer = Writer::new(db, pipeline, metrics, backlog, receiver, overflow);
-        let ending = recorder.clone();
-        let shutdown = shutdown.clone();
-        tasks.spawn(async move {
-            tokio::select! {
-                () = writer.run() => {}
-                () = async { shutdown.cancelled().await; ending.finish().await } => {}
+        // What waits outlives a defect: the next run goes on with it.
+        let writer = Arc::new(Mutex::new(writer));
+        let (ending, shutdown) = (recorder.clone(), shutdown.clone());
+        supervisor.supervise("recorder", move || {
+            let (writer, ending, shutdown) = (Arc::clone(&writer), ending.clone(), shutdown.clone());
+            async move {
+                let mut writer = writer.lock().await;
+                tokio::select! {
+                    () = writer.run() => {}
+                    () = async { shutdown.cancelled().await; ending.finish().await } => {}
+                }
             }
         });
         recorder
@@ -122,9 +129,10 @@ impl Recorder {
         self.stopping.clone()
     }
 
-    /// Records a call. Never waits: what does not fit is lost, and counted.
+    /// Records a call. Never waits: what does not fit is lost, and counted whether or not the writer runs.
     pub fn record(&self, exchange: Box<Exchange>) {
         if self.queue.try_send(exchange).is_err() {
+            self.metrics.lost_calls.add(1);
             self.overflow.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -11,14 +11,14 @@ use crate::{free_addr, postgres_pid, stop, wait_until};
 
 const ANSWER: &[u8] = br#"{"model":"claude-x","content":[{"type":"text","text":"hello"}],"usage":{"input_tokens":3,"output_tokens":2}}"#;
 
-struct Calls {
+pub(crate) struct Calls {
     client: reqwest::Client,
     url: String,
     sent: usize,
 }
 
 impl Calls {
-    fn new(addr: &str) -> Self {
+    pub(crate) fn new(addr: &str) -> Self {
         Self {
             client: reqwest::Client::new(),
             url: format!("http://{addr}/v1/messages"),
@@ -27,7 +27,7 @@ impl Calls {
     }
 
     /// Sends calls one after the other, each numbered, and asserts that none fails or waits.
-    async fn send(&mut self, calls: usize) -> Duration {
+    pub(crate) async fn send(&mut self, calls: usize) -> Duration {
         let mut longest = Duration::ZERO;
         for _ in 0..calls {
             let begun = std::time::Instant::now();
@@ -49,13 +49,13 @@ impl Calls {
     }
 }
 
-async fn serve(folder: &Folder, addr: &str) -> (Server, String) {
+pub(crate) async fn serve(folder: &Folder, addr: &str) -> (Server, String) {
     let headers = "content-type: application/json\r\n";
     let origin = Upstream::answering(whole("200 OK", headers, ANSWER)).await;
     (start(folder, addr, &origin), origin)
 }
 
-fn start(folder: &Folder, addr: &str, origin: &str) -> Server {
+pub(crate) fn start(folder: &Folder, addr: &str, origin: &str) -> Server {
     tokio::task::block_in_place(|| {
         let mut server = folder.start_serving(&["--addr", addr], &[("PLUMBLINE_UPSTREAM_ANTHROPIC", origin)]);
         server.wait_until_ready();
@@ -64,7 +64,7 @@ fn start(folder: &Folder, addr: &str, origin: &str) -> Server {
 }
 
 /// A figure of `/metrics`.
-async fn metric(addr: &str, name: &str) -> u64 {
+pub(crate) async fn metric(addr: &str, name: &str) -> u64 {
     let text = reqwest::get(format!("http://{addr}/metrics"))
         .await
         .unwrap()
@@ -77,7 +77,7 @@ async fn metric(addr: &str, name: &str) -> u64 {
 
 /// Stops Postgres with everything it consists of. Its first process goes first: while it stands still it neither
 /// starts others nor buries those that end, so each of their numbers stays theirs.
-fn stop_postgres(folder: &Folder) {
+pub(crate) fn stop_postgres(folder: &Folder) {
     let pid = postgres_pid(folder);
     assert!(signal("-STOP", &[&pid]));
     let children = postgres_children(&pid);
@@ -85,7 +85,7 @@ fn stop_postgres(folder: &Folder) {
 }
 
 /// Lets it go on. Where the server was killed meanwhile, the kernel has done so already, and processes are gone.
-fn continue_postgres(folder: &Folder) {
+pub(crate) fn continue_postgres(folder: &Folder) {
     let pid = postgres_pid(folder);
     signal(
         "-CONT",

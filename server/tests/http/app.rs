@@ -2,22 +2,27 @@
 //! of this binary share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use server::config::Config;
 use server::database::Database;
 use server::state::AppState;
+use storage::live::News;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct TestApp {
     pub(crate) origin: String,
     pub(crate) client: reqwest::Client,
     pub(crate) state: AppState,
     database_url: String,
+    pub(crate) shutdown: CancellationToken,
     /// The data folder, of this server alone.
     pub(crate) data: std::path::PathBuf,
-    shutdown: CancellationToken,
 }
 
 impl TestApp {
@@ -101,6 +106,29 @@ impl TestApp {
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         answer(self.client.post(self.url(path)).json(body)).await
+    }
+
+    /// Returns when this server has heard everything that any process notified before.
+    pub(crate) async fn hears_everything(&self) {
+        let mut news = self.state.live.subscribe();
+        let marker = uuid::Uuid::now_v7();
+        let nobody = domain::ProjectId(marker);
+        let heard = async {
+            loop {
+                // Until it listens, what is notified is lost.
+                storage::live::notify_runs(&self.state.db, marker, nobody, &["marker"])
+                    .await
+                    .unwrap();
+                let is_marker = |news: &News| matches!(news, News::Runs { origin, .. } if *origin == marker);
+                let next = async { while !news.recv().await.is_ok_and(|news| is_marker(&news)) {} };
+                if timeout(Duration::from_millis(200), next).await.is_ok() {
+                    return;
+                }
+            }
+        };
+        timeout(PATIENCE, heard)
+            .await
+            .unwrap_or_else(|_| panic!("this server hears nothing"));
     }
 
     /// Sends one step and asserts that it was stored.

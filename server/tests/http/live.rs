@@ -62,3 +62,29 @@ async fn nobody_listens_to_a_project_that_is_not_theirs() {
     let app = TestApp::new().await;
     assert_eq!(app.get("/live/none").await.0, 404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_cannot_be_notified_is_a_gap_here_and_everywhere_afterwards() {
+    let app = TestApp::new().await;
+    let other = app.another_process().await;
+    app.hears_everything().await;
+    other.hears_everything().await;
+    let open = async |app: &TestApp| {
+        let response = app.client.get(app.url("/live/default")).send().await.unwrap();
+        let mut stream = response.bytes_stream();
+        next_event(&mut stream, "hello").await;
+        stream
+    };
+    let (mut here, mut there) = (open(&app).await, open(&other).await);
+    storage::live::notify_gap(&other.state.db).await.unwrap();
+    next_event(&mut there, "gap").await;
+    next_event(&mut here, "gap").await;
+
+    let project = crate::people::default_project(&app).await.id;
+    let mut here = open(&app).await;
+    app.state.db.close().await;
+    app.state
+        .live
+        .publish([(project, ["r".to_owned()].into())].into());
+    next_event(&mut here, "gap").await;
+}

@@ -141,27 +141,27 @@ async fn who_refuses_to_be_asked_is_not_asked_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_is_wrong_by_itself_stays_refused() {
     let (app, mut upstream) = proxied().await;
+    let refusal = r#"{"error":{"code":"context_length_exceeded","message":"too many tokens"}}"#;
     let call = app
         .client
         .post(app.url("/v1/chat/completions"))
         .header("x-plumbline-run", "r")
         .body(r#"{"model":"nothing", "stream":true}"#);
     let (answer, ()) = tokio::join!(call.send(), async {
-        upstream
-            .next()
-            .await
-            .json("400 Bad Request", r#"{"error":{"message":"first"}}"#)
-            .await;
-        upstream
-            .next()
-            .await
-            .json("400 Bad Request", r#"{"error":{"message":"second"}}"#)
-            .await;
+        let asked = upstream.next().await;
+        assert!(String::from_utf8_lossy(&asked.body).contains("include_usage"));
+        asked.json("400 Bad Request", refusal).await;
     });
     let answer = answer.unwrap();
     assert_eq!(answer.status(), 400);
-    assert_eq!(answer.text().await.unwrap(), r#"{"error":{"message":"second"}}"#);
-    assert_eq!(recorded(&app, "r").await["error"], "second");
+    assert_eq!(
+        answer.headers()["content-length"],
+        refusal.len().to_string().as_str()
+    );
+    assert_eq!(answer.text().await.unwrap(), refusal);
+    assert_eq!(recorded(&app, "r").await["error"], "too many tokens");
+    // A second call would count against the caller's limits.
+    upstream.saw_nothing();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use server::jobs::{Worked, Worker};
 use server::reprice::{self, Request};
-use storage::jobs::{self, JobState};
+use storage::jobs::{self, JobState, NewJob};
 
 use crate::app::TestApp;
 use crate::people::default_project;
@@ -48,7 +48,7 @@ async fn a_job_is_cancelled_between_pieces_and_goes_on_after_a_crash() {
     )
     .await;
     assert!(
-        matches!(another, Err(storage::Error::Conflict("jobs_reprice_key"))),
+        matches!(another, Err(storage::Error::Conflict(jobs::OPEN_JOB))),
         "{another:?}"
     );
     let mut worker = Worker::new(app.state.db.clone());
@@ -144,17 +144,14 @@ async fn steps_that_arrive_meanwhile_are_counted_once() {
 async fn a_job_nobody_can_read_fails_and_says_so() {
     let app = TestApp::new().await;
     let project = default_project(&app).await.id;
-    let arguments = json!({ "from": 7 });
-    let job_id = jobs::start(
-        &app.state.db,
-        project,
-        reprice::KIND,
-        &arguments,
-        "local",
-        server::clock::now(),
-    )
-    .await
-    .unwrap();
+    let new = NewJob {
+        kind: reprice::KIND,
+        deduplicated: true,
+        arguments: &json!({ "from": 7 }),
+    };
+    let job_id = jobs::start(&app.state.db, project, &new, "local", server::clock::now())
+        .await
+        .unwrap();
     work(&app).await;
     let job = jobs::get(&app.state.db, project, job_id).await.unwrap();
     assert_eq!(job.state, JobState::Failed);

@@ -65,6 +65,7 @@ fn functions() -> Vec<(&'static str, Value)> {
         ("/ui/ledger/minutes", json!({ "minutes": "60" })),
         ("/ui/members/list", json!({})),
         ("/ui/projects/server_facts", json!({})),
+        ("/ui/projects/deleted", json!({})),
         ("/ui/scoring/view", json!({ "days": "30" })),
         ("/ui/prompts/list", json!({ "minutes": "60" })),
         ("/ui/prices/list", json!({ "text": "" })),

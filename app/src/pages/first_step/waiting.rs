@@ -4,7 +4,10 @@ use leptos::prelude::*;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate};
 
+use domain::RunFilter;
+
 use super::snippet::RUN_ID;
+use crate::api::runs::list_runs;
 use crate::context::{use_page_request, use_slug};
 use crate::live::{LiveEvent, LiveState};
 use crate::pages::ledger_sums::LedgerSums;
@@ -28,6 +31,7 @@ pub(super) fn Waiting(
     let sums = RwSignal::new(LedgerSums::default());
     let answer = RwSignal::new(None::<Answer>);
     lead_to_the_run(slug, live.last);
+    look_for_the_run_after_a_gap(slug, live.gaps);
     watch_the_ledger(slug, sums);
     let since = move || live.connected_since.get().unwrap_or(opened);
     let state = move || match live.lost_since.get() {
@@ -125,6 +129,25 @@ fn lead_to_the_run(slug: Memo<String>, last: Signal<Option<LiveEvent>>) {
         }
     });
 }
+
+/// Goes to the newest run, where its event may have been missed.
+fn look_for_the_run_after_a_gap(slug: Memo<String>, gaps: Signal<u64>) {
+    let navigate = use_navigate();
+    Effect::new(move |before: Option<()>| {
+        gaps.track();
+        if before.is_none() {
+            return;
+        }
+        let (slug, navigate) = (slug.get_untracked(), navigate.clone());
+        leptos::task::spawn_local(async move {
+            let newest = list_runs(slug.clone(), RunFilter::default(), None).await;
+            if let Some(run) = newest.ok().and_then(|page| page.items.into_iter().next()) {
+                navigate(&run_href(&slug, &run.run_id), NavigateOptions::default());
+            }
+        });
+    });
+}
+
 /// Reads the last hour's accounts every three seconds, so that refused steps show up here.
 fn watch_the_ledger(slug: Memo<String>, sums: RwSignal<LedgerSums>) {
     #[cfg(target_arch = "wasm32")]

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 
 use super::Page;
 use crate::api::runs::list_runs;
+use crate::live::waits_to_read_again;
 
 /// New rows kept above the divider; beyond it the oldest of them are let go, for the list is not a log.
 const MAX_NEWER: usize = 500;
@@ -64,7 +65,7 @@ pub(super) fn follow_tail(page: Page, rows: Rows) {
     Effect::new(move |before: Option<()>| {
         let is_live = is_live.get();
         live.last.track();
-        live.reconnects.track();
+        live.gaps.track();
         // The first run of the effect has just been rendered with fresh rows.
         if before.is_none() || !is_live {
             return;
@@ -78,10 +79,17 @@ pub(super) fn follow_tail(page: Page, rows: Rows) {
         leptos::task::spawn_local(async move {
             loop {
                 changed_meanwhile.try_set_value(false);
-                if let Ok(fresh) = list_runs(slug.clone(), filter.clone(), None).await {
-                    rows.newer.try_update(|newer| {
-                        rows.shown.try_update(|shown| merge(newer, shown, fresh.items));
-                    });
+                match list_runs(slug.clone(), filter.clone(), None).await {
+                    Ok(fresh) => {
+                        rows.newer.try_update(|newer| {
+                            rows.shown.try_update(|shown| merge(newer, shown, fresh.items));
+                        });
+                    }
+                    Err(error) => {
+                        if waits_to_read_again(&error).await && !rows.newer.is_disposed() {
+                            continue;
+                        }
+                    }
                 }
                 if changed_meanwhile.try_get_value() != Some(true) {
                     break;

@@ -3,10 +3,11 @@
 use leptos::prelude::*;
 
 use super::{SettingsPage, use_admin_lock};
-use crate::api::projects::{ServerFacts, read_server_facts};
+use crate::api::projects::{DeletedProject, ServerFacts, list_deleted_projects, read_server_facts};
 use crate::context::{use_page_request, use_project, use_slug};
 use crate::ui::form::{Field, Submit};
 use crate::ui::load::Load;
+use crate::ui::time::use_time_text;
 
 /// The project's name and address, the server's facts, and the way to delete everything.
 #[component]
@@ -15,6 +16,7 @@ pub(crate) fn GeneralPage() -> impl IntoView {
     let slug = use_slug();
     let locked = use_admin_lock();
     let facts = Resource::new(move || slug.get(), read_server_facts);
+    let deleted = Resource::new(move || slug.get(), list_deleted_projects);
     let name = project
         .get_untracked()
         .map(|(project, _)| project.name)
@@ -38,6 +40,9 @@ pub(crate) fn GeneralPage() -> impl IntoView {
                 </Load>
             </section>
             <DangerZone/>
+            <Load resource=deleted what="The projects that are being deleted" let:deleted>
+                <Deletions deleted/>
+            </Load>
         </SettingsPage>
     }
     .into_any()
@@ -67,6 +72,38 @@ fn Facts(facts: ServerFacts) -> impl IntoView {
     }
 }
 
+/// How far the deletion of other projects is; nothing where none is under way.
+#[component]
+fn Deletions(deleted: Vec<DeletedProject>) -> impl IntoView {
+    let text = use_time_text();
+    let progress = |project: &DeletedProject| {
+        let rows = domain::text::grouped(u64::try_from(project.rows).unwrap_or(0));
+        if project.is_failing {
+            format!("{rows} rows deleted; the last attempt failed and is repeated")
+        } else {
+            format!("{rows} rows deleted so far")
+        }
+    };
+    (!deleted.is_empty()).then(|| {
+        view! {
+            <section class="cell" aria-labelledby="general-deleted">
+                <div class="head"><h2 id="general-deleted">"Projects being deleted"</h2></div>
+                <dl class="kv">
+                    {deleted
+                        .into_iter()
+                        .map(|project| {
+                            view! {
+                                <dt>{project.name.clone()}</dt>
+                                <dd>{progress(&project)}", since "{text(project.deleted_at)}</dd>
+                            }
+                        })
+                        .collect_view()}
+                </dl>
+            </section>
+        }
+    })
+}
+
 /// Deleting asks for the project's word in the address, also without WASM: the field's pattern demands it.
 #[component]
 fn DangerZone() -> impl IntoView {
@@ -77,10 +114,10 @@ fn DangerZone() -> impl IntoView {
         <section class="cell" aria-labelledby="general-danger">
             <div class="head">
                 <h2 id="general-danger">"Delete the project"</h2>
-                <span class="sub">"at once and for good"</span>
+                <span class="sub">"for good"</span>
             </div>
             <p class="dim2 form-note">
-                "Its runs, steps, texts, keys and ledger are deleted with it. This can’t be undone, and no copy is kept."
+                "Its keys end and its pages close at once. Its runs, steps, prompts, outputs and ledger are then deleted in the background. This can’t be undone, and no copy is kept."
             </p>
             <form class="form" method="post" action=move || format!("/p/{}/settings/delete", slug.get())>
                 <Field

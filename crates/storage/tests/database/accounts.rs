@@ -6,7 +6,7 @@ use storage::users::{NewUser, User};
 use storage::{Db, Error, keys, members, projects, sessions, users};
 use uuid::Uuid;
 
-use crate::support::{TestDatabase, at};
+use crate::support::{TestDatabase, at, delete_project};
 
 const NOON: &str = "2026-11-24T12:00:30Z";
 
@@ -65,7 +65,7 @@ async fn a_key_is_found_by_its_hash_until_its_project_goes() {
         keys::add(db, project, " ", &[], noon()).await,
         "api_keys_label"
     ));
-    projects::delete(db, project).await.unwrap();
+    delete_project(db, project).await.unwrap();
     assert_eq!(keys::find(db, &sha256).await.unwrap(), None);
 }
 
@@ -115,7 +115,7 @@ async fn the_default_project_is_made_once() {
     ));
     projects::rename(db, acme.id, "Acme Inc").await.unwrap();
     assert_eq!(projects::get(db, acme.id).await.unwrap().name, "Acme Inc");
-    projects::delete(db, default.id).await.unwrap();
+    delete_project(db, default.id).await.unwrap();
     assert_eq!(projects::ensure_default(db, noon()).await.unwrap().slug, "acme");
     assert_eq!(projects::list(db).await.unwrap().len(), 1);
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod accounts;
+mod deletion;
 mod feedback;
 mod partitions;
 mod prices;

@@ -2,7 +2,8 @@
 
 use domain::{ProjectId, Timestamp};
 use sqlx::{ConnectOptions as _, PgConnection};
-use storage::{Db, PgConnectOptions};
+use storage::projects::deletion;
+use storage::{Db, PgConnectOptions, jobs};
 use uuid::Uuid;
 
 /// A migrated, empty database. It goes when the program ends.
@@ -41,6 +42,16 @@ impl TestDatabase {
             .unwrap();
         ProjectId(id)
     }
+}
+
+/// Deletes a project as the server's job does, to the end.
+pub(crate) async fn delete_project(db: &Db, project: ProjectId) -> storage::Result<()> {
+    let now = at("2026-11-24T12:00:00Z");
+    let job = deletion::start(db, project, "test", now).await?;
+    while let Some(chunk) = jobs::take(db, &[deletion::KIND], Some((project, job)), now).await? {
+        deletion::delete_chunk(chunk, now).await?;
+    }
+    Ok(())
 }
 
 /// Reads a time.

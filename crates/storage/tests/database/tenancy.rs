@@ -8,7 +8,7 @@ use storage::PgConnectOptions;
 use storage::{Db, Scope};
 use uuid::Uuid;
 
-use crate::support::TestDatabase;
+use crate::support::{TestDatabase, delete_project};
 
 const A: ProjectId = ProjectId(Uuid::from_u128(0xa));
 const B: ProjectId = ProjectId(Uuid::from_u128(0xb));
@@ -268,7 +268,7 @@ async fn a_deleted_project_leaves_nothing_behind() {
     execute(&mut owner, "set session_replication_role = origin".to_owned())
         .await
         .unwrap();
-    storage::projects::delete(&database.db, A).await.unwrap();
+    delete_project(&database.db, A).await.unwrap();
     for table in &tables {
         assert_eq!(
             strings(&mut owner, &format!("select project_id::text from {table}")).await,
@@ -277,7 +277,7 @@ async fn a_deleted_project_leaves_nothing_behind() {
         );
     }
     assert!(matches!(
-        storage::projects::delete(&database.db, A).await,
+        delete_project(&database.db, A).await,
         Err(storage::Error::NotFound)
     ));
 }

@@ -187,7 +187,7 @@ pub(super) async fn price_again(
     };
     let actor = visitor.name_in_log();
     let started = reprice::start(&auth.inner.db, project.id, &request, &actor, clock::now()).await;
-    let done = on_conflict(started, "jobs_reprice_key", "job_runs");
+    let done = on_conflict(started, storage::jobs::OPEN_JOB, "job_runs");
     lead(&page, done.map(|_job| format!("{page}?done=reprice#reprice")))
 }
 

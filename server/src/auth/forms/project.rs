@@ -100,10 +100,10 @@ pub(super) async fn delete(
             Err(Failed::Field("confirm")),
         );
     }
-    storage::projects::delete(&auth.inner.db, project.id).await?;
-    auth.forget();
-    // The project's own audit log is gone with it.
     let actor = visitor.name_in_log();
+    storage::projects::deletion::start(&auth.inner.db, project.id, &actor, clock::now()).await?;
+    auth.forget();
+    // The project's own audit log goes with it.
     tracing::info!(actor, project = project.slug, id = %project.id, "project deleted");
     Ok(Redirect::to("/?done=deleted"))
 }

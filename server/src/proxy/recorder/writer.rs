@@ -47,6 +47,8 @@ pub(super) struct Writer {
     queue: mpsc::Receiver<Box<Exchange>>,
     /// Calls taken from the queue for which there was no room in the last batch.
     unread: VecDeque<Box<Exchange>>,
+    /// Calls that were taken and are neither written, spooled nor counted as lost.
+    in_hand: usize,
     overflow: Arc<AtomicUsize>,
     /// A write that nobody waited for any longer, and when it began. Its steps are in the spool too.
     late: Option<(Instant, Writing)>,
@@ -93,6 +95,7 @@ impl Writer {
             backlog,
             queue,
             unread: VecDeque::new(),
+            in_hand: 0,
             overflow,
             late: None,
             stored: HashSet::new(),
@@ -103,7 +106,11 @@ impl Writer {
     }
 
     /// Runs until nobody can record any more; what is under way when it is dropped was waited for by `finish`.
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(&mut self) {
+        let in_hand = std::mem::take(&mut self.in_hand);
+        if in_hand > 0 {
+            self.lose(in_hand, "the recorder failed while it had them");
+        }
         loop {
             let waits = self.backlog.waiting() > 0;
             let again = self.away_until.unwrap_or_else(Instant::now);
@@ -113,10 +120,12 @@ impl Writer {
                     let Some(first) = first else { return };
                     let overflown = self.overflow.swap(0, Ordering::Relaxed);
                     if overflown > 0 {
-                        self.lose(overflown, "more calls ended at once than can be read");
+                        self.report_lost(overflown, "more calls ended at once than can be read");
                     }
                     let records = self.read(first).await;
+                    self.in_hand = records.len();
                     self.keep(records).await;
+                    self.in_hand = 0;
                 }
                 () = sleep_until(again), if waits => self.drain().await,
             }
@@ -142,7 +151,10 @@ impl Writer {
             calls.push_back(next);
         }
         let count = calls.len();
-        match spawn_blocking(move || read_batch(calls, BATCH_BYTES)).await {
+        self.in_hand = count;
+        let read = spawn_blocking(move || read_batch(calls, BATCH_BYTES)).await;
+        self.in_hand = 0;
+        match read {
             Ok((records, unread)) => {
                 self.unread = unread;
                 records
@@ -333,9 +345,14 @@ impl Writer {
         self.away_until = Some(Instant::now() + RETRY);
     }
 
-    /// Calls whose steps nobody will see. Told once a minute, counted always.
+    /// Calls whose steps nobody will see. Logged once a minute, counted always.
     fn lose(&mut self, calls: usize, why: &str) {
         self.metrics.lost_calls.add(calls as u64);
+        self.report_lost(calls, why);
+    }
+
+    /// Logs calls that are counted already.
+    fn report_lost(&mut self, calls: usize, why: &str) {
         self.lost_since += calls;
         if self.reminded.is_none_or(|at| at.elapsed() > REMINDER) {
             tracing::error!(

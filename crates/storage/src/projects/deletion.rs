@@ -1,0 +1,250 @@
+//! Deleting a project. First it is refused to everybody, in one short transaction; then a job deletes its rows in
+//! chunks, prompts before all else, and at last the project itself.
+//!
+//! **Invariant:** nothing is written for a project that is marked. Marking takes the project's row `for update`, a batch
+//! holds it `for key share` while it writes: marking waits for the batches under way, and those that begin later find
+//! the mark.
+
+use domain::{ProjectId, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sqlx::AssertSqlSafe;
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use crate::jobs::{self, NewJob, Piece, Progress};
+use crate::{Db, Error, Result, Scope, Tx, live};
+
+/// The kind of the job.
+pub const KIND: &str = "delete_project";
+
+/// Rows deleted by one transaction.
+const CHUNK_ROWS: i64 = 5_000;
+
+/// Marks a project as deleted: from now on nothing is accepted for it and nobody sees it. Its keys end at once, its
+/// other jobs are cancelled, and a job deletes what it has.
+pub async fn start(db: &Db, project: ProjectId, actor: &str, now: Timestamp) -> Result<Uuid> {
+    let mut tx = db.project(project).await?;
+    let found = sqlx::query_scalar!(
+        "select project_id from projects where project_id = $1 and deleted_at is null for update",
+        project.0
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    if found.is_none() {
+        return Err(Error::NotFound);
+    }
+    let at = now.to_offset_date_time();
+    sqlx::query!(
+        "update projects set deleted_at = $2 where project_id = $1",
+        project.0,
+        at
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!("delete from api_keys where project_id = $1", project.0)
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query!(
+        "update jobs set state = 'cancelled', finished_at = $2
+         where project_id = $1 and state in ('waiting', 'running')",
+        project.0,
+        at
+    )
+    .execute(&mut *tx)
+    .await?;
+    let job = NewJob {
+        kind: KIND,
+        deduplicated: true,
+        arguments: &json!({}),
+    };
+    let job_id = jobs::start_within(&mut tx, project, &job, actor, now).await?;
+    tx.commit().await?;
+    live::notify_access(db).await?;
+    live::notify_settings(db, project).await?;
+    Ok(job_id)
+}
+
+/// What a chunk came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deleted {
+    /// Rows deleted so far, over all chunks.
+    pub rows: i64,
+    /// Whether the project is gone.
+    pub is_last: bool,
+}
+
+/// Where the next chunk begins: tables before this one are empty.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Cursor {
+    table: String,
+    /// The week of the rows that were deleted last; they may not have been all of it.
+    week: Option<Timestamp>,
+}
+
+/// A table whose rows do not go with the row of their project. The names come from the catalogue.
+struct Table {
+    name: String,
+    /// By which it is partitioned.
+    time_column: Option<String>,
+}
+
+/// Deletes the next rows and commits that; after the last of them the project, and the job with it.
+pub async fn delete_chunk(mut chunk: Piece, now: Timestamp) -> Result<Deleted> {
+    let project = chunk.job.project_id;
+    let cursor = chunk
+        .cursor
+        .as_ref()
+        .and_then(|cursor| Cursor::deserialize(cursor).ok());
+    let tables = tables(&mut chunk.tx).await?;
+    let begin = cursor
+        .as_ref()
+        .and_then(|cursor| tables.iter().position(|table| table.name == cursor.table))
+        .unwrap_or(0);
+    let mut week = cursor.and_then(|cursor| cursor.week);
+    for table in &tables[begin..] {
+        let deleted = match &table.time_column {
+            Some(column) => delete_in_week(&mut chunk.tx, project, &table.name, column, &mut week).await?,
+            None => delete_some(&mut chunk.tx, project, &table.name).await?,
+        };
+        if deleted > 0 {
+            let rows = chunk.job.progress_done + i64::try_from(deleted).unwrap_or(0);
+            let next = json!(Cursor {
+                table: table.name.clone(),
+                week
+            });
+            let progress = Progress {
+                next: Some(next),
+                done: rows,
+                total: None,
+                result: json!({ "table": table.name }),
+            };
+            chunk.commit(&progress, now).await?;
+            return Ok(Deleted { rows, is_last: false });
+        }
+        week = None;
+    }
+    let rows = chunk.job.progress_done;
+    // Everything else refers to the project and goes with it.
+    sqlx::query!("delete from projects where project_id = $1", project.0)
+        .execute(&mut *chunk.tx)
+        .await?;
+    chunk.tx.commit().await?;
+    Ok(Deleted { rows, is_last: true })
+}
+
+/// The tables to empty: all that say whose a row is and do not refer to the project's row. Prompts go first.
+async fn tables(tx: &mut Tx) -> Result<Vec<Table>> {
+    let tables = sqlx::query_as!(
+        Table,
+        "select c.relname::text as \"name!\", p.time_column as \"time_column?\"
+         from pg_class c
+         join pg_attribute a on a.attrelid = c.oid and a.attname = 'project_id' and not a.attisdropped
+         left join partitioned_tables p on p.table_name = c.relname
+         where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p')
+           and not c.relispartition and c.oid <> 'projects'::regclass
+           and not exists (
+             select from pg_constraint f
+             where f.conrelid = c.oid and f.contype = 'f' and f.confrelid = 'projects'::regclass)
+         order by c.relname <> 'step_payloads', c.relname <> 'prompt_texts', c.relname"
+    );
+    Ok(tables.fetch_all(&mut **tx).await?)
+}
+
+/// Deletes rows of one week, the one that was begun or any other, so that one partition is read.
+async fn delete_in_week(
+    tx: &mut Tx,
+    project: ProjectId,
+    table: &str,
+    column: &str,
+    week: &mut Option<Timestamp>,
+) -> Result<u64> {
+    // Row addresses are unique within a partition, and a week lies in one.
+    let delete = format!(
+        "delete from \"{table}\" where project_id = $1 and {column} >= $2 and {column} < $3 and ctid = any (array(
+           select ctid from \"{table}\" where project_id = $1 and {column} >= $2 and {column} < $3 limit $4))"
+    );
+    let find =
+        format!("select date_trunc('week', {column}, 'UTC') from \"{table}\" where project_id = $1 limit 1");
+    if let Some(begun) = *week {
+        let begins = begun.to_offset_date_time();
+        let deleted = delete_week(tx, &delete, project, begins).await?;
+        if deleted > 0 {
+            return Ok(deleted);
+        }
+    }
+    let next: Option<OffsetDateTime> = sqlx::query_scalar(AssertSqlSafe(find))
+        .bind(project.0)
+        .fetch_optional(&mut **tx)
+        .await?;
+    *week = next.map(Timestamp::from_offset_date_time);
+    match next {
+        Some(begins) => delete_week(tx, &delete, project, begins).await,
+        None => Ok(0),
+    }
+}
+
+async fn delete_week(tx: &mut Tx, delete: &str, project: ProjectId, begins: OffsetDateTime) -> Result<u64> {
+    let deleted = sqlx::query(AssertSqlSafe(delete.to_owned()))
+        .bind(project.0)
+        .bind(begins)
+        .bind(begins + Duration::weeks(1))
+        .bind(CHUNK_ROWS)
+        .execute(&mut **tx)
+        .await?;
+    Ok(deleted.rows_affected())
+}
+
+async fn delete_some(tx: &mut Tx, project: ProjectId, table: &str) -> Result<u64> {
+    let delete = format!(
+        "delete from \"{table}\" where ctid = any (array(
+           select ctid from \"{table}\" where project_id = $1 limit $2))"
+    );
+    let deleted = sqlx::query(AssertSqlSafe(delete))
+        .bind(project.0)
+        .bind(CHUNK_ROWS)
+        .execute(&mut **tx)
+        .await?;
+    Ok(deleted.rows_affected())
+}
+
+/// A project that is being deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deletion {
+    /// Its name.
+    pub name: String,
+    /// Its word in addresses; another project may have it by now.
+    pub slug: String,
+    /// Since when.
+    pub deleted_at: Timestamp,
+    /// Rows deleted so far.
+    pub rows: i64,
+    /// Why the last chunk failed, if it did; it is tried again.
+    pub error: Option<String>,
+}
+
+/// The projects that are being deleted, the oldest deletion first; those of one person, or all.
+pub async fn under_way(db: &Db, of: Option<UserId>) -> Result<Vec<Deletion>> {
+    let mut tx = db.begin(Scope::All).await?;
+    let rows = sqlx::query!(
+        "select p.name, p.slug, p.deleted_at as \"deleted_at!\", coalesce(j.progress_done, 0) as \"rows!\", j.error
+         from projects p
+         left join jobs j on j.project_id = p.project_id and j.kind = 'delete_project'
+         where p.deleted_at is not null and ($1::uuid is null or exists (
+           select from memberships m where m.project_id = p.project_id and m.user_id = $1))
+         order by p.deleted_at, p.project_id",
+        of.map(|user| user.0)
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Deletion {
+            name: row.name,
+            slug: row.slug,
+            deleted_at: Timestamp::from_offset_date_time(row.deleted_at),
+            rows: row.rows,
+            error: row.error,
+        })
+        .collect())
+}

@@ -1,0 +1,188 @@
+//! A deleted project takes nothing more, and its rows go in chunks that any process goes on with.
+
+use std::time::Duration;
+
+use domain::ProjectId;
+use sqlx::{AssertSqlSafe, PgConnection};
+use storage::ingest::{self, LedgerEntry, Outcome};
+use storage::projects::deletion::{self, Deletion};
+use storage::{Error, jobs, projects};
+
+use crate::support::{TestDatabase, at, delete_project};
+
+const NOW: &str = "2026-11-24T12:00:00Z";
+
+/// How many rows each table has of a project, empty ones left out. The tables are read from the catalogue.
+async fn rows_left(owner: &mut PgConnection, project: ProjectId) -> Vec<(String, i64)> {
+    let tables: Vec<String> = sqlx::query_scalar(
+        "select c.relname::text from pg_class c join pg_attribute a on a.attrelid = c.oid
+         where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+           and a.attname = 'project_id' and not a.attisdropped order by 1",
+    )
+    .fetch_all(&mut *owner)
+    .await
+    .unwrap();
+    assert!(tables.len() > 10, "{tables:?}");
+    let mut left = Vec::new();
+    for table in tables {
+        let count = format!("select count(*) from {table} where project_id = $1");
+        let rows: i64 = sqlx::query_scalar(AssertSqlSafe(count))
+            .bind(project.0)
+            .fetch_one(&mut *owner)
+            .await
+            .unwrap();
+        if rows > 0 {
+            left.push((table, rows));
+        }
+    }
+    left
+}
+
+/// Waits until somebody waits for a row that somebody else holds.
+async fn wait_for_a_waiter(owner: &mut PgConnection) {
+    let waiting = async {
+        loop {
+            let waiters: i64 = sqlx::query_scalar(
+                "select count(*) from pg_stat_activity
+                 where datname = current_database() and wait_event_type = 'Lock'",
+            )
+            .fetch_one(&mut *owner)
+            .await
+            .unwrap();
+            if waiters > 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waiting)
+        .await
+        .unwrap_or_else(|_| panic!("nobody waits for the batch"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_under_way_is_waited_for_and_a_later_one_is_refused() {
+    let database = TestDatabase::new().await;
+    let (db, mut owner) = (&database.db, database.owner().await);
+    let (project, other) = (database.project(1).await, database.project(2).await);
+
+    let mut batch = ingest::begin(db, &[project, other]).await.unwrap();
+    let (marking, ()) = tokio::join!(deletion::start(db, project, "mara@acme.dev", at(NOW)), async {
+        wait_for_a_waiter(&mut owner).await;
+        let entry = |project_id| LedgerEntry {
+            project_id,
+            minute: at(NOW),
+            key_label: "default",
+            outcome: Outcome::Stored,
+            steps: 1,
+        };
+        ingest::add_to_ledger(&mut batch, &mut [entry(project), entry(other)])
+            .await
+            .unwrap();
+        batch.commit().await.unwrap();
+    });
+    let job = marking.unwrap();
+    for together in [&[project][..], &[project, other]] {
+        let refused = ingest::begin(db, together).await;
+        assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
+    }
+    assert!(matches!(projects::get(db, project).await, Err(Error::NotFound)));
+
+    while let Some(chunk) = jobs::take(db, &[deletion::KIND], Some((project, job)), at(NOW))
+        .await
+        .unwrap()
+    {
+        deletion::delete_chunk(chunk, at(NOW)).await.unwrap();
+    }
+    assert_eq!(rows_left(&mut owner, project).await, []);
+    assert_eq!(
+        rows_left(&mut owner, other).await,
+        [("ledger".to_owned(), 1), ("projects".to_owned(), 1)]
+    );
+}
+
+#[tokio::test]
+async fn the_rows_go_in_chunks_and_a_process_that_dies_loses_one() {
+    let database = TestDatabase::new().await;
+    let (db, mut owner) = (&database.db, database.owner().await);
+    let (project, other) = (database.project(1).await, database.project(2).await);
+    storage::partitions::maintain(&database.options, at(NOW))
+        .await
+        .unwrap();
+    for project in [project, other] {
+        // Twelve days of minutes: in two weeks' partitions and the default one.
+        sqlx::query(
+            "insert into ledger (project_id, minute, key_label, outcome, reason, steps)
+             select $1, '2026-11-10T00:00:00Z'::timestamptz + make_interval(mins => n), 'k', 'stored', '', 1
+             from generate_series(0, 17279) n",
+        )
+        .bind(project.0)
+        .execute(&mut owner)
+        .await
+        .unwrap();
+    }
+    let job = deletion::start(db, project, "mara@acme.dev", at(NOW))
+        .await
+        .unwrap();
+    let take = || jobs::take(db, &[deletion::KIND], Some((project, job)), at(NOW));
+    let done = deletion::delete_chunk(take().await.unwrap().unwrap(), at(NOW))
+        .await
+        .unwrap();
+    assert!(!done.is_last && done.rows > 0 && done.rows < 17_280, "{done:?}");
+    let under_way = Deletion {
+        name: "project-1".to_owned(),
+        slug: "project-1".to_owned(),
+        deleted_at: at(NOW),
+        rows: done.rows,
+        error: None,
+    };
+    assert_eq!(deletion::under_way(db, None).await.unwrap(), [under_way]);
+    assert_eq!(
+        deletion::under_way(db, Some(domain::UserId(uuid::Uuid::nil())))
+            .await
+            .unwrap(),
+        [],
+        "a stranger sees it"
+    );
+
+    drop(take().await.unwrap().unwrap());
+    let mut rows = done.rows;
+    let last = loop {
+        // The dropped transaction is rolled back a moment later.
+        let Some(chunk) = take().await.unwrap() else {
+            continue;
+        };
+        let done = deletion::delete_chunk(chunk, at(NOW)).await.unwrap();
+        if done.is_last {
+            break done;
+        }
+        assert!(done.rows > rows);
+        rows = done.rows;
+    };
+    assert_eq!(last.rows, 17_280);
+    assert_eq!(rows_left(&mut owner, project).await, []);
+    assert_eq!(
+        rows_left(&mut owner, other).await,
+        [("ledger".to_owned(), 17_280), ("projects".to_owned(), 1)]
+    );
+}
+
+#[tokio::test]
+async fn the_word_of_a_deleted_project_is_free_and_so_is_the_default() {
+    let database = TestDatabase::new().await;
+    let db = &database.db;
+    let default = projects::ensure_default(db, at(NOW)).await.unwrap();
+    let job = deletion::start(db, default.id, "local", at(NOW)).await.unwrap();
+    let next = projects::ensure_default(db, at(NOW)).await.unwrap();
+    assert_eq!(next.slug, "default");
+    assert_ne!(next.id, default.id);
+    assert_eq!(projects::by_slug(db, "default").await.unwrap().id, next.id);
+    assert_eq!(projects::list(db).await.unwrap(), [next]);
+    assert!(matches!(
+        deletion::start(db, default.id, "local", at(NOW)).await,
+        Err(Error::NotFound)
+    ));
+    assert!(jobs::get(db, default.id, job).await.unwrap().state.is_open());
+    let next = projects::ensure_default(db, at(NOW)).await.unwrap();
+    delete_project(db, next.id).await.unwrap();
+}

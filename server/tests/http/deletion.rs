@@ -1,0 +1,70 @@
+//! Deleting a project: refused to everybody at once, in every process, and gone when the job is done.
+
+use domain::{Role, Scope};
+use server::jobs::{Worked, Worker};
+
+use crate::app::{TestApp, answer, step};
+use crate::people::{Browser, default_project, key, other_project, person};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_project_is_refused_everywhere_and_its_rows_go_in_the_background() {
+    let app = TestApp::new().await;
+    let (default, doomed) = (default_project(&app).await, other_project(&app).await);
+    person(
+        &app,
+        "mara@acme.dev",
+        &[(&default, Role::Admin), (&doomed, Role::Admin)],
+    )
+    .await;
+    person(&app, "eve@acme.dev", &[(&default, Role::Admin)]).await;
+    let key = key(&app, &doomed, &[Scope::Ingest, Scope::Read, Scope::Proxy]).await;
+    let another = app.another_process().await;
+    let send = |app: &TestApp| {
+        let request = app.client.post(app.url("/ingest")).json(&step("r", "s"));
+        answer(request.bearer_auth(&key.secret))
+    };
+    assert_eq!(send(&app).await.0, 200);
+    assert_eq!(send(&another).await.0, 200);
+
+    let mara = Browser::sign_in(&app, "mara@acme.dev").await;
+    let delete = format!("/p/{}/settings/delete", doomed.slug);
+    let done = mara.post(&delete, &[("confirm", &doomed.slug)]).await;
+    assert_eq!((done.status, done.location.as_str()), (303, "/?done=deleted"));
+    for app in [&app, &another] {
+        app.hears_everything().await;
+        assert_eq!(send(app).await.0, 401);
+        let call = app
+            .client
+            .post(app.url("/v1/messages"))
+            .header("x-plumbline-key", &key.secret)
+            .body("{}");
+        assert_eq!(answer(call).await.0, 401);
+        let read = app.client.get(app.url("/api/runs/r")).bearer_auth(&key.secret);
+        assert_eq!(answer(read).await.0, 401);
+    }
+    assert_eq!(mara.get(&format!("/p/{}/runs", doomed.slug)).await.status, 404);
+    assert_eq!(mara.post(&delete, &[("confirm", &doomed.slug)]).await.status, 404);
+
+    let settings = mara.get("/p/default/settings").await.text;
+    assert!(
+        settings.contains("Projects being deleted") && settings.contains(&doomed.name),
+        "{settings}"
+    );
+    let eve = Browser::sign_in(&app, "eve@acme.dev").await;
+    let settings = eve.get("/p/default/settings").await.text;
+    assert!(
+        !settings.contains("Projects being deleted"),
+        "a stranger sees it: {settings}"
+    );
+
+    let mut worker = Worker::new(app.state.db.clone());
+    while worker.work(None).await.unwrap() == Worked::Piece {}
+    let settings = mara.get("/p/default/settings").await.text;
+    assert!(!settings.contains("Projects being deleted"), "{settings}");
+    assert!(
+        storage::projects::deletion::under_way(&app.state.db, None)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}

@@ -1,0 +1,100 @@
+//! Jobs of any kind: a defect in one ends neither the worker nor other jobs, and long ones keep nobody waiting.
+
+use domain::{ProjectId, Timestamp};
+use serde_json::{Value, json};
+use server::jobs::{BackgroundJob, ChunkError, JobContext, Kind, Worked, Worker};
+use storage::jobs::{self, JobState, NewJob, Piece, Progress};
+use uuid::Uuid;
+
+use crate::app::TestApp;
+use crate::people::{default_project, other_project};
+
+/// Counts to three, one chunk for each.
+struct Counting;
+
+impl BackgroundJob for Counting {
+    const NAME: &'static str = "counting";
+    type Arguments = Value;
+
+    async fn prepare(_: &JobContext, _: ProjectId, _: Value) -> Result<Self, ChunkError> {
+        Ok(Self)
+    }
+
+    async fn run_chunk(&self, _: &JobContext, chunk: Piece, now: Timestamp) -> Result<(), ChunkError> {
+        let done = chunk.job.progress_done + 1;
+        let progress = Progress {
+            next: (done < 3).then(|| json!(done)),
+            done,
+            total: Some(3),
+            result: json!({}),
+        };
+        Ok(chunk.commit(&progress, now).await?)
+    }
+}
+
+struct Panicking;
+
+impl BackgroundJob for Panicking {
+    const NAME: &'static str = "panicking";
+    const MAX_ATTEMPTS: i32 = 1;
+    type Arguments = Value;
+
+    async fn prepare(_: &JobContext, _: ProjectId, _: Value) -> Result<Self, ChunkError> {
+        Ok(Self)
+    }
+
+    async fn run_chunk(&self, _: &JobContext, chunk: Piece, _: Timestamp) -> Result<(), ChunkError> {
+        panic!("a chunk of {} panics", chunk.job.kind);
+    }
+}
+
+const KINDS: &[Kind] = &[Kind::of::<Counting>(), Kind::of::<Panicking>()];
+
+async fn start(app: &TestApp, project: ProjectId, kind: &str, deduplicated: bool) -> storage::Result<Uuid> {
+    let new = NewJob {
+        kind,
+        deduplicated,
+        arguments: &json!({}),
+    };
+    jobs::start(&app.state.db, project, &new, "local", server::clock::now()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_panics_is_given_up_and_no_other_is() {
+    let app = TestApp::new().await;
+    let project = default_project(&app).await.id;
+    let poison = start(&app, project, Panicking::NAME, false).await.unwrap();
+    let good = start(&app, project, Counting::NAME, false).await.unwrap();
+    let mut worker = Worker::of_kinds(app.state.db.clone(), KINDS);
+    while worker.work(None).await.unwrap() == Worked::Piece {}
+    let job = async |id| jobs::get(&app.state.db, project, id).await.unwrap();
+    assert_eq!(job(poison).await.state, JobState::Failed);
+    assert!(job(poison).await.error.unwrap().contains("the server's log"));
+    assert_eq!(
+        (job(good).await.state, job(good).await.progress_done),
+        (JobState::Done, 3)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_take_turns_and_a_kind_that_is_deduplicated_has_one_per_project() {
+    let app = TestApp::new().await;
+    let project = default_project(&app).await.id;
+    let first = start(&app, project, Counting::NAME, true).await.unwrap();
+    let refused = start(&app, project, Counting::NAME, true).await;
+    assert!(
+        matches!(refused, Err(storage::Error::Conflict(jobs::OPEN_JOB))),
+        "{refused:?}"
+    );
+    let other = other_project(&app).await.id;
+    let second = start(&app, other, Counting::NAME, true).await.unwrap();
+    let mut worker = Worker::of_kinds(app.state.db.clone(), KINDS);
+    let mut done = Vec::new();
+    while worker.work(None).await.unwrap() == Worked::Piece {
+        let one = jobs::get(&app.state.db, project, first).await.unwrap();
+        let two = jobs::get(&app.state.db, other, second).await.unwrap();
+        done.push((one.progress_done, two.progress_done));
+    }
+    assert_eq!(done, [(1, 0), (1, 1), (2, 1), (2, 2), (3, 2), (3, 3)]);
+    start(&app, project, Counting::NAME, true).await.unwrap();
+}
