@@ -158,6 +158,10 @@ mod server {
                     tracing::error!(%request_id, error = %cause, "the database did not answer a page");
                     Self::Unavailable { request_id }
                 }
+                storage::Error::TooSlow(cause) => {
+                    tracing::warn!(%request_id, error = %cause, "a page's query took too long");
+                    Self::TimedOut { request_id }
+                }
                 storage::Error::Internal(cause) => {
                     tracing::error!(%request_id, error = %cause, "a page's query failed");
                     Self::Internal { request_id }

@@ -85,7 +85,7 @@ impl Default for Config {
             log_format: LogFormat::Text,
             queue_steps: 20_000,
             queue_bytes: 64 * 1024 * 1024,
-            db_connections: 10,
+            db_connections: 12,
             upstream_anthropic: UpstreamUrl::anthropic(),
             upstream_openai: UpstreamUrl::openai(),
             ask_for_usage: None,
@@ -279,9 +279,9 @@ fn merge(flags: Flags, database_url: Option<String>, file: FileConfig) -> Result
             flags.queue_bytes.or(file.queue_bytes),
             default.queue_bytes,
         )?,
-        // A listener and a writer must not wait for each other.
+        // Ingest and pages each have one that writes and one that reads.
         db_connections: at_least(
-            2,
+            4,
             "db_connections",
             flags.db_connections.or(file.db_connections),
             default.db_connections,

@@ -105,6 +105,15 @@ impl From<storage::Error> for HttpError {
                 cause: Some(cause.into()),
                 ..Self::overloaded("The database does not answer; try again in a moment")
             },
+            storage::Error::TooSlow(_) => Self {
+                cause: Some(cause.into()),
+                ..Self::new(
+                    StatusCode::GATEWAY_TIMEOUT,
+                    "query_timeout",
+                    "The query took longer than 5 seconds and was stopped; ask for a shorter time range or fewer \
+                     filters",
+                )
+            },
             storage::Error::Internal(_) => Self::internal(cause),
         }
     }

@@ -51,15 +51,17 @@ impl Prices {
                 return Ok(table);
             }
             let forgotten_before = self.forgotten.load(Ordering::Acquire);
+            let mut snapshot = self.db.snapshot(project).await?;
             let known = self.shipped().clone();
             let shipped = match known {
                 Some(shipped) => shipped,
                 None => {
-                    let stored = storage::prices::shipped(&self.db, project).await?;
+                    let stored = storage::prices::shipped(&mut snapshot, project).await?;
                     Arc::new(PriceTable::new(stored.into_iter().filter_map(row_of).collect()))
                 }
             };
-            let own = storage::prices::own(&self.db, project).await?;
+            let own = storage::prices::own(&mut snapshot, project).await?;
+            drop(snapshot);
             let table = Arc::new(PriceTable::over(
                 &shipped,
                 own.into_iter().filter_map(row_of).collect(),

@@ -64,7 +64,7 @@ impl BackgroundJob for Repricing {
 
     /// Reads the project's prices as they are now.
     async fn prepare(context: &JobContext, project: ProjectId, request: Request) -> Result<Self, ChunkError> {
-        let stored = storage::prices::of_project(&context.db, project).await?;
+        let stored = storage::prices::of_project(&mut context.db.snapshot(project).await?, project).await?;
         Ok(Self {
             request,
             prices: PriceTable::new(stored.into_iter().filter_map(prices::row_of).collect()),

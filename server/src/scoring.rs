@@ -102,7 +102,10 @@ impl Scoring {
     }
 
     async fn rules(&self, id: ProjectId) -> storage::Result<Rules> {
-        Ok(rules_of(id, storage::scoring::settings(&self.db, id).await?))
+        Ok(rules_of(
+            id,
+            storage::scoring::settings(&mut self.db.snapshot(id).await?, id).await?,
+        ))
     }
 
     /// What a run had done before a step that is not to be stored.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
+use storage::Connections;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -32,8 +33,10 @@ pub struct AppState(Arc<Shared>);
 /// What is behind it.
 #[derive(Debug)]
 pub struct Shared {
-    /// The store.
+    /// The store, over the connections of pages, the API and jobs.
     pub db: storage::Db,
+    /// The store, over connections that none of those can take.
+    pub ingest_db: storage::Db,
     /// Who is asking.
     pub auth: Auth,
     /// Rules and histories.
@@ -80,15 +83,16 @@ impl AppState {
         tasks: &TaskTracker,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
-        let db = storage::Db::connect_lazy(database.options(), config.db_connections);
+        let Connections { ingest, pages } =
+            Connections::connect_lazy(&database.options(), config.db_connections);
         let metrics = Arc::new(Metrics::default());
         let supervisor = Supervisor::new(tasks.clone(), shutdown.clone());
-        let auth = Auth::new(db.clone(), &config, tasks);
+        let auth = Auth::new(ingest.clone(), &config, tasks);
         let (bookkeeper, stopping) = (auth.clone(), shutdown.clone());
         supervisor.supervise("key_usage", move || {
             bookkeeper.clone().keep_books(stopping.clone())
         });
-        let memory = Memory::new(&db);
+        let memory = Memory::new(&ingest);
         let jobs_wake = Arc::new(Notify::new());
         let listener = ChangeListener::new(
             database.options(),
@@ -102,7 +106,7 @@ impl AppState {
             max_queued_bytes: config.queue_bytes,
         };
         let writer = DatabaseWriter {
-            db: db.clone(),
+            db: ingest.clone(),
             memory: memory.clone(),
             metrics: Arc::clone(&metrics),
         };
@@ -117,7 +121,7 @@ impl AppState {
         let spool = config.data.join("spool");
         let backlog = Backlog::open(&spool, config.spool_bytes, Arc::clone(&metrics)).await;
         let recorder = Recorder::start(
-            db.clone(),
+            ingest.clone(),
             pipeline.clone(),
             Arc::clone(&metrics),
             backlog,
@@ -129,7 +133,8 @@ impl AppState {
             recorder,
             supervisor,
             jobs_wake,
-            db,
+            db: pages,
+            ingest_db: ingest,
             auth,
             scoring: memory.scoring,
             prices: memory.prices,

@@ -61,7 +61,7 @@ pub(crate) async fn read_anomalies(slug: String, query: AnomaliesQuery) -> Resul
     use storage::anomalies::{self, ByName};
 
     let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
-    let db = crate::context::database()?;
+    let mut snapshot = crate::context::database()?.snapshot(project).await?;
     let now = crate::context::use_page_request().now;
     let span = query.span(now);
     let window = BucketSpan {
@@ -75,20 +75,31 @@ pub(crate) async fn read_anomalies(slug: String, query: AnomaliesQuery) -> Resul
         ByName::Step
     };
     let rows = if query.as_list { STEPS_PER_PAGE } else { FEW_STEPS };
-    let steps = anomalies::latest(&db, project, filter, window, query.cursor.as_deref(), rows).await?;
-    let counts = anomalies::counts(&db, project, filter, span, by).await?;
-    let precision = storage::feedback::precision_by_code(&db, project, precision_since(now)).await?;
+    let steps = anomalies::latest(
+        &mut snapshot,
+        project,
+        filter,
+        window,
+        query.cursor.as_deref(),
+        rows,
+    )
+    .await?;
+    let counts = anomalies::counts(&mut snapshot, project, filter, span, by).await?;
+    let precision =
+        storage::feedback::precision_by_code(&mut snapshot, project, precision_since(now)).await?;
     let severities = if query.split == Split::Severity {
-        anomalies::severities(&db, project, filter, span).await?
+        anomalies::severities(&mut snapshot, project, filter, span).await?
     } else {
         Vec::new()
     };
     let rise = match rise::steepest(&counts.cells, &precision) {
-        Some(cell) => anomalies::templates(&db, project, filter, span, (cell.code, &cell.step)).await?,
+        Some(cell) => {
+            anomalies::templates(&mut snapshot, project, filter, span, (cell.code, &cell.step)).await?
+        }
         None => Vec::new(),
     };
     let rules: engine::Rules =
-        serde_json::from_value(storage::scoring::settings(&db, project).await?).unwrap_or_default();
+        serde_json::from_value(storage::scoring::settings(&mut snapshot, project).await?).unwrap_or_default();
     let is_empty = counts.by_code.is_empty() && steps.items.is_empty();
     Ok(AnomaliesView {
         now,
@@ -98,9 +109,9 @@ pub(crate) async fn read_anomalies(slug: String, query: AnomaliesQuery) -> Resul
         precision,
         muted: rules.muted,
         points: rules.points,
-        facets: storage::runs::facets(&db, project).await?,
-        ever: !is_empty || anomalies::any_condition(&db, project).await?,
-        any_run: !is_empty || storage::runs::any(&db, project).await?,
+        facets: storage::runs::facets(&mut snapshot, project).await?,
+        ever: !is_empty || anomalies::any_condition(&mut snapshot, project).await?,
+        any_run: !is_empty || storage::runs::any(&mut snapshot, project).await?,
         counts,
         steps,
     })
@@ -111,7 +122,8 @@ pub(crate) async fn read_anomalies(slug: String, query: AnomaliesQuery) -> Resul
 pub(crate) async fn read_precision(slug: String) -> Result<Vec<CodePrecision>, ApiError> {
     let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
     let since = precision_since(crate::context::use_page_request().now);
-    Ok(storage::feedback::precision_by_code(&crate::context::database()?, project, since).await?)
+    let mut snapshot = crate::context::database()?.snapshot(project).await?;
+    Ok(storage::feedback::precision_by_code(&mut snapshot, project, since).await?)
 }
 
 /// From when on verdicts count for a code's precision.

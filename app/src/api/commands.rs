@@ -16,7 +16,8 @@ pub(crate) async fn find_runs(slug: String, text: String) -> Result<Vec<RunSumma
         q: Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
         ..Default::default()
     };
-    let page =
-        storage::runs::list(&database()?, project.id, &filter, use_page_request().now, None, 6).await?;
+    let mut snapshot = database()?.snapshot(project.id).await?;
+    let now = use_page_request().now;
+    let page = storage::runs::list(&mut snapshot, project.id, &filter, now, None, 6).await?;
     Ok(page.items)
 }

@@ -37,7 +37,7 @@ pub(crate) async fn first_key(slug: String) -> Result<Option<String>, ApiError> 
     use crate::context::{OneTimeSecrets, authorise, database, first_key_token};
 
     let project = authorise(&slug, domain::Role::Admin)?;
-    if storage::runs::any(&database()?, project.id).await? {
+    if storage::runs::any(&mut database()?.snapshot(project.id).await?, project.id).await? {
         return Ok(None);
     }
     Ok(OneTimeSecrets::take(&first_key_token(project.id)))

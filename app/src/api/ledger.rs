@@ -17,5 +17,6 @@ pub(crate) async fn ledger_minutes(slug: String, minutes: u32) -> Result<Vec<Led
     let project = authorise(&slug, domain::Role::Viewer)?;
     let to = use_page_request().now;
     let from = to.plus_micros(-i64::from(minutes) * 60_000_000);
-    Ok(storage::ledger::minutes(&database()?, project.id, from, to, LEDGER_ROWS).await?)
+    let mut snapshot = database()?.snapshot(project.id).await?;
+    Ok(storage::ledger::minutes(&mut snapshot, project.id, from, to, LEDGER_ROWS).await?)
 }

@@ -74,11 +74,12 @@ pub(crate) struct RepriceView {
 pub(crate) async fn list_prices(slug: String, text: String) -> Result<PricesView, ApiError> {
     let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
     let db = crate::context::database()?;
-    let now = crate::context::use_page_request().now;
-    let stored = storage::prices::of_project(&db, project).await?;
     let edition = storage::prices::edition(&db).await?;
+    let mut snapshot = db.snapshot(project).await?;
+    let now = crate::context::use_page_request().now;
+    let stored = storage::prices::of_project(&mut snapshot, project).await?;
     let from = now.plus_micros(-UNPRICED_DAYS * 86_400_000_000);
-    let unpriced = storage::prices::unpriced_models(&db, project, from, MAX_UNPRICED).await?;
+    let unpriced = storage::prices::unpriced_models(&mut snapshot, project, from, MAX_UNPRICED).await?;
     let (own, shipped): (Vec<_>, Vec<_>) = stored
         .into_iter()
         .filter_map(row_of)

@@ -65,7 +65,8 @@ pub(crate) enum Change {
 #[server(prefix = "/ui", endpoint = "prompts/list", input = GetUrl)]
 pub(crate) async fn list_prompts(slug: String, minutes: u32) -> Result<PromptsView, ApiError> {
     let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
-    within_window(&crate::context::database()?, project, minutes).await
+    let mut snapshot = crate::context::database()?.snapshot(project).await?;
+    within_window(&mut snapshot, project, minutes).await
 }
 
 /// One template, by its first digits or all of them. `before` names another to compare with.
@@ -77,17 +78,18 @@ pub(crate) async fn read_prompt(
     minutes: u32,
 ) -> Result<PromptView, ApiError> {
     let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
-    let db = crate::context::database()?;
-    let template = storage::prompts::template(&db, project, &fingerprint).await?;
-    let window = within_window(&db, project, minutes).await?;
+    let mut snapshot = crate::context::database()?.snapshot(project).await?;
+    let template = storage::prompts::template(&mut snapshot, project, &fingerprint).await?;
+    let window = within_window(&mut snapshot, project, minutes).await?;
     let (from, to) = (window.from, window.now);
-    let days = storage::prompts::days(&db, project, &template.fingerprint, from, to).await?;
+    let days = storage::prompts::days(&mut snapshot, project, &template.fingerprint, from, to).await?;
     let before =
         before.or_else(|| crate::models::prompts::used_before(&window.uses, &template).map(str::to_owned));
     let before = match before {
-        Some(digits) => Some(storage::prompts::template(&db, project, &digits).await?),
+        Some(digits) => Some(storage::prompts::template(&mut snapshot, project, &digits).await?),
         None => None,
     };
+    drop(snapshot);
     // A text that is no longer kept can't be compared.
     let changes = before
         .as_ref()
@@ -105,13 +107,13 @@ pub(crate) async fn read_prompt(
 
 #[cfg(feature = "ssr")]
 async fn within_window(
-    db: &storage::Db,
+    snapshot: &mut storage::Snapshot,
     project: domain::ProjectId,
     minutes: u32,
 ) -> Result<PromptsView, ApiError> {
     let now = crate::context::use_page_request().now;
     let from = now.plus_micros(-i64::from(minutes) * 60_000_000);
-    let mut uses = storage::prompts::uses(db, project, from, now, MAX_USES + 1).await?;
+    let mut uses = storage::prompts::uses(snapshot, project, from, now, MAX_USES + 1).await?;
     let is_cut = u32::try_from(uses.len()).is_ok_and(|rows| rows > MAX_USES);
     uses.truncate(MAX_USES as usize);
     Ok(PromptsView {

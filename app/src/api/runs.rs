@@ -44,17 +44,27 @@ pub(crate) async fn read_runs(
     use crate::models::activity::Buckets;
 
     let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
-    let db = crate::context::database()?;
+    let mut snapshot = crate::context::database()?.snapshot(project).await?;
     let now = crate::context::use_page_request().now;
-    let page = storage::runs::list(&db, project, &filter, now, cursor.as_deref(), RUNS_PER_PAGE).await?;
-    let totals = storage::runs::totals(&db, project, &filter, now).await?;
+    let page = storage::runs::list(
+        &mut snapshot,
+        project,
+        &filter,
+        now,
+        cursor.as_deref(),
+        RUNS_PER_PAGE,
+    )
+    .await?;
+    let totals = storage::runs::totals(&mut snapshot, project, &filter, now).await?;
     let strip = Buckets::of(filter.window, now);
-    let activity = storage::runs::activity(&db, project, &filter, strip.from, strip.to, strip.count).await?;
-    let facets = storage::runs::facets(&db, project).await?;
+    let activity =
+        storage::runs::activity(&mut snapshot, project, &filter, strip.from, strip.to, strip.count).await?;
+    let facets = storage::runs::facets(&mut snapshot, project).await?;
     let unpriced = if totals.unpriced_steps > 0 {
         let (from, _) = filter.window.bounds(now);
         let from = from.unwrap_or_default();
-        storage::prices::unpriced_models(&db, project, from, crate::api::prices::MAX_UNPRICED).await?
+        storage::prices::unpriced_models(&mut snapshot, project, from, crate::api::prices::MAX_UNPRICED)
+            .await?
     } else {
         Vec::new()
     };
@@ -64,8 +74,8 @@ pub(crate) async fn read_runs(
             window: filter.window,
             ..RunFilter::default()
         };
-        in_window = Some(storage::runs::totals(&db, project, &whole_window, now).await?);
-        ever = Some(storage::runs::totals(&db, project, &RunFilter::default(), now).await?);
+        in_window = Some(storage::runs::totals(&mut snapshot, project, &whole_window, now).await?);
+        ever = Some(storage::runs::totals(&mut snapshot, project, &RunFilter::default(), now).await?);
     }
     Ok(RunsView {
         now,
@@ -88,9 +98,17 @@ pub(crate) async fn list_runs(
     cursor: Option<String>,
 ) -> Result<domain::run::RunPage, ApiError> {
     let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
-    let db = crate::context::database()?;
+    let mut snapshot = crate::context::database()?.snapshot(project).await?;
     let now = crate::context::use_page_request().now;
-    Ok(storage::runs::list(&db, project, &filter, now, cursor.as_deref(), RUNS_PER_PAGE).await?)
+    Ok(storage::runs::list(
+        &mut snapshot,
+        project,
+        &filter,
+        now,
+        cursor.as_deref(),
+        RUNS_PER_PAGE,
+    )
+    .await?)
 }
 
 /// The most steps one page is given: more would take the browser seconds and the server's threads from ingest.
@@ -116,11 +134,11 @@ pub(crate) struct RunView {
 #[server(prefix = "/ui", endpoint = "runs/get", input = Json)]
 pub(crate) async fn read_run(slug: String, run_id: String) -> Result<RunView, ApiError> {
     let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
-    let db = crate::context::database()?;
-    let run = storage::runs::get(&db, project, &run_id).await?;
-    let steps = storage::steps::of_run(&db, project, &run_id, MAX_STEPS_SHOWN).await?;
-    let neighbours = storage::runs::neighbours(&db, project, &run_id).await?;
-    let feedback = storage::feedback::of_run(&db, project, &run_id).await?;
+    let mut snapshot = crate::context::database()?.snapshot(project).await?;
+    let run = storage::runs::get(&mut snapshot, project, &run_id).await?;
+    let steps = storage::steps::of_run(&mut snapshot, project, &run_id, MAX_STEPS_SHOWN).await?;
+    let neighbours = storage::runs::neighbours(&mut snapshot, project, &run_id).await?;
+    let feedback = storage::feedback::of_run(&mut snapshot, project, &run_id).await?;
     Ok(RunView {
         now: crate::context::use_page_request().now,
         run,

@@ -70,7 +70,8 @@ pub(crate) async fn read_scoring(slug: String, days: u32) -> Result<ScoringView,
         request_id: use_page_request().request_id,
     })?;
     let (rules, recent) = in_force.of(project).await?;
-    let overview = storage::backtest::overview(&database()?, project, from).await?;
+    let overview =
+        storage::backtest::overview(&mut database()?.snapshot(project).await?, project, from).await?;
     Ok(ScoringView {
         limits_set: LIMITS.map(|limit| set_by(&overview.changes, limit)),
         saved: overview.changes.first().map(changed),

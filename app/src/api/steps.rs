@@ -62,9 +62,9 @@ pub(crate) async fn read_step_texts(
     full: bool,
 ) -> Result<StepTexts, ApiError> {
     let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
-    let db = crate::context::database()?;
-    let payload = storage::steps::payload(&db, project, &run_id, &step_id).await?;
-    let price = storage::prices::behind_step(&db, project, &run_id, &step_id).await?;
+    let mut snapshot = crate::context::database()?.snapshot(project).await?;
+    let payload = storage::steps::payload(&mut snapshot, project, &run_id, &step_id).await?;
+    let price = storage::prices::behind_step(&mut snapshot, project, &run_id, &step_id).await?;
     let sent = |text: Option<String>| text.map(|text| SentText::of(text, full));
     Ok(StepTexts {
         input: sent(payload.input),

@@ -10,7 +10,7 @@ use domain::anomaly::{
 use domain::{ConditionFilter, ProjectId};
 
 use crate::runs::severity;
-use crate::{Db, Result};
+use crate::{Result, Snapshot};
 
 pub use latest::{any_condition, latest};
 
@@ -27,7 +27,7 @@ pub enum ByName {
 ///
 /// One pass over the hours; the answer has a row per bucket and code, per bucket and name, per code and step.
 pub async fn counts(
-    db: &Db,
+    snapshot: &mut Snapshot,
     project: ProjectId,
     filter: &ConditionFilter,
     span: BucketSpan,
@@ -35,7 +35,6 @@ pub async fn counts(
 ) -> Result<ConditionCounts> {
     let (first_code, last_code) = filter.code_range();
     let buckets = span.count().max(1);
-    let mut tx = db.project(project).await?;
     let rows = sqlx::query!(
         "with hours as (
            select floor(date_part('epoch', hour - $2) / $4)::int as bucket, step_name,
@@ -63,7 +62,7 @@ pub async fn counts(
         i32::from(last_code),
         i32::try_from(buckets / 2).unwrap_or(0)
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut *snapshot)
     .await?;
     let calls = sqlx::query!(
         "select coalesce(sum(calls) filter (where hour >= $4), 0)::bigint as \"now!\",
@@ -80,7 +79,7 @@ pub async fn counts(
         filter.model,
         filter.step
     )
-    .fetch_one(&mut *tx)
+    .fetch_one(&mut *snapshot)
     .await?;
     let mut counts = ConditionCounts {
         steps_now: calls.now,
@@ -127,13 +126,12 @@ pub async fn counts(
 
 /// Steps with a condition by severity, in buckets of when their run began.
 pub async fn severities(
-    db: &Db,
+    snapshot: &mut Snapshot,
     project: ProjectId,
     filter: &ConditionFilter,
     span: BucketSpan,
 ) -> Result<Vec<SeverityCount>> {
     let (first_code, last_code) = filter.code_range();
-    let mut tx = db.project(project).await?;
     if filter.code.is_none() && filter.layer.is_none() {
         let rows = sqlx::query!(
             "select floor(date_part('epoch', run_at - $2) / $4)::int as \"bucket!\", severity, count(*) as \"count!\"
@@ -150,7 +148,7 @@ pub async fn severities(
             filter.model,
             filter.step
         )
-        .fetch_all(&mut *tx)
+        .fetch_all(&mut *snapshot)
         .await?;
         return Ok(rows
             .into_iter()
@@ -179,7 +177,7 @@ pub async fn severities(
         i32::from(first_code),
         i32::from(last_code)
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut *snapshot)
     .await?;
     Ok(rows
         .into_iter()
@@ -202,13 +200,12 @@ fn bucket_seconds(span: BucketSpan) -> f64 {
 
 /// One code on one step's name through time, by template: what tells since when, and with which prompt.
 pub async fn templates(
-    db: &Db,
+    snapshot: &mut Snapshot,
     project: ProjectId,
     filter: &ConditionFilter,
     span: BucketSpan,
     (code, step): (u16, &str),
 ) -> Result<Vec<TemplateCount>> {
-    let mut tx = db.project(project).await?;
     let rows = sqlx::query!(
         "select floor(date_part('epoch', hour - $2) / $4)::int as \"bucket!\",
            encode(template_fingerprint, 'hex') as template, sum(calls)::bigint as \"steps!\",
@@ -226,7 +223,7 @@ pub async fn templates(
         step,
         code.to_string()
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut *snapshot)
     .await?;
     Ok(rows
         .into_iter()

@@ -8,7 +8,7 @@ use domain::{ProjectId, Severity, StepKind, StepStatus, Timestamp};
 use serde_json::Value;
 
 use crate::runs::severity;
-use crate::{Db, Result, Tx};
+use crate::{Result, Snapshot};
 
 /// Steps before the window that limits and bands are learned from, at most.
 const LEAD_IN: usize = 2_000;
@@ -107,8 +107,12 @@ pub struct StoredSteps {
 }
 
 /// The scored steps that were received since `from`, at most the latest `limit`, and those that arrived before them.
-pub async fn steps(db: &Db, project: ProjectId, from: Timestamp, limit: usize) -> Result<StoredSteps> {
-    let mut tx = db.project(project).await?;
+pub async fn steps(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    from: Timestamp,
+    limit: usize,
+) -> Result<StoredSteps> {
     // The ledger counts by the minute.
     let from = from.minute();
     let bounds = sqlx::query!(
@@ -129,7 +133,7 @@ pub async fn steps(db: &Db, project: ProjectId, from: Timestamp, limit: usize) -
         from.plus_micros(-LEAD_IN_MICROS).to_offset_date_time(),
         LEAD_IN as i64
     )
-    .fetch_optional(&mut *tx)
+    .fetch_optional(&mut *snapshot)
     .await?;
     let (first_read, first_in_window) = bounds.map_or((i64::MAX, i64::MAX), |b| (b.read, b.in_window));
     let rows = sqlx::query!(
@@ -157,7 +161,7 @@ pub async fn steps(db: &Db, project: ProjectId, from: Timestamp, limit: usize) -
         first_read,
         (limit + LEAD_IN) as i64
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut *snapshot)
     .await?;
     let before_window = rows
         .iter()
@@ -205,9 +209,9 @@ pub async fn steps(db: &Db, project: ProjectId, from: Timestamp, limit: usize) -
         project.0,
         from.to_offset_date_time()
     )
-    .fetch_one(&mut *tx)
+    .fetch_one(&mut *snapshot)
     .await?;
-    let texts = texts(&mut tx, project, &steps).await?;
+    let texts = texts(snapshot, project, &steps).await?;
     Ok(StoredSteps {
         lead_in: lead_in - too_old,
         steps_in_window,
@@ -218,7 +222,7 @@ pub async fn steps(db: &Db, project: ProjectId, from: Timestamp, limit: usize) -
 
 /// Of a step with a text that was too large to keep, the other says too little to judge it by. The attributes that say
 /// so are named by `engine::StepFacts`.
-async fn texts(tx: &mut Tx, project: ProjectId, steps: &[StoredStep]) -> Result<Vec<StoredText>> {
+async fn texts(snapshot: &mut Snapshot, project: ProjectId, steps: &[StoredStep]) -> Result<Vec<StoredText>> {
     let newest: Vec<usize> = (0..steps.len())
         .rev()
         .filter(|index| steps[*index].kind == StepKind::Llm)
@@ -247,7 +251,7 @@ async fn texts(tx: &mut Tx, project: ProjectId, steps: &[StoredStep]) -> Result<
         &filed as _,
         MAX_TEXT_BYTES as i32
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *snapshot)
     .await?;
     let places: HashMap<(&str, &str), usize> = newest
         .iter()
@@ -320,15 +324,14 @@ pub struct Change {
 }
 
 /// Figures since `from` and the changes of a project's rules.
-pub async fn overview(db: &Db, project: ProjectId, from: Timestamp) -> Result<Overview> {
-    let mut tx = db.project(project).await?;
+pub async fn overview(snapshot: &mut Snapshot, project: ProjectId, from: Timestamp) -> Result<Overview> {
     let since = from.to_offset_date_time();
     let steps = sqlx::query_scalar!(
         "select coalesce(sum(step_count), 0)::bigint as \"n!\" from runs where project_id = $1 and run_at >= $2",
         project.0,
         since
     )
-    .fetch_one(&mut *tx)
+    .fetch_one(&mut *snapshot)
     .await?;
     let keys = sqlx::query_as!(
         KeyAlerts,
@@ -339,7 +342,7 @@ pub async fn overview(db: &Db, project: ProjectId, from: Timestamp) -> Result<Ov
         project.0,
         since
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut *snapshot)
     .await?;
     let hits = sqlx::query!(
         "select code, count(*) as \"hits!\" from step_conditions
@@ -347,7 +350,7 @@ pub async fn overview(db: &Db, project: ProjectId, from: Timestamp) -> Result<Ov
         project.0,
         since
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut *snapshot)
     .await?;
     let changes = sqlx::query!(
         "select a.at, coalesce(u.name, a.actor) as \"by!\", a.details
@@ -357,10 +360,9 @@ pub async fn overview(db: &Db, project: ProjectId, from: Timestamp) -> Result<Ov
         project.0,
         MAX_CHANGES
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut *snapshot)
     .await?;
-    drop(tx);
-    let precision = crate::feedback::precision_by_code(db, project, from).await?;
+    let precision = crate::feedback::precision_by_code(snapshot, project, from).await?;
     Ok(Overview {
         steps,
         keys,

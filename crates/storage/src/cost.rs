@@ -7,7 +7,7 @@ use domain::{NanoUsd, ProjectId, Timestamp, TokenUsage, usage};
 use sqlx::{FromRow, Postgres, QueryBuilder};
 use time::OffsetDateTime;
 
-use crate::{Db, Result, Tx};
+use crate::{Result, Snapshot};
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 
@@ -94,25 +94,20 @@ impl ModelCost {
 }
 
 /// Adds up the calls that a filter leaves.
-pub async fn cost(db: &Db, project: ProjectId, filter: &CostFilter) -> Result<Cost> {
-    let mut tx = db.project(project).await?;
-    // Hours and parts of hours are read one after the other and have to be of one moment.
-    sqlx::query!("set transaction isolation level repeatable read, read only")
-        .execute(&mut *tx)
-        .await?;
+pub async fn cost(snapshot: &mut Snapshot, project: ProjectId, filter: &CostFilter) -> Result<Cost> {
     let mut cost = Cost::default();
     let mut by_model = BTreeMap::new();
     if filter.session.is_some() || filter.run.is_some() || filter.user.is_some() {
-        let found = from_steps(&mut tx, project, filter, filter.from, filter.to).await?;
+        let found = from_steps(snapshot, project, filter, filter.from, filter.to).await?;
         cost.add(found, &mut by_model);
     } else {
         let parts = Parts::of(filter.from, filter.to);
         if let Some((from, to)) = parts.hours {
-            let found = from_rollups(&mut tx, project, filter, from, to).await?;
+            let found = from_rollups(snapshot, project, filter, from, to).await?;
             cost.add(found, &mut by_model);
         }
         for (from, to) in parts.ragged {
-            let found = from_steps(&mut tx, project, filter, Some(from), Some(to)).await?;
+            let found = from_steps(snapshot, project, filter, Some(from), Some(to)).await?;
             cost.add(found, &mut by_model);
         }
     }
@@ -224,7 +219,7 @@ fn sums() -> String {
 }
 
 async fn from_steps(
-    tx: &mut Tx,
+    snapshot: &mut Snapshot,
     project: ProjectId,
     filter: &CostFilter,
     from: Option<Timestamp>,
@@ -237,7 +232,7 @@ async fn from_steps(
     );
     let mut query = steps(&columns, project, filter, from, to);
     query.push(" group by model");
-    let rows: Vec<Row> = query.build_query_as().fetch_all(&mut **tx).await?;
+    let rows: Vec<Row> = query.build_query_as().fetch_all(&mut *snapshot).await?;
     Ok(rows.into())
 }
 
@@ -294,7 +289,7 @@ fn between(query: &mut QueryBuilder<Postgres>, column: &str, from: Option<Timest
 }
 
 async fn from_rollups(
-    tx: &mut Tx,
+    snapshot: &mut Snapshot,
     project: ProjectId,
     filter: &CostFilter,
     from: Option<Timestamp>,
@@ -314,22 +309,24 @@ async fn from_rollups(
     }
     between(&mut query, "hour", from, to);
     query.push(" group by model");
-    let rows: Vec<Row> = query.build_query_as().fetch_all(&mut **tx).await?;
+    let rows: Vec<Row> = query.build_query_as().fetch_all(&mut *snapshot).await?;
     let mut cost = Cost::from(rows);
     // Which moment of its hour it was, only the steps know.
     if let Some(hour) = cost.first_call {
-        let found: Option<OffsetDateTime> = within(tx, project, filter, "min(started_at)", hour).await?;
+        let found: Option<OffsetDateTime> =
+            within(snapshot, project, filter, "min(started_at)", hour).await?;
         cost.first_call = Some(found.map_or(hour, Timestamp::from_offset_date_time));
     }
     if let Some(hour) = cost.last_call {
-        let found: Option<OffsetDateTime> = within(tx, project, filter, "max(started_at)", hour).await?;
+        let found: Option<OffsetDateTime> =
+            within(snapshot, project, filter, "max(started_at)", hour).await?;
         cost.last_call = Some(found.map_or(hour, Timestamp::from_offset_date_time));
     }
     Ok(cost)
 }
 
 async fn within(
-    tx: &mut Tx,
+    snapshot: &mut Snapshot,
     project: ProjectId,
     filter: &CostFilter,
     column: &str,
@@ -342,7 +339,7 @@ async fn within(
         Some(hour),
         Some(hour.plus_micros(HOUR_MICROS)),
     );
-    Ok(query.build_query_scalar().fetch_one(&mut **tx).await?)
+    Ok(query.build_query_scalar().fetch_one(&mut *snapshot).await?)
 }
 
 #[cfg(test)]

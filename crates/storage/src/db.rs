@@ -1,21 +1,44 @@
 //! Connections, and transactions that say for which projects they act.
 
+mod snapshot;
+
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ProjectId;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor as _, Postgres};
 
+pub use snapshot::Snapshot;
+
 use crate::Result;
 
 /// A transaction; dropped without `commit` it leaves nothing behind.
 pub type Tx = sqlx::Transaction<'static, Postgres>;
 
-/// The database, shared by everything in the process.
+/// How long one statement of a snapshot may take.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a caller waits for a free connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The database. Cheap to clone; clones share their connections.
 #[derive(Clone, Debug)]
 pub struct Db {
-    pool: PgPool,
+    writes: PgPool,
+    reads: PgPool,
+    read_timeout: Duration,
+    /// Every pool of the process, for the metrics and for closing.
+    pools: Arc<[PgPool]>,
+}
+
+/// The same database over connections that don't compete: what pages hold is never missing to ingest.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    /// For the pipeline, the recorder, key look-up and sign-in.
+    pub ingest: Db,
+    /// For pages, the API and jobs.
+    pub pages: Db,
 }
 
 /// For whom a transaction acts. Row-level security shows it nothing else.
@@ -29,35 +52,64 @@ pub enum Scope<'a> {
     All,
 }
 
+impl Connections {
+    /// At most `max_connections` in all, at least four, opened as they are needed: a third for ingest, a sixth for
+    /// what forms and jobs write, the rest for reads.
+    pub fn connect_lazy(options: &PgConnectOptions, max_connections: u32) -> Self {
+        let ingest_writes = (max_connections / 3).max(1);
+        let ingest_reads = 1;
+        let writes = (max_connections / 6).max(1);
+        let reads = max_connections
+            .saturating_sub(ingest_writes + ingest_reads + writes)
+            .max(1);
+        let ingest = (
+            write_pool(options, ingest_writes),
+            read_pool(options, ingest_reads),
+        );
+        let pages = (write_pool(options, writes), read_pool(options, reads));
+        let pools: Arc<[PgPool]> = [&ingest.0, &ingest.1, &pages.0, &pages.1]
+            .map(PgPool::clone)
+            .into();
+        Self {
+            ingest: Db::over(ingest, &pools),
+            pages: Db::over(pages, &pools),
+        }
+    }
+}
+
 impl Db {
-    /// A pool of at most `max_connections`, opened as they are needed. Every connection gives up the rights of the
-    /// database's owner for those of `plumbline_app`.
+    /// At most `max_connections` for transactions and as many for snapshots, opened as they are needed. Every
+    /// connection gives up the rights of the database's owner for those of `plumbline_app`.
     pub fn connect_lazy(options: PgConnectOptions, max_connections: u32) -> Self {
-        let pool = PgPoolOptions::new()
-            .max_connections(max_connections)
-            .acquire_timeout(Duration::from_secs(3))
-            .after_connect(|connection, _| {
-                Box::pin(async move { connection.execute("set role plumbline_app").await.map(|_| ()) })
-            })
-            .connect_lazy_with(options.application_name("plumbline"));
-        Self { pool }
+        let both = (
+            write_pool(&options, max_connections),
+            read_pool(&options, max_connections),
+        );
+        let pools = [both.0.clone(), both.1.clone()].into();
+        Self::over(both, &pools)
+    }
+
+    fn over((writes, reads): (PgPool, PgPool), pools: &Arc<[PgPool]>) -> Self {
+        Self {
+            writes,
+            reads,
+            read_timeout: READ_TIMEOUT,
+            pools: Arc::clone(pools),
+        }
+    }
+
+    /// The same connections with another limit for each statement of a snapshot.
+    pub fn with_read_timeout(&self, read_timeout: Duration) -> Self {
+        Self {
+            read_timeout,
+            ..self.clone()
+        }
     }
 
     /// Begins a transaction that acts for `scope` alone.
     pub async fn begin(&self, scope: Scope<'_>) -> Result<Tx> {
-        let mut begin = "begin; set local plumbline.scope = '".to_owned();
-        // Ids are formatted from UUIDs, so nothing of a client's can stand here.
-        match scope {
-            Scope::All => begin.push_str("all"),
-            Scope::Project(project) => _ = write!(begin, "{project}"),
-            Scope::Projects(projects) => {
-                for (i, project) in projects.iter().enumerate() {
-                    _ = write!(begin, "{}{project}", if i == 0 { "" } else { "," });
-                }
-            }
-        }
-        begin.push('\'');
-        Ok(self.pool.begin_with(AssertSqlSafe(begin)).await?)
+        let begin = format!("begin; {}", scope.set_local());
+        Ok(self.writes.begin_with(AssertSqlSafe(begin)).await?)
     }
 
     /// Begins a transaction for one project.
@@ -65,26 +117,83 @@ impl Db {
         self.begin(Scope::Project(project)).await
     }
 
+    /// Begins to read one project: all statements see the same moment, and each ends in time.
+    pub async fn snapshot(&self, project: ProjectId) -> Result<Snapshot> {
+        Snapshot::begin(&self.reads, Scope::Project(project), self.read_timeout).await
+    }
+
     /// Asks the database for a sign of life and its version, as `15.18`.
     pub async fn version(&self) -> Result<String> {
         let version = sqlx::query_scalar!("select current_setting('server_version') as \"version!\"")
-            .fetch_one(&self.pool)
+            .fetch_one(&self.writes)
             .await?;
         Ok(version.split(' ').next().unwrap_or_default().to_owned())
     }
 
     /// The pool, for what needs no project: listening and notifying.
     pub(crate) fn pool(&self) -> &PgPool {
-        &self.pool
+        &self.writes
     }
 
-    /// Connections open and idle, for the metrics.
+    /// Connections of the process, open and idle, for the metrics.
     pub fn connections(&self) -> (u32, usize) {
-        (self.pool.size(), self.pool.num_idle())
+        let open = self.pools.iter().map(PgPool::size).sum();
+        let idle = self.pools.iter().map(PgPool::num_idle).sum();
+        (open, idle)
     }
 
-    /// Closes every connection, waiting for the busy ones.
+    /// Closes every connection of the process, waiting for the busy ones.
     pub async fn close(&self) {
-        self.pool.close().await;
+        for pool in self.pools.iter() {
+            pool.close().await;
+        }
     }
+}
+
+impl Scope<'_> {
+    /// The statement that tells row-level security. Ids are formatted from UUIDs, so nothing of a client's can be
+    /// part of it.
+    fn set_local(self) -> String {
+        let mut statement = "set local plumbline.scope = '".to_owned();
+        match self {
+            Scope::All => statement.push_str("all"),
+            Scope::Project(project) => _ = write!(statement, "{project}"),
+            Scope::Projects(projects) => {
+                for (i, project) in projects.iter().enumerate() {
+                    _ = write!(statement, "{}{project}", if i == 0 { "" } else { "," });
+                }
+            }
+        }
+        statement.push('\'');
+        statement
+    }
+}
+
+fn write_pool(options: &PgConnectOptions, max_connections: u32) -> PgPool {
+    pool_options(max_connections)
+        .after_connect(|connection, _| {
+            Box::pin(async move { connection.execute("set role plumbline_app").await.map(|_| ()) })
+        })
+        .connect_lazy_with(options.clone().application_name("plumbline"))
+}
+
+/// Connections of snapshots. Postgres looks every 200 ms whether whoever asked is still there (where its platform
+/// can tell): a query nobody waits for ends with its connection.
+fn read_pool(options: &PgConnectOptions, max_connections: u32) -> PgPool {
+    const PREPARE: &str = "set role plumbline_app; \
+        do $$ begin perform set_config('client_connection_check_interval', '200', false); \
+        exception when others then null; end $$";
+    pool_options(max_connections)
+        .after_connect(|connection, _| Box::pin(async move { connection.execute(PREPARE).await.map(|_| ()) }))
+        // Ends the snapshot, off its reader's path.
+        .after_release(|connection, _| {
+            Box::pin(async move { connection.execute("rollback").await.map(|_| true) })
+        })
+        .connect_lazy_with(options.clone().application_name("plumbline reads"))
+}
+
+fn pool_options(max_connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
 }

@@ -15,6 +15,9 @@ pub enum Error {
     /// The database does not answer; the same call may work later.
     #[error("the database is not available")]
     Unavailable(#[source] sqlx::Error),
+    /// A read took longer than one may and was stopped; asking for less may work.
+    #[error("the query took too long and was stopped")]
+    TooSlow(#[source] sqlx::Error),
     /// Anything else: a defect of ours or of the data folder.
     #[error("the database refused the statement")]
     Internal(#[source] sqlx::Error),
@@ -28,7 +31,7 @@ impl Error {
 
     /// True when trying the same thing again later may work.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::TooSlow(_))
     }
 
     /// True when another transaction was in the way and the same thing tried again at once will work: two waited for
@@ -56,7 +59,9 @@ impl From<sqlx::Error> for Error {
                 Self::Unavailable(cause)
             }
             // 08 connection, 53 out of resources, 57 shut down by an operator, 58 system error, 25006 read-only
-            E::Database(database) => match database.code() {
+            E::Database(database) => match database.code().as_deref() {
+                // statement_timeout
+                Some("57014") => Self::TooSlow(cause),
                 Some(code)
                     if ["08", "53", "57", "58"]
                         .iter()
@@ -64,9 +69,9 @@ impl From<sqlx::Error> for Error {
                 {
                     Self::Unavailable(cause)
                 }
-                Some(code) if code == "25006" => Self::Unavailable(cause),
+                Some("25006") => Self::Unavailable(cause),
                 // A text with a NUL character: no row can hold it, so none is found by it.
-                Some(code) if code == "22021" => Self::NotFound,
+                Some("22021") => Self::NotFound,
                 _ => Self::Internal(cause),
             },
             _ => Self::Internal(cause),

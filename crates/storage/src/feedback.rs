@@ -3,7 +3,7 @@
 use domain::anomaly::{CodePrecision, Feedback};
 use domain::{ProjectId, Timestamp, Verdict};
 
-use crate::{Db, Error, Result};
+use crate::{Db, Error, Result, Snapshot};
 
 /// Which condition.
 #[derive(Clone, Copy, Debug)]
@@ -71,15 +71,14 @@ pub async fn clear(db: &Db, project: ProjectId, condition: ConditionRef<'_>) -> 
 }
 
 /// Every verdict on a run's conditions.
-pub async fn of_run(db: &Db, project: ProjectId, run_id: &str) -> Result<Vec<Feedback>> {
-    let mut tx = db.project(project).await?;
+pub async fn of_run(snapshot: &mut Snapshot, project: ProjectId, run_id: &str) -> Result<Vec<Feedback>> {
     let rows = sqlx::query!(
         "select step_id, code, verdict from condition_feedback
          where project_id = $1 and run_id = $2 order by step_id, code",
         project.0,
         run_id
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut *snapshot)
     .await?;
     Ok(rows
         .into_iter()
@@ -88,8 +87,11 @@ pub async fn of_run(db: &Db, project: ProjectId, run_id: &str) -> Result<Vec<Fee
 }
 
 /// How often each code was right since a point in time, by code. Codes without a verdict are absent.
-pub async fn precision_by_code(db: &Db, project: ProjectId, since: Timestamp) -> Result<Vec<CodePrecision>> {
-    let mut tx = db.project(project).await?;
+pub async fn precision_by_code(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    since: Timestamp,
+) -> Result<Vec<CodePrecision>> {
     let rows = sqlx::query!(
         "select code, count(*) filter (where verdict = 'real') as \"real!\",
            count(*) filter (where verdict = 'noise') as \"noise!\"
@@ -97,7 +99,7 @@ pub async fn precision_by_code(db: &Db, project: ProjectId, since: Timestamp) ->
         project.0,
         since.to_offset_date_time()
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut *snapshot)
     .await?;
     Ok(rows
         .into_iter()

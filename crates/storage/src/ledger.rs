@@ -2,20 +2,19 @@
 
 use domain::{LedgerMinute, ProjectId, Timestamp};
 
-use crate::{Db, Result};
+use crate::{Result, Snapshot};
 
 /// The most minutes one answer may have.
 pub const MAX_MINUTES: u32 = 10_000;
 
 /// One row per minute and key within `from..to`, newest first, at most `limit`.
 pub async fn minutes(
-    db: &Db,
+    snapshot: &mut Snapshot,
     project: ProjectId,
     from: Timestamp,
     to: Timestamp,
     limit: u32,
 ) -> Result<Vec<LedgerMinute>> {
-    let mut tx = db.project(project).await?;
     let rows = sqlx::query!(
         "with wanted as (
            select distinct minute, key_label from ledger
@@ -30,7 +29,7 @@ pub async fn minutes(
         to.to_offset_date_time(),
         i64::from(limit.clamp(1, MAX_MINUTES))
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut *snapshot)
     .await?;
     let mut minutes: Vec<LedgerMinute> = Vec::new();
     for row in rows {

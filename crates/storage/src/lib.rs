@@ -32,7 +32,7 @@ pub mod sessions;
 pub mod steps;
 pub mod users;
 
-pub use db::{Db, Scope, Tx};
+pub use db::{Connections, Db, Scope, Snapshot, Tx};
 pub use error::{Error, Result};
 pub use migrate::{MigrationState, migrate, migration_state};
 pub use probe::{Probe, probe};

@@ -2,18 +2,17 @@
 
 use domain::{NanoUsd, ProjectId, PromptDay, PromptTemplate, PromptUse, Timestamp};
 
-use crate::{Db, Error, Result};
+use crate::{Error, Result, Snapshot};
 
 /// What each step and model did with each template in `from..to`, busiest first, at most `limit` rows. `from` and `to`
 /// are cut to whole hours.
 pub async fn uses(
-    db: &Db,
+    snapshot: &mut Snapshot,
     project: ProjectId,
     from: Timestamp,
     to: Timestamp,
     limit: u32,
 ) -> Result<Vec<PromptUse>> {
-    let mut tx = db.project(project).await?;
     let rows = sqlx::query!(
         "select encode(r.template_fingerprint, 'hex') as \"fingerprint!\",
            coalesce(t.first_seen_at, min(r.hour)) as \"first_seen_at!\", r.step_name, r.model,
@@ -31,7 +30,7 @@ pub async fn uses(
         to.to_offset_date_time(),
         i64::from(limit)
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut *snapshot)
     .await?;
     Ok(rows
         .into_iter()
@@ -51,9 +50,8 @@ pub async fn uses(
 
 /// The templates that begin with these hexadecimal digits; a whole fingerprint, or as many as a page shows.
 /// `NotFound` when there is none.
-pub async fn template(db: &Db, project: ProjectId, digits: &str) -> Result<PromptTemplate> {
+pub async fn template(snapshot: &mut Snapshot, project: ProjectId, digits: &str) -> Result<PromptTemplate> {
     let (from, to) = prefix_bounds(digits).ok_or(Error::NotFound)?;
-    let mut tx = db.project(project).await?;
     let row = sqlx::query!(
         "select encode(fingerprint, 'hex') as \"fingerprint!\", canonical, first_seen_at
          from prompt_texts where project_id = $1 and fingerprint >= $2 and fingerprint <= $3
@@ -62,7 +60,7 @@ pub async fn template(db: &Db, project: ProjectId, digits: &str) -> Result<Promp
         from.as_slice(),
         to.as_slice()
     )
-    .fetch_optional(&mut *tx)
+    .fetch_optional(&mut *snapshot)
     .await?
     .ok_or(Error::NotFound)?;
     Ok(PromptTemplate {
@@ -74,14 +72,13 @@ pub async fn template(db: &Db, project: ProjectId, digits: &str) -> Result<Promp
 
 /// Calls of one template in `from..to` by day and model, the days in order.
 pub async fn days(
-    db: &Db,
+    snapshot: &mut Snapshot,
     project: ProjectId,
     fingerprint: &str,
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Vec<PromptDay>> {
     let (fingerprint, _) = prefix_bounds(fingerprint).ok_or(Error::NotFound)?;
-    let mut tx = db.project(project).await?;
     let rows = sqlx::query!(
         "select date_trunc('day', r.hour, 'UTC') as \"day!\", r.model, sum(r.calls)::bigint as \"calls!\"
          from rollups r
@@ -93,7 +90,7 @@ pub async fn days(
         to.to_offset_date_time(),
         fingerprint.as_slice()
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut *snapshot)
     .await?;
     Ok(rows
         .into_iter()

@@ -9,7 +9,7 @@ use domain::{
 use sqlx::FromRow;
 use time::OffsetDateTime;
 
-use crate::{Db, Error, Result};
+use crate::{Error, Result, Snapshot};
 
 /// The most rows one page may have.
 pub const MAX_PAGE: u32 = 500;
@@ -110,7 +110,7 @@ pub(crate) fn severity(number: i16) -> Severity {
 
 /// One page of the list, newest first. A cursor that is none begins at the top.
 pub async fn list(
-    db: &Db,
+    snapshot: &mut Snapshot,
     project: ProjectId,
     filter: &RunFilter,
     now: Timestamp,
@@ -130,8 +130,7 @@ pub async fn list(
     query
         .push(" order by run_at desc, run_id desc limit ")
         .push_bind(i64::from(limit) + 1);
-    let mut tx = db.project(project).await?;
-    let rows: Vec<RunRow> = query.build_query_as().fetch_all(&mut *tx).await?;
+    let rows: Vec<RunRow> = query.build_query_as().fetch_all(&mut *snapshot).await?;
     let mut items: Vec<RunSummary> = rows.into_iter().map(RunSummary::from).collect();
     let more = items.len() > limit as usize;
     items.truncate(limit as usize);
@@ -140,8 +139,7 @@ pub async fn list(
 }
 
 /// One run.
-pub async fn get(db: &Db, project: ProjectId, run_id: &str) -> Result<RunSummary> {
-    let mut tx = db.project(project).await?;
+pub async fn get(snapshot: &mut Snapshot, project: ProjectId, run_id: &str) -> Result<RunSummary> {
     let row = sqlx::query_as!(
         RunRow,
         "select r.run_id, r.run_at, r.name, r.started_at, r.ended_at, r.status, r.key_label, r.environment, r.release,
@@ -154,32 +152,35 @@ pub async fn get(db: &Db, project: ProjectId, run_id: &str) -> Result<RunSummary
         project.0,
         run_id
     )
-    .fetch_optional(&mut *tx)
+    .fetch_optional(&mut *snapshot)
     .await?;
     row.map(RunSummary::from).ok_or(Error::NotFound)
 }
 
 /// Whether the project has ever received a step.
-pub async fn any(db: &Db, project: ProjectId) -> Result<bool> {
-    let mut tx = db.project(project).await?;
+pub async fn any(snapshot: &mut Snapshot, project: ProjectId) -> Result<bool> {
     Ok(sqlx::query_scalar!(
         "select exists (select from run_keys where project_id = $1) as \"any!\"",
         project.0
     )
-    .fetch_one(&mut *tx)
+    .fetch_one(&mut *snapshot)
     .await?)
 }
 
 /// Sums over everything the filter shows, its status and severity left aside.
-pub async fn totals(db: &Db, project: ProjectId, filter: &RunFilter, now: Timestamp) -> Result<RunTotals> {
+pub async fn totals(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    filter: &RunFilter,
+    now: Timestamp,
+) -> Result<RunTotals> {
     let columns = "count(*), coalesce(sum(step_count), 0)::bigint, count(*) filter (where severity = 2), \
         count(*) filter (where severity = 1), count(*) filter (where status = 'error'), \
         count(*) filter (where status = 'running'), least(sum(cost_nano_usd), 9223372036854775807)::bigint, \
         coalesce(sum(unpriced_steps), 0)::bigint";
     let mut query = filter::select(columns, project, filter, now, filter::Status::Leave);
-    let mut tx = db.project(project).await?;
     let row: (i64, i64, i64, i64, i64, i64, Option<i64>, i64) =
-        query.build_query_as().fetch_one(&mut *tx).await?;
+        query.build_query_as().fetch_one(&mut *snapshot).await?;
     Ok(RunTotals {
         runs: row.0,
         steps: row.1,
@@ -194,7 +195,7 @@ pub async fn totals(db: &Db, project: ProjectId, filter: &RunFilter, now: Timest
 
 /// How many runs of each severity began in each of `buckets` equal parts of `from..to`; every bucket is there.
 pub async fn activity(
-    db: &Db,
+    snapshot: &mut Snapshot,
     project: ProjectId,
     filter: &RunFilter,
     from: Timestamp,
@@ -214,8 +215,7 @@ pub async fn activity(
     );
     let mut query = filter::select(&columns, project, &narrowed, to, filter::Status::Include);
     query.push(" group by 1, 2");
-    let mut tx = db.project(project).await?;
-    let rows: Vec<(i64, i16, i64)> = query.build_query_as().fetch_all(&mut *tx).await?;
+    let rows: Vec<(i64, i16, i64)> = query.build_query_as().fetch_all(&mut *snapshot).await?;
     let mut activity: Vec<ActivityBucket> = (0..i64::from(buckets))
         .map(|i| ActivityBucket {
             at: from.plus_micros(i * width_micros),
@@ -237,8 +237,7 @@ pub async fn activity(
 }
 
 /// The runs listed right beside one, whatever a filter shows.
-pub async fn neighbours(db: &Db, project: ProjectId, run_id: &str) -> Result<Neighbours> {
-    let mut tx = db.project(project).await?;
+pub async fn neighbours(snapshot: &mut Snapshot, project: ProjectId, run_id: &str) -> Result<Neighbours> {
     let row = sqlx::query!(
         "select
            (select n.run_id from runs n where n.project_id = $1 and (n.run_at, n.run_id) > (k.run_at, k.run_id)
@@ -249,7 +248,7 @@ pub async fn neighbours(db: &Db, project: ProjectId, run_id: &str) -> Result<Nei
         project.0,
         run_id
     )
-    .fetch_optional(&mut *tx)
+    .fetch_optional(&mut *snapshot)
     .await?
     .ok_or(Error::NotFound)?;
     Ok(Neighbours {
@@ -259,8 +258,7 @@ pub async fn neighbours(db: &Db, project: ProjectId, run_id: &str) -> Result<Nei
 }
 
 /// Values that the latest 2,000 runs have, most frequent first.
-pub async fn facets(db: &Db, project: ProjectId) -> Result<Facets> {
-    let mut tx = db.project(project).await?;
+pub async fn facets(snapshot: &mut Snapshot, project: ProjectId) -> Result<Facets> {
     let rows = sqlx::query!(
         "with recent as (
            select models, key_label, environment, release, step_names from runs
@@ -278,7 +276,7 @@ pub async fn facets(db: &Db, project: ProjectId) -> Result<Facets> {
          select facet as \"facet!\", value as \"value!\" from counted where place <= 50 order by facet, place",
         project.0
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut *snapshot)
     .await?;
     let mut facets = Facets::default();
     for row in rows {

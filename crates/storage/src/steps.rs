@@ -10,12 +10,16 @@ use serde_json::{Map, Value};
 use sqlx::types::Json;
 
 use crate::runs::severity;
-use crate::{Db, Error, Result};
+use crate::{Error, Result, Snapshot};
 
 /// The first `limit` steps of a run with their conditions, by start, then index, then id. Empty when there is no such
 /// run.
-pub async fn of_run(db: &Db, project: ProjectId, run_id: &str, limit: u32) -> Result<Vec<StepSummary>> {
-    let mut tx = db.project(project).await?;
+pub async fn of_run(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    run_id: &str,
+    limit: u32,
+) -> Result<Vec<StepSummary>> {
     let rows = sqlx::query!(
         "select s.step_id, s.parent_step_id, s.name, s.kind, s.step_index, s.provider, s.model, s.request_model,
            s.started_at, s.ended_at, s.latency_ms, s.ttft_ms, s.status, s.error, s.stop_reason, s.input_fresh,
@@ -32,9 +36,9 @@ pub async fn of_run(db: &Db, project: ProjectId, run_id: &str, limit: u32) -> Re
         run_id,
         i64::from(limit)
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut *snapshot)
     .await?;
-    let mut conditions = conditions_of_run(&mut tx, project, run_id).await?;
+    let mut conditions = conditions_of_run(snapshot, project, run_id).await?;
     Ok(rows
         .into_iter()
         .map(|s| StepSummary {
@@ -86,7 +90,7 @@ pub async fn of_run(db: &Db, project: ProjectId, run_id: &str, limit: u32) -> Re
 }
 
 async fn conditions_of_run(
-    tx: &mut crate::Tx,
+    snapshot: &mut Snapshot,
     project: ProjectId,
     run_id: &str,
 ) -> Result<HashMap<String, Vec<Condition>>> {
@@ -100,7 +104,7 @@ async fn conditions_of_run(
         project.0,
         run_id
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *snapshot)
     .await?;
     let mut by_step: HashMap<String, Vec<Condition>> = HashMap::new();
     for row in rows {
@@ -121,8 +125,12 @@ async fn conditions_of_run(
 }
 
 /// The texts, attributes and events of one step.
-pub async fn payload(db: &Db, project: ProjectId, run_id: &str, step_id: &str) -> Result<StepPayload> {
-    let mut tx = db.project(project).await?;
+pub async fn payload(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    run_id: &str,
+    step_id: &str,
+) -> Result<StepPayload> {
     let row = sqlx::query!(
         "select p.input as \"input?\", p.output as \"output?\", p.prompt_template as \"prompt_template?\",
            s.attributes as \"attributes: Json<Map<String, Value>>\"
@@ -135,7 +143,7 @@ pub async fn payload(db: &Db, project: ProjectId, run_id: &str, step_id: &str) -
         run_id,
         step_id
     )
-    .fetch_optional(&mut *tx)
+    .fetch_optional(&mut *snapshot)
     .await?
     .ok_or(Error::NotFound)?;
     let events = sqlx::query!(
@@ -148,7 +156,7 @@ pub async fn payload(db: &Db, project: ProjectId, run_id: &str, step_id: &str) -
         run_id,
         step_id
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut *snapshot)
     .await?;
     Ok(StepPayload {
         input: row.input,

@@ -32,6 +32,7 @@ pub(crate) async fn recording(State(state): State<AppState>, request: Request) -
     let (parts, _) = request.into_parts();
     let params = Params::of(&parts)?;
     let caller = state.auth.reader(&parts.headers, params.get("project")).await?;
+    let mut snapshot = state.db.snapshot(caller.project_id).await?;
     let days = match params.get("days") {
         None => DEFAULT_DAYS,
         Some(text) => text
@@ -47,7 +48,8 @@ pub(crate) async fn recording(State(state): State<AppState>, request: Request) -
     };
     let from = clock::now().plus_micros(-i64::from(days) * DAY_MICROS);
     let rules = rules_in_force(&state, caller.project_id).await?;
-    let stored = storage::backtest::steps(&state.db, caller.project_id, from, MAX_STEPS).await?;
+    let stored = storage::backtest::steps(&mut snapshot, caller.project_id, from, MAX_STEPS).await?;
+    drop(snapshot);
     // A megabyte of figures: other requests need not wait for it.
     let bytes = tokio::task::spawn_blocking(move || recording_of(stored, &rules).encode())
         .await

@@ -61,6 +61,7 @@ pub(crate) async fn get(
     params: Params,
 ) -> HttpResult<Json<Cost>> {
     let caller = state.auth.reader(&headers, params.get("project")).await?;
+    let mut snapshot = state.db.snapshot(caller.project_id).await?;
     let text = |name: &str| params.get(name).map(str::to_owned);
     let filter = CostFilter {
         session: text("session"),
@@ -79,7 +80,7 @@ pub(crate) async fn get(
             "Say which calls: session, run, user, key, environment, model, step, from or to",
         ));
     }
-    let cost = storage::cost::cost(&state.db, caller.project_id, &filter).await?;
+    let cost = storage::cost::cost(&mut snapshot, caller.project_id, &filter).await?;
     Ok(Json(Cost {
         total: Sums::from(&cost.total()),
         first_call: cost.first_call,

@@ -18,7 +18,7 @@ pub(crate) async fn healthz() -> Json<Value> {
 
 /// The process answers, its database does too, and its background tasks run.
 pub(crate) async fn readyz(State(state): State<AppState>) -> HttpResult<Json<Value>> {
-    let database = state.db.version().await.map_err(|cause| HttpError {
+    let database = state.ingest_db.version().await.map_err(|cause| HttpError {
         cause: Some(cause.into()),
         ..HttpError::overloaded("The database does not answer")
     })?;

@@ -28,6 +28,7 @@ pub(crate) async fn list(
     params: Params,
 ) -> HttpResult<Json<Ledger>> {
     let caller = state.auth.reader(&headers, params.get("project")).await?;
+    let mut snapshot = state.db.snapshot(caller.project_id).await?;
     let now = clock::now();
     let from = params
         .time("from")?
@@ -35,6 +36,6 @@ pub(crate) async fn list(
     // To the end of time: the minute that is running counts.
     let to = params.time("to")?.unwrap_or(Timestamp::from_micros(i64::MAX));
     let limit = params.limit(DEFAULT_LIMIT, storage::ledger::MAX_MINUTES)?;
-    let items = storage::ledger::minutes(&state.db, caller.project_id, from, to, limit).await?;
+    let items = storage::ledger::minutes(&mut snapshot, caller.project_id, from, to, limit).await?;
     Ok(Json(Ledger { items }))
 }

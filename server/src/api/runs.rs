@@ -191,6 +191,7 @@ pub(crate) async fn list(
     params: Params,
 ) -> HttpResult<Json<RunList>> {
     let caller = state.auth.reader(&headers, params.get("project")).await?;
+    let mut snapshot = state.db.snapshot(caller.project_id).await?;
     let filter = params.filter()?;
     let limit = params.limit(DEFAULT_LIMIT, storage::runs::MAX_PAGE)?;
     let cursor = params.get("cursor");
@@ -200,8 +201,15 @@ pub(crate) async fn list(
             "cursor has to be the next_cursor of an earlier answer",
         ));
     }
-    let page =
-        storage::runs::list(&state.db, caller.project_id, &filter, clock::now(), cursor, limit).await?;
+    let page = storage::runs::list(
+        &mut snapshot,
+        caller.project_id,
+        &filter,
+        clock::now(),
+        cursor,
+        limit,
+    )
+    .await?;
     let items = page.items.into_iter().map(Run::from).collect();
     Ok(Json(RunList {
         items,
@@ -217,10 +225,11 @@ pub(crate) async fn get(
     InPath(run_id): InPath<String>,
 ) -> HttpResult<Json<RunWithSteps>> {
     let caller = state.auth.reader(&headers, params.get("project")).await?;
-    let run = storage::runs::get(&state.db, caller.project_id, &run_id)
+    let mut snapshot = state.db.snapshot(caller.project_id).await?;
+    let run = storage::runs::get(&mut snapshot, caller.project_id, &run_id)
         .await
         .map_err(|cause| absent(cause, "run"))?;
-    let steps = storage::steps::of_run(&state.db, caller.project_id, &run_id, MAX_STEPS).await?;
+    let steps = storage::steps::of_run(&mut snapshot, caller.project_id, &run_id, MAX_STEPS).await?;
     Ok(Json(RunWithSteps {
         run: run.into(),
         steps: steps.into_iter().map(Step::from).collect(),
@@ -235,7 +244,8 @@ pub(crate) async fn payload(
     InPath((run_id, step_id)): InPath<(String, String)>,
 ) -> HttpResult<Json<StepPayload>> {
     let caller = state.auth.reader(&headers, params.get("project")).await?;
-    let payload = storage::steps::payload(&state.db, caller.project_id, &run_id, &step_id)
+    let mut snapshot = state.db.snapshot(caller.project_id).await?;
+    let payload = storage::steps::payload(&mut snapshot, caller.project_id, &run_id, &step_id)
         .await
         .map_err(|cause| absent(cause, "step"))?;
     Ok(Json(payload))

@@ -90,7 +90,7 @@ pub(super) fn in_words(replaced: Replaced) -> String {
 }
 
 async fn rows(db: &Db, project: domain::ProjectId, model: Option<&str>) -> Result<Vec<PriceRow>, Exit> {
-    let stored = storage::prices::of_project(db, project).await?;
+    let stored = storage::prices::of_project(&mut db.snapshot(project).await?, project).await?;
     let mut rows: Vec<PriceRow> = stored.into_iter().filter_map(prices::row_of).collect();
     if let Some(model) = model {
         let part = model.to_lowercase();

@@ -35,8 +35,8 @@ pub const SAMPLE: &str = r#"# Configuration of Plumbline. Flags and environment 
 #queue_steps = 20000
 #queue_bytes = 67108864
 
-# Connections to the database. PLUMBLINE_DB_CONNECTIONS, --db-connections
-#db_connections = 10
+# Connections to the database, a third of them for ingest alone. PLUMBLINE_DB_CONNECTIONS, --db-connections
+#db_connections = 12
 
 # Where the proxy sends calls of Anthropic's and OpenAI's APIs, or of compatible APIs; without /v1.
 # PLUMBLINE_UPSTREAM_ANTHROPIC, --upstream-anthropic and PLUMBLINE_UPSTREAM_OPENAI, --upstream-openai

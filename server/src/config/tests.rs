@@ -53,7 +53,7 @@ fn unusable_values_say_what_they_have_to_be() {
         assert!(message.contains(expected), "{message}");
     };
     check("queue_steps = 0", "queue_steps must be at least 1, not 0");
-    check("db_connections = 1", "db_connections must be at least 2, not 1");
+    check("db_connections = 3", "db_connections must be at least 4, not 3");
     check("log = \"loud=very\"", "log `loud=very` is not a log filter");
     check(
         "public_url = \"plumbline.example.com\"",

@@ -71,9 +71,16 @@ async fn counts_are_those_of_the_stored_conditions() {
         },
     ];
     for filter in filters {
-        let page = anomalies::latest(db, project, &filter, span, None, 200)
-            .await
-            .unwrap();
+        let page = anomalies::latest(
+            &mut db.snapshot(project).await.unwrap(),
+            project,
+            &filter,
+            span,
+            None,
+            200,
+        )
+        .await
+        .unwrap();
         assert_eq!(page.next_cursor, None);
         let mut by_code: BTreeMap<(u32, u16), i64> = BTreeMap::new();
         let mut by_name: BTreeMap<(u32, String), i64> = BTreeMap::new();
@@ -88,9 +95,15 @@ async fn counts_are_those_of_the_stored_conditions() {
                 *(if bucket >= 7 { &mut cell.0 } else { &mut cell.1 }) += 1;
             }
         }
-        let counts = anomalies::counts(db, project, &filter, span, ByName::Model)
-            .await
-            .unwrap();
+        let counts = anomalies::counts(
+            &mut db.snapshot(project).await.unwrap(),
+            project,
+            &filter,
+            span,
+            ByName::Model,
+        )
+        .await
+        .unwrap();
         let counted: BTreeMap<_, _> = counts
             .by_code
             .iter()
@@ -109,15 +122,24 @@ async fn counts_are_those_of_the_stored_conditions() {
             .map(|c| ((c.code, c.step.clone()), (c.now, c.before)))
             .collect();
         assert_eq!(counted, cells, "{filter:?}");
-        let severities = anomalies::severities(db, project, &filter, span).await.unwrap();
+        let severities =
+            anomalies::severities(&mut db.snapshot(project).await.unwrap(), project, &filter, span)
+                .await
+                .unwrap();
         assert_eq!(
             severities.iter().map(|s| s.count).sum::<i64>(),
             page.items.len() as i64
         );
         if filter.code == Some(2004) {
-            let found = anomalies::templates(db, project, &filter, span, (2004, "answer"))
-                .await
-                .unwrap();
+            let found = anomalies::templates(
+                &mut db.snapshot(project).await.unwrap(),
+                project,
+                &filter,
+                span,
+                (2004, "answer"),
+            )
+            .await
+            .unwrap();
             let total: i64 = by_code.values().sum();
             assert_eq!(found.iter().map(|t| t.count).sum::<i64>(), total);
         }
@@ -137,9 +159,16 @@ async fn pages_of_steps_follow_one_another_without_gap_or_repetition() {
     let mut seen = Vec::new();
     let mut cursor: Option<String> = None;
     loop {
-        let page = anomalies::latest(&app.state.db, project, &filter, span, cursor.as_deref(), 4)
-            .await
-            .unwrap();
+        let page = anomalies::latest(
+            &mut app.state.db.snapshot(project).await.unwrap(),
+            project,
+            &filter,
+            span,
+            cursor.as_deref(),
+            4,
+        )
+        .await
+        .unwrap();
         seen.extend(
             page.items
                 .into_iter()
@@ -179,9 +208,16 @@ async fn the_latest_step_comes_first_whatever_its_run_and_its_id() {
     };
     let mut cursor: Option<String> = None;
     loop {
-        let page = anomalies::latest(&app.state.db, project, &filter, span, cursor.as_deref(), 2)
-            .await
-            .unwrap();
+        let page = anomalies::latest(
+            &mut app.state.db.snapshot(project).await.unwrap(),
+            project,
+            &filter,
+            span,
+            cursor.as_deref(),
+            2,
+        )
+        .await
+        .unwrap();
         seen.extend(page.items.into_iter().map(|step| step.step_id));
         cursor = page.next_cursor;
         if cursor.is_none() {
@@ -233,9 +269,13 @@ async fn members_say_what_is_real_and_take_it_back() {
     let (viewer, member, _) = people(&app).await;
     let project = default_project(&app).await.id;
     let said = async || {
-        let said = storage::feedback::of_run(&app.state.db, project, "theirs")
-            .await
-            .unwrap();
+        let said = storage::feedback::of_run(
+            &mut app.state.db.snapshot(project).await.unwrap(),
+            project,
+            "theirs",
+        )
+        .await
+        .unwrap();
         said.iter()
             .map(|f| (f.code, f.verdict.as_str()))
             .collect::<Vec<_>>()
@@ -252,9 +292,13 @@ async fn members_say_what_is_real_and_take_it_back() {
     member.post(MARK, &verdict("noise")).await;
     assert_eq!(said().await, [(2004, "noise")]);
     let since = server::clock::now().plus_micros(-60_000_000);
-    let precision = storage::feedback::precision_by_code(&app.state.db, project, since)
-        .await
-        .unwrap();
+    let precision = storage::feedback::precision_by_code(
+        &mut app.state.db.snapshot(project).await.unwrap(),
+        project,
+        since,
+    )
+    .await
+    .unwrap();
     assert_eq!(
         (
             precision.len(),

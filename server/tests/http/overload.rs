@@ -1,5 +1,7 @@
 //! More than the database can take: refused at once with 503, nothing half-written, and well again afterwards.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::app::{TestApp, answer, step};
@@ -41,6 +43,39 @@ async fn what_does_not_fit_is_503_and_what_was_acknowledged_is_there() {
         }
     }
     app.store(step("afterwards", "s")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_that_hold_every_connection_of_theirs_keep_no_step_waiting() {
+    let app = TestApp::new().await;
+    app.store(step("r", "before")).await;
+    let project = storage::projects::by_slug(&app.state.db, "default")
+        .await
+        .unwrap();
+    let mut held = Vec::new();
+    while let Ok(Ok(snapshot)) =
+        tokio::time::timeout(Duration::from_millis(500), app.state.db.snapshot(project.id)).await
+    {
+        held.push(snapshot);
+    }
+    assert!(held.len() >= 4, "{} connections for reads", held.len());
+    let pages: Vec<_> = (0..20)
+        .map(|_| tokio::spawn(app.client.get(app.url("/p/default/runs")).send()))
+        .collect();
+    for i in 0..20 {
+        let stored = app.store(step("r", &format!("s{i}")));
+        tokio::time::timeout(Duration::from_secs(2), stored)
+            .await
+            .unwrap();
+    }
+    assert_eq!(app.get("/readyz").await.0, 200);
+    for page in pages {
+        let page = page.await.unwrap().unwrap();
+        assert_eq!(page.status(), 503);
+        assert!(page.text().await.unwrap().contains("The database did not answer"));
+    }
+    drop(held);
+    assert_eq!(app.get("/api/runs/r").await.1["run"]["step_count"], 21);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,9 +32,14 @@ pub(crate) async fn stored(app: &TestApp, project: ProjectId, step: Value) -> St
         step["step_id"].clone(),
     );
     app.store(step).await;
-    let steps = storage::steps::of_run(&app.state.db, project, &run, 100)
-        .await
-        .unwrap();
+    let steps = storage::steps::of_run(
+        &mut app.state.db.snapshot(project).await.unwrap(),
+        project,
+        &run,
+        100,
+    )
+    .await
+    .unwrap();
     steps
         .into_iter()
         .find(|stored| json!(stored.step_id) == id)
@@ -184,9 +189,14 @@ async fn usage_is_taken_as_the_provider_or_the_instrumentation_gave_it() {
     check("own", own, [Some(3), None, None, Some(4)]).await;
     check("none", json!({"attributes": {"colour": "red"}}), [None; 4]).await;
     check("odd", json!({"usage": {"characters": 9}}), [None; 4]).await;
-    let payload = storage::steps::payload(&app.state.db, project, "r", "odd")
-        .await
-        .unwrap();
+    let payload = storage::steps::payload(
+        &mut app.state.db.snapshot(project).await.unwrap(),
+        project,
+        "r",
+        "odd",
+    )
+    .await
+    .unwrap();
     assert_eq!(payload.attributes["usage"], json!({"characters": 9}));
     let (status, refused) = app.post("/ingest", &bare("bad", json!({"usage": [1]}))).await;
     assert_eq!((status, refused["error"]["field"].as_str()), (400, Some("usage")));
@@ -221,9 +231,13 @@ async fn a_template_is_known_whatever_users_say_and_its_text_is_kept_once() {
         (first, "Classify the ticket of order ⟨…⟩."),
         (edited, "Sort the ticket of order ⟨…⟩."),
     ] {
-        let text = storage::prompts::template(&app.state.db, project, &fingerprint.unwrap())
-            .await
-            .unwrap();
+        let text = storage::prompts::template(
+            &mut app.state.db.snapshot(project).await.unwrap(),
+            project,
+            &fingerprint.unwrap(),
+        )
+        .await
+        .unwrap();
         assert!(text.canonical.contains(words), "{}", text.canonical);
     }
 }
@@ -247,9 +261,14 @@ async fn prompts_that_are_free_text_do_not_make_a_template_each() {
     let (status, _) = app.post("/ingest/batch", &json!({"steps": steps})).await;
     assert_eq!(status, 200);
     let project = default_project(&app).await.id;
-    let steps = storage::steps::of_run(&app.state.db, project, "r", 1_000)
-        .await
-        .unwrap();
+    let steps = storage::steps::of_run(
+        &mut app.state.db.snapshot(project).await.unwrap(),
+        project,
+        "r",
+        1_000,
+    )
+    .await
+    .unwrap();
     let templates = steps
         .iter()
         .filter(|step| step.template_fingerprint.is_some())

@@ -44,9 +44,14 @@ pub(crate) async fn written(app: &TestApp) {
 pub(crate) async fn recorded(app: &TestApp, run: &str) -> Value {
     written(app).await;
     let project = default_project(app).await;
-    let steps = storage::steps::of_run(&app.state.db, project.id, run, 10)
-        .await
-        .unwrap();
+    let steps = storage::steps::of_run(
+        &mut app.state.db.snapshot(project.id).await.unwrap(),
+        project.id,
+        run,
+        10,
+    )
+    .await
+    .unwrap();
     assert_eq!(steps.len(), 1, "{run}: {steps:?}");
     serde_json::to_value(&steps[0]).unwrap()
 }

@@ -155,9 +155,14 @@ async fn a_price_that_was_missing_is_added_and_history_follows_exactly() {
             "{step}"
         );
     }
-    let steps = storage::steps::of_run(&app.state.db, project, "r", 10)
-        .await
-        .unwrap();
+    let steps = storage::steps::of_run(
+        &mut app.state.db.snapshot(project).await.unwrap(),
+        project,
+        "r",
+        10,
+    )
+    .await
+    .unwrap();
     assert!(
         steps
             .iter()
@@ -291,7 +296,9 @@ async fn another_project_is_left_alone() {
     ));
     work(&app).await;
     repriced(&app, other.id, &Request::default()).await;
-    let run = |project| storage::runs::get(&app.state.db, project, "r");
+    let run = async |project| {
+        storage::runs::get(&mut app.state.db.snapshot(project).await.unwrap(), project, "r").await
+    };
     assert_eq!(
         run(own.id).await.unwrap().cost_nano_usd.unwrap().to_decimal(),
         "0.005"

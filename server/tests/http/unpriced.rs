@@ -73,9 +73,14 @@ async fn only_models_without_a_price_are_named_with_all_their_calls() {
         text.contains("private-7b and 1 other model without a price: the cost of 3 calls is unknown."),
         "{text}"
     );
-    let list = storage::prices::unpriced_models(&app.state.db, project, Timestamp::from_micros(0), 9)
-        .await
-        .unwrap();
+    let list = storage::prices::unpriced_models(
+        &mut app.state.db.snapshot(project).await.unwrap(),
+        project,
+        Timestamp::from_micros(0),
+        9,
+    )
+    .await
+    .unwrap();
     let list: Vec<_> = list
         .iter()
         .map(|model| (model.model.as_str(), model.calls))

@@ -10,26 +10,25 @@ use time::OffsetDateTime;
 
 use crate::feedback::feedback;
 use crate::runs::severity;
-use crate::{Db, Result};
+use crate::{Result, Snapshot};
 
 /// The most rows one page may have.
 const MAX_PAGE: u32 = 200;
 
 /// Whether any step of the project ever had a condition.
-pub async fn any_condition(db: &Db, project: ProjectId) -> Result<bool> {
-    let mut tx = db.project(project).await?;
+pub async fn any_condition(snapshot: &mut Snapshot, project: ProjectId) -> Result<bool> {
     Ok(sqlx::query_scalar!(
         "select exists (select from steps where project_id = $1 and severity > 0) as \"any!\"",
         project.0
     )
-    .fetch_one(&mut *tx)
+    .fetch_one(&mut *snapshot)
     .await?)
 }
 
 /// One page of the steps that began in the span, the latest first, with their conditions and what was said about those.
 /// With a code or layer in the filter, the conditions it means come first. A cursor that is none begins at the top.
 pub async fn latest(
-    db: &Db,
+    snapshot: &mut Snapshot,
     project: ProjectId,
     filter: &ConditionFilter,
     span: BucketSpan,
@@ -44,7 +43,6 @@ pub async fn latest(
         Some((started_at, run_id, step_id)) => (Some(started_at), run_id, step_id),
         None => (None, String::new(), String::new()),
     };
-    let mut tx = db.project(project).await?;
     let rows = sqlx::query!(
         "select s.run_id, s.run_at, s.step_id, s.name, s.started_at, s.key_label,
            coalesce(s.model, s.request_model) as model, coalesce(s.score, 0) as \"score!\", s.severity,
@@ -72,7 +70,7 @@ pub async fn latest(
         step_id,
         i64::from(limit) + 1
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut *snapshot)
     .await?;
     let more = rows.len() > limit as usize;
     let mut items: Vec<AnomalousStep> = rows
@@ -93,14 +91,14 @@ pub async fn latest(
             feedback: Vec::new(),
         })
         .collect();
-    fill(&mut tx, project, filter, &mut items).await?;
+    fill(snapshot, project, filter, &mut items).await?;
     let next_cursor = items.last().filter(|_| more).map(write_cursor);
     Ok(AnomalousSteps { items, next_cursor })
 }
 
 /// Adds conditions and verdicts to the steps of a page.
 async fn fill(
-    tx: &mut crate::Tx,
+    snapshot: &mut Snapshot,
     project: ProjectId,
     filter: &ConditionFilter,
     items: &mut [AnomalousStep],
@@ -130,7 +128,7 @@ async fn fill(
         &step_ids as _,
         &run_ats
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *snapshot)
     .await?;
     for row in rows {
         let Some(step) = place_of

@@ -2,7 +2,7 @@ use domain::{ProjectId, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Db, Result};
+use crate::{Result, Snapshot};
 
 /// A price row as it is stored. What the rates mean is the engine's business.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -28,22 +28,26 @@ pub struct StoredPrice {
 }
 
 /// The shipped rows and a project's own, ordered by id.
-pub async fn of_project(db: &Db, project: ProjectId) -> Result<Vec<StoredPrice>> {
-    read(db, project, true, true).await
+pub async fn of_project(snapshot: &mut Snapshot, project: ProjectId) -> Result<Vec<StoredPrice>> {
+    read(snapshot, project, true, true).await
 }
 
 /// The shipped rows, as every project sees them, ordered by id.
-pub async fn shipped(db: &Db, project: ProjectId) -> Result<Vec<StoredPrice>> {
-    read(db, project, true, false).await
+pub async fn shipped(snapshot: &mut Snapshot, project: ProjectId) -> Result<Vec<StoredPrice>> {
+    read(snapshot, project, true, false).await
 }
 
 /// A project's own rows, ordered by id.
-pub async fn own(db: &Db, project: ProjectId) -> Result<Vec<StoredPrice>> {
-    read(db, project, false, true).await
+pub async fn own(snapshot: &mut Snapshot, project: ProjectId) -> Result<Vec<StoredPrice>> {
+    read(snapshot, project, false, true).await
 }
 
-async fn read(db: &Db, project: ProjectId, shipped: bool, own: bool) -> Result<Vec<StoredPrice>> {
-    let mut tx = db.project(project).await?;
+async fn read(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    shipped: bool,
+    own: bool,
+) -> Result<Vec<StoredPrice>> {
     let rows = sqlx::query!(
         "select price_id, project_id, provider, model_match, model, valid_from, rates, context_window, source
          from prices where (project_id is null and $2) or (project_id = $1 and $3) order by price_id",
@@ -51,7 +55,7 @@ async fn read(db: &Db, project: ProjectId, shipped: bool, own: bool) -> Result<V
         shipped,
         own
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut *snapshot)
     .await?;
     Ok(rows
         .into_iter()
@@ -71,12 +75,11 @@ async fn read(db: &Db, project: ProjectId, shipped: bool, own: bool) -> Result<V
 
 /// The row that a step's cost was computed with; `None` when there is none, or it is gone.
 pub async fn behind_step(
-    db: &Db,
+    snapshot: &mut Snapshot,
     project: ProjectId,
     run_id: &str,
     step_id: &str,
 ) -> Result<Option<StoredPrice>> {
-    let mut tx = db.project(project).await?;
     let row = sqlx::query!(
         "select p.price_id, p.project_id, p.provider, p.model_match, p.model, p.valid_from, p.rates, p.context_window,
            p.source
@@ -88,7 +91,7 @@ pub async fn behind_step(
         run_id,
         step_id
     )
-    .fetch_optional(&mut *tx)
+    .fetch_optional(&mut *snapshot)
     .await?;
     Ok(row.map(|row| StoredPrice {
         price_id: row.price_id,

@@ -1,16 +1,15 @@
 use domain::{ProjectId, Timestamp, UnpricedModel};
 
-use crate::{Db, Result};
+use crate::{Result, Snapshot};
 
 /// Models with calls since `from` that have no price, the one with most calls first, at most `limit`. Calls whose cost
 /// is unknown although their model has a price (nobody counted what they used) are not among them: those name the row.
 pub async fn unpriced_models(
-    db: &Db,
+    snapshot: &mut Snapshot,
     project: ProjectId,
     from: Timestamp,
     limit: u32,
 ) -> Result<Vec<UnpricedModel>> {
-    let mut tx = db.project(project).await?;
     let rows = sqlx::query!(
         "with unknown as (
            select coalesce(model, '') as model, sum(unpriced) as calls, max(hour) as last_hour
@@ -30,7 +29,7 @@ pub async fn unpriced_models(
         from.hour().to_offset_date_time(),
         i64::from(limit)
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut *snapshot)
     .await?;
     Ok(rows
         .into_iter()

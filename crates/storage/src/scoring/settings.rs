@@ -3,16 +3,15 @@
 use domain::{ProjectId, Timestamp};
 use serde_json::Value;
 
-use crate::{Db, Result, Tx};
+use crate::{Db, Result, Snapshot, Tx};
 
 /// A project's scoring settings as JSON; `{}` before anybody changed them.
-pub async fn settings(db: &Db, project: ProjectId) -> Result<Value> {
-    let mut tx = db.project(project).await?;
+pub async fn settings(snapshot: &mut Snapshot, project: ProjectId) -> Result<Value> {
     let settings = sqlx::query_scalar!(
         "select scoring from project_settings where project_id = $1",
         project.0
     )
-    .fetch_optional(&mut *tx)
+    .fetch_optional(&mut *snapshot)
     .await?;
     Ok(settings.unwrap_or_else(nothing_set))
 }

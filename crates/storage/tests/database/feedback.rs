@@ -60,18 +60,26 @@ async fn it_goes_with_its_run_and_no_sooner() {
     maintain(&database.options, at(NOW)).await.unwrap();
     delete_expired(&database.options, at(NOW)).await.unwrap();
     let left = async |run_id: &str| {
-        feedback::of_run(&database.db, project, run_id)
+        feedback::of_run(&mut database.db.snapshot(project).await.unwrap(), project, run_id)
             .await
             .unwrap()
             .len()
     };
     assert_eq!((left("old").await, left("young").await), (0, 1));
-    let precision = feedback::precision_by_code(&database.db, project, at("2026-11-01T00:00:00Z"))
-        .await
-        .unwrap();
+    let precision = feedback::precision_by_code(
+        &mut database.db.snapshot(project).await.unwrap(),
+        project,
+        at("2026-11-01T00:00:00Z"),
+    )
+    .await
+    .unwrap();
     assert_eq!((precision.len(), precision[0].real), (1, 1));
-    let later = feedback::precision_by_code(&database.db, project, at("2026-11-27T00:00:00Z"))
-        .await
-        .unwrap();
+    let later = feedback::precision_by_code(
+        &mut database.db.snapshot(project).await.unwrap(),
+        project,
+        at("2026-11-27T00:00:00Z"),
+    )
+    .await
+    .unwrap();
     assert!(later.is_empty(), "only what was said since then counts");
 }

@@ -9,5 +9,6 @@ mod partitions;
 mod prices;
 mod recount;
 mod scoring;
+mod snapshots;
 mod support;
 mod tenancy;

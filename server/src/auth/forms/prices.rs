@@ -73,7 +73,7 @@ async fn shipped_for(auth: &Auth, project: ProjectId, typed: &PriceRow) -> stora
     if typed.model_match == ModelMatch::Regex {
         return Ok(None);
     }
-    let rows = storage::prices::of_project(&auth.inner.db, project).await?;
+    let rows = storage::prices::of_project(&mut auth.inner.db.snapshot(project).await?, project).await?;
     let shipped = rows
         .into_iter()
         .filter(|row| !row.project_own)

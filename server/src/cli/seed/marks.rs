@@ -30,7 +30,15 @@ pub(super) async fn mark(
     let mut cursor = None;
     let mut marked = 0;
     loop {
-        let page = anomalies::latest(db, project, &all, span, cursor.as_deref(), PAGE).await?;
+        let page = anomalies::latest(
+            &mut db.snapshot(project).await?,
+            project,
+            &all,
+            span,
+            cursor.as_deref(),
+            PAGE,
+        )
+        .await?;
         for step in page.items.iter().filter(|step| runs.contains(&step.run_id)) {
             for condition in &step.conditions {
                 let of = ConditionRef {

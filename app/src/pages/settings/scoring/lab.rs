@@ -178,6 +178,7 @@ mod browser {
             401 => return Err(ApiError::Unauthorized),
             404 => return Err(ApiError::NotFound),
             503 => return Err(ApiError::Unavailable { request_id }),
+            504 => return Err(ApiError::TimedOut { request_id }),
             _ => return Err(ApiError::Internal { request_id }),
         }
         let bytes = answer.binary().await.map_err(|_offline| ApiError::Unreachable)?;
