@@ -6,6 +6,7 @@ pub mod peers;
 pub mod upstream;
 
 pub mod ingest_load;
+pub mod volume;
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ pub struct Server {
     binary: PathBuf,
     child: Child,
     folder: PathBuf,
+    is_kept: bool,
     /// Where it listens: `http://127.0.0.1:41234`.
     pub origin: String,
     /// Time from start to the first answer of `/readyz`.
@@ -34,11 +36,21 @@ impl Server {
 
     /// The same with more in its environment.
     pub fn start_with(binary: &Path, parent: &Path, environment: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let folder = parent.join(format!("plumbline-bench-{}", std::process::id()));
+        Self::start_in(binary, folder, environment, false)
+    }
+
+    /// The same on a folder that is there, and stays, when `is_kept`.
+    pub fn start_in(
+        binary: &Path,
+        folder: PathBuf,
+        environment: &[(&str, &str)],
+        is_kept: bool,
+    ) -> anyhow::Result<Self> {
         // The server runs in a folder of its own, from where a relative path would lead elsewhere.
         let binary = std::path::absolute(binary)?;
-        let parent = std::path::absolute(parent)?;
+        let folder = std::path::absolute(folder)?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let folder = parent.join(format!("plumbline-bench-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         let log = std::fs::File::create(folder.join("server.log"))?;
         let begun = Instant::now();
@@ -63,6 +75,7 @@ impl Server {
             binary,
             child,
             folder,
+            is_kept,
             origin: format!("http://127.0.0.1:{port}"),
             started_in: Duration::ZERO,
         };
@@ -125,6 +138,9 @@ impl Drop for Server {
         // SIGTERM, so that the database stops with it.
         let asked = Command::new("kill").arg(self.child.id().to_string()).status();
         if asked.is_err() || self.child.wait().is_err() {
+            return;
+        }
+        if self.is_kept {
             return;
         }
         let _left_behind = std::fs::remove_dir_all(&self.folder);

@@ -62,6 +62,8 @@ mod scoring;
 mod scoring_form;
 #[path = "http/scoring_memory.rs"]
 mod scoring_memory;
+#[path = "http/search.rs"]
+mod search;
 #[path = "http/sessions.rs"]
 mod sessions;
 #[path = "http/supervision.rs"]

@@ -55,10 +55,13 @@ pub(crate) async fn read_runs(
         RUNS_PER_PAGE,
     )
     .await?;
-    let totals = storage::runs::totals(&mut snapshot, project, &filter, now).await?;
     let strip = Buckets::of(filter.window, now);
-    let activity =
-        storage::runs::activity(&mut snapshot, project, &filter, strip.from, strip.to, strip.count).await?;
+    let strip = storage::runs::Strip {
+        from: strip.from,
+        to: strip.to,
+        buckets: strip.count,
+    };
+    let (totals, activity) = storage::runs::summary(&mut snapshot, project, &filter, now, strip).await?;
     let facets = storage::runs::facets(&mut snapshot, project).await?;
     let unpriced = if totals.unpriced_steps > 0 {
         let (from, _) = filter.window.bounds(now);

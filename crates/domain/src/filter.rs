@@ -91,6 +91,8 @@ pub struct RunFilter {
     pub user: Option<String>,
     /// One of the run's tags, exact match.
     pub tag: Option<String>,
+    /// An attribute of a step, `key=value`.
+    pub attribute: Option<String>,
     /// Text in the run's id, name or problem.
     pub q: Option<String>,
     /// Cost at least.
@@ -118,7 +120,7 @@ pub struct FilterError {
 }
 
 /// The text parameters, by their name in the URL.
-const TEXT_FIELDS: [&str; 9] = [
+const TEXT_FIELDS: [&str; 10] = [
     "model",
     "key",
     "step",
@@ -127,6 +129,7 @@ const TEXT_FIELDS: [&str; 9] = [
     "session",
     "user",
     "tag",
+    "attribute",
     "q",
 ];
 /// The range parameters, by their name in the URL.
@@ -203,7 +206,13 @@ impl RunFilter {
                     _ => &mut self.tokens_max,
                 } = Some(number);
             }
+            "attribute" if attribute_parts(value).is_none() => {
+                return Err(wrong("is key=value, such as customer=acme"));
+            }
             _ => {
+                if let Some(key) = name.strip_prefix("attributes.") {
+                    return self.set("attribute", &format!("{key}={value}"));
+                }
                 if let Some(slot) = self.text_mut(name) {
                     *slot = Some(value.chars().take(200).collect());
                 }
@@ -292,6 +301,7 @@ impl RunFilter {
             "session" => self.session.as_deref(),
             "user" => self.user.as_deref(),
             "tag" => self.tag.as_deref(),
+            "attribute" => self.attribute.as_deref(),
             "q" => self.q.as_deref(),
             _ => None,
         }
@@ -307,6 +317,7 @@ impl RunFilter {
             "session" => &mut self.session,
             "user" => &mut self.user,
             "tag" => &mut self.tag,
+            "attribute" => &mut self.attribute,
             "q" => &mut self.q,
             _ => return None,
         })
@@ -323,6 +334,11 @@ impl RunFilter {
             _ => None,
         }
     }
+}
+
+/// The key and the value of `key=value`; `None` without a key.
+pub fn attribute_parts(text: &str) -> Option<(&str, &str)> {
+    text.split_once('=').filter(|(key, _)| !key.is_empty())
 }
 
 /// Percent-encodes name–value pairs into a query (RFC 3986 unreserved characters stay as they are).
@@ -379,6 +395,10 @@ mod tests {
             "from=2026-11-21T09%3A00%3A00Z",
         );
         check(
+            &[("attributes.customer", "acme=1")],
+            "attribute=customer%3Dacme%3D1",
+        );
+        check(
             &[("latency_min", "3000"), ("cursor", "x"), ("q", " ")],
             "latency_min=3000",
         );
@@ -395,6 +415,8 @@ mod tests {
         check("from", "yesterday");
         check("cost_min", "much");
         check("tokens_max", "1.5");
+        check("attribute", "customer");
+        check("attribute", "=acme");
     }
 
     #[test]

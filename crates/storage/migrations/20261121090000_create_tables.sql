@@ -166,14 +166,41 @@ create table runs (
   tags text[] not null,
   models text[] not null,
   step_names text[] not null,
+  -- of `key=value`, for search; null without any
+  attribute_hashes integer[],
   primary key (project_id, run_id, run_at)
 ) partition by range (run_at);
 -- The list and its keyset.
 create index runs_list_idx on runs (project_id, run_at desc, run_id desc);
 -- The same list narrowed to what is wrong: few rows among many.
 create index runs_problem_idx on runs (project_id, run_at desc, run_id desc) where severity > 0 or status <> 'ok';
-create index runs_session_idx on runs (project_id, session_id, run_at desc) where session_id is not null;
-create index runs_user_idx on runs (project_id, user_id, run_at desc) where user_id is not null;
+
+-- How many runs began in an hour, in all and by what most lists are narrowed by, so that no total reads runs. Kept by
+-- triggers on `runs`.
+create table run_counts (
+  project_id uuid not null,
+  hour timestamptz not null,
+  steps bigint not null,
+  -- runs whose cost is known; without one the sum is unknown, not 0
+  priced_runs integer not null,
+  unpriced_steps bigint not null,
+  -- by status and severity
+  ok_clean integer not null,
+  ok_warning integer not null,
+  ok_critical integer not null,
+  error_clean integer not null,
+  error_warning integer not null,
+  error_critical integer not null,
+  running_clean integer not null,
+  running_warning integer not null,
+  running_critical integer not null,
+  -- 'all' with a blank value, or 'key', 'environment', 'release', 'model', 'step'
+  dimension text not null,
+  value text not null,
+  -- numeric: the sum of what fits into a bigint may not
+  cost_nano_usd numeric not null,
+  primary key (project_id, dimension, value, hour)
+) partition by range (hour);
 
 -- The order in which steps were scored, over all server processes: what a step is judged against is what arrived
 -- before it. The upper bits of `steps.arrival` number the batches, the lower 20 the steps of one. Times can't say it:
@@ -241,7 +268,9 @@ create table steps (
   attributes jsonb,
   primary key (project_id, run_id, step_id, run_at)
 ) partition by range (run_at);
-create index steps_anomaly_idx on steps (project_id, run_at desc) where severity > 0;
+-- Anomalous steps over time, without reading steps.
+create index steps_anomaly_idx on steps (project_id, run_at desc) include (severity, key_label, model, name)
+  where severity > 0;
 -- The latest anomalous steps by when they began, which is not the order of their runs.
 create index steps_anomaly_latest_idx on steps (project_id, started_at desc) where severity > 0;
 -- What calls cost by session, whatever runs they belong to; steps without a session cost nothing here.
@@ -346,6 +375,36 @@ create table rollups (
 ) partition by range (hour);
 -- Which models have no price: few rows among many, asked by every list that shows a cost.
 create index rollups_unpriced_idx on rollups (project_id, hour) where unpriced > 0;
+-- The few hours in which a series had a condition, and the hours of one step.
+create index rollups_conditions_idx on rollups (project_id, hour) where conditions <> '{}';
+create index rollups_step_idx on rollups (project_id, step_name, hour);
+
+-- The same by the day, for windows of weeks. Kept by triggers on `rollups`. Numeric: the sum of what fits into a bigint
+-- may not.
+create table rollup_days (
+  project_id uuid not null,
+  day timestamptz not null,
+  first_hour timestamptz not null,
+  last_hour timestamptz not null,
+  calls bigint not null,
+  errors bigint not null,
+  unpriced bigint not null,
+  -- hours whose cost is known; without one the sum is unknown, not 0
+  priced_hours integer not null,
+  series_id uuid not null,
+  input_fresh numeric,
+  cache_read numeric,
+  cache_write numeric,
+  output numeric,
+  reasoning numeric,
+  cost_nano_usd numeric,
+  key_label text not null,
+  environment text,
+  step_name text not null,
+  model text,
+  template_fingerprint bytea,
+  primary key (project_id, day, series_id)
+) partition by range (day);
 
 -- Each received step is counted once: as stored, as a duplicate, or with the reason why it was rejected, or stored
 -- without a value of its own in a dimension that has too many.

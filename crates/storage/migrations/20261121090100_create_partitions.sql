@@ -7,19 +7,23 @@ create table partitioned_tables (
 );
 insert into partitioned_tables (table_name, time_column) values
   ('runs', 'run_at'),
+  ('run_counts', 'hour'),
   ('steps', 'run_at'),
   ('step_payloads', 'run_at'),
   ('step_events', 'run_at'),
   ('step_conditions', 'run_at'),
   ('rollups', 'hour'),
+  ('rollup_days', 'day'),
   ('ledger', 'minute');
 
 create table runs_default partition of runs default;
+create table run_counts_default partition of run_counts default with (fillfactor = 85);
 create table steps_default partition of steps default;
 create table step_payloads_default partition of step_payloads default with (toast_tuple_target = 256);
 create table step_events_default partition of step_events default;
 create table step_conditions_default partition of step_conditions default;
 create table rollups_default partition of rollups default;
+create table rollup_days_default partition of rollup_days default with (fillfactor = 85);
 create table ledger_default partition of ledger default;
 
 create function create_week_partition(parent text, time_column text, week date) returns boolean
@@ -37,7 +41,7 @@ begin
   execute format('create table %I (like %I including defaults including constraints)', child, parent);
   if parent = 'step_payloads' then
     execute format('alter table %I set (toast_tuple_target = 256)', child);
-  elsif parent = 'runs' then
+  elsif parent in ('runs', 'run_counts', 'rollup_days') then
     -- room for the totals to be updated in place
     execute format('alter table %I set (fillfactor = 85)', child);
   end if;

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use domain::anomaly::{
     BucketSpan, CellCount, CodeCount, ConditionCounts, NameCount, SeverityCount, TemplateCount,
 };
-use domain::{ConditionFilter, ProjectId};
+use domain::{ConditionFilter, ProjectId, Timestamp};
 
+use crate::hours::whole_days;
 use crate::runs::severity;
 use crate::{Result, Snapshot};
 
@@ -64,26 +65,10 @@ pub async fn counts(
     )
     .fetch_all(&mut *snapshot)
     .await?;
-    let calls = sqlx::query!(
-        "select coalesce(sum(calls) filter (where hour >= $4), 0)::bigint as \"now!\",
-           coalesce(sum(calls) filter (where hour < $4), 0)::bigint as \"before!\"
-         from rollups
-         where project_id = $1 and hour >= $2 and hour < $3
-           and ($5::text is null or key_label = $5) and ($6::text is null or model = $6)
-           and ($7::text is null or step_name = $7)",
-        project.0,
-        span.from.to_offset_date_time(),
-        span.to.to_offset_date_time(),
-        span.start_of(buckets / 2).to_offset_date_time(),
-        filter.key,
-        filter.model,
-        filter.step
-    )
-    .fetch_one(&mut *snapshot)
-    .await?;
+    let middle = span.start_of(buckets / 2);
     let mut counts = ConditionCounts {
-        steps_now: calls.now,
-        steps_before: calls.before,
+        steps_now: calls(snapshot, project, filter, middle, span.to).await?,
+        steps_before: calls(snapshot, project, filter, span.from, middle).await?,
         ..ConditionCounts::default()
     };
     let mut cells: BTreeMap<(u16, String), (i64, i64)> = BTreeMap::new();
@@ -122,6 +107,38 @@ pub async fn counts(
         .by_name
         .sort_unstable_by(|a, b| (a.bucket, &a.name).cmp(&(b.bucket, &b.name)));
     Ok(counts)
+}
+
+/// How many steps began in a span of whole hours.
+async fn calls(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    filter: &ConditionFilter,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<i64> {
+    let (first_day, last_day) = whole_days(from, to);
+    Ok(sqlx::query_scalar!(
+        "select coalesce(sum(r.calls), 0)::bigint as \"calls!\" from (
+           select calls, key_label, model, step_name from rollups
+           where project_id = $1 and hour >= $2 and hour < $3 and (hour < $4 or hour >= $5)
+           union all
+           select calls, key_label, model, step_name from rollup_days
+           where project_id = $1 and day >= $4 and day < $5
+         ) r
+         where ($6::text is null or r.key_label = $6) and ($7::text is null or r.model = $7)
+           and ($8::text is null or r.step_name = $8)",
+        project.0,
+        from.to_offset_date_time(),
+        to.to_offset_date_time(),
+        first_day.to_offset_date_time(),
+        last_day.to_offset_date_time(),
+        filter.key,
+        filter.model,
+        filter.step
+    )
+    .fetch_one(&mut *snapshot)
+    .await?)
 }
 
 /// Steps with a condition by severity, in buckets of when their run began.

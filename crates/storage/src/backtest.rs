@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use domain::anomaly::CodePrecision;
 use domain::usage::known_sum;
-use domain::{ProjectId, Severity, StepKind, StepStatus, Timestamp};
+use domain::{ProjectId, RunFilter, Severity, StepKind, StepStatus, Timestamp, Window};
 use serde_json::Value;
 
 use crate::runs::severity;
@@ -326,13 +326,14 @@ pub struct Change {
 /// Figures since `from` and the changes of a project's rules.
 pub async fn overview(snapshot: &mut Snapshot, project: ProjectId, from: Timestamp) -> Result<Overview> {
     let since = from.to_offset_date_time();
-    let steps = sqlx::query_scalar!(
-        "select coalesce(sum(step_count), 0)::bigint as \"n!\" from runs where project_id = $1 and run_at >= $2",
-        project.0,
-        since
-    )
-    .fetch_one(&mut *snapshot)
-    .await?;
+    let runs = RunFilter {
+        window: Window::Fixed {
+            from: Some(from),
+            to: None,
+        },
+        ..RunFilter::default()
+    };
+    let steps = crate::runs::totals(snapshot, project, &runs, from).await?.steps;
     let keys = sqlx::query_as!(
         KeyAlerts,
         "select key_label, count(*) filter (where severity = 2) as \"critical!\",

@@ -7,9 +7,8 @@ use domain::{NanoUsd, ProjectId, Timestamp, TokenUsage, usage};
 use sqlx::{FromRow, Postgres, QueryBuilder};
 use time::OffsetDateTime;
 
+use crate::hours::{HOUR_MICROS, Parts, first_whole_day, last_whole_day};
 use crate::{Result, Snapshot};
-
-const HOUR_MICROS: i64 = 3_600_000_000;
 
 /// Which calls. Everything that is given has to hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,45 +114,6 @@ pub async fn cost(snapshot: &mut Snapshot, project: ProjectId, filter: &CostFilt
     cost.models
         .sort_by(|a, b| b.cost.cmp(&a.cost).then(b.calls.cmp(&a.calls)));
     Ok(cost)
-}
-
-/// A window cut where hours begin.
-#[derive(Debug, PartialEq, Eq)]
-struct Parts {
-    /// From the beginning of an hour to that of another, either of them open.
-    hours: Option<(Option<Timestamp>, Option<Timestamp>)>,
-    /// Parts of an hour.
-    ragged: Vec<(Timestamp, Timestamp)>,
-}
-
-impl Parts {
-    fn of(from: Option<Timestamp>, to: Option<Timestamp>) -> Self {
-        let up = |at: Timestamp| {
-            if at.hour() == at {
-                at
-            } else {
-                at.hour().plus_micros(HOUR_MICROS)
-            }
-        };
-        let (first, last) = (from.map(up), to.map(Timestamp::hour));
-        if let (Some(first), Some(last), Some(from), Some(to)) = (first, last, from, to)
-            && first > last
-        {
-            // Within one hour, or upside down.
-            let ragged = if from < to { vec![(from, to)] } else { Vec::new() };
-            return Self { hours: None, ragged };
-        }
-        let is_empty = first.is_some() && first == last;
-        let ends = [from.zip(first), last.zip(to)];
-        Self {
-            hours: (!is_empty).then_some((first, last)),
-            ragged: ends
-                .into_iter()
-                .flatten()
-                .filter(|(from, to)| from < to)
-                .collect(),
-        }
-    }
 }
 
 #[derive(FromRow)]
@@ -288,6 +248,32 @@ fn between(query: &mut QueryBuilder<Postgres>, column: &str, from: Option<Timest
     }
 }
 
+/// A table of sums, its column of time and those of a row's first and last hour, and which part of a window it tells.
+type Source = (
+    &'static str,
+    (&'static str, &'static str, &'static str),
+    Option<Timestamp>,
+    Option<Timestamp>,
+);
+
+/// Whole days, and the hours before and after them.
+fn sources(from: Option<Timestamp>, to: Option<Timestamp>) -> Vec<Source> {
+    let hours = |from, to| ("rollups", ("hour", "hour", "hour"), from, to);
+    let (first, last) = (from.map(first_whole_day), to.map(last_whole_day));
+    if let (Some(first), Some(last)) = (first, last)
+        && first >= last
+    {
+        return vec![hours(from, to)];
+    }
+    let mut sources = vec![("rollup_days", ("day", "first_hour", "last_hour"), first, last)];
+    sources.extend(
+        from.zip(first)
+            .map(|(from, first)| hours(Some(from), Some(first))),
+    );
+    sources.extend(last.zip(to).map(|(last, to)| hours(Some(last), Some(to))));
+    sources
+}
+
 async fn from_rollups(
     snapshot: &mut Snapshot,
     project: ProjectId,
@@ -298,17 +284,25 @@ async fn from_rollups(
     let mut query = QueryBuilder::new(format!(
         "select model, least(sum(calls), 9223372036854775807)::bigint as calls, \
          least(sum(unpriced), 9223372036854775807)::bigint as unpriced, {}, \
-         min(hour) as first, max(hour) as last from rollups where project_id = ",
+         min(first) as first, max(last) as last from (",
         sums()
     ));
-    query.push_bind(project.0);
-    for (column, value) in shared(filter, "step_name") {
-        if let Some(value) = value {
-            query.push(format!(" and {column} = ")).push_bind(value.clone());
+    for (i, (table, hours, from, to)) in sources(from, to).into_iter().enumerate() {
+        let (column, first, last) = hours;
+        query.push(if i == 0 { "" } else { " union all " });
+        query.push(format!(
+            "select model, calls, unpriced, input_fresh, cache_read, cache_write, output, reasoning, cost_nano_usd, \
+             {first} as first, {last} as last from {table} where project_id = "
+        ));
+        query.push_bind(project.0);
+        for (column, value) in shared(filter, "step_name") {
+            if let Some(value) = value {
+                query.push(format!(" and {column} = ")).push_bind(value.clone());
+            }
         }
+        between(&mut query, column, from, to);
     }
-    between(&mut query, "hour", from, to);
-    query.push(" group by model");
+    query.push(") summed group by model");
     let rows: Vec<Row> = query.build_query_as().fetch_all(&mut *snapshot).await?;
     let mut cost = Cost::from(rows);
     // Which moment of its hour it was, only the steps know.
@@ -340,42 +334,4 @@ async fn within(
         Some(hour.plus_micros(HOUR_MICROS)),
     );
     Ok(query.build_query_scalar().fetch_one(&mut *snapshot).await?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn windows_are_cut_where_hours_begin() {
-        let at = |text: &str| {
-            (!text.is_empty()).then(|| Timestamp::parse_rfc3339(&format!("2026-11-20T{text}:00Z")).unwrap())
-        };
-        let check = |from: &str, to: &str, hours: Option<(&str, &str)>, ragged: &[(&str, &str)]| {
-            let expected = Parts {
-                hours: hours.map(|(from, to)| (at(from), at(to))),
-                ragged: ragged
-                    .iter()
-                    .map(|(from, to)| (at(from).unwrap(), at(to).unwrap()))
-                    .collect(),
-            };
-            assert_eq!(Parts::of(at(from), at(to)), expected, "{from} to {to}");
-        };
-        check("", "", Some(("", "")), &[]);
-        check("09:00", "", Some(("09:00", "")), &[]);
-        check("09:10", "", Some(("10:00", "")), &[("09:10", "10:00")]);
-        check("", "09:10", Some(("", "09:00")), &[("09:00", "09:10")]);
-        check("08:00", "10:00", Some(("08:00", "10:00")), &[]);
-        check(
-            "08:30",
-            "10:15",
-            Some(("09:00", "10:00")),
-            &[("08:30", "09:00"), ("10:00", "10:15")],
-        );
-        check("08:30", "09:15", None, &[("08:30", "09:00"), ("09:00", "09:15")]);
-        check("08:30", "08:45", None, &[("08:30", "08:45")]);
-        check("08:45", "08:30", None, &[]);
-        check("10:00", "09:00", None, &[]);
-        check("10:00", "10:00", None, &[]);
-    }
 }

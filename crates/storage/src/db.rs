@@ -178,9 +178,9 @@ fn write_pool(options: &PgConnectOptions, max_connections: u32) -> PgPool {
 }
 
 /// Connections of snapshots. Postgres looks every 200 ms whether whoever asked is still there (where its platform
-/// can tell): a query nobody waits for ends with its connection.
+/// can tell): a query nobody waits for ends with its connection. None takes a second core from ingest.
 fn read_pool(options: &PgConnectOptions, max_connections: u32) -> PgPool {
-    const PREPARE: &str = "set role plumbline_app; \
+    const PREPARE: &str = "set role plumbline_app; set random_page_cost = 1.1; set max_parallel_workers_per_gather = 0; \
         do $$ begin perform set_config('client_connection_check_interval', '200', false); \
         exception when others then null; end $$";
     pool_options(max_connections)

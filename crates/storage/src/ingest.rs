@@ -17,6 +17,7 @@ use domain::{Condition, CostSource, NanoUsd, NewStep, ProjectId, Severity, Times
 pub use ledger::{LedgerEntry, Outcome, add_to_ledger};
 pub use prompt_texts::{PromptText, keep_prompt_texts};
 pub use rollups::{Rollup, RollupKey, lock_rollups, write_rollups};
+pub(crate) use runs::lock_counts;
 pub use runs::{Problem, RunDelta, add_to_runs};
 
 use uuid::Uuid;

@@ -12,6 +12,7 @@ pub mod cost;
 mod db;
 mod error;
 pub mod feedback;
+mod hours;
 pub mod ingest;
 pub mod jobs;
 pub mod keys;

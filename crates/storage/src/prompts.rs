@@ -2,6 +2,7 @@
 
 use domain::{NanoUsd, ProjectId, PromptDay, PromptTemplate, PromptUse, Timestamp};
 
+use crate::hours::whole_days;
 use crate::{Error, Result, Snapshot};
 
 /// What each step and model did with each template in `from..to`, busiest first, at most `limit` rows. `from` and `to`
@@ -13,22 +14,34 @@ pub async fn uses(
     to: Timestamp,
     limit: u32,
 ) -> Result<Vec<PromptUse>> {
+    let (first_day, last_day) = whole_days(from.hour(), to);
     let rows = sqlx::query!(
         "select encode(r.template_fingerprint, 'hex') as \"fingerprint!\",
-           coalesce(t.first_seen_at, min(r.hour)) as \"first_seen_at!\", r.step_name, r.model,
+           coalesce(t.first_seen_at, min(r.first_hour)) as \"first_seen_at!\", r.step_name, r.model,
            sum(r.calls)::bigint as \"calls!\", sum(r.errors)::bigint as \"errors!\",
            sum(r.unpriced)::bigint as \"unpriced!\", sum(r.cost_nano_usd)::bigint as cost_nano_usd,
-           max(r.hour) as \"last_hour!\"
-         from rollups r
-         left join prompt_texts t on t.project_id = r.project_id and t.fingerprint = r.template_fingerprint
-         where r.project_id = $1 and r.hour >= $2 and r.hour < $3 and r.template_fingerprint is not null
+           max(r.last_hour) as \"last_hour!\"
+         from (
+           select template_fingerprint, step_name, model, calls, errors, unpriced, cost_nano_usd::numeric as cost_nano_usd,
+             hour as first_hour, hour as last_hour
+           from rollups
+           where project_id = $1 and hour >= $2 and hour < $3 and (hour < $5 or hour >= $6)
+             and template_fingerprint is not null
+           union all
+           select template_fingerprint, step_name, model, calls, errors, unpriced, cost_nano_usd, first_hour, last_hour
+           from rollup_days
+           where project_id = $1 and day >= $5 and day < $6 and template_fingerprint is not null
+         ) r
+         left join prompt_texts t on t.project_id = $1 and t.fingerprint = r.template_fingerprint
          group by r.template_fingerprint, t.first_seen_at, r.step_name, r.model
          order by sum(r.calls) desc, r.template_fingerprint, r.step_name, r.model
          limit $4",
         project.0,
         from.hour().to_offset_date_time(),
         to.to_offset_date_time(),
-        i64::from(limit)
+        i64::from(limit),
+        first_day.to_offset_date_time(),
+        last_day.to_offset_date_time()
     )
     .fetch_all(&mut *snapshot)
     .await?;
@@ -79,16 +92,25 @@ pub async fn days(
     to: Timestamp,
 ) -> Result<Vec<PromptDay>> {
     let (fingerprint, _) = prefix_bounds(fingerprint).ok_or(Error::NotFound)?;
+    let (first_day, last_day) = whole_days(from.hour(), to);
     let rows = sqlx::query!(
-        "select date_trunc('day', r.hour, 'UTC') as \"day!\", r.model, sum(r.calls)::bigint as \"calls!\"
-         from rollups r
-         where r.project_id = $1 and r.hour >= $2 and r.hour < $3 and r.template_fingerprint = $4
+        "select date_trunc('day', r.at, 'UTC') as \"day!\", r.model, sum(r.calls)::bigint as \"calls!\"
+         from (
+           select hour as at, model, calls from rollups
+           where project_id = $1 and hour >= $2 and hour < $3 and (hour < $5 or hour >= $6)
+             and template_fingerprint = $4
+           union all
+           select day, model, calls from rollup_days
+           where project_id = $1 and day >= $5 and day < $6 and template_fingerprint = $4
+         ) r
          group by 1, 2
          order by 1, 2",
         project.0,
         from.hour().to_offset_date_time(),
         to.to_offset_date_time(),
-        fingerprint.as_slice()
+        fingerprint.as_slice(),
+        first_day.to_offset_date_time(),
+        last_day.to_offset_date_time()
     )
     .fetch_all(&mut *snapshot)
     .await?;

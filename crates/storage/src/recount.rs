@@ -1,6 +1,8 @@
 //! Counting everything again: run totals and rollups against the raw steps. For `doctor --recount` and for tests;
 //! it reads every step of a project.
 
+mod counts;
+
 use std::collections::BTreeSet;
 
 use domain::{ProjectId, Timestamp};
@@ -17,7 +19,8 @@ pub struct Recount {
     pub runs: i64,
     /// Runs whose totals differ from their steps (at most 20 are named), or that have no steps.
     pub wrong_runs: Vec<String>,
-    /// Hours in which a series differs from the steps that began in them (at most 20 are named).
+    /// Hours in which a series differs from the steps that began in them, and, marked `(runs)`, hours whose counts of
+    /// runs differ from the runs that are filed in them (at most 20 of each are named).
     pub wrong_hours: Vec<String>,
 }
 
@@ -128,7 +131,9 @@ pub async fn recount(
     .await?;
     let wrong_words = wrong_words(&mut tx, project, hours_from).await?;
     let wrong_histograms = wrong_histograms(&mut tx, project, hours_from, agree).await?;
-    let wrong_hours: BTreeSet<String> = [wrong_hours, wrong_words, wrong_histograms]
+    let wrong_counts = counts::wrong_counts(&mut tx, project, hours_from).await?;
+    let wrong_days = counts::wrong_days(&mut tx, project, hours_from).await?;
+    let wrong_hours: BTreeSet<String> = [wrong_hours, wrong_words, wrong_histograms, wrong_counts, wrong_days]
         .into_iter()
         .flatten()
         .collect();

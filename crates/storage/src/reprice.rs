@@ -316,6 +316,7 @@ pub async fn add_to_runs(piece: &mut Piece, deltas: &[((Timestamp, String), Delt
         .map(|((at, _), _)| at.to_offset_date_time())
         .collect();
     let run_ids: Vec<_> = sorted.iter().map(|((_, id), _)| id.clone()).collect();
+    crate::ingest::lock_counts(&mut piece.tx, &[project]).await?;
     sqlx::query!(
         "select r.run_id from unnest($2::timestamptz[], $3::text[]) with ordinality as d (run_at, run_id, place)
          join runs r on r.project_id = $1 and r.run_id = d.run_id and r.run_at = d.run_at

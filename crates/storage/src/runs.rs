@@ -1,8 +1,10 @@
 //! Reading runs.
 
 mod filter;
+mod strip;
+mod totals;
 
-use domain::run::{ActivityBucket, Facets, Neighbours, RunPage, RunTotals};
+use domain::run::{Neighbours, RunPage};
 use domain::{
     NanoUsd, ProjectId, RunFilter, RunProblem, RunStatus, RunSummary, Severity, Timestamp, TokenUsage,
 };
@@ -10,6 +12,9 @@ use sqlx::FromRow;
 use time::OffsetDateTime;
 
 use crate::{Error, Result, Snapshot};
+
+pub use strip::Strip;
+pub use totals::{MAX_COUNTED, facets, summary, totals};
 
 /// The most rows one page may have.
 pub const MAX_PAGE: u32 = 500;
@@ -118,15 +123,30 @@ pub async fn list(
     limit: u32,
 ) -> Result<RunPage> {
     let limit = limit.clamp(1, MAX_PAGE);
-    let mut query = filter::select(COLUMNS, project, filter, now, filter::Status::Include);
-    if let Some((run_at, run_id)) = cursor.and_then(parse_cursor) {
+    let before = cursor.and_then(parse_cursor);
+    let mut query = if filter::is_search(filter) {
+        let rows = i32::try_from(limit).unwrap_or(i32::MAX).saturating_add(1);
+        filter::search(
+            COLUMNS,
+            project,
+            filter,
+            now,
+            filter::Status::Include,
+            before,
+            rows,
+        )
+    } else {
+        let mut query = filter::select(COLUMNS, project, filter, now, filter::Status::Include);
+        if let Some((run_at, run_id)) = before {
+            query
+                .push(" and (run_at, run_id) < (")
+                .push_bind(run_at)
+                .push(", ")
+                .push_bind(run_id)
+                .push(")");
+        }
         query
-            .push(" and (run_at, run_id) < (")
-            .push_bind(run_at)
-            .push(", ")
-            .push_bind(run_id)
-            .push(")");
-    }
+    };
     query
         .push(" order by run_at desc, run_id desc limit ")
         .push_bind(i64::from(limit) + 1);
@@ -167,75 +187,6 @@ pub async fn any(snapshot: &mut Snapshot, project: ProjectId) -> Result<bool> {
     .await?)
 }
 
-/// Sums over everything the filter shows, its status and severity left aside.
-pub async fn totals(
-    snapshot: &mut Snapshot,
-    project: ProjectId,
-    filter: &RunFilter,
-    now: Timestamp,
-) -> Result<RunTotals> {
-    let columns = "count(*), coalesce(sum(step_count), 0)::bigint, count(*) filter (where severity = 2), \
-        count(*) filter (where severity = 1), count(*) filter (where status = 'error'), \
-        count(*) filter (where status = 'running'), least(sum(cost_nano_usd), 9223372036854775807)::bigint, \
-        coalesce(sum(unpriced_steps), 0)::bigint";
-    let mut query = filter::select(columns, project, filter, now, filter::Status::Leave);
-    let row: (i64, i64, i64, i64, i64, i64, Option<i64>, i64) =
-        query.build_query_as().fetch_one(&mut *snapshot).await?;
-    Ok(RunTotals {
-        runs: row.0,
-        steps: row.1,
-        critical: row.2,
-        warning: row.3,
-        failed: row.4,
-        running: row.5,
-        cost_nano_usd: row.6.map(NanoUsd),
-        unpriced_steps: row.7,
-    })
-}
-
-/// How many runs of each severity began in each of `buckets` equal parts of `from..to`; every bucket is there.
-pub async fn activity(
-    snapshot: &mut Snapshot,
-    project: ProjectId,
-    filter: &RunFilter,
-    from: Timestamp,
-    to: Timestamp,
-    buckets: u32,
-) -> Result<Vec<ActivityBucket>> {
-    let buckets = buckets.clamp(1, 500);
-    let width_micros = ((to.micros() - from.micros()) / i64::from(buckets)).max(1);
-    let mut narrowed = filter.clone();
-    narrowed.window = domain::Window::Fixed {
-        from: Some(from),
-        to: Some(to),
-    };
-    let columns = format!(
-        "floor((extract(epoch from run_at) * 1000000 - {}) / {width_micros})::bigint, severity, count(*)",
-        from.micros()
-    );
-    let mut query = filter::select(&columns, project, &narrowed, to, filter::Status::Include);
-    query.push(" group by 1, 2");
-    let rows: Vec<(i64, i16, i64)> = query.build_query_as().fetch_all(&mut *snapshot).await?;
-    let mut activity: Vec<ActivityBucket> = (0..i64::from(buckets))
-        .map(|i| ActivityBucket {
-            at: from.plus_micros(i * width_micros),
-            ok: 0,
-            warning: 0,
-            critical: 0,
-        })
-        .collect();
-    for (bucket, number, runs) in rows {
-        // The last bucket takes what integer division leaves over.
-        let bucket = usize::try_from(bucket).unwrap_or(0).min(activity.len() - 1);
-        match severity(number) {
-            Severity::Ok => activity[bucket].ok += runs,
-            Severity::Warning => activity[bucket].warning += runs,
-            Severity::Critical => activity[bucket].critical += runs,
-        }
-    }
-    Ok(activity)
-}
-
 /// The runs listed right beside one, whatever a filter shows.
 pub async fn neighbours(snapshot: &mut Snapshot, project: ProjectId, run_id: &str) -> Result<Neighbours> {
     let row = sqlx::query!(
@@ -255,40 +206,6 @@ pub async fn neighbours(snapshot: &mut Snapshot, project: ProjectId, run_id: &st
         newer: row.newer,
         older: row.older,
     })
-}
-
-/// Values that the latest 2,000 runs have, most frequent first.
-pub async fn facets(snapshot: &mut Snapshot, project: ProjectId) -> Result<Facets> {
-    let rows = sqlx::query!(
-        "with recent as (
-           select models, key_label, environment, release, step_names from runs
-           where project_id = $1 order by run_at desc, run_id desc limit 2000
-         ), named as (
-           select 'model' as facet, unnest(models) as value from recent
-           union all select 'key', key_label from recent
-           union all select 'environment', environment from recent
-           union all select 'release', release from recent
-           union all select 'step', unnest(step_names) from recent
-         ), counted as (
-           select facet, value, row_number() over (partition by facet order by count(*) desc, value) as place
-           from named where value <> '' group by facet, value
-         )
-         select facet as \"facet!\", value as \"value!\" from counted where place <= 50 order by facet, place",
-        project.0
-    )
-    .fetch_all(&mut *snapshot)
-    .await?;
-    let mut facets = Facets::default();
-    for row in rows {
-        match row.facet.as_str() {
-            "model" => facets.models.push(row.value),
-            "key" => facets.keys.push(row.value),
-            "environment" => facets.environments.push(row.value),
-            "release" => facets.releases.push(row.value),
-            _ => facets.steps.push(row.value),
-        }
-    }
-    Ok(facets)
 }
 
 /// `<microseconds>.<run id>`: the last row of a page.

@@ -4,12 +4,17 @@ use std::collections::HashMap;
 
 use domain::ledger::OTHER;
 use domain::{NanoUsd, ProjectId, StepStatus, Timestamp, text, usage};
+use serde_json::Value;
 use storage::ingest::{Problem, RunDelta, StepRow};
 
 /// Longest "what went wrong" that a list keeps, in characters.
 const PROBLEM_CHARS: usize = 200;
 /// Items that a run's lists of tags, models and step names keep, as `merge_list` in the database does.
 const LIST_ITEMS: usize = 100;
+/// Attributes of one step that runs are found by, at most.
+const MAX_ATTRIBUTES: usize = 32;
+/// Longest `key=value` that runs are found by.
+const MAX_ATTRIBUTE_BYTES: usize = 200;
 
 /// One delta per run that occurs in `rows`.
 pub fn run_deltas<'a>(
@@ -62,6 +67,7 @@ fn of_step(row: &StepRow<'_>, run_ats: &HashMap<(ProjectId, String), Timestamp>)
         session_id: step.session_id.clone(),
         user_id: step.user_id.clone(),
         tags: step.tags.iter().map(|tag| listable(tag)).collect(),
+        attributes: searchable_attributes(step),
         models: step
             .model
             .iter()
@@ -82,6 +88,26 @@ fn of_step(row: &StepRow<'_>, run_ats: &HashMap<(ProjectId, String), Timestamp>)
         severity: row.severity,
         problem: problem(row),
     }
+}
+
+/// The attributes that runs are found by: short ones with a single value, each as `key=value`.
+fn searchable_attributes(step: &NewStep) -> Vec<String> {
+    let mut attributes: Vec<String> = step
+        .attributes
+        .iter()
+        .filter_map(|(key, value)| {
+            let value = match value {
+                Value::String(text) => text.clone(),
+                Value::Number(_) | Value::Bool(_) => value.to_string(),
+                Value::Null | Value::Array(_) | Value::Object(_) => return None,
+            };
+            Some(format!("{}={}", listable(key), listable(&value)))
+        })
+        .filter(|attribute| attribute.len() <= MAX_ATTRIBUTE_BYTES)
+        .take(MAX_ATTRIBUTES)
+        .collect();
+    attributes.sort_unstable();
+    attributes
 }
 
 /// U+001F separates list items on the way into the database, so it can't be part of one.
@@ -140,6 +166,7 @@ fn add(sum: &mut RunDelta, more: RunDelta) {
     least(&mut sum.session_id, more.session_id);
     least(&mut sum.user_id, more.user_id);
     unite(&mut sum.tags, more.tags);
+    unite(&mut sum.attributes, more.attributes);
     unite(&mut sum.models, more.models);
     unite(&mut sum.step_names, more.step_names);
     sum.steps += more.steps;

@@ -328,8 +328,21 @@ async fn no_query_on_any_read_is_a_server_error() {
         "null",
     ];
     let names = [
-        "limit", "cursor", "status", "severity", "model", "key", "q", "from", "to", "range", "cost_min",
-        "release", "tag", "project",
+        "limit",
+        "cursor",
+        "status",
+        "severity",
+        "model",
+        "key",
+        "q",
+        "from",
+        "to",
+        "range",
+        "cost_min",
+        "release",
+        "tag",
+        "attribute",
+        "project",
     ];
     for name in names {
         for value in odd {

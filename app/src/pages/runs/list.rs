@@ -76,6 +76,7 @@ fn suggestions(view: &RunsView) -> Vec<String> {
 #[component]
 fn Tabs(page: Page, totals: RunTotals) -> impl IntoView {
     let query = page.query;
+    let or_more = totals.counted_since.map(|_| "+");
     let tab = |show: Show, icon: Option<(&'static str, &'static str)>, label: &'static str, count: i64| {
         let current = move || (query.read().show() == Some(show)).then_some("true");
         view! {
@@ -83,7 +84,7 @@ fn Tabs(page: Page, totals: RunTotals) -> impl IntoView {
                 {icon.map(|(name, class)| view! { <Icon name=name class=class/> })}
                 {label}
                 " "
-                <span class="num dim">{text::grouped(count.unsigned_abs())}</span>
+                <span class="num dim">{text::grouped(count.unsigned_abs())}{or_more}</span>
             </a>
         }
     };
@@ -104,8 +105,12 @@ fn Tabs(page: Page, totals: RunTotals) -> impl IntoView {
 
 /// `986 runs, 1,402 steps, $22.99 in 24 hours`.
 fn sums(totals: &RunTotals, window: Window) -> String {
+    let runs = text::counted(totals.runs, "run");
     let mut parts = vec![
-        text::counted(totals.runs, "run"),
+        match totals.counted_since {
+            Some(_) => format!("at least {runs}"),
+            None => runs,
+        },
         text::counted(totals.steps, "step"),
     ];
     match (totals.cost_nano_usd, totals.unpriced_steps) {
@@ -207,6 +212,15 @@ mod tests {
             totals,
             Window::LastMinutes(1_440),
             "986 runs, 1,402 steps, $22.99 in 24 hours",
+        );
+        let many = RunTotals {
+            counted_since: Some(domain::Timestamp::from_micros(1)),
+            ..totals
+        };
+        check(
+            many,
+            Window::LastMinutes(1_440),
+            "at least 986 runs, 1,402 steps, $22.99 in 24 hours",
         );
         let partly = RunTotals {
             unpriced_steps: 3,

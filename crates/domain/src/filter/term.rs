@@ -29,7 +29,10 @@ impl RunFilter {
         for operator in [":", "=", " is "] {
             if let Some((field, value)) = term.split_once(operator) {
                 let name = canonical(field);
-                if name == "status" || name == "severity" || TEXT_FIELDS.contains(&name.as_str()) {
+                if matches!(name.as_str(), "status" | "severity")
+                    || name.starts_with("attributes.")
+                    || TEXT_FIELDS.contains(&name.as_str())
+                {
                     let value = value.trim().trim_matches('"');
                     let value = if name == "status" && value == "failed" {
                         "error"

@@ -34,6 +34,8 @@ pub struct RunTotals {
     pub cost_nano_usd: Option<NanoUsd>,
     /// Steps without a price.
     pub unpriced_steps: i64,
+    /// Set when more runs match than are counted: everything is about those filed since then.
+    pub counted_since: Option<Timestamp>,
 }
 
 /// Runs that began in one bucket of time.

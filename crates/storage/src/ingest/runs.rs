@@ -3,8 +3,10 @@
 
 use domain::{NanoUsd, ProjectId, Severity, Timestamp, TokenUsage};
 
+use uuid::Uuid;
+
 use super::BatchTx;
-use crate::Result;
+use crate::{Result, Tx};
 
 /// What the new steps of one batch add to one run.
 #[derive(Clone, Debug)]
@@ -47,6 +49,8 @@ pub struct RunDelta {
     pub user_id: Option<String>,
     /// Labels.
     pub tags: Vec<String>,
+    /// Attributes that runs are found by, `key=value`.
+    pub attributes: Vec<String>,
     /// Models that answered.
     pub models: Vec<String>,
     /// Names of the steps.
@@ -91,6 +95,19 @@ pub struct Problem {
 /// Keeps apart what travels as one text; text columns can't hold it, see `domain` clean-up at decoding.
 const SEPARATOR: &str = "\u{1f}";
 
+/// Waits until nobody else adds to what these projects' runs and hours are summed up in. Triggers do that, once for new
+/// rows and once for known ones, and in two passes no order of locks holds.
+pub(crate) async fn lock_counts(tx: &mut Tx, projects: &[Uuid]) -> Result<()> {
+    sqlx::query!(
+        "select pg_advisory_xact_lock(hashtextextended(p.project_id::text, 0))::text as locked
+         from (select distinct project_id from unnest($1::uuid[]) as d (project_id) order by project_id) p",
+        projects
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 /// Adds the deltas. There is at most one per run.
 pub async fn add_to_runs(batch: &mut BatchTx, deltas: &mut [RunDelta]) -> Result<()> {
     if deltas.is_empty() {
@@ -102,10 +119,11 @@ pub async fn add_to_runs(batch: &mut BatchTx, deltas: &mut [RunDelta]) -> Result
         all.iter().map(value).collect()
     }
     let joined = |texts: &[String]| texts.join(SEPARATOR);
+    lock_counts(&mut batch.tx, &column(all, |d| d.project_id.0)).await?;
     sqlx::query!(
         "insert into runs as r (project_id, run_id, run_at, name, name_nested, name_at, name_step_id, started_at,
            ended_at, last_received_at, status, root_count, root_error_count, open_count, key_label, environment,
-           release, session_id, user_id, tags, models, step_names, step_count, error_count, input_fresh, cache_read,
+           release, session_id, user_id, tags, models, step_names, attribute_hashes, step_count, error_count, input_fresh, cache_read,
            cache_write, output, reasoning, cost_nano_usd, unpriced_steps, score_max, score_sum, severity,
            problem_rank, problem_at, problem_step_id, problem_step_name, problem_code, problem_text)
          select project_id, run_id, run_at, name, name_nested, name_at, name_step_id, started_at,
@@ -115,6 +133,7 @@ pub async fn add_to_runs(batch: &mut BatchTx, deltas: &mut [RunDelta]) -> Result
            coalesce(string_to_array(nullif(tags, ''), e'\\x1f'), '{}'),
            coalesce(string_to_array(nullif(models, ''), e'\\x1f'), '{}'),
            coalesce(string_to_array(nullif(step_names, ''), e'\\x1f'), '{}'),
+           (select array_agg(distinct hashtext(a)) from unnest(string_to_array(nullif(attributes, ''), e'\\x1f')) a),
            steps, errors, input_fresh, cache_read, cache_write, output, reasoning, cost, unpriced, score_max,
            score_sum, severity, problem_rank, problem_at, problem_step_id, problem_step_name, problem_code,
            problem_text
@@ -123,12 +142,12 @@ pub async fn add_to_runs(batch: &mut BatchTx, deltas: &mut [RunDelta]) -> Result
            $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::int[],
            $23::int[], $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[],
            $30::int[], $31::int[], $32::bigint[], $33::smallint[], $34::int[], $35::timestamptz[], $36::text[],
-           $37::text[], $38::smallint[], $39::text[])
+           $37::text[], $38::smallint[], $39::text[], $40::text[])
            as d (project_id, run_id, run_at, name, name_nested, name_at, name_step_id, started_at, ended_at,
              received_at, roots, root_errors, open, key_label, environment, release, session_id, user_id, tags, models,
              step_names, steps, errors, input_fresh, cache_read, cache_write, output, reasoning, cost, unpriced,
              score_max, score_sum, severity, problem_rank, problem_at, problem_step_id, problem_step_name,
-             problem_code, problem_text)
+             problem_code, problem_text, attributes)
          on conflict (project_id, run_id, run_at) do update set
            (name, name_nested, name_at, name_step_id) = (
              select case when least_name then excluded.name else r.name end,
@@ -154,6 +173,10 @@ pub async fn add_to_runs(batch: &mut BatchTx, deltas: &mut [RunDelta]) -> Result
            tags = merge_list(r.tags, excluded.tags),
            models = merge_list(r.models, excluded.models),
            step_names = merge_list(r.step_names, excluded.step_names),
+           attribute_hashes = case
+             when excluded.attribute_hashes is null or r.attribute_hashes @> excluded.attribute_hashes
+               or cardinality(r.attribute_hashes) >= 256 then r.attribute_hashes
+             else array(select distinct unnest(r.attribute_hashes || excluded.attribute_hashes)) end,
            step_count = r.step_count + excluded.step_count,
            error_count = r.error_count + excluded.error_count,
            input_fresh = coalesce(r.input_fresh + excluded.input_fresh, r.input_fresh, excluded.input_fresh),
@@ -215,6 +238,7 @@ pub async fn add_to_runs(batch: &mut BatchTx, deltas: &mut [RunDelta]) -> Result
         &column(all, |d| d.problem.as_ref().map(|p| p.step_name.as_str())) as _,
         &column(all, |d| d.problem.as_ref().and_then(|p| p.code).and_then(|code| i16::try_from(code).ok())) as _,
         &column(all, |d| d.problem.as_ref().map(|p| p.text.as_str())) as _,
+        &column(all, |d| joined(&d.attributes)) as _,
     )
     .execute(&mut *batch.tx)
     .await?;

@@ -1,7 +1,10 @@
-//! The one statement that is put together at run time: a list narrowed by any of eighteen parameters.
+//! Statements that are put together at run time: runs narrowed by any of nineteen parameters.
 
 use domain::{ProjectId, RunFilter, RunStatus, Severity, Timestamp};
+use serde_json::{Map, Value};
+use sqlx::types::Json;
 use sqlx::{Postgres, QueryBuilder};
+use time::OffsetDateTime;
 
 /// Whether a statement honours the filter's status and severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,3 +118,78 @@ pub(super) fn select(
 }
 
 const TOKENS: &str = "coalesce(input_fresh, 0)::numeric + coalesce(cache_read, 0) + coalesce(cache_write, 0) + coalesce(output, 0)";
+
+/// Whether a filter is narrower than a window, a status and a severity: what is left then has to be searched for.
+pub(super) fn is_search(filter: &RunFilter) -> bool {
+    let mut narrowed = filter.chips();
+    narrowed.retain(|(name, _)| !matches!(*name, "status" | "severity"));
+    !narrowed.is_empty()
+}
+
+/// `select <columns> from search_runs(…)`: the newest runs that a filter leaves, `max_runs` at most.
+pub(super) fn search(
+    columns: &str,
+    project: ProjectId,
+    filter: &RunFilter,
+    now: Timestamp,
+    status: Status,
+    before: Option<(OffsetDateTime, String)>,
+    max_runs: i32,
+) -> QueryBuilder<Postgres> {
+    let (from, to) = filter.window.bounds(now);
+    let (before_at, before_id) = before.unzip();
+    let mut query = QueryBuilder::new(format!("select {columns} from search_runs("));
+    query.push_bind(Json(searched(filter, status)));
+    for at in [
+        from.map(Timestamp::to_offset_date_time),
+        to.map(Timestamp::to_offset_date_time),
+        before_at,
+    ] {
+        query.push(", ").push_bind(at);
+    }
+    query.push(", ").push_bind(before_id);
+    query.push(", ").push_bind(max_runs);
+    query.push(") where project_id = ").push_bind(project.0);
+    query
+}
+
+/// The filter as `search_runs` reads it.
+fn searched(filter: &RunFilter, status: Status) -> Map<String, Value> {
+    let texts = [
+        ("key", &filter.key),
+        ("environment", &filter.environment),
+        ("release", &filter.release),
+        ("session", &filter.session),
+        ("user", &filter.user),
+        ("model", &filter.model),
+        ("step", &filter.step),
+        ("tag", &filter.tag),
+        ("attribute", &filter.attribute),
+        ("q", &filter.q),
+    ];
+    let figures = [
+        ("cost_min", filter.cost_min.map(|cost| cost.0)),
+        ("cost_max", filter.cost_max.map(|cost| cost.0)),
+        ("latency_min", filter.latency_min_ms),
+        ("latency_max", filter.latency_max_ms),
+        ("tokens_min", filter.tokens_min),
+        ("tokens_max", filter.tokens_max),
+    ];
+    let mut object = Map::new();
+    for (name, text) in texts {
+        object.extend(
+            text.as_ref()
+                .map(|text| (name.to_owned(), Value::from(text.as_str()))),
+        );
+    }
+    for (name, figure) in figures {
+        object.extend(figure.map(|figure| (name.to_owned(), Value::from(figure.to_string()))));
+    }
+    if status == Status::Include {
+        let status = filter.status.map(|status| status.as_str().to_owned());
+        let severity = filter.severity.map(|severity| (severity as i16).to_string());
+        object.extend(status.map(|status| ("status".to_owned(), Value::from(status))));
+        object.extend(severity.map(|severity| ("severity".to_owned(), Value::from(severity))));
+    }
+    object
+}

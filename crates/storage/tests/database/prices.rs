@@ -89,7 +89,7 @@ async fn a_project_writes_its_own_prices_and_no_others() {
         "what was computed with the old rates must not seem computed with the new ones"
     );
     let ids = async |project| -> Vec<String> {
-        of_project(db, project)
+        of_project(&mut db.snapshot(project).await.unwrap(), project)
             .await
             .unwrap()
             .into_iter()

@@ -1,0 +1,210 @@
+//! Pages and API reads over a quarter of a year of steps, one reader at a time and over HTTP. Prints the table of the
+//! README. The steps are sent once and kept below `target/`; delete the folder to send them anew.
+
+#![expect(clippy::print_stdout, reason = "printing the table is what this program does")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, ensure};
+use bench::volume::{self, Target};
+use bench::{Server, machine, quantile};
+use clap::Parser;
+use serde_json::Value;
+
+#[derive(Parser)]
+struct Args {
+    /// The binary to measure.
+    #[arg(long, default_value = "target/release/plumbline")]
+    binary: PathBuf,
+    /// Where the data folder lies.
+    #[arg(long, default_value = "target")]
+    parent: PathBuf,
+    /// How many steps.
+    #[arg(long, default_value_t = 5_000_000)]
+    steps: u64,
+    /// How often each is asked for.
+    #[arg(long, default_value_t = 40)]
+    rounds: usize,
+}
+
+/// What is asked for, the p95 in milliseconds that it must stay below, and the path. `{…}` is filled in.
+const READS: [(&str, f64, &str); 27] = [
+    ("runs, 24 hours", 50.0, "/p/default/runs"),
+    (
+        "runs, an hour without any",
+        50.0,
+        "/p/default/runs?from={none}&to={none}",
+    ),
+    ("runs, 30 days", 50.0, "/p/default/runs?range=30d"),
+    ("runs, 90 days", 50.0, "/p/default/runs?range=90d"),
+    ("runs, failed", 50.0, "/p/default/runs?range=90d&status=error"),
+    (
+        "runs, critical",
+        50.0,
+        "/p/default/runs?range=90d&severity=critical",
+    ),
+    ("runs, one key", 50.0, "/p/default/runs?range=90d&key=partner-api"),
+    ("runs, one model", 50.0, "/p/default/runs?range=90d&model=gpt-4o"),
+    (
+        "runs, one release",
+        50.0,
+        "/p/default/runs?range=90d&release={release}",
+    ),
+    ("runs, one tag", 50.0, "/p/default/runs?range=90d&tag=batch-17"),
+    ("runs, one user", 50.0, "/p/default/runs?range=90d&user=user-17"),
+    (
+        "runs, one session",
+        50.0,
+        "/p/default/runs?range=90d&session=sess-1700",
+    ),
+    (
+        "runs, above a cost",
+        50.0,
+        "/p/default/runs?range=90d&cost_min=0.019",
+    ),
+    (
+        "runs, slower than",
+        50.0,
+        "/p/default/runs?range=90d&latency_min=2400",
+    ),
+    (
+        "runs, key and environment",
+        50.0,
+        "/p/default/runs?range=90d&key=partner-api&environment=dev",
+    ),
+    (
+        "runs, model and step",
+        50.0,
+        "/p/default/runs?range=90d&model=gpt-4o&step=search-kb",
+    ),
+    (
+        "runs, a pair that never met",
+        50.0,
+        "/p/default/runs?range=90d&step=handle-order&tag=nobody",
+    ),
+    (
+        "runs, attribute",
+        300.0,
+        "/p/default/runs?range=90d&attribute=customer%3Dc17",
+    ),
+    (
+        "runs, rare attribute",
+        300.0,
+        "/p/default/runs?range=90d&attribute=request_id%3Dnone",
+    ),
+    (
+        "runs, text in problems",
+        300.0,
+        "/p/default/runs?range=90d&q=unexpected%20end",
+    ),
+    (
+        "runs, text that is nowhere",
+        300.0,
+        "/p/default/runs?range=90d&q=zebra",
+    ),
+    ("runs, an id", 300.0, "/p/default/runs?range=90d&q={run}"),
+    ("one run", 20.0, "/api/runs/{run}"),
+    ("anomalies, 30 days", 100.0, "/p/default/anomalies?range=30d"),
+    ("prompts, 30 days", 100.0, "/p/default/prompts?range=30d"),
+    ("`/api/cost`, 85 days", 50.0, "/api/cost?from={from}"),
+    ("`/api/runs`", 50.0, "/api/runs?limit=50"),
+];
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let folder = args.parent.join(format!("bench-volume-{}", args.steps));
+    let (binary, kept) = (args.binary.clone(), folder.clone());
+    let server = tokio::task::spawn_blocking(move || Server::start_in(&binary, kept, &[], true)).await??;
+    let filled = folder.join("filled");
+    if !filled.exists() {
+        let target = Target {
+            origin: server.origin.clone(),
+            secrets: volume::keys()
+                .into_iter()
+                .map(|label| Ok((label.to_owned(), add_key(&args.binary, &folder, label)?)))
+                .collect::<anyhow::Result<_>>()?,
+        };
+        let begun = Instant::now();
+        volume::send(&target, args.steps, now_micros()?).await?;
+        println!(
+            "{} steps sent in {:.0} s.",
+            args.steps,
+            begun.elapsed().as_secs_f64()
+        );
+        std::fs::write(&filled, "")?;
+    }
+    println!("| read | p50 | p95 | bar | size |");
+    println!("|---|---|---|---|---|");
+    let client = reqwest::Client::new();
+    let runs: Value = client
+        .get(format!("{}/api/runs?limit=400", server.origin))
+        .send()
+        .await?
+        .json()
+        .await?;
+    let run = runs["items"]
+        .as_array()
+        .and_then(|runs| runs.last())
+        .context("there is no run")?;
+    for (name, bar, path) in READS {
+        let path = path
+            .replace("{run}", run["run_id"].as_str().unwrap_or_default())
+            .replace("{release}", run["release"].as_str().unwrap_or_default())
+            .replace("{none}", "2020-01-01T00:00:00Z")
+            .replace(
+                "{from}",
+                &domain::Timestamp::from_micros(now_micros()? - 85 * 86_400_000_000).to_string(),
+            );
+        let mut latencies_ms = Vec::with_capacity(args.rounds);
+        let mut bytes = 0;
+        for _ in 0..args.rounds {
+            let begun = Instant::now();
+            let answer = client.get(format!("{}{path}", server.origin)).send().await?;
+            ensure!(
+                answer.status().is_success(),
+                "{path} answered {}",
+                answer.status()
+            );
+            bytes = answer.bytes().await?.len();
+            latencies_ms.push(begun.elapsed().as_secs_f64() * 1_000.0);
+        }
+        latencies_ms.sort_unstable_by(f64::total_cmp);
+        println!(
+            "| {name} | {:.1} ms | {:.1} ms | {bar:.0} ms | {:.0} kB |",
+            quantile(&latencies_ms, 0.5),
+            quantile(&latencies_ms, 0.95),
+            bytes as f64 / 1e3
+        );
+    }
+    println!();
+    println!(
+        "{} steps in {} runs over {} days. {}.",
+        args.steps,
+        args.steps / 5,
+        volume::DAYS,
+        machine()
+    );
+    tokio::task::spawn_blocking(move || drop(server)).await?;
+    Ok(())
+}
+
+fn now_micros() -> anyhow::Result<i64> {
+    Ok(i64::try_from(
+        SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros(),
+    )?)
+}
+
+/// Makes a key and returns its secret.
+fn add_key(binary: &Path, folder: &Path, label: &str) -> anyhow::Result<String> {
+    let made = Command::new(std::path::absolute(binary)?)
+        .args(["keys", "add", label, "--json"])
+        .env("PLUMBLINE_DATA", std::path::absolute(folder)?.join("data"))
+        .env_remove("DATABASE_URL")
+        .output()?;
+    ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let made: Value = serde_json::from_slice(&made.stdout)?;
+    Ok(made["key"].as_str().context("no key was printed")?.to_owned())
+}

@@ -1,0 +1,365 @@
+-- Counts of runs. Whatever changes a run (ingest, re-pricing, deletion) changes them in the same statement: a run whose
+-- state changes leaves one column for another. Only retention deletes from partitions, where no trigger fires, and it
+-- deletes the counts of the same hours.
+
+-- One function for each of insert, update and delete: they differ in which runs they see.
+do $do$
+declare
+  operation text;
+  changed text;
+begin
+  for operation, changed in values
+    ('insert', 'select 1 as sign, a.* from added a'),
+    ('update', 'select 1 as sign, a.* from added a union all select -1, r.* from removed r'),
+    ('delete', 'select -1 as sign, r.* from removed r')
+  loop
+    execute format($create$
+      create function count_runs_on_%s() returns trigger language plpgsql as $body$
+      begin
+        insert into run_counts as c (project_id, hour, dimension, value, steps, priced_runs, unpriced_steps,
+          cost_nano_usd, ok_clean, ok_warning, ok_critical, error_clean, error_warning, error_critical, running_clean,
+          running_warning, running_critical)
+        select r.project_id, date_trunc('hour', r.run_at, 'UTC'), d.dimension, d.value, sum(sign * r.step_count),
+          coalesce(sum(sign) filter (where r.cost_nano_usd is not null), 0), sum(sign * r.unpriced_steps),
+          coalesce(sum(sign * r.cost_nano_usd), 0),
+          coalesce(sum(sign) filter (where r.status = 'ok' and r.severity = 0), 0),
+          coalesce(sum(sign) filter (where r.status = 'ok' and r.severity = 1), 0),
+          coalesce(sum(sign) filter (where r.status = 'ok' and r.severity = 2), 0),
+          coalesce(sum(sign) filter (where r.status = 'error' and r.severity = 0), 0),
+          coalesce(sum(sign) filter (where r.status = 'error' and r.severity = 1), 0),
+          coalesce(sum(sign) filter (where r.status = 'error' and r.severity = 2), 0),
+          coalesce(sum(sign) filter (where r.status = 'running' and r.severity = 0), 0),
+          coalesce(sum(sign) filter (where r.status = 'running' and r.severity = 1), 0),
+          coalesce(sum(sign) filter (where r.status = 'running' and r.severity = 2), 0)
+        from (%s) r
+        cross join lateral (
+          values ('all', ''), ('key', r.key_label), ('environment', r.environment), ('release', r.release)
+          union all select 'model', unnest(r.models)
+          union all select 'step', unnest(r.step_names)
+        ) d (dimension, value)
+        where d.value is not null
+        group by 1, 2, 3, 4
+        order by 1, 3, 4, 2
+        on conflict (project_id, dimension, value, hour) do update set
+          steps = c.steps + excluded.steps,
+          priced_runs = c.priced_runs + excluded.priced_runs,
+          unpriced_steps = c.unpriced_steps + excluded.unpriced_steps,
+          cost_nano_usd = c.cost_nano_usd + excluded.cost_nano_usd,
+          ok_clean = c.ok_clean + excluded.ok_clean,
+          ok_warning = c.ok_warning + excluded.ok_warning,
+          ok_critical = c.ok_critical + excluded.ok_critical,
+          error_clean = c.error_clean + excluded.error_clean,
+          error_warning = c.error_warning + excluded.error_warning,
+          error_critical = c.error_critical + excluded.error_critical,
+          running_clean = c.running_clean + excluded.running_clean,
+          running_warning = c.running_warning + excluded.running_warning,
+          running_critical = c.running_critical + excluded.running_critical;
+        return null;
+      end $body$
+    $create$, operation, changed);
+  end loop;
+end $do$;
+create trigger count_inserted after insert on runs
+  referencing new table as added for each statement execute function count_runs_on_insert();
+create trigger count_updated after update on runs
+  referencing old table as removed new table as added for each statement execute function count_runs_on_update();
+create trigger count_deleted after delete on runs
+  referencing old table as removed for each statement execute function count_runs_on_delete();
+
+-- Sums by the day, in the same way.
+do $do$
+declare
+  operation text;
+  changed text;
+begin
+  for operation, changed in values
+    ('insert', 'select 1 as sign, a.* from added a'),
+    ('update', 'select 1 as sign, a.* from added a union all select -1, r.* from removed r'),
+    ('delete', 'select -1 as sign, r.* from removed r')
+  loop
+    execute format($create$
+      create function add_up_days_on_%s() returns trigger language plpgsql as $body$
+      begin
+        insert into rollup_days as d (project_id, day, first_hour, last_hour, calls, errors, unpriced, priced_hours,
+          series_id, input_fresh, cache_read, cache_write, output, reasoning, cost_nano_usd, key_label, environment,
+          step_name, model, template_fingerprint)
+        select project_id, date_trunc('day', hour, 'UTC'), min(hour), max(hour), sum(sign * calls),
+          sum(sign * errors), sum(sign * unpriced), coalesce(sum(sign) filter (where cost_nano_usd is not null), 0),
+          series_id, sum(sign * input_fresh::numeric), sum(sign * cache_read::numeric),
+          sum(sign * cache_write::numeric), sum(sign * output::numeric), sum(sign * reasoning::numeric),
+          sum(sign * cost_nano_usd::numeric), key_label, environment, step_name, model, template_fingerprint
+        from (%s) r
+        group by project_id, date_trunc('day', hour, 'UTC'), series_id, key_label, environment, step_name, model,
+          template_fingerprint
+        order by project_id, 2, series_id
+        on conflict (project_id, day, series_id) do update set
+          first_hour = least(d.first_hour, excluded.first_hour),
+          last_hour = greatest(d.last_hour, excluded.last_hour),
+          calls = d.calls + excluded.calls,
+          errors = d.errors + excluded.errors,
+          unpriced = d.unpriced + excluded.unpriced,
+          priced_hours = d.priced_hours + excluded.priced_hours,
+          input_fresh = coalesce(d.input_fresh + excluded.input_fresh, d.input_fresh, excluded.input_fresh),
+          cache_read = coalesce(d.cache_read + excluded.cache_read, d.cache_read, excluded.cache_read),
+          cache_write = coalesce(d.cache_write + excluded.cache_write, d.cache_write, excluded.cache_write),
+          output = coalesce(d.output + excluded.output, d.output, excluded.output),
+          reasoning = coalesce(d.reasoning + excluded.reasoning, d.reasoning, excluded.reasoning),
+          cost_nano_usd = case when d.priced_hours + excluded.priced_hours > 0
+            then coalesce(d.cost_nano_usd, 0) + coalesce(excluded.cost_nano_usd, 0) end;
+        return null;
+      end $body$
+    $create$, operation, changed);
+  end loop;
+end $do$;
+create trigger days_inserted after insert on rollups
+  referencing new table as added for each statement execute function add_up_days_on_insert();
+create trigger days_updated after update on rollups
+  referencing old table as removed new table as added for each statement execute function add_up_days_on_update();
+create trigger days_deleted after delete on rollups
+  referencing old table as removed for each statement execute function add_up_days_on_delete();
+
+-- What a run is found by, as hashes: one for each thing a list can be narrowed to. A GIN index of them answers any
+-- combination; what is found is compared with the row's own columns, so that two texts of one hash do no harm.
+-- The project is part of each hash: a project's search reads nothing of another's.
+create function run_term(project_id uuid, kind bigint, value text) returns integer
+language sql immutable parallel safe as $$
+  select (hashtextextended(value, uuid_hash_extended(project_id, kind)) >> 32)::integer
+$$;
+
+-- The eighth of a power of two below a figure: what ranges are found by.
+create function run_magnitude(figure double precision) returns integer
+language sql immutable parallel safe as $$
+  select case when figure < 1 then 0 else 1 + floor(8 * ln(figure) / ln(2.0::double precision))::integer end
+$$;
+
+-- Kinds: 1 key, 2 environment, 3 release, 4 session, 5 user, 6 tag, 7 model, 8 step, 9 attribute, 10 status,
+-- 11 severity, 12 cost, 13 duration, 14 tokens, 15 three letters of the problem's text, 16 up to four letters that a
+-- word of the id begins with. Written out, without functions of ours: indexes are built under a search path of their own.
+create function run_terms(project_id uuid, run_id text, key_label text, environment text, release text,
+  session_id text, user_id text, tags text[], models text[], step_names text[], attribute_hashes integer[],
+  status text, severity smallint, cost_nano_usd bigint, started_at timestamptz, ended_at timestamptz,
+  input_fresh bigint, cache_read bigint, cache_write bigint, output bigint, problem_text text) returns integer[]
+language plpgsql immutable parallel safe cost 2000 as $$
+declare
+  eighths constant double precision := 8 / ln(2.0::double precision);
+  ms double precision := extract(epoch from ended_at - started_at)::double precision * 1000;
+  tokens double precision := coalesce(input_fresh, 0)::double precision + coalesce(cache_read, 0)
+    + coalesce(cache_write, 0) + coalesce(output, 0);
+  terms integer[] := array[
+    (hashtextextended(key_label, uuid_hash_extended(project_id, 1)) >> 32)::integer,
+    (hashtextextended(environment, uuid_hash_extended(project_id, 2)) >> 32)::integer,
+    (hashtextextended(release, uuid_hash_extended(project_id, 3)) >> 32)::integer,
+    (hashtextextended(session_id, uuid_hash_extended(project_id, 4)) >> 32)::integer,
+    (hashtextextended(user_id, uuid_hash_extended(project_id, 5)) >> 32)::integer,
+    (hashtextextended(status, uuid_hash_extended(project_id, 10)) >> 32)::integer,
+    (hashtextextended(severity::text, uuid_hash_extended(project_id, 11)) >> 32)::integer,
+    (hashtextextended((case when cost_nano_usd < 1 then 0
+      else 1 + floor(eighths * ln(cost_nano_usd::double precision))::integer end)::text,
+      uuid_hash_extended(project_id, 12)) >> 32)::integer,
+    (hashtextextended((case when ms < 1 then 0 else 1 + floor(eighths * ln(ms))::integer end)::text,
+      uuid_hash_extended(project_id, 13)) >> 32)::integer,
+    (hashtextextended((case when tokens < 1 then 0 else 1 + floor(eighths * ln(tokens))::integer end)::text,
+      uuid_hash_extended(project_id, 14)) >> 32)::integer];
+  seed bigint := uuid_hash_extended(project_id, 6);
+  value text;
+  hash integer;
+begin
+  foreach value in array tags loop
+    terms := terms || (hashtextextended(value, seed) >> 32)::integer;
+  end loop;
+  seed := uuid_hash_extended(project_id, 7);
+  foreach value in array models loop
+    terms := terms || (hashtextextended(value, seed) >> 32)::integer;
+  end loop;
+  seed := uuid_hash_extended(project_id, 8);
+  foreach value in array step_names loop
+    terms := terms || (hashtextextended(value, seed) >> 32)::integer;
+  end loop;
+  if attribute_hashes is not null then
+    seed := uuid_hash_extended(project_id, 9);
+    foreach hash in array attribute_hashes loop
+      terms := terms || (hashint4extended(hash, seed) >> 32)::integer;
+    end loop;
+  end if;
+  if problem_text is not null then
+    seed := uuid_hash_extended(project_id, 15);
+    value := lower(problem_text);
+    for place in 1 .. length(value) - 2 loop
+      terms := terms || (hashtextextended(substr(value, place, 3), seed) >> 32)::integer;
+    end loop;
+  end if;
+  seed := uuid_hash_extended(project_id, 16);
+  foreach value in array string_to_array(translate(lower(run_id), '_./: ', '-----'), '-') loop
+    terms := terms || (hashtextextended(left(value, 4), seed) >> 32)::integer;
+  end loop;
+  return terms;
+end
+$$;
+
+create index runs_terms_idx on runs using gin (run_terms(project_id, run_id, key_label, environment, release,
+  session_id, user_id, tags, models, step_names, attribute_hashes, status, severity, cost_nano_usd, started_at,
+  ended_at, input_fresh, cache_read, cache_write, output, problem_text)) with (gin_pending_list_limit = 1024);
+
+-- The newest runs of the transaction's project that a filter leaves, newest first, at most `max_rows`. Row-level
+-- security lets no index find rows by an operator that could leak them, and those of arrays could. So this looks as
+-- the owner, into partitions, which carry no policy, and names the one project of the scope itself in every statement.
+create function search_runs(filter jsonb, from_at timestamptz, to_at timestamptz, before_at timestamptz,
+  before_id text, max_rows integer) returns setof runs
+language plpgsql stable security definer rows 100
+set search_path = public, pg_temp
+set max_parallel_workers_per_gather = 0
+set enable_indexscan = on
+set enable_seqscan = on as $$
+declare
+  project uuid := nullif(current_setting('plumbline.scope', true), 'all')::uuid;
+  terms integer[] := '{}';
+  conditions text := '';
+  expression constant text := 'run_terms(project_id, run_id, key_label, environment, release, session_id, user_id, '
+    'tags, models, step_names, attribute_hashes, status, severity, cost_nano_usd, started_at, ended_at, input_fresh, '
+    'cache_read, cache_write, output, problem_text)';
+  milliseconds constant text := 'extract(epoch from ended_at - started_at) * 1000';
+  tokens constant text := 'coalesce(input_fresh, 0)::numeric + coalesce(cache_read, 0) + coalesce(cache_write, 0) '
+    '+ coalesce(output, 0)';
+  pattern text;
+  found_names integer[];
+  letters integer[];
+  id_words integer[];
+  counted text[] := '{}';
+  source text;
+  by_terms text := '';
+  is_common boolean := true;
+  statement text;
+  found integer;
+  week record;
+  upper_edge timestamptz := 'infinity';
+  fact record;
+begin
+  if project is null then
+    raise exception 'a search is for one project';
+  end if;
+  for fact in values ('key', 1, 'key_label'), ('environment', 2, 'environment'), ('session', 4, 'session_id'),
+    ('user', 5, 'user_id'), ('status', 10, 'status'), ('severity', 11, 'severity')
+  loop
+    if filter ? fact.column1 then
+      terms := terms || run_term(project, fact.column2, filter ->> fact.column1);
+      conditions := conditions || format(' and %s = %L', fact.column3, filter ->> fact.column1);
+      if fact.column2 <= 2 then
+        counted := counted || array[array[fact.column1, filter ->> fact.column1]];
+      end if;
+    end if;
+  end loop;
+  for fact in values ('tag', 6, 'tags'), ('model', 7, 'models'), ('step', 8, 'step_names') loop
+    if filter ? fact.column1 then
+      terms := terms || run_term(project, fact.column2, filter ->> fact.column1);
+      conditions := conditions || format(' and %s @> array[%L]', fact.column3, filter ->> fact.column1);
+      if fact.column2 > 6 then
+        counted := counted || array[array[fact.column1, filter ->> fact.column1]];
+      end if;
+    end if;
+  end loop;
+  if filter ? 'attribute' then
+    terms := terms || (hashint4extended(hashtext(filter ->> 'attribute'), uuid_hash_extended(project, 9)) >> 32)::integer;
+    conditions := conditions || format(' and attribute_hashes @> array[%s]', hashtext(filter ->> 'attribute'));
+  end if;
+  if filter ? 'release' then
+    select greatest(from_at, min(c.hour)), least(to_at, max(c.hour) + interval '1 hour') into from_at, to_at
+      from run_counts c
+      where c.project_id = project and c.dimension = 'release' and starts_with(c.value, filter ->> 'release');
+    conditions := conditions || format(' and starts_with(release, %L)', filter ->> 'release');
+    by_terms := by_terms || format(' and %s && %L', expression,
+      (select coalesce(array_agg(run_term(project, 3, r.value)), '{}') from (
+        select distinct c.value from run_counts c
+        where c.project_id = project and c.dimension = 'release' and starts_with(c.value, filter ->> 'release')) r));
+  end if;
+  for fact in values ('cost', 12, 'cost_nano_usd'), ('latency', 13, milliseconds), ('tokens', 14, tokens) loop
+    if filter ? (fact.column1 || '_min') or filter ? (fact.column1 || '_max') then
+      by_terms := by_terms || format(' and %s && %L', expression, (
+        select array_agg(run_term(project, fact.column2, magnitude::text))
+        from generate_series(run_magnitude(coalesce((filter ->> (fact.column1 || '_min'))::double precision, 0)),
+          run_magnitude(coalesce((filter ->> (fact.column1 || '_max'))::double precision, 1e19))) magnitude));
+      if filter ? (fact.column1 || '_min') then
+        conditions := conditions || format(' and %s >= %L', fact.column3, filter ->> (fact.column1 || '_min'));
+      end if;
+      if filter ? (fact.column1 || '_max') then
+        conditions := conditions || format(' and %s <= %L', fact.column3, filter ->> (fact.column1 || '_max'));
+      end if;
+    end if;
+  end loop;
+  if filter ? 'q' then
+    pattern := '%' || replace(replace(replace(filter ->> 'q', '\', '\\'), '%', '\%'), '_', '\_') || '%';
+    select coalesce(array_agg(run_term(project, 8, s.value)), '{}') into found_names from (
+      select distinct c.value from run_counts c
+      where c.project_id = project and c.dimension = 'step' and c.value ilike pattern) s;
+    select array_agg(run_term(project, 15, substr(lower(filter ->> 'q'), place, 3))) into letters
+      from generate_series(1, length(lower(filter ->> 'q')) - 2) place;
+    -- Every word but the last is whole.
+    select array_agg(run_term(project, 16, left(word, 4))) into id_words
+      from (select word, place, count(*) over () as words
+        from unnest(string_to_array(translate(lower(filter ->> 'q'), '_./: ', '-----'), '-'))
+          with ordinality w (word, place)) w
+      where word <> '' and (length(word) >= 4 or place < words);
+    conditions := conditions
+      || format(' and (name ilike %1$L or problem_text ilike %1$L or run_id ilike %1$L)', pattern);
+    -- A text of one or two letters is not looked for in problems.
+    by_terms := by_terms || format(' and (%1$s && %2$L or %1$s @> %3$L or %1$s @> %4$L)', expression, found_names,
+      coalesce(id_words, array[run_term(project, 16, lower(filter ->> 'q'))]), letters);
+  end if;
+  if terms <> '{}' then
+    by_terms := by_terms || format(' and %s @> %L', expression, terms);
+  end if;
+  if before_at is not null then
+    conditions := conditions || format(' and (run_at, run_id) < (%L, %L)', before_at, before_id);
+    to_at := least(to_at, before_at + interval '1 microsecond');
+  end if;
+  from_at := coalesce(from_at, '-infinity');
+  to_at := coalesce(to_at, 'infinity');
+  for week in
+    select w.child, w.ends_at - interval '7 days' as starts_at, w.ends_at from week_partitions('runs') w
+    where w.ends_at > from_at and w.ends_at - interval '7 days' < to_at
+    union all select null, '-infinity', '-infinity'
+    order by 3 desc
+  loop
+    -- Rows outside every week lie between them, in the default partition.
+    for fact in values ('runs_default', week.ends_at, upper_edge), (week.child, week.starts_at, week.ends_at) loop
+      continue when fact.column1 is null or fact.column2 >= fact.column3 or fact.column2 >= to_at
+        or fact.column3 <= from_at;
+      if fact.column1 <> 'runs_default' and counted <> '{}' then
+        continue when exists (
+          select from generate_subscripts(counted, 1) place where not exists (
+            select from run_counts c where c.project_id = project and c.dimension = counted[place][1]
+              and c.value = counted[place][2] and c.hour >= week.starts_at and c.hour < week.ends_at));
+      end if;
+      source := format('%I where project_id = %L and run_at >= %L and run_at < %L', fact.column1, project,
+        greatest(fact.column2, from_at), least(fact.column3, to_at));
+      -- What one in twenty of the newest has is found sooner by walking from them than by sorting all that have it.
+      if is_common then
+        execute format('select count(*) filter (where true%s) * 20 >= count(*) from (select * from %s '
+          'order by run_at desc, run_id desc limit 300) r', conditions, source) into is_common;
+      end if;
+      statement := format('select * from %s%s%s order by run_at desc, run_id desc limit %s', source, conditions,
+        case when is_common then '' else by_terms end, max_rows);
+      if filter ? 'attribute' then
+        -- What was found has the hash; a few more than are asked for make up for others of the same hash. The steps of a
+        -- week's runs lie in the same week. A subquery with a limit is asked for each row and not made a join.
+        statement := format('select * from (%s + 50) r where (select true from %I s where s.project_id = %L '
+          'and s.run_id = r.run_id and s.run_at = r.run_at and s.attributes ->> %L = %L limit 1) limit %s',
+          statement, coalesce(to_regclass(replace(fact.column1, 'runs_', 'steps_'))::text, 'steps'), project,
+          split_part(filter ->> 'attribute', '=', 1),
+          substr(filter ->> 'attribute', strpos(filter ->> 'attribute', '=') + 1), max_rows);
+      end if;
+      -- The planner knows little of arrays: it would rather walk a week than ask the index.
+      perform set_config('enable_indexscan', case when is_common then 'on' else 'off' end, true),
+        set_config('enable_seqscan', case when is_common then 'on' else 'off' end, true);
+      return query execute statement;
+      get diagnostics found = row_count;
+      max_rows := max_rows - found;
+      if max_rows <= 0 then
+        return;
+      end if;
+    end loop;
+    upper_edge := week.starts_at;
+  end loop;
+end
+$$;
+revoke execute on function search_runs from public;
+grant execute on function search_runs to plumbline_app;

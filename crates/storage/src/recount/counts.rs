@@ -1,0 +1,74 @@
+//! What triggers keep against what they keep it of.
+
+use domain::{ProjectId, Timestamp};
+
+use crate::Result;
+use crate::db::Tx;
+
+/// Hours whose counts of runs differ from the runs that are filed in them; at most 20 are named.
+pub(super) async fn wrong_counts(tx: &mut Tx, project: ProjectId, hours_from: Timestamp) -> Result<Vec<String>> {
+    let wrong_counts = sqlx::query_scalar!(
+        "with sides as (
+           select date_trunc('hour', r.run_at, 'UTC') as hour, d.dimension, d.value, r.step_count::bigint as steps,
+             (r.cost_nano_usd is not null)::int as priced, r.unpriced_steps::bigint as unpriced,
+             coalesce(r.cost_nano_usd, 0)::numeric as cost,
+             (r.status = 'ok' and r.severity = 0)::int as a, (r.status = 'ok' and r.severity = 1)::int as b,
+             (r.status = 'ok' and r.severity = 2)::int as c, (r.status = 'error' and r.severity = 0)::int as d,
+             (r.status = 'error' and r.severity = 1)::int as e, (r.status = 'error' and r.severity = 2)::int as f,
+             (r.status = 'running' and r.severity = 0)::int as g, (r.status = 'running' and r.severity = 1)::int as h,
+             (r.status = 'running' and r.severity = 2)::int as i
+           from runs r
+           cross join lateral (
+             select 'all' as dimension, '' as value
+             union all select 'key', r.key_label
+             union all select 'environment', r.environment where r.environment is not null
+             union all select 'release', r.release where r.release is not null
+             union all select 'model', m from unnest(r.models) m
+             union all select 'step', s from unnest(r.step_names) s
+           ) d
+           where r.project_id = $1 and r.run_at >= $2
+           union all
+           select hour, dimension, value, -steps, -priced_runs, -unpriced_steps, -cost_nano_usd, -ok_clean,
+             -ok_warning, -ok_critical, -error_clean, -error_warning, -error_critical, -running_clean,
+             -running_warning, -running_critical
+           from run_counts where project_id = $1 and hour >= $2
+         )
+         select distinct hour::text as \"hour!\" from (
+           select hour from sides group by hour, dimension, value
+           having (sum(steps), sum(priced), sum(unpriced), sum(cost), sum(a), sum(b), sum(c), sum(d), sum(e), sum(f),
+             sum(g), sum(h), sum(i)) <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+         ) wrong order by 1 limit 20",
+        project.0,
+        hours_from.to_offset_date_time()
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(wrong_counts.into_iter().map(|hour| format!("{hour} (runs)")).collect())
+}
+
+/// Days whose sums differ from those of their hours; at most 20 are named.
+pub(super) async fn wrong_days(tx: &mut Tx, project: ProjectId, hours_from: Timestamp) -> Result<Vec<String>> {
+    let wrong_days = sqlx::query_scalar!(
+        "with sides as (
+           select date_trunc('day', hour, 'UTC') as day, series_id, calls::numeric as calls, errors::numeric as errors,
+             unpriced::numeric as unpriced, coalesce(input_fresh, 0)::numeric as input_fresh,
+             coalesce(output, 0)::numeric as output, coalesce(cost_nano_usd, 0)::numeric as cost,
+             (cost_nano_usd is not null)::int as priced
+           from rollups where project_id = $1 and hour >= date_trunc('day', $2::timestamptz, 'UTC')
+           union all
+           select day, series_id, -calls, -errors, -unpriced, -coalesce(input_fresh, 0), -coalesce(output, 0),
+             -coalesce(cost_nano_usd, 0), -priced_hours
+           from rollup_days where project_id = $1 and day >= date_trunc('day', $2::timestamptz, 'UTC')
+         )
+         select distinct day::text as \"day!\" from (
+           select day from sides group by day, series_id
+           having (sum(calls), sum(errors), sum(unpriced), sum(input_fresh), sum(output), sum(cost), sum(priced))
+             <> (0, 0, 0, 0, 0, 0, 0)
+         ) wrong order by 1 limit 20",
+        project.0,
+        hours_from.to_offset_date_time()
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(wrong_days.into_iter().map(|day| format!("{day} (day)")).collect())
+}
