@@ -1,4 +1,4 @@
-//! Server functions, grouped by noun. Each authorises, makes one storage call, and returns.
+//! Server functions, grouped by noun. Each authorises, reads one snapshot, and returns.
 
 pub(crate) mod anomalies;
 pub(crate) mod commands;

@@ -1,7 +1,7 @@
 //! The dashboard: pages, components and server functions. Native with `ssr`, WASM with `hydrate`.
 //!
 //! **Invariants:** all state of a page is in its URL; every page renders on the server with its data and works
-//! without WASM; a server function authorises, makes one storage call and returns; components hold no arithmetic.
+//! without WASM; a server function authorises, reads one snapshot and returns; components hold no arithmetic.
 
 #![warn(missing_docs)]
 #![expect(

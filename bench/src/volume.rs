@@ -49,6 +49,7 @@ pub struct Target {
 }
 
 /// Sends `steps` steps that end at `now_micros`, and says every few seconds how far it is.
+#[expect(clippy::print_stdout, reason = "sending takes minutes")]
 pub async fn send(target: &Target, steps: u64, now_micros: i64) -> anyhow::Result<()> {
     let client = reqwest::Client::new();
     let runs = steps / STEPS_PER_RUN;
@@ -62,7 +63,7 @@ pub async fn send(target: &Target, steps: u64, now_micros: i64) -> anyhow::Resul
             let last = (first + runs_per_request).min(runs);
             for (key, secret) in &target.secrets {
                 let batch: Vec<Value> = (first..last)
-                    .filter(|run| app(*run).1 == key)
+                    .filter(|run| app(*run).1 == key.as_str())
                     .flat_map(|run| {
                         (0..STEPS_PER_RUN).map(move |step| self::step(run, step, runs, now_micros))
                     })
@@ -79,7 +80,7 @@ pub async fn send(target: &Target, steps: u64, now_micros: i64) -> anyhow::Resul
                     let answer = request.send().await?;
                     let status = answer.status();
                     ensure!(status.is_success(), "answered {status}: {}", answer.text().await?);
-                    Ok(())
+                    Ok::<(), anyhow::Error>(())
                 });
             }
             first = last;

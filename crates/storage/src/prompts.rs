@@ -17,7 +17,7 @@ pub async fn uses(
     let (first_day, last_day) = whole_days(from.hour(), to);
     let rows = sqlx::query!(
         "select encode(r.template_fingerprint, 'hex') as \"fingerprint!\",
-           coalesce(t.first_seen_at, min(r.first_hour)) as \"first_seen_at!\", r.step_name, r.model,
+           coalesce(t.first_seen_at, min(r.first_hour)) as \"first_seen_at!\", r.step_name as \"step_name!\", r.model,
            sum(r.calls)::bigint as \"calls!\", sum(r.errors)::bigint as \"errors!\",
            sum(r.unpriced)::bigint as \"unpriced!\", sum(r.cost_nano_usd)::bigint as cost_nano_usd,
            max(r.last_hour) as \"last_hour!\"

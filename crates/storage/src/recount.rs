@@ -133,10 +133,16 @@ pub async fn recount(
     let wrong_histograms = wrong_histograms(&mut tx, project, hours_from, agree).await?;
     let wrong_counts = counts::wrong_counts(&mut tx, project, hours_from).await?;
     let wrong_days = counts::wrong_days(&mut tx, project, hours_from).await?;
-    let wrong_hours: BTreeSet<String> = [wrong_hours, wrong_words, wrong_histograms, wrong_counts, wrong_days]
-        .into_iter()
-        .flatten()
-        .collect();
+    let wrong_hours: BTreeSet<String> = [
+        wrong_hours,
+        wrong_words,
+        wrong_histograms,
+        wrong_counts,
+        wrong_days,
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     Ok(Recount {
         steps: counts.steps,
         runs: counts.runs,

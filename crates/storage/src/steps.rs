@@ -38,7 +38,8 @@ pub async fn of_run(
     )
     .fetch_all(&mut *snapshot)
     .await?;
-    let mut conditions = conditions_of_run(snapshot, project, run_id).await?;
+    let step_ids: Vec<&str> = rows.iter().map(|row| row.step_id.as_str()).collect();
+    let mut conditions = conditions_of_steps(snapshot, project, run_id, &step_ids).await?;
     Ok(rows
         .into_iter()
         .map(|s| StepSummary {
@@ -89,20 +90,23 @@ pub async fn of_run(
         .collect())
 }
 
-async fn conditions_of_run(
+/// Conditions of these steps of one run: as many steps as are shown, however many the run has.
+async fn conditions_of_steps(
     snapshot: &mut Snapshot,
     project: ProjectId,
     run_id: &str,
+    step_ids: &[&str],
 ) -> Result<HashMap<String, Vec<Condition>>> {
     let rows = sqlx::query!(
         "select c.step_id, c.code, c.layer, c.points, c.message, c.observed, c.expected,
            c.place as \"place: Json<Place>\", c.sample as \"sample: Json<Sample>\"
          from run_keys k
          join step_conditions c on c.project_id = k.project_id and c.run_id = k.run_id and c.run_at = k.run_at
-         where k.project_id = $1 and k.run_id = $2
+         where k.project_id = $1 and k.run_id = $2 and c.step_id = any($3)
          order by c.step_id, c.layer, c.points desc, c.code",
         project.0,
-        run_id
+        run_id,
+        step_ids as _
     )
     .fetch_all(&mut *snapshot)
     .await?;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use domain::ledger::OTHER;
-use domain::{NanoUsd, ProjectId, StepStatus, Timestamp, text, usage};
+use domain::{NanoUsd, NewStep, ProjectId, StepStatus, Timestamp, text, usage};
 use serde_json::Value;
 use storage::ingest::{Problem, RunDelta, StepRow};
 
@@ -74,10 +74,13 @@ fn of_step(row: &StepRow<'_>, run_ats: &HashMap<(ProjectId, String), Timestamp>)
             .filter(|model| !model.trim().is_empty())
             .map(|model| listable(model))
             .collect(),
-        step_names: [listable(&step.name)]
-            .into_iter()
-            .filter(|name| !name.is_empty())
-            .collect(),
+        // A name that is one of too many is no word that lists are narrowed by.
+        step_names: [row
+            .other_series
+            .map_or_else(|| listable(&step.name), |_| OTHER.to_owned())]
+        .into_iter()
+        .filter(|name| !name.is_empty())
+        .collect(),
         steps: 1,
         errors: i32::from(failed),
         tokens: row.tokens,

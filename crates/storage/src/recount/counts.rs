@@ -6,7 +6,11 @@ use crate::Result;
 use crate::db::Tx;
 
 /// Hours whose counts of runs differ from the runs that are filed in them; at most 20 are named.
-pub(super) async fn wrong_counts(tx: &mut Tx, project: ProjectId, hours_from: Timestamp) -> Result<Vec<String>> {
+pub(super) async fn wrong_counts(
+    tx: &mut Tx,
+    project: ProjectId,
+    hours_from: Timestamp,
+) -> Result<Vec<String>> {
     let wrong_counts = sqlx::query_scalar!(
         "with sides as (
            select date_trunc('hour', r.run_at, 'UTC') as hour, d.dimension, d.value, r.step_count::bigint as steps,
@@ -43,11 +47,18 @@ pub(super) async fn wrong_counts(tx: &mut Tx, project: ProjectId, hours_from: Ti
     )
     .fetch_all(&mut **tx)
     .await?;
-    Ok(wrong_counts.into_iter().map(|hour| format!("{hour} (runs)")).collect())
+    Ok(wrong_counts
+        .into_iter()
+        .map(|hour| format!("{hour} (runs)"))
+        .collect())
 }
 
 /// Days whose sums differ from those of their hours; at most 20 are named.
-pub(super) async fn wrong_days(tx: &mut Tx, project: ProjectId, hours_from: Timestamp) -> Result<Vec<String>> {
+pub(super) async fn wrong_days(
+    tx: &mut Tx,
+    project: ProjectId,
+    hours_from: Timestamp,
+) -> Result<Vec<String>> {
     let wrong_days = sqlx::query_scalar!(
         "with sides as (
            select date_trunc('day', hour, 'UTC') as day, series_id, calls::numeric as calls, errors::numeric as errors,

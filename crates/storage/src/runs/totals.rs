@@ -13,6 +13,7 @@ use crate::{Result, Snapshot};
 
 /// Runs that are counted one by one, where the hourly counts can't tell how many there are.
 pub const MAX_COUNTED: i64 = 1_000;
+
 /// The rows of `run_counts` that are exactly the runs of a filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Counted<'a> {
@@ -315,7 +316,7 @@ pub async fn facets(snapshot: &mut Snapshot, project: ProjectId) -> Result<Facet
            having sum(ok_clean + ok_warning + ok_critical + error_clean + error_warning + error_critical
              + running_clean + running_warning + running_critical) > 0
          )
-         select dimension, value from counted where place <= 50 order by dimension, place",
+         select dimension as \"dimension!\", value as \"value!\" from counted where place <= 50 order by dimension, place",
         project.0
     )
     .fetch_all(&mut *snapshot)
