@@ -100,7 +100,7 @@ impl AppState {
             memory.clone(),
             Arc::clone(&jobs_wake),
         );
-        let live = LiveHub::start(db.clone(), listener, &supervisor, &shutdown);
+        let live = LiveHub::start(ingest.clone(), listener, &supervisor, &shutdown);
         let settings = PipelineSettings {
             max_queued_steps: config.queue_steps,
             max_queued_bytes: config.queue_bytes,

@@ -164,7 +164,7 @@ impl BatchError {
     /// Logs why a submission was not written, and says it in the words that handlers know.
     fn report(&self) -> NotWritten {
         match self {
-            Self::Storage(cause @ storage::Error::Unavailable(_)) => {
+            Self::Storage(cause @ (storage::Error::Unavailable(_) | storage::Error::TooSlow(_))) => {
                 tracing::warn!(error = ?cause, "steps were not written: the database does not answer");
                 NotWritten::Unavailable
             }
