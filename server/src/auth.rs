@@ -8,16 +8,14 @@ mod attempts;
 pub mod binding;
 pub mod cookie;
 pub mod credentials;
-mod forms;
 mod fresh;
 pub mod guard;
 pub mod headers;
 mod key;
-pub mod local_path;
 pub mod password;
-pub(crate) mod plain_page;
 mod proxied;
 mod reveal;
+mod sign_in;
 mod visitor;
 
 use std::fmt;
@@ -33,8 +31,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use binding::binding_allowed;
-pub use forms::{FORM_PATHS, routes};
 pub use reveal::Reveal;
+pub(crate) use visitor::{Peer, role_is_too_low};
 pub use visitor::{Visitor, viewer};
 
 use crate::clock;
@@ -49,6 +47,8 @@ use password::Passwords;
 const MAX_REMEMBERED_KEYS: u64 = 10_000;
 /// The label of steps that came without a key.
 const KEYLESS_LABEL: &str = "default";
+/// The label of a project's first key.
+const FIRST_KEY_LABEL: &str = "default";
 const BOOKKEEPING_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What the configuration says about access.
@@ -212,7 +212,13 @@ impl Auth {
 
     /// Makes the first key of a project that has none; its empty page shows it once.
     pub async fn offer_first_key(&self, project: &Project, now: Timestamp) -> storage::Result<()> {
-        forms::make_first_key(self, project, now).await
+        let db = &self.inner.db;
+        if storage::keys::list(db, project.id).await?.is_empty() {
+            let made = storage::keys::add(db, project.id, FIRST_KEY_LABEL, Scope::DEFAULT, now).await?;
+            self.reveal
+                .put_under(app::first_key_token(project.id), made.secret);
+        }
+        Ok(())
     }
 
     /// The caller of what only programs call. A key has to have the scope `required`. Without a key, a server
@@ -270,7 +276,7 @@ impl Auth {
             None if visitor.viewer.open => self.keyless_project().await?,
             None => match visitor.viewer.projects.first() {
                 Some((project, has)) if *has >= role => project.clone(),
-                Some(_) => return Err(visitor::role_is_too_low(role)),
+                Some(_) => return Err(role_is_too_low(role)),
                 None => return Err(HttpError::not_found("project")),
             },
         };

@@ -18,7 +18,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::api::{backtest, cost, health, ledger, openapi, runs, scoring};
 use crate::error::{ErrorReport, HttpError};
 use crate::state::AppState;
-use crate::{auth, ingest, live, site, web};
+use crate::{auth, forms, ingest, live, site, web};
 
 /// Declares routes once: `ROUTES` for tests that must reach each of them, and the router itself.
 macro_rules! routes {
@@ -57,7 +57,7 @@ pub fn router(state: AppState, shutdown: CancellationToken) -> Router {
     // Pages, what they call, what their forms post to: all know who is looking.
     let events_and_forms = Router::new()
         .route("/live/{slug}", on(MethodFilter::GET, live::events))
-        .merge(auth::routes())
+        .merge(forms::routes())
         .layer(from_fn_with_state(state.clone(), auth::viewer));
     let pages = web::routes(&state)
         .fallback(web::not_found)

@@ -12,8 +12,8 @@ use tower::{Layer as _, ServiceExt as _};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use super::Auth;
-use super::plain_page::Audience;
 use crate::error::HttpError;
+use crate::plain_page::Audience;
 
 /// Probes ask under whatever name they like, and learn nothing.
 const PROBES: [&str; 2] = ["/healthz", "/readyz"];

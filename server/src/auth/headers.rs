@@ -11,7 +11,7 @@ use super::Auth;
 /// For what is no page: nothing runs, loads or embeds.
 const NO_PAGE_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 /// For a page of words.
-pub(super) const PLAIN_PAGE_POLICY: &str =
+pub(crate) const PLAIN_PAGE_POLICY: &str =
     "default-src 'none'; style-src 'self'; font-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 const PERMISSIONS: &str =
     "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), serial=(), usb=()";

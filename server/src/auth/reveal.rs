@@ -27,7 +27,7 @@ impl fmt::Debug for Reveal {
 impl Reveal {
     /// Keeps a secret under a new token; `None` when the system has no randomness to make one.
     pub fn put(&self, secret: String) -> Option<String> {
-        let token = super::visitor::random_token()?;
+        let token = super::sign_in::random_token()?;
         self.keep(token.clone(), secret, Some(Instant::now() + KEPT), Instant::now());
         Some(token)
     }

@@ -9,22 +9,16 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::{Project, Role, Timestamp, UserId};
+use domain::{Project, Role, Timestamp};
 use leptos::server_fn::error::FromServerFnError as _;
-use rand::TryRng as _;
-use rand::rngs::SysRng;
-use sha2::{Digest as _, Sha256};
 
-use super::local_path::query_value;
-use super::plain_page::Audience;
+use super::sign_in::{SESSION_MICROS, SESSION_SECONDS, token_sha256};
 use super::{Auth, cookie};
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
+use crate::local_path::query_value;
+use crate::plain_page::Audience;
 
-const SESSION_SECONDS: u64 = 30 * 86_400;
-const SESSION_MICROS: i64 = 30 * 86_400 * 1_000_000;
 /// A session in use is prolonged at most this often: a write per hour, not per request.
 const PROLONG_AFTER_MICROS: i64 = 3_600 * 1_000_000;
 
@@ -70,7 +64,7 @@ impl Visitor {
         let Some(token) = cookie::session(headers, https) else {
             return Ok(nobody);
         };
-        let sha256 = sha256(&token);
+        let sha256 = token_sha256(&token);
         let Some(session) = storage::sessions::find(db, &sha256, now).await? else {
             return Ok(nobody);
         };
@@ -112,7 +106,7 @@ impl Visitor {
     }
 
     /// What the audit log calls them.
-    pub(super) fn name_in_log(&self) -> String {
+    pub(crate) fn name_in_log(&self) -> String {
         self.viewer
             .user
             .as_ref()
@@ -120,7 +114,7 @@ impl Visitor {
     }
 }
 
-pub(super) fn role_is_too_low(needed: Role) -> HttpError {
+pub(crate) fn role_is_too_low(needed: Role) -> HttpError {
     let role = needed.as_str();
     HttpError::forbidden(format!(
         "This needs the role `{role}`; an admin of the project can give it"
@@ -204,38 +198,9 @@ fn way_in(visitor: &Visitor, method: &Method, uri: &Uri) -> Option<Response> {
     Some(Redirect::to(&login).into_response())
 }
 
-/// Begins a session and returns its cookie; the one that the browser had ends.
-pub(super) async fn sign_in(
-    auth: &Auth,
-    user: UserId,
-    headers: &HeaderMap,
-    now: Timestamp,
-) -> HttpResult<HeaderValue> {
-    let db = &auth.inner.db;
-    let https = auth.inner.settings.is_https();
-    if let Some(old) = cookie::session(headers, https) {
-        storage::sessions::delete(db, &sha256(&old)).await?;
-    }
-    let no_randomness = || HttpError::internal(anyhow::anyhow!("no randomness for a session"));
-    let token = random_token().ok_or_else(no_randomness)?;
-    storage::sessions::create(db, &sha256(&token), user, now, now.plus_micros(SESSION_MICROS)).await?;
-    cookie::set_session(&token, SESSION_SECONDS, https).ok_or_else(no_randomness)
-}
-
-/// 256 random bits as text; `None` when the system has none.
-pub(super) fn random_token() -> Option<String> {
-    let mut bytes = [0; 32];
-    SysRng.try_fill_bytes(&mut bytes).ok()?;
-    Some(URL_SAFE_NO_PAD.encode(bytes))
-}
-
-fn sha256(token: &str) -> [u8; 32] {
-    Sha256::digest(token.as_bytes()).into()
-}
-
 /// The address a request came from. A proxy on this machine, or one that signs people in, says whose it forwards.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Peer(pub(super) Option<IpAddr>);
+pub(crate) struct Peer(pub(crate) Option<IpAddr>);
 
 impl<S> FromRequestParts<S> for Peer
 where
@@ -268,6 +233,8 @@ fn peer(direct: Option<IpAddr>, headers: &HeaderMap, trusts_every_proxy: bool) -
 
 #[cfg(test)]
 mod tests {
+    use domain::UserId;
+
     use super::*;
 
     fn visitor(signed_in: bool, open: bool) -> Visitor {
@@ -349,12 +316,5 @@ mod tests {
         check("127.0.0.1", "unknown", false, "127.0.0.1");
         check("9.9.9.9", "1.2.3.4", false, "9.9.9.9");
         check("9.9.9.9", "1.2.3.4", true, "1.2.3.4");
-    }
-
-    #[test]
-    fn tokens_are_long_and_differ() {
-        let (a, b) = (random_token().unwrap(), random_token().unwrap());
-        assert_eq!(a.len(), 43);
-        assert_ne!(a, b);
     }
 }

@@ -12,7 +12,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::SERVER_FUNCTIONS;
-use crate::auth::plain_page::Audience;
+use crate::plain_page::Audience;
 use crate::error::HttpError;
 use crate::router::RequestId;
 use crate::state::AppState;

@@ -339,7 +339,7 @@ async fn pages_and_live_news_are_for_members_only() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn forms_change_ones_own_projects_only() {
-    let listed: BTreeSet<&str> = server::auth::FORM_PATHS.iter().copied().collect();
+    let listed: BTreeSet<&str> = server::forms::FORM_PATHS.iter().copied().collect();
     let tried: BTreeSet<&str> = FORMS
         .iter()
         .map(|(path, _)| *path)

@@ -70,18 +70,20 @@ fn only_one_file_mounts_the_pages() {
         ],
         "the server knows pages in server/src/web.rs alone; put what a page needs into its context there",
     );
-    // Who is looking is found out by sign-in and asked for by live news: they share the pages' words for it.
+    // Who is looking is found out by sign-in and asked for by live news: they share the pages' words for it;
+    // a form comes back to its page as it was typed.
     only_in(
         &[
             "server/src/web.rs",
             "server/src/web",
             "server/src/auth.rs",
             "server/src/auth",
+            "server/src/forms",
             "server/src/live.rs",
             "crates/hydrate",
         ],
         &["app::"],
-        "the server knows of `app` where pages are mounted, in sign-in and in live news; nowhere else",
+        "the server knows of `app` where pages are mounted, in sign-in, in forms and in live news; nowhere else",
     );
 }
 

@@ -1,4 +1,5 @@
-//! What the plain HTML forms post to. Each answers with a redirect: back to its page with `?error=` or `?done=`,
+//! What the plain HTML forms post to, a file per noun. Each handler does four things: authorise, parse, one storage call
+//! that writes the audit row in the same transaction, redirect. It leads back to its page with `?error=` or `?done=`,
 //! whose words the page knows, or onwards.
 
 mod account;
@@ -6,7 +7,8 @@ mod conditions;
 mod keys;
 mod members;
 mod prices;
-mod project;
+mod projects;
+mod reprice;
 mod scoring;
 
 use axum::Router;
@@ -16,12 +18,12 @@ use axum::response::Redirect;
 use axum::routing::post;
 use domain::{ProjectId, Timestamp};
 use serde_json::Value;
+use storage::Db;
 use storage::audit::Entry;
 
-pub(in crate::auth) use account::make_first_key;
-
-use super::{Auth, Visitor, plain_page};
+use crate::auth::Visitor;
 use crate::error::{HttpError, HttpResult};
+use crate::plain_page;
 use crate::state::AppState;
 
 /// Far above what any form sends.
@@ -42,28 +44,28 @@ macro_rules! forms {
 
 #[rustfmt::skip]
 forms!(
-    "/login"                               => account::login,
-    "/logout"                              => account::logout,
-    "/setup"                               => account::setup,
-    "/theme"                               => account::theme,
-    "/projects"                            => project::create,
-    "/p/{project}/conditions/feedback"        => conditions::mark,
-    "/p/{project}/conditions/mute"            => conditions::mute,
-    "/p/{project}/settings/general"           => project::rename,
-    "/p/{project}/settings/delete"            => project::delete,
-    "/p/{project}/settings/keys"              => keys::make,
-    "/p/{project}/settings/keys/{id}/revoke"  => keys::revoke,
-    "/p/{project}/settings/scoring"           => scoring::save,
-    "/p/{project}/settings/prices"            => prices::save,
-    "/p/{project}/settings/prices/delete"     => prices::delete,
-    "/p/{project}/settings/prices/reprice"    => prices::price_again,
-    "/p/{project}/settings/prices/reprice/{id}/cancel" => prices::cancel,
-    "/p/{project}/settings/members"           => members::add,
-    "/p/{project}/settings/members/{id}/role"   => members::set_role,
-    "/p/{project}/settings/members/{id}/remove" => members::remove,
+    "/login"                                              => account::login,
+    "/logout"                                             => account::logout,
+    "/setup"                                              => account::setup,
+    "/theme"                                              => account::theme,
+    "/projects"                                           => projects::create,
+    "/p/{project}/conditions/feedback"                    => conditions::mark,
+    "/p/{project}/conditions/mute"                        => conditions::mute,
+    "/p/{project}/settings/general"                       => projects::rename,
+    "/p/{project}/settings/delete"                        => projects::delete,
+    "/p/{project}/settings/keys"                          => keys::make,
+    "/p/{project}/settings/keys/{id}/revoke"              => keys::revoke,
+    "/p/{project}/settings/scoring"                       => scoring::save,
+    "/p/{project}/settings/prices"                        => prices::save,
+    "/p/{project}/settings/prices/delete"                 => prices::delete,
+    "/p/{project}/settings/prices/reprice"                => reprice::start,
+    "/p/{project}/settings/prices/reprice/{id}/cancel"    => reprice::cancel,
+    "/p/{project}/settings/members"                       => members::add,
+    "/p/{project}/settings/members/{id}/role"             => members::set_role,
+    "/p/{project}/settings/members/{id}/remove"           => members::remove,
 );
 
-/// The forms' routes. They need [`super::viewer`] and [`super::guard::protect`] around them.
+/// The forms' routes. They need [`crate::auth::viewer`] and [`crate::auth::guard::protect`] around them.
 pub fn routes() -> Router<AppState> {
     listed()
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
@@ -168,7 +170,7 @@ fn is_email(text: &str) -> bool {
 
 /// Writes down what a visitor changed.
 async fn record(
-    auth: &Auth,
+    db: &Db,
     visitor: &Visitor,
     project: ProjectId,
     (action, subject, details): (&str, &str, Value),
@@ -180,7 +182,7 @@ async fn record(
         subject: subject.to_owned(),
         details,
     };
-    storage::audit::record(&auth.inner.db, project, &entry, now).await
+    storage::audit::record(db, project, &entry, now).await
 }
 
 #[cfg(test)]

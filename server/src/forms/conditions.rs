@@ -8,21 +8,21 @@ use storage::feedback::{self, ConditionRef};
 
 use super::{Fields, record};
 use crate::api::scoring;
-use crate::auth::local_path::local_path;
-use crate::auth::{Auth, Visitor};
+use crate::auth::Visitor;
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
+use crate::local_path::local_path;
 use crate::state::AppState;
 
 /// `POST /p/{slug}/conditions/feedback` {run, step, code, verdict, next}: `real`, `noise`, or `none` to take it back.
 pub(super) async fn mark(
-    State(auth): State<Auth>,
+    State(state): State<AppState>,
     visitor: Visitor,
     Path(slug): Path<String>,
     fields: Fields,
 ) -> HttpResult<Redirect> {
     let project = visitor.project(&slug, Role::Member)?;
-    let db = &auth.inner.db;
+    let db = &state.db;
     let condition = ConditionRef {
         run_id: fields.raw("run"),
         step_id: fields.raw("step"),
@@ -65,7 +65,7 @@ pub(super) async fn mute(
         let details = json!({ "name": engine::codes::find(code).map(|code| code.name) });
         let subject = code.to_string();
         record(
-            &state.auth,
+            &state.db,
             &visitor,
             project.id,
             (action, &subject, details),

@@ -6,15 +6,15 @@ use domain::Role;
 use domain::account::slug_from_name;
 use serde_json::json;
 
-use super::{Failed, Fields, account, lead, on_conflict, record};
-use crate::auth::visitor::role_is_too_low;
-use crate::auth::{Auth, Visitor};
+use super::{Failed, Fields, lead, on_conflict, record};
+use crate::auth::{Visitor, role_is_too_low};
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
+use crate::state::AppState;
 
 /// `POST /projects` {name}: for admins of any project. Whoever makes it is its admin.
 pub(super) async fn create(
-    State(auth): State<Auth>,
+    State(state): State<AppState>,
     visitor: Visitor,
     fields: Fields,
 ) -> HttpResult<Redirect> {
@@ -27,15 +27,15 @@ pub(super) async fn create(
         .iter()
         .any(|(_, role)| *role == Role::Admin);
     // Where the last project was deleted, somebody has to begin again.
-    if !is_admin && storage::projects::keyless(&auth.inner.db).await?.is_some() {
+    if !is_admin && storage::projects::keyless(&state.db).await?.is_some() {
         return Err(role_is_too_low(Role::Admin));
     }
-    let done = create_project(&auth, &visitor, &fields).await;
+    let done = create_project(&state, &visitor, &fields).await;
     lead("/projects/new", done.map(|slug| format!("/p/{slug}")))
 }
 
-async fn create_project(auth: &Auth, visitor: &Visitor, fields: &Fields) -> Result<String, Failed> {
-    let db = &auth.inner.db;
+async fn create_project(state: &AppState, visitor: &Visitor, fields: &Fields) -> Result<String, Failed> {
+    let db = &state.db;
     let now = clock::now();
     let name = fields.name("name")?;
     let slug = slug_from_name(name).ok_or(Failed::Field("name"))?;
@@ -44,10 +44,10 @@ async fn create_project(auth: &Auth, visitor: &Visitor, fields: &Fields) -> Resu
     if let Some(user) = &visitor.viewer.user {
         storage::members::add(db, project.id, user.id, Role::Admin, now).await?;
     }
-    auth.forget();
-    account::make_first_key(auth, &project, now).await?;
+    state.auth.forget();
+    state.auth.offer_first_key(&project, now).await?;
     record(
-        auth,
+        &state.db,
         visitor,
         project.id,
         ("project.make", &project.slug, json!({ "name": name })),
@@ -59,7 +59,7 @@ async fn create_project(auth: &Auth, visitor: &Visitor, fields: &Fields) -> Resu
 
 /// `POST /p/{slug}/settings/general` {name}
 pub(super) async fn rename(
-    State(auth): State<Auth>,
+    State(state): State<AppState>,
     visitor: Visitor,
     Path(slug): Path<String>,
     fields: Fields,
@@ -69,11 +69,11 @@ pub(super) async fn rename(
     let now = clock::now();
     let done = async {
         let name = fields.name("name")?;
-        storage::projects::rename(&auth.inner.db, project.id, name).await?;
-        auth.forget();
+        storage::projects::rename(&state.db, project.id, name).await?;
+        state.auth.forget();
         let details = json!({ "from": project.name, "to": name });
         record(
-            &auth,
+            &state.db,
             &visitor,
             project.id,
             ("project.rename", &project.slug, details),
@@ -88,7 +88,7 @@ pub(super) async fn rename(
 
 /// `POST /p/{slug}/settings/delete` {confirm}: the project's word has to be typed.
 pub(super) async fn delete(
-    State(auth): State<Auth>,
+    State(state): State<AppState>,
     visitor: Visitor,
     Path(slug): Path<String>,
     fields: Fields,
@@ -101,8 +101,8 @@ pub(super) async fn delete(
         );
     }
     let actor = visitor.name_in_log();
-    storage::projects::deletion::start(&auth.inner.db, project.id, &actor, clock::now()).await?;
-    auth.forget();
+    storage::projects::deletion::start(&state.db, project.id, &actor, clock::now()).await?;
+    state.auth.forget();
     // The project's own audit log goes with it.
     tracing::info!(actor, project = project.slug, id = %project.id, "project deleted");
     Ok(Redirect::to("/?done=deleted"))

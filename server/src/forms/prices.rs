@@ -1,18 +1,19 @@
-//! Prices of a project's own, and pricing history again.
+//! Prices of a project's own.
 
 use axum::extract::{Path, State};
 use axum::response::Redirect;
 use domain::filter::percent_encode;
 use domain::{NanoUsd, ProjectId, Role, Timestamp};
 use engine::pricing::{CUSTOM, ModelMatch, PriceRow, PriceTable, Rates, TokenRates};
+use storage::Db;
 use storage::prices::NewOverride;
-use storage::reprice::Which;
 
 use super::{Failed, Fields, lead, on_conflict};
-use crate::auth::{Auth, Visitor};
+use crate::auth::Visitor;
 use crate::clock;
-use crate::error::{HttpError, HttpResult};
-use crate::{prices, reprice};
+use crate::error::HttpResult;
+use crate::prices;
+use crate::state::AppState;
 
 /// Longest provider and model, as on `/ingest`.
 const MAX_WORD_BYTES: usize = 512;
@@ -35,7 +36,7 @@ const TYPED: [&str; 11] = [
 /// form does not say is taken from the shipped price of the same model: fees, and what much input and other service
 /// tiers cost.
 pub(super) async fn save(
-    State(auth): State<Auth>,
+    State(state): State<AppState>,
     visitor: Visitor,
     Path(slug): Path<String>,
     fields: Fields,
@@ -49,15 +50,14 @@ pub(super) async fn save(
     let done = async {
         let now = clock::now();
         let typed = read_price(&fields, now).map_err(Failed::Field)?;
-        let shipped = shipped_for(&auth, project.id, &typed).await?;
+        let shipped = shipped_for(&state.db, project.id, &typed).await?;
         let row = match &shipped {
             Some(shipped) => typed.completed_by(shipped),
             None => typed,
         };
         let new = stored(row).map_err(Failed::Field)?;
         let saved =
-            storage::prices::save_override(&auth.inner.db, project.id, &new, &visitor.name_in_log(), now)
-                .await;
+            storage::prices::save_override(&state.db, project.id, &new, &visitor.name_in_log(), now).await;
         on_conflict(saved, "prices_own_key", "exists")?;
         Ok(format!(
             "{page}?done=price_saved&priced={}",
@@ -69,11 +69,11 @@ pub(super) async fn save(
 }
 
 /// The shipped price that calls of a typed one's model would have without it; `None` for expressions, which name none.
-async fn shipped_for(auth: &Auth, project: ProjectId, typed: &PriceRow) -> storage::Result<Option<PriceRow>> {
+async fn shipped_for(db: &Db, project: ProjectId, typed: &PriceRow) -> storage::Result<Option<PriceRow>> {
     if typed.model_match == ModelMatch::Regex {
         return Ok(None);
     }
-    let rows = storage::prices::of_project(&mut auth.inner.db.snapshot(project).await?, project).await?;
+    let rows = storage::prices::of_project(&mut db.snapshot(project).await?, project).await?;
     let shipped = rows
         .into_iter()
         .filter(|row| !row.project_own)
@@ -154,61 +154,16 @@ fn read_price(fields: &Fields, now: Timestamp) -> Result<PriceRow, &'static str>
 
 /// `POST /p/{slug}/settings/prices/delete` {price_id}
 pub(super) async fn delete(
-    State(auth): State<Auth>,
+    State(state): State<AppState>,
     visitor: Visitor,
     Path(slug): Path<String>,
     fields: Fields,
 ) -> HttpResult<Redirect> {
     let project = visitor.project(&slug, Role::Admin)?;
     let (price_id, actor) = (fields.text("price_id"), visitor.name_in_log());
-    storage::prices::delete_override(&auth.inner.db, project.id, price_id, &actor, clock::now()).await?;
+    storage::prices::delete_override(&state.db, project.id, price_id, &actor, clock::now()).await?;
     Ok(Redirect::to(&format!(
         "/p/{}/settings/prices?done=price_deleted",
-        project.slug
-    )))
-}
-
-/// `POST /p/{slug}/settings/prices/reprice` {model?, preview?}: prices history again, or counts what that would change.
-pub(super) async fn price_again(
-    State(auth): State<Auth>,
-    visitor: Visitor,
-    Path(slug): Path<String>,
-    fields: Fields,
-) -> HttpResult<Redirect> {
-    let project = visitor.project(&slug, Role::Admin)?;
-    let page = format!("/p/{}/settings/prices", project.slug);
-    let model = Some(fields.text("model")).filter(|model| !model.is_empty());
-    let request = reprice::Request {
-        which: Which {
-            model: model.map(str::to_owned),
-            ..Which::default()
-        },
-        dry_run: !fields.text("preview").is_empty(),
-    };
-    let actor = visitor.name_in_log();
-    let started = reprice::start(&auth.inner.db, project.id, &request, &actor, clock::now()).await;
-    let done = on_conflict(started, storage::jobs::OPEN_JOB, "job_runs");
-    lead(&page, done.map(|_job| format!("{page}?done=reprice#reprice")))
-}
-
-/// `POST /p/{slug}/settings/prices/reprice/{id}/cancel`: what was priced stays.
-pub(super) async fn cancel(
-    State(auth): State<Auth>,
-    visitor: Visitor,
-    Path((slug, id)): Path<(String, String)>,
-) -> HttpResult<Redirect> {
-    let project = visitor.project(&slug, Role::Admin)?;
-    let job = id.parse().map_err(|_malformed| HttpError::not_found("job"))?;
-    storage::jobs::cancel(
-        &auth.inner.db,
-        project.id,
-        job,
-        &visitor.name_in_log(),
-        clock::now(),
-    )
-    .await?;
-    Ok(Redirect::to(&format!(
-        "/p/{}/settings/prices?done=cancelled#reprice",
         project.slug
     )))
 }

@@ -9,14 +9,15 @@ use storage::users::{self, NewUser};
 
 use super::account::checked_password_hash;
 use super::{Failed, Fields, lead, on_conflict, record};
-use crate::auth::{Auth, Visitor};
+use crate::auth::Visitor;
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
+use crate::state::AppState;
 
 /// `POST /p/{slug}/settings/members` {email, name, role, password}: name and password are for addresses without an
 /// account; an account that exists is left as it is.
 pub(super) async fn add(
-    State(auth): State<Auth>,
+    State(state): State<AppState>,
     visitor: Visitor,
     Path(slug): Path<String>,
     fields: Fields,
@@ -27,17 +28,17 @@ pub(super) async fn add(
         return Ok(Redirect::to("/setup"));
     }
     let page = format!("/p/{}/settings/members", project.slug);
-    let done = add_member(&auth, &visitor, project, &fields).await;
+    let done = add_member(&state, &visitor, project, &fields).await;
     lead(&page, done.map(|()| format!("{page}?done=added")))
 }
 
 async fn add_member(
-    auth: &Auth,
+    state: &AppState,
     visitor: &Visitor,
     project: &Project,
     fields: &Fields,
 ) -> Result<(), Failed> {
-    let db = &auth.inner.db;
+    let db = &state.db;
     let now = clock::now();
     let role = Role::parse(fields.text("role")).ok_or(Failed::Field("role"))?;
     let email = fields.text("email");
@@ -45,7 +46,7 @@ async fn add_member(
         Some((user, _)) => user,
         None => {
             let name = fields.name("name")?;
-            let password_hash = checked_password_hash(auth, email, fields.raw("password")).await?;
+            let password_hash = checked_password_hash(&state.auth, email, fields.raw("password")).await?;
             let new = NewUser {
                 email,
                 name,
@@ -60,9 +61,9 @@ async fn add_member(
     };
     let added = storage::members::add(db, project.id, user.id, role, now).await;
     on_conflict(added, "memberships_pkey", "email_exists")?;
-    auth.forget();
+    state.auth.forget();
     record(
-        auth,
+        &state.db,
         visitor,
         project.id,
         ("member.add", &user.email, json!({ "role": role })),
@@ -74,7 +75,7 @@ async fn add_member(
 
 /// `POST /p/{slug}/settings/members/{id}/role` {role}
 pub(super) async fn set_role(
-    State(auth): State<Auth>,
+    State(state): State<AppState>,
     visitor: Visitor,
     Path((slug, id)): Path<(String, String)>,
     fields: Fields,
@@ -85,12 +86,12 @@ pub(super) async fn set_role(
     let done = async {
         let now = clock::now();
         let role = Role::parse(fields.text("role")).ok_or(Failed::Field("role"))?;
-        let changed = storage::members::set_role(&auth.inner.db, project.id, user, role).await;
+        let changed = storage::members::set_role(&state.db, project.id, user, role).await;
         on_conflict(changed, LAST_ADMIN, "last_admin")?;
-        auth.forget();
-        let email = users::get(&auth.inner.db, user).await?.email;
+        state.auth.forget();
+        let email = users::get(&state.db, user).await?.email;
         record(
-            &auth,
+            &state.db,
             &visitor,
             project.id,
             ("member.role", &email, json!({ "role": role })),
@@ -105,7 +106,7 @@ pub(super) async fn set_role(
 
 /// `POST /p/{slug}/settings/members/{id}/remove`
 pub(super) async fn remove(
-    State(auth): State<Auth>,
+    State(state): State<AppState>,
     visitor: Visitor,
     Path((slug, id)): Path<(String, String)>,
 ) -> HttpResult<Redirect> {
@@ -113,12 +114,12 @@ pub(super) async fn remove(
     let user = user_id(&id)?;
     let page = format!("/p/{}/settings/members", project.slug);
     let done = async {
-        let removed = storage::members::remove(&auth.inner.db, project.id, user).await;
+        let removed = storage::members::remove(&state.db, project.id, user).await;
         on_conflict(removed, LAST_ADMIN, "last_admin")?;
-        auth.forget();
-        let email = users::get(&auth.inner.db, user).await?.email;
+        state.auth.forget();
+        let email = users::get(&state.db, user).await?.email;
         record(
-            &auth,
+            &state.db,
             &visitor,
             project.id,
             ("member.remove", &email, json!({})),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// `next` as it may stand in `Location`, if it is a path of this server; otherwise `/`.
-pub fn local_path(next: &str) -> String {
+pub(crate) fn local_path(next: &str) -> String {
     // Browsers read a backslash as a slash, and drop tabs and line ends.
     let leaves = next.starts_with("//") || next.contains('\\') || next.chars().any(char::is_control);
     if !next.starts_with('/') || leaves {
@@ -21,7 +21,7 @@ pub fn local_path(next: &str) -> String {
 }
 
 /// `value` as it may stand in a query.
-pub fn query_value(value: &str) -> String {
+pub(crate) fn query_value(value: &str) -> String {
     let mut encoded = String::with_capacity(value.len());
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {

@@ -6,15 +6,16 @@ use domain::{KeyId, Project, Role, Scope};
 use serde_json::json;
 
 use super::{Failed, Fields, lead, on_conflict, record};
-use crate::auth::local_path::local_path;
-use crate::auth::{Auth, Visitor};
+use crate::auth::Visitor;
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
+use crate::local_path::local_path;
+use crate::state::AppState;
 
 /// `POST /p/{slug}/settings/keys` {label, scope…, next?}: leads to the page that shows the key once, the list of keys
 /// unless `next` names another page of the project.
 pub(super) async fn make(
-    State(auth): State<Auth>,
+    State(state): State<AppState>,
     visitor: Visitor,
     Path(slug): Path<String>,
     fields: Fields,
@@ -24,12 +25,12 @@ pub(super) async fn make(
     let next = local_path(fields.raw("next"));
     let is_of_project = next.starts_with(&format!("/p/{}/", project.slug)) && !next.contains('?');
     let shows = if is_of_project { next } else { page.clone() };
-    let done = make_key(&auth, &visitor, project, &fields).await;
+    let done = make_key(&state, &visitor, project, &fields).await;
     lead(&page, done.map(|token| format!("{shows}?made={token}")))
 }
 
 async fn make_key(
-    auth: &Auth,
+    state: &AppState,
     visitor: &Visitor,
     project: &Project,
     fields: &Fields,
@@ -43,12 +44,12 @@ async fn make_key(
     if scopes.is_empty() {
         return Err(Failed::Field("scope"));
     }
-    let made = storage::keys::add(&auth.inner.db, project.id, fields.text("label"), &scopes, now).await;
+    let made = storage::keys::add(&state.db, project.id, fields.text("label"), &scopes, now).await;
     let made = on_conflict(made, "api_keys_label", "label")?;
-    auth.forget();
+    state.auth.forget();
     let details = json!({ "id": made.key.id, "scopes": scopes });
     record(
-        auth,
+        &state.db,
         visitor,
         project.id,
         ("key.make", &made.key.label, details),
@@ -56,22 +57,22 @@ async fn make_key(
     )
     .await?;
     let no_randomness = || Failed::Refused(HttpError::internal(anyhow::anyhow!("no randomness for a token")));
-    auth.reveal.put(made.secret).ok_or_else(no_randomness)
+    state.auth.reveal.put(made.secret).ok_or_else(no_randomness)
 }
 
 /// `POST /p/{slug}/settings/keys/{id}/revoke`
 pub(super) async fn revoke(
-    State(auth): State<Auth>,
+    State(state): State<AppState>,
     visitor: Visitor,
     Path((slug, id)): Path<(String, String)>,
 ) -> HttpResult<Redirect> {
     let project = visitor.project(&slug, Role::Admin)?;
     let now = clock::now();
     let key: KeyId = id.parse().map_err(|_malformed| HttpError::not_found("key"))?;
-    storage::keys::revoke(&auth.inner.db, project.id, key, now).await?;
-    auth.forget();
+    storage::keys::revoke(&state.db, project.id, key, now).await?;
+    state.auth.forget();
     record(
-        &auth,
+        &state.db,
         &visitor,
         project.id,
         ("key.revoke", &key.to_string(), json!({})),

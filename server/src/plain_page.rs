@@ -40,7 +40,7 @@ impl Audience {
     }
 
     /// The answer of a handler as this audience reads it: errors become a small page for browsers.
-    pub(super) fn show(&self, mut response: Response) -> Response {
+    pub(crate) fn show(&self, mut response: Response) -> Response {
         if !self.wants_page {
             return response;
         }
@@ -72,7 +72,10 @@ impl Audience {
         for (name, value) in [
             (header::CONTENT_TYPE, "text/html; charset=utf-8"),
             (header::CACHE_CONTROL, "no-store"),
-            (header::CONTENT_SECURITY_POLICY, super::headers::PLAIN_PAGE_POLICY),
+            (
+                header::CONTENT_SECURITY_POLICY,
+                crate::auth::headers::PLAIN_PAGE_POLICY,
+            ),
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }
@@ -81,7 +84,7 @@ impl Audience {
 }
 
 /// Middleware of handlers that people's forms reach.
-pub(super) async fn for_people(request: Request, next: Next) -> Response {
+pub(crate) async fn for_people(request: Request, next: Next) -> Response {
     let audience = Audience::of(request.headers(), request.extensions());
     audience.show(next.run(request).await)
 }
