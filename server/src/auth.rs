@@ -47,6 +47,8 @@ use password::Passwords;
 const MAX_REMEMBERED_KEYS: u64 = 10_000;
 /// The label of steps that came without a key.
 const KEYLESS_LABEL: &str = "default";
+/// What the audit log calls the server itself.
+const SERVER: &str = "server";
 /// The label of a project's first key.
 const FIRST_KEY_LABEL: &str = "default";
 const BOOKKEEPING_INTERVAL: Duration = Duration::from_secs(10);
@@ -214,7 +216,8 @@ impl Auth {
     pub async fn offer_first_key(&self, project: &Project, now: Timestamp) -> storage::Result<()> {
         let db = &self.inner.db;
         if storage::keys::list(db, project.id).await?.is_empty() {
-            let made = storage::keys::add(db, project.id, FIRST_KEY_LABEL, Scope::DEFAULT, now).await?;
+            let made =
+                storage::keys::add(db, project.id, FIRST_KEY_LABEL, Scope::DEFAULT, SERVER, now).await?;
             self.reveal
                 .put_under(app::first_key_token(project.id), made.secret);
         }

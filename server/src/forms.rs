@@ -16,10 +16,6 @@ use axum::extract::{DefaultBodyLimit, Form, FromRequest, Request};
 use axum::middleware::from_fn;
 use axum::response::Redirect;
 use axum::routing::post;
-use domain::{ProjectId, Timestamp};
-use serde_json::Value;
-use storage::Db;
-use storage::audit::Entry;
 
 use crate::auth::Visitor;
 use crate::error::{HttpError, HttpResult};
@@ -166,23 +162,6 @@ fn is_email(text: &str) -> bool {
     let parts: Vec<&str> = text.split('@').collect();
     let fits = text.len() <= 254 && !text.chars().any(|c| c.is_whitespace() || c.is_control());
     fits && matches!(parts[..], [local, host] if !local.is_empty() && !host.is_empty())
-}
-
-/// Writes down what a visitor changed.
-async fn record(
-    db: &Db,
-    visitor: &Visitor,
-    project: ProjectId,
-    (action, subject, details): (&str, &str, Value),
-    now: Timestamp,
-) -> storage::Result<()> {
-    let entry = Entry {
-        actor: visitor.name_in_log(),
-        action: action.to_owned(),
-        subject: subject.to_owned(),
-        details,
-    };
-    storage::audit::record(db, project, &entry, now).await
 }
 
 #[cfg(test)]

@@ -9,10 +9,13 @@ use crate::{Db, Result, Tx};
 /// The most entries `list` returns.
 const MAX_ENTRIES: u32 = 500;
 
+/// What the command line is called as an [`Entry::actor`].
+pub const COMMAND_LINE: &str = "command line";
+
 /// One change.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// Who: an e-mail, a key's label, or `local` on a loopback without accounts.
+    /// Who: an e-mail, a key's label, [`COMMAND_LINE`], or `local` on a loopback without accounts.
     pub actor: String,
     /// What was done, such as `key.revoke`.
     pub action: String,
@@ -22,11 +25,16 @@ pub struct Entry {
     pub details: Value,
 }
 
-/// Writes one change down.
-pub async fn record(db: &Db, project: ProjectId, entry: &Entry, at: Timestamp) -> Result<()> {
-    let mut tx = db.project(project).await?;
-    record_within(&mut tx, project, entry, at).await?;
-    Ok(tx.commit().await?)
+impl Entry {
+    /// As said, with copies of the texts.
+    pub fn new(actor: &str, action: &str, subject: &str, details: Value) -> Self {
+        Self {
+            actor: actor.to_owned(),
+            action: action.to_owned(),
+            subject: subject.to_owned(),
+            details,
+        }
+    }
 }
 
 /// Writes one change down in the transaction that makes it.

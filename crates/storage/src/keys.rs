@@ -5,8 +5,10 @@ pub mod secret;
 use std::fmt;
 
 use domain::{ApiKey, KeyId, ProjectId, Scope, Timestamp};
+use serde_json::json;
 use uuid::Uuid;
 
+use crate::audit::{self, Entry};
 use crate::{Db, Error, Result, Scope as Acting, live};
 
 /// The longest label, in characters.
@@ -55,6 +57,7 @@ pub async fn add(
     project: ProjectId,
     label: &str,
     scopes: &[Scope],
+    actor: &str,
     now: Timestamp,
 ) -> Result<NewKey> {
     if !is_label(label) {
@@ -86,6 +89,9 @@ pub async fn add(
     )
     .execute(&mut *tx)
     .await?;
+    let details = json!({ "id": key.id, "scopes": key.scopes });
+    let entry = Entry::new(actor, "key.make", &key.label, details);
+    audit::record_within(&mut tx, project, &entry, now).await?;
     tx.commit().await?;
     // Whoever remembers the key as unknown has to look again.
     live::notify_access(db).await?;
@@ -117,7 +123,7 @@ pub async fn list(db: &Db, project: ProjectId) -> Result<Vec<ApiKey>> {
 }
 
 /// Ends a key. Ending it again changes nothing.
-pub async fn revoke(db: &Db, project: ProjectId, key: KeyId, now: Timestamp) -> Result<()> {
+pub async fn revoke(db: &Db, project: ProjectId, key: KeyId, actor: &str, now: Timestamp) -> Result<()> {
     let mut tx = db.project(project).await?;
     let done = sqlx::query!(
         "update api_keys set revoked_at = coalesce(revoked_at, $3) where project_id = $1 and id = $2",
@@ -130,6 +136,8 @@ pub async fn revoke(db: &Db, project: ProjectId, key: KeyId, now: Timestamp) -> 
     if done.rows_affected() == 0 {
         return Err(Error::NotFound);
     }
+    let entry = Entry::new(actor, "key.revoke", &key.to_string(), json!({}));
+    audit::record_within(&mut tx, project, &entry, now).await?;
     tx.commit().await?;
     live::notify_access(db).await
 }

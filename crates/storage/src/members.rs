@@ -2,7 +2,10 @@
 
 use domain::account::Member;
 use domain::{Project, ProjectId, Role, Timestamp, UserId};
+use serde_json::json;
 
+use crate::audit::{self, Entry};
+use crate::users::{self, User};
 use crate::{Db, Error, Result, Scope, Tx, live};
 
 /// The constraint that a project keeps at least one admin.
@@ -53,8 +56,30 @@ pub async fn of_user(db: &Db, user: UserId) -> Result<Vec<(Project, Role)>> {
 }
 
 /// Lets a person into a project. `Error::Conflict("memberships_pkey")` when they are in already.
-pub async fn add(db: &Db, project: ProjectId, user: UserId, role: Role, now: Timestamp) -> Result<()> {
+pub async fn add(
+    db: &Db,
+    project: ProjectId,
+    user: &User,
+    role: Role,
+    actor: &str,
+    now: Timestamp,
+) -> Result<()> {
     let mut tx = db.project(project).await?;
+    add_within(&mut tx, project, user.id, role, now).await?;
+    let entry = Entry::new(actor, "member.add", &user.email, json!({ "role": role }));
+    audit::record_within(&mut tx, project, &entry, now).await?;
+    tx.commit().await?;
+    live::notify_access(db).await
+}
+
+/// Lets a person into a project in the transaction that made one of the two.
+pub(crate) async fn add_within(
+    tx: &mut Tx,
+    project: ProjectId,
+    user: UserId,
+    role: Role,
+    now: Timestamp,
+) -> Result<()> {
     let done = sqlx::query!(
         "insert into memberships (project_id, user_id, role, created_at) values ($1, $2, $3, $4)
          on conflict (project_id, user_id) do nothing",
@@ -63,17 +88,23 @@ pub async fn add(db: &Db, project: ProjectId, user: UserId, role: Role, now: Tim
         role.as_str(),
         now.to_offset_date_time()
     )
-    .execute(&mut *tx)
+    .execute(&mut **tx)
     .await?;
     if done.rows_affected() == 0 {
         return Err(Error::Conflict("memberships_pkey"));
     }
-    tx.commit().await?;
-    live::notify_access(db).await
+    Ok(())
 }
 
 /// Changes what a member may do. `Error::Conflict(LAST_ADMIN)` when no admin would be left.
-pub async fn set_role(db: &Db, project: ProjectId, user: UserId, role: Role) -> Result<()> {
+pub async fn set_role(
+    db: &Db,
+    project: ProjectId,
+    user: UserId,
+    role: Role,
+    actor: &str,
+    now: Timestamp,
+) -> Result<()> {
     let mut tx = db.project(project).await?;
     if role != Role::Admin {
         keep_an_admin(&mut tx, project, user).await?;
@@ -89,12 +120,15 @@ pub async fn set_role(db: &Db, project: ProjectId, user: UserId, role: Role) -> 
     if done.rows_affected() == 0 {
         return Err(Error::NotFound);
     }
+    let email = users::get_within(&mut tx, user).await?.email;
+    let entry = Entry::new(actor, "member.role", &email, json!({ "role": role }));
+    audit::record_within(&mut tx, project, &entry, now).await?;
     tx.commit().await?;
     live::notify_access(db).await
 }
 
 /// Ends a person's access to a project. `Error::Conflict(LAST_ADMIN)` when no admin would be left.
-pub async fn remove(db: &Db, project: ProjectId, user: UserId) -> Result<()> {
+pub async fn remove(db: &Db, project: ProjectId, user: UserId, actor: &str, now: Timestamp) -> Result<()> {
     let mut tx = db.project(project).await?;
     keep_an_admin(&mut tx, project, user).await?;
     let done = sqlx::query!(
@@ -107,6 +141,9 @@ pub async fn remove(db: &Db, project: ProjectId, user: UserId) -> Result<()> {
     if done.rows_affected() == 0 {
         return Err(Error::NotFound);
     }
+    let email = users::get_within(&mut tx, user).await?.email;
+    let entry = Entry::new(actor, "member.remove", &email, json!({}));
+    audit::record_within(&mut tx, project, &entry, now).await?;
     tx.commit().await?;
     live::notify_access(db).await
 }

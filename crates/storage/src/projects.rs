@@ -2,11 +2,13 @@
 
 pub mod deletion;
 
-use domain::{Project, ProjectId, Timestamp};
+use domain::{Project, ProjectId, Role, Timestamp, UserId};
+use serde_json::json;
 use uuid::Uuid;
 
+use crate::audit::{self, Entry};
 use crate::error::OnConstraint as _;
-use crate::{Db, Error, Result, Scope, live};
+use crate::{Db, Error, Result, Scope, Tx, live, members};
 
 /// The word of the project that requests without a key act on.
 pub const DEFAULT_SLUG: &str = "default";
@@ -31,11 +33,15 @@ impl From<ProjectRow> for Project {
 /// All projects, oldest first.
 pub async fn list(db: &Db) -> Result<Vec<Project>> {
     let mut tx = db.begin(Scope::All).await?;
+    list_within(&mut tx).await
+}
+
+pub(crate) async fn list_within(tx: &mut Tx) -> Result<Vec<Project>> {
     let rows = sqlx::query_as!(
         ProjectRow,
         "select project_id, slug, name from projects where deleted_at is null order by created_at, project_id"
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut **tx)
     .await?;
     Ok(rows.into_iter().map(Project::from).collect())
 }
@@ -66,8 +72,15 @@ pub async fn get(db: &Db, project: ProjectId) -> Result<Project> {
     row.map(Project::from).ok_or(Error::NotFound)
 }
 
-/// Makes a project. `Error::Conflict("projects_slug_key")` when the word is taken.
-pub async fn create(db: &Db, name: &str, slug: &str, now: Timestamp) -> Result<Project> {
+/// Makes a project, with `admin` as its first member. `Error::Conflict("projects_slug_key")` when the word is taken.
+pub async fn create(
+    db: &Db,
+    name: &str,
+    slug: &str,
+    admin: Option<UserId>,
+    actor: &str,
+    now: Timestamp,
+) -> Result<Project> {
     let project = ProjectId(Uuid::now_v7());
     let mut tx = db.project(project).await?;
     sqlx::query!(
@@ -80,6 +93,11 @@ pub async fn create(db: &Db, name: &str, slug: &str, now: Timestamp) -> Result<P
     .execute(&mut *tx)
     .await
     .on_constraint("projects_slug_key")?;
+    if let Some(user) = admin {
+        members::add_within(&mut tx, project, user, Role::Admin, now).await?;
+    }
+    let entry = Entry::new(actor, "project.make", slug, json!({ "name": name }));
+    audit::record_within(&mut tx, project, &entry, now).await?;
     tx.commit().await?;
     live::notify_access(db).await?;
     Ok(Project {
@@ -90,11 +108,11 @@ pub async fn create(db: &Db, name: &str, slug: &str, now: Timestamp) -> Result<P
 }
 
 /// Gives a project another name; its word stays.
-pub async fn rename(db: &Db, project: ProjectId, name: &str) -> Result<()> {
-    let mut tx = db.project(project).await?;
+pub async fn rename(db: &Db, project: &Project, name: &str, actor: &str, now: Timestamp) -> Result<()> {
+    let mut tx = db.project(project.id).await?;
     let done = sqlx::query!(
         "update projects set name = $2 where project_id = $1 and deleted_at is null",
-        project.0,
+        project.id.0,
         name
     )
     .execute(&mut *tx)
@@ -102,6 +120,9 @@ pub async fn rename(db: &Db, project: ProjectId, name: &str) -> Result<()> {
     if done.rows_affected() == 0 {
         return Err(Error::NotFound);
     }
+    let details = json!({ "from": project.name, "to": name });
+    let entry = Entry::new(actor, "project.rename", &project.slug, details);
+    audit::record_within(&mut tx, project.id, &entry, now).await?;
     tx.commit().await?;
     live::notify_access(db).await
 }

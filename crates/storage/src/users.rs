@@ -1,10 +1,12 @@
 //! Accounts of people.
 
 use domain::{Timestamp, UserId};
+use serde_json::json;
 use uuid::Uuid;
 
+use crate::audit::{self, Entry};
 use crate::error::OnConstraint as _;
-use crate::{Db, Error, Result, Scope, Tx, live};
+use crate::{Db, Error, Result, Scope, Tx, live, projects};
 
 /// A person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +54,7 @@ pub async fn create(db: &Db, user: NewUser<'_>, now: Timestamp) -> Result<User> 
 
 /// Makes the very first account, an admin of every project there is.
 /// `Error::Conflict("users_exist")` when there is an account already.
-pub async fn create_first(db: &Db, user: NewUser<'_>, now: Timestamp) -> Result<User> {
+pub async fn create_first(db: &Db, user: NewUser<'_>, actor: &str, now: Timestamp) -> Result<User> {
     let mut tx = db.begin(Scope::All).await?;
     // Two people may send the form at once: the second one waits here and then finds an account.
     sqlx::query!("select pg_advisory_xact_lock(hashtext('plumbline first account'))")
@@ -72,6 +74,10 @@ pub async fn create_first(db: &Db, user: NewUser<'_>, now: Timestamp) -> Result<
     )
     .execute(&mut *tx)
     .await?;
+    let entry = Entry::new(actor, "account.first", &user.email, json!({}));
+    for project in projects::list_within(&mut tx).await? {
+        audit::record_within(&mut tx, project.id, &entry, now).await?;
+    }
     tx.commit().await?;
     live::notify_access(db).await?;
     Ok(user)
@@ -122,11 +128,15 @@ pub async fn by_email(db: &Db, email: &str) -> Result<Option<(User, String)>> {
 /// One person.
 pub async fn get(db: &Db, user: UserId) -> Result<User> {
     let mut tx = db.begin(Scope::All).await?;
+    get_within(&mut tx, user).await
+}
+
+pub(crate) async fn get_within(tx: &mut Tx, user: UserId) -> Result<User> {
     let row = sqlx::query!(
         "select user_id, email, name from users where user_id = $1",
         user.0
     )
-    .fetch_optional(&mut *tx)
+    .fetch_optional(&mut **tx)
     .await?
     .ok_or(Error::NotFound)?;
     Ok(User {

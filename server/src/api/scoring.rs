@@ -129,21 +129,22 @@ pub(crate) async fn replace_rules(
     rules: &Rules,
 ) -> HttpResult<Value> {
     let stored = serde_json::to_value(rules).map_err(HttpError::internal)?;
-    storage::scoring::save_settings(&state.db, project, &stored, clock::now()).await?;
-    rules_changed(state, project, actor, rules).await
+    let answer = rules_to_json(rules);
+    let entry = change_of_rules(&actor, answer.clone());
+    storage::scoring::save_settings(&state.db, project, &stored, &entry, clock::now()).await?;
+    state.scoring.forget_rules(project);
+    Ok(answer)
 }
 
-/// Mutes a code or lets it speak again, whatever else is changed at the same time. Returns whether that changed
-/// anything.
+/// Mutes a code or lets it speak again, whatever else is changed at the same time.
 pub(crate) async fn mute(
     state: &AppState,
     project: ProjectId,
     actor: String,
     code: u16,
     is_muted: bool,
-) -> HttpResult<bool> {
-    let mut changed = None;
-    storage::scoring::change_settings(&state.db, project, clock::now(), |settings| {
+) -> HttpResult<()> {
+    let is_change = storage::scoring::change_settings(&state.db, project, clock::now(), |settings| {
         let mut rules = rules_of(project, settings);
         let is_change = if is_muted {
             rules.muted.insert(code)
@@ -151,34 +152,24 @@ pub(crate) async fn mute(
             rules.muted.remove(&code)
         };
         let stored = serde_json::to_value(&rules).ok().filter(|_| is_change)?;
-        changed = Some(rules);
-        Some(stored)
+        let action = if is_muted { "code.mute" } else { "code.unmute" };
+        let details = json!({ "name": engine::codes::find(code).map(|code| code.name) });
+        let entries = vec![
+            change_of_rules(&actor, rules_to_json(&rules)),
+            Entry::new(&actor, action, &code.to_string(), details),
+        ];
+        Some((stored, entries))
     })
     .await?;
-    let Some(rules) = changed else {
-        return Ok(false);
-    };
-    rules_changed(state, project, actor, &rules).await?;
-    Ok(true)
+    if is_change {
+        state.scoring.forget_rules(project);
+    }
+    Ok(())
 }
 
-async fn rules_changed(
-    state: &AppState,
-    project: ProjectId,
-    actor: String,
-    rules: &Rules,
-) -> HttpResult<Value> {
-    state.scoring.forget_rules(project);
-    let answer = rules_to_json(rules);
-    let entry = Entry {
-        actor,
-        action: "scoring.change".to_owned(),
-        subject: "scoring".to_owned(),
-        details: answer.clone(),
-    };
-    storage::audit::record(&state.db, project, &entry, clock::now()).await?;
-    storage::live::notify_settings(&state.db, project).await?;
-    Ok(answer)
+/// What the audit log says of rules that were changed: what they are from now on.
+fn change_of_rules(actor: &str, rules: Value) -> Entry {
+    Entry::new(actor, "scoring.change", "scoring", rules)
 }
 
 /// The rules as the API writes them: money in dollars.

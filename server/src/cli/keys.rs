@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use domain::{ApiKey, KeyId, Project, Scope};
 use serde_json::json;
-use storage::audit::{self, Entry};
+use storage::audit::COMMAND_LINE;
 use storage::{Db, keys};
 use uuid::Uuid;
 
@@ -85,8 +85,7 @@ async fn add(db: &Db, project: &Project, label: &str, scopes: &[Scope], as_json:
     scopes.sort_unstable();
     scopes.dedup();
     let now = clock::now();
-    let made = keys::add(db, project.id, label, &scopes, now).await?;
-    audit::record(db, project.id, &entry("key.add", &made.key), now).await?;
+    let made = keys::add(db, project.id, label, &scopes, COMMAND_LINE, now).await?;
     if as_json {
         let mut value = serde_json::to_value(&made.key)?;
         value["project"] = json!(project.slug);
@@ -148,8 +147,7 @@ async fn revoke(db: &Db, project: &Project, wanted: &str) -> Result<(), Exit> {
         )));
     };
     let now = clock::now();
-    keys::revoke(db, project.id, key.id, now).await?;
-    audit::record(db, project.id, &entry("key.revoke", key), now).await?;
+    keys::revoke(db, project.id, key.id, COMMAND_LINE, now).await?;
     output::note(&format!(
         "Key `{}` ({}…) of project {} is revoked",
         key.label, key.prefix, project.slug
@@ -177,14 +175,5 @@ fn one_by_label<'a>(keys: &'a [ApiKey], label: &str) -> Result<Option<&'a ApiKey
                 ids.join("\n")
             )))
         }
-    }
-}
-
-fn entry(action: &str, key: &ApiKey) -> Entry {
-    Entry {
-        actor: "command line".to_owned(),
-        action: action.to_owned(),
-        subject: key.id.to_string(),
-        details: json!({ "label": key.label, "scopes": key.scopes }),
     }
 }

@@ -8,7 +8,7 @@ use domain::{Project, Role};
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 use serde_json::json;
-use storage::audit::{self, Entry};
+use storage::audit::COMMAND_LINE;
 use storage::users::{self, NewUser, User};
 use storage::{Db, members};
 
@@ -125,19 +125,12 @@ async fn add(db: &Db, arguments: &Add, given: Option<String>) -> Result<(), Exit
         Some((user, _)) => (user, None),
         None => new_account(db, arguments, given).await?,
     };
-    match members::add(db, project.id, user.id, arguments.role, now).await {
+    match members::add(db, project.id, &user, arguments.role, COMMAND_LINE, now).await {
         Ok(()) => {}
         // The very first account is let in everywhere when it is made.
         Err(storage::Error::Conflict(_)) => has_role(db, &project, &user, arguments.role).await?,
         Err(other) => return Err(other.into()),
     }
-    let entry = Entry {
-        actor: "command line".to_owned(),
-        action: "member.add".to_owned(),
-        subject: user.email.clone(),
-        details: json!({ "role": arguments.role }),
-    };
-    audit::record(db, project.id, &entry, now).await?;
     output::note(&format!(
         "{} is {} in project {}",
         user.email,
@@ -192,7 +185,7 @@ async fn new_account(
     };
     let now = clock::now();
     let user = if first {
-        users::create_first(db, new, now).await?
+        users::create_first(db, new, COMMAND_LINE, now).await?
     } else {
         users::create(db, new, now).await?
     };

@@ -6,11 +6,10 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use domain::account::slug_from_name;
 use domain::{Project, Timestamp};
-use serde_json::json;
 use storage::Db;
 use storage::users::{self, NewUser, User};
 
-use super::{Failed, Fields, is_email, lead, on_conflict, record};
+use super::{Failed, Fields, is_email, lead, on_conflict};
 use crate::auth::{Auth, Peer, Visitor, password};
 use crate::clock;
 use crate::error::HttpResult;
@@ -57,16 +56,8 @@ pub(super) async fn setup(
         return Ok(Redirect::to("/login?error=already_set_up").into_response());
     }
     let now = clock::now();
-    match make_first_account(&state, &fields, now).await {
+    match make_first_account(&state, &visitor, &fields, now).await {
         Ok((user, project)) => {
-            record(
-                &state.db,
-                &visitor,
-                project.id,
-                ("account.first", &user.email, json!({})),
-                now,
-            )
-            .await?;
             let cookie = state.auth.sign_in(user.id, &headers, now).await?;
             Ok(with_cookie(&format!("/p/{}", project.slug), cookie))
         }
@@ -79,10 +70,11 @@ pub(super) async fn setup(
 
 async fn make_first_account(
     state: &AppState,
+    visitor: &Visitor,
     fields: &Fields,
     now: Timestamp,
 ) -> Result<(User, Project), Failed> {
-    let db = &state.db;
+    let (db, actor) = (&state.db, visitor.name_in_log());
     let project_name = if fields.text("project").is_empty() {
         None
     } else {
@@ -91,20 +83,20 @@ async fn make_first_account(
     let name = fields.name("name")?;
     let email = fields.text("email");
     let password_hash = checked_password_hash(&state.auth, email, fields.raw("password")).await?;
-    let mut project = first_project(db, project_name, now).await?;
+    let mut project = first_project(db, project_name, &actor, now).await?;
     let new = NewUser {
         email,
         name,
         password_hash: &password_hash,
     };
     let user = on_conflict(
-        users::create_first(db, new, now).await,
+        users::create_first(db, new, &actor, now).await,
         "users_exist",
         "already_set_up",
     )?;
     state.auth.forget();
     if let Some(name) = project_name.filter(|name| *name != project.name) {
-        storage::projects::rename(db, project.id, name).await?;
+        storage::projects::rename(db, &project, name, &actor, now).await?;
         project.name = name.to_owned();
     }
     state.auth.offer_first_key(&project, now).await?;
@@ -112,12 +104,12 @@ async fn make_first_account(
 }
 
 /// The project that setup names: the one that was in use until now, or a new one.
-async fn first_project(db: &Db, name: Option<&str>, now: Timestamp) -> Result<Project, Failed> {
+async fn first_project(db: &Db, name: Option<&str>, actor: &str, now: Timestamp) -> Result<Project, Failed> {
     if let Some(project) = storage::projects::keyless(db).await? {
         return Ok(project);
     }
     match name.and_then(|name| Some((name, slug_from_name(name)?))) {
-        Some((name, slug)) => Ok(storage::projects::create(db, name, &slug, now).await?),
+        Some((name, slug)) => Ok(storage::projects::create(db, name, &slug, None, actor, now).await?),
         None => Ok(storage::projects::ensure_default(db, now).await?),
     }
 }

@@ -3,10 +3,9 @@
 use axum::extract::{Path, State};
 use axum::response::Redirect;
 use domain::{Role, Verdict};
-use serde_json::json;
 use storage::feedback::{self, ConditionRef};
 
-use super::{Fields, record};
+use super::Fields;
 use crate::api::scoring;
 use crate::auth::Visitor;
 use crate::clock;
@@ -59,20 +58,7 @@ pub(super) async fn mute(
         "0" => false,
         _ => return Err(HttpError::invalid("muted", "muted is 0 or 1")),
     };
-    let is_change = scoring::mute(&state, project.id, visitor.name_in_log(), code, is_muted).await?;
-    if is_change {
-        let action = if is_muted { "code.mute" } else { "code.unmute" };
-        let details = json!({ "name": engine::codes::find(code).map(|code| code.name) });
-        let subject = code.to_string();
-        record(
-            &state.db,
-            &visitor,
-            project.id,
-            (action, &subject, details),
-            clock::now(),
-        )
-        .await?;
-    }
+    scoring::mute(&state, project.id, visitor.name_in_log(), code, is_muted).await?;
     let next = back(project.slug.as_str(), &fields);
     let (path, fragment) = next.split_once('#').unwrap_or((&next, ""));
     let joint = if path.contains('?') { '&' } else { '?' };

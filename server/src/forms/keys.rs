@@ -3,9 +3,8 @@
 use axum::extract::{Path, State};
 use axum::response::Redirect;
 use domain::{KeyId, Project, Role, Scope};
-use serde_json::json;
 
-use super::{Failed, Fields, lead, on_conflict, record};
+use super::{Failed, Fields, lead, on_conflict};
 use crate::auth::Visitor;
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
@@ -44,18 +43,10 @@ async fn make_key(
     if scopes.is_empty() {
         return Err(Failed::Field("scope"));
     }
-    let made = storage::keys::add(&state.db, project.id, fields.text("label"), &scopes, now).await;
+    let (label, actor) = (fields.text("label"), visitor.name_in_log());
+    let made = storage::keys::add(&state.db, project.id, label, &scopes, &actor, now).await;
     let made = on_conflict(made, "api_keys_label", "label")?;
     state.auth.forget();
-    let details = json!({ "id": made.key.id, "scopes": scopes });
-    record(
-        &state.db,
-        visitor,
-        project.id,
-        ("key.make", &made.key.label, details),
-        now,
-    )
-    .await?;
     let no_randomness = || Failed::Refused(HttpError::internal(anyhow::anyhow!("no randomness for a token")));
     state.auth.reveal.put(made.secret).ok_or_else(no_randomness)
 }
@@ -69,16 +60,8 @@ pub(super) async fn revoke(
     let project = visitor.project(&slug, Role::Admin)?;
     let now = clock::now();
     let key: KeyId = id.parse().map_err(|_malformed| HttpError::not_found("key"))?;
-    storage::keys::revoke(&state.db, project.id, key, now).await?;
+    storage::keys::revoke(&state.db, project.id, key, &visitor.name_in_log(), now).await?;
     state.auth.forget();
-    record(
-        &state.db,
-        &visitor,
-        project.id,
-        ("key.revoke", &key.to_string(), json!({})),
-        now,
-    )
-    .await?;
     Ok(Redirect::to(&format!(
         "/p/{}/settings/keys?done=revoked",
         project.slug

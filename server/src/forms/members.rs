@@ -3,12 +3,11 @@
 use axum::extract::{Path, State};
 use axum::response::Redirect;
 use domain::{Project, Role, UserId};
-use serde_json::json;
 use storage::members::LAST_ADMIN;
 use storage::users::{self, NewUser};
 
 use super::account::checked_password_hash;
-use super::{Failed, Fields, lead, on_conflict, record};
+use super::{Failed, Fields, lead, on_conflict};
 use crate::auth::Visitor;
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
@@ -59,17 +58,10 @@ async fn add_member(
             )?
         }
     };
-    let added = storage::members::add(db, project.id, user.id, role, now).await;
+    let actor = visitor.name_in_log();
+    let added = storage::members::add(db, project.id, &user, role, &actor, now).await;
     on_conflict(added, "memberships_pkey", "email_exists")?;
     state.auth.forget();
-    record(
-        &state.db,
-        visitor,
-        project.id,
-        ("member.add", &user.email, json!({ "role": role })),
-        now,
-    )
-    .await?;
     Ok(())
 }
 
@@ -84,20 +76,12 @@ pub(super) async fn set_role(
     let user = user_id(&id)?;
     let page = format!("/p/{}/settings/members", project.slug);
     let done = async {
-        let now = clock::now();
         let role = Role::parse(fields.text("role")).ok_or(Failed::Field("role"))?;
-        let changed = storage::members::set_role(&state.db, project.id, user, role).await;
+        let actor = visitor.name_in_log();
+        let changed =
+            storage::members::set_role(&state.db, project.id, user, role, &actor, clock::now()).await;
         on_conflict(changed, LAST_ADMIN, "last_admin")?;
         state.auth.forget();
-        let email = users::get(&state.db, user).await?.email;
-        record(
-            &state.db,
-            &visitor,
-            project.id,
-            ("member.role", &email, json!({ "role": role })),
-            now,
-        )
-        .await?;
         Ok(format!("{page}?done=saved"))
     };
     let done = done.await;
@@ -114,18 +98,10 @@ pub(super) async fn remove(
     let user = user_id(&id)?;
     let page = format!("/p/{}/settings/members", project.slug);
     let done = async {
-        let removed = storage::members::remove(&state.db, project.id, user).await;
+        let actor = visitor.name_in_log();
+        let removed = storage::members::remove(&state.db, project.id, user, &actor, clock::now()).await;
         on_conflict(removed, LAST_ADMIN, "last_admin")?;
         state.auth.forget();
-        let email = users::get(&state.db, user).await?.email;
-        record(
-            &state.db,
-            &visitor,
-            project.id,
-            ("member.remove", &email, json!({})),
-            clock::now(),
-        )
-        .await?;
         Ok(format!("{page}?done=removed"))
     };
     let done = done.await;

@@ -4,9 +4,8 @@ use axum::extract::{Path, State};
 use axum::response::Redirect;
 use domain::Role;
 use domain::account::slug_from_name;
-use serde_json::json;
 
-use super::{Failed, Fields, lead, on_conflict, record};
+use super::{Failed, Fields, lead, on_conflict};
 use crate::auth::{Visitor, role_is_too_low};
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
@@ -39,21 +38,11 @@ async fn create_project(state: &AppState, visitor: &Visitor, fields: &Fields) ->
     let now = clock::now();
     let name = fields.name("name")?;
     let slug = slug_from_name(name).ok_or(Failed::Field("name"))?;
-    let project = storage::projects::create(db, name, &slug, now).await;
+    let admin = visitor.viewer.user.as_ref().map(|user| user.id);
+    let project = storage::projects::create(db, name, &slug, admin, &visitor.name_in_log(), now).await;
     let project = on_conflict(project, "projects_slug_key", "exists")?;
-    if let Some(user) = &visitor.viewer.user {
-        storage::members::add(db, project.id, user.id, Role::Admin, now).await?;
-    }
     state.auth.forget();
     state.auth.offer_first_key(&project, now).await?;
-    record(
-        &state.db,
-        visitor,
-        project.id,
-        ("project.make", &project.slug, json!({ "name": name })),
-        now,
-    )
-    .await?;
     Ok(project.slug)
 }
 
@@ -66,20 +55,11 @@ pub(super) async fn rename(
 ) -> HttpResult<Redirect> {
     let project = visitor.project(&slug, Role::Admin)?;
     let page = format!("/p/{}/settings", project.slug);
-    let now = clock::now();
     let done = async {
         let name = fields.name("name")?;
-        storage::projects::rename(&state.db, project.id, name).await?;
+        let actor = visitor.name_in_log();
+        storage::projects::rename(&state.db, project, name, &actor, clock::now()).await?;
         state.auth.forget();
-        let details = json!({ "from": project.name, "to": name });
-        record(
-            &state.db,
-            &visitor,
-            project.id,
-            ("project.rename", &project.slug, details),
-            now,
-        )
-        .await?;
         Ok(format!("{page}?done=saved"))
     };
     let done = done.await;

@@ -23,9 +23,15 @@ async fn a_key_that_will_not_do_is_never_ignored() {
     let project = default_project(&app).await;
     let good = key(&app, &project, Scope::DEFAULT).await;
     let revoked = key(&app, &project, Scope::DEFAULT).await;
-    storage::keys::revoke(&app.state.db, project.id, revoked.key.id, server::clock::now())
-        .await
-        .unwrap();
+    storage::keys::revoke(
+        &app.state.db,
+        project.id,
+        revoked.key.id,
+        "test",
+        server::clock::now(),
+    )
+    .await
+    .unwrap();
     app.state.auth.forget();
     let slip = good.secret.replace("pl_live_", "pl_live_x");
     let check = async |key: &str, status: u16, part: &str| {
@@ -149,9 +155,15 @@ async fn a_key_revoked_by_another_process_ends_within_a_second() {
     let project = default_project(&app).await;
     let key = key(&app, &project, Scope::DEFAULT).await;
     assert_eq!(send(&app, &key.secret).await.status, 200);
-    storage::keys::revoke(&app.state.db, project.id, key.key.id, server::clock::now())
-        .await
-        .unwrap();
+    storage::keys::revoke(
+        &app.state.db,
+        project.id,
+        key.key.id,
+        "test",
+        server::clock::now(),
+    )
+    .await
+    .unwrap();
     let ended = async { while send(&app, &key.secret).await.status != 401 {} };
     tokio::time::timeout(Duration::from_secs(1), ended)
         .await

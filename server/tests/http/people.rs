@@ -118,7 +118,7 @@ pub(crate) async fn person(app: &TestApp, email: &str, roles: &[(&Project, Role)
     };
     let user = storage::users::create(db, new, now).await.unwrap();
     for (project, role) in roles {
-        storage::members::add(db, project.id, user.id, *role, now)
+        storage::members::add(db, project.id, &user, *role, "test", now)
             .await
             .unwrap();
     }
@@ -134,15 +134,22 @@ pub(crate) async fn default_project(app: &TestApp) -> Project {
 
 /// A second project, of somebody else.
 pub(crate) async fn other_project(app: &TestApp) -> Project {
-    storage::projects::create(&app.state.db, "Other", "other", server::clock::now())
-        .await
-        .unwrap()
+    storage::projects::create(
+        &app.state.db,
+        "Other",
+        "other",
+        None,
+        "test",
+        server::clock::now(),
+    )
+    .await
+    .unwrap()
 }
 
 /// A key with these scopes.
 pub(crate) async fn key(app: &TestApp, project: &Project, scopes: &[domain::Scope]) -> storage::keys::NewKey {
     let now = server::clock::now();
-    let made = storage::keys::add(&app.state.db, project.id, "prod-frontend", scopes, now)
+    let made = storage::keys::add(&app.state.db, project.id, "prod-frontend", scopes, "test", now)
         .await
         .unwrap();
     app.state.auth.forget();

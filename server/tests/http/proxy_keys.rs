@@ -123,7 +123,7 @@ async fn with_accounts_a_key_decides_and_nothing_else_passes() {
             assert_provider_shape(path, &body);
         }
     }
-    storage::keys::revoke(&app.state.db, other.id, good.key.id, server::clock::now())
+    storage::keys::revoke(&app.state.db, other.id, good.key.id, "test", server::clock::now())
         .await
         .unwrap();
     app.state.auth.forget();
@@ -189,9 +189,15 @@ async fn what_was_known_passes_while_the_database_is_away_and_what_was_revoked_d
             .body("{}")
     };
     passes(call(&revoked.secret), &mut upstream).await;
-    storage::keys::revoke(&app.state.db, project.id, revoked.key.id, server::clock::now())
-        .await
-        .unwrap();
+    storage::keys::revoke(
+        &app.state.db,
+        project.id,
+        revoked.key.id,
+        "test",
+        server::clock::now(),
+    )
+    .await
+    .unwrap();
     every_change_is_heard_of(&browser, &project).await;
     passes(call(&kept.secret), &mut upstream).await;
 

@@ -349,6 +349,7 @@ async fn members_come_and_go_and_one_admin_stays() {
             ("noor@acme.dev", "member.remove", "mara@acme.dev"),
             ("mara@acme.dev", "member.role", "noor@acme.dev"),
             ("mara@acme.dev", "member.add", "noor@acme.dev"),
+            ("test", "member.add", "mara@acme.dev"),
         ]
     );
 }

@@ -3,7 +3,8 @@
 use domain::{ProjectId, Timestamp};
 use serde_json::Value;
 
-use crate::{Db, Result, Snapshot, Tx};
+use crate::audit::{self, Entry};
+use crate::{Db, Result, Snapshot, Tx, live};
 
 /// A project's scoring settings as JSON; `{}` before anybody changed them.
 pub async fn settings(snapshot: &mut Snapshot, project: ProjectId) -> Result<Value> {
@@ -16,21 +17,29 @@ pub async fn settings(snapshot: &mut Snapshot, project: ProjectId) -> Result<Val
     Ok(settings.unwrap_or_else(nothing_set))
 }
 
-/// Replaces a project's scoring settings.
-pub async fn save_settings(db: &Db, project: ProjectId, settings: &Value, now: Timestamp) -> Result<()> {
+/// Replaces a project's scoring settings and tells every process.
+pub async fn save_settings(
+    db: &Db,
+    project: ProjectId,
+    settings: &Value,
+    entry: &Entry,
+    now: Timestamp,
+) -> Result<()> {
     let mut tx = db.project(project).await?;
     write_settings(&mut tx, project, settings, now).await?;
+    audit::record_within(&mut tx, project, entry, now).await?;
     tx.commit().await?;
-    Ok(())
+    live::notify_settings(db, project).await
 }
 
 /// Changes a project's scoring settings by what they are now: nobody else can change them meanwhile. `None` from
-/// `change` leaves them as they are. Returns whether they were changed.
+/// `change` leaves them as they are; otherwise it says what the audit log is to hold. Every process is told. Returns
+/// whether they were changed.
 pub async fn change_settings(
     db: &Db,
     project: ProjectId,
     now: Timestamp,
-    change: impl FnOnce(Value) -> Option<Value>,
+    change: impl FnOnce(Value) -> Option<(Value, Vec<Entry>)>,
 ) -> Result<bool> {
     let mut tx = db.project(project).await?;
     // A row has to be there to be locked.
@@ -47,11 +56,15 @@ pub async fn change_settings(
     )
     .fetch_one(&mut *tx)
     .await?;
-    let Some(changed) = change(settings) else {
+    let Some((changed, entries)) = change(settings) else {
         return Ok(false);
     };
     write_settings(&mut tx, project, &changed, now).await?;
+    for entry in &entries {
+        audit::record_within(&mut tx, project, entry, now).await?;
+    }
     tx.commit().await?;
+    live::notify_settings(db, project).await?;
     Ok(true)
 }
 

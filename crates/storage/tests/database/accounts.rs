@@ -32,9 +32,16 @@ async fn a_key_is_found_by_its_hash_until_its_project_goes() {
     let database = TestDatabase::new().await;
     let db = &database.db;
     let project = database.project(1).await;
-    let made = keys::add(db, project, " prod ", &[Scope::Ingest, Scope::Read], noon())
-        .await
-        .unwrap();
+    let made = keys::add(
+        db,
+        project,
+        " prod ",
+        &[Scope::Ingest, Scope::Read],
+        "mara",
+        noon(),
+    )
+    .await
+    .unwrap();
     assert!(!format!("{made:?}").contains(&made.secret));
     let sha256 = keys::secret::sha256(&made.secret);
     let found = keys::find(db, &sha256).await.unwrap().unwrap();
@@ -49,8 +56,10 @@ async fn a_key_is_found_by_its_hash_until_its_project_goes() {
         std::slice::from_ref(&made.key)
     );
 
-    keys::revoke(db, project, made.key.id, noon()).await.unwrap();
-    keys::revoke(db, project, made.key.id, at("2027-01-01T00:00:00Z"))
+    keys::revoke(db, project, made.key.id, "mara", noon())
+        .await
+        .unwrap();
+    keys::revoke(db, project, made.key.id, "mara", at("2027-01-01T00:00:00Z"))
         .await
         .unwrap();
     assert!(keys::find(db, &sha256).await.unwrap().unwrap().revoked);
@@ -58,11 +67,11 @@ async fn a_key_is_found_by_its_hash_until_its_project_goes() {
 
     let other = database.project(2).await;
     for (project, key) in [(other, made.key.id), (project, KeyId(Uuid::nil()))] {
-        let refused = keys::revoke(db, project, key, noon()).await;
+        let refused = keys::revoke(db, project, key, "mara", noon()).await;
         assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
     }
     assert!(is_conflict(
-        keys::add(db, project, " ", &[], noon()).await,
+        keys::add(db, project, " ", &[], "mara", noon()).await,
         "api_keys_label"
     ));
     delete_project(db, project).await.unwrap();
@@ -74,7 +83,10 @@ async fn the_last_use_of_a_key_never_goes_back() {
     let database = TestDatabase::new().await;
     let db = &database.db;
     let project = database.project(1).await;
-    let key = keys::add(db, project, "prod", &[], noon()).await.unwrap().key;
+    let key = keys::add(db, project, "prod", &[], "mara", noon())
+        .await
+        .unwrap()
+        .key;
     let check = async |used_at: &str, expected: &str| {
         keys::touch(
             db,
@@ -108,12 +120,16 @@ async fn the_default_project_is_made_once() {
         ("default", "Default")
     );
 
-    let acme = projects::create(db, "Acme", "acme", noon()).await.unwrap();
+    let acme = projects::create(db, "Acme", "acme", None, "mara", noon())
+        .await
+        .unwrap();
     assert!(is_conflict(
-        projects::create(db, "Other", "acme", noon()).await,
+        projects::create(db, "Other", "acme", None, "mara", noon()).await,
         "projects_slug_key"
     ));
-    projects::rename(db, acme.id, "Acme Inc").await.unwrap();
+    projects::rename(db, &acme, "Acme Inc", "mara", noon())
+        .await
+        .unwrap();
     assert_eq!(projects::get(db, acme.id).await.unwrap().name, "Acme Inc");
     delete_project(db, default.id).await.unwrap();
     assert_eq!(projects::ensure_default(db, noon()).await.unwrap().slug, "acme");
@@ -131,7 +147,7 @@ async fn only_one_account_is_the_first() {
             name: "Mara",
             password_hash: "hash",
         };
-        users::create_first(db, new, noon())
+        users::create_first(db, new, "local", noon())
     };
     let (mara, noor) = tokio::join!(first("mara@acme.dev"), first("noor@acme.dev"));
     assert_eq!([&mara, &noor].iter().filter(|made| made.is_ok()).count(), 1);
@@ -163,18 +179,18 @@ async fn a_project_keeps_an_admin_even_when_two_leave_at_once() {
     let database = TestDatabase::new().await;
     let db = &database.db;
     let project = database.project(1).await;
-    let mara = person(db, "mara@acme.dev").await.unwrap().id;
-    let noor = person(db, "noor@acme.dev").await.unwrap().id;
-    for user in [mara, noor] {
-        members::add(db, project, user, Role::Admin, noon())
+    let mara = person(db, "mara@acme.dev").await.unwrap();
+    let noor = person(db, "noor@acme.dev").await.unwrap();
+    for user in [&mara, &noor] {
+        members::add(db, project, user, Role::Admin, "mara", noon())
             .await
             .unwrap();
     }
-    let again = members::add(db, project, mara, Role::Viewer, noon()).await;
+    let again = members::add(db, project, &mara, Role::Viewer, "mara", noon()).await;
     assert!(is_conflict(again, "memberships_pkey"));
     let (one, two) = tokio::join!(
-        members::remove(db, project, mara),
-        members::set_role(db, project, noor, Role::Viewer)
+        members::remove(db, project, mara.id, "mara", noon()),
+        members::set_role(db, project, noor.id, Role::Viewer, "mara", noon())
     );
     assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
     assert!(is_conflict(one.and(two), LAST_ADMIN));
