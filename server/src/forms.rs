@@ -17,7 +17,6 @@ use axum::middleware::from_fn;
 use axum::response::Redirect;
 use axum::routing::post;
 
-use crate::auth::Visitor;
 use crate::error::{HttpError, HttpResult};
 use crate::plain_page;
 use crate::state::AppState;

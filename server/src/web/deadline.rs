@@ -12,8 +12,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::SERVER_FUNCTIONS;
-use crate::plain_page::Audience;
 use crate::error::HttpError;
+use crate::plain_page::Audience;
 use crate::router::RequestId;
 use crate::state::AppState;
 

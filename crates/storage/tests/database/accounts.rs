@@ -1,9 +1,11 @@
 //! Keys, people, sessions.
 
 use domain::{KeyId, Role, Scope, Timestamp};
+use serde_json::json;
+use storage::audit::Entry;
 use storage::members::LAST_ADMIN;
 use storage::users::{NewUser, User};
-use storage::{Db, Error, keys, members, projects, sessions, users};
+use storage::{Db, Error, keys, members, projects, scoring, sessions, users};
 use uuid::Uuid;
 
 use crate::support::{TestDatabase, at, delete_project};
@@ -232,4 +234,61 @@ async fn a_session_ends_when_it_expires_or_the_password_changes() {
     check(b"two", NOON, false).await;
     users::set_password(db, mara.id, "other").await.unwrap();
     check(b"one", NOON, false).await;
+}
+
+#[tokio::test]
+async fn nothing_changes_that_the_audit_log_cannot_hold() {
+    let database = TestDatabase::new().await;
+    let db = &database.db;
+    let project = database.project(1).await;
+    let mara = person(db, "mara@acme.dev").await.unwrap();
+    let noor = person(db, "noor@acme.dev").await.unwrap();
+    members::add(db, project, &mara, Role::Admin, "test", noon())
+        .await
+        .unwrap();
+    let key = keys::add(db, project, "prod", &[], "test", noon())
+        .await
+        .unwrap()
+        .key;
+    let before = projects::get(db, project).await.unwrap();
+    sqlx::query("alter table audit_log add constraint is_full check (false) not valid")
+        .execute(&mut database.owner().await)
+        .await
+        .unwrap();
+
+    let actor = "mara@acme.dev";
+    assert!(keys::add(db, project, "other", &[], actor, noon()).await.is_err());
+    assert!(keys::revoke(db, project, key.id, actor, noon()).await.is_err());
+    assert_eq!(keys::list(db, project).await.unwrap(), [key]);
+    let role = Role::Viewer;
+    assert!(
+        members::add(db, project, &noor, role, actor, noon())
+            .await
+            .is_err()
+    );
+    assert!(
+        members::set_role(db, project, mara.id, Role::Admin, actor, noon())
+            .await
+            .is_err()
+    );
+    assert_eq!(members::list(db, project).await.unwrap().len(), 1);
+    assert!(
+        projects::create(db, "New", "new", Some(mara.id), actor, noon())
+            .await
+            .is_err()
+    );
+    assert!(
+        projects::rename(db, &before, "Other", actor, noon())
+            .await
+            .is_err()
+    );
+    assert_eq!(projects::list(db).await.unwrap(), [before]);
+    let entry = Entry::new(actor, "scoring.change", "scoring", json!({}));
+    let rules = json!({ "threshold": 7 });
+    assert!(
+        scoring::save_settings(db, project, &rules, &entry, noon())
+            .await
+            .is_err()
+    );
+    assert_eq!(scoring::settings(db, project).await.unwrap(), json!({}));
 }
