@@ -1,6 +1,16 @@
 //! Where a form leads afterwards: paths of this server, nowhere else.
 
-use std::fmt::Write as _;
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// What may not stand in a header, nor end it.
+const NOT_GRAPHIC: &AsciiSet = &CONTROLS.add(b' ');
+/// What would end a value or begin something else; a slash reads better as it is.
+const NOT_IN_VALUES: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'/');
 
 /// `next` as it may stand in `Location`, if it is a path of this server; otherwise `/`.
 pub(crate) fn local_path(next: &str) -> String {
@@ -9,28 +19,12 @@ pub(crate) fn local_path(next: &str) -> String {
     if !next.starts_with('/') || leaves {
         return "/".to_owned();
     }
-    let mut path = String::with_capacity(next.len());
-    for byte in next.bytes() {
-        if byte.is_ascii_graphic() {
-            path.push(char::from(byte));
-        } else {
-            _ = write!(path, "%{byte:02X}");
-        }
-    }
-    path
+    utf8_percent_encode(next, NOT_GRAPHIC).to_string()
 }
 
 /// `value` as it may stand in a query.
 pub(crate) fn query_value(value: &str) -> String {
-    let mut encoded = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
+    utf8_percent_encode(value, NOT_IN_VALUES).to_string()
 }
 
 #[cfg(test)]

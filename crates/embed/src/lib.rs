@@ -157,11 +157,7 @@ fn collect(root: &Path) -> Result<BTreeMap<String, Vec<u8>>, Error> {
 }
 
 fn content_hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex::encode(&Sha256::digest(bytes)[..6])
 }
 
 /// `/pkg/plumbline.css` → `/pkg/plumbline.<hash>.css`.

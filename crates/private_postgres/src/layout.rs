@@ -1,6 +1,5 @@
 //! Where everything lies, and who owns it.
 
-use std::fmt::Write as _;
 use std::fs::{DirBuilder, Metadata, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
@@ -167,14 +166,7 @@ fn socket_file() -> String {
 
 /// Twelve hexadecimal digits that stand for a path.
 fn short_hash(path: &Path) -> String {
-    Sha256::digest(path.as_os_str().as_bytes())
-        .iter()
-        .take(6)
-        .fold(String::new(), |mut hex, byte| {
-            // Writing to a String cannot fail.
-            write!(hex, "{byte:02x}").ok();
-            hex
-        })
+    hex::encode(&Sha256::digest(path.as_os_str().as_bytes())[..6])
 }
 
 #[cfg(test)]

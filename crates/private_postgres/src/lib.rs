@@ -23,11 +23,11 @@ mod running;
 mod wire;
 
 use std::ffi::OsString;
-use std::fmt::Write as _;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, sleep};
 
@@ -262,18 +262,15 @@ async fn lock(data_dir: &Path, lock_file: &Path) -> Result<File, Error> {
     }
 }
 
-/// Everything but letters, digits and `-._~` as `%XX`.
+/// All but letters, digits and `-._~`.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 fn percent_encode(path: &Path) -> String {
-    let mut encoded = String::new();
-    for byte in path.to_string_lossy().bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            write!(encoded, "%{byte:02X}").ok();
-        }
-    }
-    encoded
+    utf8_percent_encode(&path.to_string_lossy(), RESERVED).to_string()
 }
 
 #[cfg(test)]

@@ -114,7 +114,7 @@ const FORMS_OF_ONESELF: [&str; 5] = ["/login", "/logout", "/setup", "/theme", "/
 /// The template of that step's prompt.
 fn fingerprint() -> String {
     let template = engine::fingerprint::fingerprints(CANARY, None).template;
-    template.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(template)
 }
 
 /// The server with a run of `default`, and Eve, who is admin of `other`.

@@ -213,7 +213,14 @@ fn the_pure_crates_depend_on_little() {
     };
     check(
         "crates/domain",
-        &["serde", "serde_json", "thiserror", "time", "uuid"],
+        &[
+            "percent-encoding",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "time",
+            "uuid",
+        ],
     );
     check(
         "crates/engine",
