@@ -1,9 +1,9 @@
 //! `POST /ingest` and `POST /ingest/batch`: authenticate, decode, submit, answer once the transaction has committed.
 
 mod body;
-mod clean;
 mod field;
 mod native;
+pub(crate) mod step;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -18,7 +18,6 @@ use sha2::{Digest as _, Sha256};
 use tower_http::decompression::RequestDecompressionLayer;
 
 pub use body::BodyBudget;
-pub(crate) use clean::{clean, clean_map};
 use native::{Rejection, Source};
 
 use crate::clock;
@@ -202,10 +201,7 @@ fn fallback_id(headers: &HeaderMap, index: usize) -> String {
             hash.update(key.as_bytes());
             hash.update([0]);
             hash.update(index.to_be_bytes());
-            hash.finalize()
-                .iter()
-                .take(16)
-                .fold("ik-".to_owned(), |id, byte| format!("{id}{byte:02x}"))
+            format!("ik-{}", hex::encode(&hash.finalize()[..16]))
         }
         _ => uuid::Uuid::now_v7().to_string(),
     }
@@ -248,7 +244,7 @@ async fn plain_unsupported_encoding(response: Response) -> Response {
             .get::<std::sync::Arc<crate::error::ErrorReport>>()
             .is_none()
     {
-        let message = "Content-Encoding has to be gzip, br, deflate, zstd or absent";
+        let message = "Content-Encoding must be gzip, br, deflate, zstd or absent";
         return HttpError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported_encoding",

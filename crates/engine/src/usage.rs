@@ -11,6 +11,11 @@ use domain::{NanoUsd, TokenUsage};
 
 pub use read::{from_attributes, from_provider, merge_anthropic};
 
+/// The most tokens, searches or the like of one step, whoever reports them: sums over millions of steps have to fit.
+pub const MAX_TOKENS: u64 = 1_000_000_000_000;
+/// The highest cost of one step, for the same reason.
+pub const MAX_NANO_USD: u64 = 100_000_000_000_000;
+
 /// What a call used, as somebody reported it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -25,10 +30,8 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Sums over millions of steps have to fit, whoever reports the counts.
+    /// Whether all of it can be stored.
     pub fn is_within_bounds(&self) -> bool {
-        const MOST: u64 = 1_000_000_000_000;
-        const MOST_NANO_USD: u64 = 100_000_000_000_000;
         let tokens = &self.tokens;
         let counts = [
             tokens.input,
@@ -43,10 +46,10 @@ impl Usage {
         counts
             .into_iter()
             .flatten()
-            .all(|count| count.unsigned_abs() <= MOST)
+            .all(|count| count.unsigned_abs() <= MAX_TOKENS)
             && self
                 .reported_cost
-                .is_none_or(|cost| cost.0.unsigned_abs() <= MOST_NANO_USD)
+                .is_none_or(|cost| cost.0.unsigned_abs() <= MAX_NANO_USD)
     }
 }
 

@@ -40,10 +40,7 @@ pub(crate) async fn recording(State(state): State<AppState>, request: Request) -
             .ok()
             .filter(|days| (1..=MAX_DAYS).contains(days))
             .ok_or_else(|| {
-                HttpError::invalid(
-                    "days",
-                    format!("days has to be a whole number from 1 to {MAX_DAYS}"),
-                )
+                HttpError::invalid("days", format!("days must be an integer from 1 to {MAX_DAYS}"))
             })?,
     };
     let from = clock::now().plus_micros(-i64::from(days) * DAY_MICROS);

@@ -59,9 +59,7 @@ impl Params {
         text.parse()
             .ok()
             .filter(|limit| (1..=max).contains(limit))
-            .ok_or_else(|| {
-                HttpError::invalid("limit", format!("limit has to be a whole number from 1 to {max}"))
-            })
+            .ok_or_else(|| HttpError::invalid("limit", format!("limit must be an integer from 1 to {max}")))
     }
 
     /// A point in time.
@@ -69,7 +67,7 @@ impl Params {
         let Some(text) = self.get(name) else {
             return Ok(None);
         };
-        let message = || format!("{name} has to be an RFC 3339 time such as 2026-11-21T09:00:00Z");
+        let message = || format!("{name} must be an RFC 3339 time such as 2026-11-21T09:00:00Z");
         Timestamp::parse_rfc3339(text)
             .map(Some)
             .ok_or_else(|| HttpError::invalid(name, message()))

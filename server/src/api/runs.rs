@@ -198,7 +198,7 @@ pub(crate) async fn list(
     if cursor.is_some_and(|cursor| !storage::runs::is_cursor(cursor)) {
         return Err(HttpError::invalid(
             "cursor",
-            "cursor has to be the next_cursor of an earlier answer",
+            "cursor must be the next_cursor of an earlier answer",
         ));
     }
     let page = storage::runs::list(

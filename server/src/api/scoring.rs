@@ -107,7 +107,7 @@ pub(crate) async fn save_settings(
         .await?;
     let body = ingest::read_json(&parts.headers, body, MAX_SETTINGS_BYTES, &state.body_budget).await?;
     let body: Map<String, Value> = serde_json::from_slice(&body)
-        .map_err(|_not_an_object| HttpError::invalid("body", "The body has to be a JSON object"))?;
+        .map_err(|_not_an_object| HttpError::invalid("body", "The body must be a JSON object"))?;
     let rules = rules_from_json(body, &Rules::default())?;
     let answer = replace_rules(&state, caller.project_id, caller.key_label, &rules).await?;
     Ok(Json(answer))
@@ -199,23 +199,23 @@ fn rules_from_json(body: Map<String, Value>, base: &Rules) -> HttpResult<Rules> 
                 rules.mode = match value.as_str() {
                     Some("dynamic") => LimitMode::Dynamic,
                     Some("manual" | "static") => LimitMode::Manual,
-                    _ => return Err(wrong("has to be dynamic or manual")),
+                    _ => return Err(wrong("must be dynamic or manual")),
                 }
             }
-            "enabled" => rules.enabled = value.as_bool().ok_or_else(|| wrong("has to be true or false"))?,
-            "extended" => rules.extended = value.as_bool().ok_or_else(|| wrong("has to be true or false"))?,
+            "enabled" => rules.enabled = value.as_bool().ok_or_else(|| wrong("must be true or false"))?,
+            "extended" => rules.extended = value.as_bool().ok_or_else(|| wrong("must be true or false"))?,
             "threshold" => {
                 let points = value.as_i64().and_then(|points| i32::try_from(points).ok());
                 rules.threshold = match (value.as_str(), points) {
                     (Some("dynamic"), _) => Threshold::Dynamic,
                     (_, Some(points)) if THRESHOLDS.contains(&points) => Threshold::Fixed(points),
-                    _ => return Err(wrong("has to be dynamic or a whole number from 1 to 10000")),
+                    _ => return Err(wrong("must be dynamic or an integer from 1 to 10000")),
                 }
             }
             "limits" => limits_from_json(&value, &mut rules)?,
             "muted" => {
                 rules.muted =
-                    serde_json::from_value(value).map_err(|_other| wrong("has to be a list of codes"))?;
+                    serde_json::from_value(value).map_err(|_other| wrong("must be an array of codes"))?;
                 if let Some(code) = rules
                     .muted
                     .iter()
@@ -225,8 +225,8 @@ fn rules_from_json(body: Map<String, Value>, base: &Rules) -> HttpResult<Rules> 
                 }
             }
             "points" => {
-                rules.points = serde_json::from_value(value)
-                    .map_err(|_other| wrong("has to map codes to whole numbers"))?;
+                rules.points =
+                    serde_json::from_value(value).map_err(|_other| wrong("must map codes to integers"))?;
                 let unknown = rules.points.iter().find(|(code, points)| {
                     engine::codes::find(**code).is_none() || !POINTS.contains(*points)
                 });
@@ -246,14 +246,14 @@ fn limits_from_json(value: &Value, rules: &mut Rules) -> HttpResult<()> {
     let limits = value.as_object().ok_or_else(|| {
         HttpError::invalid(
             "limits",
-            "limits has to be an object of latency_ms, tokens, cost_usd",
+            "limits must be an object of latency_ms, tokens, cost_usd",
         )
     })?;
     for (name, value) in limits {
         let wrong = || {
             HttpError::invalid(
                 format!("limits.{name}"),
-                format!("limits.{name} has to be a number above 0, or null"),
+                format!("limits.{name} must be a number above 0, or null"),
             )
         };
         match name.as_str() {
@@ -282,7 +282,7 @@ fn limits_from_json(value: &Value, rules: &mut Rules) -> HttpResult<()> {
     Ok(())
 }
 
-/// JSON null takes a value away; anything else has to be readable, or the answer is `None`.
+/// JSON null takes a value away; anything else must be readable, or the answer is `None`.
 fn known<T>(value: &Value, read: impl Fn(&Value) -> Option<T>) -> Option<Option<T>> {
     if value.is_null() {
         Some(None)

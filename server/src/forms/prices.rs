@@ -12,11 +12,10 @@ use super::{Failed, Fields, lead, on_conflict};
 use crate::auth::Visitor;
 use crate::clock;
 use crate::error::HttpResult;
+use crate::ingest::step::MAX_WORD_BYTES;
 use crate::prices;
 use crate::state::AppState;
 
-/// Longest provider and model, as on `/ingest`.
-const MAX_WORD_BYTES: usize = 512;
 /// What the form of a price holds; it comes back with what was typed when something is wrong with it.
 const TYPED: [&str; 11] = [
     "provider",

@@ -47,7 +47,7 @@ pub(super) fn require_json(headers: &HeaderMap) -> HttpResult<()> {
     if is_json {
         return Ok(());
     }
-    let message = "Content-Type has to be application/json";
+    let message = "Content-Type must be application/json";
     Err(HttpError::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "unsupported_type",

@@ -4,7 +4,6 @@ use domain::{NanoUsd, Timestamp};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::clean::{clean, clean_map};
 use super::native::Rejection;
 
 /// A field as it stands in the body: absent, or its JSON text. `null` counts as absent.
@@ -33,66 +32,50 @@ impl<'a> Field<'a> {
         })
     }
 
-    /// A text of at most `max_bytes`.
-    pub(super) fn text(self, max_bytes: usize) -> Result<Option<String>, Rejection> {
+    /// A text. How long it may be is for [`super::step`] to say.
+    pub(super) fn text(self) -> Result<Option<String>, Rejection> {
         let Some(json) = self.json() else { return Ok(None) };
-        let text: String = serde_json::from_str(json).map_err(|_not_text| self.wrong("has to be a text"))?;
-        if text.len() > max_bytes {
-            return Err(self.wrong(&format!("has to be at most {max_bytes} bytes long")));
-        }
-        Ok(Some(clean(text)))
+        serde_json::from_str(json)
+            .map(Some)
+            .map_err(|_not_text| self.wrong("must be a string"))
     }
 
     /// A text that is an id or a label: `None` when blank.
-    pub(super) fn word(self, max_bytes: usize) -> Result<Option<String>, Rejection> {
-        Ok(self.text(max_bytes)?.filter(|text| !text.trim().is_empty()))
+    pub(super) fn word(self) -> Result<Option<String>, Rejection> {
+        Ok(self.text()?.filter(|text| !text.trim().is_empty()))
     }
 
     /// A text of any length. Objects and arrays are taken as their JSON text: clients send both.
     pub(super) fn body(self) -> Result<Option<String>, Rejection> {
         match self.json() {
             Some(json) if json.starts_with(['{', '[']) => Ok(Some(json.to_owned())),
-            _ => self.text(usize::MAX),
+            _ => self.text(),
         }
     }
 
-    /// A whole number.
+    /// An integer.
     pub(super) fn integer(self) -> Result<Option<i64>, Rejection> {
         let Some(json) = self.json() else { return Ok(None) };
         serde_json::from_str(json)
             .map(Some)
-            .map_err(|_not_integer| self.wrong("has to be a whole number"))
-    }
-
-    /// A count of tokens: small enough that sums over millions of steps fit their column.
-    pub(super) fn tokens(self) -> Result<Option<i64>, Rejection> {
-        const MAX_TOKENS: u64 = 1_000_000_000_000;
-        match self.integer()? {
-            Some(tokens) if tokens.unsigned_abs() > MAX_TOKENS => {
-                Err(self.wrong("has to be a whole number within ±10¹²"))
-            }
-            tokens => Ok(tokens),
-        }
+            .map_err(|_not_integer| self.wrong("must be an integer"))
     }
 
     /// A finite number.
     pub(super) fn number(self) -> Result<Option<f64>, Rejection> {
         let Some(json) = self.json() else { return Ok(None) };
-        let number: f64 =
-            serde_json::from_str(json).map_err(|_not_number| self.wrong("has to be a number"))?;
+        let number: f64 = serde_json::from_str(json).map_err(|_not_number| self.wrong("must be a number"))?;
         Ok(Some(number))
     }
 
-    /// An amount of dollars, read from its digits; bounded for the same reason as tokens.
+    /// An amount of dollars, read from its digits.
     pub(super) fn money(self) -> Result<Option<NanoUsd>, Rejection> {
-        const MAX_NANO_USD: u64 = 100_000_000_000_000;
         let Some(json) = self.json() else { return Ok(None) };
         let is_number = json.starts_with(|c: char| c == '-' || c.is_ascii_digit());
         let money = is_number.then(|| NanoUsd::parse_decimal(json)).flatten();
         money
-            .filter(|money| money.0.unsigned_abs() <= MAX_NANO_USD)
             .map(Some)
-            .ok_or_else(|| self.wrong("has to be a number of dollars within ±100,000"))
+            .ok_or_else(|| self.wrong("must be a number of dollars within ±100,000"))
     }
 
     /// True or false.
@@ -100,17 +83,17 @@ impl<'a> Field<'a> {
         let Some(json) = self.json() else { return Ok(None) };
         serde_json::from_str(json)
             .map(Some)
-            .map_err(|_not_boolean| self.wrong("has to be true or false"))
+            .map_err(|_not_boolean| self.wrong("must be true or false"))
     }
 
     /// A point in time.
     pub(super) fn time(self) -> Result<Option<Timestamp>, Rejection> {
-        let Some(text) = self.text(64)? else {
+        let Some(text) = self.text()? else {
             return Ok(None);
         };
         Timestamp::parse_rfc3339(&text)
             .map(Some)
-            .ok_or_else(|| self.wrong("has to be an RFC 3339 time such as 2026-11-21T09:00:00Z"))
+            .ok_or_else(|| self.wrong("must be an RFC 3339 time such as 2026-11-21T09:00:00Z"))
     }
 
     /// One of a fixed set of words.
@@ -120,12 +103,12 @@ impl<'a> Field<'a> {
         parse: fn(&str) -> Option<T>,
         word: fn(T) -> &'static str,
     ) -> Result<Option<T>, Rejection> {
-        let Some(text) = self.word(64)? else {
+        let Some(text) = self.word()? else {
             return Ok(None);
         };
         parse(&text).map(Some).ok_or_else(|| {
             let words: Vec<_> = all.iter().map(|value| word(*value)).collect();
-            self.wrong(&format!("has to be one of {}", words.join(", ")))
+            self.wrong(&format!("must be one of {}", words.join(", ")))
         })
     }
 
@@ -135,26 +118,21 @@ impl<'a> Field<'a> {
             return Ok(Map::new());
         };
         if json.len() > max_bytes {
-            return Err(self.wrong(&format!("has to be at most {max_bytes} bytes of JSON")));
+            return Err(self.wrong(&format!("must be at most {max_bytes} bytes of JSON")));
         }
-        let map: Map<String, Value> = serde_json::from_str(json)
-            .map_err(|_not_object| self.wrong("has to be a JSON object of at most 120 levels"))?;
-        Ok(if json.contains("\\u0000") {
-            clean_map(map)
-        } else {
-            map
-        })
+        serde_json::from_str(json)
+            .map_err(|_not_object| self.wrong("must be a JSON object of at most 120 levels"))
     }
 
-    /// A list of at most `max` items.
+    /// An array of at most `max` items, each unread.
     pub(super) fn items(self, max: usize) -> Result<Vec<&'a RawValue>, Rejection> {
         let Some(json) = self.json() else {
             return Ok(Vec::new());
         };
         let items: Vec<&RawValue> =
-            serde_json::from_str(json).map_err(|_not_list| self.wrong("has to be a list"))?;
+            serde_json::from_str(json).map_err(|_not_array| self.wrong("must be an array"))?;
         if items.len() > max {
-            return Err(self.wrong(&format!("has to have at most {max} items")));
+            return Err(self.wrong(&format!("must have at most {max} items")));
         }
         Ok(items)
     }

@@ -2,31 +2,23 @@
 
 mod used;
 
-use domain::id::MAX_CLIENT_ID_BYTES;
 use domain::{NewStep, StepEvent, StepKind, StepStatus, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::MAX_BATCH_STEPS;
 use super::field::Field;
+use super::step::{
+    Invalid, MAX_ATTRIBUTES_BYTES, MAX_EVENT_ATTRIBUTES_BYTES, MAX_EVENTS, MAX_TAGS, StepBuilder,
+};
 use used::reported_usage;
-
-/// Longest name, model, session, user, …: they are shown in lists and stand in rollups.
-const MAX_WORD_BYTES: usize = 512;
-const MAX_TAGS: usize = 50;
-const MAX_EVENTS: usize = 1_000;
-/// Attributes are parsed and kept with the row's figures: they are for details, texts belong into prompt and output.
-const MAX_ATTRIBUTES_BYTES: usize = 256 * 1024;
-const MAX_EVENT_ATTRIBUTES_BYTES: usize = 16 * 1024;
-/// What of an error text stands on the step's row and so in every list of steps; all of it is in `attributes.error`.
-const ERROR_ROW_BYTES: usize = 4 * 1024;
 
 /// Why a step or a body was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rejection {
     /// The field, where one is to blame.
     pub(crate) field: Option<String>,
-    /// What it has to be.
+    /// What it must be.
     pub(crate) message: String,
     /// The word in the error's code and in the ledger.
     pub(crate) reason: &'static str,
@@ -44,19 +36,29 @@ impl Rejection {
         }
     }
 
-    fn json(cause: &serde_json::Error) -> Self {
-        let message = format!(
-            "The body is not valid JSON (line {}, column {})",
-            cause.line(),
-            cause.column()
-        );
+    fn json(bytes: &[u8], cause: &serde_json::Error) -> Self {
         Self {
             field: None,
-            message,
+            message: format!("The body is not valid JSON at byte {}", byte_of(bytes, cause)),
             reason: "invalid_json",
             steps: 1,
         }
     }
+}
+
+impl From<Invalid> for Rejection {
+    fn from(invalid: Invalid) -> Self {
+        Self::field(invalid.field, format!("{} {}", invalid.field, invalid.problem))
+    }
+}
+
+/// Where in a body serde_json stopped; it counts lines and, within them, bytes.
+fn byte_of(bytes: &[u8], cause: &serde_json::Error) -> usize {
+    let before = bytes
+        .split_inclusive(|byte| *byte == b'\n')
+        .take(cause.line().saturating_sub(1));
+    let at = before.map(<[u8]>::len).sum::<usize>() + cause.column();
+    at.min(bytes.len())
 }
 
 /// What a body does not say.
@@ -143,7 +145,7 @@ raw_step!(
 
 /// Decodes a body that is one step.
 pub(super) fn decode_body(bytes: &[u8], source: &Source) -> Result<NewStep, Rejection> {
-    let raw: &RawValue = serde_json::from_slice(bytes).map_err(|cause| Rejection::json(&cause))?;
+    let raw: &RawValue = serde_json::from_slice(bytes).map_err(|cause| Rejection::json(bytes, &cause))?;
     decode_step(raw, source)
 }
 
@@ -156,7 +158,7 @@ pub(super) fn rules_of_body(
         #[serde(borrow)]
         rules: Option<&'a RawValue>,
     }
-    let body: Body<'_> = serde_json::from_slice(bytes).map_err(|cause| Rejection::json(&cause))?;
+    let body: Body<'_> = serde_json::from_slice(bytes).map_err(|cause| Rejection::json(bytes, &cause))?;
     let rules = Field {
         name: "rules",
         raw: body.rules,
@@ -170,8 +172,8 @@ pub(super) fn rules_of_body(
 
 /// Splits a body `{"steps": […]}` into its steps, unread.
 pub(super) fn split_batch(bytes: &[u8]) -> Result<Vec<&RawValue>, Rejection> {
-    let whole: &RawValue = serde_json::from_slice(bytes).map_err(|cause| Rejection::json(&cause))?;
-    let not_a_batch = || Rejection::field("steps", "The body has to be {\"steps\": […]}".to_owned());
+    let whole: &RawValue = serde_json::from_slice(bytes).map_err(|cause| Rejection::json(bytes, &cause))?;
+    let not_a_batch = || Rejection::field("steps", "The body must be {\"steps\": […]}".to_owned());
     let batch: RawBatch<'_> = parse_object(whole).map_err(|_other_shape| not_a_batch())?;
     let steps = Field {
         name: "steps",
@@ -182,7 +184,7 @@ pub(super) fn split_batch(bytes: &[u8]) -> Result<Vec<&RawValue>, Rejection> {
     }
     let steps = steps.items(usize::MAX)?;
     if steps.len() > MAX_BATCH_STEPS {
-        let message = format!("steps has to have at most {MAX_BATCH_STEPS} items");
+        let message = format!("steps must have at most {MAX_BATCH_STEPS} items");
         return Err(Rejection {
             steps: steps.len(),
             ..Rejection::field("steps", message)
@@ -211,23 +213,21 @@ pub(super) fn decode_step(raw: &RawValue, source: &Source) -> Result<NewStep, Re
             .map(str::to_owned);
         Rejection {
             message: match &repeated {
-                Some(field) => format!("{field} stands twice"),
-                None => "A step has to be a JSON object".to_owned(),
+                Some(field) => format!("duplicate field {field}"),
+                None => "A step must be a JSON object".to_owned(),
             },
             field: repeated,
             reason: "invalid_field",
             steps: 1,
         }
     })?;
-    let run_id = identity(raw.run_id())?;
-    let run_id = raw.run_id().required(run_id)?;
-    let name = raw.step_name().required(raw.step_name().text(MAX_WORD_BYTES)?)?;
-    let model = raw.model().required(raw.model().text(MAX_WORD_BYTES)?)?;
+    let run_id = raw.run_id().required(raw.run_id().text()?)?;
+    let name = raw.step_name().required(raw.step_name().text()?)?;
+    let model = raw.model().required(raw.model().text()?)?;
     let input = raw.prompt().required(raw.prompt().body()?)?;
     let latency_ms = raw.latency_ms().required(raw.latency_ms().number()?)?;
     let mut attributes = raw.attributes().object(MAX_ATTRIBUTES_BYTES)?;
     let usage = reported_usage(&raw, &mut attributes)?;
-    let error = raw.error().body()?.map(|error| shortened(error, &mut attributes));
     let step_id = either(raw.step_id(), raw.span_id())?.unwrap_or_else(|| source.fallback_id.clone());
     let parent_step_id = either(raw.parent_step_id(), raw.parent_span_id())?;
     let elapsed_micros = (latency_ms.max(0.0) * 1_000.0) as i64;
@@ -236,15 +236,15 @@ pub(super) fn decode_step(raw: &RawValue, source: &Source) -> Result<NewStep, Re
         .time()?
         .unwrap_or_else(|| source.received_at.plus_micros(elapsed_micros.saturating_neg()));
     let succeeded = raw.status_success().boolean()?.unwrap_or(true);
-    Ok(NewStep {
+    let step = NewStep {
         kind: raw
             .kind()
             .one_of(StepKind::ALL, StepKind::parse, StepKind::as_str)?
             .unwrap_or(StepKind::Llm),
         name,
         step_index: step_index(raw.step_index())?,
-        provider: raw.provider().word(MAX_WORD_BYTES)?,
-        request_model: raw.request_model().word(MAX_WORD_BYTES)?,
+        provider: raw.provider().word()?,
+        request_model: raw.request_model().word()?,
         model: Some(model),
         started_at,
         ended_at: Some(started_at.plus_micros(elapsed_micros)),
@@ -255,21 +255,21 @@ pub(super) fn decode_step(raw: &RawValue, source: &Source) -> Result<NewStep, Re
         } else {
             StepStatus::Error
         },
-        error,
-        error_class: raw.error_class().word(MAX_WORD_BYTES)?,
-        stop_reason: raw.stop_reason().word(MAX_WORD_BYTES)?,
-        service_tier: raw.service_tier().word(MAX_WORD_BYTES)?.or(usage.service_tier),
+        error: raw.error().body()?,
+        error_class: raw.error_class().word()?,
+        stop_reason: raw.stop_reason().word()?,
+        service_tier: raw.service_tier().word()?.or(usage.service_tier),
         max_gap_ms: raw.max_gap_ms().number()?,
         stream_incomplete: raw.stream_incomplete().boolean()?.unwrap_or(false),
         tokens: usage.tokens,
-        web_searches: raw.web_searches().tokens()?.or(usage.web_searches),
+        web_searches: raw.web_searches().integer()?.or(usage.web_searches),
         reported_cost: raw.cost().money()?.or(usage.reported_cost),
-        environment: raw.environment().word(MAX_WORD_BYTES)?,
-        release: raw.release().word(MAX_WORD_BYTES)?,
-        session_id: raw.session_id().word(MAX_WORD_BYTES)?,
-        user_id: raw.user_id().word(MAX_WORD_BYTES)?,
+        environment: raw.environment().word()?,
+        release: raw.release().word()?,
+        session_id: raw.session_id().word()?,
+        user_id: raw.user_id().word()?,
         tags: tags(raw.tags())?,
-        tool_name: raw.tool_name().word(MAX_WORD_BYTES)?,
+        tool_name: raw.tool_name().word()?,
         attributes,
         prompt_template: raw.prompt_template().body()?,
         input: Some(input),
@@ -278,35 +278,13 @@ pub(super) fn decode_step(raw: &RawValue, source: &Source) -> Result<NewStep, Re
         run_id,
         step_id,
         parent_step_id,
-    })
-}
-
-/// The beginning of a long error text; the whole of it goes to the attributes.
-fn shortened(error: String, attributes: &mut serde_json::Map<String, serde_json::Value>) -> String {
-    if error.len() <= ERROR_ROW_BYTES {
-        return error;
-    }
-    let cut = (0..=ERROR_ROW_BYTES)
-        .rev()
-        .find(|at| error.is_char_boundary(*at))
-        .unwrap_or(0);
-    let short = format!("{}…", &error[..cut]);
-    attributes.entry("error").or_insert(error.into());
-    short
-}
-
-fn identity(field: Field<'_>) -> Result<Option<String>, Rejection> {
-    match field.text(MAX_CLIENT_ID_BYTES)? {
-        Some(id) if id.trim().is_empty() => {
-            Err(Rejection::field(field.name, format!("{} is blank", field.name)))
-        }
-        id => Ok(id),
-    }
+    };
+    Ok(StepBuilder::new(step).or_reject()?)
 }
 
 /// A field that has two names.
 fn either(ours: Field<'_>, theirs: Field<'_>) -> Result<Option<String>, Rejection> {
-    match (ours.word(MAX_CLIENT_ID_BYTES)?, theirs.word(MAX_CLIENT_ID_BYTES)?) {
+    match (ours.word()?, theirs.word()?) {
         (Some(a), Some(b)) if a != b => Err(Rejection::field(
             ours.name,
             format!("{} and {} differ; send one of them", ours.name, theirs.name),
@@ -321,7 +299,7 @@ fn step_index(field: Field<'_>) -> Result<Option<i32>, Rejection> {
     };
     i32::try_from(index)
         .map(Some)
-        .map_err(|_too_large| Rejection::field(field.name, format!("{} has to fit 32 bits", field.name)))
+        .map_err(|_too_large| Rejection::field(field.name, format!("{} must fit 32 bits", field.name)))
 }
 
 fn tags(field: Field<'_>) -> Result<Vec<String>, Rejection> {
@@ -331,10 +309,8 @@ fn tags(field: Field<'_>) -> Result<Vec<String>, Rejection> {
             name: "tags",
             raw: Some(raw),
         };
-        tags.extend(tag.word(MAX_WORD_BYTES)?);
+        tags.extend(tag.text()?);
     }
-    tags.sort_unstable();
-    tags.dedup();
     Ok(tags)
 }
 
@@ -344,14 +320,14 @@ fn events(field: Field<'_>, started_at: Timestamp) -> Result<Vec<StepEvent>, Rej
         .into_iter()
         .map(|raw| {
             let event: RawEvent<'_> = parse_object(raw).map_err(|_other_shape| {
-                Rejection::field("events", "Each of events has to be an object".to_owned())
+                Rejection::field("events", "Each of events must be an object".to_owned())
             })?;
             let name = Field {
                 name: "events.name",
                 raw: event.name,
             };
             Ok(StepEvent {
-                name: name.required(name.text(MAX_WORD_BYTES)?)?,
+                name: name.required(name.text()?)?,
                 at: Field {
                     name: "events.at",
                     raw: event.at,

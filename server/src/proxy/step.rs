@@ -13,13 +13,10 @@ use super::call::{Answer, Ended, Exchange};
 use super::capture::Held;
 use super::decode::unpacked;
 use super::meter::{Asked, ProviderError, Reading, asked, read_stream, read_whole};
-use crate::ingest::{clean, clean_map};
+use crate::ingest::step::{StepBuilder, cut_word};
 
-/// What of an error text stands on the step's row; all of it is in `attributes.error`.
-const ERROR_ROW_BYTES: usize = 4 * 1024;
 /// How much of an answer that is no JSON is taken for its error's text.
 const ERROR_TEXT_BYTES: usize = 16 * 1024;
-const MAX_WORD_BYTES: usize = 512;
 
 /// Reads a call. What has to be unpacked for that is added to `held`.
 pub fn step_of(exchange: &Exchange, held: &mut Held) -> NewStep {
@@ -52,7 +49,7 @@ pub fn step_of(exchange: &Exchange, held: &mut Held) -> NewStep {
         (_, None) => StepStatus::Ok,
     };
     let told = exchange.told.clone();
-    let model = reading.model.or_else(|| asked.clone()).map(word);
+    let model = reading.model.or_else(|| asked.clone());
     let mut step = NewStep {
         run_id: told.run_id.unwrap_or_else(|| exchange.step_id.clone()),
         step_id: exchange.step_id.clone(),
@@ -61,7 +58,7 @@ pub fn step_of(exchange: &Exchange, held: &mut Held) -> NewStep {
         name: told.name.unwrap_or_else(|| exchange.api.word().to_owned()),
         step_index: None,
         provider: Some(exchange.provider.clone()),
-        request_model: asked.map(word).filter(|asked| Some(asked) != model.as_ref()),
+        request_model: asked.filter(|asked| Some(asked) != model.as_ref()),
         model,
         started_at: exchange.started_at,
         ended_at: Some(
@@ -72,10 +69,10 @@ pub fn step_of(exchange: &Exchange, held: &mut Held) -> NewStep {
         latency_ms: Some(milliseconds(exchange.latency)),
         ttft_ms: ttft.map(milliseconds),
         status,
-        error_class: error.as_ref().and_then(|error| error.class.clone()).map(word),
-        error: error.map(|error| shortened(clean(exchange.credentials.hide(error.message)), &mut attributes)),
-        stop_reason: reading.stop_reason.map(word),
-        service_tier: reading.service_tier.or(asked_tier).map(word),
+        error_class: error.as_ref().and_then(|error| error.class.clone()),
+        error: error.map(|error| error.message),
+        stop_reason: reading.stop_reason,
+        service_tier: reading.service_tier.or(asked_tier),
         max_gap_ms: max_gap.map(milliseconds),
         stream_incomplete: is_stream && was_awaited && !reading.is_complete,
         tokens: reading.tokens,
@@ -87,14 +84,15 @@ pub fn step_of(exchange: &Exchange, held: &mut Held) -> NewStep {
         user_id: told.user_id,
         tags: Vec::new(),
         tool_name: None,
-        attributes: clean_map(attributes),
+        attributes,
         prompt_template: None,
-        input: request.map(|body| clean(text(body))),
-        output: reading.output.map(clean),
+        input: request.map(text),
+        output: reading.output,
         events: Vec::new(),
     };
+    // Before anything is cut: half a key would not be found.
     exchange.credentials.hide_in_step(&mut step);
-    step
+    StepBuilder::new(step).or_cut()
 }
 
 /// A body as text, without a second copy where it is one already.
@@ -153,11 +151,14 @@ fn describe_answer(exchange: &Exchange, reading: &Reading, attributes: &mut Map<
     );
     attributes.insert("gen_ai.request.stream".to_owned(), answer.is_stream.into());
     if let Some(id) = &reading.response_id {
-        attributes.insert("gen_ai.response.id".to_owned(), word(id.clone()).into());
+        let mut id = id.clone();
+        cut_word(&mut id);
+        attributes.insert("gen_ai.response.id".to_owned(), id.into());
     }
     if let Some(id) = &answer.request_id {
-        let id = String::from_utf8_lossy(id.as_bytes()).into_owned();
-        attributes.insert("provider_request_id".to_owned(), word(id).into());
+        let mut id = String::from_utf8_lossy(id.as_bytes()).into_owned();
+        cut_word(&mut id);
+        attributes.insert("provider_request_id".to_owned(), id.into());
     }
 }
 
@@ -215,20 +216,4 @@ fn stream_times(exchange: &Exchange, reading: &Reading) -> (Option<Duration>, Op
 
 fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
-}
-
-fn word(text: String) -> String {
-    let mut text = clean(text);
-    text.truncate(text.floor_char_boundary(MAX_WORD_BYTES));
-    text
-}
-
-/// The beginning of a long error text; the whole of it goes to the attributes.
-fn shortened(error: String, attributes: &mut Map<String, Value>) -> String {
-    if error.len() <= ERROR_ROW_BYTES {
-        return error;
-    }
-    let short = format!("{}…", &error[..error.floor_char_boundary(ERROR_ROW_BYTES)]);
-    attributes.insert("error".to_owned(), error.into());
-    short
 }

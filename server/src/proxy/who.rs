@@ -1,10 +1,8 @@
 //! What a call's headers say about the step it becomes.
 
 use axum::http::HeaderMap;
-use domain::id::MAX_CLIENT_ID_BYTES;
 
-/// Longest name, session, user, environment and release, as on `/ingest`.
-const MAX_WORD_BYTES: usize = 512;
+use crate::ingest::step::{cut_word, is_id};
 
 /// Where a step belongs and what it is called, as far as its headers say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,8 +27,12 @@ impl Told {
     /// Reads our headers, their aliases and `traceparent`. What is blank says nothing; what is too long is cut, except
     /// for a run's id: cut ones would be mixed up, so the call becomes a run of its own.
     pub fn read(headers: &HeaderMap) -> Self {
-        let word = |name: &str| text(headers, name).map(|text| cut(text, MAX_WORD_BYTES));
-        let run_id = text(headers, "x-plumbline-run").filter(|id| id.len() <= MAX_CLIENT_ID_BYTES);
+        let word = |name: &str| {
+            let mut word = text(headers, name)?;
+            cut_word(&mut word);
+            Some(word)
+        };
+        let run_id = text(headers, "x-plumbline-run").filter(|id| is_id(id));
         let trace = text(headers, "traceparent");
         let trace = trace.as_deref().and_then(trace_and_span);
         // A span of a trace is a step of the run that the trace is.
@@ -55,11 +57,6 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     let text = String::from_utf8_lossy(headers.get(name)?.as_bytes());
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
-}
-
-fn cut(mut text: String, max_bytes: usize) -> String {
-    text.truncate(text.floor_char_boundary(max_bytes));
-    text
 }
 
 /// Trace and parent of a W3C `traceparent`: `00-<32 hex>-<16 hex>-<2 hex>`, of later versions the beginning. All zeros

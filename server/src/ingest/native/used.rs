@@ -4,7 +4,7 @@ use domain::step::{InputMeaning, ReportedTokens};
 use engine::usage::{self, Usage};
 use serde_json::{Map, Value};
 
-use super::{MAX_WORD_BYTES, RawStep, Rejection};
+use super::{RawStep, Rejection};
 
 /// A provider's usage object is a few hundred bytes.
 const MAX_USAGE_BYTES: usize = 64 * 1024;
@@ -27,7 +27,7 @@ pub(super) fn reported_usage(
         let found = usage::from_provider(&sent);
         match found {
             Some(found) if !found.is_within_bounds() => {
-                let message = "usage has to have counts within ±10¹²".to_owned();
+                let message = "usage must have counts within ±10¹²".to_owned();
                 return Err(Rejection::field("usage", message));
             }
             Some(found) => Some(found),
@@ -53,23 +53,23 @@ fn no_tokens(tokens: &ReportedTokens) -> ReportedTokens {
 }
 
 fn tokens(raw: &RawStep<'_>) -> Result<ReportedTokens, Rejection> {
-    let semantics = raw.usage_semantics().word(MAX_WORD_BYTES)?;
+    let semantics = raw.usage_semantics().word()?;
     let input_meaning = match semantics.as_deref() {
         None | Some("exclusive") => InputMeaning::ExcludesCache,
         Some("inclusive") => InputMeaning::IncludesCache,
         Some(_) => {
-            let message = "usage_semantics has to be inclusive or exclusive".to_owned();
+            let message = "usage_semantics must be inclusive or exclusive".to_owned();
             return Err(Rejection::field("usage_semantics", message));
         }
     };
     Ok(ReportedTokens {
-        input: raw.input_tokens().tokens()?,
-        output: raw.output_tokens().tokens()?,
-        reasoning: raw.reasoning_tokens().tokens()?,
-        total: raw.total_tokens().tokens()?,
-        cache_read: raw.cache_read_tokens().tokens()?,
-        cache_write: raw.cache_write_tokens().tokens()?,
-        cache_write_1h: raw.cache_write_1h_tokens().tokens()?,
+        input: raw.input_tokens().integer()?,
+        output: raw.output_tokens().integer()?,
+        reasoning: raw.reasoning_tokens().integer()?,
+        total: raw.total_tokens().integer()?,
+        cache_read: raw.cache_read_tokens().integer()?,
+        cache_write: raw.cache_write_tokens().integer()?,
+        cache_write_1h: raw.cache_write_1h_tokens().integer()?,
         input_meaning,
     })
 }
