@@ -311,13 +311,13 @@ struct Connection(Arc<Metrics>);
 
 impl Connection {
     fn open(metrics: Arc<Metrics>) -> Self {
-        metrics.live_connections.up();
+        metrics.live_connections.inc();
         Self(metrics)
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.0.live_connections.down();
+        self.0.live_connections.dec();
     }
 }

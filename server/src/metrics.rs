@@ -1,60 +1,37 @@
-//! Figures for Prometheus: counters and gauges by hand, because there are few and each is one line.
+//! Figures for Prometheus.
 
-use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::array;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use domain::ledger::Dimension;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
 use storage::ingest::{LedgerEntry, Outcome};
 
 use crate::proxy::recorder::Waiting;
+use crate::supervise::TaskFailures;
+
+/// The media type of what [`Metrics::render`] writes.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// A figure that goes up and down.
-#[derive(Debug, Default)]
-pub struct Gauge(AtomicUsize);
-
-impl Gauge {
-    /// Sets the figure.
-    pub fn set(&self, value: usize) {
-        self.0.store(value, Ordering::Relaxed);
-    }
-
-    /// One more.
-    pub fn up(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// One less.
-    pub fn down(&self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    fn get(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// A figure that only goes up.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    /// Adds to the figure.
-    pub fn add(&self, n: u64) {
-        self.0.fetch_add(n, Ordering::Relaxed);
-    }
-
-    fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
+pub type Gauge = gauge::Gauge<u64, AtomicU64>;
+type Labelled = Family<[(&'static str, &'static str); 1], Counter>;
 
 /// Upper bounds of the batch duration's buckets, in seconds.
 const BATCH_BOUNDS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0];
+const RESPONSE_CLASSES: [&str; 6] = ["0xx", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
-/// Everything `/metrics` shows.
-#[derive(Debug, Default)]
+/// Everything `/metrics` shows. The fields are counted where things happen; the private ones are set when they are
+/// shown.
+#[derive(Debug)]
 pub struct Metrics {
+    registry: Registry,
     /// Steps waiting for a transaction.
     pub queued_steps: Gauge,
     /// Open live connections.
@@ -68,14 +45,80 @@ pub struct Metrics {
     /// Calls that were not recorded.
     pub lost_calls: Counter,
     /// Responses by class: index 2 is 2xx.
-    pub responses: [Counter; 6],
+    pub responses: [Counter; RESPONSE_CLASSES.len()],
     stored: Counter,
     duplicate: Counter,
     rejected: Counter,
     limited: [Counter; Dimension::ALL.len()],
-    batches: Counter,
-    batch_micros: Counter,
-    batch_buckets: [Counter; BATCH_BOUNDS.len()],
+    batch_seconds: Histogram,
+    unfinished_calls: Gauge,
+    queued_calls: Gauge,
+    copied_bytes: Gauge,
+    task_failures: Labelled,
+    db_connections: Gauge,
+    db_idle_connections: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("plumbline");
+        let steps = Labelled::default();
+        registry.register("steps", "Steps received, by what became of them", steps.clone());
+        let limited = Labelled::default();
+        let help = "Stored steps that are counted as other in the hourly sums, by what had too many values";
+        registry.register("steps_limited", help, limited.clone());
+        let responses = Labelled::default();
+        registry.register("http_responses", "Responses, by class", responses.clone());
+        let lost_calls = Counter::default();
+        let help = "Calls through the proxy that were not recorded";
+        registry.register("proxy_lost_calls", help, lost_calls.clone());
+        let task_failures = Labelled::default();
+        let help = "How often a background task failed and was started again";
+        registry.register("task_failures", help, task_failures.clone());
+        let batch_seconds = Histogram::new(BATCH_BOUNDS);
+        let help = "Time to write one batch, commit included";
+        registry.register("batch_seconds", help, batch_seconds.clone());
+        let mut gauge = |name: &str, help: &str| {
+            let gauge = Gauge::default();
+            registry.register(name, help, gauge.clone());
+            gauge
+        };
+        let of = |family: &Labelled, label, value| family.get_or_create(&[(label, value)]).clone();
+        Self {
+            unfinished_calls: gauge(
+                "proxy_unfinished_calls",
+                "Calls through the proxy that are under way or not yet written",
+            ),
+            queued_calls: gauge(
+                "proxy_queued_calls",
+                "Calls through the proxy that wait to be read",
+            ),
+            copied_bytes: gauge("proxy_copied_bytes", "Bytes that copies of calls take in memory"),
+            spooled_calls: gauge("spool_records", "Calls that wait on disk for the database"),
+            spooled_bytes: gauge("spool_bytes", "Size of the spool on disk"),
+            damaged_records: gauge(
+                "spool_damaged_records",
+                "Records that were found damaged in the spool since the start",
+            ),
+            queued_steps: gauge("queued_steps", "Steps waiting for a transaction"),
+            live_connections: gauge("live_connections", "Open live connections"),
+            db_connections: gauge("db_connections", "Open database connections"),
+            db_idle_connections: gauge("db_idle_connections", "Idle database connections"),
+            stored: of(&steps, "outcome", "stored"),
+            duplicate: of(&steps, "outcome", "duplicate"),
+            rejected: of(&steps, "outcome", "rejected"),
+            limited: Dimension::ALL.map(|dimension| of(&limited, "dimension", dimension.as_str())),
+            responses: array::from_fn(|class| match class {
+                // No response has this class; it makes the class the index.
+                0 => Counter::default(),
+                class => of(&responses, "class", RESPONSE_CLASSES[class]),
+            }),
+            lost_calls,
+            task_failures,
+            batch_seconds,
+            registry,
+        }
+    }
 }
 
 impl Metrics {
@@ -88,142 +131,77 @@ impl Metrics {
                 Outcome::Rejected(_) => &self.rejected,
                 Outcome::Limited(dimension) => &self.limited[dimension as usize],
             };
-            counter.add(u64::try_from(entry.steps).unwrap_or(0));
+            counter.inc_by(u64::try_from(entry.steps).unwrap_or(0));
         }
-        self.batches.add(1);
-        self.batch_micros
-            .add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
-        let seconds = took.as_secs_f64();
-        for (bound, bucket) in BATCH_BOUNDS.iter().zip(&self.batch_buckets) {
-            bucket.add(u64::from(seconds <= *bound));
-        }
+        self.batch_seconds.observe(took.as_secs_f64());
     }
 
-    /// The text format of Prometheus, with what the recorder has `waiting`.
-    pub fn render(&self, connections: (u32, usize), waiting: Waiting) -> String {
-        let mut out = String::new();
-        let mut line = |text: std::fmt::Arguments<'_>| _ = writeln!(out, "{text}");
-        line(format_args!(
-            "# HELP plumbline_steps_total Steps received, by what became of them."
-        ));
-        line(format_args!("# TYPE plumbline_steps_total counter"));
-        for (outcome, counter) in [
-            ("stored", &self.stored),
-            ("duplicate", &self.duplicate),
-            ("rejected", &self.rejected),
+    /// All of it as OpenMetrics text, with what the recorder has `waiting` and how often tasks failed.
+    pub fn render(&self, connections: (u32, usize), waiting: Waiting, failures: &[TaskFailures]) -> String {
+        let (open, idle) = connections;
+        self.db_connections.set(u64::from(open));
+        self.db_idle_connections.set(idle as u64);
+        self.unfinished_calls.set(waiting.unfinished_calls as u64);
+        self.queued_calls.set(waiting.queued_calls as u64);
+        self.copied_bytes.set(waiting.copied_bytes as u64);
+        for task in failures {
+            let counter = self.task_failures.get_or_create(&[("task", task.name)]);
+            counter.inner().store(task.failures, Ordering::Relaxed);
+        }
+        let mut text = String::new();
+        // A string takes whatever is written to it.
+        encode(&mut text, &self.registry).ok();
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stay_what_dashboards_ask_for() {
+        let metrics = Metrics::default();
+        metrics.responses[2].inc();
+        let duplicate = LedgerEntry {
+            project_id: domain::ProjectId(uuid::Uuid::nil()),
+            minute: domain::Timestamp::default(),
+            key_label: "default",
+            outcome: Outcome::Duplicate,
+            steps: 1,
+        };
+        metrics.batch_written(Duration::from_millis(3), &[duplicate]);
+        let failed = TaskFailures {
+            name: "maintenance",
+            failures: 2,
+        };
+        let waiting = Waiting {
+            unfinished_calls: 1,
+            queued_calls: 2,
+            copied_bytes: 3,
+        };
+        let text = metrics.render((4, 2), waiting, &[failed]);
+        for line in [
+            "# TYPE plumbline_steps counter",
+            "plumbline_steps_total{outcome=\"stored\"} 0",
+            "plumbline_steps_total{outcome=\"duplicate\"} 1",
+            "plumbline_steps_limited_total{dimension=\"model\"} 0",
+            "plumbline_http_responses_total{class=\"2xx\"} 1",
+            "plumbline_http_responses_total{class=\"5xx\"} 0",
+            "plumbline_proxy_lost_calls_total 0",
+            "plumbline_task_failures_total{task=\"maintenance\"} 2",
+            "plumbline_batch_seconds_bucket{le=\"0.0025\"} 0",
+            "plumbline_batch_seconds_bucket{le=\"0.005\"} 1",
+            "plumbline_batch_seconds_count 1",
+            "plumbline_proxy_unfinished_calls 1",
+            "plumbline_proxy_queued_calls 2",
+            "plumbline_proxy_copied_bytes 3",
+            "plumbline_db_connections 4",
+            "plumbline_db_idle_connections 2",
+            "plumbline_spool_records 0",
+            "# EOF",
         ] {
-            line(format_args!(
-                "plumbline_steps_total{{outcome=\"{outcome}\"}} {}",
-                counter.get()
-            ));
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
-        line(format_args!(
-            "# HELP plumbline_steps_limited_total Stored steps that are counted as other in the hourly sums, by what had too many values."
-        ));
-        line(format_args!("# TYPE plumbline_steps_limited_total counter"));
-        for (dimension, counter) in Dimension::ALL.iter().zip(&self.limited) {
-            line(format_args!(
-                "plumbline_steps_limited_total{{dimension=\"{}\"}} {}",
-                dimension.as_str(),
-                counter.get()
-            ));
-        }
-        line(format_args!(
-            "# HELP plumbline_batch_seconds Time to write one batch, commit included."
-        ));
-        line(format_args!("# TYPE plumbline_batch_seconds histogram"));
-        for (bound, bucket) in BATCH_BOUNDS.iter().zip(&self.batch_buckets) {
-            line(format_args!(
-                "plumbline_batch_seconds_bucket{{le=\"{bound}\"}} {}",
-                bucket.get()
-            ));
-        }
-        line(format_args!(
-            "plumbline_batch_seconds_bucket{{le=\"+Inf\"}} {}",
-            self.batches.get()
-        ));
-        line(format_args!(
-            "plumbline_batch_seconds_sum {}",
-            self.batch_micros.get() as f64 / 1e6
-        ));
-        line(format_args!(
-            "plumbline_batch_seconds_count {}",
-            self.batches.get()
-        ));
-        line(format_args!(
-            "# HELP plumbline_http_responses_total Responses, by class."
-        ));
-        line(format_args!("# TYPE plumbline_http_responses_total counter"));
-        for (class, counter) in self.responses.iter().enumerate().skip(1) {
-            line(format_args!(
-                "plumbline_http_responses_total{{class=\"{class}xx\"}} {}",
-                counter.get()
-            ));
-        }
-        line(format_args!(
-            "# HELP plumbline_proxy_lost_calls_total Calls through the proxy that were not recorded."
-        ));
-        line(format_args!("# TYPE plumbline_proxy_lost_calls_total counter"));
-        line(format_args!(
-            "plumbline_proxy_lost_calls_total {}",
-            self.lost_calls.get()
-        ));
-        for (name, help, value) in [
-            (
-                "plumbline_proxy_unfinished_calls",
-                "Calls through the proxy that are under way or not yet written.",
-                waiting.unfinished_calls,
-            ),
-            (
-                "plumbline_proxy_queued_calls",
-                "Calls through the proxy that wait to be read.",
-                waiting.queued_calls,
-            ),
-            (
-                "plumbline_proxy_copied_bytes",
-                "Bytes that copies of calls take in memory.",
-                waiting.copied_bytes,
-            ),
-            (
-                "plumbline_spool_records",
-                "Calls that wait on disk for the database.",
-                self.spooled_calls.get(),
-            ),
-            (
-                "plumbline_spool_bytes",
-                "Size of the spool on disk.",
-                self.spooled_bytes.get(),
-            ),
-            (
-                "plumbline_spool_damaged_records",
-                "Records that were found damaged in the spool since the start.",
-                self.damaged_records.get(),
-            ),
-            (
-                "plumbline_queued_steps",
-                "Steps waiting for a transaction.",
-                self.queued_steps.get(),
-            ),
-            (
-                "plumbline_live_connections",
-                "Open live connections.",
-                self.live_connections.get(),
-            ),
-            (
-                "plumbline_db_connections",
-                "Open database connections.",
-                connections.0 as usize,
-            ),
-            (
-                "plumbline_db_idle_connections",
-                "Idle database connections.",
-                connections.1,
-            ),
-        ] {
-            line(format_args!(
-                "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}"
-            ));
-        }
-        out
     }
 }

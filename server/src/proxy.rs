@@ -67,7 +67,7 @@ pub async fn respond(state: &AppState, request: Request) -> Response {
     };
     let class = usize::from(response.status().as_u16() / 100);
     if let Some(counter) = state.metrics.responses.get(class) {
-        counter.add(1);
+        counter.inc();
     }
     response
 }

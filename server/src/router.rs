@@ -121,7 +121,7 @@ async fn with_request_id(State(state): State<AppState>, mut request: Request, ne
     let mut response = next.run(request).await;
     let status = response.status();
     if let Some(counter) = state.metrics.responses.get(usize::from(status.as_u16() / 100)) {
-        counter.add(1);
+        counter.inc();
     }
     let report = response.extensions_mut().remove::<Arc<ErrorReport>>();
     let elapsed_ms = started.elapsed().as_secs_f64() * 1_000.0;

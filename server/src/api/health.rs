@@ -1,7 +1,5 @@
 //! `GET /healthz`, `/readyz`, `/metrics`.
 
-use std::fmt::Write as _;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
@@ -35,22 +33,10 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> HttpResult<Json<Val
 
 /// Figures for Prometheus. They name no project and no key.
 pub(crate) async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
-    let mut text = state
-        .metrics
-        .render(state.db.connections(), state.recorder.waiting());
-    text.push_str(
-        "# HELP plumbline_task_failures_total How often a background task failed and was started again.\n",
+    let text = state.metrics.render(
+        state.db.connections(),
+        state.recorder.waiting(),
+        &state.supervisor.failures(),
     );
-    text.push_str("# TYPE plumbline_task_failures_total counter\n");
-    for task in state.supervisor.failures() {
-        _ = writeln!(
-            text,
-            "plumbline_task_failures_total{{task=\"{}\"}} {}",
-            task.name, task.failures
-        );
-    }
-    (
-        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        text,
-    )
+    ([(header::CONTENT_TYPE, crate::metrics::CONTENT_TYPE)], text)
 }

@@ -48,7 +48,7 @@ impl Load {
         if !fits && queued_steps > 0 {
             return None;
         }
-        self.metrics.queued_steps.set(queued_steps + steps);
+        self.metrics.queued_steps.set((queued_steps + steps) as u64);
         Some(booking)
     }
 }
@@ -60,6 +60,6 @@ impl Drop for Booking {
         self.load
             .metrics
             .queued_steps
-            .set(before.saturating_sub(self.steps));
+            .set(before.saturating_sub(self.steps) as u64);
     }
 }

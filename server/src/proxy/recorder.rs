@@ -132,7 +132,7 @@ impl Recorder {
     /// Records a call. Never waits: what does not fit is lost, and counted whether or not the writer runs.
     pub fn record(&self, exchange: Box<Exchange>) {
         if self.queue.try_send(exchange).is_err() {
-            self.metrics.lost_calls.add(1);
+            self.metrics.lost_calls.inc();
             self.overflow.fetch_add(1, Ordering::Relaxed);
         }
     }

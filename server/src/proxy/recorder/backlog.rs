@@ -109,7 +109,7 @@ impl Backlog {
                         unreadable,
                         "records in the spool have an unknown format; they are skipped"
                     );
-                    self.metrics.lost_calls.add(unreadable as u64);
+                    self.metrics.lost_calls.inc_by(unreadable as u64);
                 }
                 (records, Some(batch.end))
             }
@@ -142,10 +142,9 @@ impl Backlog {
     fn show(&self) {
         let Some(spool) = &self.spool else { return };
         let stats = spool.lock().unwrap_or_else(PoisonError::into_inner).stats();
-        let figure = |figure: u64| usize::try_from(figure).unwrap_or(usize::MAX);
-        self.metrics.spooled_calls.set(figure(stats.waiting_records));
-        self.metrics.spooled_bytes.set(figure(stats.bytes));
-        self.metrics.damaged_records.set(figure(stats.damaged_records));
+        self.metrics.spooled_calls.set(stats.waiting_records);
+        self.metrics.spooled_bytes.set(stats.bytes);
+        self.metrics.damaged_records.set(stats.damaged_records);
     }
 }
 

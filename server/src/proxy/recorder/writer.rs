@@ -347,7 +347,7 @@ impl Writer {
 
     /// Calls whose steps nobody will see. Logged once a minute, counted always.
     fn lose(&mut self, calls: usize, why: &str) {
-        self.metrics.lost_calls.add(calls as u64);
+        self.metrics.lost_calls.inc_by(calls as u64);
         self.report_lost(calls, why);
     }
 
