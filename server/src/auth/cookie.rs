@@ -7,18 +7,33 @@ pub const THEME: &str = "plumbline_theme";
 const SESSION: &str = "plumbline_session";
 /// Browsers accept this name only over TLS, for this host, for every path.
 const SESSION_OVER_TLS: &str = "__Host-plumbline_session";
+/// How the names of all our cookies begin, after [`HOST_PREFIX`] where they have it.
+const OURS: &[u8] = b"plumbline_";
+const HOST_PREFIX: &[u8] = b"__Host-";
 const YEAR_SECONDS: u64 = 365 * 86_400;
 
 /// The value of the cookie `name`.
 pub fn get(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.split_once('='))
-        .find(|(found, _)| found.trim() == name)
-        .map(|(_, value)| value.trim().to_owned())
+    let mut pairs = headers.get_all(header::COOKIE).iter().flat_map(pairs);
+    let value = pairs.find_map(|pair| {
+        let rest = pair.strip_prefix(name.as_bytes())?.trim_ascii_start();
+        rest.strip_prefix(b"=")
+    })?;
+    std::str::from_utf8(value.trim_ascii()).ok().map(str::to_owned)
+}
+
+/// The pairs `name=value` of a cookie header. They are bytes: the name or value of another site's cookie may be in any
+/// encoding, and must neither hide ours nor be changed on its way.
+pub(crate) fn pairs(header: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+    header
+        .as_bytes()
+        .split(|byte| *byte == b';')
+        .map(<[u8]>::trim_ascii)
+}
+
+/// Whether a pair `name=value` is one of the dashboard's own.
+pub(crate) fn is_ours(pair: &[u8]) -> bool {
+    pair.strip_prefix(HOST_PREFIX).unwrap_or(pair).starts_with(OURS)
 }
 
 /// The token of the session's cookie.
@@ -67,7 +82,9 @@ mod tests {
         check(&["a=1", "plumbline_session=abc"], Some("abc"));
         check(&["plumbline_session=a=b"], Some("a=b"));
         check(&["xplumbline_session=abc", "plumbline_session"], None);
-        check(&["é=1; plumbline_session=abc"], None);
+        // Not ours to read, and no reason to sign anybody out.
+        check(&["é=1; plumbline_session=abc"], Some("abc"));
+        check(&["plumbline_session=é"], Some("é"));
         check(&[], None);
     }
 

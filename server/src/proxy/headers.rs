@@ -4,6 +4,8 @@ use axum::http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, COOKIE, HO
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use storage::keys::secret;
 
+use crate::auth::cookie;
+
 /// RFC 9110, 7.6.1, and what older proxies say.
 const HOP_BY_HOP: [&str; 9] = [
     "connection",
@@ -18,7 +20,6 @@ const HOP_BY_HOP: [&str; 9] = [
 ];
 /// Headers in which a key of ours is sent by mistake, because providers have theirs there.
 const PROVIDER_KEYS: [&str; 3] = ["authorization", "x-api-key", "api-key"];
-const OUR_COOKIES: &str = "plumbline_";
 
 /// The headers of a request on their way to `host`. `identity` asks for an answer that is not compressed.
 pub fn to_upstream(headers: &HeaderMap, host: &HeaderValue, identity: bool) -> HeaderMap {
@@ -90,21 +91,16 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
 
 /// The cookies that are not the dashboard's: a session is nothing that a provider should see.
 fn without_our_cookies(value: &HeaderValue) -> Option<HeaderValue> {
-    let Ok(text) = value.to_str() else {
-        return Some(value.clone());
-    };
-    if !text.contains(OUR_COOKIES) {
+    if !cookie::pairs(value).any(cookie::is_ours) {
         return Some(value.clone());
     }
-    let others: Vec<&str> = text
-        .split(';')
-        .map(str::trim)
-        .filter(|pair| !pair.trim_start_matches("__Host-").starts_with(OUR_COOKIES))
+    let others: Vec<&[u8]> = cookie::pairs(value)
+        .filter(|pair| !cookie::is_ours(pair))
         .collect();
     if others.is_empty() {
         return None;
     }
-    HeaderValue::from_str(&others.join("; ")).ok()
+    HeaderValue::from_bytes(&others.join(&b"; "[..])).ok()
 }
 
 #[cfg(test)]
@@ -203,5 +199,20 @@ mod tests {
         check("x-api-key", "pl_live_abc", true);
         check("authorization", "Bearer sk-abc", false);
         check("x-plumbline-key", "pl_live_abc", false);
+    }
+
+    #[test]
+    fn our_session_stays_here_beside_a_cookie_in_any_encoding() {
+        let check = |sent: &[u8], expected: Option<&[u8]>| {
+            let kept = without_our_cookies(&HeaderValue::from_bytes(sent).unwrap());
+            assert_eq!(kept.as_ref().map(HeaderValue::as_bytes), expected, "{sent:?}");
+        };
+        check(b"plumbline_session=abc; name=\xff", Some(b"name=\xff"));
+        check(
+            b"name=\xc3\xa9;__Host-plumbline_session=abc",
+            Some(b"name=\xc3\xa9"),
+        );
+        check(b"a=\xff;b", Some(b"a=\xff;b"));
+        check(b"plumbline_theme=dark", None);
     }
 }
