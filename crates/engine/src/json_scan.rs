@@ -3,6 +3,8 @@
 
 mod levels;
 
+use std::ops::Range;
+
 use levels::{ARRAY, Levels, OBJECT};
 
 /// What a JSON value is.
@@ -55,6 +57,32 @@ pub(crate) fn check_with_keys<'a>(text: &'a str, on_key: impl FnMut(&'a str)) ->
         return Err(scanner.error(Inside::Top));
     }
     Ok(kind)
+}
+
+/// A member of an object: its key without the quotes, as written, and where its value stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member<'a> {
+    /// The key, escapes not decoded.
+    pub key: &'a str,
+    /// The bytes of the value.
+    pub value: Range<usize>,
+}
+
+/// The members of the object that begins at byte `start`, in order, and where it ends. What follows it is not read.
+pub fn members(text: &str, start: usize) -> Result<(Vec<Member<'_>>, usize), JsonError> {
+    let mut scanner = Scanner { text, at: start };
+    let mut members = Vec::new();
+    scanner.object(|scanner, key| {
+        scanner.whitespace();
+        let from = scanner.at;
+        scanner.raw_value()?;
+        members.push(Member {
+            key,
+            value: from..scanner.at,
+        });
+        Ok(())
+    })?;
+    Ok((members, scanner.at))
 }
 
 /// A cursor over JSON text.

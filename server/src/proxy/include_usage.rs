@@ -4,32 +4,32 @@
 //! The body is never written anew from what was parsed: numbers, spaces, order and doubled keys stay as they came.
 
 mod chunk;
-mod text;
 
 pub use chunk::ChunkRemover;
 
-use text::{Member, members};
+use engine::json_scan::{Member, members};
 
 const ASK: &[u8] = br#""include_usage":true"#;
 
 /// The body with `stream_options.include_usage` set. `None` where nothing is to be done: it is no stream, it asks
 /// already, or it is not what we understand, which is then the provider's to judge.
 pub fn ask_for_usage(body: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(body).ok()?;
     let start = body.iter().position(|byte| !byte.is_ascii_whitespace())?;
-    let top = members(body, start)?;
-    if !body[top.end..].iter().all(u8::is_ascii_whitespace) {
+    let (top, end) = members(text, start).ok()?;
+    if !body[end..].iter().all(u8::is_ascii_whitespace) {
         return None;
     }
     let (mut streams, mut options) = (None, None);
     // Where a key stands twice, the last one counts for every parser we know of.
-    for member in top.members {
-        match &body[member.key.clone()] {
-            b"stream" => streams = Some(member),
-            b"stream_options" => options = Some(member),
+    for member in top {
+        match member.key {
+            "stream" => streams = Some(member),
+            "stream_options" => options = Some(member),
             _ => {}
         }
     }
-    let is_stream = |member: &Member| &body[member.value.clone()] == b"true";
+    let is_stream = |member: &Member<'_>| &body[member.value.clone()] == b"true";
     if !streams.as_ref().is_some_and(is_stream) {
         return None;
     }
@@ -42,16 +42,13 @@ pub fn ask_for_usage(body: &[u8]) -> Option<Vec<u8>> {
     if &body[value.clone()] == b"null" {
         return Some(splice(body, value.start, value.end, &[b"{", ASK, b"}"].concat()));
     }
-    let inner = members(body, value.start)?;
-    let asks = inner
-        .members
-        .iter()
-        .rfind(|member| &body[member.key.clone()] == b"include_usage");
+    let (inner, _) = members(text, value.start).ok()?;
+    let asks = inner.iter().rfind(|member| member.key == "include_usage");
     match asks {
         Some(member) if &body[member.value.clone()] == b"true" => None,
         Some(member) => Some(splice(body, member.value.start, member.value.end, b"true")),
         None => {
-            let comma: &[u8] = if inner.members.is_empty() { b"" } else { b"," };
+            let comma: &[u8] = if inner.is_empty() { b"" } else { b"," };
             Some(splice(
                 body,
                 value.start + 1,

@@ -65,3 +65,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn members_stand_where_they_say() {
+    let text = r#"x {"a" : [1, {"b": "}"}] ,"a\"":true } rest"#;
+    let (found, end) = members(text, 2).unwrap();
+    let found: Vec<_> = found
+        .iter()
+        .map(|member| (member.key, &text[member.value.clone()]))
+        .collect();
+    assert_eq!(found, [("a", r#"[1, {"b": "}"}]"#), (r#"a\""#, "true")]);
+    assert_eq!(&text[end..], " rest");
+    assert_eq!(members("{ }", 0), Ok((Vec::new(), 3)));
+    assert!(members(r#"{"a":1"#, 0).is_err());
+    assert!(members("[1]", 0).is_err());
+}
