@@ -14,6 +14,8 @@ mod cardinality;
 mod conditions;
 #[path = "http/connections.rs"]
 mod connections;
+#[path = "http/contract.rs"]
+mod contract;
 #[path = "http/cost.rs"]
 mod cost;
 #[path = "http/cross_site.rs"]

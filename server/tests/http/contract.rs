@@ -1,0 +1,159 @@
+//! What is answered is what `openapi.json` says: each read route's real answer against its schema.
+
+use jsonschema::Validator;
+use serde_json::{Value, json};
+use server::api::openapi::OPENAPI;
+use server::router::ROUTES;
+
+use crate::app::{TestApp, step};
+
+/// The schema of an answer, with what it refers to.
+fn schema_of(document: &Value, path: &str, method: &str, status: &str) -> Validator {
+    let answer = &document["paths"][path][method]["responses"][status];
+    let answer = match answer["$ref"].as_str() {
+        Some(name) => document.pointer(&name[1..]).unwrap(),
+        None => answer,
+    };
+    let mut schema = json!({
+        "allOf": [answer["content"]["application/json"]["schema"]],
+        "components": document["components"],
+    });
+    assert!(
+        schema["allOf"][0].is_object(),
+        "{method} {path} {status} has no schema"
+    );
+    close(&mut schema);
+    jsonschema::validator_for(&schema).unwrap()
+}
+
+/// Forbids what the document does not name, in every object whose members it names.
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            members.values_mut().for_each(close);
+            let names_members = members.get("type").is_some_and(|name| name == "object")
+                && members.get("properties").is_some_and(Value::is_object);
+            if names_members {
+                members
+                    .entry("additionalProperties")
+                    .or_insert(Value::Bool(false));
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(close),
+        _ => {}
+    }
+}
+
+#[track_caller]
+fn check(document: &Value, (method, path, status): (&str, &str, u16), answer: &Value) {
+    let schema = schema_of(document, path, method, &status.to_string());
+    let wrong: Vec<String> = schema
+        .iter_errors(answer)
+        .map(|error| format!("{} {error}", error.instance_path()))
+        .collect();
+    assert!(wrong.is_empty(), "{method} {path}: {wrong:#?}\n{answer:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_read_is_answered_as_the_document_says() {
+    let document: Value = serde_json::from_str(OPENAPI).unwrap();
+    let app = TestApp::new().await;
+    // One that says everything and is scored, one that says as little as possible, and one in a run of its own.
+    let mut full = step("r", "full");
+    for (field, value) in [
+        ("status_success", json!(false)),
+        ("error", json!("entities is null")),
+        ("error_class", json!("internal")),
+        ("provider", json!("anthropic")),
+        ("parent_step_id", json!("least")),
+        ("step_index", json!(1)),
+        ("environment", json!("production")),
+        ("release", json!("9be04a7c1f")),
+        ("session_id", json!("s-1")),
+        ("user_id", json!("u-1")),
+        ("tags", json!(["vip"])),
+        ("ttft_ms", json!(100)),
+        ("max_gap_ms", json!(20)),
+        ("stop_reason", json!("end_turn")),
+        ("service_tier", json!("standard")),
+        ("cache_read_tokens", json!(5)),
+        ("reasoning_tokens", json!(1)),
+        ("web_searches", json!(1)),
+        ("attributes", json!({ "http.status": 500 })),
+        ("prompt_template", json!("Answer {question}")),
+        ("events", json!([{ "name": "retry", "attributes": { "n": 1 } }])),
+    ] {
+        full[field] = value;
+    }
+    app.store(full).await;
+    let mut least = step("r", "least");
+    for field in ["cost", "output_code", "input_tokens", "output_tokens"] {
+        least.as_object_mut().unwrap().remove(field);
+    }
+    app.store(least).await;
+    app.store(step("other", "s")).await;
+
+    // What is answered with JSON, and where. The back-test's recording and the figures for Prometheus are other formats.
+    let reads = [
+        ("/api/runs", "/api/runs?limit=1"),
+        ("/api/runs/{run_id}", "/api/runs/r"),
+        (
+            "/api/runs/{run_id}/steps/{step_id}/payload",
+            "/api/runs/r/steps/full/payload",
+        ),
+        (
+            "/api/runs/{run_id}/steps/{step_id}/payload",
+            "/api/runs/r/steps/least/payload",
+        ),
+        ("/api/ledger", "/api/ledger"),
+        ("/api/cost", "/api/cost"),
+        ("/api/cost", "/api/cost?to=2020-01-01T00:00:00Z"),
+        ("/api/thresholds", "/api/thresholds"),
+        ("/api/settings/scoring", "/api/settings/scoring"),
+        ("/healthz", "/healthz"),
+        ("/readyz", "/readyz"),
+    ];
+    for (path, url) in reads {
+        let (status, answer) = app.get(url).await;
+        assert_eq!(status, 200, "{url}: {answer}");
+        check(&document, ("get", path, 200), &answer);
+    }
+    let others = ["/api/backtest", "/api/openapi.json", "/metrics"];
+    for (method, path) in ROUTES {
+        let is_listed = reads.iter().any(|(read, _)| read == path) || others.contains(path);
+        assert!(*method != "GET" || is_listed, "{path} is not in this test");
+    }
+
+    let (status, answer) = app.post("/api/score", &step("r", "scored")).await;
+    assert_eq!(status, 200, "{answer}");
+    check(&document, ("post", "/api/score", 200), &answer);
+    let (_, answer) = app.post("/ingest", &step("r", "again")).await;
+    check(&document, ("post", "/ingest", 200), &answer);
+    let batch = json!({ "steps": [step("r", "again"), { "run_id": 5 }] });
+    let (_, answer) = app.post("/ingest/batch", &batch).await;
+    check(&document, ("post", "/ingest/batch", 200), &answer);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_error_is_answered_as_the_document_says() {
+    let document: Value = serde_json::from_str(OPENAPI).unwrap();
+    let app = TestApp::new().await;
+    let mut error = json!({
+        "allOf": [{ "$ref": "#/components/schemas/Error" }], "components": document["components"],
+    });
+    close(&mut error);
+    let error = jsonschema::validator_for(&error).unwrap();
+    for (status, (answered, answer)) in [
+        (400, app.get("/api/runs?limit=0").await),
+        (400, app.post("/ingest", &json!({ "run_id": 5 })).await),
+        (404, app.get("/api/runs/nothing").await),
+        (404, app.get("/api/nothing").await),
+    ] {
+        assert_eq!(answered, status, "{answer}");
+        assert!(
+            error.is_valid(&answer),
+            "{:?}\n{answer:#}",
+            error.iter_errors(&answer).collect::<Vec<_>>()
+        );
+    }
+}
