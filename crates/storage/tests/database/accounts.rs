@@ -290,5 +290,9 @@ async fn nothing_changes_that_the_audit_log_cannot_hold() {
             .await
             .is_err()
     );
-    assert_eq!(scoring::settings(db, project).await.unwrap(), json!({}));
+    let mut snapshot = db.snapshot(project).await.unwrap();
+    assert_eq!(
+        scoring::settings(&mut snapshot, project).await.unwrap(),
+        json!({})
+    );
 }
