@@ -228,7 +228,13 @@ fn the_pure_crates_depend_on_little() {
     );
     check(
         "crates/hydrate",
-        &["app", "console_error_panic_hook", "leptos", "wasm-bindgen"],
+        &[
+            "app",
+            "console_error_panic_hook",
+            "leptos",
+            "wasm-bindgen",
+            "wasm-bindgen-futures",
+        ],
     );
 }
 
