@@ -151,7 +151,7 @@ fn step(run: u64, step: u64, runs: u64, now_micros: i64) -> Value {
         "attributes": {"customer": format!("c{}", hash(run, 10) % 500), "region": region, "request_id": format!("{:016x}", hash(run, 12))},
         "stop_reason": "end_turn",
     });
-    if hash(n, 26) % 250 != 0 {
+    if !hash(n, 26).is_multiple_of(250) {
         one["cost"] = json!((100 + hash(n, 25) % 4_000) as f64 / 1e6);
     }
     if step > 0 {

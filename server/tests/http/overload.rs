@@ -59,9 +59,10 @@ async fn reads_that_hold_every_connection_of_theirs_keep_no_step_waiting() {
         held.push(snapshot);
     }
     assert!(held.len() >= 4, "{} connections for reads", held.len());
-    let pages: Vec<_> = (0..20)
-        .map(|_| tokio::spawn(app.client.get(app.url("/p/default/runs")).send()))
-        .collect();
+    let mut pages = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        pages.spawn(app.client.get(app.url("/p/default/runs")).send());
+    }
     for i in 0..20 {
         let stored = app.store(step("r", &format!("s{i}")));
         tokio::time::timeout(Duration::from_secs(2), stored)
@@ -69,8 +70,8 @@ async fn reads_that_hold_every_connection_of_theirs_keep_no_step_waiting() {
             .unwrap();
     }
     assert_eq!(app.get("/readyz").await.0, 200);
-    for page in pages {
-        let page = page.await.unwrap().unwrap();
+    while let Some(page) = pages.join_next().await {
+        let page = page.unwrap().unwrap();
         assert_eq!(page.status(), 503);
         assert!(page.text().await.unwrap().contains("The database did not answer"));
     }
