@@ -66,7 +66,8 @@ fn what_is_rejected_is_also_cut() {
     let long = || format!("x{}", "é".repeat(256));
     let cut = |word: &str| word.len() == 511 && word.ends_with('é');
     check("step_name", &|s| s.name = long(), &|s| cut(&s.name));
-    let optional: [(&str, fn(&mut NewStep) -> &mut Option<String>); 11] = [
+    type Word = fn(&mut NewStep) -> &mut Option<String>;
+    let optional: [(&str, Word); 11] = [
         ("model", |s| &mut s.model),
         ("request_model", |s| &mut s.request_model),
         ("provider", |s| &mut s.provider),
