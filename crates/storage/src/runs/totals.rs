@@ -114,7 +114,7 @@ impl Sums {
 const SUMS_OF_RUNS: &str = "count(*) as runs, coalesce(sum(step_count), 0)::bigint as steps, \
     count(*) filter (where severity = 2) as critical, count(*) filter (where severity = 1) as warning, \
     count(*) filter (where status = 'error') as failed, count(*) filter (where status = 'running') as running, \
-    least(sum(cost_nano_usd), 9223372036854775807)::bigint as cost, \
+    case when count(cost_nano_usd) > 0 then least(sum(cost_nano_usd), 9223372036854775807)::bigint end as cost, \
     coalesce(sum(unpriced_steps), 0)::bigint as unpriced";
 
 /// Of hours.
