@@ -18,6 +18,9 @@ const PACKAGE_FOLDERS: [(&str, &str); 5] = [
     ("/Applications/Postgres.app/Contents/Versions", ""),
 ];
 
+/// The program's own folder and two above: `target/debug/deps` is that of a test, `target/postgres` what setup makes.
+const FOLDERS_ABOVE_PROGRAM: usize = 3;
+
 /// The programs of one installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binaries {
@@ -52,7 +55,8 @@ impl Binaries {
 }
 
 /// The newest installed Postgres, 15 or later: in `explicit` alone when given, else in the folders of
-/// `path_env` (the value of PATH) and where packages put it.
+/// `path_env` (the value of PATH) and where packages put it. Where there is none, one that lies beside this program
+/// or in a folder above it, as `postgres/18/bin`: nobody needs root to put it there.
 ///
 /// # Errors
 /// [`Error::BinariesMissing`], which says where it looked and what to install.
@@ -71,11 +75,8 @@ pub(crate) fn find_binaries_for(
     path_env: Option<&OsStr>,
 ) -> Result<Binaries, Error> {
     let search = Search::run(explicit, path_env);
-    if let Some(matching) = search
-        .found
-        .iter()
-        .find(|binaries| binaries.major == database_major)
-    {
+    let all = || search.found.iter().chain(&search.beside_program);
+    if let Some(matching) = all().find(|binaries| binaries.major == database_major) {
         return Ok(matching.clone());
     }
     match search.newest() {
@@ -93,6 +94,8 @@ pub(crate) fn find_binaries_for(
 #[derive(Default)]
 struct Search {
     found: Vec<Binaries>,
+    /// Second choice.
+    beside_program: Vec<Binaries>,
     looked_in: Vec<String>,
 }
 
@@ -117,7 +120,22 @@ impl Search {
                 search.look(&folder);
             }
         }
+        if let Ok(program) = std::env::current_exe() {
+            search.look_beside(&program);
+        }
         search
+    }
+
+    fn look_beside(&mut self, program: &Path) {
+        let installed = std::mem::take(&mut self.found);
+        for folder in program.ancestors().skip(1).take(FOLDERS_ABOVE_PROGRAM) {
+            let parent = folder.join("postgres");
+            self.looked_in.push(format!("{}/*/bin", parent.display()));
+            for folder in version_folders(&parent, "") {
+                self.look(&folder);
+            }
+        }
+        self.beside_program = std::mem::replace(&mut self.found, installed);
     }
 
     fn look(&mut self, folder: &Path) {
@@ -144,8 +162,9 @@ impl Search {
     }
 
     /// The first found among equals, so that PATH decides.
-    fn newest(&self) -> Option<&Binaries> {
-        self.found.iter().rev().max_by_key(|binaries| binaries.major)
+    fn newest<'a>(&'a self) -> Option<&'a Binaries> {
+        let newest_of = |found: &'a [Binaries]| found.iter().rev().max_by_key(|binaries| binaries.major);
+        newest_of(&self.found).or_else(|| newest_of(&self.beside_program))
     }
 }
 
@@ -175,7 +194,38 @@ fn parse_major(version_line: &str) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+
+    #[test]
+    fn programs_beside_this_one_are_the_second_choice() {
+        let root = std::env::temp_dir().join(format!("private-postgres-beside-{}", std::process::id()));
+        let install = |folder: &str, major: u16| {
+            let folder = root.join(folder);
+            std::fs::create_dir_all(&folder).unwrap();
+            for program in ["initdb", "postgres", "pg_ctl"] {
+                let path = folder.join(program);
+                std::fs::write(
+                    &path,
+                    format!("#!/bin/sh\necho 'postgres (PostgreSQL) {major}.1'\n"),
+                )
+                .unwrap();
+                std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+            }
+            folder.canonicalize().unwrap()
+        };
+        let beside = install("target/postgres/98/bin", 98);
+        let mut search = Search::default();
+        search.look_beside(&root.join("target/debug/deps/some_test"));
+        assert_eq!(search.newest().map(Binaries::folder), Some(beside.as_path()));
+        let installed = install("usr/bin", 97);
+        search.look(&installed);
+        assert_eq!(search.newest().map(Binaries::folder), Some(installed.as_path()));
+        std::fs::remove_dir_all(&root).unwrap();
+    }
 
     #[test]
     fn major_is_read_from_the_version_line() {

@@ -12,8 +12,8 @@ pub enum Error {
     /// No installation of Postgres 15 or newer was found.
     #[error(
         "no Postgres 15 or newer found on this machine. Install one (Debian/Ubuntu: `sudo apt-get install \
-         postgresql`, macOS: `brew install postgresql@17`), or set DATABASE_URL to an existing Postgres 15+. \
-         Looked in: {}",
+         postgresql`, macOS: `brew install postgresql@17`), or put its programs into a folder `postgres/<version>/bin` \
+         beside plumbline, or set DATABASE_URL to an existing Postgres 15+. Looked in: {}",
         looked_in.join(", ")
     )]
     BinariesMissing {
