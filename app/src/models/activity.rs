@@ -18,8 +18,11 @@ impl Buckets {
     pub(crate) fn of(window: Window, now: Timestamp) -> Self {
         const HOUR_MICROS: i64 = 3_600_000_000;
         const DAYS_90_MICROS: i64 = 90 * 86_400_000_000;
-        let (from, to) = window.bounds(now);
-        let to = to.unwrap_or(now);
+        let (from, _) = window.bounds(now);
+        let to = match window {
+            Window::Fixed { to: Some(to), .. } => to,
+            _ => now,
+        };
         let from = from
             .unwrap_or_else(|| to.plus_micros(-DAYS_90_MICROS))
             .min(to.plus_micros(-1_000));

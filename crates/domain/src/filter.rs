@@ -35,11 +35,18 @@ impl Window {
         ("90d", "90 days", 129_600),
     ];
 
+    /// How far ahead of now a window that ends now reaches: clocks differ by that much, and what claims to be later
+    /// waits for its time.
+    const AHEAD_MICROS: i64 = 5 * 60_000_000;
+
     /// The bounds at the time `now`: (from, to).
     pub fn bounds(self, now: Timestamp) -> (Option<Timestamp>, Option<Timestamp>) {
         match self {
             Self::All => (None, None),
-            Self::LastMinutes(minutes) => (Some(now.plus_micros(-i64::from(minutes) * 60_000_000)), None),
+            Self::LastMinutes(minutes) => (
+                Some(now.plus_micros(-i64::from(minutes) * 60_000_000)),
+                Some(now.plus_micros(Self::AHEAD_MICROS)),
+            ),
             Self::Fixed { from, to } => (from, to),
         }
     }

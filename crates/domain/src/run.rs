@@ -28,7 +28,8 @@ pub struct RunSummary {
     pub run_id: String,
     /// Name of the earliest top-level step.
     pub name: String,
-    /// Where lists file the run: the start of the step that was received first. Never changes.
+    /// Where lists file the run: the start of the step that was received first. A run that goes on for more than a day
+    /// has one row in lists for each day; the run itself is filed where the last is.
     pub filed_at: Timestamp,
     /// Earliest start of its steps.
     pub started_at: Timestamp,
@@ -68,6 +69,51 @@ pub struct RunSummary {
     pub severity: Severity,
     /// The step that went most wrong, when one did.
     pub problem: Option<RunProblem>,
+}
+
+impl RunSummary {
+    /// This run with a later part of it: one that goes on for days is kept in parts.
+    #[must_use]
+    pub fn with_part(mut self, later: Self) -> Self {
+        let badness = |run: &Self| (run.severity, run.score_max, run.status == RunStatus::Error);
+        if badness(&later) > badness(&self) {
+            self.problem = later.problem;
+        }
+        let either = |a: Option<String>, b: Option<String>| a.or(b);
+        let unite = |list: &mut Vec<String>, more: Vec<String>| {
+            list.extend(more);
+            list.sort_unstable();
+            list.dedup();
+        };
+        unite(&mut self.tags, later.tags);
+        unite(&mut self.models, later.models);
+        let is = |status| self.status == status || later.status == status;
+        self.status = match () {
+            () if is(RunStatus::Error) => RunStatus::Error,
+            () if is(RunStatus::Running) => RunStatus::Running,
+            () => RunStatus::Ok,
+        };
+        self.filed_at = later.filed_at;
+        self.started_at = self.started_at.min(later.started_at);
+        self.ended_at = self.ended_at.max(later.ended_at);
+        self.latency_ms = self.ended_at.ms_since(self.started_at);
+        self.environment = either(self.environment, later.environment);
+        self.release = either(self.release, later.release);
+        self.session_id = either(self.session_id, later.session_id);
+        self.user_id = either(self.user_id, later.user_id);
+        self.step_count += later.step_count;
+        self.error_count += later.error_count;
+        self.tokens = self.tokens.plus(&later.tokens);
+        self.cost_nano_usd = crate::usage::known_sum(
+            self.cost_nano_usd.map(|cost| cost.0),
+            later.cost_nano_usd.map(|cost| cost.0),
+        )
+        .map(NanoUsd);
+        self.unpriced_steps += later.unpriced_steps;
+        self.score_max = self.score_max.max(later.score_max);
+        self.severity = self.severity.max(later.severity);
+        self
+    }
 }
 
 /// What went wrong in a run, in one line.

@@ -1,5 +1,6 @@
 -- The server's role, and every table. Wide tables have their columns in the order of alignment (8 bytes, 4, 2, 1, then
--- texts), because padding between them is paid for by each row.
+-- texts), because padding between them is paid for by each row. Indexes end where time does: a row that comes last fills
+-- the last page, where an index from new to old would leave every page half empty.
 
 -- Every connection of the server acts as this role, which owns nothing, so that row-level security holds for it.
 -- Roles belong to the whole cluster: another database of it may have made this one already, at the same moment.
@@ -99,12 +100,13 @@ create table audit_log (
   details jsonb not null default '{}',
   primary key (project_id, id)
 );
-create index audit_log_at_idx on audit_log (project_id, at desc);
+create index audit_log_at_idx on audit_log (project_id, at);
 
 -- Runs and steps. Everything is filed under the run's run_at: the start of whichever step of the run was received
--- first. It never changes, so it can lead partitions, and (project, run, step) stays one identity across them.
+-- first, and for each further day that the run goes on a day more. It never changes, so it can lead partitions, and
+-- (project, run, step) stays one identity across them.
 
--- Which time files a run. The one table that is not partitioned: its key is what makes a run one run.
+-- Which time files the first part of a run. The one table that is not partitioned: its key is what makes a run one run.
 create table run_keys (
   project_id uuid not null,
   run_at timestamptz not null,
@@ -122,6 +124,7 @@ create function merge_list(list text[], more text[]) returns text[] language sql
   ) end
 $$;
 
+-- One row for each part of a run, which is nearly always one.
 create table runs (
   project_id uuid not null,
   run_at timestamptz not null,
@@ -151,6 +154,8 @@ create table runs (
   problem_code smallint,
   severity smallint not null check (severity between 0 and 2),
   name_nested boolean not null,
+  -- the run has earlier parts: see ADR 0002
+  is_continued boolean not null default false,
   run_id text not null,
   name text not null,
   name_step_id text not null,
@@ -171,9 +176,9 @@ create table runs (
   primary key (project_id, run_id, run_at)
 ) partition by range (run_at);
 -- The list and its keyset.
-create index runs_list_idx on runs (project_id, run_at desc, run_id desc);
+create index runs_list_idx on runs (project_id, run_at, run_id);
 -- The same list narrowed to what is wrong: few rows among many.
-create index runs_problem_idx on runs (project_id, run_at desc, run_id desc) where severity > 0 or status <> 'ok';
+create index runs_problem_idx on runs (project_id, run_at, run_id) where severity > 0 or status <> 'ok';
 
 -- How many runs began in an hour, in all and by what most lists are narrowed by, so that no total reads runs. Kept by
 -- triggers on `runs`.
@@ -229,6 +234,8 @@ create table steps (
   web_searches bigint,
   cost_nano_usd bigint,
   reported_cost_nano_usd bigint,
+  -- of the whole prompt: the same again is a retry or a loop
+  prompt_hash bigint,
   step_index integer,
   score integer,
   -- from how many points it was critical when it was scored
@@ -237,6 +244,8 @@ create table steps (
   stopped_at_layer smallint,
   -- null is false
   stream_incomplete boolean,
+  -- the series of the rollups that counts it, when too many values made that another than its own
+  other_series uuid,
   run_id text not null,
   step_id text not null,
   parent_step_id text,
@@ -261,18 +270,15 @@ create table steps (
   user_id text,
   tool_name text,
   output_shape text,
-  prompt_fingerprint bytea,
   template_fingerprint bytea,
-  -- the series of the rollups that counts it, when too many values made that another than its own
-  other_series uuid,
   attributes jsonb,
-  primary key (project_id, run_id, step_id, run_at)
+  primary key (project_id, run_at, run_id, step_id)
 ) partition by range (run_at);
 -- Anomalous steps over time, without reading steps.
-create index steps_anomaly_idx on steps (project_id, run_at desc) include (severity, key_label, model, name)
+create index steps_anomaly_idx on steps (project_id, run_at) include (severity, key_label, model, name)
   where severity > 0;
 -- The latest anomalous steps by when they began, which is not the order of their runs.
-create index steps_anomaly_latest_idx on steps (project_id, started_at desc) where severity > 0;
+create index steps_anomaly_latest_idx on steps (project_id, started_at) where severity > 0;
 -- What calls cost by session, whatever runs they belong to; steps without a session cost nothing here.
 create index steps_session_idx on steps (project_id, session_id) where session_id is not null;
 -- The parts of an hour that rollups can't tell. Steps lie in the order of their arrival, which is nearly that of
@@ -297,7 +303,7 @@ create table step_payloads (
   input text,
   output text,
   prompt_template text,
-  primary key (project_id, run_id, step_id, run_at)
+  primary key (project_id, run_at, run_id, step_id)
 ) partition by range (run_at);
 
 create table step_events (
@@ -309,14 +315,14 @@ create table step_events (
   step_id text not null,
   name text not null,
   attributes jsonb,
-  primary key (project_id, run_id, step_id, ordinal, run_at)
+  primary key (project_id, run_at, run_id, step_id, ordinal)
 ) partition by range (run_at);
 
 create table step_conditions (
   project_id uuid not null,
   run_at timestamptz not null,
   points integer not null,
-  rule_version integer not null,
+  rule_version smallint not null,
   code smallint not null,
   layer smallint not null,
   run_id text not null,
@@ -326,9 +332,9 @@ create table step_conditions (
   expected text not null,
   place jsonb,
   sample jsonb,
-  primary key (project_id, run_id, step_id, code, run_at)
+  primary key (project_id, run_at, run_id, step_id, code)
 ) partition by range (run_at);
-create index step_conditions_code_idx on step_conditions (project_id, code, run_at desc);
+create index step_conditions_code_idx on step_conditions (project_id, code, run_at);
 
 -- What people said about a condition. Of a run that is gone it is deleted with the run's key.
 create table condition_feedback (

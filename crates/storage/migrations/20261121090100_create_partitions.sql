@@ -38,6 +38,10 @@ begin
   end if;
   -- Nobody may file a row of this week under the default between the move and the attachment.
   execute format('lock table %I in access exclusive mode', parent || '_default');
+  -- Another process may have made it while this one waited.
+  if to_regclass(child) is not null then
+    return false;
+  end if;
   execute format('create table %I (like %I including defaults including constraints)', child, parent);
   if parent = 'step_payloads' then
     execute format('alter table %I set (toast_tuple_target = 256)', child);

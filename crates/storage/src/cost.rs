@@ -208,13 +208,13 @@ fn steps(
     query.push_bind(project.0);
     if let Some(run) = &filter.run {
         query.push(" and run_id = ").push_bind(run.clone());
-        // Names the partition.
+        // Names the partitions.
         query
-            .push(" and run_at = (select run_at from run_keys where project_id = ")
+            .push(" and run_at = any (array(select run_at from runs where project_id = ")
             .push_bind(project.0)
             .push(" and run_id = ")
             .push_bind(run.clone())
-            .push(")");
+            .push("))");
     }
     for (column, value) in [("session_id", &filter.session), ("user_id", &filter.user)]
         .into_iter()

@@ -3,6 +3,7 @@
 
 mod expired;
 mod prompt_texts;
+mod weeks;
 
 use domain::Timestamp;
 use sqlx::postgres::PgConnectOptions;
@@ -10,6 +11,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, PgConnection};
 use time::{Date, Duration, OffsetDateTime};
 
 pub use expired::{Expired, delete_expired};
+pub use weeks::Weeks;
 
 use crate::{Error, Result};
 
@@ -46,15 +48,7 @@ pub async fn maintain(options: &PgConnectOptions, now: Timestamp) -> Result<Main
         weeks.sort_unstable();
         weeks.dedup();
         for week in weeks {
-            let created = sqlx::query_scalar!(
-                "select create_week_partition($1, $2, $3) as \"created!\"",
-                table.name,
-                table.time_column,
-                week
-            )
-            .fetch_one(&mut connection)
-            .await?;
-            done.created += u32::from(created);
+            done.created += u32::from(create_week(&mut connection, &table, week).await?);
         }
     }
     done.dropped = drop_expired(&mut connection, now).await?;
@@ -98,13 +92,29 @@ async fn tables(connection: &mut PgConnection) -> Result<Vec<Table>> {
     Ok(tables.fetch_all(connection).await?)
 }
 
+/// Makes a week of a table unless it is there.
+async fn create_week(connection: &mut PgConnection, table: &Table, week: Date) -> Result<bool> {
+    let created = sqlx::query_scalar!(
+        "select create_week_partition($1, $2, $3) as \"created!\"",
+        table.name,
+        table.time_column,
+        week
+    );
+    Ok(created.fetch_one(connection).await?)
+}
+
+async fn see_every_project(connection: &mut PgConnection) -> Result<()> {
+    sqlx::query!("select set_config('plumbline.scope', 'all', false)")
+        .fetch_one(connection)
+        .await?;
+    Ok(())
+}
+
 /// A connection that sees every project, and is the only maintainer's, whichever process it runs in. `Conflict` with
 /// [`MAINTAINED_ELSEWHERE`] when another one is at work for longer than a moment: a process that waits can't stop.
 async fn connect(options: &PgConnectOptions) -> Result<PgConnection> {
     let mut connection = options.clone().connect().await?;
-    sqlx::query!("select set_config('plumbline.scope', 'all', false)")
-        .fetch_one(&mut connection)
-        .await?;
+    see_every_project(&mut connection).await?;
     let mut attempts = 0;
     while !sqlx::query_scalar!(
         "select pg_try_advisory_lock(hashtext('plumbline partitions')) as \"is_ours!\""

@@ -158,23 +158,22 @@ pub async fn list(
     Ok(RunPage { items, next_cursor })
 }
 
-/// One run.
+/// One run, whatever parts it is kept in.
 pub async fn get(snapshot: &mut Snapshot, project: ProjectId, run_id: &str) -> Result<RunSummary> {
-    let row = sqlx::query_as!(
+    let parts = sqlx::query_as!(
         RunRow,
         "select r.run_id, r.run_at, r.name, r.started_at, r.ended_at, r.status, r.key_label, r.environment, r.release,
            r.session_id, r.user_id, r.tags, r.models, r.step_count, r.error_count, r.input_fresh, r.cache_read,
            r.cache_write, r.output, r.reasoning, r.cost_nano_usd, r.unpriced_steps, r.score_max, r.severity,
            r.problem_step_id, r.problem_step_name, r.problem_code, r.problem_text
-         from run_keys k
-         join runs r on r.project_id = k.project_id and r.run_id = k.run_id and r.run_at = k.run_at
-         where k.project_id = $1 and k.run_id = $2",
+         from runs r where r.project_id = $1 and r.run_id = $2 order by r.run_at",
         project.0,
         run_id
     )
-    .fetch_optional(&mut *snapshot)
+    .fetch_all(&mut *snapshot)
     .await?;
-    row.map(RunSummary::from).ok_or(Error::NotFound)
+    let parts = parts.into_iter().map(RunSummary::from);
+    parts.reduce(RunSummary::with_part).ok_or(Error::NotFound)
 }
 
 /// Whether the project has ever received a step.
@@ -195,7 +194,7 @@ pub async fn neighbours(snapshot: &mut Snapshot, project: ProjectId, run_id: &st
             order by n.run_at, n.run_id limit 1) as newer,
            (select o.run_id from runs o where o.project_id = $1 and (o.run_at, o.run_id) < (k.run_at, k.run_id)
             order by o.run_at desc, o.run_id desc limit 1) as older
-         from run_keys k where k.project_id = $1 and k.run_id = $2",
+         from runs k where k.project_id = $1 and k.run_id = $2 order by k.run_at desc limit 1",
         project.0,
         run_id
     )

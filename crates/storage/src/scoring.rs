@@ -3,7 +3,6 @@
 mod settings;
 
 use domain::{NanoUsd, ProjectId, StepKind, StepStatus, TokenUsage};
-use time::OffsetDateTime;
 
 pub use settings::{change_settings, save_settings, settings};
 
@@ -17,7 +16,7 @@ const STEPS_EACH: i64 = 200;
 /// Steps that are read as news; when there are more, everything is read anew.
 const MAX_NEWS: i64 = 50_000;
 /// Steps of a run up to which all of them are read to know what it has done.
-const RUN_STEPS: i32 = 5_000;
+const RUN_STEPS: i64 = 5_000;
 /// Of a run with more steps those are read that are among so many latest ones of its project.
 const LONG_RUN_STEPS: i64 = 20_000;
 /// A batch that is under way while the latest steps are read has, at most, this many younger ones.
@@ -216,8 +215,8 @@ pub struct RunCalls {
     pub name: String,
     /// The tool they called.
     pub tool_name: Option<String>,
-    /// Fingerprint of the whole prompt.
-    pub prompt: Option<Vec<u8>>,
+    /// Hash of the whole prompt.
+    pub prompt: Option<i64>,
     /// How often.
     pub times: i64,
 }
@@ -243,24 +242,29 @@ pub(crate) async fn runs_done(tx: &mut Tx, runs: &[WantedRun<'_>]) -> Result<Vec
     // `coalesce` keeps the planner from the index of scored steps by their arrival, by which it would read the whole
     // project for a run.
     let rows = sqlx::query!(
-        "select k.project_id, k.run_id, k.run_at, wanted.except_step_id, r.step_count,
-           r.cost_nano_usd - coalesce((
-             select x.cost_nano_usd from steps x
-             where x.project_id = k.project_id and x.run_id = k.run_id and x.run_at = k.run_at
-               and x.step_id = wanted.except_step_id), 0) as cost,
+        "select wanted.project_id as \"project_id!\", wanted.run_id as \"run_id!\", wanted.except_step_id,
+           r.step_count as \"step_count!\", r.cost_nano_usd - coalesce((
+             select x.cost_nano_usd from runs p
+             join steps x on x.project_id = p.project_id and x.run_id = p.run_id and x.run_at = p.run_at
+             where p.project_id = wanted.project_id and p.run_id = wanted.run_id
+               and x.step_id = wanted.except_step_id limit 1), 0) as cost,
            c.name as \"name?\", c.tool_name, c.prompt, c.times
          from unnest($1::uuid[], $2::text[], $3::text[]) as wanted (project_id, run_id, except_step_id)
-         join run_keys k on k.project_id = wanted.project_id and k.run_id = wanted.run_id
-         join runs r on r.project_id = k.project_id and r.run_id = k.run_id and r.run_at = k.run_at
+         join lateral (
+           select sum(p.step_count) as step_count,
+             least(sum(p.cost_nano_usd), 9223372036854775807)::bigint as cost_nano_usd
+           from runs p where p.project_id = wanted.project_id and p.run_id = wanted.run_id
+         ) r on r.step_count > 0
          left join lateral (
-           select s.name, s.tool_name, s.prompt_fingerprint as prompt, count(*) as times
-           from steps s
-           where s.project_id = k.project_id and s.run_id = k.run_id and s.run_at = k.run_at
+           select s.name, s.tool_name, s.prompt_hash as prompt, count(*) as times
+           from runs p
+           join steps s on s.project_id = p.project_id and s.run_id = p.run_id and s.run_at = p.run_at
+           where p.project_id = wanted.project_id and p.run_id = wanted.run_id
              and coalesce(s.score, -1) >= 0 and s.step_id is distinct from wanted.except_step_id
              and r.step_count <= $4
-           group by s.name, s.tool_name, s.prompt_fingerprint
+           group by s.name, s.tool_name, s.prompt_hash
          ) c on true
-         order by k.project_id, k.run_id",
+         order by wanted.project_id, wanted.run_id",
         &runs.iter().map(|run| run.project_id.0).collect::<Vec<_>>(),
         &runs.iter().map(|run| run.run_id).collect::<Vec<_>>() as _,
         &runs.iter().map(|run| run.except_step_id).collect::<Vec<_>>() as _,
@@ -277,7 +281,7 @@ pub(crate) async fn runs_done(tx: &mut Tx, runs: &[WantedRun<'_>]) -> Result<Vec
         if is_next {
             let calls = if row.step_count > RUN_STEPS {
                 let except = row.except_step_id.as_deref();
-                latest_calls(tx, project_id, (&row.run_id, row.run_at), except).await?
+                latest_calls(tx, project_id, &row.run_id, except).await?
             } else {
                 Vec::new()
             };
@@ -304,7 +308,7 @@ pub(crate) async fn runs_done(tx: &mut Tx, runs: &[WantedRun<'_>]) -> Result<Vec
 async fn latest_calls(
     tx: &mut Tx,
     project: ProjectId,
-    (run_id, run_at): (&str, OffsetDateTime),
+    run_id: &str,
     except_step_id: Option<&str>,
 ) -> Result<Vec<RunCalls>> {
     // A week that nobody has counted yet would be sorted as a whole, which takes as long as the week is large; by its
@@ -314,15 +318,14 @@ async fn latest_calls(
         RunCalls,
         "select l.name, l.tool_name, l.prompt, count(*) as \"times!\"
          from (
-           select s.run_id, s.run_at, s.step_id, s.name, s.tool_name, s.prompt_fingerprint as prompt
+           select s.run_id, s.step_id, s.name, s.tool_name, s.prompt_hash as prompt
            from steps s where s.project_id = $1 and s.score is not null
-           order by s.arrival desc limit $5
+           order by s.arrival desc limit $4
          ) l
-         where l.run_id = $2 and l.run_at = $3 and l.step_id is distinct from $4::text
+         where l.run_id = $2 and l.step_id is distinct from $3::text
          group by l.name, l.tool_name, l.prompt",
         project.0,
         run_id,
-        run_at,
         except_step_id,
         LONG_RUN_STEPS
     )

@@ -27,7 +27,7 @@ pub async fn of_run(
            s.key_label, s.environment, s.release, s.tool_name, s.score, s.severity, s.stopped_at_layer, s.error_class,
            s.service_tier, s.max_gap_ms, s.stream_incomplete, s.usage_semantics, s.web_searches, s.cache_write_1h,
            s.price_version, s.threshold, encode(s.template_fingerprint, 'hex') as template_fingerprint
-         from run_keys k
+         from runs k
          join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.run_at = k.run_at
          where k.project_id = $1 and k.run_id = $2
          order by s.started_at, s.step_index nulls first, s.step_id
@@ -100,7 +100,7 @@ async fn conditions_of_steps(
     let rows = sqlx::query!(
         "select c.step_id, c.code, c.layer, c.points, c.message, c.observed, c.expected,
            c.place as \"place: Json<Place>\", c.sample as \"sample: Json<Sample>\"
-         from run_keys k
+         from runs k
          join step_conditions c on c.project_id = k.project_id and c.run_id = k.run_id and c.run_at = k.run_at
          where k.project_id = $1 and k.run_id = $2 and c.step_id = any($3)
          order by c.step_id, c.layer, c.points desc, c.code",
@@ -138,7 +138,7 @@ pub async fn payload(
     let row = sqlx::query!(
         "select p.input as \"input?\", p.output as \"output?\", p.prompt_template as \"prompt_template?\",
            s.attributes as \"attributes: Json<Map<String, Value>>\"
-         from run_keys k
+         from runs k
          join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.run_at = k.run_at
          left join step_payloads p on p.project_id = s.project_id and p.run_id = s.run_id and p.step_id = s.step_id
            and p.run_at = s.run_at
@@ -152,7 +152,7 @@ pub async fn payload(
     .ok_or(Error::NotFound)?;
     let events = sqlx::query!(
         "select e.at, e.name, e.attributes as \"attributes: Json<Map<String, Value>>\"
-         from run_keys k
+         from runs k
          join step_events e on e.project_id = k.project_id and e.run_id = k.run_id and e.run_at = k.run_at
          where k.project_id = $1 and k.run_id = $2 and e.step_id = $3
          order by e.at, e.ordinal",

@@ -66,8 +66,12 @@ pub async fn process_batch(
         .map(|(((s, step), figures), counted)| step_row(s, step, figures, counted))
         .collect();
 
+    if let Err(cause) = memory.weeks.prepare(&rows).await {
+        // The rows can be stored all the same; the maintainer moves them.
+        tracing::warn!(error = %anyhow::Error::new(cause), "the weeks of a batch could not be prepared");
+    }
     let mut batch = ingest::begin(db, &projects).await?;
-    let runs = ingest::file_runs(&mut batch, &rows).await?;
+    let runs = ingest::file_runs(&mut batch, &mut rows).await?;
     let looks_new = ingest::find_new(&mut batch, &rows, &runs).await?;
     scorer.read_runs(&mut batch, &runs).await?;
     for (nth, row) in rows.iter_mut().enumerate() {
@@ -82,7 +86,7 @@ pub async fn process_batch(
         let bytes = rows.iter().map(|row| text_bytes(row.step)).sum();
         work_through(bytes, || scorer.score(rows, figures, looks_new));
     }
-    let is_new = ingest::insert_steps(&mut batch, &rows, &runs.run_ats).await?;
+    let is_new = ingest::insert_steps(&mut batch, &rows, &looks_new).await?;
     let mut texts = unstored_texts(memory, &rows, &figures, &is_new);
     ingest::keep_prompt_texts(&mut batch, &mut texts).await?;
     let new_counted = || {
@@ -90,7 +94,7 @@ pub async fn process_batch(
         all.filter(|(_, is_new)| **is_new).map(|(row, _)| row)
     };
     let new_rows = || new_counted().map(|(row, _)| row);
-    ingest::add_to_runs(&mut batch, &mut run_deltas(new_rows(), &runs.run_ats)).await?;
+    ingest::add_to_runs(&mut batch, &mut run_deltas(new_rows())).await?;
     let fresh = rollup::rollups(new_counted());
     let stored = ingest::lock_rollups(&mut batch, &fresh).await?;
     let merged: Vec<_> = fresh
@@ -183,13 +187,15 @@ fn step_row<'a>(
         project_id: of.project_id,
         key_label: &of.key_label,
         received_at: of.received_at,
+        run_at: step.started_at,
+        is_continued: false,
         arrival: 0,
         tokens: figures.tokens,
         usage_semantics: figures.usage_semantics,
         cost_nano_usd: figures.cost,
         cost_source: figures.cost_source,
         price_version: figures.price_version.clone(),
-        prompt_fingerprint: figures.prompt.map(Vec::from),
+        prompt_hash: figures.prompt,
         template_fingerprint: figures.template.map(Vec::from),
         other_series: counted.other_series(),
         output_shape: None,

@@ -1,6 +1,7 @@
 //! What the pipeline remembers between batches, so that most steps are worked out without asking the database.
 
 use domain::ProjectId;
+use storage::partitions::Weeks;
 
 use super::cardinality::Cardinality;
 use crate::prices::Prices;
@@ -18,6 +19,8 @@ pub struct Memory {
     pub prompts: PromptTexts,
     /// Which values the sums of an hour have.
     pub cardinality: Cardinality,
+    /// Which weeks have their partitions.
+    pub weeks: Weeks,
 }
 
 impl Memory {
@@ -28,6 +31,7 @@ impl Memory {
             prices: Prices::new(db.clone()),
             prompts: PromptTexts::default(),
             cardinality: Cardinality::default(),
+            weeks: Weeks::new(db),
         }
     }
 

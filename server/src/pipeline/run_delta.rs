@@ -16,15 +16,12 @@ const MAX_ATTRIBUTES: usize = 32;
 /// Longest `key=value` that runs are found by.
 const MAX_ATTRIBUTE_BYTES: usize = 200;
 
-/// One delta per run that occurs in `rows`.
-pub fn run_deltas<'a>(
-    rows: impl IntoIterator<Item = &'a StepRow<'a>>,
-    run_ats: &HashMap<(ProjectId, String), Timestamp>,
-) -> Vec<RunDelta> {
-    let mut by_run: HashMap<(ProjectId, &str), RunDelta> = HashMap::new();
+/// One delta per part of a run that occurs in `rows`.
+pub fn run_deltas<'a>(rows: impl IntoIterator<Item = &'a StepRow<'a>>) -> Vec<RunDelta> {
+    let mut by_run: HashMap<(ProjectId, &str, Timestamp), RunDelta> = HashMap::new();
     for row in rows {
-        let delta = of_step(row, run_ats);
-        match by_run.entry((row.project_id, row.step.run_id.as_str())) {
+        let delta = of_step(row);
+        match by_run.entry((row.project_id, row.step.run_id.as_str(), row.run_at)) {
             std::collections::hash_map::Entry::Vacant(vacant) => _ = vacant.insert(delta),
             std::collections::hash_map::Entry::Occupied(mut sum) => add(sum.get_mut(), delta),
         }
@@ -35,11 +32,10 @@ pub fn run_deltas<'a>(
         bound(&mut delta.models);
         bound(&mut delta.step_names);
     }
-    deltas.sort_unstable_by(|a, b| (a.project_id, &a.run_id).cmp(&(b.project_id, &b.run_id)));
     deltas
 }
 
-fn of_step(row: &StepRow<'_>, run_ats: &HashMap<(ProjectId, String), Timestamp>) -> RunDelta {
+fn of_step(row: &StepRow<'_>) -> RunDelta {
     let step = row.step;
     let is_root = step.parent_step_id.is_none();
     let failed = step.status == StepStatus::Error;
@@ -47,10 +43,8 @@ fn of_step(row: &StepRow<'_>, run_ats: &HashMap<(ProjectId, String), Timestamp>)
     RunDelta {
         project_id: row.project_id,
         run_id: step.run_id.clone(),
-        run_at: run_ats
-            .get(&(row.project_id, step.run_id.clone()))
-            .copied()
-            .unwrap_or(step.started_at),
+        run_at: row.run_at,
+        is_continued: row.is_continued,
         name: step.name.clone(),
         name_nested: !is_root,
         name_at: step.started_at,
@@ -66,18 +60,18 @@ fn of_step(row: &StepRow<'_>, run_ats: &HashMap<(ProjectId, String), Timestamp>)
         release: step.release.clone(),
         session_id: step.session_id.clone(),
         user_id: step.user_id.clone(),
-        tags: step.tags.iter().map(|tag| listable(tag)).collect(),
+        tags: step.tags.clone(),
         attributes: searchable_attributes(step),
         models: step
             .model
             .iter()
             .filter(|model| !model.trim().is_empty())
-            .map(|model| listable(model))
+            .cloned()
             .collect(),
         // A name that is one of too many is no word that lists are narrowed by.
         step_names: [row
             .other_series
-            .map_or_else(|| listable(&step.name), |_| OTHER.to_owned())]
+            .map_or_else(|| step.name.clone(), |_| OTHER.to_owned())]
         .into_iter()
         .filter(|name| !name.is_empty())
         .collect(),
@@ -104,18 +98,13 @@ fn searchable_attributes(step: &NewStep) -> Vec<String> {
                 Value::Number(_) | Value::Bool(_) => value.to_string(),
                 Value::Null | Value::Array(_) | Value::Object(_) => return None,
             };
-            Some(format!("{}={}", listable(key), listable(&value)))
+            Some(format!("{key}={value}"))
         })
         .filter(|attribute| attribute.len() <= MAX_ATTRIBUTE_BYTES)
         .take(MAX_ATTRIBUTES)
         .collect();
     attributes.sort_unstable();
     attributes
-}
-
-/// U+001F separates list items on the way into the database, so it can't be part of one.
-fn listable(text: &str) -> String {
-    text.replace('\u{1f}', " ")
 }
 
 fn problem(row: &StepRow<'_>) -> Option<Problem> {

@@ -25,7 +25,7 @@ const MAX_CALLS: usize = 4_096;
 pub(super) struct Call(u64);
 
 impl Call {
-    pub(super) fn new(name: &str, prompt: Option<&[u8]>, tool_name: Option<&str>) -> Self {
+    pub(super) fn new(name: &str, prompt: Option<i64>, tool_name: Option<&str>) -> Self {
         let mut hash = DefaultHasher::new();
         (name, prompt, tool_name).hash(&mut hash);
         Self(hash.finish())
@@ -33,12 +33,11 @@ impl Call {
 
     /// The call of a step that has just come.
     pub(super) fn of(step: &NewStep, figures: &Figures) -> Self {
-        let prompt = figures.prompt.as_ref().map(<[u8; 32]>::as_slice);
-        Self::new(&step.name, prompt, step.tool_name.as_deref())
+        Self::new(&step.name, figures.prompt, step.tool_name.as_deref())
     }
 
     fn of_stored(calls: &RunCalls) -> Self {
-        Self::new(&calls.name, calls.prompt.as_deref(), calls.tool_name.as_deref())
+        Self::new(&calls.name, calls.prompt, calls.tool_name.as_deref())
     }
 }
 

@@ -80,8 +80,9 @@ pub(super) fn RunsTable(
 /// Identifies a row together with everything that can change while the run is running.
 fn row_key(run: &RunSummary) -> String {
     format!(
-        "{} {:?} {} {} {:?} {:?} {:?}",
+        "{} {} {:?} {} {} {:?} {:?} {:?}",
         run.run_id,
+        run.filed_at,
         run.status,
         run.step_count,
         run.latency_ms,

@@ -108,7 +108,7 @@ fn merge(newer: &mut Vec<RunSummary>, shown: &mut [RunSummary], fresh: Vec<RunSu
         let known = newer
             .iter_mut()
             .chain(shown.iter_mut())
-            .find(|row| row.run_id == run.run_id);
+            .find(|row| is_same(row, &run));
         match known {
             Some(row) => *row = run,
             // A run filed below the divider would move the rows somebody is reading.
@@ -121,10 +121,15 @@ fn merge(newer: &mut Vec<RunSummary>, shown: &mut [RunSummary], fresh: Vec<RunSu
     newer.truncate(MAX_NEWER);
 }
 
+/// Whether two rows show the same: a run that goes on for days has one for each.
+fn is_same(a: &RunSummary, b: &RunSummary) -> bool {
+    (&a.run_id, a.filed_at) == (&b.run_id, b.filed_at)
+}
+
 /// Adds older rows, leaving out any that are there.
 fn append_older(shown: &mut Vec<RunSummary>, older: Vec<RunSummary>) {
     for run in older {
-        if shown.iter().all(|row| row.run_id != run.run_id) {
+        if !shown.iter().any(|row| is_same(row, &run)) {
             shown.push(run);
         }
     }

@@ -2,12 +2,16 @@
 //! merged and written back within the batch's transaction, as late in it as possible.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
 
 use domain::{NanoUsd, ProjectId, Timestamp, TokenUsage};
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::BatchTx;
+use super::columns::{columns, insert as insert_rows, insert_into, json};
 use crate::Result;
 
 /// Which row: an hour of one series.
@@ -55,6 +59,31 @@ pub struct Rollup {
     /// Count by condition code.
     pub conditions: BTreeMap<String, i64>,
 }
+
+columns!(COLUMNS, bind_rollups<'q>, |row: &'q (RollupKey, Rollup)| {
+    project_id: "uuid" = row.0.project_id.0,
+    hour: "timestamptz" = row.0.hour.to_offset_date_time(),
+    series_id: "uuid" = row.0.series_id,
+    key_label: "text" = row.1.key_label.as_str(),
+    environment: "text" = row.1.environment.as_deref(),
+    step_name: "text" = row.1.step_name.as_str(),
+    model: "text" = row.1.model.as_deref(),
+    template_fingerprint: "bytea" = row.1.template_fingerprint.as_deref(),
+    calls: "int8" = row.1.calls,
+    errors: "int8" = row.1.errors,
+    unpriced: "int8" = row.1.unpriced,
+    input_fresh: "int8" = row.1.tokens.input_fresh,
+    cache_read: "int8" = row.1.tokens.cache_read,
+    cache_write: "int8" = row.1.tokens.cache_write,
+    output: "int8" = row.1.tokens.output,
+    reasoning: "int8" = row.1.tokens.reasoning,
+    cost_nano_usd: "int8" = row.1.cost_nano_usd.map(|cost| cost.0),
+    latency_us: "bytea" = row.1.latency_us.as_slice(),
+    ttft_us: "bytea" = row.1.ttft_us.as_slice(),
+    output_shapes: "jsonb" = json(&row.1.output_shapes),
+    finish_reasons: "jsonb" = json(&row.1.finish_reasons),
+    conditions: "jsonb" = json(&row.1.conditions),
+});
 
 /// Locks the rows that exist of these and reads them; those that don't exist are absent from the answer.
 /// They are inserted as they are in `new`, so that two batches can't both believe they begin a row: whoever
@@ -141,49 +170,22 @@ async fn lock(
 }
 
 async fn insert(batch: &mut BatchTx, rows: &[&(RollupKey, Rollup)]) -> Result<Vec<RollupKey>> {
-    let inserted = sqlx::query!(
-        "insert into rollups (project_id, hour, series_id, key_label, environment, step_name, model,
-           template_fingerprint, calls, errors, unpriced, input_fresh, cache_read, cache_write, output,
-           reasoning, cost_nano_usd, latency_us, ttft_us, output_shapes, finish_reasons, conditions)
-         select * from unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
-           $8::bytea[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[],
-           $15::bigint[], $16::bigint[], $17::bigint[], $18::bytea[], $19::bytea[], $20::jsonb[], $21::jsonb[],
-           $22::jsonb[])
-         on conflict (project_id, hour, series_id) do nothing
-         returning project_id, hour, series_id",
-        &rows.iter().map(|(key, _)| key.project_id.0).collect::<Vec<_>>(),
-        &rows.iter().map(|(key, _)| key.hour.to_offset_date_time()).collect::<Vec<_>>(),
-        &rows.iter().map(|(key, _)| key.series_id).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, r)| r.key_label.as_str()).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, r)| r.environment.as_deref()).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, r)| r.step_name.as_str()).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, r)| r.model.as_deref()).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, r)| r.template_fingerprint.as_deref()).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, r)| r.calls).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, r)| r.errors).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, r)| r.unpriced).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, r)| r.tokens.input_fresh).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, r)| r.tokens.cache_read).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, r)| r.tokens.cache_write).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, r)| r.tokens.output).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, r)| r.tokens.reasoning).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, r)| r.cost_nano_usd.map(|cost| cost.0)).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, r)| r.latency_us.as_slice()).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, r)| r.ttft_us.as_slice()).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, r)| Json(&r.output_shapes)).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, r)| Json(&r.finish_reasons)).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, r)| Json(&r.conditions)).collect::<Vec<_>>() as _,
-    )
-    .fetch_all(&mut *batch.tx)
-    .await?;
-    Ok(inserted
-        .into_iter()
-        .map(|r| RollupKey {
-            project_id: ProjectId(r.project_id),
-            hour: Timestamp::from_offset_date_time(r.hour),
-            series_id: r.series_id,
+    static STATEMENT: LazyLock<String> = LazyLock::new(|| {
+        let conflict =
+            "on conflict (project_id, hour, series_id) do nothing returning project_id, hour, series_id";
+        insert_into("rollups", COLUMNS, conflict)
+    });
+    let inserted = bind_rollups(insert_rows(&STATEMENT), rows)
+        .fetch_all(&mut *batch.tx)
+        .await?;
+    let key = |row: &PgRow| -> Result<RollupKey> {
+        Ok(RollupKey {
+            project_id: ProjectId(row.try_get(0)?),
+            hour: Timestamp::from_offset_date_time(row.try_get(1)?),
+            series_id: row.try_get(2)?,
         })
-        .collect())
+    };
+    inserted.iter().map(key).collect()
 }
 
 /// Writes merged rows back. They are locked by this transaction.

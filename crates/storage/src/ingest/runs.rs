@@ -1,22 +1,26 @@
 //! Run totals: every batch adds what its new steps bring. All of it is addition, minimum and maximum, so any order
 //! of arrival ends with the same row.
 
-use domain::{NanoUsd, ProjectId, Severity, Timestamp, TokenUsage};
+use std::sync::LazyLock;
 
+use domain::{NanoUsd, ProjectId, RunStatus, Severity, Timestamp, TokenUsage};
 use uuid::Uuid;
 
 use super::BatchTx;
+use super::columns::{columns, insert, insert_into, json};
 use crate::{Result, Tx};
 
-/// What the new steps of one batch add to one run.
+/// What the new steps of one batch add to one part of a run.
 #[derive(Clone, Debug)]
 pub struct RunDelta {
     /// The tenant.
     pub project_id: ProjectId,
     /// The run.
     pub run_id: String,
-    /// The time it is filed under.
+    /// The part, which the steps are filed under.
     pub run_at: Timestamp,
+    /// Whether that is a later part than the run's first.
+    pub is_continued: bool,
     /// The name these steps propose, and whose it is: (nested, started_at, step_id) — the least wins.
     pub name: String,
     /// True when no step of the batch is top-level.
@@ -92,8 +96,117 @@ pub struct Problem {
     pub text: String,
 }
 
-/// Keeps apart what travels as one text; text columns can't hold it, see `domain` clean-up at decoding.
-const SEPARATOR: &str = "\u{1f}";
+columns!(COLUMNS, bind_deltas<'q>, |delta: RunDelta| {
+    project_id: "uuid" = delta.project_id.0,
+    run_id: "text" = delta.run_id.as_str(),
+    run_at: "timestamptz" = delta.run_at.to_offset_date_time(),
+    is_continued: "bool" = delta.is_continued,
+    name: "text" = delta.name.as_str(),
+    name_nested: "bool" = delta.name_nested,
+    name_at: "timestamptz" = delta.name_at.to_offset_date_time(),
+    name_step_id: "text" = delta.name_step_id.as_str(),
+    started_at: "timestamptz" = delta.started_at.to_offset_date_time(),
+    ended_at: "timestamptz" = delta.ended_at.to_offset_date_time(),
+    last_received_at: "timestamptz" = delta.received_at.to_offset_date_time(),
+    status: "text" = delta.status().as_str(),
+    root_count: "int4" = delta.roots,
+    root_error_count: "int4" = delta.root_errors,
+    open_count: "int4" = delta.open,
+    key_label: "text" = delta.key_label.as_str(),
+    environment: "text" = delta.environment.as_deref(),
+    release: "text" = delta.release.as_deref(),
+    session_id: "text" = delta.session_id.as_deref(),
+    user_id: "text" = delta.user_id.as_deref(),
+    tags: "text[]" = json(&delta.tags),
+    models: "text[]" = json(&delta.models),
+    step_names: "text[]" = json(&delta.step_names),
+    attribute_hashes: "int4[]" = json(&delta.attributes),
+    step_count: "int4" = delta.steps,
+    error_count: "int4" = delta.errors,
+    input_fresh: "int8" = delta.tokens.input_fresh,
+    cache_read: "int8" = delta.tokens.cache_read,
+    cache_write: "int8" = delta.tokens.cache_write,
+    output: "int8" = delta.tokens.output,
+    reasoning: "int8" = delta.tokens.reasoning,
+    cost_nano_usd: "int8" = delta.cost_nano_usd.map(|cost| cost.0),
+    unpriced_steps: "int4" = delta.unpriced,
+    score_max: "int4" = delta.score_max,
+    score_sum: "int8" = delta.score_sum,
+    severity: "int2" = delta.severity as i16,
+    problem_rank: "int4" = delta.problem.as_ref().map_or(0, |p| p.rank),
+    problem_at: "timestamptz" = delta.problem.as_ref().map(|p| p.at.to_offset_date_time()),
+    problem_step_id: "text" = delta.problem.as_ref().map(|p| p.step_id.as_str()),
+    problem_step_name: "text" = delta.problem.as_ref().map(|p| p.step_name.as_str()),
+    problem_code: "int2" = delta.problem.as_ref().and_then(|p| p.code).and_then(|code| i16::try_from(code).ok()),
+    problem_text: "text" = delta.problem.as_ref().map(|p| p.text.as_str()),
+});
+
+impl RunDelta {
+    /// The state of a run that has nothing else. The top-level step of a part that goes on lies in an earlier one.
+    fn status(&self) -> RunStatus {
+        if self.root_errors > 0 {
+            RunStatus::Error
+        } else if self.open > 0 || (self.roots == 0 && !self.is_continued) {
+            RunStatus::Running
+        } else {
+            RunStatus::Ok
+        }
+    }
+}
+
+const ADD_TO_RUN: &str = "
+    on conflict (project_id, run_id, run_at) do update set
+      (name, name_nested, name_at, name_step_id) = (
+        select case when least_name then excluded.name else r.name end,
+          case when least_name then excluded.name_nested else r.name_nested end,
+          case when least_name then excluded.name_at else r.name_at end,
+          case when least_name then excluded.name_step_id else r.name_step_id end
+        from (select (excluded.name_nested, excluded.name_at, excluded.name_step_id)
+                   < (r.name_nested, r.name_at, r.name_step_id)) as named (least_name)),
+      started_at = least(r.started_at, excluded.started_at),
+      ended_at = greatest(r.ended_at, excluded.ended_at),
+      last_received_at = greatest(r.last_received_at, excluded.last_received_at),
+      status = case when r.root_error_count + excluded.root_error_count > 0 then 'error'
+        when r.open_count + excluded.open_count > 0
+               or (r.root_count + excluded.root_count = 0 and not r.is_continued) then 'running'
+        else 'ok' end,
+      root_count = r.root_count + excluded.root_count,
+      root_error_count = r.root_error_count + excluded.root_error_count,
+      open_count = r.open_count + excluded.open_count,
+      key_label = least(r.key_label, excluded.key_label),
+      environment = least(r.environment, excluded.environment),
+      release = least(r.release, excluded.release),
+      session_id = least(r.session_id, excluded.session_id),
+      user_id = least(r.user_id, excluded.user_id),
+      tags = merge_list(r.tags, excluded.tags),
+      models = merge_list(r.models, excluded.models),
+      step_names = merge_list(r.step_names, excluded.step_names),
+      attribute_hashes = case
+        when excluded.attribute_hashes is null or r.attribute_hashes @> excluded.attribute_hashes
+          or cardinality(r.attribute_hashes) >= 256 then r.attribute_hashes
+        else array(select distinct unnest(r.attribute_hashes || excluded.attribute_hashes)) end,
+      step_count = r.step_count + excluded.step_count,
+      error_count = r.error_count + excluded.error_count,
+      input_fresh = coalesce(r.input_fresh + excluded.input_fresh, r.input_fresh, excluded.input_fresh),
+      cache_read = coalesce(r.cache_read + excluded.cache_read, r.cache_read, excluded.cache_read),
+      cache_write = coalesce(r.cache_write + excluded.cache_write, r.cache_write, excluded.cache_write),
+      output = coalesce(r.output + excluded.output, r.output, excluded.output),
+      reasoning = coalesce(r.reasoning + excluded.reasoning, r.reasoning, excluded.reasoning),
+      cost_nano_usd = coalesce(r.cost_nano_usd + excluded.cost_nano_usd, r.cost_nano_usd, excluded.cost_nano_usd),
+      unpriced_steps = r.unpriced_steps + excluded.unpriced_steps,
+      score_max = greatest(r.score_max, excluded.score_max),
+      score_sum = coalesce(r.score_sum + excluded.score_sum, r.score_sum, excluded.score_sum),
+      severity = greatest(r.severity, excluded.severity),
+      (problem_rank, problem_at, problem_step_id, problem_step_name, problem_code, problem_text) = (
+        select case when worse then excluded.problem_rank else r.problem_rank end,
+          case when worse then excluded.problem_at else r.problem_at end,
+          case when worse then excluded.problem_step_id else r.problem_step_id end,
+          case when worse then excluded.problem_step_name else r.problem_step_name end,
+          case when worse then excluded.problem_code else r.problem_code end,
+          case when worse then excluded.problem_text else r.problem_text end
+        from (select (-excluded.problem_rank, excluded.problem_at, excluded.problem_step_id)
+                   < (-r.problem_rank, r.problem_at, r.problem_step_id)
+                 or (r.problem_rank = 0 and excluded.problem_rank > 0)) as ranked (worse))";
 
 /// Waits until nobody else adds to what these projects' runs and hours are summed up in. Triggers do that, once for new
 /// rows and once for known ones, and in two passes no order of locks holds.
@@ -108,139 +221,19 @@ pub(crate) async fn lock_counts(tx: &mut Tx, projects: &[Uuid]) -> Result<()> {
     Ok(())
 }
 
-/// Adds the deltas. There is at most one per run.
+/// Adds the deltas. There is at most one per part of a run.
 pub async fn add_to_runs(batch: &mut BatchTx, deltas: &mut [RunDelta]) -> Result<()> {
+    static STATEMENT: LazyLock<String> = LazyLock::new(|| insert_into("runs as r", COLUMNS, ADD_TO_RUN));
     if deltas.is_empty() {
         return Ok(());
     }
-    deltas.sort_unstable_by(|a, b| (a.project_id, &a.run_id).cmp(&(b.project_id, &b.run_id)));
-    let all = &*deltas;
-    fn column<'a, T>(all: &'a [RunDelta], value: impl Fn(&'a RunDelta) -> T) -> Vec<T> {
-        all.iter().map(value).collect()
-    }
-    let joined = |texts: &[String]| texts.join(SEPARATOR);
-    lock_counts(&mut batch.tx, &column(all, |d| d.project_id.0)).await?;
-    sqlx::query!(
-        "insert into runs as r (project_id, run_id, run_at, name, name_nested, name_at, name_step_id, started_at,
-           ended_at, last_received_at, status, root_count, root_error_count, open_count, key_label, environment,
-           release, session_id, user_id, tags, models, step_names, attribute_hashes, step_count, error_count, input_fresh, cache_read,
-           cache_write, output, reasoning, cost_nano_usd, unpriced_steps, score_max, score_sum, severity,
-           problem_rank, problem_at, problem_step_id, problem_step_name, problem_code, problem_text)
-         select project_id, run_id, run_at, name, name_nested, name_at, name_step_id, started_at,
-           ended_at, received_at,
-           case when root_errors > 0 then 'error' when open > 0 or roots = 0 then 'running' else 'ok' end,
-           roots, root_errors, open, key_label, environment, release, session_id, user_id,
-           coalesce(string_to_array(nullif(tags, ''), e'\\x1f'), '{}'),
-           coalesce(string_to_array(nullif(models, ''), e'\\x1f'), '{}'),
-           coalesce(string_to_array(nullif(step_names, ''), e'\\x1f'), '{}'),
-           (select array_agg(distinct hashtext(a)) from unnest(string_to_array(nullif(attributes, ''), e'\\x1f')) a),
-           steps, errors, input_fresh, cache_read, cache_write, output, reasoning, cost, unpriced, score_max,
-           score_sum, severity, problem_rank, problem_at, problem_step_id, problem_step_name, problem_code,
-           problem_text
-         from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::bool[], $6::timestamptz[], $7::text[],
-           $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::int[], $12::int[], $13::int[], $14::text[],
-           $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::int[],
-           $23::int[], $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[],
-           $30::int[], $31::int[], $32::bigint[], $33::smallint[], $34::int[], $35::timestamptz[], $36::text[],
-           $37::text[], $38::smallint[], $39::text[], $40::text[])
-           as d (project_id, run_id, run_at, name, name_nested, name_at, name_step_id, started_at, ended_at,
-             received_at, roots, root_errors, open, key_label, environment, release, session_id, user_id, tags, models,
-             step_names, steps, errors, input_fresh, cache_read, cache_write, output, reasoning, cost, unpriced,
-             score_max, score_sum, severity, problem_rank, problem_at, problem_step_id, problem_step_name,
-             problem_code, problem_text, attributes)
-         on conflict (project_id, run_id, run_at) do update set
-           (name, name_nested, name_at, name_step_id) = (
-             select case when least_name then excluded.name else r.name end,
-               case when least_name then excluded.name_nested else r.name_nested end,
-               case when least_name then excluded.name_at else r.name_at end,
-               case when least_name then excluded.name_step_id else r.name_step_id end
-             from (select (excluded.name_nested, excluded.name_at, excluded.name_step_id)
-                        < (r.name_nested, r.name_at, r.name_step_id)) as named (least_name)),
-           started_at = least(r.started_at, excluded.started_at),
-           ended_at = greatest(r.ended_at, excluded.ended_at),
-           last_received_at = greatest(r.last_received_at, excluded.last_received_at),
-           status = case when r.root_error_count + excluded.root_error_count > 0 then 'error'
-             when r.open_count + excluded.open_count > 0 or r.root_count + excluded.root_count = 0 then 'running'
-             else 'ok' end,
-           root_count = r.root_count + excluded.root_count,
-           root_error_count = r.root_error_count + excluded.root_error_count,
-           open_count = r.open_count + excluded.open_count,
-           key_label = least(r.key_label, excluded.key_label),
-           environment = least(r.environment, excluded.environment),
-           release = least(r.release, excluded.release),
-           session_id = least(r.session_id, excluded.session_id),
-           user_id = least(r.user_id, excluded.user_id),
-           tags = merge_list(r.tags, excluded.tags),
-           models = merge_list(r.models, excluded.models),
-           step_names = merge_list(r.step_names, excluded.step_names),
-           attribute_hashes = case
-             when excluded.attribute_hashes is null or r.attribute_hashes @> excluded.attribute_hashes
-               or cardinality(r.attribute_hashes) >= 256 then r.attribute_hashes
-             else array(select distinct unnest(r.attribute_hashes || excluded.attribute_hashes)) end,
-           step_count = r.step_count + excluded.step_count,
-           error_count = r.error_count + excluded.error_count,
-           input_fresh = coalesce(r.input_fresh + excluded.input_fresh, r.input_fresh, excluded.input_fresh),
-           cache_read = coalesce(r.cache_read + excluded.cache_read, r.cache_read, excluded.cache_read),
-           cache_write = coalesce(r.cache_write + excluded.cache_write, r.cache_write, excluded.cache_write),
-           output = coalesce(r.output + excluded.output, r.output, excluded.output),
-           reasoning = coalesce(r.reasoning + excluded.reasoning, r.reasoning, excluded.reasoning),
-           cost_nano_usd = coalesce(r.cost_nano_usd + excluded.cost_nano_usd, r.cost_nano_usd, excluded.cost_nano_usd),
-           unpriced_steps = r.unpriced_steps + excluded.unpriced_steps,
-           score_max = greatest(r.score_max, excluded.score_max),
-           score_sum = coalesce(r.score_sum + excluded.score_sum, r.score_sum, excluded.score_sum),
-           severity = greatest(r.severity, excluded.severity),
-           (problem_rank, problem_at, problem_step_id, problem_step_name, problem_code, problem_text) = (
-             select case when worse then excluded.problem_rank else r.problem_rank end,
-               case when worse then excluded.problem_at else r.problem_at end,
-               case when worse then excluded.problem_step_id else r.problem_step_id end,
-               case when worse then excluded.problem_step_name else r.problem_step_name end,
-               case when worse then excluded.problem_code else r.problem_code end,
-               case when worse then excluded.problem_text else r.problem_text end
-             from (select (-excluded.problem_rank, excluded.problem_at, excluded.problem_step_id)
-                        < (-r.problem_rank, r.problem_at, r.problem_step_id)
-                      or (r.problem_rank = 0 and excluded.problem_rank > 0)) as ranked (worse))",
-        &column(all, |d| d.project_id.0),
-        &column(all, |d| d.run_id.as_str()) as _,
-        &column(all, |d| d.run_at.to_offset_date_time()),
-        &column(all, |d| d.name.as_str()) as _,
-        &column(all, |d| d.name_nested),
-        &column(all, |d| d.name_at.to_offset_date_time()),
-        &column(all, |d| d.name_step_id.as_str()) as _,
-        &column(all, |d| d.started_at.to_offset_date_time()),
-        &column(all, |d| d.ended_at.to_offset_date_time()),
-        &column(all, |d| d.received_at.to_offset_date_time()),
-        &column(all, |d| d.roots),
-        &column(all, |d| d.root_errors),
-        &column(all, |d| d.open),
-        &column(all, |d| d.key_label.as_str()) as _,
-        &column(all, |d| d.environment.as_deref()) as _,
-        &column(all, |d| d.release.as_deref()) as _,
-        &column(all, |d| d.session_id.as_deref()) as _,
-        &column(all, |d| d.user_id.as_deref()) as _,
-        &column(all, |d| joined(&d.tags)) as _,
-        &column(all, |d| joined(&d.models)) as _,
-        &column(all, |d| joined(&d.step_names)) as _,
-        &column(all, |d| d.steps),
-        &column(all, |d| d.errors),
-        &column(all, |d| d.tokens.input_fresh) as _,
-        &column(all, |d| d.tokens.cache_read) as _,
-        &column(all, |d| d.tokens.cache_write) as _,
-        &column(all, |d| d.tokens.output) as _,
-        &column(all, |d| d.tokens.reasoning) as _,
-        &column(all, |d| d.cost_nano_usd.map(|cost| cost.0)) as _,
-        &column(all, |d| d.unpriced),
-        &column(all, |d| d.score_max) as _,
-        &column(all, |d| d.score_sum) as _,
-        &column(all, |d| d.severity as i16),
-        &column(all, |d| d.problem.as_ref().map_or(0, |p| p.rank)),
-        &column(all, |d| d.problem.as_ref().map(|p| p.at.to_offset_date_time())) as _,
-        &column(all, |d| d.problem.as_ref().map(|p| p.step_id.as_str())) as _,
-        &column(all, |d| d.problem.as_ref().map(|p| p.step_name.as_str())) as _,
-        &column(all, |d| d.problem.as_ref().and_then(|p| p.code).and_then(|code| i16::try_from(code).ok())) as _,
-        &column(all, |d| d.problem.as_ref().map(|p| p.text.as_str())) as _,
-        &column(all, |d| joined(&d.attributes)) as _,
-    )
-    .execute(&mut *batch.tx)
-    .await?;
+    let projects: Vec<Uuid> = deltas.iter().map(|delta| delta.project_id.0).collect();
+    lock_counts(&mut batch.tx, &projects).await?;
+    deltas.sort_unstable_by(|a, b| {
+        (a.project_id, &a.run_id, a.run_at).cmp(&(b.project_id, &b.run_id, b.run_at))
+    });
+    bind_deltas(insert(&STATEMENT), deltas)
+        .execute(&mut *batch.tx)
+        .await?;
     Ok(())
 }

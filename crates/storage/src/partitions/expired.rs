@@ -77,6 +77,7 @@ pub async fn delete_expired(options: &PgConnectOptions, now: Timestamp) -> Resul
             &mut done,
         )
         .await?;
+        delete_future_rollups(&mut connection, project, now + Duration::days(2), &mut done).await?;
         delete_feedback(&mut connection, project, &mut done).await?;
         prompt_texts::delete_unused(
             &mut connection,
@@ -177,7 +178,7 @@ async fn delete_run_keys(
         let deleted = sqlx::query!(
             "delete from run_keys where ctid = any (array(
                select k.ctid from run_keys k where k.project_id = $1 and k.run_at < $2 and not exists (
-                 select from runs r where r.project_id = k.project_id and r.run_id = k.run_id and r.run_at = k.run_at)
+                 select from runs r where r.project_id = k.project_id and r.run_id = k.run_id)
                limit $3))",
             project.0,
             before,
@@ -192,7 +193,53 @@ async fn delete_run_keys(
     }
 }
 
-/// What was said about the conditions of runs that are gone: it names people, and nothing is left that it is about.
+/// Sums of hours and days to come, from steps that believed in them: they go with the last such step, which is filed by
+/// its receipt.
+async fn delete_future_rollups(
+    connection: &mut PgConnection,
+    project: ProjectId,
+    after: OffsetDateTime,
+    done: &mut Expired,
+) -> Result<()> {
+    loop {
+        let deleted = sqlx::query!(
+            "delete from rollups_default where ctid = any (array(
+               select r.ctid from rollups_default r where r.project_id = $1 and r.hour > $2 and not exists (
+                 select from steps s where s.project_id = r.project_id and s.started_at >= r.hour
+                   and s.started_at < r.hour + interval '1 hour')
+               limit $3))",
+            project.0,
+            after,
+            BATCH_ROWS
+        )
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+        if done.add_and_see_if_last(deleted) {
+            break;
+        }
+    }
+    loop {
+        let deleted = sqlx::query!(
+            "delete from rollup_days_default where ctid = any (array(
+               select d.ctid from rollup_days_default d where d.project_id = $1 and d.day > $2 and not exists (
+                 select from rollups r where r.project_id = d.project_id and r.series_id = d.series_id
+                   and r.hour >= d.day and r.hour < d.day + interval '1 day')
+               limit $3))",
+            project.0,
+            after,
+            BATCH_ROWS
+        )
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+        if done.add_and_see_if_last(deleted) {
+            return Ok(());
+        }
+    }
+}
+
+/// What was said about conditions that are gone: it names people, and nothing is left that it is about.
 async fn delete_feedback(
     connection: &mut PgConnection,
     project: ProjectId,
@@ -202,7 +249,8 @@ async fn delete_feedback(
         let deleted = sqlx::query!(
             "delete from condition_feedback where ctid = any (array(
                select f.ctid from condition_feedback f where f.project_id = $1 and not exists (
-                 select from run_keys k where k.project_id = f.project_id and k.run_id = f.run_id)
+                 select from step_conditions c where c.project_id = f.project_id and c.run_id = f.run_id
+                   and c.step_id = f.step_id and c.code = f.code)
                limit $2))",
             project.0,
             BATCH_ROWS

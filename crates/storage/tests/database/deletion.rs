@@ -63,7 +63,7 @@ async fn wait_for_a_waiter(owner: &mut PgConnection) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_under_way_is_waited_for_and_a_later_one_is_refused() {
     let database = TestDatabase::new().await;
-    let (db, mut owner) = (&database.db, database.owner().await);
+    let (db, mut owner) = (&database.db, database.superuser().await);
     let (project, other) = (database.project(1).await, database.project(2).await);
 
     let mut batch = ingest::begin(db, &[project, other]).await.unwrap();
@@ -104,7 +104,7 @@ async fn a_batch_under_way_is_waited_for_and_a_later_one_is_refused() {
 #[tokio::test]
 async fn the_rows_go_in_chunks_and_a_process_that_dies_loses_one() {
     let database = TestDatabase::new().await;
-    let (db, mut owner) = (&database.db, database.owner().await);
+    let (db, mut owner) = (&database.db, database.superuser().await);
     let (project, other) = (database.project(1).await, database.project(2).await);
     storage::partitions::maintain(&database.options, at(NOW))
         .await

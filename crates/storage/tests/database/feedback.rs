@@ -36,7 +36,7 @@ async fn condition(owner: &mut PgConnection, project: Uuid, run_id: &str, filed:
 #[tokio::test]
 async fn it_goes_with_its_run_and_no_sooner() {
     let database = TestDatabase::new().await;
-    let mut owner = database.owner().await;
+    let mut owner = database.superuser().await;
     let project = database.project(1).await;
     // Without settings of its own a project keeps runs for 90 days.
     for (run_id, filed) in [("old", "2026-07-01T12:00:00Z"), ("young", "2026-11-20T12:00:00Z")] {

@@ -3,11 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod accounts;
+mod batch;
 mod deletion;
 mod feedback;
+mod filing;
 mod partitions;
+mod plans;
 mod prices;
 mod recount;
+mod schema;
 mod scoring;
 mod snapshots;
 mod support;

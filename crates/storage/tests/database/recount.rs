@@ -24,7 +24,7 @@ async fn run(connection: &mut PgConnection, statement: String) {
 async fn the_hour_in_which_anything_differs_is_named() {
     let database = TestDatabase::new().await;
     let project = database.project(1).await;
-    let mut owner = database.owner().await;
+    let mut owner = database.superuser().await;
     for statement in [
         "insert into run_keys (project_id, run_id, run_at) values ($project, 'r', $hour)",
         "insert into steps (project_id, run_id, step_id, run_at, kind, name, started_at, received_at, status, key_label,

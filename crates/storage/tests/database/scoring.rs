@@ -51,7 +51,7 @@ async fn a_batch_that_commits_late_is_found() {
     let database = TestDatabase::new().await;
     let project = database.project(1).await;
     let other = database.project(2).await;
-    let (mut slow, mut quick) = (database.owner().await, database.owner().await);
+    let (mut slow, mut quick) = (database.superuser().await, database.superuser().await);
     let (_, seen_to) = latest_steps(&database.db, project).await.unwrap();
     let mut late = slow.begin().await.unwrap();
     let number = next_batch(&mut late, project, "late").await;
@@ -95,7 +95,7 @@ async fn a_batch_that_commits_late_is_found() {
 async fn the_latest_of_each_name_are_read_in_order_of_arrival() {
     let database = TestDatabase::new().await;
     let project = database.project(1).await;
-    let mut owner = database.owner().await;
+    let mut owner = database.superuser().await;
     for (run_id, steps) in [("rare", 5), ("usual", 1_000), ("new", 3)] {
         let number = next_batch(&mut owner, project, run_id).await;
         store(&mut owner, project, run_id, number, steps).await;

@@ -40,7 +40,7 @@ async fn a_slow_statement_ends_as_too_slow_and_its_connection_serves_on() {
 async fn a_statement_nobody_waits_for_any_longer_is_stopped() {
     let database = TestDatabase::new().await;
     let project = database.project(1).await;
-    let mut owner = database.owner().await;
+    let mut owner = database.superuser().await;
     let reading = {
         let db = database.db.with_read_timeout(Duration::from_secs(600));
         async move {
@@ -78,7 +78,7 @@ async fn all_statements_of_a_snapshot_see_one_moment_and_write_nothing() {
     let mut snapshot = database.db.snapshot(project).await.unwrap();
     assert_eq!(projects(&mut snapshot).await, 1);
     sqlx::query("update projects set project_id = '00000000-0000-0000-0000-0000000000ff'")
-        .execute(&mut database.owner().await)
+        .execute(&mut database.superuser().await)
         .await
         .unwrap();
     assert_eq!(projects(&mut snapshot).await, 1);

@@ -1,9 +1,11 @@
-//! Each test gets a copy of a migrated database.
+//! Each test gets a copy of a migrated database, owned by a role that may do no more than the owner of a managed one:
+//! row-level security holds for it too.
 
 use domain::{ProjectId, Timestamp};
 use sqlx::{ConnectOptions as _, PgConnection};
 use storage::projects::deletion;
-use storage::{Db, PgConnectOptions, jobs};
+use storage::{Db, PgConnectOptions, Snapshot, jobs};
+use test_postgres::Version;
 use uuid::Uuid;
 
 /// A migrated, empty database. It goes when the program ends.
@@ -12,23 +14,40 @@ pub(crate) struct TestDatabase {
     pub(crate) options: PgConnectOptions,
     /// As the server.
     pub(crate) db: Db,
+    superuser: PgConnectOptions,
 }
 
 impl TestDatabase {
     pub(crate) async fn new() -> Self {
+        Self::of(Version::Installed).await
+    }
+
+    pub(crate) async fn of(version: Version) -> Self {
         let migrate = async |url: String| {
             storage::migrate(&url.parse().unwrap()).await.unwrap();
         };
-        let options: PgConnectOptions = test_postgres::database(migrate).await.parse().unwrap();
+        let database = test_postgres::owned_database(version, migrate).await;
+        let options: PgConnectOptions = database.url.parse().unwrap();
         Self {
             db: Db::connect_lazy(options.clone(), 4),
             options,
+            superuser: database.superuser_url.parse().unwrap(),
         }
     }
 
-    /// A connection as the owner, who sees every project.
+    /// What pages read from.
+    pub(crate) async fn snapshot(&self, project: ProjectId) -> Snapshot {
+        self.db.snapshot(project).await.unwrap()
+    }
+
+    /// A connection as the owner.
     pub(crate) async fn owner(&self) -> PgConnection {
         self.options.connect().await.unwrap()
+    }
+
+    /// A connection that sees every project, whatever the policies say.
+    pub(crate) async fn superuser(&self) -> PgConnection {
+        self.superuser.connect().await.unwrap()
     }
 
     /// A project named by a number.
@@ -37,7 +56,7 @@ impl TestDatabase {
         sqlx::query("insert into projects (project_id, slug, name, created_at) values ($1, $2, $2, now())")
             .bind(id)
             .bind(format!("project-{number}"))
-            .execute(&mut self.owner().await)
+            .execute(&mut self.superuser().await)
             .await
             .unwrap();
         ProjectId(id)

@@ -112,7 +112,7 @@ async fn app(options: &PgConnectOptions) -> PgConnection {
 #[tokio::test]
 async fn without_a_scope_nothing_is_seen_and_nothing_written() {
     let database = TestDatabase::new().await;
-    let mut owner = database.owner().await;
+    let mut owner = database.superuser().await;
     let tables = tenant_tables(&mut owner).await;
     fill(&mut owner, &tables).await;
     let mut app = app(&database.options).await;
@@ -135,7 +135,7 @@ async fn without_a_scope_nothing_is_seen_and_nothing_written() {
 #[tokio::test]
 async fn the_scope_of_one_project_never_reaches_another() {
     let database = TestDatabase::new().await;
-    let mut owner = database.owner().await;
+    let mut owner = database.superuser().await;
     let tables = tenant_tables(&mut owner).await;
     assert!(tables.len() >= 17, "{tables:?}");
     fill(&mut owner, &tables).await;
@@ -209,7 +209,7 @@ async fn the_scope_ends_with_its_transaction() {
 #[tokio::test]
 async fn the_server_owns_nothing_and_cannot_walk_around_the_wall() {
     let database = TestDatabase::new().await;
-    let mut owner = database.owner().await;
+    let mut owner = database.superuser().await;
     let owned = strings(
         &mut owner,
         "select relname::text from pg_class where relowner = 'plumbline_app'::regrole
@@ -262,7 +262,7 @@ async fn the_server_owns_nothing_and_cannot_walk_around_the_wall() {
 #[tokio::test]
 async fn a_deleted_project_leaves_nothing_behind() {
     let database = TestDatabase::new().await;
-    let mut owner = database.owner().await;
+    let mut owner = database.superuser().await;
     let tables = tenant_tables(&mut owner).await;
     fill(&mut owner, &tables).await;
     execute(&mut owner, "set session_replication_role = origin".to_owned())

@@ -1,0 +1,264 @@
+//! Under which time a step is stored: that of its run's part. ADR 0002 says why.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use domain::{ProjectId, Timestamp};
+
+use super::{BatchTx, StepRow};
+use crate::Result;
+use crate::scoring::{self, RunDone, WantedRun};
+
+const DAY_MICROS: i64 = 24 * 3_600_000_000;
+/// A run that goes on is kept in parts as long as this, so that what retention deletes is never younger than its time
+/// by more. No setting, because a step sent again has to be looked for where it was filed.
+const PART_MICROS: i64 = DAY_MICROS;
+/// How far ahead of its receipt a step may be filed: clocks differ, and one that is broken must not keep a run on top
+/// of every list, and from retention, until the year it believes in.
+const AHEAD_MICROS: i64 = DAY_MICROS;
+
+/// A batch's runs, filed.
+#[derive(Clone, Debug)]
+pub struct FiledRuns {
+    /// Those that are new.
+    pub created: BTreeSet<(ProjectId, String)>,
+    /// Those that were there before: other steps of theirs may be stored.
+    pub known: Vec<(ProjectId, String)>,
+    /// The first place of this batch in the order of arrival. The next batch of any process begins 2^20 further on.
+    first_arrival: i64,
+}
+
+/// Bits of a place in the order of arrival that number the steps of one batch; those above number the batches.
+pub const ARRIVAL_BITS: u32 = 20;
+
+impl FiledRuns {
+    /// The place of the batch's nth step in the order of arrival: no step of any process has the same.
+    pub fn arrival(&self, nth: usize) -> i64 {
+        let last = (1_i64 << ARRIVAL_BITS) - 1;
+        self.first_arrival + i64::try_from(nth).unwrap_or(last).min(last)
+    }
+}
+
+/// Which row of its batch a step was.
+pub fn nth_of_batch(arrival: i64) -> usize {
+    usize::try_from(arrival & ((1 << ARRIVAL_BITS) - 1)).unwrap_or(0)
+}
+
+/// The number of the batch with which a step arrived.
+pub fn batch_of(arrival: i64) -> i64 {
+    arrival >> ARRIVAL_BITS
+}
+
+/// The time by which a step is filed: its start; its receipt when retention would delete it at once.
+fn filing_time(started_at: Timestamp, received_at: Timestamp, retention_days: i64) -> Timestamp {
+    let oldest = received_at.plus_micros(-retention_days.saturating_mul(DAY_MICROS));
+    if started_at < oldest {
+        received_at
+    } else {
+        started_at.min(received_at.plus_micros(AHEAD_MICROS))
+    }
+}
+
+/// The start of the part of a run, first filed at `run_at`, that `time` lies in. What is earlier than the first part
+/// belongs to it.
+fn part_of_run(run_at: Timestamp, time: Timestamp) -> Timestamp {
+    let parts = time.micros().saturating_sub(run_at.micros()).max(0) / PART_MICROS;
+    run_at.plus_micros(parts.saturating_mul(PART_MICROS))
+}
+
+/// Files every step of the batch under a part of its run. A run's first part begins at the earliest of its steps in the
+/// first batch that has any.
+pub async fn file_runs(batch: &mut BatchTx, rows: &mut [StepRow<'_>]) -> Result<FiledRuns> {
+    let times: Vec<Timestamp> = rows
+        .iter()
+        .map(|row| {
+            let kept = batch.retention_days.get(&row.project_id).copied();
+            filing_time(row.step.started_at, row.received_at, kept.unwrap_or_default())
+        })
+        .collect();
+    let mut earliest: HashMap<(ProjectId, &str), Timestamp> = HashMap::new();
+    for (row, time) in rows.iter().zip(&times) {
+        let at = earliest
+            .entry((row.project_id, row.step.run_id.as_str()))
+            .or_insert(*time);
+        *at = (*at).min(*time);
+    }
+    let mut keys: Vec<_> = earliest.into_iter().collect();
+    keys.sort_unstable_by_key(|((project, run_id), _)| (*project, *run_id));
+    let projects: Vec<_> = keys.iter().map(|((project, _), _)| project.0).collect();
+    let run_ids: Vec<_> = keys.iter().map(|((_, run_id), _)| *run_id).collect();
+    let run_ats: Vec<_> = keys.iter().map(|(_, at)| at.to_offset_date_time()).collect();
+    let mut created = BTreeSet::new();
+    let mut is_second = false;
+    let filed = loop {
+        let inserted = sqlx::query!(
+            "insert into run_keys (project_id, run_id, run_at)
+             select n.project_id, n.run_id, n.run_at
+             from unnest($1::uuid[], $2::text[], $3::timestamptz[]) as n (project_id, run_id, run_at)
+             order by n.project_id, n.run_id
+             on conflict (project_id, run_id) do nothing
+             returning project_id, run_id",
+            &projects,
+            &run_ids as _,
+            &run_ats,
+        )
+        .fetch_all(&mut *batch.tx)
+        .await?;
+        created.extend(
+            inserted
+                .into_iter()
+                .map(|row| (ProjectId(row.project_id), row.run_id)),
+        );
+        // The number is taken after the batch has written or locked something: see `SeenTo`.
+        let filed = sqlx::query!(
+            "select k.project_id, k.run_id, k.run_at, (select nextval('batches')) as \"batch!\"
+             from unnest($1::uuid[], $2::text[]) as wanted (project_id, run_id)
+             join run_keys k on k.project_id = wanted.project_id and k.run_id = wanted.run_id",
+            &projects,
+            &run_ids as _,
+        )
+        .fetch_all(&mut *batch.tx)
+        .await?;
+        // Retention may have taken a run between the two. It does so once.
+        if filed.len() >= run_ids.len() || is_second {
+            break filed;
+        }
+        is_second = true;
+    };
+    let known = filed
+        .iter()
+        .map(|row| (ProjectId(row.project_id), row.run_id.clone()))
+        .filter(|run| !created.contains(run))
+        .collect();
+    // A batch of refusals alone files nothing and needs no number.
+    let number = filed.first().map_or(0, |row| row.batch);
+    let first_parts: HashMap<(ProjectId, &str), Timestamp> = filed
+        .iter()
+        .map(|row| {
+            let run_at = Timestamp::from_offset_date_time(row.run_at);
+            ((ProjectId(row.project_id), row.run_id.as_str()), run_at)
+        })
+        .collect();
+    for (row, time) in rows.iter_mut().zip(times) {
+        let first = first_parts.get(&(row.project_id, row.step.run_id.as_str()));
+        row.run_at = first.map_or(time, |first| part_of_run(*first, time));
+        row.is_continued = first.is_some_and(|first| row.run_at > *first);
+    }
+    Ok(FiledRuns {
+        created,
+        known,
+        first_arrival: number << ARRIVAL_BITS,
+    })
+}
+
+/// What runs have done, as the batch sees them.
+pub async fn runs_done(batch: &mut BatchTx, runs: &[WantedRun<'_>]) -> Result<Vec<RunDone>> {
+    scoring::runs_done(&mut batch.tx, runs).await
+}
+
+/// For each row, whether its step is new: neither stored already nor standing earlier in the batch. Another batch may
+/// store it before this one does; `insert_steps` has the last word. Of a run that is new nothing is stored.
+pub async fn find_new(batch: &mut BatchTx, rows: &[StepRow<'_>], runs: &FiledRuns) -> Result<Vec<bool>> {
+    let known: HashSet<(ProjectId, &str)> = runs
+        .known
+        .iter()
+        .map(|(project, run_id)| (*project, run_id.as_str()))
+        .collect();
+    let is_known = |row: &&StepRow<'_>| known.contains(&(row.project_id, row.step.run_id.as_str()));
+    let wanted: Vec<(&StepRow<'_>, Timestamp)> = rows
+        .iter()
+        .filter(is_known)
+        .flat_map(|row| parts_to_search(row).map(move |part| (row, part)))
+        .collect();
+    let stored = stored_steps(batch, &wanted).await?;
+    let mut seen: HashSet<(ProjectId, &str, &str)> = stored
+        .iter()
+        .map(|(project, run_id, step_id)| (*project, run_id.as_str(), step_id.as_str()))
+        .collect();
+    Ok(rows
+        .iter()
+        .map(|row| seen.insert((row.project_id, &row.step.run_id, &row.step.step_id)))
+        .collect())
+}
+
+/// Where a step may be stored already: sent again with another start, or with none, it may fall into the part beside the
+/// one it was filed under. There is none behind before a day has gone by.
+fn parts_to_search(row: &StepRow<'_>) -> impl Iterator<Item = Timestamp> {
+    let before = row.run_at.plus_micros(-PART_MICROS);
+    let behind = row.run_at.plus_micros(PART_MICROS);
+    [
+        Some(row.run_at),
+        row.is_continued.then_some(before),
+        (behind <= row.received_at).then_some(behind),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// Those of the steps that are stored under these times: project, run, step.
+async fn stored_steps(
+    batch: &mut BatchTx,
+    wanted: &[(&StepRow<'_>, Timestamp)],
+) -> Result<Vec<(ProjectId, String, String)>> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let stored = sqlx::query!(
+        "select s.project_id, s.run_id, s.step_id
+         from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[]) as w (project_id, run_id, step_id, run_at)
+         join steps s on s.project_id = w.project_id and s.run_id = w.run_id and s.step_id = w.step_id
+           and s.run_at = w.run_at",
+        &wanted.iter().map(|(row, _)| row.project_id.0).collect::<Vec<_>>(),
+        &wanted
+            .iter()
+            .map(|(row, _)| row.step.run_id.as_str())
+            .collect::<Vec<_>>() as _,
+        &wanted
+            .iter()
+            .map(|(row, _)| row.step.step_id.as_str())
+            .collect::<Vec<_>>() as _,
+        &wanted
+            .iter()
+            .map(|(_, part)| part.to_offset_date_time())
+            .collect::<Vec<_>>(),
+    )
+    .fetch_all(&mut *batch.tx)
+    .await?;
+    Ok(stored
+        .into_iter()
+        .map(|s| (ProjectId(s.project_id), s.run_id, s.step_id))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR_MICROS: i64 = 3_600_000_000;
+    const NOW: Timestamp = Timestamp::from_micros(1_000_000 * HOUR_MICROS);
+
+    fn hours(n: i64) -> Timestamp {
+        NOW.plus_micros(n * HOUR_MICROS)
+    }
+
+    #[test]
+    fn a_start_that_retention_or_a_broken_clock_makes_useless_files_nothing() {
+        let check = |started_at, expected| assert_eq!(filing_time(started_at, NOW, 90), expected);
+        check(NOW, NOW);
+        check(hours(-90 * 24), hours(-90 * 24));
+        check(hours(-90 * 24 - 1), NOW);
+        check(hours(23), hours(23));
+        check(hours(25), hours(24));
+        check(Timestamp::from_micros(i64::MAX), hours(24));
+        check(Timestamp::from_micros(i64::MIN), NOW);
+    }
+
+    #[test]
+    fn a_run_that_goes_on_is_kept_in_parts_of_a_day() {
+        let check = |time, expected| assert_eq!(part_of_run(NOW, time), expected);
+        check(NOW, NOW);
+        check(hours(-100), NOW);
+        check(hours(23), NOW);
+        check(hours(24), hours(24));
+        check(hours(24 * 90 + 5), hours(24 * 90));
+    }
+}

@@ -1,0 +1,96 @@
+//! Weeks made before the rows that belong in them. A row that comes first lies in the default partition, and making its
+//! week then moves it while every writer waits.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use domain::Timestamp;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, PgConnection};
+use time::{Date, Duration};
+use tokio::sync::Mutex;
+
+use super::{create_week, expired, monday, see_every_project, tables};
+use crate::ingest::StepRow;
+use crate::{Db, Error, Result};
+
+/// How long making a week queues behind readers, and whoever comes after behind it. The maintainer tries again later.
+const LOCK_TIMEOUT: &str = "set lock_timeout = '1s'";
+/// Postgres' word for a lock that was waited for too long.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+/// Which weeks have their partitions, as far as this process knows. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Weeks {
+    /// As the owner of the schema: the server's role may not make tables.
+    options: Arc<PgConnectOptions>,
+    known: Arc<RwLock<BTreeSet<Date>>>,
+    making: Arc<Mutex<()>>,
+}
+
+impl Weeks {
+    /// Nothing is known yet.
+    pub fn new(db: &Db) -> Self {
+        Self {
+            options: db.pool().connect_options(),
+            known: Arc::default(),
+            making: Arc::default(),
+        }
+    }
+
+    /// Makes the weeks that these rows will lie in and that are not known to exist. Times that retention deletes at
+    /// once, or that lie further ahead than a step is filed, get none: their rows lie in the default partitions.
+    pub async fn prepare(&self, rows: &[StepRow<'_>]) -> Result<()> {
+        if self.unknown(rows).is_empty() {
+            return Ok(());
+        }
+        let _turn = self.making.lock().await;
+        let weeks = self.unknown(rows);
+        let Some(now) = rows.iter().map(|row| row.received_at).max() else {
+            return Ok(());
+        };
+        let made = self.make(&weeks, now).await;
+        let is_busy = matches!(&made, Err(Error::Internal(cause))
+            if cause.as_database_error().and_then(|cause| cause.code()).as_deref() == Some(LOCK_NOT_AVAILABLE));
+        if made.is_ok() || is_busy {
+            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            known.extend(weeks);
+        }
+        made
+    }
+
+    fn unknown(&self, rows: &[StepRow<'_>]) -> BTreeSet<Date> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let mut unknown = BTreeSet::new();
+        for time in rows.iter().flat_map(times) {
+            let week = monday(time.to_offset_date_time().date());
+            if !known.contains(&week) {
+                unknown.insert(week);
+            }
+        }
+        unknown
+    }
+
+    async fn make(&self, weeks: &BTreeSet<Date>, now: Timestamp) -> Result<()> {
+        let mut connection: PgConnection = self.options.connect().await?;
+        see_every_project(&mut connection).await?;
+        sqlx::query(LOCK_TIMEOUT).execute(&mut connection).await?;
+        let kept = Duration::days(expired::longest_retention(&mut connection).await?.run_days);
+        let oldest = monday((now.to_offset_date_time() - kept).date());
+        let tables = tables(&mut connection).await?;
+        for week in weeks.iter().filter(|week| **week >= oldest) {
+            for table in &tables {
+                create_week(&mut connection, table, *week).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The times under which something of a row may be stored: the minute of its receipt, the hour of its start, and a part
+/// of its run, which begins up to a day before.
+fn times(row: &StepRow<'_>) -> impl Iterator<Item = Timestamp> {
+    const DAY_MICROS: i64 = 24 * 3_600_000_000;
+    let started_at = row.step.started_at.min(row.received_at.plus_micros(DAY_MICROS));
+    [row.received_at, started_at, started_at.plus_micros(-DAY_MICROS)].into_iter()
+}
