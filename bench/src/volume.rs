@@ -4,8 +4,9 @@
 use std::time::Instant;
 
 use anyhow::ensure;
-use domain::Timestamp;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// Steps of a run.
 const STEPS_PER_RUN: u64 = 5;
@@ -112,6 +113,19 @@ pub fn run_id(run: u64) -> String {
     format!("req-{run:07}-{:06x}", hash(run, 2) & 0xff_ffff)
 }
 
+/// `2026-11-21T09:00:00Z`; the epoch for what is no time.
+fn rfc3339(micros: i64) -> String {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000)
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+        .format(&Rfc3339)
+        .unwrap_or_default()
+}
+
+/// The same, a number of days ago.
+pub fn days_before(now_micros: i64, days: u64) -> String {
+    rfc3339(now_micros - days as i64 * 86_400_000_000)
+}
+
 fn step(run: u64, step: u64, runs: u64, now_micros: i64) -> Value {
     let (app, _, model) = app(run);
     let span_micros = DAYS * 86_400_000_000;
@@ -141,7 +155,7 @@ fn step(run: u64, step: u64, runs: u64, now_micros: i64) -> Value {
         "model": if step == 2 { "text-embedding-3-small" } else { *model },
         "environment": environment,
         "release": format!("{:010x}", hash(run * 60 / runs, 5) & 0xff_ffff_ffff),
-        "started_at": Timestamp::from_micros(at).to_string(),
+        "started_at": rfc3339(at),
         "latency_ms": 100 + hash(n, 6) % 1_900,
         "input_tokens": 200 + hash(n, 7) % 800,
         "cache_read_tokens": hash(n, 8) % 600,

@@ -154,10 +154,7 @@ async fn main() -> anyhow::Result<()> {
             .replace("{run}", run["run_id"].as_str().unwrap_or_default())
             .replace("{release}", run["release"].as_str().unwrap_or_default())
             .replace("{none}", "2020-01-01T00:00:00Z")
-            .replace(
-                "{from}",
-                &domain::Timestamp::from_micros(now_micros()? - 85 * 86_400_000_000).to_string(),
-            );
+            .replace("{from}", &volume::days_before(now_micros()?, volume::DAYS));
         let mut latencies_ms = Vec::with_capacity(args.rounds);
         let mut bytes = 0;
         for _ in 0..args.rounds {

@@ -180,33 +180,6 @@ create index runs_list_idx on runs (project_id, run_at, run_id);
 -- The same list narrowed to what is wrong: few rows among many.
 create index runs_problem_idx on runs (project_id, run_at, run_id) where severity > 0 or status <> 'ok';
 
--- How many runs began in an hour, in all and by what most lists are narrowed by, so that no total reads runs. Kept by
--- triggers on `runs`.
-create table run_counts (
-  project_id uuid not null,
-  hour timestamptz not null,
-  steps bigint not null,
-  -- runs whose cost is known; without one the sum is unknown, not 0
-  priced_runs integer not null,
-  unpriced_steps bigint not null,
-  -- by status and severity
-  ok_clean integer not null,
-  ok_warning integer not null,
-  ok_critical integer not null,
-  error_clean integer not null,
-  error_warning integer not null,
-  error_critical integer not null,
-  running_clean integer not null,
-  running_warning integer not null,
-  running_critical integer not null,
-  -- 'all' with a blank value, or 'key', 'environment', 'release', 'model', 'step'
-  dimension text not null,
-  value text not null,
-  -- numeric: the sum of what fits into a bigint may not
-  cost_nano_usd numeric not null,
-  primary key (project_id, dimension, value, hour)
-) partition by range (hour);
-
 -- The order in which steps were scored, over all server processes: what a step is judged against is what arrived
 -- before it. The upper bits of `steps.arrival` number the batches, the lower 20 the steps of one. Times can't say it:
 -- all steps of a batch are received at once, and clients set the others.
@@ -384,33 +357,6 @@ create index rollups_unpriced_idx on rollups (project_id, hour) where unpriced >
 -- The few hours in which a series had a condition, and the hours of one step.
 create index rollups_conditions_idx on rollups (project_id, hour) where conditions <> '{}';
 create index rollups_step_idx on rollups (project_id, step_name, hour);
-
--- The same by the day, for windows of weeks. Kept by triggers on `rollups`. Numeric: the sum of what fits into a bigint
--- may not.
-create table rollup_days (
-  project_id uuid not null,
-  day timestamptz not null,
-  first_hour timestamptz not null,
-  last_hour timestamptz not null,
-  calls bigint not null,
-  errors bigint not null,
-  unpriced bigint not null,
-  -- hours whose cost is known; without one the sum is unknown, not 0
-  priced_hours integer not null,
-  series_id uuid not null,
-  input_fresh numeric,
-  cache_read numeric,
-  cache_write numeric,
-  output numeric,
-  reasoning numeric,
-  cost_nano_usd numeric,
-  key_label text not null,
-  environment text,
-  step_name text not null,
-  model text,
-  template_fingerprint bytea,
-  primary key (project_id, day, series_id)
-) partition by range (day);
 
 -- Each received step is counted once: as stored, as a duplicate, or with the reason why it was rejected, or stored
 -- without a value of its own in a dimension that has too many.

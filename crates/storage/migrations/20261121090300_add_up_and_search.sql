@@ -87,10 +87,10 @@ begin
           sum(sign * errors), sum(sign * unpriced), coalesce(sum(sign) filter (where cost_nano_usd is not null), 0),
           series_id, sum(sign * input_fresh::numeric), sum(sign * cache_read::numeric),
           sum(sign * cache_write::numeric), sum(sign * output::numeric), sum(sign * reasoning::numeric),
-          sum(sign * cost_nano_usd::numeric), key_label, environment, step_name, model, template_fingerprint
+          sum(sign * cost_nano_usd::numeric), min(key_label), min(environment), min(step_name), min(model),
+          (array_agg(template_fingerprint))[1]
         from (%s) r
-        group by project_id, date_trunc('day', hour, 'UTC'), series_id, key_label, environment, step_name, model,
-          template_fingerprint
+        group by project_id, date_trunc('day', hour, 'UTC'), series_id
         order by project_id, 2, series_id
         on conflict (project_id, day, series_id) do update set
           first_hour = least(d.first_hour, excluded.first_hour),

@@ -1,0 +1,55 @@
+-- What triggers sum up from `runs` and `rollups`, so that no page reads those over weeks.
+
+-- How many runs began in an hour, in all and by what most lists are narrowed by, so that no total reads runs. Kept by
+-- triggers on `runs`.
+create table run_counts (
+  project_id uuid not null,
+  hour timestamptz not null,
+  steps bigint not null,
+  -- runs whose cost is known; without one the sum is unknown, not 0
+  priced_runs integer not null,
+  unpriced_steps bigint not null,
+  -- by status and severity
+  ok_clean integer not null,
+  ok_warning integer not null,
+  ok_critical integer not null,
+  error_clean integer not null,
+  error_warning integer not null,
+  error_critical integer not null,
+  running_clean integer not null,
+  running_warning integer not null,
+  running_critical integer not null,
+  -- 'all' with a blank value, or 'key', 'environment', 'release', 'model', 'step'
+  dimension text not null,
+  value text not null,
+  -- numeric: the sum of what fits into a bigint may not
+  cost_nano_usd numeric not null,
+  primary key (project_id, dimension, value, hour)
+) partition by range (hour);
+
+-- `rollups` by the day, for windows of weeks. Kept by triggers on `rollups`. Numeric: the sum of what fits into a bigint
+-- may not.
+create table rollup_days (
+  project_id uuid not null,
+  day timestamptz not null,
+  first_hour timestamptz not null,
+  last_hour timestamptz not null,
+  calls bigint not null,
+  errors bigint not null,
+  unpriced bigint not null,
+  -- hours whose cost is known; without one the sum is unknown, not 0
+  priced_hours integer not null,
+  series_id uuid not null,
+  input_fresh numeric,
+  cache_read numeric,
+  cache_write numeric,
+  output numeric,
+  reasoning numeric,
+  cost_nano_usd numeric,
+  key_label text not null,
+  environment text,
+  step_name text not null,
+  model text,
+  template_fingerprint bytea,
+  primary key (project_id, day, series_id)
+) partition by range (day);
