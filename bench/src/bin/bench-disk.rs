@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 
 #[derive(Parser)]
 struct Args {
+    /// Where Postgres' programs are looked for.
+    #[arg(long, env = "PATH", hide = true)]
+    path: Option<std::ffi::OsString>,
     /// The binary to measure.
     #[arg(long, default_value = "target/release/plumbline")]
     binary: PathBuf,
@@ -56,7 +59,7 @@ async fn measure(args: &Args, folder: &std::path::Path) -> anyhow::Result<()> {
     let postgres = PrivatePostgres::start(Settings {
         data_dir: folder.join("data"),
         bin_dir: None,
-        path_env: std::env::var_os("PATH"),
+        path_env: args.path.clone(),
         durable: false,
         max_connections: 40,
     })
@@ -129,7 +132,7 @@ fn step(n: u64) -> Value {
         "run_id": uuid(run), "step_id": uuid(1 << 40 | n), "step_name": name[part as usize % name.len()],
         "environment": "production", "release": "a1b2c3d4", "model": "claude-haiku-4-5-20251001",
         "prompt": "Answer yes or no: is this a refund request?", "output_code": "yes",
-        "latency_ms": if n % FLAGGED == 0 { -1.0 } else { 640.25 + (n % 977) as f64 },
+        "latency_ms": if n.is_multiple_of(FLAGGED) { -1.0 } else { 640.25 + (n % 977) as f64 },
     });
     let more = match part {
         0 => json!({ "kind": "agent" }),

@@ -76,9 +76,11 @@ pub fn members(text: &str, start: usize) -> Result<(Vec<Member<'_>>, usize), Jso
         scanner.whitespace();
         let from = scanner.at;
         scanner.raw_value()?;
+        // The scanner stands at what follows the value, past the space between.
+        let value = text[from..scanner.at].trim_end_matches([' ', '\n', '\r', '\t']);
         members.push(Member {
             key,
-            value: from..scanner.at,
+            value: from..from + value.len(),
         });
         Ok(())
     })?;

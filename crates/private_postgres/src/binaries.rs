@@ -194,8 +194,6 @@ fn parse_major(version_line: &str) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
-
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;

@@ -106,7 +106,7 @@ async fn every_read_is_answered_as_the_document_says() {
             "/api/runs/r/steps/least/payload",
         ),
         ("/api/ledger", "/api/ledger"),
-        ("/api/cost", "/api/cost"),
+        ("/api/cost", "/api/cost?from=2020-01-01T00:00:00Z"),
         ("/api/cost", "/api/cost?to=2020-01-01T00:00:00Z"),
         ("/api/thresholds", "/api/thresholds"),
         ("/api/settings/scoring", "/api/settings/scoring"),
