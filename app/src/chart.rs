@@ -142,7 +142,7 @@ impl Chart {
         match &self.marks {
             Marks::Bars(bars) => {
                 let count = bars.bars.len().max(1);
-                let every = count.div_ceil(MOST_LABELS);
+                let every = count.div_ceil(MAX_LABELS);
                 bars.bars
                     .iter()
                     .enumerate()
@@ -172,7 +172,7 @@ impl Chart {
 }
 
 /// The most texts below an axis on a wide page.
-const MOST_LABELS: usize = 15;
+const MAX_LABELS: usize = 15;
 
 #[cfg(test)]
 mod tests;

@@ -140,7 +140,7 @@ mod server {
         format!("{FIRST_KEY_PREFIX}{project}")
     }
 
-    /// The project with this slug, if the viewer has at least `role` in it. Somebody else's project does not exist.
+    /// The project with this slug, if the viewer has at least `role` in it. Any other project does not exist for them.
     pub(crate) fn authorise(slug: &str, role: Role) -> Result<Project, ApiError> {
         let viewer: Viewer = use_context().unwrap_or_default();
         match viewer.project(slug) {

@@ -1,4 +1,4 @@
-//! What a page can be told went wrong. The private cause stays in the server's log.
+//! Errors as a page shows them. The private cause stays in the server's log.
 
 use domain::Role;
 use leptos::server_fn::codec::JsonEncoding;
@@ -12,7 +12,7 @@ pub enum ApiError {
     /// It does not exist, or the viewer may not know that it does.
     #[error("Not found")]
     NotFound,
-    /// Nobody is signed in.
+    /// The visitor is not signed in.
     #[error("Sign in first")]
     Unauthorized,
     /// The viewer's role is too low.

@@ -117,7 +117,7 @@ pub(crate) fn use_commands(run: impl Fn(KeyCommand) -> bool + 'static) {
 }
 
 /// Calls `run` with the key of every press that is not typed into a field, has no modifier and did not mean anything
-/// to somebody else. The browser's own meaning is prevented when `run` returns true.
+/// to another element. The browser's own meaning is prevented when `run` returns true.
 pub(crate) fn use_keys(run: impl Fn(&str) -> bool + 'static) {
     let handle = window_event_listener(ev::keydown, move |event| {
         let modified = event.ctrl_key() || event.meta_key() || event.alt_key();

@@ -1,4 +1,4 @@
-//! The live connection: what changed in a project, as it changes, and since when we no longer hear of it.
+//! The live connection: what changed in a project, as it changes, and since when the connection is lost.
 
 use domain::Timestamp;
 use leptos::prelude::*;

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// A peer that says nothing for this long counts as failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+const IO_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A connection and what has been read of it beyond the last message.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Connection {
     /// Wraps a connection that was accepted.
     pub fn over(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(IO_TIMEOUT))?;
         Ok(Self {
             stream,
             buffer: Vec::with_capacity(16 * 1024),
@@ -82,7 +82,7 @@ impl Connection {
         }
     }
 
-    /// Reads a body to its end and hands its pieces to `take`.
+    /// Reads a body to its end and hands its chunks to `take`.
     pub fn body(&mut self, head: &Head, mut take: impl FnMut(&[u8])) -> io::Result<Arrival> {
         let mut first = None;
         match head.body {

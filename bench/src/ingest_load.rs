@@ -107,7 +107,7 @@ fn step(run_id: &str, i: u64) -> Value {
         "check-reply",
     ];
     let name = NAMES[(i % 5) as usize];
-    // One in twenty is told to answer with one word and does not, so that conditions are stored as well.
+    // One in twenty is asked to answer with one word and does not, so that conditions are stored as well.
     let wanted = if i % 20 == 7 {
         "Answer in one word."
     } else {

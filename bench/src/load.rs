@@ -11,7 +11,7 @@ use crate::http1::Connection;
 use crate::quantile;
 
 /// How long calls that are overdue are still sent after the last one was due.
-const FORBEARANCE: Duration = Duration::from_secs(2);
+const MAX_LAG: Duration = Duration::from_secs(2);
 
 /// Whom to call, and with what.
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ pub struct Measured {
     pub first_bytes_ms: Vec<f64>,
     /// Calls that were answered otherwise than with 200, or not at all.
     pub failed: u64,
-    /// Calls that were due and not even sent: whoever falls this far behind does not bear the rate.
+    /// Calls that were due and not even sent: a candidate this far behind does not sustain the rate.
     pub unsent: u64,
     /// From the first call to the last answer.
     pub seconds: f64,
@@ -137,7 +137,7 @@ fn send(
             return found;
         }
         n += 1;
-        if begun.elapsed() > load.time + FORBEARANCE {
+        if begun.elapsed() > load.time + MAX_LAG {
             found.unsent += 1;
             continue;
         }

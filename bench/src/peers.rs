@@ -135,7 +135,7 @@ fn begin(
     }
 }
 
-/// An address that nobody listens on.
+/// An address that is not in use.
 pub fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }

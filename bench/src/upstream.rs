@@ -60,7 +60,7 @@ fn answer_all(mut connection: Connection, service: Service) -> io::Result<()> {
     let mut body = Vec::new();
     while let Some(head) = connection.head()? {
         body.clear();
-        connection.body(&head, |piece| body.extend_from_slice(piece))?;
+        connection.body(&head, |chunk| body.extend_from_slice(chunk))?;
         thread::sleep(service.time);
         let asks = |words: [&[u8]; 2]| {
             words

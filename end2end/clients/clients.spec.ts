@@ -1,5 +1,5 @@
 // The providers' own clients, once straight to a provider and once through the proxy. The program must not be able to
-// tell the difference, the provider neither, and every call has to be a step.
+// tell the difference, the provider neither, and every call must be a step.
 
 import { changes, essence } from './harness/compare';
 import { anthropicSteps, openaiSteps, STREAMS, type Expected } from './harness/expected';

@@ -1,4 +1,4 @@
-// Runs before and after all tests (playwright.config.ts). When all of them ran, every page has to have been visited.
+// Runs before and after all tests (playwright.config.ts). When all of them ran, every page must have been visited.
 
 import { forgetVisits, routesNotVisited } from './visits';
 

@@ -25,10 +25,10 @@ fuzz_target!(|bytes: &[u8]| {
     let texts = String::from_utf8_lossy(texts);
     let mut figures = Unstructured::new(header);
     // Of a header that is too short the rest is zeros, so this does not fail.
-    let _enough = judge(&mut figures, &texts);
+    let _enough = evaluate(&mut figures, &texts);
 });
 
-fn judge(figures: &mut Unstructured<'_>, texts: &str) -> Result<()> {
+fn evaluate(figures: &mut Unstructured<'_>, texts: &str) -> Result<()> {
     let rules = rules(figures)?;
     let mut texts = texts.splitn(7, '\u{1e}');
     let mut text = || texts.next().unwrap_or("");

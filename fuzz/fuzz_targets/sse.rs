@@ -1,6 +1,6 @@
-//! Any bytes as a stream of server-sent events, in one piece and in many.
+//! Any bytes as a stream of server-sent events, whole and in chunks.
 //!
-//! The first bytes say how long the pieces are.
+//! The first bytes say how long the chunks are.
 
 #![no_main]
 
@@ -13,8 +13,8 @@ use sse::{Event, Scanner};
 fuzz_target!(|input: (Vec<u8>, &[u8])| {
     let (lengths, stream) = input;
     let whole = events([stream]);
-    let pieces = events(pieces(stream, &lengths));
-    assert_eq!(whole, pieces, "how a stream is cut says nothing");
+    let chunks = events(chunks(stream, &lengths));
+    assert_eq!(whole, chunks, "how a stream is cut says nothing");
     let mut end = 0;
     for event in &whole {
         assert!(event.end > end && event.end <= stream.len(), "{event:?}");
@@ -32,20 +32,20 @@ fuzz_target!(|input: (Vec<u8>, &[u8])| {
     let _dropped = scanner.dropped_events();
 });
 
-fn events<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Event> {
+fn events<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<Event> {
     let mut scanner = Scanner::default();
-    let mut events: Vec<Event> = pieces.into_iter().flat_map(|piece| scanner.feed(piece)).collect();
+    let mut events: Vec<Event> = chunks.into_iter().flat_map(|chunk| scanner.feed(chunk)).collect();
     events.extend(scanner.finish());
     events
 }
 
-fn pieces<'a>(mut rest: &'a [u8], lengths: &[u8]) -> Vec<&'a [u8]> {
-    let mut pieces = Vec::new();
+fn chunks<'a>(mut rest: &'a [u8], lengths: &[u8]) -> Vec<&'a [u8]> {
+    let mut chunks = Vec::new();
     for length in lengths {
-        let (piece, behind) = rest.split_at(rest.len().min(usize::from(*length)));
-        pieces.push(piece);
+        let (chunk, behind) = rest.split_at(rest.len().min(usize::from(*length)));
+        chunks.push(chunk);
         rest = behind;
     }
-    pieces.push(rest);
-    pieces
+    chunks.push(rest);
+    chunks
 }

@@ -1,19 +1,19 @@
 //! Who is asking, and what they may do.
 //!
-//! Programs send a key, people have a session. While no account exists, whoever reaches a server on loopback may
+//! Programs send a key, people have a session. While no account exists, anyone who reaches a server on loopback may
 //! do everything. **Invariants:** a key that is malformed, unknown or revoked is never ignored; what was revoked
-//! ends within a second in every process; somebody else's project does not exist.
+//! ends within a second in every process; a project of others does not exist.
 
 mod attempts;
 pub mod binding;
 pub mod cookie;
 pub mod credentials;
-mod fresh;
 pub mod guard;
 pub mod headers;
 mod key;
 pub mod password;
-mod proxied;
+mod proxy_caller;
+mod refreshing_cache;
 mod reveal;
 mod sign_in;
 mod visitor;
@@ -40,18 +40,18 @@ use crate::config::Config;
 use crate::error::{HttpError, HttpResult};
 use crate::state::AppState;
 use attempts::Attempts;
-use fresh::{Changes, Fresh};
-use key::{Presented, Used};
+use key::{KeyUsage, Presented};
 use password::Passwords;
+use refreshing_cache::{Generation, RefreshingCache};
 
-const MAX_REMEMBERED_KEYS: u64 = 10_000;
+const MAX_CACHED_KEYS: u64 = 10_000;
 /// The label of steps that came without a key.
 const KEYLESS_LABEL: &str = "default";
 /// What the audit log calls the server itself.
 const SERVER: &str = "server";
 /// The label of a project's first key.
 const FIRST_KEY_LABEL: &str = "default";
-const BOOKKEEPING_INTERVAL: Duration = Duration::from_secs(10);
+const USAGE_FLUSH_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What the configuration says about access.
 #[derive(Clone, Debug, Default)]
@@ -84,20 +84,20 @@ pub struct Auth {
 struct Inner {
     db: Db,
     settings: Settings,
-    changes: Changes,
+    generation: Generation,
     tasks: TaskTracker,
-    keys: Fresh<[u8; 32], Option<Arc<FoundKey>>>,
-    ground: Fresh<(), Arc<Ground>>,
-    last_known: proxied::LastKnown,
-    used: Used,
+    keys: RefreshingCache<[u8; 32], Option<Arc<FoundKey>>>,
+    instance_state: RefreshingCache<(), Arc<InstanceState>>,
+    stale_cache: proxy_caller::StaleCache,
+    used: KeyUsage,
     attempts: Attempts,
     passwords: Passwords,
     csrf: guard::Csrf,
 }
 
-/// What everybody stands on.
+/// What every request depends on: whether anybody has an account, and which project takes steps without a key.
 #[derive(Clone, Debug)]
-struct Ground {
+struct InstanceState {
     accounts_exist: bool,
     /// The project of requests without a key.
     keyless: Option<Project>,
@@ -144,17 +144,17 @@ impl Auth {
 
     /// As `settings` says.
     pub fn with_settings(db: Db, tasks: &TaskTracker, settings: Settings) -> Self {
-        let changes = Changes::default();
+        let generation = Generation::default();
         let inner = Inner {
             csrf: guard::csrf(settings.public_url.as_deref()),
             db,
             settings,
-            keys: Fresh::new(MAX_REMEMBERED_KEYS, changes.clone(), tasks.clone()),
-            ground: Fresh::new(1, changes.clone(), tasks.clone()),
-            last_known: proxied::LastKnown::new(changes.clone()),
-            changes,
+            keys: RefreshingCache::new(MAX_CACHED_KEYS, generation.clone(), tasks.clone()),
+            instance_state: RefreshingCache::new(1, generation.clone(), tasks.clone()),
+            stale_cache: proxy_caller::StaleCache::new(generation.clone()),
+            generation,
             tasks: tasks.clone(),
-            used: Used::default(),
+            used: KeyUsage::default(),
             attempts: Attempts::default(),
             passwords: Passwords::default(),
         };
@@ -164,17 +164,17 @@ impl Auth {
         }
     }
 
-    /// Forgets every look-up, also what would be known while the database is away: keys, members or accounts changed.
-    pub fn forget(&self) {
-        self.inner.changes.one_more();
+    /// Invalidates every look-up, also what would be served stale while the database is away: keys, members or accounts changed.
+    pub fn invalidate(&self) {
+        self.inner.generation.bump();
     }
 
-    /// Whether anybody has an account.
+    /// Whether an account exists.
     pub async fn accounts_exist(&self) -> HttpResult<bool> {
-        Ok(self.ground().await?.accounts_exist)
+        Ok(self.instance_state().await?.accounts_exist)
     }
 
-    /// Whether whoever reaches this server may do everything: no account exists, and only this machine or
+    /// Whether anyone who reaches this server has full access: no account exists, and only this machine or
     /// an authenticating proxy reaches it.
     async fn is_open(&self) -> HttpResult<bool> {
         let reachable = self.inner.settings.loopback || self.inner.settings.behind_auth_proxy;
@@ -185,30 +185,37 @@ impl Auth {
         key::presented(headers, self.inner.settings.behind_auth_proxy)
     }
 
-    async fn ground(&self) -> HttpResult<Arc<Ground>> {
-        self.look_at_ground().await.map_err(shared_error)
+    async fn instance_state(&self) -> HttpResult<Arc<InstanceState>> {
+        self.load_instance_state().await.map_err(shared_error)
     }
 
-    async fn look_at_ground(&self) -> Result<Arc<Ground>, Arc<storage::Error>> {
-        self.inner.ground.get((), || self.ask_for_ground()).await
+    async fn load_instance_state(&self) -> Result<Arc<InstanceState>, Arc<storage::Error>> {
+        self.inner
+            .instance_state
+            .get((), || self.fetch_instance_state())
+            .await
     }
 
-    fn ask_for_ground(&self) -> impl Future<Output = storage::Result<Arc<Ground>>> + Send + 'static {
+    fn fetch_instance_state(
+        &self,
+    ) -> impl Future<Output = storage::Result<Arc<InstanceState>>> + Send + 'static {
         let auth = self.clone();
         async move {
             let inner = &auth.inner;
             let question = async {
                 let accounts_exist = storage::users::count(&inner.db).await? > 0;
                 let keyless = storage::projects::keyless(&inner.db).await?;
-                Ok(Arc::new(Ground {
+                Ok(Arc::new(InstanceState {
                     accounts_exist,
                     keyless,
                 }))
             };
-            let changes = inner.changes.count();
-            let ground = inner.last_known.noting(question).await?;
-            inner.last_known.note_ground(&ground, changes);
-            Ok(ground)
+            let generation = inner.generation.current();
+            let instance_state = inner.stale_cache.observe(question).await?;
+            inner
+                .stale_cache
+                .store_instance_state(&instance_state, generation);
+            Ok(instance_state)
         }
     }
 
@@ -224,7 +231,7 @@ impl Auth {
         Ok(())
     }
 
-    /// The caller of what only programs call. A key has to have the scope `required`. Without a key, a server
+    /// The caller of what only programs call. A key must have the scope `required`. Without a key, a server
     /// on loopback that has no accounts acts on the project `default`.
     pub async fn key_actor(&self, headers: &HeaderMap, required: Scope) -> HttpResult<Caller> {
         match self.presented(headers) {
@@ -244,7 +251,7 @@ impl Auth {
         }
     }
 
-    /// The caller of what programs and people read: a key with scope `read`, else whoever is signed in, on the
+    /// The caller of what programs and people read: a key with scope `read`, else the signed-in person, on the
     /// project `slug` or their first one.
     pub async fn reader(&self, headers: &HeaderMap, slug: Option<&str>) -> HttpResult<Caller> {
         self.api_caller(headers, slug, Scope::Read, Role::Viewer).await
@@ -271,7 +278,7 @@ impl Auth {
 
     async fn person(&self, headers: &HeaderMap, slug: Option<&str>, role: Role) -> HttpResult<Caller> {
         let visitor = Visitor::find(self, headers, clock::now()).await?;
-        if visitor.is_nobody() {
+        if visitor.is_anonymous() {
             return Err(HttpError::unauthorized(key::MISSING));
         }
         let project = match slug {
@@ -306,7 +313,7 @@ impl Auth {
     }
 
     async fn keyless_project(&self) -> HttpResult<Project> {
-        match &self.ground().await?.keyless {
+        match &self.instance_state().await?.keyless {
             Some(project) => Ok(project.clone()),
             None => Ok(storage::projects::ensure_default(&self.inner.db, clock::now()).await?),
         }
@@ -321,10 +328,10 @@ impl Auth {
     }
 
     async fn look_up(&self, sha256: [u8; 32]) -> Result<Option<Arc<FoundKey>>, Arc<storage::Error>> {
-        self.inner.keys.get(sha256, || self.ask_for_key(sha256)).await
+        self.inner.keys.get(sha256, || self.fetch_key(sha256)).await
     }
 
-    fn ask_for_key(
+    fn fetch_key(
         &self,
         sha256: [u8; 32],
     ) -> impl Future<Output = storage::Result<Option<Arc<FoundKey>>>> + Send + 'static {
@@ -332,9 +339,12 @@ impl Auth {
         async move {
             let inner = &auth.inner;
             let question = storage::keys::find(&inner.db, &sha256);
-            let changes = inner.changes.count();
-            let found = inner.last_known.noting(question).await?.map(Arc::new);
-            inner.last_known.note_key(sha256, found.as_ref(), changes).await;
+            let generation = inner.generation.current();
+            let found = inner.stale_cache.observe(question).await?.map(Arc::new);
+            inner
+                .stale_cache
+                .store_key(sha256, found.as_ref(), generation)
+                .await;
             Ok(found)
         }
     }
@@ -358,15 +368,15 @@ impl Auth {
         })
     }
 
-    /// Writes down every few seconds which keys were used, and forgets expired sessions; returns after
-    /// `shutdown`, having written the last uses.
-    pub async fn keep_books(self, shutdown: CancellationToken) {
+    /// Writes every few seconds which keys were used, and deletes expired sessions; returns after `shutdown`, having
+    /// written the last uses.
+    pub async fn run_usage_flush(self, shutdown: CancellationToken) {
         loop {
             let ends = tokio::select! {
-                () = tokio::time::sleep(BOOKKEEPING_INTERVAL) => false,
+                () = tokio::time::sleep(USAGE_FLUSH_INTERVAL) => false,
                 () = shutdown.cancelled() => true,
             };
-            if let Err(cause) = self.write_books().await {
+            if let Err(cause) = self.flush_usage().await {
                 tracing::debug!(error = ?cause, "last uses of keys not written; tried again");
             }
             if ends {
@@ -375,12 +385,12 @@ impl Auth {
         }
     }
 
-    async fn write_books(&self) -> storage::Result<()> {
+    async fn flush_usage(&self) -> storage::Result<()> {
         let now = clock::now();
-        let used = self.inner.used.unwritten();
+        let used = self.inner.used.unflushed();
         if !used.is_empty() {
             storage::keys::touch(&self.inner.db, &used, now).await?;
-            self.inner.used.written(&used);
+            self.inner.used.mark_flushed(&used);
         }
         storage::sessions::delete_expired(&self.inner.db, now)
             .await

@@ -26,7 +26,7 @@ use crate::database::Database;
 use crate::price_file;
 
 /// How long threads may take to end after the command is done.
-const LONGEST_THREAD_END: Duration = Duration::from_secs(2);
+const THREAD_END_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Observability for LLM applications: traces, cost and what went wrong, in one binary.
 #[derive(Debug, Parser)]
@@ -142,7 +142,7 @@ pub fn main() -> ExitCode {
         Err(exit) => exit.report(),
     };
     // A thread that hangs must not keep the process.
-    runtime.shutdown_timeout(LONGEST_THREAD_END);
+    runtime.shutdown_timeout(THREAD_END_TIMEOUT);
     code
 }
 
@@ -190,10 +190,10 @@ async fn migrate(config: &Config) -> Result<(), Exit> {
         n => format!("{}: {n} migrations applied", database.description()),
     });
     let db = Db::connect_lazy(database.options(), 1);
-    let brought_in = price_file::bring_in_shipped(&db, clock::now()).await;
+    let loaded = price_file::load_shipped(&db, clock::now()).await;
     db.close().await;
     database.stop().await?;
-    if let Some(prices) = brought_in? {
+    if let Some(prices) = loaded? {
         output::note(&format!("prices: {}", prices::in_words(prices)));
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Configuration: flags, then the environment, then `plumbline.toml`, then defaults, merged into one struct.
 //!
-//! The only file that reads the environment. Secrets have no flag: a command line is seen by everybody on a machine.
+//! The only file that reads the environment. Secrets have no flag: every user of a machine can see command lines.
 
 mod database_url;
 mod file;

@@ -13,13 +13,13 @@ use tokio_util::task::TaskTracker;
 use crate::config::{Config, DatabaseUrl};
 
 /// How long `serve` waits for a database that starts at the same time.
-const SERVER_PATIENCE: Duration = Duration::from_secs(30);
-/// How long a command waits: somebody is looking at it.
-const COMMAND_PATIENCE: Duration = Duration::from_secs(5);
-const LONGEST_ATTEMPT: Duration = Duration::from_secs(5);
-const RETRY: Duration = Duration::from_millis(500);
-/// How often somebody who waits is told for what.
-const REMINDER: Duration = Duration::from_secs(5);
+const SERVER_CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a command waits for the database: a person is waiting.
+const COMMAND_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
+/// How often a waiting command logs what it waits for.
+const LOG_INTERVAL: Duration = Duration::from_secs(5);
 /// For what does not go through the pool: migrations, the maintainer, listening, commands beside the server.
 const SPARE_CONNECTIONS: u32 = 40;
 
@@ -38,7 +38,7 @@ enum Source {
     Private(Arc<PrivatePostgres>),
     /// The private Postgres of a server that runs beside us.
     Beside,
-    /// Somebody else's; without its password.
+    /// A database that is not ours; without its password.
     Given(String),
 }
 
@@ -46,7 +46,7 @@ impl Database {
     /// Starts or reaches the database for a server, and brings it to this binary's schema.
     pub async fn start(config: &Config) -> anyhow::Result<Self> {
         let database = match &config.database_url {
-            Some(url) => Self::given(url, SERVER_PATIENCE).await?,
+            Some(url) => Self::given(url, SERVER_CONNECT_TIMEOUT).await?,
             None => Self::private(PrivatePostgres::start(settings(config)).await?),
         };
         database.prepared(true).await
@@ -58,7 +58,7 @@ impl Database {
         Self::reach(config).await?.prepared(false).await
     }
 
-    /// As `open`, and brings the database to this binary's schema whoever uses it. Returns how many migrations that
+    /// As `open`, and brings the database to this binary's schema, whether or not it is in use. Returns how many migrations that
     /// took.
     pub async fn migrate(config: &Config) -> anyhow::Result<(Self, usize)> {
         let database = Self::reach(config).await?;
@@ -72,7 +72,7 @@ impl Database {
     pub async fn reach(config: &Config) -> anyhow::Result<Self> {
         let begun = Instant::now();
         if let Some(url) = &config.database_url {
-            return Self::given(url, COMMAND_PATIENCE).await;
+            return Self::given(url, COMMAND_CONNECT_TIMEOUT).await;
         }
         loop {
             match PrivatePostgres::start(settings(config)).await {
@@ -87,10 +87,10 @@ impl Database {
                             tasks: TaskTracker::new(),
                         });
                     }
-                    if begun.elapsed() > SERVER_PATIENCE {
+                    if begun.elapsed() > SERVER_CONNECT_TIMEOUT {
                         return Err(locked.into());
                     }
-                    sleep(RETRY).await;
+                    sleep(RETRY_INTERVAL).await;
                 }
                 Err(other) => return Err(other.into()),
             }
@@ -170,7 +170,7 @@ impl Database {
         }
     }
 
-    /// Migrates where that is our business: always for a server, else where nobody can be using an older schema.
+    /// Migrates where that is our business: always for a server, else where no older version can be in use.
     async fn check_and_migrate(&self, always: bool) -> anyhow::Result<usize> {
         let state = storage::migration_state(&self.options)
             .await
@@ -237,13 +237,13 @@ async fn wait_for(url: &DatabaseUrl, patience: Duration) -> anyhow::Result<Probe
     let begun = Instant::now();
     let mut reminded: Option<Instant> = None;
     loop {
-        let cause = match timeout(LONGEST_ATTEMPT, storage::probe(&url.options())).await {
+        let cause = match timeout(ATTEMPT_TIMEOUT, storage::probe(&url.options())).await {
             Ok(Ok(probe)) => return Ok(probe),
             Ok(Err(cause)) if !cause.is_transient() => {
                 return Err(anyhow::Error::new(cause).context(format!("the {url} refuses us")));
             }
             Ok(Err(cause)) => anyhow::Error::new(cause),
-            Err(_) => anyhow::anyhow!("no answer in {} s", LONGEST_ATTEMPT.as_secs()),
+            Err(_) => anyhow::anyhow!("no answer in {} s", ATTEMPT_TIMEOUT.as_secs()),
         };
         if begun.elapsed() > patience {
             let waited_s = begun.elapsed().as_secs();
@@ -251,10 +251,10 @@ async fn wait_for(url: &DatabaseUrl, patience: Duration) -> anyhow::Result<Probe
                 "the {url} did not answer for {waited_s} s; check DATABASE_URL"
             )));
         }
-        if reminded.is_none_or(|at| at.elapsed() > REMINDER) {
+        if reminded.is_none_or(|at| at.elapsed() > LOG_INTERVAL) {
             tracing::warn!("waiting for the {url}");
             reminded = Some(Instant::now());
         }
-        sleep(RETRY).await;
+        sleep(RETRY_INTERVAL).await;
     }
 }

@@ -2,7 +2,7 @@
 
 use domain::{ProjectId, Timestamp};
 use serde::Deserialize;
-use storage::jobs::Piece;
+use storage::jobs::JobChunk;
 use storage::projects::deletion;
 
 use crate::jobs::{BackgroundJob, ChunkError, JobContext};
@@ -25,7 +25,12 @@ impl BackgroundJob for ProjectDeletion {
         Ok(Self)
     }
 
-    async fn run_chunk(&self, context: &JobContext, chunk: Piece, now: Timestamp) -> Result<(), ChunkError> {
+    async fn run_chunk(
+        &self,
+        context: &JobContext,
+        chunk: JobChunk,
+        now: Timestamp,
+    ) -> Result<(), ChunkError> {
         let project = chunk.job.project_id;
         let deleted = deletion::delete_chunk(chunk, now).await?;
         if deleted.is_last {

@@ -20,9 +20,9 @@ use tower_http::decompression::RequestDecompressionLayer;
 pub use body::BodyBudget;
 use native::{Rejection, Source};
 
+use crate::blocking::run_blocking_if_large;
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
-use crate::heavy::work_through;
 use crate::pipeline::{Received, Submission};
 use crate::router::unknown_route;
 use crate::state::AppState;
@@ -59,7 +59,7 @@ async fn ingest_one(State(state): State<AppState>, request: Request) -> HttpResu
         received_at,
         fallback_id: fallback_id(&parts.headers, 0),
     };
-    let decoded = work_through(bytes.len(), || native::decode_body(&bytes, &source));
+    let decoded = run_blocking_if_large(bytes.len(), || native::decode_body(&bytes, &source));
     drop(bytes);
     match decoded {
         Ok(step) => {
@@ -75,7 +75,7 @@ async fn ingest_one(State(state): State<AppState>, request: Request) -> HttpResu
         Err(rejection) => {
             state
                 .pipeline
-                .account_rejections(&caller, received_at, vec![rejection.reason; rejection.steps])
+                .record_rejections(&caller, received_at, vec![rejection.reason; rejection.steps])
                 .await;
             Err(rejection.into())
         }
@@ -88,7 +88,7 @@ async fn ingest_batch(State(state): State<AppState>, request: Request) -> HttpRe
     body::require_json(&parts.headers)?;
     let (bytes, _budget) = body::read(&parts.headers, body, MAX_BATCH_BYTES, &state.body_budget).await?;
     let received_at = clock::now();
-    let decoded = work_through(bytes.len(), || decode_batch(&bytes, &parts.headers, received_at));
+    let decoded = run_blocking_if_large(bytes.len(), || decode_batch(&bytes, &parts.headers, received_at));
     drop(bytes);
     let Batch {
         steps,
@@ -99,7 +99,7 @@ async fn ingest_batch(State(state): State<AppState>, request: Request) -> HttpRe
         Err(rejection) => {
             state
                 .pipeline
-                .account_rejections(&caller, received_at, vec![rejection.reason; rejection.steps])
+                .record_rejections(&caller, received_at, vec![rejection.reason; rejection.steps])
                 .await;
             return Err(rejection.into());
         }
@@ -185,7 +185,7 @@ pub(crate) async fn read_step(
         received_at: clock::now(),
         fallback_id: fallback_id(headers, 0),
     };
-    work_through(bytes.len(), || {
+    run_blocking_if_large(bytes.len(), || {
         Ok((
             native::decode_body(&bytes, &source)?,
             native::rules_of_body(&bytes)?,

@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
 use storage::Db;
-use storage::jobs::{self, Job, Piece};
+use storage::jobs::{self, Job, JobChunk};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -55,7 +55,7 @@ pub trait BackgroundJob: Sized + Send + Sync + 'static {
     fn run_chunk(
         &self,
         context: &JobContext,
-        chunk: Piece,
+        chunk: JobChunk,
         now: Timestamp,
     ) -> impl Future<Output = Result<(), ChunkError>> + Send;
 }
@@ -73,7 +73,7 @@ pub enum ChunkError {
     /// The database refused, or did not answer.
     #[error(transparent)]
     Database(#[from] storage::Error),
-    /// Nobody can know what is to be done.
+    /// What is to be done cannot be read.
     #[error("the arguments can't be read")]
     Arguments(#[source] serde_json::Error),
     /// A defect of the job's.
@@ -118,7 +118,7 @@ trait PreparedJob: Send + Sync {
     fn run<'a>(
         &'a self,
         context: &'a JobContext,
-        chunk: Piece,
+        chunk: JobChunk,
         now: Timestamp,
     ) -> BoxFuture<'a, Result<(), ChunkError>>;
 }
@@ -127,7 +127,7 @@ impl<J: BackgroundJob> PreparedJob for J {
     fn run<'a>(
         &'a self,
         context: &'a JobContext,
-        chunk: Piece,
+        chunk: JobChunk,
         now: Timestamp,
     ) -> BoxFuture<'a, Result<(), ChunkError>> {
         Box::pin(self.run_chunk(context, chunk, now))
@@ -141,7 +141,7 @@ pub async fn run(db: Db, wake: Arc<Notify>, shutdown: CancellationToken) {
     loop {
         let pause = loop {
             match worker.work(None).await {
-                Ok(Worked::Piece) if !shutdown.is_cancelled() => {}
+                Ok(Worked::Chunk) if !shutdown.is_cancelled() => {}
                 Ok(_) => break worker.until_due().await,
                 Err(cause) => {
                     tracing::debug!(error = ?cause, "jobs are not looked at: the database does not answer");
@@ -162,8 +162,8 @@ pub async fn run(db: Db, wake: Arc<Notify>, shutdown: CancellationToken) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Worked {
     /// One chunk was done, or failed and is noted so.
-    Piece,
-    /// There was nothing to do, or somebody else is at it.
+    Chunk,
+    /// There was nothing to do, or another process works at it.
     Nothing,
 }
 
@@ -211,7 +211,7 @@ impl Worker {
             let done = done
                 .unwrap_or_else(|panic| Err(ChunkError::Panicked(panic_message(panic.as_ref()).to_owned())));
             match done {
-                Ok(()) => return Ok(Worked::Piece),
+                Ok(()) => return Ok(Worked::Chunk),
                 Err(ChunkError::Database(cause)) if cause.is_collision() && collisions < MAX_COLLISIONS => {
                     collisions += 1;
                 }
@@ -219,13 +219,13 @@ impl Worker {
                 Err(ChunkError::Database(cause)) if cause.is_transient() => return Err(cause),
                 Err(cause) => {
                     self.note_failure(kind, project, job_id, &cause, now).await?;
-                    return Ok(Worked::Piece);
+                    return Ok(Worked::Chunk);
                 }
             }
         }
     }
 
-    async fn run_chunk(&mut self, kind: &Kind, chunk: Piece, now: Timestamp) -> Result<(), ChunkError> {
+    async fn run_chunk(&mut self, kind: &Kind, chunk: JobChunk, now: Timestamp) -> Result<(), ChunkError> {
         let job_id = chunk.job.job_id;
         // Kept only when the chunk is done: what a failure leaves may be no good.
         let prepared = match self.prepared.remove(&job_id) {
@@ -262,7 +262,7 @@ impl Worker {
         let retry_at = now.plus_micros(RETRY_AFTER_MICROS);
         let (public, attempts) = match cause {
             ChunkError::Database(_) => (
-                "The database refused a piece of the work; the server's log has the details",
+                "The database refused a chunk of the work; the server's log has the details",
                 kind.max_attempts,
             ),
             ChunkError::Panicked(_) => (
@@ -272,7 +272,7 @@ impl Worker {
             ChunkError::Arguments(_) => ("The job's arguments can't be read; start it again", 1),
         };
         let db = &self.context.db;
-        if jobs::piece_failed(db, project, job_id, public, retry_at, attempts, now).await? {
+        if jobs::chunk_failed(db, project, job_id, public, retry_at, attempts, now).await? {
             tracing::error!(project.id = %project, job.id = %job_id, kind = kind.name, "a job was given up");
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod auth;
+mod blocking;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -9,7 +10,6 @@ pub mod database;
 pub mod delete_project;
 pub mod error;
 pub mod forms;
-mod heavy;
 pub mod ingest;
 pub mod jobs;
 pub mod live;

@@ -1,4 +1,4 @@
-//! News for open pages: which runs changed. Batches publish, every server process hears it through the database,
+//! Live updates: which runs changed. Batches publish, every server process receives it through the database,
 //! and each open page gets what concerns it as server-sent events. A page then reads again; nothing else travels.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use domain::ProjectId;
 use futures::stream::{Stream, StreamExt as _};
 use serde::Deserialize;
-use storage::live::{Listener, News};
+use storage::live::{ChangeEvent, Listener};
 use tokio::sync::{Mutex, Notify, broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -21,24 +21,24 @@ use uuid::Uuid;
 use crate::auth::Auth;
 use crate::error::{HttpError, HttpResult};
 use crate::metrics::Metrics;
-use crate::pipeline::Memory;
+use crate::pipeline::ProjectCaches;
 use crate::state::AppState;
 use crate::supervise::Supervisor;
 
-/// How long changes gather before they are told: one message instead of one per batch.
-const GATHER: Duration = Duration::from_millis(100);
-/// How often it is tried to tell other processes that they missed a change.
+/// How long changes are coalesced before they are sent: one message instead of one per batch.
+const COALESCE_INTERVAL: Duration = Duration::from_millis(100);
+/// How often it is retried to notify other processes that they missed a change.
 const NOTIFY_RETRY: Duration = Duration::from_secs(1);
 /// A connection ends after this time and the page opens another, which checks again who is asking.
-const CONNECTION_LIFE: Duration = Duration::from_secs(600);
+const MAX_CONNECTION_AGE: Duration = Duration::from_secs(600);
 
-type Changed = BTreeMap<ProjectId, BTreeSet<String>>;
+type ChangedRuns = BTreeMap<ProjectId, BTreeSet<String>>;
 
 /// Where batches publish and pages subscribe.
 #[derive(Clone, Debug)]
 pub struct LiveHub {
-    changed: mpsc::Sender<Changed>,
-    news: broadcast::Sender<News>,
+    changed: mpsc::Sender<ChangedRuns>,
+    changes: broadcast::Sender<ChangeEvent>,
     missed: Arc<AtomicBool>,
     shutdown: CancellationToken,
 }
@@ -52,11 +52,11 @@ impl LiveHub {
         shutdown: &CancellationToken,
     ) -> Self {
         let (changed, receiver) = mpsc::channel(1_024);
-        let news = listener.news.clone();
+        let changes = listener.changes.clone();
         let notifier = Notifier {
             db,
             origin: listener.origin,
-            news: news.clone(),
+            changes: changes.clone(),
             receiver: Arc::new(Mutex::new(receiver)),
             missed: Arc::default(),
             shutdown: shutdown.clone(),
@@ -67,32 +67,32 @@ impl LiveHub {
         supervisor.supervise("listener", move || listener.clone().run(listening.clone()));
         Self {
             changed,
-            news,
+            changes,
             missed,
             shutdown: shutdown.clone(),
         }
     }
 
-    /// What this process hears from now on, after it has dropped what no longer holds.
-    pub fn subscribe(&self) -> broadcast::Receiver<News> {
-        self.news.subscribe()
+    /// The events from now on, each sent after the caches were invalidated.
+    pub fn subscribe(&self) -> broadcast::Receiver<ChangeEvent> {
+        self.changes.subscribe()
     }
 
     /// Says that runs changed. Never waits: when the notifier can't keep up, pages read everything again.
-    pub fn publish(&self, changed: Changed) {
+    pub fn publish(&self, changed: ChangedRuns) {
         if !changed.is_empty() && self.changed.try_send(changed).is_err() {
-            note_missed(&self.missed, &self.news);
+            note_missed(&self.missed, &self.changes);
         }
     }
 }
 
-/// A change could not be told: the pages of this process read again at once, those of all others as soon as the
+/// A change could not be sent: the pages of this process read again at once, those of all others as soon as the
 /// database takes notifications.
-fn note_missed(missed: &AtomicBool, news: &broadcast::Sender<News>) {
+fn note_missed(missed: &AtomicBool, changes: &broadcast::Sender<ChangeEvent>) {
     tracing::debug!("changes were not notified; pages read everything again");
     missed.store(true, Ordering::Release);
-    // Without subscribers there is nobody to tell.
-    let _nobody = news.send(News::Gap);
+    // Without subscribers the send fails, which is fine.
+    let _no_subscriber = changes.send(ChangeEvent::Gap);
 }
 
 /// Tells every process which runs changed.
@@ -100,9 +100,9 @@ fn note_missed(missed: &AtomicBool, news: &broadcast::Sender<News>) {
 struct Notifier {
     db: storage::Db,
     origin: Uuid,
-    news: broadcast::Sender<News>,
-    receiver: Arc<Mutex<mpsc::Receiver<Changed>>>,
-    /// Some change was not told.
+    changes: broadcast::Sender<ChangeEvent>,
+    receiver: Arc<Mutex<mpsc::Receiver<ChangedRuns>>>,
+    /// Some change was not sent.
     missed: Arc<AtomicBool>,
     shutdown: CancellationToken,
 }
@@ -115,16 +115,16 @@ impl Notifier {
             tokio::select! {
                 changed = receiver.recv() => {
                     let Some(mut gathered) = changed else { return };
-                    // Counts as missed until it is told, whatever becomes of this task.
-                    let told = Untold::new(&self);
-                    tokio::time::sleep(GATHER).await;
+                    // Counts as missed until it is sent, whatever becomes of this task.
+                    let unsent = Unsent::new(&self);
+                    tokio::time::sleep(COALESCE_INTERVAL).await;
                     while let Ok(more) = receiver.try_recv() {
                         for (project, run_ids) in more {
                             gathered.entry(project).or_default().extend(run_ids);
                         }
                     }
                     if self.notify(&gathered).await.is_ok() {
-                        told.done();
+                        unsent.done();
                     }
                 }
                 () = tokio::time::sleep(NOTIFY_RETRY), if missed => {
@@ -137,7 +137,7 @@ impl Notifier {
         }
     }
 
-    async fn notify(&self, gathered: &Changed) -> storage::Result<()> {
+    async fn notify(&self, gathered: &ChangedRuns) -> storage::Result<()> {
         for (project, run_ids) in gathered {
             let run_ids: Vec<&str> = run_ids.iter().map(String::as_str).collect();
             storage::live::notify_runs(&self.db, self.origin, *project, &run_ids).await?;
@@ -146,10 +146,10 @@ impl Notifier {
     }
 }
 
-/// Changes that are being told. Dropped before they are, they have been missed.
-struct Untold<'a>(Option<&'a Notifier>);
+/// Changes that are being sent. Dropped before that, they count as missed.
+struct Unsent<'a>(Option<&'a Notifier>);
 
-impl<'a> Untold<'a> {
+impl<'a> Unsent<'a> {
     fn new(notifier: &'a Notifier) -> Self {
         Self(Some(notifier))
     }
@@ -159,10 +159,10 @@ impl<'a> Untold<'a> {
     }
 }
 
-impl Drop for Untold<'_> {
+impl Drop for Unsent<'_> {
     fn drop(&mut self) {
         if let Some(notifier) = self.0 {
-            note_missed(&notifier.missed, &notifier.news);
+            note_missed(&notifier.missed, &notifier.changes);
         }
     }
 }
@@ -172,10 +172,10 @@ impl Drop for Untold<'_> {
 pub struct ChangeListener {
     options: storage::PgConnectOptions,
     auth: Auth,
-    memory: Memory,
+    caches: ProjectCaches,
     jobs_wake: Arc<Notify>,
     origin: Uuid,
-    news: broadcast::Sender<News>,
+    changes: broadcast::Sender<ChangeEvent>,
 }
 
 impl ChangeListener {
@@ -183,17 +183,17 @@ impl ChangeListener {
     pub fn new(
         options: storage::PgConnectOptions,
         auth: Auth,
-        memory: Memory,
+        caches: ProjectCaches,
         jobs_wake: Arc<Notify>,
     ) -> Self {
-        let (news, _) = broadcast::channel(4_096);
+        let (changes, _) = broadcast::channel(4_096);
         Self {
             options,
             auth,
-            memory,
+            caches,
             jobs_wake,
             origin: Uuid::now_v7(),
-            news,
+            changes,
         }
     }
 
@@ -203,7 +203,7 @@ impl ChangeListener {
                 Err(cause) = self.listen_until_lost() => cause,
                 () = shutdown.cancelled() => return,
             };
-            tracing::warn!(error = ?ended, "live news interrupted; listening again in a second");
+            tracing::warn!(error = ?ended, "the connection for live updates was lost; reconnecting in a second");
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_secs(1)) => {}
                 () = shutdown.cancelled() => return,
@@ -213,37 +213,37 @@ impl ChangeListener {
 
     async fn listen_until_lost(&self) -> storage::Result<Infallible> {
         let mut listener = Listener::connect(&self.options).await?;
-        // Whatever was said while nobody listened is lost: everybody reads again.
-        let mut heard = News::Gap;
+        // Changes made while not connected were missed: everything is invalidated.
+        let mut change = ChangeEvent::Gap;
         loop {
-            self.invalidate(&heard);
-            // Without subscribers there is nobody to tell.
-            let _nobody = self.news.send(heard);
-            heard = listener.next().await?;
+            self.invalidate(&change);
+            // Without subscribers the send fails, which is fine.
+            let _no_subscriber = self.changes.send(change);
+            change = listener.next().await?;
         }
     }
 
-    /// Makes what this process remembers void where it no longer holds.
-    fn invalidate(&self, heard: &News) {
-        match heard {
-            News::Gap => {
-                self.auth.forget();
-                self.memory.forget_all();
+    /// Invalidates the caches that a change concerns.
+    fn invalidate(&self, change: &ChangeEvent) {
+        match change {
+            ChangeEvent::Gap => {
+                self.auth.invalidate();
+                self.caches.invalidate_all();
                 self.jobs_wake.notify_one();
             }
-            News::Jobs => self.jobs_wake.notify_one(),
-            News::Access => self.auth.forget(),
-            News::Settings(project) => self.memory.forget(*project),
-            News::Prices => self.memory.prices.forget_all(),
-            News::Runs { origin, project, .. } if *origin != self.origin => {
-                self.memory.scoring.ask_for_news(*project)
+            ChangeEvent::Jobs => self.jobs_wake.notify_one(),
+            ChangeEvent::Access => self.auth.invalidate(),
+            ChangeEvent::Settings(project) => self.caches.invalidate(*project),
+            ChangeEvent::Prices => self.caches.prices.invalidate_all(),
+            ChangeEvent::Runs { origin, project, .. } if *origin != self.origin => {
+                self.caches.scoring.request_delta(*project)
             }
-            News::Runs { .. } => {}
+            ChangeEvent::Runs { .. } => {}
         }
     }
 }
 
-/// What a page wants to hear of.
+/// What a page subscribes to.
 #[derive(Debug, Deserialize)]
 pub struct LiveQuery {
     run: Option<String>,
@@ -262,13 +262,14 @@ pub async fn events(
         .map(|(project, _)| project.id)
         .ok_or_else(|| HttpError::not_found("project"))?;
     let connection = Connection::open(Arc::clone(&state.metrics));
-    let heard = tokio_stream::wrappers::BroadcastStream::new(state.live.subscribe());
-    // Somebody may just have lost their access: the page connects again and is checked again.
-    let heard = heard.take_while(|news| futures::future::ready(!matches!(news, Ok(News::Access))));
-    let events = heard.flat_map(move |news| {
+    let received = tokio_stream::wrappers::BroadcastStream::new(state.live.subscribe());
+    // Access may just have been revoked: the page reconnects and is checked again.
+    let received =
+        received.take_while(|change| futures::future::ready(!matches!(change, Ok(ChangeEvent::Access))));
+    let events = received.flat_map(move |change| {
         let _held_open = &connection;
         futures::stream::iter(events_of(
-            news.unwrap_or(News::Gap),
+            change.unwrap_or(ChangeEvent::Gap),
             project,
             query.run.as_deref(),
         ))
@@ -279,7 +280,7 @@ pub async fn events(
         async move {
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                () = tokio::time::sleep(CONNECTION_LIFE) => {}
+                () = tokio::time::sleep(MAX_CONNECTION_AGE) => {}
             }
         }
     };
@@ -287,14 +288,16 @@ pub async fn events(
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }
 
-fn events_of(news: News, project: ProjectId, run: Option<&str>) -> Vec<Event> {
-    match news {
-        News::Access | News::Jobs | News::Prices | News::Settings(_) => Vec::new(),
-        News::Gap => vec![Event::default().event("gap").data("{}")],
-        News::Runs {
+fn events_of(change: ChangeEvent, project: ProjectId, run: Option<&str>) -> Vec<Event> {
+    match change {
+        ChangeEvent::Access | ChangeEvent::Jobs | ChangeEvent::Prices | ChangeEvent::Settings(_) => {
+            Vec::new()
+        }
+        ChangeEvent::Gap => vec![Event::default().event("gap").data("{}")],
+        ChangeEvent::Runs {
             project: of_project, ..
         } if of_project != project => Vec::new(),
-        News::Runs { run_ids, .. } => run_ids
+        ChangeEvent::Runs { run_ids, .. } => run_ids
             .iter()
             .filter(|run_id| run.is_none_or(|run| run == *run_id))
             .map(|run_id| {

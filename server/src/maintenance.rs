@@ -10,13 +10,13 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 
 /// How often it is looked whether something is due.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
-const WORK_EVERY: Duration = Duration::from_secs(3600);
+const CHECK_INTERVAL: Duration = Duration::from_secs(60);
+const WORK_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Works at once, then every hour; within a minute where something failed or rows wait for a week of their own.
 /// Ends after `shutdown`, finishing what it is at.
 pub async fn run(options: PgConnectOptions, shutdown: CancellationToken) {
-    let mut ticks = interval(LOOK_EVERY);
+    let mut ticks = interval(CHECK_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut last_success: Option<Instant> = None;
     loop {
@@ -26,7 +26,7 @@ pub async fn run(options: PgConnectOptions, shutdown: CancellationToken) {
             _ = ticks.tick() => {}
         }
         let now = clock::now();
-        let hour_is_over = last_success.is_none_or(|at| at.elapsed() >= WORK_EVERY);
+        let hour_is_over = last_success.is_none_or(|at| at.elapsed() >= WORK_INTERVAL);
         let outcome = if hour_is_over {
             work(&options, now).await
         } else {

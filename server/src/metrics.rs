@@ -13,7 +13,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use storage::ingest::{LedgerEntry, Outcome};
 
-use crate::proxy::recorder::Waiting;
+use crate::proxy::recorder::RecorderStats;
 use crate::supervise::TaskFailures;
 
 /// The media type of what [`Metrics::render`] writes.
@@ -137,7 +137,12 @@ impl Metrics {
     }
 
     /// All of it as OpenMetrics text, with what the recorder has `waiting` and how often tasks failed.
-    pub fn render(&self, connections: (u32, usize), waiting: Waiting, failures: &[TaskFailures]) -> String {
+    pub fn render(
+        &self,
+        connections: (u32, usize),
+        waiting: RecorderStats,
+        failures: &[TaskFailures],
+    ) -> String {
         let (open, idle) = connections;
         self.db_connections.set(u64::from(open));
         self.db_idle_connections.set(idle as u64);
@@ -175,7 +180,7 @@ mod tests {
             name: "maintenance",
             failures: 2,
         };
-        let waiting = Waiting {
+        let waiting = RecorderStats {
             unfinished_calls: 1,
             queued_calls: 2,
             copied_bytes: 3,

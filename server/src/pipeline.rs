@@ -1,11 +1,11 @@
 //! From decoded steps to committed rows. Handlers submit; workers take what has gathered, write it in one
-//! transaction (group commit) and answer everybody in it. Bounded: what doesn't fit is refused at once.
+//! transaction (group commit) and answer each submission in it. Bounded: what doesn't fit is refused at once.
 
 mod batch;
 mod cardinality;
-mod figures;
+mod derived_step;
 mod load;
-mod memory;
+mod project_caches;
 mod rollup;
 mod run_delta;
 mod worker;
@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use batch::{Written, process_batch};
 pub use cardinality::Cardinality;
-pub use figures::Figures;
-pub use memory::Memory;
+pub use derived_step::DerivedStep;
+pub use project_caches::ProjectCaches;
 pub use rollup::{histograms_agree, series_id};
 pub use run_delta::run_deltas;
 
@@ -97,7 +97,7 @@ pub enum Received {
 
 /// Why a submission was not written. Nothing of it is in the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NotWritten {
+pub enum WriteError {
     /// The database does not answer.
     Unavailable,
     /// The project was deleted while the steps waited.
@@ -109,7 +109,7 @@ pub enum NotWritten {
 /// A submission in the queue.
 struct Queued {
     submission: Submission,
-    answer: oneshot::Sender<Result<Vec<Received>, NotWritten>>,
+    answer: oneshot::Sender<Result<Vec<Received>, WriteError>>,
     booking: Booking,
 }
 
@@ -125,14 +125,14 @@ pub struct DatabaseWriter {
     /// The database.
     pub db: storage::Db,
     /// What is remembered between batches.
-    pub memory: Memory,
+    pub caches: ProjectCaches,
     /// Where batches are counted.
     pub metrics: Arc<Metrics>,
 }
 
 impl BatchWriter for DatabaseWriter {
     fn write<'a>(&'a self, submissions: &'a [Submission]) -> BoxFuture<'a, storage::Result<Written>> {
-        Box::pin(process_batch(&self.db, &self.memory, submissions, &self.metrics))
+        Box::pin(process_batch(&self.db, &self.caches, submissions, &self.metrics))
     }
 }
 
@@ -167,7 +167,7 @@ impl Pipeline {
             writer,
             live,
             receiver: Arc::new(Mutex::new(receiver)),
-            turn: Arc::new(Semaphore::new(1)),
+            permit: Arc::new(Semaphore::new(1)),
             shutdown: shutdown.clone(),
         };
         for name in WORKERS {
@@ -199,13 +199,13 @@ impl Pipeline {
         self.queue.try_send(queued).map_err(|_full| busy())?;
         match answered.await {
             Ok(Ok(received)) => Ok(received),
-            Ok(Err(NotWritten::Unavailable)) => Err(HttpError::overloaded(
+            Ok(Err(WriteError::Unavailable)) => Err(HttpError::overloaded(
                 "The database does not answer; try again in a moment",
             )),
-            Ok(Err(NotWritten::Gone)) => Err(HttpError::unauthorized(
+            Ok(Err(WriteError::Gone)) => Err(HttpError::unauthorized(
                 "The project of this key was deleted; create a key in another one",
             )),
-            Ok(Err(NotWritten::Internal)) => Err(HttpError::internal(anyhow::anyhow!(
+            Ok(Err(WriteError::Internal)) => Err(HttpError::internal(anyhow::anyhow!(
                 "the batch was not written; see the worker's log line"
             ))),
             // It failed outside of any one batch, or the server stops.
@@ -215,8 +215,8 @@ impl Pipeline {
         }
     }
 
-    /// Puts refusals on the books. The client is told of the refusal whether or not this succeeds.
-    pub async fn account_rejections(
+    /// Records refusals in the ledger. The client gets the refusal whether or not this succeeds.
+    pub async fn record_rejections(
         &self,
         caller: &Caller,
         received_at: Timestamp,
@@ -224,7 +224,10 @@ impl Pipeline {
     ) {
         let submission = Submission::new(caller, received_at, Vec::new(), reasons);
         if let Err(cause) = self.submit(submission).await {
-            tracing::warn!(code = cause.code, "a refused step could not be put on the books");
+            tracing::warn!(
+                code = cause.code,
+                "a refused step could not be recorded in the ledger"
+            );
         }
     }
 }

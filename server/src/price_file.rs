@@ -1,4 +1,4 @@
-//! The prices that Plumbline ships with, and files of prices that somebody brings. Read whole and checked before
+//! The prices that Plumbline ships with, and imported price files. Read whole and checked before
 //! anything is written: a file with one bad row changes nothing.
 
 use std::collections::HashSet;
@@ -15,20 +15,20 @@ const SHIPPED: &str = include_str!("../../data/prices.json");
 /// Why a file of prices can't be used, in a sentence that names the row.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Unusable(String);
+pub struct InvalidPriceFile(String);
 
 /// Reads and checks a file of prices.
-pub fn parse(text: &str) -> Result<PriceFile, Unusable> {
+pub fn parse(text: &str) -> Result<PriceFile, InvalidPriceFile> {
     #[derive(Deserialize)]
     struct Raw<'a> {
         version: String,
         #[serde(borrow)]
         prices: Vec<&'a serde_json::value::RawValue>,
     }
-    let raw: Raw<'_> =
-        serde_json::from_str(text).map_err(|cause| Unusable(format!("This is not a price file: {cause}")))?;
+    let raw: Raw<'_> = serde_json::from_str(text)
+        .map_err(|cause| InvalidPriceFile(format!("This is not a price file: {cause}")))?;
     if raw.version.trim().is_empty() {
-        return Err(Unusable("The file has no version".to_owned()));
+        return Err(InvalidPriceFile("The file has no version".to_owned()));
     }
     let mut file = PriceFile {
         version: raw.version,
@@ -38,7 +38,7 @@ pub fn parse(text: &str) -> Result<PriceFile, Unusable> {
     for (at, row) in raw.prices.iter().enumerate() {
         // One row at a time, so that the one that is wrong can be named.
         let row: PriceRow = serde_json::from_str(row.get())
-            .map_err(|cause| Unusable(format!("Row {} can't be read: {cause}", at + 1)))?;
+            .map_err(|cause| InvalidPriceFile(format!("Row {} can't be read: {cause}", at + 1)))?;
         let place = (
             row.provider.to_lowercase(),
             row.model_match.as_str(),
@@ -63,18 +63,22 @@ pub fn parse(text: &str) -> Result<PriceFile, Unusable> {
             row.problem()
         };
         if let Some(problem) = problem {
-            return Err(Unusable(format!("Row {} ({}): {problem}", at + 1, row.price_id)));
+            return Err(InvalidPriceFile(format!(
+                "Row {} ({}): {problem}",
+                at + 1,
+                row.price_id
+            )));
         }
         file.prices.push(row);
     }
     if file.prices.is_empty() {
-        return Err(Unusable("The file has no prices".to_owned()));
+        return Err(InvalidPriceFile("The file has no prices".to_owned()));
     }
     Ok(file)
 }
 
 /// Stores the list of this binary when the stored one is older. One small read when it is not.
-pub async fn bring_in_shipped(db: &Db, now: Timestamp) -> anyhow::Result<Option<Replaced>> {
+pub async fn load_shipped(db: &Db, now: Timestamp) -> anyhow::Result<Option<Replaced>> {
     #[derive(Deserialize)]
     struct Head {
         version: String,

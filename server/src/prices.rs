@@ -1,5 +1,5 @@
 //! Prices as the pipeline uses them: the shipped table once, and each project's own rows over it, read from the
-//! database when the project is first seen and again when somebody changed a price.
+//! database when the project is first seen and again when a price changed.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +23,7 @@ pub struct Prices {
     db: storage::Db,
     shipped: Arc<Mutex<Option<Arc<PriceTable>>>>,
     tables: Cache<ProjectId, Arc<PriceTable>>,
-    forgotten: Arc<AtomicU64>,
+    invalidations: Arc<AtomicU64>,
 }
 
 impl Prices {
@@ -40,7 +40,7 @@ impl Prices {
                 .eviction_policy(EvictionPolicy::lru())
                 .weigher(weigh)
                 .build(),
-            forgotten: Arc::default(),
+            invalidations: Arc::default(),
         }
     }
 
@@ -50,7 +50,7 @@ impl Prices {
             if let Some(table) = self.tables.get(&project) {
                 return Ok(table);
             }
-            let forgotten_before = self.forgotten.load(Ordering::Acquire);
+            let invalidations_before = self.invalidations.load(Ordering::Acquire);
             let mut snapshot = self.db.snapshot(project).await?;
             let known = self.shipped().clone();
             let shipped = match known {
@@ -67,8 +67,8 @@ impl Prices {
                 own.into_iter().filter_map(row_of).collect(),
             ));
             let mut known = self.shipped();
-            // Forgotten meanwhile: what was read may be what was to be forgotten.
-            if self.forgotten.load(Ordering::Acquire) == forgotten_before {
+            // Invalidated meanwhile: what was read may be out of date.
+            if self.invalidations.load(Ordering::Acquire) == invalidations_before {
                 *known = Some(shipped);
                 self.tables.insert(project, Arc::clone(&table));
                 return Ok(table);
@@ -76,17 +76,17 @@ impl Prices {
         }
     }
 
-    /// Forgets a project's prices: the next step reads them again.
-    pub fn forget(&self, project: ProjectId) {
+    /// Invalidates a project's prices: the next step reads them again.
+    pub fn invalidate(&self, project: ProjectId) {
         let _held = self.shipped();
-        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        self.invalidations.fetch_add(1, Ordering::AcqRel);
         self.tables.invalidate(&project);
     }
 
     /// Forgets everything.
-    pub fn forget_all(&self) {
+    pub fn invalidate_all(&self) {
         let mut shipped = self.shipped();
-        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        self.invalidations.fetch_add(1, Ordering::AcqRel);
         *shipped = None;
         self.tables.invalidate_all();
     }
@@ -120,7 +120,7 @@ pub struct Call<'a> {
 /// What a call costs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cost {
-    /// The cost; `None` when nobody knows.
+    /// The cost; `None` when unknown.
     pub cost: Option<NanoUsd>,
     /// Where it comes from.
     pub source: CostSource,

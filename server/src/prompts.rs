@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::{ProjectId, Timestamp};
 
-/// Templates that are remembered, over all projects. Forgetting one costs an insert that changes nothing.
-const REMEMBERED: usize = 100_000;
+/// Templates that are cached, over all projects. Evicting one costs an insert that changes nothing.
+const MAX_CACHED: usize = 100_000;
 
 /// What is known of templates. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -33,14 +33,14 @@ impl PromptTexts {
     /// Says that texts are stored now.
     pub fn stored(&self, templates: impl IntoIterator<Item = (ProjectId, [u8; 32])>) {
         let mut seen = self.lock();
-        if seen.stored.len() >= REMEMBERED {
+        if seen.stored.len() >= MAX_CACHED {
             seen.stored.clear();
         }
         seen.stored.extend(templates);
     }
 
     /// Forgets everything.
-    pub fn forget_all(&self) {
+    pub fn invalidate_all(&self) {
         *self.lock() = Seen::default();
     }
 

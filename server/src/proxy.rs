@@ -1,7 +1,7 @@
 //! The proxy: programs point the base URL of their provider's SDK here, and every call becomes a step.
 //!
 //! **Invariants:** what passes is not changed, in neither direction, but for hop-by-hop headers, our own, and the
-//! question what an OpenAI stream used, which nobody notices, also where it is refused; nothing waits for recording;
+//! request for the usage of an OpenAI stream, which neither side notices; nothing waits for recording;
 //! where calls go is configuration, never part of a request.
 
 pub mod api;
@@ -11,16 +11,16 @@ pub mod decode;
 pub mod headers;
 pub mod include_usage;
 pub mod meter;
-pub mod passing;
 pub mod recorder;
 pub mod refusal;
 pub mod refused;
 pub mod request;
+pub mod request_context;
 mod routes;
 pub mod sse;
 pub mod step;
+pub mod tee_body;
 pub mod upstream;
-pub mod who;
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -41,12 +41,12 @@ use crate::state::AppState;
 use api::{Api, Provider};
 use call::{Call, Ended, Exchange};
 use include_usage::ChunkRemover;
-use passing::Passing;
 use refusal::refuse;
 use refused::{Replayed, refuses_question};
 use request::Sent;
+use request_context::RequestContext;
 use routes::Found;
-use who::Told;
+use tee_body::TeeBody;
 
 pub use routes::{ROUTES, Route, is_ours};
 
@@ -178,7 +178,7 @@ async fn pass(
     let edited_length = edited.as_ref().map(Vec::len);
     let mut answered = send(edited.map_or(body, Body::from), edited_length).await;
     if let (Some(unedited), Ok(answer)) = (unedited, &mut answered)
-        && refuses_question(answer, &mut state.recorder.held(), upstreams.longest_silence).await
+        && refuses_question(answer, &mut state.recorder.held(), upstreams.idle_timeout).await
     {
         // The caller gets the answer to what they sent.
         answered = send(Body::from(unedited), None).await;
@@ -193,7 +193,7 @@ async fn pass(
             if let Some(call) = &mut call {
                 call.end(ended);
             }
-            return Err(no_answer(ended, cause, upstreams.longest_silence));
+            return Err(no_answer(ended, cause, upstreams.idle_timeout));
         }
     };
     let (head, incoming) = answered.into_parts();
@@ -206,11 +206,11 @@ async fn pass(
     let mut response = Response::new(Body::empty());
     *response.status_mut() = head.status;
     *response.headers_mut() = headers::to_caller(&head.headers, remover.is_some());
-    *response.body_mut() = Body::new(Passing::new(
+    *response.body_mut() = Body::new(TeeBody::new(
         incoming,
         call,
         remover,
-        upstreams.longest_silence,
+        upstreams.idle_timeout,
         stopping,
     ));
     Ok(response)
@@ -222,12 +222,12 @@ fn exchange(
     caller: Caller,
     parts: &request::Parts,
     whole: Option<bytes::Bytes>,
-    held: capture::Held,
+    held: capture::Reservation,
 ) -> Exchange {
     Exchange {
         api,
         caller,
-        told: Told::read(&parts.headers),
+        context: RequestContext::read(&parts.headers),
         credentials: Credentials::of(&parts.uri, &parts.headers),
         step_id: uuid::Uuid::now_v7().to_string(),
         provider: String::new(),
@@ -242,11 +242,11 @@ fn exchange(
     }
 }
 
-/// What the caller is told where no answer began.
+/// The error for the caller where no answer began.
 fn no_answer(
     ended: Ended,
     cause: Option<hyper_util::client::legacy::Error>,
-    longest_silence: Duration,
+    idle_timeout: Duration,
 ) -> HttpError {
     let (status, code, message) = match ended {
         Ended::TimedOut => (
@@ -254,7 +254,7 @@ fn no_answer(
             "upstream_timeout",
             format!(
                 "the provider did not answer in time; it may take {} s to answer (upstream_timeout_s)",
-                longest_silence.as_secs()
+                idle_timeout.as_secs()
             ),
         ),
         Ended::Stopped => (

@@ -9,7 +9,7 @@ use domain::{CostSource, NanoUsd, ProjectId, Timestamp};
 use engine::pricing::PriceTable;
 use serde::{Deserialize, Serialize};
 use storage::Db;
-use storage::jobs::{self, NewJob, Piece, Progress};
+use storage::jobs::{self, JobChunk, NewJob, Progress};
 use storage::reprice::{self, Cursor, Delta, NewCost, PricedStep, Which};
 use uuid::Uuid;
 
@@ -33,7 +33,7 @@ pub struct Request {
     pub dry_run: bool,
 }
 
-/// Starts re-pricing in the background; the job's result is a [`Totals`] as soon as its first piece is done.
+/// Starts re-pricing in the background; the job's result is a [`Totals`] as soon as its first chunk is done.
 /// `Conflict` when the project is being re-priced already.
 pub async fn start(
     db: &Db,
@@ -51,7 +51,7 @@ pub async fn start(
     jobs::start(db, project, &new, actor, now).await
 }
 
-/// What all pieces of one job need.
+/// What all chunks of one job need.
 #[derive(Debug)]
 pub struct Repricing {
     request: Request,
@@ -71,7 +71,12 @@ impl BackgroundJob for Repricing {
         })
     }
 
-    async fn run_chunk(&self, context: &JobContext, chunk: Piece, now: Timestamp) -> Result<(), ChunkError> {
+    async fn run_chunk(
+        &self,
+        context: &JobContext,
+        chunk: JobChunk,
+        now: Timestamp,
+    ) -> Result<(), ChunkError> {
         let project = chunk.job.project_id;
         let done = self.price_chunk(chunk, now).await?;
         if done.is_last {
@@ -95,23 +100,23 @@ struct ChunkDone {
 
 impl Repricing {
     /// Prices the next steps, writes what changed and commits it with the progress.
-    async fn price_chunk(&self, mut piece: Piece, now: Timestamp) -> Result<ChunkDone, ChunkError> {
+    async fn price_chunk(&self, mut chunk: JobChunk, now: Timestamp) -> Result<ChunkDone, ChunkError> {
         let which = &self.request.which;
-        let cursor: Option<Cursor> = piece
+        let cursor: Option<Cursor> = chunk
             .cursor
             .as_ref()
             .map(Cursor::deserialize)
             .transpose()
             .map_err(ChunkError::Arguments)?;
-        let total = match piece.job.progress_total {
+        let total = match chunk.job.progress_total {
             Some(total) => total,
-            None => reprice::count(&mut piece, which).await?,
+            None => reprice::count(&mut chunk, which).await?,
         };
-        let mut totals: Totals = match &piece.job.result {
+        let mut totals: Totals = match &chunk.job.result {
             Some(result) => Totals::deserialize(result).map_err(ChunkError::Arguments)?,
             None => Totals::default(),
         };
-        let page = reprice::page(&mut piece, which, cursor.as_ref()).await?;
+        let page = reprice::page(&mut chunk, which, cursor.as_ref()).await?;
         let mut changes = Vec::new();
         for step in &page.steps {
             let new = self.cost_of(step);
@@ -125,12 +130,12 @@ impl Repricing {
         let changed_runs = if self.request.dry_run || changes.is_empty() {
             BTreeSet::new()
         } else {
-            write(&mut piece, &changes).await?
+            write(&mut chunk, &changes).await?
         };
         let progress = Progress {
-            done: piece.job.progress_done + page.passed_steps,
+            done: chunk.job.progress_done + page.passed_steps,
             // Steps that arrive meanwhile are looked at as well.
-            total: Some(total.max(piece.job.progress_done + page.passed_steps)),
+            total: Some(total.max(chunk.job.progress_done + page.passed_steps)),
             next: page
                 .next
                 .as_ref()
@@ -139,7 +144,7 @@ impl Repricing {
                 .map_err(ChunkError::Arguments)?,
             result: serde_json::to_value(&totals).map_err(ChunkError::Arguments)?,
         };
-        piece.commit(&progress, now).await?;
+        chunk.commit(&progress, now).await?;
         Ok(ChunkDone {
             is_last: page.next.is_none(),
             changed_runs,
@@ -169,8 +174,11 @@ impl Repricing {
 }
 
 /// Writes new costs to the steps, and what they make of the sums to runs and rollups.
-async fn write(piece: &mut Piece, changes: &[(&PricedStep, NewCost)]) -> storage::Result<BTreeSet<String>> {
-    let written = reprice::update_steps(piece, changes).await?;
+async fn write(
+    chunk: &mut JobChunk,
+    changes: &[(&PricedStep, NewCost)],
+) -> storage::Result<BTreeSet<String>> {
+    let written = reprice::update_steps(chunk, changes).await?;
     let mut runs: BTreeMap<(Timestamp, String), Delta> = BTreeMap::new();
     let mut hours: BTreeMap<(Timestamp, Uuid), Delta> = BTreeMap::new();
     for ((step, new), _) in changes.iter().zip(&written).filter(|(_, written)| **written) {
@@ -188,12 +196,15 @@ async fn write(piece: &mut Piece, changes: &[(&PricedStep, NewCost)]) -> storage
             )
         };
         let series = step.other_series.unwrap_or_else(own_series);
-        add(runs.entry((step.run_at, step.run_id.clone())).or_default(), delta);
+        add(
+            runs.entry((step.partition_at, step.run_id.clone())).or_default(),
+            delta,
+        );
         add(hours.entry((step.started_at.hour(), series)).or_default(), delta);
     }
     let changed = runs.keys().map(|(_, run_id)| run_id.clone()).collect();
-    reprice::add_to_runs(piece, &runs.into_iter().collect::<Vec<_>>()).await?;
-    reprice::add_to_rollups(piece, &hours.into_iter().collect::<Vec<_>>()).await?;
+    reprice::add_to_runs(chunk, &runs.into_iter().collect::<Vec<_>>()).await?;
+    reprice::add_to_rollups(chunk, &hours.into_iter().collect::<Vec<_>>()).await?;
     Ok(changed)
 }
 

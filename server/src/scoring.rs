@@ -1,12 +1,12 @@
 //! Scoring as the pipeline uses it: each project's rules and history in memory. They are read from the database when
-//! the project is first seen; after that, only what other processes have stored, and rules that somebody changed.
+//! the project is first seen; after that, only what other processes have stored, and rules that were changed.
 //! `docs/adr/0007-scoring-state-in-each-process.md` says what that guarantees.
 
 mod batch;
-mod judge;
 mod project;
 mod projects;
 mod runs;
+mod score_step;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,15 +15,15 @@ use domain::{NewStep, ProjectId};
 use engine::Rules;
 use serde_json::Value;
 
-use crate::pipeline::Figures;
+use crate::pipeline::DerivedStep;
 pub use batch::BatchScoring;
-pub use judge::{RunBefore, judge};
 pub use project::{Pending, ProjectScoring};
 use projects::Projects;
-use runs::{Call, RunSoFar};
+use runs::{Call, RunProgress};
+pub use score_step::{RunBefore, score_step};
 
 /// While other processes keep storing steps of a project, what they stored is read no more often than this.
-const REREAD_AFTER: Duration = Duration::from_secs(2);
+const MIN_REFRESH_INTERVAL: Duration = Duration::from_secs(2);
 
 /// All projects' rules and histories. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -56,14 +56,14 @@ impl Scoring {
         }
     }
 
-    /// The project's scoring, after reading what is due. Nobody judges before the first reading or by rules that were
+    /// The project's scoring, after reading what is due. Nothing is scored before the first reading or by rules that were
     /// changed; what others have stored is waited for by one caller alone.
     pub async fn of(&self, id: ProjectId) -> storage::Result<Arc<Project>> {
         let project = self.projects.of(id);
-        let due = project.lock().due();
-        let reading = if due.is_urgent() {
+        let refresh = project.lock().refresh();
+        let reading = if refresh.is_urgent() {
             project.reading.lock().await
-        } else if due.is_anything()
+        } else if refresh.is_anything()
             && let Ok(reading) = project.reading.try_lock()
         {
             reading
@@ -83,20 +83,20 @@ impl Scoring {
 
     async fn read(&self, id: ProjectId, project: &Project) -> storage::Result<()> {
         // Another caller may have read it meanwhile.
-        let due = project.lock().due();
-        if let Some(asked) = due.rules {
+        let refresh = project.lock().refresh();
+        if let Some(request) = refresh.rules {
             let rules = self.rules(id).await?;
-            project.lock().replace_rules(rules, asked);
+            project.lock().replace_rules(rules, request);
         }
-        if let Some((seen_to, asked)) = due.news {
-            match storage::scoring::steps_since(&self.db, id, seen_to).await? {
-                Some((steps, seen_to)) => project.lock().learn_news(&steps, seen_to, asked),
-                None => project.lock().ask_for_everything(),
+        if let Some((watermark, request)) = refresh.delta {
+            match storage::scoring::steps_since(&self.db, id, watermark).await? {
+                Some((steps, watermark)) => project.lock().apply_delta(&steps, watermark, request),
+                None => project.lock().request_reload(),
             }
         }
-        if let Some(asked) = due.everything {
-            let (steps, seen_to) = storage::scoring::latest_steps(&self.db, id).await?;
-            project.lock().learn_everything(&steps, seen_to, asked);
+        if let Some(request) = refresh.everything {
+            let (steps, watermark) = storage::scoring::latest_steps(&self.db, id).await?;
+            project.lock().apply_reload(&steps, watermark, request);
         }
         Ok(())
     }
@@ -113,29 +113,29 @@ impl Scoring {
         &self,
         id: ProjectId,
         step: &NewStep,
-        figures: &Figures,
+        derived: &DerivedStep,
     ) -> storage::Result<RunBefore> {
         let done = storage::scoring::run_done(&self.db, id, &step.run_id, Some(&step.step_id)).await?;
-        let run = done.as_ref().map(RunSoFar::of_stored).unwrap_or_default();
-        Ok(run.before(Call::of(step, figures)))
+        let run = done.as_ref().map(RunProgress::of_stored).unwrap_or_default();
+        Ok(run.before(Call::of(step, derived)))
     }
 
     /// The project's rules are read again before the next step is judged.
-    pub fn forget_rules(&self, id: ProjectId) {
-        self.if_known(id, ProjectScoring::ask_for_rules);
+    pub fn invalidate_rules(&self, id: ProjectId) {
+        self.if_known(id, ProjectScoring::request_rules);
     }
 
     /// Another process has stored steps of the project.
-    pub fn ask_for_news(&self, id: ProjectId) {
-        self.if_known(id, ProjectScoring::ask_for_news);
+    pub fn request_delta(&self, id: ProjectId) {
+        self.if_known(id, ProjectScoring::request_delta);
     }
 
-    /// News was missed: everything is read again.
-    pub fn forget_all(&self) {
+    /// Notifications were missed: everything is read again.
+    pub fn invalidate_all(&self) {
         for project in self.projects.all() {
             let mut scoring = project.lock();
-            scoring.ask_for_rules();
-            scoring.ask_for_everything();
+            scoring.request_rules();
+            scoring.request_reload();
         }
     }
 

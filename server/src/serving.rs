@@ -22,7 +22,7 @@ use tower::ServiceExt as _;
 
 use crate::proxy;
 use crate::state::AppState;
-use head_timer::{HeadTimer, LONGEST_HEAD};
+use head_timer::{HEAD_TIMEOUT, HeadTimer};
 
 /// How many headers a request may have, and an answer of a provider's.
 pub const MAX_HEADERS: usize = 500;
@@ -55,7 +55,7 @@ where
         let served = http1::Builder::new()
             .max_headers(MAX_HEADERS)
             .timer(HeadTimer::default())
-            .header_read_timeout(LONGEST_HEAD)
+            .header_read_timeout(HEAD_TIMEOUT)
             .serve_connection(TokioIo::new(connection), service);
         let shutdown = shutdown.clone();
         connections.spawn(async move {

@@ -16,7 +16,7 @@ use crate::database::Database;
 use crate::ingest::BodyBudget;
 use crate::live::{ChangeListener, LiveHub};
 use crate::metrics::Metrics;
-use crate::pipeline::{DatabaseWriter, Memory, Pipeline, PipelineSettings};
+use crate::pipeline::{DatabaseWriter, Pipeline, PipelineSettings, ProjectCaches};
 use crate::prices::Prices;
 use crate::proxy::recorder::{Backlog, Recorder};
 use crate::proxy::upstream::Upstreams;
@@ -49,7 +49,7 @@ pub struct Shared {
     pub upstreams: Upstreams,
     /// Where they are recorded.
     pub recorder: Recorder,
-    /// News for open pages.
+    /// Live updates for open pages.
     pub live: LiveHub,
     /// How the background tasks are.
     pub supervisor: Supervisor,
@@ -88,16 +88,16 @@ impl AppState {
         let metrics = Arc::new(Metrics::default());
         let supervisor = Supervisor::new(tasks.clone(), shutdown.clone());
         let auth = Auth::new(ingest.clone(), &config, tasks);
-        let (bookkeeper, stopping) = (auth.clone(), shutdown.clone());
+        let (usage_flusher, stopping) = (auth.clone(), shutdown.clone());
         supervisor.supervise("key_usage", move || {
-            bookkeeper.clone().keep_books(stopping.clone())
+            usage_flusher.clone().run_usage_flush(stopping.clone())
         });
-        let memory = Memory::new(&ingest);
+        let caches = ProjectCaches::new(&ingest);
         let jobs_wake = Arc::new(Notify::new());
         let listener = ChangeListener::new(
             database.options(),
             auth.clone(),
-            memory.clone(),
+            caches.clone(),
             Arc::clone(&jobs_wake),
         );
         let live = LiveHub::start(ingest.clone(), listener, &supervisor, &shutdown);
@@ -107,7 +107,7 @@ impl AppState {
         };
         let writer = DatabaseWriter {
             db: ingest.clone(),
-            memory: memory.clone(),
+            caches: caches.clone(),
             metrics: Arc::clone(&metrics),
         };
         let pipeline = Pipeline::start(
@@ -136,8 +136,8 @@ impl AppState {
             db: pages,
             ingest_db: ingest,
             auth,
-            scoring: memory.scoring,
-            prices: memory.prices,
+            scoring: caches.scoring,
+            prices: caches.prices,
             pipeline,
             live,
             metrics,

@@ -144,7 +144,7 @@ fn commands_work_beside_a_running_server_and_leave_it_running() {
 }
 
 #[test]
-fn doctor_tells_what_is_in_force_and_what_fails() {
+fn doctor_prints_the_configuration_and_what_fails() {
     let folder = Folder::new();
     let fresh = folder.run(&["doctor", "--json"]);
     assert_eq!(fresh.code, 0, "{fresh:?}");
@@ -186,7 +186,7 @@ fn the_first_account_opens_the_network() {
     folder.assert_no_postgres();
 
     let viewer = folder.run(&["members", "add", "Ada@example.com"]);
-    assert_eq!(viewer.code, 2, "the first account has to be an admin: {viewer:?}");
+    assert_eq!(viewer.code, 2, "the first account must be an admin: {viewer:?}");
     let admin = folder.run(&["members", "add", "Ada@example.com", "--role", "admin"]);
     assert_eq!(admin.code, 0, "{admin:?}");
     assert_eq!(
@@ -204,7 +204,7 @@ fn the_first_account_opens_the_network() {
     assert_eq!(
         folder.run(&["members", "add", "ada@example.com"]).code,
         1,
-        "nobody loses a role by accident"
+        "no role is lost by accident"
     );
 
     let arguments = [

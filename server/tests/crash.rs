@@ -1,4 +1,4 @@
-//! What a 2xx promises: nothing acknowledged is ever lost, and nothing is there twice or by half, whoever is killed.
+//! What a 2xx promises: nothing acknowledged is ever lost, and nothing is there twice or by half, whichever process is killed.
 //! `PLUMBLINE_CRASH_ROUNDS=50 cargo test -p server --test crash` kills more often.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
@@ -28,8 +28,8 @@ use private_postgres::{PrivatePostgres, Settings};
 use program::{Folder, Server};
 use tokio::task::block_in_place;
 
-const PATIENCE: Duration = Duration::from_secs(40);
-const POLL: Duration = Duration::from_millis(5);
+const TIMEOUT: Duration = Duration::from_secs(40);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_server_loses_nothing() {
@@ -39,7 +39,7 @@ async fn a_killed_server_loses_nothing() {
     for round in 0..rounds() {
         moment(&load, round).await;
         server.kill();
-        // Its Postgres runs on, at work on transactions that nobody waits for any more.
+        // Its Postgres runs on, at work on transactions whose clients are gone.
         server = serve(&folder, &addr);
     }
     load.wait_for(20).await;
@@ -98,7 +98,7 @@ async fn a_stopped_server_finishes_what_it_began() {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "how long to try is said by whoever starts the tests"
+    reason = "how long to try is up to the person who starts the tests"
 )]
 fn rounds() -> usize {
     let asked = std::env::var("PLUMBLINE_CRASH_ROUNDS").ok();
@@ -132,7 +132,7 @@ fn stop(folder: &Folder, server: &mut Server) {
     folder.assert_no_postgres();
 }
 
-/// Keeps the killed Postgres from coming back until every client was told to try again.
+/// Keeps the killed Postgres from coming back until every client has got a 503.
 async fn outage(folder: &Folder, load: &Load) {
     let (there, away) = (
         folder.path().join("data/postgres"),
@@ -140,7 +140,7 @@ async fn outage(folder: &Folder, load: &Load) {
     );
     std::fs::rename(&there, &away).unwrap();
     let refused = load.refused();
-    wait_until("clients are told to come back", || {
+    wait_until("clients are asked to retry", || {
         load.refused() >= refused + CLIENTS.len()
     })
     .await;
@@ -161,8 +161,8 @@ fn kill(pid: &str) {
 async fn wait_until(what: &str, holds: impl Fn() -> bool) {
     let begun = Instant::now();
     while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "in vain: {what}");
-        tokio::time::sleep(POLL).await;
+        assert!(begun.elapsed() < TIMEOUT, "in vain: {what}");
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 

@@ -62,8 +62,8 @@ mod reprice_jobs;
 mod scoring;
 #[path = "http/scoring_form.rs"]
 mod scoring_form;
-#[path = "http/scoring_memory.rs"]
-mod scoring_memory;
+#[path = "http/scoring_history.rs"]
+mod scoring_history;
 #[path = "http/search.rs"]
 mod search;
 #[path = "http/sessions.rs"]

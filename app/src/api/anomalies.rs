@@ -117,7 +117,7 @@ pub(crate) async fn read_anomalies(slug: String, query: AnomaliesQuery) -> Resul
     })
 }
 
-/// How often each code was right: read again when somebody has said that a condition is real, or noise.
+/// How often each code was right: read again when a condition is marked real or noise.
 #[server(prefix = "/ui", endpoint = "anomalies/precision", input = GetUrl)]
 pub(crate) async fn read_precision(slug: String) -> Result<Vec<CodePrecision>, ApiError> {
     let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;

@@ -31,7 +31,7 @@ pub(crate) async fn reveal_key(slug: String, made: String) -> Result<Option<Stri
 }
 
 /// The key that was made together with the project, once. `None` when it was shown before, and when the project has a
-/// run: then nobody asks for the first step any more.
+/// run: then the page for the first step is no longer needed.
 #[server(prefix = "/ui", endpoint = "keys/first", input = GetUrl)]
 pub(crate) async fn first_key(slug: String) -> Result<Option<String>, ApiError> {
     use crate::context::{OneTimeSecrets, authorise, database, first_key_token};

@@ -94,7 +94,7 @@ pub(crate) async fn list_prices(slug: String, text: String) -> Result<PricesView
         })
         .collect();
     let found = shipped.len();
-    // Whoever types a whole name looks for that model first.
+    // An exact name comes first.
     let is_other = |row: &PriceRow| !words.split_whitespace().any(|word| word == row.model);
     shipped.sort_by(|a, b| {
         (is_other(a), &a.provider, &a.model)

@@ -29,7 +29,7 @@ pub(crate) struct PromptsView {
 pub(crate) struct PromptView {
     /// The template.
     pub(crate) template: PromptTemplate,
-    /// Everything within the window, of this template and others, so that shares can be told.
+    /// Everything within the window, of this template and others, so that shares can be computed.
     pub(crate) window: PromptsView,
     /// Its calls by day and model.
     pub(crate) days: Vec<PromptDay>,
@@ -44,8 +44,8 @@ pub(crate) struct PromptView {
 pub(crate) struct DiffLine {
     /// What became of it.
     pub(crate) change: Change,
-    /// Its text in pieces; those that are new or gone within a changed line are marked.
-    pub(crate) pieces: Vec<(bool, String)>,
+    /// Its text in segments; those that are new or gone within a changed line are marked.
+    pub(crate) segments: Vec<(bool, String)>,
 }
 
 /// What became of a line.

@@ -157,7 +157,7 @@ mod server {
         use super::*;
 
         #[test]
-        fn a_limit_was_set_by_whoever_gave_it_this_value() {
+        fn a_limit_was_set_by_the_one_who_gave_it_this_value() {
             let change = |at: i64, by: &str, rules: &str| Change {
                 at: Timestamp::from_micros(at),
                 by: by.to_owned(),

@@ -119,7 +119,7 @@ fn bars<B: RoleBackend>(plane: &Plane<B>, bars: &Bars, per_px: f64) -> Drawn<B> 
             }
             let bottom = so_far as f64;
             so_far = so_far.saturating_add(*value);
-            // A hairline of the ground parts the pieces; a piece of one pixel stays one.
+            // A hairline of the background parts the segments; one of a single pixel stays whole.
             let top = (so_far as f64 - per_px).max(bottom + per_px);
             plane.draw(&As(series.role))?;
             plane.draw(&Rectangle::new([(from, bottom), (to, top)], filled()))?;
@@ -179,7 +179,7 @@ pub(super) fn y_texts<B: RoleBackend>(area: &DrawingArea<B, Shift>, chart: &Char
     Ok(())
 }
 
-/// The backends take face and size from the style sheet; plotters only wants to be told something.
+/// The backends take face and size from the style sheet; plotters requires a value.
 fn text_style(across: HPos) -> TextStyle<'static> {
     TextStyle {
         font: ("sans-serif", 11).into_font(),

@@ -35,7 +35,7 @@ roles! {
     MinorText => "tick-minor",
     /// A limit as it is: dashed.
     InForce => "ch-in-force",
-    /// A limit as somebody tries it.
+    /// A limit that is tried.
     AsTried => "ch-as-tried",
     /// What lies between the two.
     Between => "ch-between",
@@ -43,7 +43,7 @@ roles! {
     Stays => "ch-stays",
     /// An alert that would go quiet: a ring.
     Quiet => "ch-quiet",
-    /// The same, though somebody marked it real.
+    /// The same, though it is marked real.
     QuietReal => "ch-quiet-real",
     /// Never an alert: a small dot.
     Below => "ch-below",

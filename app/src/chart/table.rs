@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use super::{Bars, Chart, Dots, Marks};
 
 /// The most rows of a scatter's table; it begins with what was drawn last, which matters most.
-const MOST_ROWS: usize = 500;
+const MAX_ROWS: usize = 500;
 
 /// What the chart shows, in figures.
 #[component]
@@ -63,12 +63,12 @@ fn bars_table(chart: &Chart, bars: &Bars) -> AnyView {
 }
 
 fn dots_table(chart: &Chart, dots: &Dots) -> AnyView {
-    let more = dots.dots.len().saturating_sub(MOST_ROWS);
+    let more = dots.dots.len().saturating_sub(MAX_ROWS);
     let rows = dots
         .dots
         .iter()
         .rev()
-        .take(MOST_ROWS)
+        .take(MAX_ROWS)
         .map(|dot| {
             let title = match &dot.href {
                 Some(href) => view! { <a class="link" href=href.clone()>{dot.title.clone()}</a> }.into_any(),

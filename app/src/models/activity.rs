@@ -9,7 +9,7 @@ pub(crate) struct Buckets {
     pub(crate) from: Timestamp,
     /// First instant after it.
     pub(crate) to: Timestamp,
-    /// How many pieces.
+    /// How many buckets.
     pub(crate) count: u32,
 }
 
@@ -51,7 +51,7 @@ impl Buckets {
         Self { from, to, count }
     }
 
-    /// The length of one piece, in milliseconds.
+    /// The length of one bucket, in milliseconds.
     pub(crate) fn bucket_ms(&self) -> f64 {
         self.to.ms_since(self.from) / f64::from(self.count)
     }

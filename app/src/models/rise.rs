@@ -3,15 +3,15 @@
 use domain::anomaly::{CellCount, CodePrecision, TemplateCount};
 
 /// The fewest conditions more than before that are worth a sentence.
-const LEAST_RISE: i64 = 3;
+const MIN_RISE: i64 = 3;
 /// The fewest verdicts that say anything about a code.
-const LEAST_VERDICTS: i64 = 5;
+const MIN_VERDICTS: i64 = 5;
 
 /// Whether people say that a code is mostly noise.
 pub(crate) fn is_noise(code: u16, precision: &[CodePrecision]) -> bool {
     precision
         .iter()
-        .any(|p| p.code == code && p.n() >= LEAST_VERDICTS && p.real * 2 < p.n())
+        .any(|p| p.code == code && p.n() >= MIN_VERDICTS && p.real * 2 < p.n())
 }
 
 fn rose(cell: &CellCount) -> i64 {
@@ -20,7 +20,7 @@ fn rose(cell: &CellCount) -> i64 {
 
 /// Whether it is worth a sentence: more by a few, and by half of what there was.
 fn is_rise(cell: &CellCount) -> bool {
-    rose(cell) >= LEAST_RISE && rose(cell) * 2 >= cell.before
+    rose(cell) >= MIN_RISE && rose(cell) * 2 >= cell.before
 }
 
 /// The code and step that rose most and that people do not call noise.

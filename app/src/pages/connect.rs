@@ -109,10 +109,10 @@ fn Programs(
             }
         })
         .collect_view();
-    let pieces = move || {
+    let segments = move || {
         coloured(&text.read())
             .into_iter()
-            .map(|(class, piece)| view! { <span class=class>{piece}</span> })
+            .map(|(class, segment)| view! { <span class=class>{segment}</span> })
             .collect_view()
     };
     let key_note = if has_key {
@@ -150,7 +150,7 @@ fn Programs(
         </p>
         <div class="code copyable" id="program-panel" role="tabpanel" aria-labelledby=move || format!("program-{}", chosen.get().as_str())>
             <CopyButton text/>
-            <pre tabindex="0" aria-label="Program">{pieces}</pre>
+            <pre tabindex="0" aria-label="Program">{segments}</pre>
         </div>
         {key_note}
         <p class="dim2">

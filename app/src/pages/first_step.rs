@@ -59,7 +59,7 @@ pub(crate) fn provide_shown_key() -> ShownKey {
 /// [`provide_shown_key`].
 #[component]
 pub(crate) fn FirstStep(
-    /// The page's connection: the first run that it tells of is gone to.
+    /// The page's connection: the page goes to the first run it announces.
     live: LiveState,
 ) -> impl IntoView {
     let key = use_context::<ShownKey>();
@@ -149,17 +149,17 @@ fn Command(key_text: String) -> impl IntoView {
             }
         })
         .collect_view();
-    let pieces = move || {
+    let segments = move || {
         coloured(&text.read())
             .into_iter()
-            .map(|(class, piece)| view! { <span class=class>{piece}</span> })
+            .map(|(class, segment)| view! { <span class=class>{segment}</span> })
             .collect_view()
     };
     view! {
         <div class="tabs" role="tablist" aria-label="Way in">{tabs}</div>
         <div class="code copyable" id="way-panel" role="tabpanel" aria-labelledby=move || format!("way-{}", way.get().as_str())>
             <CopyButton text/>
-            <pre tabindex="0" aria-label="Command">{pieces}</pre>
+            <pre tabindex="0" aria-label="Command">{segments}</pre>
         </div>
     }
 }

@@ -205,8 +205,8 @@ fn diff_line(line: DiffLine) -> AnyView {
         Change::Removed => ("removed", "−", "Removed: "),
         Change::Cut => ("cut", "⋯", ""),
     };
-    let pieces = line
-        .pieces
+    let segments = line
+        .segments
         .into_iter()
         .map(|(marked, text)| {
             if marked {
@@ -219,7 +219,7 @@ fn diff_line(line: DiffLine) -> AnyView {
     view! {
         <div class="diff-line" data-change=name>
             <span class="sign" aria-hidden="true">{sign}</span>
-            <span class="diff-text"><span class="vh">{said}</span>{pieces}</span>
+            <span class="diff-text"><span class="vh">{said}</span>{segments}</span>
         </div>
     }
     .into_any()

@@ -17,7 +17,7 @@ pub(crate) struct Mark {
 
 /// A stretch of text of one colour.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Piece {
+pub(crate) struct Segment {
     /// The text; empty for a mark at a point.
     pub(crate) text: String,
     /// The colour's class; empty for plain.
@@ -27,7 +27,7 @@ pub(crate) struct Piece {
 }
 
 /// One line of a shown text.
-pub(crate) type TextLine = Vec<Piece>;
+pub(crate) type TextLine = Vec<Segment>;
 
 /// The places of a step's conditions in the text of its output. What lies beyond the text is moved to its end;
 /// pointers that lead nowhere are left out.
@@ -92,15 +92,15 @@ pub(crate) fn is_end_mark(line: &TextLine) -> bool {
     !line.is_empty()
         && line
             .iter()
-            .all(|piece| piece.text.is_empty() && piece.mark.is_some())
+            .all(|segment| segment.text.is_empty() && segment.mark.is_some())
 }
 
 /// Puts the marks at the text's end on a line of their own, where no long line pushes them out of sight.
-fn push_end(lines: &mut Vec<TextLine>, end: Vec<Piece>) {
+fn push_end(lines: &mut Vec<TextLine>, end: Vec<Segment>) {
     if !end.is_empty() && lines.last().is_some_and(|line| !line.is_empty()) {
         lines.push(TextLine::new());
     }
-    end.into_iter().for_each(|piece| push(lines, piece));
+    end.into_iter().for_each(|segment| push(lines, segment));
 }
 
 /// The smallest range of whole characters around `start..end`, within the text.
@@ -157,8 +157,8 @@ pub(crate) fn raw_lines(text: &str, marks: &[Mark]) -> Vec<TextLine> {
     };
     let mut cutter = Cutter::new(text, marks);
     for (bytes, class) in spans {
-        for piece in cutter.pieces(bytes, class) {
-            push_with_line_breaks(&mut lines, &piece);
+        for segment in cutter.segments(bytes, class) {
+            push_with_line_breaks(&mut lines, &segment);
         }
     }
     push_end(&mut lines, cutter.points_at_end());
@@ -184,8 +184,8 @@ pub(crate) fn json_lines(text: &str, marks: &[Mark]) -> Option<Vec<TextLine>> {
             depth = depth.saturating_sub(1);
             new_line(&mut lines, depth);
         }
-        for piece in cutter.pieces(token.bytes.clone(), token.kind.class()) {
-            push(&mut lines, piece);
+        for segment in cutter.segments(token.bytes.clone(), token.kind.class()) {
+            push(&mut lines, segment);
         }
         match token.kind {
             TokenKind::Open if !is_empty_pair(token.kind, next) => {
@@ -202,9 +202,9 @@ pub(crate) fn json_lines(text: &str, marks: &[Mark]) -> Option<Vec<TextLine>> {
 }
 
 /// The text with its marks as one stretch without lines or colours: for texts too long to take apart.
-pub(crate) fn plain_pieces(text: &str, marks: &[Mark]) -> TextLine {
+pub(crate) fn plain_segments(text: &str, marks: &[Mark]) -> TextLine {
     let mut cutter = Cutter::new(text, marks);
-    let mut line = cutter.pieces(0..text.len(), "");
+    let mut line = cutter.segments(0..text.len(), "");
     let end = cutter.points_at_end();
     if !end.is_empty() && !text.is_empty() && !text.ends_with('\n') {
         line.push(plain("\n"));
@@ -213,8 +213,8 @@ pub(crate) fn plain_pieces(text: &str, marks: &[Mark]) -> TextLine {
     line
 }
 
-fn plain(text: &str) -> Piece {
-    Piece {
+fn plain(text: &str) -> Segment {
+    Segment {
         text: text.to_owned(),
         class: "",
         mark: None,
@@ -228,27 +228,29 @@ fn new_line(lines: &mut Vec<TextLine>, depth: usize) {
     }
 }
 
-fn push(lines: &mut [TextLine], piece: Piece) {
+fn push(lines: &mut [TextLine], segment: Segment) {
     let Some(line) = lines.last_mut() else { return };
     match line.last_mut() {
-        Some(last) if last.class == piece.class && last.mark == piece.mark && !piece.text.is_empty() => {
-            last.text.push_str(&piece.text);
+        Some(last)
+            if last.class == segment.class && last.mark == segment.mark && !segment.text.is_empty() =>
+        {
+            last.text.push_str(&segment.text);
         }
-        _ => line.push(piece),
+        _ => line.push(segment),
     }
 }
 
-fn push_with_line_breaks(lines: &mut Vec<TextLine>, piece: &Piece) {
-    for (n, part) in piece.text.split('\n').enumerate() {
+fn push_with_line_breaks(lines: &mut Vec<TextLine>, segment: &Segment) {
+    for (n, part) in segment.text.split('\n').enumerate() {
         if n > 0 {
             lines.push(TextLine::new());
         }
-        if !part.is_empty() || piece.text.is_empty() {
+        if !part.is_empty() || segment.text.is_empty() {
             push(
                 lines,
-                Piece {
+                Segment {
                     text: part.trim_end_matches('\r').to_owned(),
-                    ..piece.clone()
+                    ..segment.clone()
                 },
             );
         }
@@ -267,8 +269,8 @@ impl<'a> Cutter<'a> {
         Self { text, marks, next: 0 }
     }
 
-    fn pieces(&mut self, bytes: Range<usize>, class: &'static str) -> Vec<Piece> {
-        let piece = |range: Range<usize>, mark: Option<&Mark>| Piece {
+    fn segments(&mut self, bytes: Range<usize>, class: &'static str) -> Vec<Segment> {
+        let segment = |range: Range<usize>, mark: Option<&Mark>| Segment {
             text: self.text.get(range).unwrap_or_default().to_owned(),
             class,
             mark: mark.map(|m| m.title.clone()),
@@ -280,12 +282,12 @@ impl<'a> Cutter<'a> {
                 break;
             }
             if mark.bytes.start > at {
-                out.push(piece(at..mark.bytes.start, None));
+                out.push(segment(at..mark.bytes.start, None));
                 at = mark.bytes.start;
             }
             let end = mark.bytes.end.min(bytes.end);
             if mark.bytes.is_empty() || end > at {
-                out.push(piece(at..end.max(at), Some(mark)));
+                out.push(segment(at..end.max(at), Some(mark)));
                 at = end.max(at);
             }
             if mark.bytes.end > bytes.end {
@@ -294,23 +296,23 @@ impl<'a> Cutter<'a> {
             self.next += 1;
         }
         if at < bytes.end {
-            out.push(piece(at..bytes.end, None));
+            out.push(segment(at..bytes.end, None));
         }
         out
     }
 
     /// The marks at points behind everything that was handed out.
-    fn points_at_end(&mut self) -> Vec<Piece> {
+    fn points_at_end(&mut self) -> Vec<Segment> {
         let points = self.marks.iter().skip(self.next).filter(|m| m.bytes.is_empty());
-        let pieces = points
-            .map(|mark| Piece {
+        let segments = points
+            .map(|mark| Segment {
                 text: String::new(),
                 class: "",
                 mark: Some(mark.title.clone()),
             })
             .collect();
         self.next = self.marks.len();
-        pieces
+        segments
     }
 }
 

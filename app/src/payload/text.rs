@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::chat::{Message, Part, Speaker};
-use super::marks::{Mark, Piece, TextLine, is_end_mark, json_lines, plain_pieces, raw_lines};
+use super::marks::{Mark, Segment, TextLine, is_end_mark, json_lines, plain_segments, raw_lines};
 
 /// Texts longer than this are shown without colours and line numbers, in bytes: each token is an element.
 const COLOURED_BYTES: usize = 24 * 1024;
@@ -31,7 +31,7 @@ pub(crate) fn MarkedText(
         <pre class="code" tabindex="0" role="group" aria-label=label>
             {match lines {
                 Some(lines) => numbered(lines).into_any(),
-                None => pieces(plain_pieces(&text, &marks)).into_any(),
+                None => segments(plain_segments(&text, &marks)).into_any(),
             }}
         </pre>
     }
@@ -51,19 +51,19 @@ fn numbered(lines: Vec<TextLine>) -> impl IntoView {
             };
             view! {
                 <span class="ln" aria-hidden="true">{number}</span>
-                {pieces(line)}
+                {segments(line)}
                 {end}
             }
         })
         .collect_view()
 }
 
-fn pieces(line: TextLine) -> impl IntoView {
-    line.into_iter().map(piece).collect_view()
+fn segments(line: TextLine) -> impl IntoView {
+    line.into_iter().map(segment).collect_view()
 }
 
-fn piece(piece: Piece) -> AnyView {
-    let Piece { text, class, mark } = piece;
+fn segment(segment: Segment) -> AnyView {
+    let Segment { text, class, mark } = segment;
     match mark {
         // A point has no text of its own to mark, so the mark says where it is.
         Some(title) if text.is_empty() => {
@@ -152,7 +152,7 @@ fn json_stretch(text: String, cut_bytes: usize) -> AnyView {
             lines
                 .into_iter()
                 .enumerate()
-                .map(|(index, line)| (pieces(line), (index + 1 < count).then_some("\n")))
+                .map(|(index, line)| (segments(line), (index + 1 < count).then_some("\n")))
                 .collect_view()
                 .into_any()
         }

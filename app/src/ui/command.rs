@@ -174,7 +174,7 @@ fn CommandRow(index: usize, entry: Entry, at: RwSignal<usize>, act: Callback<Act
         if selected()
             && let Some(element) = row.get()
         {
-            keep_in_sight(&element);
+            scroll_into_view(&element);
         }
     });
     let action = entry.action;
@@ -200,7 +200,7 @@ fn CommandRow(index: usize, entry: Entry, at: RwSignal<usize>, act: Callback<Act
 }
 
 /// Scrolls a list just far enough that the element shows.
-fn keep_in_sight(element: &leptos::web_sys::Element) {
+fn scroll_into_view(element: &leptos::web_sys::Element) {
     #[cfg(target_arch = "wasm32")]
     {
         let nearest = web_sys::ScrollIntoViewOptions::new();

@@ -31,7 +31,7 @@ struct Args {
     /// Seconds of each measurement in each round.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// Rounds; in each everybody has a turn.
+    /// Rounds; in each every candidate has a turn.
     #[arg(long, default_value_t = 5)]
     rounds: u32,
     /// Calls a second of the quiet measurement, which all gateways can bear.
@@ -86,7 +86,7 @@ impl Answers {
     }
 
     /// Whether calls were sent as they became due, in every round.
-    fn bears(&self, question: Question) -> bool {
+    fn sustains(&self, question: Question) -> bool {
         self.rounds[question as usize]
             .iter()
             .all(|round| round.unsent == 0)
@@ -188,7 +188,7 @@ fn print_table(targets: &[Target], answers: &[Answers], busy_rate: f64) {
     for (target, answers) in targets.iter().zip(answers) {
         let pair = |question: Question, figure: fn(&Measured) -> f64| {
             let (ours, theirs) = (answers.median(question, figure), direct.median(question, figure));
-            if !answers.bears(question) {
+            if !answers.sustains(question) {
                 return "not reached | ".to_owned();
             }
             if ours.is_nan() {

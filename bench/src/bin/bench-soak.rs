@@ -115,7 +115,7 @@ fn make_projects(server: &Server, client: &Client, projects: usize) -> anyhow::R
     Ok(keys.into_inner().unwrap_or_default())
 }
 
-/// Does so many pieces of work, a few at once.
+/// Does so many tasks, a few at once.
 fn in_parallel(pieces: usize, work: impl Fn(usize) -> anyhow::Result<()> + Sync) -> anyhow::Result<()> {
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {

@@ -2,7 +2,7 @@
 //! one more WASM for each group of `app/src/pages/on_demand.rs` and for what several of them share. `scripts/site`
 //! calls it.
 
-mod pieces;
+mod modules;
 
 use std::fs;
 use std::path::Path;
@@ -17,12 +17,12 @@ fn main() -> anyhow::Result<()> {
     };
     let folder = Path::new(&folder);
     let compiled = fs::read(compiled)?;
-    if !pieces::are_marked(&compiled) {
+    if !modules::are_marked(&compiled) {
         return bindings(compiled, false, folder);
     }
-    let first = pieces::cut(&compiled, folder)?;
+    let first = modules::cut(&compiled, folder)?;
     bindings(first, true, folder)?;
-    pieces::join_scripts(folder)
+    modules::join_scripts(folder)
 }
 
 fn bindings(wasm: Vec<u8>, cut: bool, folder: &Path) -> anyhow::Result<()> {
@@ -32,7 +32,7 @@ fn bindings(wasm: Vec<u8>, cut: bool, folder: &Path) -> anyhow::Result<()> {
         .typescript(false)
         // The page names the file, because its name carries a hash.
         .omit_default_module_path(true)
-        // The other pieces are linked to the first by its table and globals, and by names as the linker wrote them.
+        // The other modules are linked to the first by its table and globals, and by names as the linker wrote them.
         .keep_lld_exports(cut)
         .demangle(!cut)
         .out_name("plumbline")

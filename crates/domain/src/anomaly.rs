@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Condition, Severity, Timestamp};
 
-/// What somebody said about a condition.
+/// What a person said about a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
@@ -200,7 +200,7 @@ pub struct AnomalousStep {
     /// The client's id of the run.
     pub run_id: String,
     /// When its run is filed.
-    pub run_at: Timestamp,
+    pub partition_at: Timestamp,
     /// Unique within the run.
     pub step_id: String,
     /// The step's name; may be blank.
@@ -213,7 +213,7 @@ pub struct AnomalousStep {
     pub model: Option<String>,
     /// Sum of the points of its conditions.
     pub score: i32,
-    /// From how many points it was critical; `None` where nobody kept it.
+    /// From how many points it was critical; `None` where it was not stored.
     pub threshold: Option<i32>,
     /// `Warning` or `Critical`.
     pub severity: Severity,

@@ -30,7 +30,7 @@ pub struct RunSummary {
     pub name: String,
     /// Where lists file the run: the start of the step that was received first. A run that goes on for more than a day
     /// has one row in lists for each day; the run itself is filed where the last is.
-    pub filed_at: Timestamp,
+    pub partition_at: Timestamp,
     /// Earliest start of its steps.
     pub started_at: Timestamp,
     /// Latest end of its steps.
@@ -93,7 +93,7 @@ impl RunSummary {
             () if is(RunStatus::Running) => RunStatus::Running,
             () => RunStatus::Ok,
         };
-        self.filed_at = later.filed_at;
+        self.partition_at = later.partition_at;
         self.started_at = self.started_at.min(later.started_at);
         self.ended_at = self.ended_at.max(later.ended_at);
         self.latency_ms = self.ended_at.ms_since(self.started_at);

@@ -79,7 +79,7 @@ words!(
         Computed = "computed",
         /// The client, because no price row matches.
         Reported = "reported",
-        /// Nobody knows: the cost is `None`.
+        /// Unknown: the cost is `None`.
         Unknown = "unknown",
     }
 );
@@ -100,12 +100,12 @@ pub struct StepEvent {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InputMeaning {
-    /// It does not: Anthropic's way, and that of `/ingest` unless it is told otherwise.
+    /// It does not: Anthropic's way, and that of `/ingest` by default.
     #[default]
     ExcludesCache,
     /// It does: the way of OpenAI and OpenTelemetry.
     IncludesCache,
-    /// Nobody said so; the reported total decides.
+    /// Not stated; the reported total decides.
     Unknown,
 }
 
@@ -273,7 +273,7 @@ pub struct StepSummary {
     pub tool_name: Option<String>,
     /// Sum of its conditions' points; `None` when it has not been scored.
     pub score: Option<i32>,
-    /// From how many points a step was critical when this one was scored; `None` where nobody kept it.
+    /// From how many points a step was critical when this one was scored; `None` where it was not stored.
     pub threshold: Option<i32>,
     /// From the score and the threshold in force when it was scored.
     pub severity: Severity,

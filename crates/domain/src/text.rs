@@ -65,7 +65,7 @@ pub fn counted(n: i64, noun: &str) -> String {
     }
 }
 
-/// The last characters of an id, enough to tell rows apart.
+/// The last characters of an id, enough to distinguish rows.
 pub fn short_id(id: &str) -> &str {
     let start = id.char_indices().rev().nth(5).map_or(0, |(i, _)| i);
     &id[start..]

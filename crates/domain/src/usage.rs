@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Tokens of one step or the known sum of many. A bucket that nobody reported is `None`, never 0.
+/// Tokens of one step or the known sum of many. A bucket that was not reported is `None`, never 0.
 /// The four buckets are disjoint; `reasoning` is a known part of `output` and
 /// `cache_write_1h` one of `cache_write`: neither is a bucket of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -34,7 +34,7 @@ pub enum Error {
     NotUtf8(PathBuf),
 }
 
-/// Where the pieces of the site lie.
+/// Where the parts of the site lie.
 #[derive(Debug)]
 pub struct Sources<'a> {
     /// `main.css` in here imports the other sheets; they become `/pkg/plumbline.css`.

@@ -1,4 +1,4 @@
-//! The script that loads the WASM: the pieces it fetches later get their hashed names.
+//! The script that loads the WASM: the modules it fetches later get their hashed names.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_get_hashed_names() {
+    fn modules_get_hashed_names() {
         let hashed = BTreeMap::from([("/pkg/run.wasm".to_owned(), "/pkg/run.0123.wasm".to_owned())]);
         let check = |script: &str, expected: Option<&str>| {
             let found = rewrite_urls(script, "/pkg", &hashed);

@@ -7,7 +7,7 @@
 //!
 //! [`Recording`] is what the server sends and the browser keeps, [`Report`] what a page says about two outcomes.
 
-mod memory;
+mod incremental;
 mod recording;
 mod report;
 mod texts;
@@ -15,7 +15,7 @@ mod wire;
 
 use domain::Severity;
 
-use memory::{Bands, Learned, LearnedBar, RecentWindow, SeriesWindows};
+use incremental::{Bands, Learned, LearnedBar, RecentWindow, SeriesWindows};
 pub use recording::{Mark, Recording, Series, Step};
 pub use report::{ChangedRun, Fate, Report};
 pub use texts::StepText;
@@ -221,17 +221,17 @@ impl Backtest {
         };
         self.memory = Vec::new();
         let mut memory = Vec::with_capacity(self.rows.len() + 1);
-        self.judge_all(&rules, true, |learned| memory.push(learned));
+        self.evaluate_all(&rules, true, |learned| memory.push(learned));
         self.memory = memory;
     }
 
     /// Judges every row with a set of rules.
     pub fn run(&self, rules: &Rules) -> Outcome {
         let learns = rules.mode == LimitMode::Dynamic || rules.threshold == Threshold::Dynamic;
-        self.judge_all(rules, learns, |_| ())
+        self.evaluate_all(rules, learns, |_| ())
     }
 
-    fn judge_all(&self, rules: &Rules, learns: bool, mut note: impl FnMut(Learned)) -> Outcome {
+    fn evaluate_all(&self, rules: &Rules, learns: bool, mut note: impl FnMut(Learned)) -> Outcome {
         let prices = Prices::of(rules);
         let by_total = rules.threshold == Threshold::Dynamic;
         let mut recent = RecentWindow::new(&self.rows, &self.calls, &self.memory, by_total);
@@ -252,7 +252,7 @@ impl Backtest {
             } else {
                 Bands::default()
             };
-            let verdict = judge(row, hits, &bar, &prices, bands);
+            let verdict = evaluate(row, hits, &bar, &prices, bands);
             // Codes from figures alone are known whatever was stored; after layer 3 nearly all of them are.
             let is_known = row.stopped_at_layer >= 4 || verdict.last_layer <= row.stopped_at_layer;
             outcome.incomplete += usize::from(!is_known);
@@ -344,7 +344,7 @@ struct Verdict {
     last_layer: u8,
 }
 
-fn judge(row: &Packed, hits: &[u8], bar: &Bar, prices: &Prices, bands: Bands) -> Verdict {
+fn evaluate(row: &Packed, hits: &[u8], bar: &Bar, prices: &Prices, bands: Bands) -> Verdict {
     let mut by_layer = [0i32; 5];
     let mut has_hard_failure = false;
     for index in hits.iter().map(|index| usize::from(*index)) {

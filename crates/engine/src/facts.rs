@@ -16,7 +16,7 @@ pub struct StepFacts<'a> {
     pub model: &'a str,
     /// The prompt: plain text, or the JSON text of `{system, messages}`.
     pub prompt: &'a str,
-    /// There was a prompt and nobody kept it: that `prompt` is blank says nothing.
+    /// There was a prompt that was not kept: a blank `prompt` means nothing then.
     pub prompt_is_unknown: bool,
     /// Fingerprint of the prompt template; blank when unknown.
     pub template: &'a str,
@@ -28,7 +28,7 @@ pub struct StepFacts<'a> {
     pub error: Option<&'a str>,
     /// What came back.
     pub output: Option<&'a str>,
-    /// An answer came and nobody kept it: that `output` is missing says nothing.
+    /// There was an answer that was not kept: a missing `output` means nothing then.
     pub output_is_unknown: bool,
     /// Tool calls in the answer.
     pub tool_calls: &'a [ToolCall<'a>],

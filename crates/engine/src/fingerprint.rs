@@ -1,7 +1,7 @@
 //! The identity of a prompt and of the template behind it.
 //!
 //! Two calls of one template have one template fingerprint, whatever a user said; an edited word of the instruction
-//! makes it another. Nobody says where an instruction ends and a user's text begins, so this is what is decided:
+//! makes it another. Where an instruction ends and a user's text begins is not marked, so these rules decide:
 //!
 //! - **A request with a system text, with tools or with a declared answer** is known by these. What the user says in
 //!   it does not count at all: the first turn of a chat is a question in the user's own words, its skeleton would make

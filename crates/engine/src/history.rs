@@ -1,7 +1,7 @@
 //! What came before: the project's last steps, and the last steps of each step name, model and template.
 //!
 //! Every step has a place in the order of arrival. A history holds the latest ones, whatever order it learns of them
-//! in and however often, so it can be rebuilt from the database at any time, and be told what others have stored.
+//! in and however often, so it can be rebuilt from the database at any time, and updated with what other processes have stored.
 //!
 //! A step counts from the moment it is scored, before it is stored. Until then it is *pending*: it can be undone, and
 //! what it displaced comes back.
@@ -24,7 +24,7 @@ use crate::score::Score;
 pub const RECENT_STEPS: usize = 100;
 /// How many steps of one name, model and template layer 5 looks back on.
 pub const STEP_SAMPLES: usize = 200;
-/// How many names, models and templates are remembered at once; beyond it the half not seen for longest goes.
+/// How many names, models and templates are kept at once; beyond it the half not seen for longest goes.
 const MAX_SERIES: usize = 400;
 
 /// Which steps a step is measured against: those of its name, model and template.
@@ -94,7 +94,7 @@ pub struct History {
     /// The project's last steps.
     pub recent: RecentSteps,
     steps: BTreeMap<SeriesKey, StepSamples>,
-    last_arrival: i64,
+    last_sequence: i64,
 }
 
 impl History {
@@ -112,27 +112,27 @@ impl History {
 
     /// Adds the step that came last.
     pub fn push(&mut self, record: &StepRecord) {
-        self.insert(self.last_arrival.saturating_add(1), record);
+        self.insert(self.last_sequence.saturating_add(1), record);
     }
 
     /// Adds a stored step at its place in the order of arrival. Nothing changes when it is known, or older than
     /// everything that is held.
-    pub fn insert(&mut self, arrival: i64, record: &StepRecord) {
+    pub fn insert(&mut self, sequence: i64, record: &StepRecord) {
         if counts_for_limits(record) {
-            self.recent.insert(arrival, RecentStep::of(record), Pending::No);
+            self.recent.insert(sequence, RecentStep::of(record), Pending::No);
         }
-        self.samples_for(arrival, record.series)
-            .insert(arrival, record, Pending::No);
+        self.samples_for(sequence, record.series)
+            .insert(sequence, record, Pending::No);
     }
 
     /// Adds a step that has been scored and is not stored yet. It is followed by one of [`confirm`](Self::confirm) and
     /// [`undo`](Self::undo).
-    pub fn insert_pending(&mut self, arrival: i64, record: &StepRecord) {
+    pub fn insert_pending(&mut self, sequence: i64, record: &StepRecord) {
         if counts_for_limits(record) {
-            self.recent.insert(arrival, RecentStep::of(record), Pending::Yes);
+            self.recent.insert(sequence, RecentStep::of(record), Pending::Yes);
         }
-        self.samples_for(arrival, record.series)
-            .insert(arrival, record, Pending::Yes);
+        self.samples_for(sequence, record.series)
+            .insert(sequence, record, Pending::Yes);
     }
 
     /// A pending step is stored.
@@ -146,12 +146,12 @@ impl History {
     }
 
     /// A pending step is not going to be stored: everything is as if it had never come.
-    pub fn undo(&mut self, arrival: i64, record: &StepRecord) {
+    pub fn undo(&mut self, sequence: i64, record: &StepRecord) {
         if counts_for_limits(record) {
-            self.recent.undo(arrival);
+            self.recent.undo(sequence);
         }
         if let Some(samples) = self.steps.get_mut(&record.series) {
-            samples.undo(arrival);
+            samples.undo(sequence);
             if samples.ring.entries.is_empty() {
                 self.steps.remove(&record.series);
             }
@@ -164,8 +164,8 @@ impl History {
         size_of::<Self>() + self.recent.size_bytes() + series
     }
 
-    fn samples_for(&mut self, arrival: i64, series: SeriesKey) -> &mut StepSamples {
-        self.last_arrival = self.last_arrival.max(arrival);
+    fn samples_for(&mut self, sequence: i64, series: SeriesKey) -> &mut StepSamples {
+        self.last_sequence = self.last_sequence.max(sequence);
         if self.steps.len() >= MAX_SERIES && !self.steps.contains_key(&series) {
             self.forget_oldest_half();
         }
@@ -178,7 +178,7 @@ impl History {
         Self {
             recent: self.recent.clone(),
             steps: samples.map(|samples| (series, samples)).into_iter().collect(),
-            last_arrival: self.last_arrival,
+            last_sequence: self.last_sequence,
         }
     }
 
@@ -238,8 +238,8 @@ impl RecentSteps {
         self.insert(self.ring.last().saturating_add(1), step, Pending::No);
     }
 
-    fn insert(&mut self, arrival: i64, step: RecentStep, pending: Pending) {
-        let Some(change) = self.ring.insert(RECENT_STEPS, arrival, step, pending) else {
+    fn insert(&mut self, sequence: i64, step: RecentStep, pending: Pending) {
+        let Some(change) = self.ring.insert(RECENT_STEPS, sequence, step, pending) else {
             return;
         };
         if let Some(old) = change.hidden {
@@ -250,8 +250,8 @@ impl RecentSteps {
         }
     }
 
-    fn undo(&mut self, arrival: i64) {
-        let Some((undone, shown_instead)) = self.ring.undo(RECENT_STEPS, arrival) else {
+    fn undo(&mut self, sequence: i64) {
+        let Some((undone, shown_instead)) = self.ring.undo(RECENT_STEPS, sequence) else {
             return;
         };
         self.hide(undone);
@@ -347,7 +347,7 @@ pub struct StepSamples {
 }
 
 impl StepSamples {
-    fn insert(&mut self, arrival: i64, record: &StepRecord, pending: Pending) {
+    fn insert(&mut self, sequence: i64, record: &StepRecord, pending: Pending) {
         let values = [
             record.latency_ms.and_then(us_from_ms),
             record.tokens,
@@ -356,7 +356,7 @@ impl StepSamples {
             record.cache_permille,
         ];
         let sample = StepSample::new(values, record.is_usable, record.is_refusal);
-        self.insert_sample(arrival, sample, pending);
+        self.insert_sample(sequence, sample, pending);
     }
 
     /// Adds the step that came last: latency in microseconds, tokens, cost in nano-dollars, output tokens,
@@ -366,8 +366,8 @@ impl StepSamples {
         self.insert_sample(self.ring.last().saturating_add(1), sample, Pending::No);
     }
 
-    fn insert_sample(&mut self, arrival: i64, sample: StepSample, pending: Pending) {
-        let Some(change) = self.ring.insert(STEP_SAMPLES, arrival, sample, pending) else {
+    fn insert_sample(&mut self, sequence: i64, sample: StepSample, pending: Pending) {
+        let Some(change) = self.ring.insert(STEP_SAMPLES, sequence, sample, pending) else {
             return;
         };
         if let Some(old) = change.hidden {
@@ -378,8 +378,8 @@ impl StepSamples {
         }
     }
 
-    fn undo(&mut self, arrival: i64) {
-        let Some((undone, shown_instead)) = self.ring.undo(STEP_SAMPLES, arrival) else {
+    fn undo(&mut self, sequence: i64) {
+        let Some((undone, shown_instead)) = self.ring.undo(STEP_SAMPLES, sequence) else {
             return;
         };
         self.hide(undone);

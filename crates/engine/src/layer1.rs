@@ -7,7 +7,7 @@ use crate::codes;
 use crate::findings::{Evidence, Findings};
 use crate::reading::Reading;
 
-pub(crate) fn judge(reading: &Reading<'_>, findings: &mut Findings<'_>) {
+pub(crate) fn evaluate(reading: &Reading<'_>, findings: &mut Findings<'_>) {
     let facts = reading.facts;
     findings.check(&codes::STATUS_FAILURE, || status_failure(reading));
     findings.check(&codes::ERROR_PRESENT, || {

@@ -3,15 +3,15 @@
 use domain::text::grouped;
 use serde_json::Value;
 
-use crate::asked::{Bound, ListLength};
 use crate::codes;
 use crate::findings::{Evidence, Findings};
 use crate::json_scan::{self, Inside};
 use crate::reading::Reading;
+use crate::requested_format::{Bound, ListLength};
 use crate::schema::{self, Budget};
 use crate::words::{quoted, words};
 
-pub(crate) fn judge(reading: &Reading<'_>, findings: &mut Findings<'_>) {
+pub(crate) fn evaluate(reading: &Reading<'_>, findings: &mut Findings<'_>) {
     if !reading.facts.has_answer() {
         return;
     }
@@ -29,7 +29,7 @@ pub(crate) fn judge(reading: &Reading<'_>, findings: &mut Findings<'_>) {
 }
 
 fn json_contract(reading: &Reading<'_>) -> Option<Evidence> {
-    let error = reading.json.err().filter(|_| reading.asked.json)?;
+    let error = reading.json.err().filter(|_| reading.requested.json)?;
     let at = reading.trimmed_at + error.at;
     let found = reading.output.get(at..).and_then(|rest| rest.chars().next());
     let begins_wrong = error.at == 0;
@@ -65,7 +65,7 @@ fn place_words(inside: Inside) -> &'static str {
 }
 
 fn json_strict(reading: &Reading<'_>) -> Option<Evidence> {
-    if !reading.asked.only_json || reading.json.is_ok() {
+    if !reading.requested.only_json || reading.json.is_ok() {
         return None;
     }
     // A fence stands on a line of its own, which JSON has no room for: what has one does not parse, and is code 2001.
@@ -83,7 +83,7 @@ fn json_strict(reading: &Reading<'_>) -> Option<Evidence> {
 
 fn enum_contract(reading: &Reading<'_>) -> Option<Evidence> {
     let options = reading
-        .asked
+        .requested
         .options
         .as_ref()
         .filter(|_| !reading.answers_in_json())?;
@@ -114,7 +114,7 @@ fn enum_contract(reading: &Reading<'_>) -> Option<Evidence> {
 }
 
 fn yes_no_contract(reading: &Reading<'_>) -> Option<Evidence> {
-    if !reading.asked.yes_no || reading.answers_in_json() {
+    if !reading.requested.yes_no || reading.answers_in_json() {
         return None;
     }
     let keeps = reading
@@ -136,7 +136,7 @@ fn number_contract(reading: &Reading<'_>) -> Option<Evidence> {
         "eleven", "twelve", "thirteen", "fifteen", "twenty", "thirty", "forty", "fifty", "hundred",
         "thousand", "million", "billion", "once", "twice", "dozen", "half",
     ];
-    if !reading.asked.quantity || reading.asked.json || reading.trimmed.is_empty() {
+    if !reading.requested.quantity || reading.requested.json || reading.trimmed.is_empty() {
         return None;
     }
     let is_number = |word: &str| {
@@ -156,8 +156,8 @@ fn number_contract(reading: &Reading<'_>) -> Option<Evidence> {
 }
 
 fn list_length(reading: &Reading<'_>) -> Option<Evidence> {
-    let ListLength { items, bound } = reading.asked.list_length?;
-    if reading.asked.json {
+    let ListLength { items, bound } = reading.requested.list_length?;
+    if reading.requested.json {
         return None;
     }
     let came = reading.trimmed.lines().filter(|line| is_item(line)).count();
@@ -206,7 +206,7 @@ fn output_schema(reading: &Reading<'_>) -> Option<Evidence> {
         // Nested more deeply than the parser goes, but JSON: nothing can be said.
         Err(_) if reading.json.is_ok() => None,
         // Where JSON was asked for, code 2001 charges for what does not parse.
-        Err(_) if reading.asked.json => None,
+        Err(_) if reading.requested.json => None,
         Err(_) => Some(Evidence::new(
             message,
             quoted(reading.trimmed),

@@ -14,7 +14,7 @@ use crate::shape::Shape;
 use crate::words::{name_contains, rarely_found};
 use crate::{brackets, refusal, repetition};
 
-pub(crate) fn judge(reading: &Reading<'_>, samples: Option<&StepSamples>, findings: &mut Findings<'_>) {
+pub(crate) fn evaluate(reading: &Reading<'_>, samples: Option<&StepSamples>, findings: &mut Findings<'_>) {
     if !reading.facts.has_answer() || reading.trimmed.is_empty() {
         return;
     }
@@ -31,10 +31,13 @@ pub(crate) fn judge(reading: &Reading<'_>, samples: Option<&StepSamples>, findin
 }
 
 fn word_count(reading: &Reading<'_>) -> Option<Evidence> {
-    let asked = reading.asked.max_words.filter(|_| !reading.answers_in_json())?;
+    let requested = reading
+        .requested
+        .max_words
+        .filter(|_| !reading.answers_in_json())?;
     let came = reading.trimmed.split_whitespace().count();
-    (came > asked).then(|| {
-        let (number, verb) = match asked {
+    (came > requested).then(|| {
+        let (number, verb) = match requested {
             1 => ("One word".to_owned(), "was"),
             2 => ("Two words".to_owned(), "were"),
             3 => ("Three words".to_owned(), "were"),
@@ -43,7 +46,7 @@ fn word_count(reading: &Reading<'_>) -> Option<Evidence> {
         Evidence::new(
             format!("{number} {verb} asked for, {} came.", grouped(came as u64)),
             counted(came as i64, "word"),
-            format!("at most {}", counted(asked as i64, "word")),
+            format!("at most {}", counted(requested as i64, "word")),
         )
         .at_bytes(reading.trimmed_at, reading.trimmed_at + reading.trimmed.len())
     })
@@ -65,7 +68,7 @@ fn bracket_imbalance(reading: &Reading<'_>) -> Option<Evidence> {
 }
 
 fn json_key_missing(reading: &Reading<'_>) -> Option<Evidence> {
-    if !reading.asked.json || reading.json != Ok(JsonKind::Object { empty: false }) {
+    if !reading.requested.json || reading.json != Ok(JsonKind::Object { empty: false }) {
         return None;
     }
     let mut missing = named_keys(&reading.instruction);
@@ -92,18 +95,18 @@ fn output_bloat(reading: &Reading<'_>) -> Option<Evidence> {
     if !name_contains(reading.facts.step_name, &["classify", "intent", "enum"]) {
         return None;
     }
-    let asked = reading.instruction.chars().count();
+    let requested = reading.instruction.chars().count();
     let came = reading.output.chars().count();
-    (asked > 0 && came > asked.saturating_mul(20)).then(|| {
+    (requested > 0 && came > requested.saturating_mul(20)).then(|| {
         Evidence::new(
             format!(
                 "The answer is {} times as long as the instruction.",
-                grouped((came / asked) as u64)
+                grouped((came / requested) as u64)
             ),
             format!(
                 "{} characters for {}",
                 grouped(came as u64),
-                grouped(asked as u64)
+                grouped(requested as u64)
             ),
             "at most 20 times the instruction",
         )
@@ -111,13 +114,13 @@ fn output_bloat(reading: &Reading<'_>) -> Option<Evidence> {
 }
 
 fn shape_mismatch(reading: &Reading<'_>) -> Option<Evidence> {
-    let asked = reading.asked.shape()?;
-    let differs = reading.shape != Shape::Empty && reading.shape != asked;
+    let requested = reading.requested.shape()?;
+    let differs = reading.shape != Shape::Empty && reading.shape != requested;
     differs.then(|| {
         Evidence::new(
             "The answer has the wrong shape.",
             reading.shape.as_str(),
-            asked.as_str(),
+            requested.as_str(),
         )
         .at_bytes(reading.trimmed_at, reading.trimmed_at + reading.trimmed.len())
     })
@@ -202,16 +205,16 @@ fn refused(reading: &Reading<'_>, samples: Option<&StepSamples>) -> Option<Evide
 }
 
 fn prompt_echo(reading: &Reading<'_>) -> Option<Evidence> {
-    const SHORTEST: usize = 60;
-    const LONGEST: usize = 160;
+    const MIN_BYTES: usize = 60;
+    const MAX_BYTES: usize = 160;
     let instruction = reading.instruction.trim();
-    let mut end = instruction.len().min(LONGEST);
+    let mut end = instruction.len().min(MAX_BYTES);
     while !instruction.is_char_boundary(end) {
         end -= 1;
     }
     let beginning = instruction
         .get(..end)
-        .filter(|beginning| beginning.len() >= SHORTEST)?;
+        .filter(|beginning| beginning.len() >= MIN_BYTES)?;
     let at = rarely_found(reading.output, beginning)?;
     Some(
         Evidence::new(

@@ -11,7 +11,7 @@ use crate::reading::Reading;
 use crate::sample::Sorted;
 use crate::shape::Shape;
 
-pub(crate) fn judge(
+pub(crate) fn evaluate(
     reading: &Reading<'_>,
     limits: &Limits,
     samples: Option<&StepSamples>,
@@ -106,7 +106,7 @@ fn proportions(reading: &Reading<'_>, findings: &mut Findings<'_>) {
         Some(too_many("A classify step", tokens, 50))
     });
     findings.check(&codes::SHORT_STEP_OUTPUT_BLOAT, || {
-        let tokens = above(30).filter(|_| reading.asked.shape() == Some(Shape::EnumShort))?;
+        let tokens = above(30).filter(|_| reading.requested.shape() == Some(Shape::EnumShort))?;
         Some(too_many("A step that should choose", tokens, 30))
     });
     findings.check(&codes::HIGH_LATENCY_LOW_OUTPUT, || {
@@ -120,7 +120,7 @@ fn proportions(reading: &Reading<'_>, findings: &mut Findings<'_>) {
         ))
     });
     findings.check(&codes::JSON_STEP_TOKEN_BLOAT, || {
-        let tokens = above(500).filter(|_| reading.asked.shape() == Some(Shape::Json))?;
+        let tokens = above(500).filter(|_| reading.requested.shape() == Some(Shape::Json))?;
         Some(too_many("A JSON step", tokens, 500))
     });
     findings.check(&codes::CHARS_PER_TOKEN_SUSPICIOUS, || chars_per_token(reading));
@@ -265,10 +265,10 @@ pub(crate) fn cache_collapsed(
     permille: Option<i64>,
 ) -> Option<i64> {
     // Prompts below the smallest cacheable size never hit.
-    const LEAST_INPUT: i64 = 1_024;
+    const MIN_INPUT: i64 = 1_024;
     let usual = sample
         .quantile_floor(10)
         .filter(|usual| sample.len() >= 20 && *usual >= 200)?;
-    let has_collapsed = permille? < usual / 4 && input_tokens? >= LEAST_INPUT;
+    let has_collapsed = permille? < usual / 4 && input_tokens? >= MIN_INPUT;
     has_collapsed.then_some(usual)
 }

@@ -11,20 +11,20 @@ use crate::reading::Reading;
 use crate::sample::Sorted;
 
 /// Clean steps a band needs.
-pub(crate) const LEAST_CLEAN: usize = 20;
+pub(crate) const MIN_CLEAN: usize = 20;
 
 /// How many interquartile ranges the band reaches beyond the quartiles, on a logarithmic scale.
 const REACH: f64 = 2.5;
 
 /// Interquartile ranges narrower than 4 % count as 4 %: identical calls would otherwise leave no room at all.
-const LEAST_LOG_IQR: f64 = 0.04;
+const MIN_LOG_IQR: f64 = 0.04;
 
 /// How far from the quartiles an outlier has to be: 5 ms, 5 tokens, a nano-dollar, 5 output tokens.
-pub(crate) const LEAST_DISTANCES: [i64; 4] = [5_000, 5, 1, 5];
+pub(crate) const MIN_DISTANCES: [i64; 4] = [5_000, 5, 1, 5];
 
 /// Whether a metric has a band, so that layer 5 judges it and the project-wide limit does not.
 pub(crate) fn has_baseline(samples: Option<&StepSamples>, metric: StepMetric) -> bool {
-    samples.is_some_and(|samples| samples.metric(metric).len() >= LEAST_CLEAN)
+    samples.is_some_and(|samples| samples.metric(metric).len() >= MIN_CLEAN)
 }
 
 /// One metric of layer 5.
@@ -40,7 +40,7 @@ struct Measure {
     unit: f64,
 }
 
-pub(crate) fn judge(reading: &Reading<'_>, samples: Option<&StepSamples>, findings: &mut Findings<'_>) {
+pub(crate) fn evaluate(reading: &Reading<'_>, samples: Option<&StepSamples>, findings: &mut Findings<'_>) {
     let Some(samples) = samples else { return };
     let facts = reading.facts;
     let latency_words = |us: i64| duration(us as f64 / 1_000.0);
@@ -50,7 +50,7 @@ pub(crate) fn judge(reading: &Reading<'_>, samples: Option<&StepSamples>, findin
             metric: StepMetric::LatencyUs,
             value: facts.latency_us(),
             noun: "latency",
-            least_distance: LEAST_DISTANCES[0],
+            least_distance: MIN_DISTANCES[0],
             words: latency_words,
             unit: 1_000.0,
         },
@@ -59,7 +59,7 @@ pub(crate) fn judge(reading: &Reading<'_>, samples: Option<&StepSamples>, findin
             metric: StepMetric::Tokens,
             value: facts.tokens(),
             noun: "token count",
-            least_distance: LEAST_DISTANCES[1],
+            least_distance: MIN_DISTANCES[1],
             words: tokens_words,
             unit: 1.0,
         },
@@ -68,7 +68,7 @@ pub(crate) fn judge(reading: &Reading<'_>, samples: Option<&StepSamples>, findin
             metric: StepMetric::Cost,
             value: facts.cost.map(|cost| cost.0),
             noun: "cost",
-            least_distance: LEAST_DISTANCES[2],
+            least_distance: MIN_DISTANCES[2],
             words: |nano| NanoUsd(nano).to_short(),
             unit: 1.0,
         },
@@ -77,7 +77,7 @@ pub(crate) fn judge(reading: &Reading<'_>, samples: Option<&StepSamples>, findin
             metric: StepMetric::OutputTokens,
             value: facts.usage.output,
             noun: "output token count",
-            least_distance: LEAST_DISTANCES[3],
+            least_distance: MIN_DISTANCES[3],
             words: tokens_words,
             unit: 1.0,
         },
@@ -98,11 +98,11 @@ pub(crate) struct Departure {
 /// Whether a value leaves the band of its sample. `least_distance` is how far from the quartiles it has to be.
 pub(crate) fn departure(sample: &Sorted, value: Option<i64>, least_distance: i64) -> Option<Departure> {
     let value = value.filter(|value| *value > 0)?;
-    if sample.len() < LEAST_CLEAN || is_surely_inside(sample, value as f64) {
+    if sample.len() < MIN_CLEAN || is_surely_inside(sample, value as f64) {
         return None;
     }
     let (log_q1, log_q3) = (log_quantile(sample, 5)?, log_quantile(sample, 15)?);
-    let reach = REACH * (log_q3 - log_q1).max(LEAST_LOG_IQR);
+    let reach = REACH * (log_q3 - log_q1).max(MIN_LOG_IQR);
     let log_value = (value as f64).ln();
     let (is_above, nearest) = if log_value > log_q3 + reach {
         (true, log_q3.exp())

@@ -10,7 +10,6 @@
 #![warn(missing_docs)]
 
 pub mod answer;
-mod asked;
 pub mod backtest;
 mod brackets;
 pub mod codes;
@@ -35,6 +34,7 @@ mod reading;
 mod refusal;
 mod repetition;
 mod request;
+mod requested_format;
 pub mod rules;
 mod sample;
 mod schema;

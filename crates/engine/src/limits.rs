@@ -8,7 +8,7 @@ use crate::rules::{LimitMode, Rules, Threshold};
 use crate::sample::Sorted;
 
 /// Steps a sample needs before it sets a limit or the threshold.
-pub const LEAST_SAMPLE: usize = 30;
+pub const MIN_SAMPLE: usize = 30;
 
 /// Static limit of the latency, in milliseconds.
 pub const STATIC_LATENCY_MS: f64 = 10_000.0;
@@ -114,9 +114,7 @@ struct Metric<'a, T> {
 impl<T: Copy + PartialOrd> Metric<'_, T> {
     fn limit(self, mode: LimitMode) -> MetricLimit<T> {
         let n = self.sample.len();
-        let learned = self
-            .p95
-            .filter(|_| mode == LimitMode::Dynamic && n >= LEAST_SAMPLE);
+        let learned = self.p95.filter(|_| mode == LimitMode::Dynamic && n >= MIN_SAMPLE);
         let (limit, source, at_floor) = match (self.manual, learned) {
             (Some(manual), _) => (manual, LimitSource::Manual, false),
             (None, Some(p95)) if p95 < self.floor => (self.floor, LimitSource::Dynamic, true),
@@ -168,7 +166,7 @@ const WINDOW: &str = "the project's last 100 steps, without failed and critical 
 pub fn threshold(recent: &RecentSteps, rules: &Rules) -> i32 {
     match rules.threshold {
         Threshold::Fixed(points) => points.max(1),
-        Threshold::Dynamic if recent.len() < LEAST_SAMPLE => 100,
+        Threshold::Dynamic if recent.len() < MIN_SAMPLE => 100,
         Threshold::Dynamic => {
             // Totals are whole, so reaching p95 is reaching the next whole number.
             let p95 = recent.totals.quantile(19).map_or(100.0, f64::ceil);

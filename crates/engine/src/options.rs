@@ -183,7 +183,9 @@ mod tests {
     #[test]
     fn reads_lists_of_options() {
         let check = |text: &str, expected: Option<&[&str]>| {
-            let found = crate::asked::asked(text).options.map(|o| o.0);
+            let found = crate::requested_format::requested_format(text)
+                .options
+                .map(|o| o.0);
             assert_eq!(
                 found
                     .as_deref()

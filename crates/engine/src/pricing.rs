@@ -162,7 +162,7 @@ pub struct TokenRates {
     /// Read from the prompt cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_read: Option<i64>,
-    /// Written to the prompt cache, kept for five minutes or for a time nobody named.
+    /// Written to the prompt cache, kept for five minutes or for an unknown time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_write_5m: Option<i64>,
     /// Written to the prompt cache, kept for an hour.

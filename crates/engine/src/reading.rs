@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::asked::{Asked, asked};
 use crate::facts::StepFacts;
 use crate::json_scan::{JsonError, JsonKind};
 use crate::prompt::instruction;
+use crate::requested_format::{RequestedFormat, requested_format};
 use crate::shape::{Shape, json_document, shape_of_parsed};
 use crate::words::name_contains;
 
@@ -13,7 +13,7 @@ use crate::words::name_contains;
 pub(crate) struct Reading<'a> {
     pub(crate) facts: &'a StepFacts<'a>,
     pub(crate) instruction: Cow<'a, str>,
-    pub(crate) asked: Asked,
+    pub(crate) requested: RequestedFormat,
     /// The output as it came; blank when missing.
     pub(crate) output: &'a str,
     pub(crate) trimmed: &'a str,
@@ -26,12 +26,12 @@ pub(crate) struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     pub(crate) fn of(facts: &'a StepFacts<'a>) -> Self {
-        let (instruction, asked) = if facts.has_answer() {
+        let (instruction, requested) = if facts.has_answer() {
             let instruction = instruction(facts.prompt);
-            let asked = asked(&instruction);
-            (instruction, asked)
+            let requested = requested_format(&instruction);
+            (instruction, requested)
         } else {
-            (Cow::Borrowed(""), Asked::default())
+            (Cow::Borrowed(""), RequestedFormat::default())
         };
         let output = facts.output.unwrap_or("");
         let trimmed = output.trim();
@@ -39,7 +39,7 @@ impl<'a> Reading<'a> {
         Self {
             facts,
             instruction,
-            asked,
+            requested,
             output,
             trimmed,
             trimmed_at: output.len() - output.trim_start().len(),
@@ -50,7 +50,7 @@ impl<'a> Reading<'a> {
 
     /// Whether JSON was asked for and came: then closed questions in the instruction are about values inside it.
     pub(crate) fn answers_in_json(&self) -> bool {
-        self.asked.json && self.json.is_ok()
+        self.requested.json && self.json.is_ok()
     }
 
     /// Whether the answer is a tool call and nothing else, so that there is no text to hold to the instruction.
@@ -61,11 +61,11 @@ impl<'a> Reading<'a> {
     /// The answer of a closed question: without surrounding space, `.` and `!`, in lower case. `None` when it is
     /// too long to be any option.
     pub(crate) fn short_answer(&self) -> Option<String> {
-        const LONGEST: usize = 10_000;
+        const MAX_BYTES: usize = 10_000;
         let answer = self
             .trimmed
             .trim_matches(|c: char| c.is_whitespace() || c == '.' || c == '!');
-        (answer.len() <= LONGEST).then(|| answer.to_lowercase())
+        (answer.len() <= MAX_BYTES).then(|| answer.to_lowercase())
     }
 
     /// Whether the step's name says that it classifies.
@@ -96,6 +96,6 @@ impl<'a> Reading<'a> {
 
     /// Whether the answer has to be JSON or a tool call.
     pub(crate) fn must_be_machine_readable(&self) -> bool {
-        self.asked.json || self.facts.output_schema.is_some() || !self.facts.tool_calls.is_empty()
+        self.requested.json || self.facts.output_schema.is_some() || !self.facts.tool_calls.is_empty()
     }
 }

@@ -14,13 +14,13 @@ pub(crate) struct Repetition {
 
 const TIMES: usize = 5;
 /// Fewer repeated bytes than this are emphasis, not a loop.
-const LEAST_BYTES: usize = 120;
+const MIN_BYTES: usize = 120;
 /// Longest period looked for at the end of the output.
-const LONGEST_PERIOD: usize = 4_096;
+const MAX_PERIOD: usize = 4_096;
 
 /// The loop at the end of a text, which is where models get stuck, or a run of equal lines anywhere.
 pub(crate) fn find(text: &str) -> Option<Repetition> {
-    if text.len() < LEAST_BYTES {
+    if text.len() < MIN_BYTES {
         return None;
     }
     loop_at_end(text.trim_end()).or_else(|| equal_lines(text))
@@ -32,7 +32,7 @@ fn loop_at_end(text: &str) -> Option<Repetition> {
     let end = bytes.len();
     let probe_at = end.checked_sub(PROBE)?;
     let probe = bytes.get(probe_at..)?;
-    let from = probe_at.saturating_sub(LONGEST_PERIOD);
+    let from = probe_at.saturating_sub(MAX_PERIOD);
     // A loop with a short period repeats the probe one period earlier; the nearest such place gives the period.
     let earlier = bytes
         .get(from..end - 1)?
@@ -47,7 +47,7 @@ fn loop_at_end(text: &str) -> Option<Repetition> {
     let start = text_start(text, end - times * period);
     let first = start..text_start(text, start + period);
     let passage = text.get(first.clone())?;
-    (times >= TIMES && times * period >= LEAST_BYTES && has_letters(passage)).then_some(Repetition {
+    (times >= TIMES && times * period >= MIN_BYTES && has_letters(passage)).then_some(Repetition {
         first,
         all: start..end,
         times,
@@ -77,7 +77,7 @@ fn equal_lines(text: &str) -> Option<Repetition> {
             Some((run, first)) if *first == content => {
                 run.times += 1;
                 run.all.end = range.end;
-                let is_loop = run.times >= TIMES && run.all.len() >= LEAST_BYTES && has_letters(content);
+                let is_loop = run.times >= TIMES && run.all.len() >= MIN_BYTES && has_letters(content);
                 if is_loop
                     && !text
                         .get(at..)

@@ -50,7 +50,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// What else stands in an object and tells whether it is a request.
+/// What else an object contains that shows whether it is a request.
 #[derive(Default)]
 struct Around<'a> {
     model: Option<&'a str>,

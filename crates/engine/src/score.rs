@@ -33,17 +33,17 @@ pub struct Score {
 
 /// Scores a step against what came before it. Push the step to the history afterwards, never before.
 pub fn score(facts: &StepFacts<'_>, history: &History, rules: &Rules) -> Score {
-    judge(facts, history, rules, StopEarly::Yes)
+    evaluate(facts, history, rules, StopEarly::Yes)
 }
 
 /// All conditions of a step, as if no threshold stopped the layers: what a back-test starts from.
 /// `stopped_at_layer` and severity are those of [`score`].
 pub fn score_every_layer(facts: &StepFacts<'_>, history: &History, rules: &Rules) -> Score {
-    judge(facts, history, rules, StopEarly::No)
+    evaluate(facts, history, rules, StopEarly::No)
 }
 
-fn judge(facts: &StepFacts<'_>, history: &History, rules: &Rules, stop_early: StopEarly) -> Score {
-    let judged = Judged {
+fn evaluate(facts: &StepFacts<'_>, history: &History, rules: &Rules, stop_early: StopEarly) -> Score {
+    let judged = Evaluation {
         facts,
         limits: &Limits::of(&history.recent, rules),
         samples: history.samples_of(facts.series()),
@@ -58,25 +58,25 @@ enum StopEarly {
     No,
 }
 
-struct Judged<'a> {
+struct Evaluation<'a> {
     facts: &'a StepFacts<'a>,
     limits: &'a Limits,
     samples: Option<&'a StepSamples>,
     rules: &'a Rules,
 }
 
-impl Judged<'_> {
+impl Evaluation<'_> {
     fn until(&self, threshold: i32, stop_early: StopEarly) -> Score {
         let reading = Reading::of(self.facts);
         let mut findings = Findings::new(self.rules);
         let mut stopped_at_layer = None;
         for layer in 1..=5 {
             match layer {
-                1 => layer1::judge(&reading, &mut findings),
-                2 => layer2::judge(&reading, &mut findings),
-                3 => layer3::judge(&reading, self.samples, &mut findings),
-                4 => layer4::judge(&reading, self.limits, self.samples, &mut findings),
-                _ => layer5::judge(&reading, self.samples, &mut findings),
+                1 => layer1::evaluate(&reading, &mut findings),
+                2 => layer2::evaluate(&reading, &mut findings),
+                3 => layer3::evaluate(&reading, self.samples, &mut findings),
+                4 => layer4::evaluate(&reading, self.limits, self.samples, &mut findings),
+                _ => layer5::evaluate(&reading, self.samples, &mut findings),
             }
             if findings.total >= threshold && stopped_at_layer.is_none() {
                 stopped_at_layer = Some(layer);
@@ -97,7 +97,7 @@ impl Judged<'_> {
             ),
             threshold,
             stopped_at_layer,
-            prompt_shape: reading.asked.shape(),
+            prompt_shape: reading.requested.shape(),
             output_shape: reading.shape,
             conditions,
         }

@@ -1,6 +1,6 @@
 //! Token counts as reported, sorted into disjoint billable buckets.
 //!
-//! Whoever reports a call has an own idea of what "input" contains. Readers ([`from_provider`], [`from_attributes`])
+//! Reporters disagree about what "input" contains. Readers ([`from_provider`], [`from_attributes`])
 //! say what was reported and in which sense; [`normalise`] decides once and for all of them.
 
 mod dialects;
@@ -16,7 +16,7 @@ pub const MAX_TOKENS: u64 = 1_000_000_000_000;
 /// The highest cost of one step, for the same reason.
 pub const MAX_NANO_USD: u64 = 100_000_000_000_000;
 
-/// What a call used, as somebody reported it.
+/// What a call used, as reported.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// The token counts, and what they mean.
@@ -102,7 +102,7 @@ pub fn normalise(reported: &ReportedTokens) -> (TokenUsage, Option<&'static str>
     (usage, Some(word))
 }
 
-/// Cache tokens of both kinds. A count below zero is somebody's mistake and takes nothing away.
+/// Cache tokens of both kinds. A count below zero is a client's mistake and is not subtracted.
 fn cached(reported: &ReportedTokens) -> i64 {
     let write = reported.cache_write.or(reported.cache_write_1h);
     [reported.cache_read, write]
@@ -111,8 +111,8 @@ fn cached(reported: &ReportedTokens) -> i64 {
         .fold(0, i64::saturating_add)
 }
 
-/// Whether the input count contains the cache. Where nobody said so: an input that is smaller than the cache does
-/// not; the total tells where it matches one reading only; and what is left is taken to contain it, as
+/// Whether the input count contains the cache. Where that is not stated: an input that is smaller than the cache does
+/// not; the total decides where it matches one reading only; and what is left is taken to contain it, as
 /// OpenTelemetry and OpenAI have it.
 fn cache_is_inside(reported: &ReportedTokens, cached: i64) -> bool {
     let Some(input) = reported.input.filter(|input| *input >= cached) else {
@@ -134,7 +134,7 @@ fn cache_is_inside(reported: &ReportedTokens, cached: i64) -> bool {
 }
 
 /// The total decides: input + output and no more reasoning than output is inside; input + output + reasoning is
-/// beside. Without a total that tells, inside, unless the reasoning is larger than the output it would be part of.
+/// beside. Without a total that decides, inside, unless the reasoning is larger than the output it would be part of.
 fn reasoning_is_beside(reported: &ReportedTokens, cached: i64) -> bool {
     let (Some(output), Some(reasoning)) = (reported.output, reported.reasoning) else {
         return false;

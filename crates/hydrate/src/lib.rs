@@ -12,7 +12,7 @@ pub async fn hydrate() {
         return;
     }
     leptos::mount::hydrate_body(app::App);
-    // Lets browser tests and style sheets tell a live page from a served one.
+    // Lets browser tests and style sheets distinguish a live page from a served one.
     if let Some(document) = document().document_element() {
         document.set_attribute("data-hydrated", "").unwrap_or_default();
     }

@@ -1,4 +1,4 @@
-//! What can go wrong, told so that the reader knows what to do next.
+//! What can go wrong, in messages that say what to do next.
 
 use std::io;
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ pub enum Error {
         folder: PathBuf,
     },
 
-    /// Nobody serves the database of the data folder, or it does not accept connections yet.
+    /// No server runs on the database of the data folder, or it does not accept connections yet.
     #[error("no Postgres answers for the data folder {}. Start `plumbline serve` on it", folder.display())]
     NotRunning {
         /// The data folder.
@@ -72,7 +72,7 @@ pub enum Error {
     )]
     NoAccount,
 
-    /// The database files belong to somebody else.
+    /// The database files belong to another user.
     #[error(
         "the database in {} belongs to {owner}, but would run as {account}. Start plumbline as {owner} (or as \
          root), or hand the files over with `chown -R`",
@@ -100,7 +100,7 @@ pub enum Error {
         account: String,
     },
 
-    /// A folder meant for our use exists and belongs to somebody else.
+    /// A folder meant for our use exists and belongs to another user.
     #[error("{} exists but is not a folder of {account}. Remove it and start again", folder.display())]
     FolderTaken {
         /// The folder.
@@ -153,13 +153,13 @@ pub enum Error {
     /// Postgres runs but did not answer for a minute.
     #[error("Postgres did not answer for {waited_s} seconds. See {}", log_file.display())]
     NoAnswer {
-        /// How long nothing was heard.
+        /// How long Postgres did not answer.
         waited_s: u64,
         /// The log.
         log_file: PathBuf,
     },
 
-    /// Postgres runs on after being told to stop.
+    /// Postgres runs on after it was signalled to stop.
     #[error("Postgres (process {pid}) did not stop. See {}, then end it with `kill -QUIT {pid}`", log_file.display())]
     DidNotStop {
         /// The postmaster's process id.

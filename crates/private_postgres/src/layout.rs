@@ -14,7 +14,7 @@ use crate::account::{Account, owner_name};
 /// Names the socket file; nothing listens on TCP.
 pub const PORT: u16 = 5432;
 /// The kernel allows 108 bytes on Linux and 104 on macOS.
-const LONGEST_SOCKET_PATH_BYTES: usize = 100;
+const MAX_SOCKET_PATH_BYTES: usize = 100;
 /// Home of the databases whose data folder is closed to the account that runs Postgres.
 const OUTSIDE: &str = "/var/lib/plumbline";
 
@@ -153,7 +153,7 @@ fn check_owner(cluster_dir: &Path, cluster: &Metadata, account: &Account) -> Res
 
 fn socket_dir(home: &Path, key: &str) -> PathBuf {
     let beside = home.join("run");
-    if beside.join(socket_file()).as_os_str().len() <= LONGEST_SOCKET_PATH_BYTES {
+    if beside.join(socket_file()).as_os_str().len() <= MAX_SOCKET_PATH_BYTES {
         beside
     } else {
         PathBuf::from(format!("/tmp/plumbline-{key}"))
@@ -181,7 +181,7 @@ mod tests {
         check("/srv/plumbline", "/srv/plumbline/run");
         let longest = format!(
             "/{}",
-            "a".repeat(LONGEST_SOCKET_PATH_BYTES - 1 - "/run/.s.PGSQL.5432".len())
+            "a".repeat(MAX_SOCKET_PATH_BYTES - 1 - "/run/.s.PGSQL.5432".len())
         );
         check(&longest, &format!("{longest}/run"));
         check(&format!("{longest}a"), "/tmp/plumbline-0123456789ab");

@@ -46,14 +46,14 @@ pub const SUPERUSER: &str = "plumbline";
 pub const DATABASE: &str = "plumbline";
 
 /// Long enough for a process that is just ending, short enough not to be noticed.
-const LOCK_PATIENCE: Duration = Duration::from_millis(300);
-const LOCK_POLL: Duration = Duration::from_millis(20);
+const LOCK_TIMEOUT: Duration = Duration::from_millis(300);
+const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// How often a Postgres that is not our child is looked at.
-const ADOPTED_POLL: Duration = Duration::from_secs(1);
-const FIRST_RESTART_DELAY: Duration = Duration::from_millis(100);
-const LONGEST_RESTART_DELAY: Duration = Duration::from_secs(30);
+const ADOPTED_POLL_INTERVAL: Duration = Duration::from_secs(1);
+const MIN_RESTART_DELAY: Duration = Duration::from_millis(100);
+const MAX_RESTART_DELAY: Duration = Duration::from_secs(30);
 /// A Postgres that ran this long is not in a crash loop.
-const STEADY: Duration = Duration::from_secs(60);
+const STABLE_AFTER: Duration = Duration::from_secs(60);
 
 /// How to run the private Postgres.
 #[derive(Debug, Clone)]
@@ -196,22 +196,22 @@ impl PrivatePostgres {
 
     async fn keep_running(&self) {
         let mut slot = self.server.lock().await;
-        let mut delay = FIRST_RESTART_DELAY;
+        let mut delay = MIN_RESTART_DELAY;
         loop {
             let since = Instant::now();
             if let Some(server) = slot.as_mut() {
-                self.launch.ended(server, ADOPTED_POLL).await;
+                self.launch.ended(server, ADOPTED_POLL_INTERVAL).await;
                 tracing::error!(
                     pid = server.pid(), log = %self.launch.layout.log_file.display(),
                     "Postgres ended by itself; restarting it"
                 );
                 *slot = None;
             }
-            if since.elapsed() > STEADY {
-                delay = FIRST_RESTART_DELAY;
+            if since.elapsed() > STABLE_AFTER {
+                delay = MIN_RESTART_DELAY;
             }
             sleep(delay).await;
-            delay = (delay * 2).min(LONGEST_RESTART_DELAY);
+            delay = (delay * 2).min(MAX_RESTART_DELAY);
             if let Err(error) = self.launch.start(&mut slot).await {
                 tracing::error!(%error, retry_in_ms = delay.as_millis(), "Postgres cannot be restarted");
             }
@@ -252,7 +252,9 @@ async fn lock(data_dir: &Path, lock_file: &Path) -> Result<File, Error> {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::Error(error)) => return Err(Error::file("lock", lock_file)(error)),
-            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_PATIENCE => sleep(LOCK_POLL).await,
+            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_TIMEOUT => {
+                sleep(LOCK_POLL_INTERVAL).await
+            }
             Err(TryLockError::WouldBlock) => {
                 return Err(Error::Locked {
                     folder: data_dir.to_owned(),

@@ -8,12 +8,12 @@ use std::path::Path;
 use crate::Error;
 use crate::account::Account;
 
-const LONGEST_LOG_BYTES: u64 = 16 * 1024 * 1024;
+const MAX_LOG_BYTES: u64 = 16 * 1024 * 1024;
 const TAIL_LINES: usize = 10;
 
 /// The log for appending, and its length in bytes. A log grown long is put aside first.
 pub(crate) fn open(path: &Path, account: &Account) -> Result<(File, u64), Error> {
-    if std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > LONGEST_LOG_BYTES) {
+    if std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > MAX_LOG_BYTES) {
         std::fs::rename(path, path.with_extension("log.old")).map_err(Error::file("rename", path))?;
     }
     let log = OpenOptions::new()

@@ -14,22 +14,22 @@ use crate::layout::{Layout, PORT, make_private_folder};
 use crate::wire::{Connection, Rows, WireError};
 use crate::{Error, SUPERUSER, log};
 
-const READY_POLL: Duration = Duration::from_millis(20);
+const READY_POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Each look leaves a line in the log: a long recovery is looked at less often.
-const SLOW_READY_POLL: Duration = Duration::from_millis(500);
+const SLOW_READY_POLL_INTERVAL: Duration = Duration::from_millis(500);
 const SLOW_AFTER: Duration = Duration::from_secs(3);
 /// Postgres says "starting up" throughout crash recovery, however long; this is silence.
-const LONGEST_SILENCE: Duration = Duration::from_secs(60);
-pub(crate) const LONGEST_ANSWER: Duration = Duration::from_secs(5);
+const STARTUP_SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the backends of a killed postmaster may take to end.
-const ORPHANS_PATIENCE: Duration = Duration::from_secs(10);
-const ORPHANS_POLL: Duration = Duration::from_millis(100);
+const ORPHANS_TIMEOUT: Duration = Duration::from_secs(10);
+const ORPHANS_POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// Fast shutdown writes a checkpoint; after that, immediate shutdown leaves it to crash recovery.
 const STOP_STEPS: [(&str, Duration); 2] = [
     ("INT", Duration::from_secs(60)),
     ("QUIT", Duration::from_secs(10)),
 ];
-const STOP_POLL: Duration = Duration::from_millis(50);
+const STOP_POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// SQLSTATE `cannot_connect_now`: starting up, recovering or shutting down.
 const NOT_YET: &str = "57P03";
 
@@ -85,10 +85,10 @@ impl Launch {
             };
             let orphans = tail.contains("pre-existing shared memory block");
             *slot = None;
-            if !(adopted || orphans) || begun.elapsed() > ORPHANS_PATIENCE {
+            if !(adopted || orphans) || begun.elapsed() > ORPHANS_TIMEOUT {
                 return Err(error);
             }
-            sleep(ORPHANS_POLL).await;
+            sleep(ORPHANS_POLL_INTERVAL).await;
         }
     }
 
@@ -119,7 +119,10 @@ impl Launch {
             let mut command = self.layout.account.command(&pg_ctl);
             command.args(["kill", signal, &server.pid().to_string()]);
             command.output().await.map_err(Error::program(&pg_ctl))?;
-            if timeout(patience, self.ended(server, STOP_POLL)).await.is_ok() {
+            if timeout(patience, self.ended(server, STOP_POLL_INTERVAL))
+                .await
+                .is_ok()
+            {
                 return Ok(());
             }
         }
@@ -144,23 +147,23 @@ impl Launch {
             if self.has_ended(server).await {
                 return Err(self.died_at_start(server));
             }
-            match timeout(LONGEST_ANSWER, self.version()).await {
+            match timeout(QUERY_TIMEOUT, self.version()).await {
                 Ok(Ok(version)) => return Ok(version),
                 Ok(Err(WireError::Refused { code, .. })) if code == NOT_YET => last_heard = Instant::now(),
                 Ok(Err(refused @ WireError::Refused { .. })) => return Err(Error::Statement(refused)),
                 Ok(Err(_)) | Err(_) => {}
             }
-            if last_heard.elapsed() > LONGEST_SILENCE {
+            if last_heard.elapsed() > STARTUP_SILENCE_TIMEOUT {
                 let log_file = self.layout.log_file.clone();
                 return Err(Error::NoAnswer {
-                    waited_s: LONGEST_SILENCE.as_secs(),
+                    waited_s: STARTUP_SILENCE_TIMEOUT.as_secs(),
                     log_file,
                 });
             }
             sleep(if begun.elapsed() < SLOW_AFTER {
-                READY_POLL
+                READY_POLL_INTERVAL
             } else {
-                SLOW_READY_POLL
+                SLOW_READY_POLL_INTERVAL
             })
             .await;
         }
@@ -178,8 +181,8 @@ impl Launch {
         {
             return Ok(Some(pid));
         }
-        // The socket lies in a folder of ours alone: whoever answers there serves our files.
-        match timeout(LONGEST_ANSWER, self.version()).await {
+        // The socket lies in a folder of ours alone: what answers there serves our files.
+        match timeout(QUERY_TIMEOUT, self.version()).await {
             Ok(Ok(_) | Err(WireError::Refused { .. })) => Err(Error::RunningElsewhere {
                 folder: self.layout.cluster_dir.clone(),
             }),
@@ -238,7 +241,7 @@ impl Launch {
     }
 
     fn spawn(&self) -> Result<Server, Error> {
-        // Whoever tidies /tmp may have taken it.
+        // A cleaner of /tmp may have removed it.
         make_private_folder(&self.layout.socket_dir, &self.layout.account)?;
         let (log, log_start) = log::open(&self.layout.log_file, &self.layout.account)?;
         let second_log = log

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tokio::time::timeout;
 
 use crate::layout::Layout;
-use crate::process::{LONGEST_ANSWER, version_of};
+use crate::process::{QUERY_TIMEOUT, version_of};
 use crate::{Error, layout};
 
 /// A Postgres whose life is another process' business: only where to reach it.
@@ -45,7 +45,7 @@ pub async fn find_running(data_dir: &Path) -> Result<RunningPostgres, Error> {
         return Err(not_running());
     };
     match timeout(
-        LONGEST_ANSWER,
+        QUERY_TIMEOUT,
         version_of(&layout::socket_in(&socket_dir), &cluster_dir),
     )
     .await

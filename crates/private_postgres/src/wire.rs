@@ -10,7 +10,7 @@ use tokio::net::UnixStream;
 
 const PROTOCOL_3_0: i32 = 196_608;
 /// Far above anything asked here; keeps a confused peer from making us allocate gigabytes.
-const LONGEST_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Rows of a result: each column's text, `None` for SQL NULL.
 pub type Rows = Vec<Vec<Option<String>>>;
@@ -19,7 +19,7 @@ pub type Rows = Vec<Vec<Option<String>>>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WireError {
-    /// The socket failed or nobody listens.
+    /// The socket failed, or nothing listens on it.
     #[error("the connection to Postgres failed: {0}")]
     Socket(#[from] io::Error),
     /// Postgres answered with an error.
@@ -93,7 +93,7 @@ impl Connection {
         let length = usize::try_from(self.stream.read_i32().await?)
             .ok()
             .and_then(|n| n.checked_sub(4));
-        let Some(length) = length.filter(|n| *n <= LONGEST_MESSAGE_BYTES) else {
+        let Some(length) = length.filter(|n| *n <= MAX_MESSAGE_BYTES) else {
             return Err(WireError::Unexpected("a message of impossible length"));
         };
         let mut body = vec![0; length];

@@ -12,7 +12,7 @@ use std::time::Duration;
 use private_postgres::{Error, PrivatePostgres, Settings};
 use tokio::time::{Instant, interval, timeout};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A data folder that is removed at the end, with what lies outside of it.
 struct Folder(PathBuf);
@@ -77,7 +77,7 @@ async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> 
             ticks.tick().await;
         }
     };
-    timeout(PATIENCE, wait)
+    timeout(TIMEOUT, wait)
         .await
         .unwrap_or_else(|_| panic!("{what} did not happen"));
 }
@@ -156,7 +156,7 @@ async fn stop_leaves_nothing_running_and_may_be_repeated() {
     assert!(!kill("-0", pid), "process {pid} still lives");
     assert!(!postgres.cluster_dir().join("postmaster.pid").exists());
     postgres.stop().await.unwrap();
-    timeout(PATIENCE, postgres.watch()).await.unwrap();
+    timeout(TIMEOUT, postgres.watch()).await.unwrap();
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn a_killed_postgres_is_restarted_with_its_committed_data() {
 }
 
 #[tokio::test]
-async fn a_stale_pid_file_is_recovered_whoever_has_the_number_now() {
+async fn a_stale_pid_file_is_recovered_whatever_process_has_the_number_now() {
     let folder = Folder::new();
     let postgres = folder.start().await.unwrap();
     let owner = postgres.cluster_dir().metadata().unwrap();

@@ -13,7 +13,7 @@ use spool::{Limits, Spool};
 
 const RECORD_BYTES: usize = 4096;
 const TIME: Duration = Duration::from_secs(2);
-const MOST_RECORDS: usize = 100_000;
+const MAX_RECORDS: usize = 100_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let base = std::env::args_os()
@@ -36,7 +36,7 @@ fn measure(folder: &std::path::Path, group: usize) -> Result<(), Box<dyn Error>>
     let mut spool = Spool::open(folder, Limits::default())?;
     let started = Instant::now();
     let mut appended = 0;
-    while started.elapsed() < TIME && appended < MOST_RECORDS {
+    while started.elapsed() < TIME && appended < MAX_RECORDS {
         spool.append(&records)?;
         appended += group;
     }

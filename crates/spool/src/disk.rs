@@ -7,7 +7,7 @@ use std::io;
 
 pub use folder::Folder;
 
-/// A folder of files that nobody else writes to.
+/// A folder of files with a single writer.
 pub trait Disk {
     /// An open file.
     type File: DiskFile;

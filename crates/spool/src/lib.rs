@@ -170,7 +170,7 @@ impl<D: Disk> Spool<D> {
             end.offset = segment.bytes;
         }
         if records.is_empty() && end.sequence > done {
-            // Nothing but damage: nobody would acknowledge it.
+            // Nothing but damage: it would never be acknowledged.
             self.acknowledge(end)?;
         }
         Ok(Batch { records, end })

@@ -35,6 +35,6 @@ pub struct Stats {
     /// Records found damaged since the spool was opened. They are lost.
     pub damaged_records: u64,
     /// What was cut off the end when the spool was opened: records that were being written in a crash and
-    /// that nobody was told are kept, or damage to the very last record's header.
+    /// that were not acknowledged, or damage to the very last record's header.
     pub torn_bytes: u64,
 }

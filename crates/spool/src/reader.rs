@@ -111,7 +111,7 @@ impl<'file, F: DiskFile> FrameReader<'file, F> {
             let read = self.file.read_at(at, &mut self.window[have..])?;
             self.window.truncate(have + read);
             if read == 0 {
-                // Somebody has cut it.
+                // The file was truncated.
                 self.size = at;
             }
         }

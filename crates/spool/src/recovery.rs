@@ -90,7 +90,7 @@ impl<D: Disk> Spool<D> {
     }
 
     /// Cuts off what stands behind the last undamaged record. The rest may be of an append that was never
-    /// waited for: it is on disk for certain before it is given to anybody.
+    /// waited for: it is on disk for certain before it is returned.
     fn close_tail(&mut self, file: D::File, valid_bytes: u64) -> io::Result<()> {
         if let Some(segment) = self.segments.back_mut() {
             if valid_bytes < segment.bytes {

@@ -1,10 +1,10 @@
 //! A real process on a real folder that aborts before, and in the middle of, every operation on the disk.
 //!
 //! Started without arguments this is the test; it starts itself with `child <folder> <operation>`, reads what
-//! the child says it was told, and looks whether that is so.
+//! the child reports as acknowledged, and checks it.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
-#![expect(clippy::print_stdout, reason = "the child tells its parent what it was told")]
+#![expect(clippy::print_stdout, reason = "the child reports to its parent")]
 
 use std::cell::Cell;
 use std::fs::File;
@@ -41,7 +41,7 @@ fn number_of(bytes: &[u8]) -> usize {
 }
 
 /// Says something that is out even when the next line aborts.
-fn tell(what: &str, number: usize) {
+fn report(what: &str, number: usize) {
     println!("{what} {number}");
     io::stdout().flush().unwrap();
 }
@@ -60,13 +60,13 @@ fn live(folder: &Path, operation: usize) {
             let records: Vec<_> = (next..next + appended).map(record).collect();
             spool.append(&records).unwrap();
             next += appended;
-            tell("kept", next);
+            report("kept", next);
             let batch = spool.next_batch(taken, usize::MAX).unwrap();
             if let Some(last) = batch.records.last().filter(|_| taken > 0) {
                 let end = number_of(last) + 1;
-                tell("taken", end);
+                report("taken", end);
                 spool.acknowledge(batch.end).unwrap();
-                tell("done", end);
+                report("done", end);
             }
         }
     }
@@ -84,11 +84,11 @@ fn every_abort_keeps_what_was_kept() {
             .arg(operation.to_string())
             .output()
             .unwrap();
-        let told = String::from_utf8(output.stdout).unwrap();
+        let reported = String::from_utf8(output.stdout).unwrap();
         let complaint = String::from_utf8_lossy(&output.stderr);
         assert!(complaint.is_empty(), "operation {operation}: {complaint}");
         let last = |what: &str| {
-            let numbers = told
+            let numbers = reported
                 .lines()
                 .filter_map(|line| line.strip_prefix(what)?.trim().parse().ok());
             numbers.max().unwrap_or(0)

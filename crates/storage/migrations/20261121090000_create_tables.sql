@@ -102,14 +102,14 @@ create table audit_log (
 );
 create index audit_log_at_idx on audit_log (project_id, at);
 
--- Runs and steps. Everything is filed under the run's run_at: the start of whichever step of the run was received
+-- Runs and steps. Everything is filed under the run's partition_at: the start of whichever step of the run was received
 -- first, and for each further day that the run goes on a day more. It never changes, so it can lead partitions, and
 -- (project, run, step) stays one identity across them.
 
 -- Which time files the first part of a run. The one table that is not partitioned: its key is what makes a run one run.
 create table run_keys (
   project_id uuid not null,
-  run_at timestamptz not null,
+  partition_at timestamptz not null,
   run_id text not null,
   primary key (project_id, run_id)
 );
@@ -127,7 +127,7 @@ $$;
 -- One row for each part of a run, which is nearly always one.
 create table runs (
   project_id uuid not null,
-  run_at timestamptz not null,
+  partition_at timestamptz not null,
   started_at timestamptz not null,
   ended_at timestamptz not null,
   last_received_at timestamptz not null,
@@ -173,15 +173,15 @@ create table runs (
   step_names text[] not null,
   -- of `key=value`, for search; null without any
   attribute_hashes integer[],
-  primary key (project_id, run_id, run_at)
-) partition by range (run_at);
+  primary key (project_id, run_id, partition_at)
+) partition by range (partition_at);
 -- The list and its keyset.
-create index runs_list_idx on runs (project_id, run_at, run_id);
+create index runs_list_idx on runs (project_id, partition_at, run_id);
 -- The same list narrowed to what is wrong: few rows among many.
-create index runs_problem_idx on runs (project_id, run_at, run_id) where severity > 0 or status <> 'ok';
+create index runs_problem_idx on runs (project_id, partition_at, run_id) where severity > 0 or status <> 'ok';
 
 -- The order in which steps were scored, over all server processes: what a step is judged against is what arrived
--- before it. The upper bits of `steps.arrival` number the batches, the lower 20 the steps of one. Times can't say it:
+-- before it. The upper bits of `steps.sequence` number the batches, the lower 20 the steps of one. Times can't say it:
 -- all steps of a batch are received at once, and clients set the others.
 create sequence batches;
 -- A sequence that nobody has used says that its last value is the one which the first batch will get.
@@ -189,10 +189,10 @@ select setval('batches', 1);
 
 create table steps (
   project_id uuid not null,
-  run_at timestamptz not null,
+  partition_at timestamptz not null,
   started_at timestamptz not null,
   received_at timestamptz not null,
-  arrival bigint not null,
+  sequence bigint not null,
   ended_at timestamptz,
   latency_ms double precision,
   ttft_ms double precision,
@@ -245,55 +245,55 @@ create table steps (
   output_shape text,
   template_fingerprint bytea,
   attributes jsonb,
-  primary key (project_id, run_at, run_id, step_id)
-) partition by range (run_at);
+  primary key (project_id, partition_at, run_id, step_id)
+) partition by range (partition_at);
 -- Anomalous steps over time, without reading steps.
-create index steps_anomaly_idx on steps (project_id, run_at) include (severity, key_label, model, name)
+create index steps_anomaly_idx on steps (project_id, partition_at) include (severity, key_label, model, name)
   where severity > 0;
 -- The latest anomalous steps by when they began, which is not the order of their runs.
 create index steps_anomaly_latest_idx on steps (project_id, started_at) where severity > 0;
 -- What calls cost by session, whatever runs they belong to; steps without a session cost nothing here.
 create index steps_session_idx on steps (project_id, session_id) where session_id is not null;
--- The parts of an hour that rollups can't tell. Steps lie in the order of their arrival, which is nearly that of
+-- The parts of an hour that rollups can't answer. Steps lie in the order of their arrival, which is nearly that of
 -- their start, so summaries of a few pages find an hour at almost no cost to those who write.
 create index steps_started_idx on steps using brin (started_at timestamptz_minmax_multi_ops)
   with (pages_per_range = 16, autosummarize = on);
--- Steps whose cost is unknown although their model has a price: nobody counted what they used. Few among many; the
+-- Steps whose cost is unknown although their model has a price: their usage was not reported. Few among many; the
 -- list of models without a price leaves them out.
 create index steps_listed_unknown_idx on steps (project_id, started_at) include (model)
   where cost_source = 'unknown' and price_version is not null;
--- A project's latest steps, and those since the last look. An index of all steps that begins with the project looks as
--- good as the primary key for finding one step, as long as a partition is new and nobody has counted it. Plans made
+-- A project's latest steps, and those since a watermark. An index of all steps that begins with the project looks as
+-- good as the primary key for finding one step, as long as a partition is new and not analysed. Plans made
 -- then are kept: in a new week each batch read all of a project's steps, 1.6 s for 500 steps among 20,000. Only scored
 -- steps are asked for by their arrival, and what looks for one step says nothing of its score.
-create index steps_arrival_idx on steps (project_id, arrival) where score is not null;
+create index steps_sequence_idx on steps (project_id, sequence) where score is not null;
 
 create table step_payloads (
   project_id uuid not null,
-  run_at timestamptz not null,
+  partition_at timestamptz not null,
   run_id text not null,
   step_id text not null,
   input text,
   output text,
   prompt_template text,
-  primary key (project_id, run_at, run_id, step_id)
-) partition by range (run_at);
+  primary key (project_id, partition_at, run_id, step_id)
+) partition by range (partition_at);
 
 create table step_events (
   project_id uuid not null,
-  run_at timestamptz not null,
+  partition_at timestamptz not null,
   at timestamptz not null,
   ordinal integer not null,
   run_id text not null,
   step_id text not null,
   name text not null,
   attributes jsonb,
-  primary key (project_id, run_at, run_id, step_id, ordinal)
-) partition by range (run_at);
+  primary key (project_id, partition_at, run_id, step_id, ordinal)
+) partition by range (partition_at);
 
 create table step_conditions (
   project_id uuid not null,
-  run_at timestamptz not null,
+  partition_at timestamptz not null,
   points integer not null,
   rule_version smallint not null,
   code smallint not null,
@@ -305,9 +305,9 @@ create table step_conditions (
   expected text not null,
   place jsonb,
   sample jsonb,
-  primary key (project_id, run_at, run_id, step_id, code)
-) partition by range (run_at);
-create index step_conditions_code_idx on step_conditions (project_id, code, run_at);
+  primary key (project_id, partition_at, run_id, step_id, code)
+) partition by range (partition_at);
+create index step_conditions_code_idx on step_conditions (project_id, code, partition_at);
 
 -- What people said about a condition. Of a run that is gone it is deleted with the run's key.
 create table condition_feedback (
@@ -321,7 +321,7 @@ create table condition_feedback (
   primary key (project_id, run_id, step_id, code)
 );
 
--- Sums that pages read instead of raw steps, and the accounts of what was received.
+-- Sums that pages read instead of raw steps, and the ledger of what was received.
 
 -- One row per hour and series. A series is (key, environment, step name, model, template); series_id is a hash of
 -- those, because a primary key of five nullable texts is none.
@@ -406,7 +406,7 @@ create table price_edition (
   loaded_at timestamptz not null
 );
 
--- A job is done in pieces, each in a transaction that also says where the next one begins. The piece's transaction
+-- A job is done in chunks, each in a transaction that also says where the next one begins. The chunk's transaction
 -- holds the job's row; when its process dies, Postgres lets go of the row and any other process goes on.
 create table jobs (
   project_id uuid not null references projects on delete cascade,
@@ -419,7 +419,7 @@ create table jobs (
   progress_done bigint not null default 0,
   progress_total bigint,
   cursor jsonb,
-  -- failures since the last piece that was done
+  -- failures since the last chunk that was done
   attempts integer not null default 0,
   result jsonb,
   error text,

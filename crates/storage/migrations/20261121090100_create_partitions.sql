@@ -6,12 +6,12 @@ create table partitioned_tables (
   time_column text not null
 );
 insert into partitioned_tables (table_name, time_column) values
-  ('runs', 'run_at'),
+  ('runs', 'partition_at'),
   ('run_counts', 'hour'),
-  ('steps', 'run_at'),
-  ('step_payloads', 'run_at'),
-  ('step_events', 'run_at'),
-  ('step_conditions', 'run_at'),
+  ('steps', 'partition_at'),
+  ('step_payloads', 'partition_at'),
+  ('step_events', 'partition_at'),
+  ('step_conditions', 'partition_at'),
   ('rollups', 'hour'),
   ('rollup_days', 'day'),
   ('ledger', 'minute');
@@ -36,7 +36,7 @@ begin
   if to_regclass(child) is not null then
     return false;
   end if;
-  -- Nobody may file a row of this week under the default between the move and the attachment.
+  -- No transaction may file a row of this week under the default between the move and the attachment.
   execute format('lock table %I in access exclusive mode', parent || '_default');
   -- Another process may have made it while this one waited.
   if to_regclass(child) is not null then

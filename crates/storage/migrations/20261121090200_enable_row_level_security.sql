@@ -1,4 +1,4 @@
--- The second wall between projects. Each transaction says which projects it acts for; without saying so it sees
+-- Defence in depth between projects. Each transaction says which projects it acts for; without saying so it sees
 -- and writes nothing. 'all' is for sign-in and maintenance, which look across projects by nature.
 
 do $$

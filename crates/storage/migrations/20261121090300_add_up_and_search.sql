@@ -19,7 +19,7 @@ begin
         insert into run_counts as c (project_id, hour, dimension, value, steps, priced_runs, unpriced_steps,
           cost_nano_usd, ok_clean, ok_warning, ok_critical, error_clean, error_warning, error_critical, running_clean,
           running_warning, running_critical)
-        select r.project_id, date_trunc('hour', r.run_at, 'UTC'), d.dimension, d.value, sum(sign * r.step_count),
+        select r.project_id, date_trunc('hour', r.partition_at, 'UTC'), d.dimension, d.value, sum(sign * r.step_count),
           coalesce(sum(sign) filter (where r.cost_nano_usd is not null), 0), sum(sign * r.unpriced_steps),
           coalesce(sum(sign * r.cost_nano_usd), 0),
           coalesce(sum(sign) filter (where r.status = 'ok' and r.severity = 0), 0),
@@ -308,7 +308,7 @@ begin
     by_terms := by_terms || format(' and %s @> %L', expression, terms);
   end if;
   if before_at is not null then
-    conditions := conditions || format(' and (run_at, run_id) < (%L, %L)', before_at, before_id);
+    conditions := conditions || format(' and (partition_at, run_id) < (%L, %L)', before_at, before_id);
     to_at := least(to_at, before_at + interval '1 microsecond');
   end if;
   from_at := coalesce(from_at, '-infinity');
@@ -329,20 +329,20 @@ begin
             select from run_counts c where c.project_id = project and c.dimension = counted[place][1]
               and c.value = counted[place][2] and c.hour >= week.starts_at and c.hour < week.ends_at));
       end if;
-      source := format('%I where project_id = %L and run_at >= %L and run_at < %L', fact.column1, project,
+      source := format('%I where project_id = %L and partition_at >= %L and partition_at < %L', fact.column1, project,
         greatest(fact.column2, from_at), least(fact.column3, to_at));
       -- What one in twenty of the newest has is found sooner by walking from them than by sorting all that have it.
       if is_common then
         execute format('select count(*) filter (where true%s) * 20 >= count(*) from (select * from %s '
-          'order by run_at desc, run_id desc limit 300) r', conditions, source) into is_common;
+          'order by partition_at desc, run_id desc limit 300) r', conditions, source) into is_common;
       end if;
-      statement := format('select * from %s%s%s order by run_at desc, run_id desc limit %s', source, conditions,
+      statement := format('select * from %s%s%s order by partition_at desc, run_id desc limit %s', source, conditions,
         case when is_common then '' else by_terms end, max_rows);
       if filter ? 'attribute' then
         -- What was found has the hash; a few more than are asked for make up for others of the same hash. The steps of a
         -- week's runs lie in the same week. A subquery with a limit is asked for each row and not made a join.
         statement := format('select * from (%s + 50) r where (select true from %I s where s.project_id = %L '
-          'and s.run_id = r.run_id and s.run_at = r.run_at and s.attributes ->> %L = %L limit 1) limit %s',
+          'and s.run_id = r.run_id and s.partition_at = r.partition_at and s.attributes ->> %L = %L limit 1) limit %s',
           statement, coalesce(to_regclass(replace(fact.column1, 'runs_', 'steps_'))::text, 'steps'), project,
           split_part(filter ->> 'attribute', '=', 1),
           substr(filter ->> 'attribute', strpos(filter ->> 'attribute', '=') + 1), max_rows);

@@ -151,9 +151,9 @@ pub async fn severities(
     let (first_code, last_code) = filter.code_range();
     if filter.code.is_none() && filter.layer.is_none() {
         let rows = sqlx::query!(
-            "select floor(date_part('epoch', run_at - $2) / $4)::int as \"bucket!\", severity, count(*) as \"count!\"
+            "select floor(date_part('epoch', partition_at - $2) / $4)::int as \"bucket!\", severity, count(*) as \"count!\"
              from steps
-             where project_id = $1 and run_at >= $2 and run_at < $3 and severity > 0
+             where project_id = $1 and partition_at >= $2 and partition_at < $3 and severity > 0
                and ($5::text is null or key_label = $5) and ($6::text is null or model = $6)
                and ($7::text is null or name = $7)
              group by 1, 2 order by 1, 2",
@@ -174,13 +174,13 @@ pub async fn severities(
     }
     let rows = sqlx::query!(
         "with meant as (
-           select distinct run_id, step_id, run_at from step_conditions
-           where project_id = $1 and run_at >= $2 and run_at < $3 and code between $8::int and $9::int
+           select distinct run_id, step_id, partition_at from step_conditions
+           where project_id = $1 and partition_at >= $2 and partition_at < $3 and code between $8::int and $9::int
          )
-         select floor(date_part('epoch', s.run_at - $2) / $4)::int as \"bucket!\", s.severity, count(*) as \"count!\"
+         select floor(date_part('epoch', s.partition_at - $2) / $4)::int as \"bucket!\", s.severity, count(*) as \"count!\"
          from meant m
-         join steps s on s.project_id = $1 and s.run_id = m.run_id and s.step_id = m.step_id and s.run_at = m.run_at
-         where s.run_at >= $2 and s.run_at < $3
+         join steps s on s.project_id = $1 and s.run_id = m.run_id and s.step_id = m.step_id and s.partition_at = m.partition_at
+         where s.partition_at >= $2 and s.partition_at < $3
            and ($5::text is null or s.key_label = $5) and ($6::text is null or s.model = $6)
            and ($7::text is null or s.name = $7)
          group by 1, 2 order by 1, 2",
@@ -215,7 +215,7 @@ fn bucket_seconds(span: BucketSpan) -> f64 {
     f64::from(span.bucket_hours.max(1)) * 3_600.0
 }
 
-/// One code on one step's name through time, by template: what tells since when, and with which prompt.
+/// One code on one step's name through time, by template: which shows since when, and with which prompt.
 pub async fn templates(
     snapshot: &mut Snapshot,
     project: ProjectId,

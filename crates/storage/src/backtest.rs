@@ -31,7 +31,7 @@ pub struct StoredStep {
     /// Its id within the run.
     pub step_id: String,
     /// When its run is filed.
-    pub run_at: Timestamp,
+    pub partition_at: Timestamp,
     /// When it began.
     pub started_at: Timestamp,
     /// What it did.
@@ -117,15 +117,15 @@ pub async fn steps(
     let from = from.minute();
     let bounds = sqlx::query!(
         "with latest as materialized (
-           select arrival, received_at from steps
-           where project_id = $1 and score is not null order by arrival desc limit $3
+           select sequence, received_at from steps
+           where project_id = $1 and score is not null order by sequence desc limit $3
          ), first as (
-           select min(arrival) as in_window from latest where received_at >= $2
+           select min(sequence) as in_window from latest where received_at >= $2
          ), lead_in as (
-           select l.arrival from latest l, first
-           where l.arrival < first.in_window and l.received_at >= $4 order by l.arrival desc limit $5
+           select l.sequence from latest l, first
+           where l.sequence < first.in_window and l.received_at >= $4 order by l.sequence desc limit $5
          )
-         select in_window as \"in_window!\", least(in_window, (select min(arrival) from lead_in)) as \"read!\"
+         select in_window as \"in_window!\", least(in_window, (select min(sequence) from lead_in)) as \"read!\"
          from first where in_window is not null",
         project.0,
         from.to_offset_date_time(),
@@ -141,22 +141,22 @@ pub async fn steps(
            select run_id, step_id, bool_or(verdict = 'real') as is_real
            from condition_feedback where project_id = $1 group by run_id, step_id
          )
-         select s.run_id, s.step_id, s.run_at, s.started_at, s.kind, s.name,
+         select s.run_id, s.step_id, s.partition_at, s.started_at, s.kind, s.name,
            coalesce(s.model, s.request_model, '') as \"model!\",
            coalesce(encode(s.template_fingerprint, 'hex'), '') as \"template!\", s.key_label, s.status,
            coalesce(s.output_shape <> 'empty', false) as \"has_output!\", s.latency_ms, s.ttft_ms, s.max_gap_ms,
            s.input_fresh, s.cache_read, s.cache_write, s.output, s.reasoning, s.cost_nano_usd, s.severity,
            s.stopped_at_layer, c.codes, c.context_points, m.is_real as \"is_real?\",
-           s.arrival
+           s.sequence
          from steps s
          left join lateral (
            select array_agg(code order by code) as codes, max(points) filter (where code = 4011) as context_points
            from step_conditions
-           where project_id = $1 and run_id = s.run_id and step_id = s.step_id and run_at = s.run_at
+           where project_id = $1 and run_id = s.run_id and step_id = s.step_id and partition_at = s.partition_at
          ) c on true
          left join marked m on m.run_id = s.run_id and m.step_id = s.step_id
-         where s.project_id = $1 and s.arrival >= $2 and s.score is not null
-         order by s.arrival, s.step_id limit $3",
+         where s.project_id = $1 and s.sequence >= $2 and s.score is not null
+         order by s.sequence, s.step_id limit $3",
         project.0,
         first_read,
         (limit + LEAD_IN) as i64
@@ -165,7 +165,7 @@ pub async fn steps(
     .await?;
     let before_window = rows
         .iter()
-        .take_while(|row| row.arrival < first_in_window)
+        .take_while(|row| row.sequence < first_in_window)
         .count();
     let mut steps: Vec<StoredStep> = rows
         .into_iter()
@@ -174,7 +174,7 @@ pub async fn steps(
             StoredStep {
                 run_id: s.run_id,
                 step_id: s.step_id,
-                run_at: Timestamp::from_offset_date_time(s.run_at),
+                partition_at: Timestamp::from_offset_date_time(s.partition_at),
                 started_at: Timestamp::from_offset_date_time(s.started_at),
                 kind: StepKind::parse(&s.kind).unwrap_or(StepKind::Other),
                 name: s.name,
@@ -234,15 +234,15 @@ async fn texts(snapshot: &mut Snapshot, project: ProjectId, steps: &[StoredStep]
         .unzip();
     let filed: Vec<_> = newest
         .iter()
-        .map(|index| steps[*index].run_at.to_offset_date_time())
+        .map(|index| steps[*index].partition_at.to_offset_date_time())
         .collect();
     let rows = sqlx::query!(
         "select w.run_id as \"run_id!\", w.step_id as \"step_id!\", p.input, p.output, s.error, s.stop_reason,
            coalesce(s.stream_incomplete, false) as \"stream_incomplete!\"
-         from unnest($2::text[], $3::text[], $4::timestamptz[]) as w (run_id, step_id, run_at)
+         from unnest($2::text[], $3::text[], $4::timestamptz[]) as w (run_id, step_id, partition_at)
          join step_payloads p on p.project_id = $1 and p.run_id = w.run_id and p.step_id = w.step_id
-           and p.run_at = w.run_at
-         join steps s on s.project_id = $1 and s.run_id = w.run_id and s.step_id = w.step_id and s.run_at = w.run_at
+           and p.partition_at = w.partition_at
+         join steps s on s.project_id = $1 and s.run_id = w.run_id and s.step_id = w.step_id and s.partition_at = w.partition_at
          where coalesce(octet_length(p.input), 0) + coalesce(octet_length(p.output), 0) <= $5
            and not coalesce(s.attributes ?| array['input_not_kept', 'output_not_kept'], false)",
         project.0,
@@ -338,7 +338,7 @@ pub async fn overview(snapshot: &mut Snapshot, project: ProjectId, from: Timesta
         KeyAlerts,
         "select key_label, count(*) filter (where severity = 2) as \"critical!\",
            count(*) filter (where severity = 1) as \"warning!\"
-         from steps where project_id = $1 and run_at >= $2 and severity > 0
+         from steps where project_id = $1 and partition_at >= $2 and severity > 0
          group by key_label order by 2 desc, 1",
         project.0,
         since
@@ -347,7 +347,7 @@ pub async fn overview(snapshot: &mut Snapshot, project: ProjectId, from: Timesta
     .await?;
     let hits = sqlx::query!(
         "select code, count(*) as \"hits!\" from step_conditions
-         where project_id = $1 and run_at >= $2 group by code order by code",
+         where project_id = $1 and partition_at >= $2 group by code order by code",
         project.0,
         since
     )

@@ -40,7 +40,7 @@ pub struct ModelCost {
     pub model: Option<String>,
     /// How many.
     pub calls: i64,
-    /// How many of them nobody has a price for.
+    /// How many of them have no known price.
     pub unpriced: i64,
     /// Their known tokens.
     pub tokens: TokenUsage,
@@ -51,7 +51,7 @@ pub struct ModelCost {
 /// Calls and what they cost.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cost {
-    /// By model, the dearest first.
+    /// By model, the most expensive first.
     pub models: Vec<ModelCost>,
     /// When the first began. Where its step has been deleted already and its hour has not, the beginning of the hour.
     pub first_call: Option<Timestamp>,
@@ -210,7 +210,7 @@ fn steps(
         query.push(" and run_id = ").push_bind(run.clone());
         // Names the partitions.
         query
-            .push(" and run_at = any (array(select run_at from runs where project_id = ")
+            .push(" and partition_at = any (array(select partition_at from runs where project_id = ")
             .push_bind(project.0)
             .push(" and run_id = ")
             .push_bind(run.clone())

@@ -24,7 +24,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Nobody waits any longer for what the database was asked.
+    /// The database did not answer in time, and the query was given up.
     pub fn no_answer() -> Self {
         Self::Unavailable(sqlx::Error::PoolTimedOut)
     }

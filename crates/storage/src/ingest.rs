@@ -18,7 +18,7 @@ use domain::{Condition, CostSource, NanoUsd, NewStep, ProjectId, Severity, Times
 use uuid::Uuid;
 
 pub use columns::Column;
-pub use filing::{ARRIVAL_BITS, FiledRuns, batch_of, file_runs, find_new, nth_of_batch, runs_done};
+pub use filing::{FiledRuns, SEQUENCE_BITS, batch_of, file_runs, find_new, nth_of_batch, runs_done};
 pub use ledger::{LedgerEntry, Outcome, add_to_ledger};
 pub use prompt_texts::{PromptText, keep_prompt_texts};
 pub use rollups::{Rollup, RollupKey, lock_rollups, write_rollups};
@@ -38,11 +38,11 @@ pub struct StepRow<'a> {
     /// When the server received it.
     pub received_at: Timestamp,
     /// The part of its run under which it is stored; set by `file_runs`.
-    pub run_at: Timestamp,
+    pub partition_at: Timestamp,
     /// Whether that is a later part than the first; set by `file_runs`.
     pub is_continued: bool,
-    /// Its place in the order in which all processes' steps were scored.
-    pub arrival: i64,
+    /// Its sequence number: the order in which the steps of all processes were scored.
+    pub sequence: i64,
     /// The step as received.
     pub step: &'a NewStep,
     /// Its tokens in buckets.
@@ -86,7 +86,7 @@ pub struct BatchTx {
 }
 
 impl BatchTx {
-    /// Makes everything durable. Only after this may anybody be told "stored".
+    /// Makes everything durable. Only after this may "stored" be answered.
     pub async fn commit(self) -> Result<()> {
         Ok(self.tx.commit().await?)
     }

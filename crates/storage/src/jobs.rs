@@ -1,5 +1,5 @@
-//! Work that takes longer than a request. A job is done in pieces; each piece is one transaction that holds the job's
-//! row, does some of the work and notes where the next piece begins. So a piece is done once or not at all, two
+//! Work that takes longer than a request. A job is done in chunks; each chunk is one transaction that holds the job's
+//! row, does some of the work and notes where the next chunk begins. So a chunk is done once or not at all, two
 //! processes never work on one job at once, and a process that dies leaves a job that any other can go on with. Jobs
 //! that are due take turns, so that a long one keeps nobody waiting.
 
@@ -14,7 +14,7 @@ use crate::{Db, Result, Scope, Tx, live};
 /// How far a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobState {
-    /// Nobody has begun.
+    /// Not begun.
     Waiting,
     /// Some of it is done.
     Running,
@@ -22,7 +22,7 @@ pub enum JobState {
     Done,
     /// It was given up; its error says why. What was done stays.
     Failed,
-    /// Somebody ended it. What was done stays.
+    /// Cancelled. What was done stays.
     Cancelled,
 }
 
@@ -70,11 +70,11 @@ pub struct Job {
     pub progress_total: Option<i64>,
     /// What came of it so far.
     pub result: Option<Value>,
-    /// Why it failed, or why its last piece had to be tried again.
+    /// Why it failed, or why its last chunk had to be retried.
     pub error: Option<String>,
     /// When it was asked for.
     pub created_at: Timestamp,
-    /// When its first piece was done.
+    /// When its first chunk was done.
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
@@ -181,7 +181,7 @@ pub async fn list(db: &Db, project: ProjectId, kind: &str, limit: u32) -> Result
     Ok(rows.into_iter().map(Job::from).collect())
 }
 
-/// Ends a job that is not done, after the piece that is under way. Ending one that has ended changes nothing.
+/// Ends a job that is not done, after the chunk that is under way. Ending one that has ended changes nothing.
 pub async fn cancel(db: &Db, project: ProjectId, job_id: Uuid, actor: &str, now: Timestamp) -> Result<()> {
     let mut tx = db.project(project).await?;
     let job = sqlx::query!(
@@ -216,20 +216,20 @@ fn entry(actor: &str, what: &str, kind: &str, details: Value) -> Entry {
     }
 }
 
-/// A job whose next piece this transaction does. Dropped without `commit` it leaves nothing of the piece behind.
+/// A job whose next chunk this transaction does. Dropped without `commit` it rolls back.
 #[derive(Debug)]
-pub struct Piece {
+pub struct JobChunk {
     pub(crate) tx: Tx,
     /// The job.
     pub job: Job,
-    /// Where this piece begins; `None` at the beginning.
+    /// Where this chunk begins; `None` at the beginning.
     pub cursor: Option<Value>,
 }
 
-/// What a piece came to.
+/// The result of a chunk.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
-    /// Where the next piece begins; `None` when all is done.
+    /// Where the next chunk begins; `None` when all is done.
     pub next: Option<Value>,
     /// How much is done so far.
     pub done: i64,
@@ -239,14 +239,14 @@ pub struct Progress {
     pub result: Value,
 }
 
-/// Takes the job that has waited longest and that nobody works at; `only` names the one that is wanted.
+/// Takes the job that has waited longest and that no process works at; `only` names the one that is wanted.
 /// `None` when there is none.
 pub async fn take(
     db: &Db,
     kinds: &[&str],
     only: Option<(ProjectId, Uuid)>,
     now: Timestamp,
-) -> Result<Option<Piece>> {
+) -> Result<Option<JobChunk>> {
     let mut tx = db.begin(Scope::All).await?;
     let kinds: Vec<String> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
     let row = sqlx::query!(
@@ -286,15 +286,15 @@ pub async fn take(
         started_at: row.started_at,
         finished_at: row.finished_at,
     };
-    Ok(Some(Piece {
+    Ok(Some(JobChunk {
         tx,
         job: job.into(),
         cursor,
     }))
 }
 
-impl Piece {
-    /// Makes the piece durable, together with where the next one begins.
+impl JobChunk {
+    /// Makes the chunk durable, together with where the next one begins.
     pub async fn commit(mut self, progress: &Progress, now: Timestamp) -> Result<()> {
         sqlx::query!(
             "update jobs set state = case when $3::jsonb is null then 'done' else 'running' end, cursor = $3,
@@ -316,9 +316,9 @@ impl Piece {
     }
 }
 
-/// Notes that a piece failed. It is tried again at `again_at`; after `max_attempts` in a row the job is given up.
+/// Notes that a chunk failed. It is tried again at `again_at`; after `max_attempts` in a row the job is given up.
 /// Returns whether it was.
-pub async fn piece_failed(
+pub async fn chunk_failed(
     db: &Db,
     project: ProjectId,
     job_id: Uuid,
@@ -343,7 +343,7 @@ pub async fn piece_failed(
     .fetch_optional(&mut *tx)
     .await?;
     tx.commit().await?;
-    // Somebody may have ended it meanwhile.
+    // It may have been cancelled meanwhile.
     Ok(state.is_none_or(|state| !JobState::parse(&state).is_open()))
 }
 

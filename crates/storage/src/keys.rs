@@ -93,7 +93,7 @@ pub async fn add(
     let entry = Entry::new(actor, "key.make", &key.label, details);
     audit::record_within(&mut tx, project, &entry, now).await?;
     tx.commit().await?;
-    // Whoever remembers the key as unknown has to look again.
+    // A process that has cached the key as unknown has to look again.
     live::notify_access(db).await?;
     Ok(NewKey { key, secret })
 }

@@ -1,4 +1,4 @@
-//! Reading the accounts of what was received.
+//! Reading the ledger: what became of every received step.
 
 use domain::{LedgerMinute, ProjectId, Timestamp};
 

@@ -1,4 +1,4 @@
-//! News between server processes: LISTEN and NOTIFY. Nothing is decided by it; who hears it reads again.
+//! Change notifications between server processes: LISTEN and NOTIFY. They carry no data; receivers read again.
 
 use domain::ProjectId;
 use sqlx::postgres::{PgConnectOptions, PgListener};
@@ -11,7 +11,7 @@ const CHANNEL: &str = "plumbline";
 /// Postgres refuses payloads of 8,000 bytes.
 const MAX_PAYLOAD_BYTES: usize = 7_900;
 
-/// Tells every process, this one too, that process `origin` changed `run_ids` of a project. Not part of the transaction that
+/// Notifies every process, this one too, that process `origin` changed `run_ids` of a project. Not part of the transaction that
 /// changed them: a NOTIFY in it would make all commits wait for each other.
 pub async fn notify_runs(db: &Db, origin: Uuid, project: ProjectId, run_ids: &[&str]) -> Result<()> {
     let mut payload = format!("runs {origin} {project}");
@@ -28,17 +28,17 @@ pub async fn notify_runs(db: &Db, origin: Uuid, project: ProjectId, run_ids: &[&
     send(db, &payload).await
 }
 
-/// Tells every process that keys, members or accounts changed, so that what it remembers of them is void.
+/// Notifies every process that keys, members or accounts changed, so that it invalidates what it has cached.
 pub async fn notify_access(db: &Db) -> Result<()> {
     send(db, "access").await
 }
 
-/// Tells every process that a project's settings changed.
+/// Notifies every process that a project's settings changed.
 pub async fn notify_settings(db: &Db, project: ProjectId) -> Result<()> {
     send(db, &format!("settings {project}")).await
 }
 
-/// Tells every process that the shipped prices changed. A project's own are settings of the project.
+/// Notifies every process that the shipped prices changed. A project's own are settings of the project.
 pub async fn notify_prices(db: &Db) -> Result<()> {
     send(db, "prices").await
 }
@@ -63,9 +63,9 @@ async fn send(db: &Db, payload: &str) -> Result<()> {
     Ok(())
 }
 
-/// One piece of news.
+/// One notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum News {
+pub enum ChangeEvent {
     /// Runs of a project changed.
     Runs {
         /// The process that changed them.
@@ -87,7 +87,7 @@ pub enum News {
     Gap,
 }
 
-/// A connection that hears the news.
+/// A connection that listens to the channel.
 #[derive(Debug)]
 pub struct Listener(PgListener);
 
@@ -102,14 +102,14 @@ impl Listener {
         Ok(Self(listener))
     }
 
-    /// The next piece of news. After a lost connection it reconnects and says `Gap`.
-    pub async fn next(&mut self) -> Result<News> {
+    /// The next notification. After a lost connection it reconnects and returns `Gap`.
+    pub async fn next(&mut self) -> Result<ChangeEvent> {
         loop {
             match self.0.try_recv().await? {
-                None => return Ok(News::Gap),
+                None => return Ok(ChangeEvent::Gap),
                 Some(notification) => {
-                    if let Some(news) = parse(notification.payload()) {
-                        return Ok(news);
+                    if let Some(change) = parse(notification.payload()) {
+                        return Ok(change);
                     }
                 }
             }
@@ -117,16 +117,16 @@ impl Listener {
     }
 }
 
-fn parse(payload: &str) -> Option<News> {
+fn parse(payload: &str) -> Option<ChangeEvent> {
     match payload {
-        "access" => return Some(News::Access),
-        "prices" => return Some(News::Prices),
-        "jobs" => return Some(News::Jobs),
-        "gap" => return Some(News::Gap),
+        "access" => return Some(ChangeEvent::Access),
+        "prices" => return Some(ChangeEvent::Prices),
+        "jobs" => return Some(ChangeEvent::Jobs),
+        "gap" => return Some(ChangeEvent::Gap),
         _ => {}
     }
     if let Some(project) = payload.strip_prefix("settings ") {
-        return Some(News::Settings(project.parse().ok()?));
+        return Some(ChangeEvent::Settings(project.parse().ok()?));
     }
     let (origin, rest) = payload.strip_prefix("runs ")?.split_once(' ')?;
     let (project, run_ids) = rest.split_once(' ')?;
@@ -134,7 +134,7 @@ fn parse(payload: &str) -> Option<News> {
         .into_iter::<String>()
         .collect::<Result<_, _>>()
         .ok()?;
-    Some(News::Runs {
+    Some(ChangeEvent::Runs {
         origin: origin.parse().ok()?,
         project: project.parse().ok()?,
         run_ids,
@@ -148,22 +148,26 @@ mod tests {
     #[test]
     fn reads_what_it_sends() {
         let project: ProjectId = "01890000-0000-7000-8000-000000000001".parse().unwrap();
-        let check = |payload: &str, expected: Option<News>| assert_eq!(parse(payload), expected, "{payload}");
-        check("access", Some(News::Access));
-        check("jobs", Some(News::Jobs));
-        check("gap", Some(News::Gap));
-        check("prices", Some(News::Prices));
+        let check =
+            |payload: &str, expected: Option<ChangeEvent>| assert_eq!(parse(payload), expected, "{payload}");
+        check("access", Some(ChangeEvent::Access));
+        check("jobs", Some(ChangeEvent::Jobs));
+        check("gap", Some(ChangeEvent::Gap));
+        check("prices", Some(ChangeEvent::Prices));
         let origin = Uuid::from_u128(7);
         let run_ids = vec!["a b".to_owned(), "c\"d".to_owned()];
         check(
             &format!("runs {origin} {project} \"a b\" \"c\\\"d\""),
-            Some(News::Runs {
+            Some(ChangeEvent::Runs {
                 origin,
                 project,
                 run_ids,
             }),
         );
-        check(&format!("settings {project}"), Some(News::Settings(project)));
+        check(
+            &format!("settings {project}"),
+            Some(ChangeEvent::Settings(project)),
+        );
         check("runs nonsense", None);
         check("", None);
     }

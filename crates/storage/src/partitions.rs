@@ -33,8 +33,8 @@ pub const MAINTAINED_ELSEWHERE: &str = "plumbline partitions";
 /// How often it is asked whether another process' pass is over, and at what interval.
 const TURN_ATTEMPTS: u32 = 50;
 const TURN_INTERVAL: std::time::Duration = std::time::Duration::from_millis(100);
-/// How long a pass queues behind readers before it gives way: whoever comes after it would queue behind it.
-const LOCK_PATIENCE: &str = "set lock_timeout = '5s'";
+/// How long a pass queues for its lock behind readers before it gives up: later readers queue behind it.
+const LOCK_TIMEOUT: &str = "set lock_timeout = '5s'";
 
 /// One pass: makes the partitions of last week to `WEEKS_AHEAD` weeks ahead and of every past week that has rows
 /// in a default partition; drops the weeks that are older than every project's retention.
@@ -128,7 +128,7 @@ async fn connect(options: &PgConnectOptions) -> Result<PgConnection> {
         }
         tokio::time::sleep(TURN_INTERVAL).await;
     }
-    sqlx::query(LOCK_PATIENCE).execute(&mut connection).await?;
+    sqlx::query(LOCK_TIMEOUT).execute(&mut connection).await?;
     Ok(connection)
 }
 

@@ -58,7 +58,7 @@ pub async fn recount(
     .await?;
     let wrong_runs = sqlx::query_scalar!(
         "with counted as (
-           select run_id, run_at, count(*) as steps, count(*) filter (where status = 'error') as errors,
+           select run_id, partition_at, count(*) as steps, count(*) filter (where status = 'error') as errors,
              count(*) filter (where parent_step_id is null) as roots,
              count(*) filter (where parent_step_id is null and status = 'error') as root_errors,
              count(*) filter (where ended_at is null) as open,
@@ -67,11 +67,11 @@ pub async fn recount(
              sum(output) as output, sum(reasoning) as reasoning, sum(cost_nano_usd) as cost, sum(score) as score_sum,
              max(score) as score_max, max(severity) as severity, min(started_at) as started_at,
              max(coalesce(ended_at, started_at)) as ended_at
-           from steps where project_id = $1 group by run_id, run_at
+           from steps where project_id = $1 group by run_id, partition_at
          )
          select coalesce(r.run_id, c.run_id) as \"run_id!\"
          from (select * from runs where project_id = $1) r
-         full join counted c on c.run_id = r.run_id and c.run_at = r.run_at
+         full join counted c on c.run_id = r.run_id and c.partition_at = r.partition_at
          where (r.step_count, r.error_count, r.root_count, r.root_error_count, r.open_count, r.unpriced_steps,
              r.input_fresh, r.cache_read, r.cache_write, r.output, r.reasoning, r.cost_nano_usd, r.score_sum,
              r.score_max, r.severity, r.started_at, r.ended_at)
@@ -155,7 +155,7 @@ pub async fn recount(
 async fn wrong_words(tx: &mut Tx, project: ProjectId, from: Timestamp) -> Result<Vec<String>> {
     Ok(sqlx::query_scalar!(
         "with s as (
-           select s.run_id, s.step_id, s.run_at, s.hour, coalesce(o.key_label, s.key_label) as key_label,
+           select s.run_id, s.step_id, s.partition_at, s.hour, coalesce(o.key_label, s.key_label) as key_label,
              case when o.series_id is null then s.environment else o.environment end as environment,
              coalesce(o.step_name, s.name) as step_name,
              case when o.series_id is null then s.model else o.model end as model,
@@ -181,7 +181,7 @@ async fn wrong_words(tx: &mut Tx, project: ProjectId, from: Timestamp) -> Result
            union all
            select hour, key_label, environment, step_name, model, template_fingerprint, 'condition', c.code::text, 1
            from s join step_conditions c on c.project_id = $1 and c.run_id = s.run_id and c.step_id = s.step_id
-             and c.run_at = s.run_at
+             and c.partition_at = s.partition_at
            union all
            select hour, key_label, environment, step_name, model, template_fingerprint, 'shape', w.key, -w.value::bigint
            from r, jsonb_each_text(output_shapes) w

@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::Result;
-use crate::jobs::Piece;
+use crate::jobs::JobChunk;
 
-/// Runs that are looked at in one piece.
+/// Runs that are looked at in one chunk.
 const PAGE_RUNS: i64 = 500;
-/// Steps that are priced in one piece.
+/// Steps that are priced in one chunk.
 const PAGE_STEPS: i64 = 5_000;
 
 /// Which steps.
@@ -34,7 +34,7 @@ pub struct Which {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
     /// The time its run is filed under.
-    run_at: Timestamp,
+    partition_at: Timestamp,
     /// The run.
     run_id: String,
     /// The step; `None` when it was the run's last.
@@ -47,7 +47,7 @@ pub struct PricedStep {
     /// Its run.
     pub run_id: String,
     /// The time its run is filed under.
-    pub run_at: Timestamp,
+    pub partition_at: Timestamp,
     /// Its id.
     pub step_id: String,
     /// When it began.
@@ -96,43 +96,43 @@ pub struct Page {
 }
 
 /// How many steps, of any kind, the runs have that will be looked at.
-pub async fn count(piece: &mut Piece, which: &Which) -> Result<i64> {
+pub async fn count(chunk: &mut JobChunk, which: &Which) -> Result<i64> {
     Ok(sqlx::query_scalar!(
         "select coalesce(sum(step_count), 0) as \"steps!\" from runs
          where project_id = $1 and ended_at >= coalesce($2::timestamptz, '-infinity')
            and started_at < coalesce($3::timestamptz, 'infinity')",
-        piece.job.project_id.0,
+        chunk.job.project_id.0,
         which.from.map(Timestamp::to_offset_date_time),
         which.to.map(Timestamp::to_offset_date_time)
     )
-    .fetch_one(&mut *piece.tx)
+    .fetch_one(&mut *chunk.tx)
     .await?)
 }
 
 /// The next steps after `cursor`.
-pub async fn page(piece: &mut Piece, which: &Which, cursor: Option<&Cursor>) -> Result<Page> {
-    let project = piece.job.project_id.0;
+pub async fn page(chunk: &mut JobChunk, which: &Which, cursor: Option<&Cursor>) -> Result<Page> {
+    let project = chunk.job.project_id.0;
     let (from, to) = (
         which.from.map(Timestamp::to_offset_date_time),
         which.to.map(Timestamp::to_offset_date_time),
     );
     let within = cursor.and_then(|cursor| cursor.step_id.as_deref());
     let runs = sqlx::query!(
-        "select run_at, run_id, step_count from runs
+        "select partition_at, run_id, step_count from runs
          where project_id = $1
-           and (run_at, run_id) >= (coalesce($2::timestamptz, '-infinity'), coalesce($3::text, ''))
-           and ($4::text is not null or $3::text is null or (run_at, run_id) <> ($2::timestamptz, $3::text))
+           and (partition_at, run_id) >= (coalesce($2::timestamptz, '-infinity'), coalesce($3::text, ''))
+           and ($4::text is not null or $3::text is null or (partition_at, run_id) <> ($2::timestamptz, $3::text))
            and ended_at >= coalesce($5::timestamptz, '-infinity') and started_at < coalesce($6::timestamptz, 'infinity')
-         order by run_at, run_id limit $7",
+         order by partition_at, run_id limit $7",
         project,
-        cursor.map(|cursor| cursor.run_at.to_offset_date_time()),
+        cursor.map(|cursor| cursor.partition_at.to_offset_date_time()),
         cursor.map(|cursor| cursor.run_id.as_str()),
         within,
         from,
         to,
         PAGE_RUNS
     )
-    .fetch_all(&mut *piece.tx)
+    .fetch_all(&mut *chunk.tx)
     .await?;
     let Some(last) = runs.last() else {
         return Ok(Page {
@@ -142,36 +142,36 @@ pub async fn page(piece: &mut Piece, which: &Which, cursor: Option<&Cursor>) -> 
         });
     };
     let rows = sqlx::query!(
-        "select s.run_id, s.run_at, s.step_id, s.started_at, s.provider, s.model, s.request_model, s.input_fresh,
+        "select s.run_id, s.partition_at, s.step_id, s.started_at, s.provider, s.model, s.request_model, s.input_fresh,
            s.cache_read, s.cache_write, s.cache_write_1h, s.output, s.reasoning, s.service_tier, s.web_searches,
            s.cost_nano_usd, s.cost_source as \"cost_source!\", s.price_version, s.reported_cost_nano_usd, s.key_label,
            s.environment, s.name, s.template_fingerprint, s.other_series
-         from unnest($2::timestamptz[], $3::text[]) as r (run_at, run_id)
-         join steps s on s.project_id = $1 and s.run_id = r.run_id and s.run_at = r.run_at
+         from unnest($2::timestamptz[], $3::text[]) as r (partition_at, run_id)
+         join steps s on s.project_id = $1 and s.run_id = r.run_id and s.partition_at = r.partition_at
          where s.cost_source is not null
            and ($4::text is null or coalesce(s.model, s.request_model) = $4)
            and s.started_at >= coalesce($5::timestamptz, '-infinity')
            and s.started_at < coalesce($6::timestamptz, 'infinity')
-           and ($7::text is null or (s.run_at, s.run_id) <> ($8::timestamptz, $9::text) or s.step_id > $7)
-         order by s.run_at, s.run_id, s.step_id limit $10",
+           and ($7::text is null or (s.partition_at, s.run_id) <> ($8::timestamptz, $9::text) or s.step_id > $7)
+         order by s.partition_at, s.run_id, s.step_id limit $10",
         project,
-        &runs.iter().map(|run| run.run_at).collect::<Vec<_>>(),
+        &runs.iter().map(|run| run.partition_at).collect::<Vec<_>>(),
         &runs.iter().map(|run| run.run_id.clone()).collect::<Vec<_>>(),
         which.model,
         from,
         to,
         within,
-        cursor.map(|cursor| cursor.run_at.to_offset_date_time()),
+        cursor.map(|cursor| cursor.partition_at.to_offset_date_time()),
         cursor.map(|cursor| cursor.run_id.as_str()),
         PAGE_STEPS
     )
-    .fetch_all(&mut *piece.tx)
+    .fetch_all(&mut *chunk.tx)
     .await?;
     let steps: Vec<PricedStep> = rows
         .into_iter()
         .map(|s| PricedStep {
             run_id: s.run_id,
-            run_at: Timestamp::from_offset_date_time(s.run_at),
+            partition_at: Timestamp::from_offset_date_time(s.partition_at),
             step_id: s.step_id,
             started_at: Timestamp::from_offset_date_time(s.started_at),
             provider: s.provider,
@@ -203,10 +203,11 @@ pub async fn page(piece: &mut Piece, which: &Which, cursor: Option<&Cursor>) -> 
         // The page of steps is full before the page of runs is.
         Some(step) => {
             let before = runs.iter().position(|run| {
-                run.run_id == step.run_id && Timestamp::from_offset_date_time(run.run_at) == step.run_at
+                run.run_id == step.run_id
+                    && Timestamp::from_offset_date_time(run.partition_at) == step.partition_at
             });
             let cursor = Cursor {
-                run_at: step.run_at,
+                partition_at: step.partition_at,
                 run_id: step.run_id.clone(),
                 step_id: Some(step.step_id.clone()),
             };
@@ -214,7 +215,7 @@ pub async fn page(piece: &mut Piece, which: &Which, cursor: Option<&Cursor>) -> 
         }
         None => {
             let cursor = Cursor {
-                run_at: Timestamp::from_offset_date_time(last.run_at),
+                partition_at: Timestamp::from_offset_date_time(last.partition_at),
                 run_id: last.run_id.clone(),
                 step_id: None,
             };
@@ -241,18 +242,18 @@ pub struct NewCost {
 }
 
 /// Writes new costs to steps that still are as they were read; returns for each whether it was.
-pub async fn update_steps(piece: &mut Piece, changes: &[(&PricedStep, NewCost)]) -> Result<Vec<bool>> {
+pub async fn update_steps(chunk: &mut JobChunk, changes: &[(&PricedStep, NewCost)]) -> Result<Vec<bool>> {
     let updated = sqlx::query!(
         "update steps s set cost_nano_usd = d.cost, cost_source = d.source, price_version = d.price_version
          from unnest($2::timestamptz[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::bigint[],
-           $9::text[]) as d (run_at, run_id, step_id, cost, source, price_version, old_cost, old_source)
-         where s.project_id = $1 and s.run_id = d.run_id and s.step_id = d.step_id and s.run_at = d.run_at
+           $9::text[]) as d (partition_at, run_id, step_id, cost, source, price_version, old_cost, old_source)
+         where s.project_id = $1 and s.run_id = d.run_id and s.step_id = d.step_id and s.partition_at = d.partition_at
            and s.cost_nano_usd is not distinct from d.old_cost and s.cost_source = d.old_source
          returning s.run_id, s.step_id",
-        piece.job.project_id.0,
+        chunk.job.project_id.0,
         &changes
             .iter()
-            .map(|(step, _)| step.run_at.to_offset_date_time())
+            .map(|(step, _)| step.partition_at.to_offset_date_time())
             .collect::<Vec<_>>(),
         &changes
             .iter()
@@ -283,7 +284,7 @@ pub async fn update_steps(piece: &mut Piece, changes: &[(&PricedStep, NewCost)])
             .map(|(step, _)| step.source.as_str().to_owned())
             .collect::<Vec<_>>(),
     )
-    .fetch_all(&mut *piece.tx)
+    .fetch_all(&mut *chunk.tx)
     .await?;
     let updated: HashSet<(&str, &str)> = updated
         .iter()
@@ -302,58 +303,58 @@ pub struct Delta {
     pub cost: i64,
     /// To the steps without a price.
     pub unpriced: i64,
-    /// A cost that was known is not any more: then the sum may become unknown, which only counting again can tell.
+    /// A cost that was known is not any more: then the sum may become unknown, which only a recount can decide.
     pub is_lost: bool,
 }
 
 /// Adds to the totals of runs. In the order of the batch writer, that of the ids' bytes.
-pub async fn add_to_runs(piece: &mut Piece, deltas: &[((Timestamp, String), Delta)]) -> Result<()> {
+pub async fn add_to_runs(chunk: &mut JobChunk, deltas: &[((Timestamp, String), Delta)]) -> Result<()> {
     let mut sorted: Vec<_> = deltas.iter().collect();
     sorted.sort_unstable_by(|((_, a), _), ((_, b), _)| a.cmp(b));
-    let project = piece.job.project_id.0;
-    let run_ats: Vec<_> = sorted
+    let project = chunk.job.project_id.0;
+    let partition_ats: Vec<_> = sorted
         .iter()
         .map(|((at, _), _)| at.to_offset_date_time())
         .collect();
     let run_ids: Vec<_> = sorted.iter().map(|((_, id), _)| id.clone()).collect();
-    crate::ingest::lock_counts(&mut piece.tx, &[project]).await?;
+    crate::ingest::lock_counts(&mut chunk.tx, &[project]).await?;
     sqlx::query!(
-        "select r.run_id from unnest($2::timestamptz[], $3::text[]) with ordinality as d (run_at, run_id, place)
-         join runs r on r.project_id = $1 and r.run_id = d.run_id and r.run_at = d.run_at
+        "select r.run_id from unnest($2::timestamptz[], $3::text[]) with ordinality as d (partition_at, run_id, place)
+         join runs r on r.project_id = $1 and r.run_id = d.run_id and r.partition_at = d.partition_at
          order by d.place for no key update of r",
         project,
-        &run_ats,
+        &partition_ats,
         &run_ids
     )
-    .fetch_all(&mut *piece.tx)
+    .fetch_all(&mut *chunk.tx)
     .await?;
     // A statement of its own: it sees the steps of every batch that has added to these rows before they were locked.
     sqlx::query!(
         "update runs r set unpriced_steps = r.unpriced_steps + d.unpriced::int,
            cost_nano_usd = case when d.is_lost then (
                select sum(s.cost_nano_usd)::bigint from steps s
-               where s.project_id = $1 and s.run_id = r.run_id and s.run_at = r.run_at)
+               where s.project_id = $1 and s.run_id = r.run_id and s.partition_at = r.partition_at)
              else coalesce(r.cost_nano_usd, 0) + d.cost end
          from unnest($2::timestamptz[], $3::text[], $4::bigint[], $5::bigint[], $6::bool[])
-           as d (run_at, run_id, cost, unpriced, is_lost)
-         where r.project_id = $1 and r.run_id = d.run_id and r.run_at = d.run_at",
+           as d (partition_at, run_id, cost, unpriced, is_lost)
+         where r.project_id = $1 and r.run_id = d.run_id and r.partition_at = d.partition_at",
         project,
-        &run_ats,
+        &partition_ats,
         &run_ids,
         &sorted.iter().map(|(_, delta)| delta.cost).collect::<Vec<_>>(),
         &sorted.iter().map(|(_, delta)| delta.unpriced).collect::<Vec<_>>(),
         &sorted.iter().map(|(_, delta)| delta.is_lost).collect::<Vec<_>>()
     )
-    .execute(&mut *piece.tx)
+    .execute(&mut *chunk.tx)
     .await?;
     Ok(())
 }
 
 /// Adds to hours of series, in the order of the batch writer.
-pub async fn add_to_rollups(piece: &mut Piece, deltas: &[((Timestamp, Uuid), Delta)]) -> Result<()> {
+pub async fn add_to_rollups(chunk: &mut JobChunk, deltas: &[((Timestamp, Uuid), Delta)]) -> Result<()> {
     let mut sorted: Vec<_> = deltas.iter().collect();
     sorted.sort_unstable_by_key(|(key, _)| *key);
-    let project = piece.job.project_id.0;
+    let project = chunk.job.project_id.0;
     let hours: Vec<_> = sorted
         .iter()
         .map(|((hour, _), _)| hour.to_offset_date_time())
@@ -367,7 +368,7 @@ pub async fn add_to_rollups(piece: &mut Piece, deltas: &[((Timestamp, Uuid), Del
         &hours,
         &series
     )
-    .fetch_all(&mut *piece.tx)
+    .fetch_all(&mut *chunk.tx)
     .await?;
     sqlx::query!(
         "update rollups r set unpriced = r.unpriced + d.unpriced,
@@ -389,7 +390,7 @@ pub async fn add_to_rollups(piece: &mut Piece, deltas: &[((Timestamp, Uuid), Del
         &sorted.iter().map(|(_, delta)| delta.unpriced).collect::<Vec<_>>(),
         &sorted.iter().map(|(_, delta)| delta.is_lost).collect::<Vec<_>>()
     )
-    .execute(&mut *piece.tx)
+    .execute(&mut *chunk.tx)
     .await?;
     Ok(())
 }

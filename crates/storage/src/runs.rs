@@ -20,7 +20,7 @@ pub use totals::{MAX_COUNTED, facets, summary, totals};
 pub const MAX_PAGE: u32 = 500;
 
 /// The columns of a run as lists show it, in the order of `RunRow`.
-const COLUMNS: &str = "run_id, run_at, name, started_at, ended_at, status, key_label, environment, release, \
+const COLUMNS: &str = "run_id, partition_at, name, started_at, ended_at, status, key_label, environment, release, \
     session_id, user_id, tags, models, step_count, error_count, input_fresh, cache_read, cache_write, output, \
     reasoning, cost_nano_usd, unpriced_steps, score_max, severity, problem_step_id, problem_step_name, problem_code, \
     problem_text";
@@ -28,7 +28,7 @@ const COLUMNS: &str = "run_id, run_at, name, started_at, ended_at, status, key_l
 #[derive(FromRow)]
 struct RunRow {
     run_id: String,
-    run_at: OffsetDateTime,
+    partition_at: OffsetDateTime,
     name: String,
     started_at: OffsetDateTime,
     ended_at: OffsetDateTime,
@@ -73,7 +73,7 @@ impl From<RunRow> for RunSummary {
         Self {
             run_id: row.run_id,
             name: row.name,
-            filed_at: Timestamp::from_offset_date_time(row.run_at),
+            partition_at: Timestamp::from_offset_date_time(row.partition_at),
             started_at,
             ended_at,
             latency_ms: ended_at.ms_since(started_at),
@@ -137,10 +137,10 @@ pub async fn list(
         )
     } else {
         let mut query = filter::select(COLUMNS, project, filter, now, filter::Status::Include);
-        if let Some((run_at, run_id)) = before {
+        if let Some((partition_at, run_id)) = before {
             query
-                .push(" and (run_at, run_id) < (")
-                .push_bind(run_at)
+                .push(" and (partition_at, run_id) < (")
+                .push_bind(partition_at)
                 .push(", ")
                 .push_bind(run_id)
                 .push(")");
@@ -148,7 +148,7 @@ pub async fn list(
         query
     };
     query
-        .push(" order by run_at desc, run_id desc limit ")
+        .push(" order by partition_at desc, run_id desc limit ")
         .push_bind(i64::from(limit) + 1);
     let rows: Vec<RunRow> = query.build_query_as().fetch_all(&mut *snapshot).await?;
     let mut items: Vec<RunSummary> = rows.into_iter().map(RunSummary::from).collect();
@@ -162,11 +162,11 @@ pub async fn list(
 pub async fn get(snapshot: &mut Snapshot, project: ProjectId, run_id: &str) -> Result<RunSummary> {
     let parts = sqlx::query_as!(
         RunRow,
-        "select r.run_id, r.run_at, r.name, r.started_at, r.ended_at, r.status, r.key_label, r.environment, r.release,
+        "select r.run_id, r.partition_at, r.name, r.started_at, r.ended_at, r.status, r.key_label, r.environment, r.release,
            r.session_id, r.user_id, r.tags, r.models, r.step_count, r.error_count, r.input_fresh, r.cache_read,
            r.cache_write, r.output, r.reasoning, r.cost_nano_usd, r.unpriced_steps, r.score_max, r.severity,
            r.problem_step_id, r.problem_step_name, r.problem_code, r.problem_text
-         from runs r where r.project_id = $1 and r.run_id = $2 order by r.run_at",
+         from runs r where r.project_id = $1 and r.run_id = $2 order by r.partition_at",
         project.0,
         run_id
     )
@@ -190,11 +190,11 @@ pub async fn any(snapshot: &mut Snapshot, project: ProjectId) -> Result<bool> {
 pub async fn neighbours(snapshot: &mut Snapshot, project: ProjectId, run_id: &str) -> Result<Neighbours> {
     let row = sqlx::query!(
         "select
-           (select n.run_id from runs n where n.project_id = $1 and (n.run_at, n.run_id) > (k.run_at, k.run_id)
-            order by n.run_at, n.run_id limit 1) as newer,
-           (select o.run_id from runs o where o.project_id = $1 and (o.run_at, o.run_id) < (k.run_at, k.run_id)
-            order by o.run_at desc, o.run_id desc limit 1) as older
-         from runs k where k.project_id = $1 and k.run_id = $2 order by k.run_at desc limit 1",
+           (select n.run_id from runs n where n.project_id = $1 and (n.partition_at, n.run_id) > (k.partition_at, k.run_id)
+            order by n.partition_at, n.run_id limit 1) as newer,
+           (select o.run_id from runs o where o.project_id = $1 and (o.partition_at, o.run_id) < (k.partition_at, k.run_id)
+            order by o.partition_at desc, o.run_id desc limit 1) as older
+         from runs k where k.project_id = $1 and k.run_id = $2 order by k.partition_at desc limit 1",
         project.0,
         run_id
     )
@@ -209,7 +209,7 @@ pub async fn neighbours(snapshot: &mut Snapshot, project: ProjectId, run_id: &st
 
 /// `<microseconds>.<run id>`: the last row of a page.
 fn write_cursor(run: &RunSummary) -> String {
-    format!("{}.{}", run.filed_at.micros(), run.run_id)
+    format!("{}.{}", run.partition_at.micros(), run.run_id)
 }
 
 fn parse_cursor(cursor: &str) -> Option<(OffsetDateTime, String)> {

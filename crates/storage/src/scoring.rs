@@ -1,4 +1,4 @@
-//! What scoring remembers between starts: the project's settings and its latest steps.
+//! What scoring reads: the project's settings and its latest steps.
 
 mod settings;
 
@@ -6,27 +6,27 @@ use domain::{NanoUsd, ProjectId, StepKind, StepStatus, TokenUsage};
 
 pub use settings::{change_settings, save_settings, settings};
 
-use crate::ingest::ARRIVAL_BITS;
+use crate::ingest::SEQUENCE_BITS;
 use crate::{Db, Result, Tx};
 
-/// A project's latest steps that are looked through for those that scoring remembers.
+/// A project's latest steps among which those for the history are looked for.
 const LATEST_STEPS: i64 = 200_000;
 /// Latest steps of one name, model and template that are read: as many as `engine::history` remembers.
 const STEPS_EACH: i64 = 200;
-/// Steps that are read as news; when there are more, everything is read anew.
-const MAX_NEWS: i64 = 50_000;
+/// Steps that are read as a delta; when there are more, everything is reloaded.
+const MAX_DELTA_STEPS: i64 = 50_000;
 /// Steps of a run up to which all of them are read to know what it has done.
 const RUN_STEPS: i64 = 5_000;
 /// Of a run with more steps those are read that are among so many latest ones of its project.
 const LONG_RUN_STEPS: i64 = 20_000;
-/// A batch that is under way while the latest steps are read has, at most, this many younger ones.
-const BATCHES_UNDER_WAY: i64 = 4_096;
+/// At most so many batches begin while another one is under way.
+const MAX_CONCURRENT_BATCHES: i64 = 4_096;
 
-/// A stored step as scoring remembers it.
+/// What is kept of a stored step for the history.
 #[derive(Clone, Debug)]
-pub struct PastStep {
-    /// Its place in the order of arrival.
-    pub arrival: i64,
+pub struct HistoryStep {
+    /// Its sequence number.
+    pub sequence: i64,
     /// Its run.
     pub run_id: String,
     /// Its name.
@@ -56,9 +56,9 @@ pub struct PastStep {
 /// Up to where the steps of all processes are known. Batches commit in another order than they are numbered in, so
 /// the highest number that was read says little.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct SeenTo {
+pub struct Watermark {
     /// Every step that arrived before is known.
-    first_unknown: i64,
+    first_unseen: i64,
     /// Batches up to this number had begun, and were among the transactions below `transaction`: once none of those is
     /// under way, a read finds all of them. A batch writes or locks before it takes its number, so it is a transaction
     /// by then.
@@ -66,8 +66,8 @@ pub struct SeenTo {
     transaction: i64,
 }
 
-/// What an open transaction can see.
-struct Sight {
+/// The bounds of a transaction's snapshot.
+struct SnapshotBounds {
     last_batch: i64,
     /// Transactions below have ended.
     all_ended_before: i64,
@@ -75,8 +75,8 @@ struct Sight {
     none_begun_from: i64,
 }
 
-impl Sight {
-    /// To be asked before what is read in the light of it.
+impl SnapshotBounds {
+    /// To be read before the rows that it is about.
     async fn of(tx: &mut Tx) -> Result<Self> {
         // Two statements: the number has to be older than the snapshot.
         let last_batch = sqlx::query_scalar!("select last_value from batches")
@@ -95,21 +95,21 @@ impl Sight {
         })
     }
 
-    fn begins_unknown_at(&self, first_unknown: i64) -> SeenTo {
-        SeenTo {
-            first_unknown,
+    fn watermark(&self, first_unseen: i64) -> Watermark {
+        Watermark {
+            first_unseen,
             batch: self.last_batch,
             transaction: self.none_begun_from,
         }
     }
 }
 
-fn first_arrival(batch: i64) -> i64 {
-    batch.max(0) << ARRIVAL_BITS
+fn first_sequence(batch: i64) -> i64 {
+    batch.max(0) << SEQUENCE_BITS
 }
 
 /// The latest 200 scored steps of each name, model and template among a project's last 200,000, in order of arrival.
-pub async fn latest_steps(db: &Db, project: ProjectId) -> Result<(Vec<PastStep>, SeenTo)> {
+pub async fn latest_steps(db: &Db, project: ProjectId) -> Result<(Vec<HistoryStep>, Watermark)> {
     let mut tx = db.project(project).await?;
     // One sort of that many rows; both are about how it is done, not about what is found.
     sqlx::query!(
@@ -117,34 +117,34 @@ pub async fn latest_steps(db: &Db, project: ProjectId) -> Result<(Vec<PastStep>,
     )
     .fetch_one(&mut *tx)
     .await?;
-    let sight = Sight::of(&mut tx).await?;
+    let bounds = SnapshotBounds::of(&mut tx).await?;
     let rows = sqlx::query_as!(
         Row,
         "with latest as (
-           select arrival, run_id, run_at, step_id, kind, name, coalesce(model, request_model, '') as model,
+           select sequence, run_id, partition_at, step_id, kind, name, coalesce(model, request_model, '') as model,
              coalesce(template_fingerprint, '') as template, status, latency_ms, input_fresh, cache_read,
              cache_write, output, reasoning, cost_nano_usd, score, severity
-           from steps where project_id = $1 and score is not null order by arrival desc limit $2
+           from steps where project_id = $1 and score is not null order by sequence desc limit $2
          ), ranked as (
            select l.*, row_number() over (
              partition by hashtextextended(
                name || e'\\x1f' || model || e'\\x1f' || kind || encode(template, 'hex'), 0)
-             order by arrival desc) as back
+             order by sequence desc) as back
            from latest l
          )
-         select r.arrival, r.run_id, r.kind, r.name, r.model as \"model!\", r.template as \"template!\", r.status, r.latency_ms, r.input_fresh,
+         select r.sequence, r.run_id, r.kind, r.name, r.model as \"model!\", r.template as \"template!\", r.status, r.latency_ms, r.input_fresh,
            r.cache_read, r.cache_write, r.output, r.reasoning, r.cost_nano_usd, r.score as \"score!\", r.severity,
            exists (select from step_conditions c where c.project_id = $1 and c.run_id = r.run_id
-             and c.step_id = r.step_id and c.run_at = r.run_at and c.code = 3018) as \"is_refusal!\"
-         from ranked r where r.back <= $3 order by r.arrival, r.step_id",
+             and c.step_id = r.step_id and c.partition_at = r.partition_at and c.code = 3018) as \"is_refusal!\"
+         from ranked r where r.back <= $3 order by r.sequence, r.step_id",
         project.0,
         LATEST_STEPS,
         STEPS_EACH
     )
     .fetch_all(&mut *tx)
     .await?;
-    let seen_to = sight.begins_unknown_at(first_arrival(sight.last_batch - BATCHES_UNDER_WAY));
-    Ok((rows.into_iter().map(Row::step).collect(), seen_to))
+    let watermark = bounds.watermark(first_sequence(bounds.last_batch - MAX_CONCURRENT_BATCHES));
+    Ok((rows.into_iter().map(Row::step).collect(), watermark))
 }
 
 /// The scored steps that may have arrived since, of this process too, in order of arrival, and up to where all are
@@ -152,35 +152,35 @@ pub async fn latest_steps(db: &Db, project: ProjectId) -> Result<(Vec<PastStep>,
 pub async fn steps_since(
     db: &Db,
     project: ProjectId,
-    seen_to: SeenTo,
-) -> Result<Option<(Vec<PastStep>, SeenTo)>> {
+    watermark: Watermark,
+) -> Result<Option<(Vec<HistoryStep>, Watermark)>> {
     let mut tx = db.project(project).await?;
-    let sight = Sight::of(&mut tx).await?;
+    let bounds = SnapshotBounds::of(&mut tx).await?;
     let rows = sqlx::query_as!(
         Row,
-        "select s.arrival, s.run_id, s.kind, s.name, coalesce(s.model, s.request_model, '') as \"model!\",
+        "select s.sequence, s.run_id, s.kind, s.name, coalesce(s.model, s.request_model, '') as \"model!\",
            coalesce(s.template_fingerprint, '') as \"template!\", s.status,
            s.latency_ms, s.input_fresh, s.cache_read, s.cache_write, s.output, s.reasoning, s.cost_nano_usd,
            s.score as \"score!\", s.severity,
            exists (select from step_conditions c where c.project_id = $1 and c.run_id = s.run_id
-             and c.step_id = s.step_id and c.run_at = s.run_at and c.code = 3018) as \"is_refusal!\"
-         from steps s where s.project_id = $1 and s.arrival >= $2 and s.score is not null
-         order by s.arrival, s.step_id limit $3",
+             and c.step_id = s.step_id and c.partition_at = s.partition_at and c.code = 3018) as \"is_refusal!\"
+         from steps s where s.project_id = $1 and s.sequence >= $2 and s.score is not null
+         order by s.sequence, s.step_id limit $3",
         project.0,
-        seen_to.first_unknown,
-        MAX_NEWS + 1
+        watermark.first_unseen,
+        MAX_DELTA_STEPS + 1
     )
     .fetch_all(&mut *tx)
     .await?;
-    if rows.len() as i64 > MAX_NEWS {
+    if rows.len() as i64 > MAX_DELTA_STEPS {
         return Ok(None);
     }
-    let seen_to = if seen_to.transaction <= sight.all_ended_before {
-        sight.begins_unknown_at(first_arrival(seen_to.batch + 1))
+    let watermark = if watermark.transaction <= bounds.all_ended_before {
+        bounds.watermark(first_sequence(watermark.batch + 1))
     } else {
-        seen_to
+        watermark
     };
-    Ok(Some((rows.into_iter().map(Row::step).collect(), seen_to)))
+    Ok(Some((rows.into_iter().map(Row::step).collect(), watermark)))
 }
 
 /// A run of which it is asked what it has done.
@@ -245,7 +245,7 @@ pub(crate) async fn runs_done(tx: &mut Tx, runs: &[WantedRun<'_>]) -> Result<Vec
         "select wanted.project_id as \"project_id!\", wanted.run_id as \"run_id!\", wanted.except_step_id,
            r.step_count as \"step_count!\", r.cost_nano_usd - coalesce((
              select x.cost_nano_usd from runs p
-             join steps x on x.project_id = p.project_id and x.run_id = p.run_id and x.run_at = p.run_at
+             join steps x on x.project_id = p.project_id and x.run_id = p.run_id and x.partition_at = p.partition_at
              where p.project_id = wanted.project_id and p.run_id = wanted.run_id
                and x.step_id = wanted.except_step_id limit 1), 0) as cost,
            c.name as \"name?\", c.tool_name, c.prompt, c.times
@@ -258,7 +258,7 @@ pub(crate) async fn runs_done(tx: &mut Tx, runs: &[WantedRun<'_>]) -> Result<Vec
          left join lateral (
            select s.name, s.tool_name, s.prompt_hash as prompt, count(*) as times
            from runs p
-           join steps s on s.project_id = p.project_id and s.run_id = p.run_id and s.run_at = p.run_at
+           join steps s on s.project_id = p.project_id and s.run_id = p.run_id and s.partition_at = p.partition_at
            where p.project_id = wanted.project_id and p.run_id = wanted.run_id
              and coalesce(s.score, -1) >= 0 and s.step_id is distinct from wanted.except_step_id
              and r.step_count <= $4
@@ -311,7 +311,7 @@ async fn latest_calls(
     run_id: &str,
     except_step_id: Option<&str>,
 ) -> Result<Vec<RunCalls>> {
-    // A week that nobody has counted yet would be sorted as a whole, which takes as long as the week is large; by its
+    // A week without statistics yet would be sorted as a whole, which takes as long as the week is large; by its
     // index, the latest are 15 ms.
     sort(tx, "off").await?;
     let calls = sqlx::query_as!(
@@ -320,7 +320,7 @@ async fn latest_calls(
          from (
            select s.run_id, s.step_id, s.name, s.tool_name, s.prompt_hash as prompt
            from steps s where s.project_id = $1 and s.score is not null
-           order by s.arrival desc limit $4
+           order by s.sequence desc limit $4
          ) l
          where l.run_id = $2 and l.step_id is distinct from $3::text
          group by l.name, l.tool_name, l.prompt",
@@ -344,7 +344,7 @@ async fn sort(tx: &mut Tx, is: &str) -> Result<()> {
 }
 
 struct Row {
-    arrival: i64,
+    sequence: i64,
     run_id: String,
     kind: String,
     name: String,
@@ -364,9 +364,9 @@ struct Row {
 }
 
 impl Row {
-    fn step(self) -> PastStep {
-        PastStep {
-            arrival: self.arrival,
+    fn step(self) -> HistoryStep {
+        HistoryStep {
+            sequence: self.sequence,
             run_id: self.run_id,
             name: self.name,
             kind: StepKind::parse(&self.kind).unwrap_or(StepKind::Other),

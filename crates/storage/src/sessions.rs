@@ -92,7 +92,7 @@ pub async fn delete_of_user(db: &Db, user: UserId) -> Result<()> {
     Ok(tx.commit().await?)
 }
 
-/// Forgets the sessions that have expired by `now`; returns how many.
+/// Deletes the sessions that have expired by `now`; returns how many.
 pub async fn delete_expired(db: &Db, now: Timestamp) -> Result<u64> {
     let mut tx = db.begin(Scope::All).await?;
     let done = sqlx::query!(

@@ -28,7 +28,7 @@ pub async fn of_run(
            s.service_tier, s.max_gap_ms, s.stream_incomplete, s.usage_semantics, s.web_searches, s.cache_write_1h,
            s.price_version, s.threshold, encode(s.template_fingerprint, 'hex') as template_fingerprint
          from runs k
-         join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.run_at = k.run_at
+         join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.partition_at = k.partition_at
          where k.project_id = $1 and k.run_id = $2
          order by s.started_at, s.step_index nulls first, s.step_id
          limit $3",
@@ -101,7 +101,7 @@ async fn conditions_of_steps(
         "select c.step_id, c.code, c.layer, c.points, c.message, c.observed, c.expected,
            c.place as \"place: Json<Place>\", c.sample as \"sample: Json<Sample>\"
          from runs k
-         join step_conditions c on c.project_id = k.project_id and c.run_id = k.run_id and c.run_at = k.run_at
+         join step_conditions c on c.project_id = k.project_id and c.run_id = k.run_id and c.partition_at = k.partition_at
          where k.project_id = $1 and k.run_id = $2 and c.step_id = any($3)
          order by c.step_id, c.layer, c.points desc, c.code",
         project.0,
@@ -139,9 +139,9 @@ pub async fn payload(
         "select p.input as \"input?\", p.output as \"output?\", p.prompt_template as \"prompt_template?\",
            s.attributes as \"attributes: Json<Map<String, Value>>\"
          from runs k
-         join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.run_at = k.run_at
+         join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.partition_at = k.partition_at
          left join step_payloads p on p.project_id = s.project_id and p.run_id = s.run_id and p.step_id = s.step_id
-           and p.run_at = s.run_at
+           and p.partition_at = s.partition_at
          where k.project_id = $1 and k.run_id = $2 and s.step_id = $3",
         project.0,
         run_id,
@@ -153,7 +153,7 @@ pub async fn payload(
     let events = sqlx::query!(
         "select e.at, e.name, e.attributes as \"attributes: Json<Map<String, Value>>\"
          from runs k
-         join step_events e on e.project_id = k.project_id and e.run_id = k.run_id and e.run_at = k.run_at
+         join step_events e on e.project_id = k.project_id and e.run_id = k.run_id and e.partition_at = k.partition_at
          where k.project_id = $1 and k.run_id = $2 and e.step_id = $3
          order by e.at, e.ordinal",
         project.0,

@@ -43,7 +43,7 @@ const message = (content: string) => ({
 const overloaded = JSON.stringify({ type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' }, request_id: 'req_011' });
 
 export const LARGE_TEXT = 'A plumb line is a weight on a string. '.repeat(110).slice(0, 4_096);
-/** 2,560 pieces of 4 KiB: ten megabytes of text. */
+/** 2,560 chunks of 4 KiB: ten megabytes of text. */
 export const LARGE_PIECES = 2_560;
 
 let retries = 0;

@@ -44,7 +44,7 @@ function weAskedForUsage(client: Message, provider: Message): boolean {
   return only && before.stream === true && !('stream_options' in before) && JSON.stringify(before) === JSON.stringify(rest);
 }
 
-/** `longer` is `shorter` with one piece put in: every other byte is as it was. */
+/** `longer` is `shorter` with one chunk inserted: every other byte is as it was. */
 function onePieceAdded(shorter: Buffer, longer: Buffer): boolean {
   let same = 0;
   while (same < shorter.length && shorter[same] === longer[same]) same += 1;

@@ -1,4 +1,4 @@
-// What Plumbline has to have stored for each scenario: one step per call, as the provider answered it.
+// What Plumbline must have stored for each scenario: one step per call, as the provider answered it.
 
 import type { StoredStep } from './test';
 

@@ -4,15 +4,15 @@ import { createServer, connect, type AddressInfo, type Server, type Socket } fro
 
 import { readMessage, type Exchange } from './http';
 
-interface Piece {
-  /** Counts the pieces of all connections, so that requests of several can be put in order. */
+interface Chunk {
+  /** Counts the chunks of all connections, so that requests of several can be put in order. */
   readonly order: number;
   readonly bytes: Buffer;
 }
 
 interface Connection {
-  asked: Piece[];
-  answered: Piece[];
+  asked: Chunk[];
+  answered: Chunk[];
 }
 
 export interface Tap {
@@ -94,8 +94,8 @@ function exchanges({ asked, answered }: Connection): { order: number; exchange: 
   }
 }
 
-/** The order of the piece that holds the byte at `offset`. */
-function orderAt(pieces: Piece[], offset: number): number {
+/** The order of the chunk that holds the byte at `offset`. */
+function orderAt(chunks: Chunk[], offset: number): number {
   let end = 0;
-  return pieces.find(({ bytes }) => (end += bytes.length) > offset)?.order ?? 0;
+  return chunks.find(({ bytes }) => (end += bytes.length) > offset)?.order ?? 0;
 }

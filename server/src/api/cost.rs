@@ -11,7 +11,7 @@ use super::query::Params;
 use crate::error::{HttpError, HttpResult};
 use crate::state::AppState;
 
-/// Calls and what they cost. What nobody knows is null, never 0.
+/// Calls and what they cost. What is unknown is null, never 0.
 #[derive(Debug, Serialize)]
 pub(crate) struct Cost {
     #[serde(flatten)]

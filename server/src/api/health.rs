@@ -35,7 +35,7 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> HttpResult<Json<Val
 pub(crate) async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
     let text = state.metrics.render(
         state.db.connections(),
-        state.recorder.waiting(),
+        state.recorder.stats(),
         &state.supervisor.failures(),
     );
     ([(header::CONTENT_TYPE, crate::metrics::CONTENT_TYPE)], text)

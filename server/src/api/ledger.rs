@@ -11,7 +11,7 @@ use crate::clock;
 use crate::error::HttpResult;
 use crate::state::AppState;
 
-/// Without `from`, the accounts of this long: 24 hours.
+/// Without `from`, the ledger of the last 24 hours.
 const DEFAULT_WINDOW_MICROS: i64 = 24 * 3_600 * 1_000_000;
 const DEFAULT_LIMIT: u32 = 1_440;
 

@@ -9,12 +9,12 @@ use serde_json::{Map, Value, json};
 use storage::audit::Entry;
 
 use super::query::Params;
+use crate::blocking::{run_blocking_if_large, text_bytes};
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
-use crate::heavy::{text_bytes, work_through};
 use crate::ingest;
-use crate::pipeline::Figures;
-use crate::scoring::{judge, rules_of};
+use crate::pipeline::DerivedStep;
+use crate::scoring::{rules_of, score_step};
 use crate::state::AppState;
 use engine::rules::{POINTS, THRESHOLDS};
 
@@ -32,23 +32,23 @@ pub(crate) async fn score(State(state): State<AppState>, request: Request) -> Ht
     let (step, extra) = ingest::read_step(&parts.headers, body, &state.body_budget).await?;
     let prices = state.prices.of(caller.project_id).await?;
     let bytes = text_bytes(&step);
-    let figures = work_through(bytes, || Figures::of(&step, &prices));
+    let derived = run_blocking_if_large(bytes, || DerivedStep::of(&step, &prices));
     let run = state
         .scoring
-        .run_before(caller.project_id, &step, &figures)
+        .run_before(caller.project_id, &step, &derived)
         .await?;
     let scoring = state.scoring.of(caller.project_id).await?;
     let (history, project_rules) = {
         let scoring = scoring.lock();
-        (scoring.history_for(&step, &figures), scoring.rules.clone())
+        (scoring.history_for(&step, &derived), scoring.rules.clone())
     };
     let rules = match extra {
         Some(rules) => rules_from_json(rules, &project_rules)?,
         None => project_rules,
     };
-    let (score, _) = work_through(bytes, || judge(&step, &figures, run, &history, &rules));
+    let (score, _) = run_blocking_if_large(bytes, || score_step(&step, &derived, run, &history, &rules));
     let mut answer = serde_json::to_value(&score).map_err(HttpError::internal)?;
-    answer["cost_source"] = json!(figures.cost_source);
+    answer["cost_source"] = json!(derived.cost_source);
     Ok(Json(answer))
 }
 
@@ -132,7 +132,7 @@ pub(crate) async fn replace_rules(
     let answer = rules_to_json(rules);
     let entry = change_of_rules(&actor, answer.clone());
     storage::scoring::save_settings(&state.db, project, &stored, &entry, clock::now()).await?;
-    state.scoring.forget_rules(project);
+    state.scoring.invalidate_rules(project);
     Ok(answer)
 }
 
@@ -162,7 +162,7 @@ pub(crate) async fn mute(
     })
     .await?;
     if is_change {
-        state.scoring.forget_rules(project);
+        state.scoring.invalidate_rules(project);
     }
     Ok(())
 }

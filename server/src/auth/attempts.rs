@@ -1,4 +1,4 @@
-//! How often somebody may try to sign in.
+//! Rate limit of sign-in attempts.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -8,8 +8,8 @@ use domain::Timestamp;
 /// Failures that are forgiven.
 const MAX_FAILURES: usize = 10;
 const WINDOW_SECONDS: i64 = 300;
-/// Names and addresses that are remembered; old ones go first when there are more.
-const MAX_REMEMBERED: usize = 20_000;
+/// Names and addresses that are tracked; the oldest go first when there are more.
+const MAX_TRACKED: usize = 20_000;
 
 /// Failed attempts of the last five minutes, by e-mail and by peer address.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ impl Attempts {
     pub(super) fn begin(&self, who: &[String], now: Timestamp) -> Result<(), u32> {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let oldest = now.plus_micros(-WINDOW_SECONDS * 1_000_000);
-        if failures.len() > MAX_REMEMBERED {
+        if failures.len() > MAX_TRACKED {
             failures.retain(|_, times| times.back().is_some_and(|last| *last > oldest));
         }
         let mut wait_seconds = 0;
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn success_is_not_counted_and_forgives_nobody_else() {
+    fn success_is_not_counted_and_resets_only_itself() {
         let attempts = Attempts::default();
         let who = ["mara@acme.dev".to_owned()];
         for _ in 0..100 {
@@ -101,9 +101,9 @@ mod tests {
     }
 
     #[test]
-    fn strangers_do_not_fill_the_memory() {
+    fn unknown_names_do_not_fill_the_table() {
         let attempts = Attempts::default();
-        for n in 0..=MAX_REMEMBERED {
+        for n in 0..=MAX_TRACKED {
             assert_eq!(attempts.begin(&[n.to_string()], at(0)), Ok(()));
         }
         assert_eq!(attempts.begin(&["last".to_owned()], at(1_000)), Ok(()));

@@ -10,7 +10,7 @@ use serde_json::Value;
 /// Parts of names of headers and query parameters in which credentials travel.
 const NAMES: [&str; 5] = ["auth", "key", "token", "secret", "cookie"];
 /// Shorter ones are placeholders such as `test`, and words of texts.
-const SHORTEST_BYTES: usize = 12;
+const MIN_SECRET_BYTES: usize = 12;
 /// What stands where one was.
 const HIDDEN: &str = "[hidden key]";
 /// How providers' keys begin.
@@ -58,7 +58,7 @@ impl Credentials {
             .map(|(_, value)| value.to_owned());
         let mut found: Vec<String> = sent
             .chain(asked)
-            .filter(|word| word.len() >= SHORTEST_BYTES)
+            .filter(|word| word.len() >= MIN_SECRET_BYTES)
             .collect();
         // One may be the beginning of another.
         found.sort_unstable_by_key(|word| std::cmp::Reverse(word.len()));
@@ -128,7 +128,7 @@ fn is_our_own(name: &HeaderName) -> bool {
     name.as_str().starts_with("x-plumbline-") || name.as_str().starts_with("x-llmtrace-")
 }
 
-/// Whether a text reads like a provider's key, which nobody would give as a label.
+/// Whether a text reads like a provider's key, which is not a plausible label.
 pub fn looks_like_a_provider_key(text: &str) -> bool {
     text.split_whitespace().any(|word| {
         let has_prefix = PROVIDER_PREFIXES

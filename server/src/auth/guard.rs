@@ -54,7 +54,11 @@ pub async fn protect(State(auth): State<Auth>, request: Request, next: Next) -> 
     }
     if auth.inner.settings.loopback && !auth.inner.settings.behind_auth_proxy {
         // Metrics say what waits for a database that is away, so they are not to wait for it.
-        match auth.last_known_ground().await.map(|ground| ground.accounts_exist) {
+        match auth
+            .instance_state_or_stale()
+            .await
+            .map(|instance_state| instance_state.accounts_exist)
+        {
             Ok(true) => {}
             Ok(false) if names_loopback(request.uri(), request.headers()) => {}
             Ok(false) => return Audience::of(request.headers(), request.extensions()).refuse(foreign_name()),
@@ -100,7 +104,7 @@ pub(super) fn is_loopback_name(authority: &Authority) -> bool {
         .unwrap_or(host);
     match bare.parse::<IpAddr>() {
         Ok(address) => address.to_canonical().is_loopback(),
-        // RFC 6761: nobody else can own a name below localhost.
+        // RFC 6761: names below localhost cannot be owned by others.
         Err(_) => host == "localhost" || host.ends_with(".localhost"),
     }
 }

@@ -1,4 +1,4 @@
-//! What every answer tells the browser about what may run, load and embed.
+//! The security headers of every answer: what may run, load and embed.
 
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;

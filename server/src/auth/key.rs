@@ -38,7 +38,7 @@ pub(super) enum Presented<'a> {
 }
 
 impl Presented<'_> {
-    /// Whether somebody meant to send a key, which a browser never does by itself. Such a request gets what its key
+    /// Whether the client meant to send a key, which a browser never does by itself. Such a request gets what its key
     /// may, and nothing of what a session or an open server would give.
     pub(super) fn is_meant_as_key(self) -> bool {
         matches!(self, Self::Key(_) | Self::Malformed)
@@ -48,7 +48,7 @@ impl Presented<'_> {
 /// Finds the key. A proxy that signs people in may leave an `Authorization` of its own in every request.
 pub(super) fn presented(headers: &HeaderMap, behind_auth_proxy: bool) -> Presented<'_> {
     if let Some(key) = headers.get(KEY_HEADER) {
-        return judge(key.to_str().unwrap_or_default());
+        return classify(key.to_str().unwrap_or_default());
     }
     let Some(authorization) = headers.get(header::AUTHORIZATION) else {
         return Presented::Nothing;
@@ -64,10 +64,10 @@ pub(super) fn presented(headers: &HeaderMap, behind_auth_proxy: bool) -> Present
     if behind_auth_proxy && !text.starts_with(secret::PREFIX) {
         return Presented::Nothing;
     }
-    judge(text)
+    classify(text)
 }
 
-fn judge(text: &str) -> Presented<'_> {
+fn classify(text: &str) -> Presented<'_> {
     let text = text.trim();
     if secret::is_well_formed(text) {
         Presented::Key(text)
@@ -76,46 +76,46 @@ fn judge(text: &str) -> Presented<'_> {
     }
 }
 
-/// Which keys were used in which minute, until that is written down.
+/// Which keys were used in which minute, until that is flushed to the database.
 #[derive(Debug, Default)]
-pub(super) struct Used(Mutex<BTreeMap<(ProjectId, KeyId), Use>>);
+pub(super) struct KeyUsage(Mutex<BTreeMap<(ProjectId, KeyId), LastUse>>);
 
 #[derive(Clone, Copy, Debug)]
-struct Use {
+struct LastUse {
     minute: Timestamp,
-    written: bool,
+    is_flushed: bool,
 }
 
-impl Used {
+impl KeyUsage {
     pub(super) fn note(&self, project: ProjectId, key: KeyId, now: Timestamp) {
         let minute = now.minute();
         let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = used.entry((project, key)).or_insert(Use {
+        let last = used.entry((project, key)).or_insert(LastUse {
             minute,
-            written: false,
+            is_flushed: false,
         });
         if last.minute < minute {
-            *last = Use {
+            *last = LastUse {
                 minute,
-                written: false,
+                is_flushed: false,
             };
         }
     }
 
-    /// Keys whose last use is not written down.
-    pub(super) fn unwritten(&self) -> Vec<(ProjectId, KeyId)> {
+    /// Keys whose last use is not flushed.
+    pub(super) fn unflushed(&self) -> Vec<(ProjectId, KeyId)> {
         let used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         used.iter()
-            .filter(|(_, last)| !last.written)
+            .filter(|(_, last)| !last.is_flushed)
             .map(|(key, _)| *key)
             .collect()
     }
 
-    pub(super) fn written(&self, keys: &[(ProjectId, KeyId)]) {
+    pub(super) fn mark_flushed(&self, keys: &[(ProjectId, KeyId)]) {
         let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for key in keys {
             if let Some(last) = used.get_mut(key) {
-                last.written = true;
+                last.is_flushed = true;
             }
         }
     }
@@ -165,15 +165,15 @@ mod tests {
 
     #[test]
     fn a_use_is_written_once_a_minute() {
-        let used = Used::default();
+        let used = KeyUsage::default();
         let (project, key) = (ProjectId(uuid::Uuid::nil()), KeyId(uuid::Uuid::nil()));
         let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
         used.note(project, key, at(0));
-        assert_eq!(used.unwritten(), [(project, key)]);
-        used.written(&[(project, key)]);
+        assert_eq!(used.unflushed(), [(project, key)]);
+        used.mark_flushed(&[(project, key)]);
         used.note(project, key, at(59));
-        assert_eq!(used.unwritten(), []);
+        assert_eq!(used.unflushed(), []);
         used.note(project, key, at(60));
-        assert_eq!(used.unwritten(), [(project, key)]);
+        assert_eq!(used.unflushed(), [(project, key)]);
     }
 }

@@ -38,8 +38,9 @@ pub fn hash(password: &str) -> Result<String, PasswordError> {
 
 /// Whether `stored` is the hash of `password`. `None` stands for an account that does not exist, and takes as long.
 fn verify(password: &str, stored: Option<&str>) -> bool {
-    static NOBODYS: LazyLock<String> = LazyLock::new(|| hash("nobody's password").unwrap_or_default());
-    let hash = PasswordHash::new(stored.unwrap_or(&NOBODYS));
+    static PLACEHOLDER_HASH: LazyLock<String> =
+        LazyLock::new(|| hash("nobody's password").unwrap_or_default());
+    let hash = PasswordHash::new(stored.unwrap_or(&PLACEHOLDER_HASH));
     let matches = hash.is_ok_and(|hash| {
         Argon2::default()
             .verify_password(password.as_bytes(), &hash)

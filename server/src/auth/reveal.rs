@@ -6,13 +6,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a secret that was just made waits to be read.
-const KEPT: Duration = Duration::from_secs(60);
+const SECRET_TTL: Duration = Duration::from_secs(60);
 
 /// Secrets by token, in memory only. Each is read at most once.
 #[derive(Default)]
-pub struct Reveal(Mutex<BTreeMap<String, Kept>>);
+pub struct Reveal(Mutex<BTreeMap<String, StoredSecret>>);
 
-struct Kept {
+struct StoredSecret {
     secret: String,
     /// `None` waits for its reader as long as the process lives.
     until: Option<Instant>,
@@ -28,11 +28,16 @@ impl Reveal {
     /// Keeps a secret under a new token; `None` when the system has no randomness to make one.
     pub fn put(&self, secret: String) -> Option<String> {
         let token = super::sign_in::random_token()?;
-        self.keep(token.clone(), secret, Some(Instant::now() + KEPT), Instant::now());
+        self.keep(
+            token.clone(),
+            secret,
+            Some(Instant::now() + SECRET_TTL),
+            Instant::now(),
+        );
         Some(token)
     }
 
-    /// Keeps a secret under a token that a page knows by itself, until it is read: nobody knows when a new server's
+    /// Keeps a secret under a token that a page knows by itself, until it is read: it is unknown when a new server's
     /// first visitor comes.
     pub fn put_under(&self, token: String, secret: String) {
         self.keep(token, secret, None, Instant::now());
@@ -46,7 +51,7 @@ impl Reveal {
     fn keep(&self, token: String, secret: String, until: Option<Instant>, now: Instant) {
         let mut secrets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         secrets.retain(|_, kept| kept.until.is_none_or(|until| now < until));
-        secrets.insert(token, Kept { secret, until });
+        secrets.insert(token, StoredSecret { secret, until });
     }
 
     fn take_at(&self, token: &str, now: Instant) -> Option<String> {

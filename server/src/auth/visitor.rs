@@ -22,7 +22,7 @@ use crate::plain_page::Audience;
 /// A session in use is prolonged at most this often: a write per hour, not per request.
 const PROLONG_AFTER_MICROS: i64 = 3_600 * 1_000_000;
 
-/// Somebody with a browser.
+/// A person with a browser, signed in or not.
 #[derive(Clone, Debug)]
 pub struct Visitor {
     /// What pages know of them.
@@ -36,13 +36,13 @@ impl Visitor {
     /// Finds the session of the cookie, or the open server, and what may be seen.
     pub(super) async fn find(auth: &Auth, headers: &HeaderMap, now: Timestamp) -> HttpResult<Self> {
         let db = &auth.inner.db;
-        let nobody = Self {
+        let anonymous = Self {
             viewer: Viewer::default(),
             session: None,
             prolonged: None,
         };
         if auth.presented(headers).is_meant_as_key() {
-            return Ok(nobody);
+            return Ok(anonymous);
         }
         if auth.is_open().await? {
             let projects = storage::projects::list(db).await?;
@@ -62,11 +62,11 @@ impl Visitor {
         }
         let https = auth.inner.settings.is_https();
         let Some(token) = cookie::session(headers, https) else {
-            return Ok(nobody);
+            return Ok(anonymous);
         };
         let sha256 = token_sha256(&token);
         let Some(session) = storage::sessions::find(db, &sha256, now).await? else {
-            return Ok(nobody);
+            return Ok(anonymous);
         };
         let mut prolonged = None;
         if now.micros() - session.last_seen_at.micros() > PROLONG_AFTER_MICROS {
@@ -92,7 +92,7 @@ impl Visitor {
     }
 
     /// Whether they have to sign in first.
-    pub fn is_nobody(&self) -> bool {
+    pub fn is_anonymous(&self) -> bool {
         self.viewer.user.is_none() && !self.viewer.open
     }
 
@@ -139,14 +139,14 @@ where
     }
 }
 
-/// Middleware of everything people look at: puts the [`Visitor`] and the [`Viewer`] into the request. Who is nobody
+/// Middleware of everything people look at: puts the [`Visitor`] and the [`Viewer`] into the request. Anonymous visitors
 /// is led to the sign-in.
 pub async fn viewer(State(auth): State<Auth>, mut request: Request, next: Next) -> Response {
     let visitor = match Visitor::find(&auth, request.headers(), clock::now()).await {
         Ok(visitor) => visitor,
         Err(error) => return Audience::of(request.headers(), request.extensions()).refuse(error),
     };
-    if let Some(answer) = way_in(&visitor, request.method(), request.uri()) {
+    if let Some(answer) = sign_in_response(&visitor, request.method(), request.uri()) {
         return answer;
     }
     let prolonged = visitor.prolonged.clone();
@@ -167,7 +167,7 @@ pub async fn viewer(State(auth): State<Auth>, mut request: Request, next: Next) 
 }
 
 /// The answer instead of the page for those who have to sign in first, and for pages that are of no use any more.
-fn way_in(visitor: &Visitor, method: &Method, uri: &Uri) -> Option<Response> {
+fn sign_in_response(visitor: &Visitor, method: &Method, uri: &Uri) -> Option<Response> {
     let path = uri.path();
     if !visitor.viewer.open && path == "/setup" {
         return Some(Redirect::to("/login?error=already_set_up").into_response());
@@ -175,7 +175,7 @@ fn way_in(visitor: &Visitor, method: &Method, uri: &Uri) -> Option<Response> {
     if visitor.viewer.user.is_some() && path == "/login" && method == Method::GET {
         return Some(Redirect::to("/").into_response());
     }
-    if !visitor.is_nobody() || matches!(path, "/login" | "/logout" | "/theme") {
+    if !visitor.is_anonymous() || matches!(path, "/login" | "/logout" | "/theme") {
         return None;
     }
     if path.starts_with("/ui/") {
@@ -255,9 +255,9 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_led_to_the_sign_in() {
+    fn anonymous_visitors_are_led_to_the_sign_in() {
         let check = |method: Method, uri: &'static str, expected: Option<(u16, &str)>| {
-            let answer = way_in(&visitor(false, false), &method, &Uri::from_static(uri));
+            let answer = sign_in_response(&visitor(false, false), &method, &Uri::from_static(uri));
             let seen = answer.as_ref().map(|answer| {
                 let location = answer.headers().get(header::LOCATION);
                 (
@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn others_pass() {
         let check = |signed_in: bool, open: bool, uri: &'static str, passes: bool| {
-            let answer = way_in(&visitor(signed_in, open), &Method::GET, &Uri::from_static(uri));
+            let answer = sign_in_response(&visitor(signed_in, open), &Method::GET, &Uri::from_static(uri));
             assert_eq!(answer.is_none(), passes, "{uri}");
         };
         check(true, false, "/p/a/runs", true);

@@ -24,7 +24,7 @@ pub(super) struct Arguments {
 #[serde(rename_all = "lowercase")]
 enum Status {
     Ok,
-    /// It works, but somebody should know.
+    /// It works, with a warning.
     Warn,
     /// It does not work.
     Fail,

@@ -44,7 +44,7 @@ pub(super) struct Add {
     /// What to call them [default: the part of the address before the @]
     #[arg(long)]
     name: Option<String>,
-    /// viewer, member or admin; the very first account has to be an admin
+    /// viewer, member or admin; the very first account must be an admin
     #[arg(long, default_value = "member", value_parser = parse_role)]
     role: Role,
     /// Slug of the project [default: default]

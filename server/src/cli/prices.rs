@@ -69,7 +69,7 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<(), Exit> {
         } => {
             with_database(config, async |db| {
                 let project = project(db, slug.as_deref()).await?;
-                price_file::bring_in_shipped(db, clock::now()).await?;
+                price_file::load_shipped(db, clock::now()).await?;
                 let rows = rows(db, project.id, model.as_deref()).await?;
                 print(&rows, json);
                 Ok(())

@@ -17,8 +17,8 @@ use crate::reprice::{self, Request, Sum, Totals};
 use crate::{clock, price_file};
 
 /// How often it is looked how far another process is.
-const POLL: Duration = Duration::from_millis(200);
-/// Who did it, in the audit log: whoever has the database.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// The actor in the audit log: a command with access to the database.
 const ACTOR: &str = "local";
 
 #[derive(Debug, clap::Args)]
@@ -56,7 +56,7 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Ex
         if arguments.cancel {
             return cancel(db, &project).await;
         }
-        price_file::bring_in_shipped(db, clock::now()).await?;
+        price_file::load_shipped(db, clock::now()).await?;
         let request = Request {
             which: Which {
                 model: arguments.model.clone(),
@@ -113,15 +113,15 @@ async fn cancel(db: &Db, project: &Project) -> Result<(), Exit> {
 /// Works at the job until it ends, together with a server that runs beside us.
 async fn work(db: &Db, project: &Project, job_id: Uuid) -> Result<Job, Exit> {
     let mut worker = Worker::new(db.clone());
-    let mut told = -1;
+    let mut last_reported = -1;
     loop {
         let worked = worker.work(Some((project.id, job_id))).await?;
         let job = jobs::get(db, project.id, job_id).await?;
         if !job.state.is_open() {
             return Ok(job);
         }
-        if job.progress_done != told {
-            told = job.progress_done;
+        if job.progress_done != last_reported {
+            last_reported = job.progress_done;
             output::note(&format!(
                 "{} of {} steps",
                 text::grouped(u64::try_from(job.progress_done).unwrap_or(0)),
@@ -129,7 +129,7 @@ async fn work(db: &Db, project: &Project, job_id: Uuid) -> Result<Job, Exit> {
             ));
         }
         if worked == Worked::Nothing {
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::auth::Caller;
 use crate::clock;
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::pipeline::{Memory, Received, Submission, process_batch};
+use crate::pipeline::{ProjectCaches, Received, Submission, process_batch};
 use crate::price_file;
 use days::Days;
 use recording::Recording;
@@ -53,11 +53,11 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Ex
             project.slug
         ));
         // A database that no server has run on has no prices yet.
-        price_file::bring_in_shipped(db, clock::now()).await?;
+        price_file::load_shipped(db, clock::now()).await?;
         let seeding = Seeding {
             db,
             project: &project,
-            memory: Memory::new(db),
+            caches: ProjectCaches::new(db),
             metrics: Metrics::default(),
             process: Uuid::now_v7(),
         };
@@ -97,9 +97,9 @@ struct Written {
 struct Seeding<'a> {
     db: &'a Db,
     project: &'a Project,
-    memory: Memory,
+    caches: ProjectCaches,
     metrics: Metrics,
-    /// The sender of news: another process than any server.
+    /// The origin of its notifications: another process than any server.
     process: Uuid,
 }
 
@@ -140,7 +140,7 @@ impl Seeding<'_> {
         Ok(written)
     }
 
-    /// Marks conditions of the runs that are new; what somebody has said about older ones stays as it is.
+    /// Marks conditions of the runs that are new; marks on older ones stay as they are.
     async fn mark(&self, runs: &BTreeSet<String>, days: u32, now: Timestamp) -> Result<usize, Exit> {
         const DAY_MICROS: i64 = 86_400_000_000;
         let span = BucketSpan {
@@ -164,14 +164,14 @@ impl Seeding<'_> {
 
     async fn commit(&self, submissions: &[Submission], written: &mut Written) -> Result<(), Exit> {
         // A server beside us may be making the weeks' partitions, one table after the other.
-        const COLLISIONS: u32 = 10;
+        const MAX_COLLISION_RETRIES: u32 = 10;
         if submissions.is_empty() {
             return Ok(());
         }
         let mut collisions = 0;
         let batch = loop {
-            match process_batch(self.db, &self.memory, submissions, &self.metrics).await {
-                Err(cause) if cause.is_collision() && collisions < COLLISIONS => collisions += 1,
+            match process_batch(self.db, &self.caches, submissions, &self.metrics).await {
+                Err(cause) if cause.is_collision() && collisions < MAX_COLLISION_RETRIES => collisions += 1,
                 other => break other?,
             }
         };
@@ -181,13 +181,13 @@ impl Seeding<'_> {
                 Received::Duplicate => written.duplicate += 1,
             }
         }
-        self.tell(&batch.changed_runs).await?;
+        self.notify(&batch.changed_runs).await?;
         written.runs.extend(batch.changed_runs.into_values().flatten());
         Ok(())
     }
 
     /// Open pages of a server beside us show the runs, and its histories take them into account.
-    async fn tell(&self, changed: &BTreeMap<domain::ProjectId, BTreeSet<String>>) -> Result<(), Exit> {
+    async fn notify(&self, changed: &BTreeMap<domain::ProjectId, BTreeSet<String>>) -> Result<(), Exit> {
         for (project, run_ids) in changed {
             let run_ids: Vec<&str> = run_ids.iter().map(String::as_str).collect();
             storage::live::notify_runs(self.db, self.process, *project, &run_ids).await?;

@@ -19,10 +19,10 @@ use crate::database::Database;
 use crate::state::AppState;
 use crate::{auth, clock, jobs, maintenance, price_file, router, serving};
 
-/// How long requests under way may take after the server was told to stop.
-const LONGEST_REQUEST: Duration = Duration::from_secs(10);
+/// How long requests under way may take after the server began to stop.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the background tasks may take after that: the last batches are written in it.
-const LONGEST_FLUSH: Duration = Duration::from_secs(20);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A server that answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ async fn run(
     ready: oneshot::Sender<Ready>,
 ) -> anyhow::Result<()> {
     let tasks = TaskTracker::new();
-    // Requests under way still need the background tasks, so these are told later.
+    // Requests under way still need the background tasks, so these are stopped later.
     let background = CancellationToken::new();
     let mut pool = None;
     let mut recorder = None;
@@ -79,7 +79,7 @@ async fn run(
         if let Err(cause) = storage::partitions::maintain(&database.options(), now).await {
             tracing::warn!(error = ?cause, "partitions not maintained; the default partitions take what comes");
         }
-        price_file::bring_in_shipped(&state.db, now).await?;
+        price_file::load_shipped(&state.db, now).await?;
         let project = storage::projects::ensure_default(&state.db, now).await?;
         state.auth.offer_first_key(&project, now).await?;
         let accounts_exist = storage::users::count(&state.db).await? > 0;
@@ -90,7 +90,7 @@ async fn run(
             addr: listener.local_addr()?,
             database: database.description(),
         };
-        // Nobody has to be interested.
+        // A dropped receiver is fine.
         ready.send(answering).ok();
         answer(listener, state, shutdown).await
     }
@@ -107,7 +107,7 @@ async fn run(
             pool.close().await;
         }
     };
-    if timeout(LONGEST_FLUSH, ended).await.is_err() {
+    if timeout(FLUSH_TIMEOUT, ended).await.is_err() {
         tracing::error!(
             tasks = tasks.len(),
             "background tasks did not end in time; stopping without them"
@@ -133,7 +133,7 @@ pub fn start_periodic_tasks(
 }
 
 async fn answer(listener: TcpListener, state: AppState, shutdown: CancellationToken) -> anyhow::Result<()> {
-    // An answer that comes in small pieces must not wait for the acknowledgement of each.
+    // An answer that comes in small chunks must not wait for the acknowledgement of each.
     let listener = listener.tap_io(|connection| {
         if let Err(cause) = connection.set_nodelay(true) {
             tracing::debug!(%cause, "a connection is slower than it could be");
@@ -143,12 +143,12 @@ async fn answer(listener: TcpListener, state: AppState, shutdown: CancellationTo
     let server = serving::serve(listener, state, router, shutdown.clone());
     let patience = async {
         shutdown.cancelled().await;
-        tokio::time::sleep(LONGEST_REQUEST).await;
+        tokio::time::sleep(DRAIN_TIMEOUT).await;
     };
     tokio::select! {
         () = server => Ok(()),
         () = patience => {
-            tracing::warn!("requests still under way after {} s are cut", LONGEST_REQUEST.as_secs());
+            tracing::warn!("requests still under way after {} s are cut", DRAIN_TIMEOUT.as_secs());
             Ok(())
         }
     }

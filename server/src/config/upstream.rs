@@ -7,7 +7,7 @@ use axum::http::Uri;
 use serde::{Deserialize, Serialize};
 
 /// Where a provider is reached: scheme, host, and what stands before `/v1` in its paths, if anything. Plain http is
-/// allowed: whoever configures the server knows what lies between the two.
+/// allowed: the operator knows what lies between the two.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct UpstreamUrl(Uri);
@@ -47,8 +47,7 @@ impl FromStr for UpstreamUrl {
         });
         // The text may hold a password, so it is not quoted.
         usable.map(Self).ok_or_else(|| {
-            "has to look like https://api.example.com, without /v1 at the end, a query or a password"
-                .to_owned()
+            "must look like https://api.example.com, without /v1 at the end, a query or a password".to_owned()
         })
     }
 }

@@ -94,7 +94,7 @@ async fn make_first_account(
         "users_exist",
         "already_set_up",
     )?;
-    state.auth.forget();
+    state.auth.invalidate();
     if let Some(name) = project_name.filter(|name| *name != project.name) {
         storage::projects::rename(db, &project, name, &actor, now).await?;
         project.name = name.to_owned();

@@ -46,7 +46,7 @@ async fn make_key(
     let (label, actor) = (fields.text("label"), visitor.name_in_log());
     let made = storage::keys::add(&state.db, project.id, label, &scopes, &actor, now).await;
     let made = on_conflict(made, "api_keys_label", "label")?;
-    state.auth.forget();
+    state.auth.invalidate();
     let no_randomness = || Failed::Refused(HttpError::internal(anyhow::anyhow!("no randomness for a token")));
     state.auth.reveal.put(made.secret).ok_or_else(no_randomness)
 }
@@ -61,7 +61,7 @@ pub(super) async fn revoke(
     let now = clock::now();
     let key: KeyId = id.parse().map_err(|_malformed| HttpError::not_found("key"))?;
     storage::keys::revoke(&state.db, project.id, key, &visitor.name_in_log(), now).await?;
-    state.auth.forget();
+    state.auth.invalidate();
     Ok(Redirect::to(&format!(
         "/p/{}/settings/keys?done=revoked",
         project.slug

@@ -23,7 +23,7 @@ pub(super) async fn add(
 ) -> HttpResult<Redirect> {
     let project = visitor.project(&slug, Role::Admin)?;
     if visitor.viewer.open {
-        // The first account has to be one that may do everything, or nobody could.
+        // The first account must be an admin, or there would be none.
         return Ok(Redirect::to("/setup"));
     }
     let page = format!("/p/{}/settings/members", project.slug);
@@ -61,7 +61,7 @@ async fn add_member(
     let actor = visitor.name_in_log();
     let added = storage::members::add(db, project.id, &user, role, &actor, now).await;
     on_conflict(added, "memberships_pkey", "email_exists")?;
-    state.auth.forget();
+    state.auth.invalidate();
     Ok(())
 }
 
@@ -81,7 +81,7 @@ pub(super) async fn set_role(
         let changed =
             storage::members::set_role(&state.db, project.id, user, role, &actor, clock::now()).await;
         on_conflict(changed, LAST_ADMIN, "last_admin")?;
-        state.auth.forget();
+        state.auth.invalidate();
         Ok(format!("{page}?done=saved"))
     };
     let done = done.await;
@@ -101,7 +101,7 @@ pub(super) async fn remove(
         let actor = visitor.name_in_log();
         let removed = storage::members::remove(&state.db, project.id, user, &actor, clock::now()).await;
         on_conflict(removed, LAST_ADMIN, "last_admin")?;
-        state.auth.forget();
+        state.auth.invalidate();
         Ok(format!("{page}?done=removed"))
     };
     let done = done.await;

@@ -11,13 +11,13 @@ use crate::clock;
 use crate::error::{HttpError, HttpResult};
 use crate::state::AppState;
 
-/// `POST /projects` {name}: for admins of any project. Whoever makes it is its admin.
+/// `POST /projects` {name}: for admins of any project. Its creator becomes its admin.
 pub(super) async fn create(
     State(state): State<AppState>,
     visitor: Visitor,
     fields: Fields,
 ) -> HttpResult<Redirect> {
-    if visitor.is_nobody() {
+    if visitor.is_anonymous() {
         return Err(HttpError::unauthorized("Sign in first"));
     }
     let is_admin = visitor
@@ -25,7 +25,7 @@ pub(super) async fn create(
         .projects
         .iter()
         .any(|(_, role)| *role == Role::Admin);
-    // Where the last project was deleted, somebody has to begin again.
+    // Where the last project was deleted, a new one has to be possible.
     if !is_admin && storage::projects::keyless(&state.db).await?.is_some() {
         return Err(role_is_too_low(Role::Admin));
     }
@@ -41,7 +41,7 @@ async fn create_project(state: &AppState, visitor: &Visitor, fields: &Fields) ->
     let admin = visitor.viewer.user.as_ref().map(|user| user.id);
     let project = storage::projects::create(db, name, &slug, admin, &visitor.name_in_log(), now).await;
     let project = on_conflict(project, "projects_slug_key", "exists")?;
-    state.auth.forget();
+    state.auth.invalidate();
     state.auth.offer_first_key(&project, now).await?;
     Ok(project.slug)
 }
@@ -59,7 +59,7 @@ pub(super) async fn rename(
         let name = fields.name("name")?;
         let actor = visitor.name_in_log();
         storage::projects::rename(&state.db, project, name, &actor, clock::now()).await?;
-        state.auth.forget();
+        state.auth.invalidate();
         Ok(format!("{page}?done=saved"))
     };
     let done = done.await;
@@ -82,7 +82,7 @@ pub(super) async fn delete(
     }
     let actor = visitor.name_in_log();
     storage::projects::deletion::start(&state.db, project.id, &actor, clock::now()).await?;
-    state.auth.forget();
+    state.auth.invalidate();
     // The project's own audit log goes with it.
     tracing::info!(actor, project = project.slug, id = %project.id, "project deleted");
     Ok(Redirect::to("/?done=deleted"))

@@ -22,9 +22,9 @@ pub struct BodyBudget {
 const KIB: usize = 1024;
 const FIRST_PERMIT: usize = 64 * KIB;
 /// How long nothing may arrive in the middle of a body.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a whole body may take.
-const LONGEST_BODY: Duration = Duration::from_secs(120);
+const BODY_TIMEOUT: Duration = Duration::from_secs(120);
 /// How much of a body that is too large is read to be able to say so.
 const MAX_DRAINED_BYTES: usize = 128 * 1024 * KIB;
 
@@ -70,7 +70,7 @@ pub(super) async fn read(
         drain(body).await;
         return Err(too_large(limit));
     }
-    timeout(LONGEST_BODY, read_within(body, limit, budget))
+    timeout(BODY_TIMEOUT, read_within(body, limit, budget))
         .await
         .unwrap_or_else(|_elapsed| Err(too_slow()))
 }
@@ -83,7 +83,7 @@ async fn read_within(
     let mut permit = take(budget, FIRST_PERMIT)?;
     let mut held = FIRST_PERMIT;
     let mut bytes = BytesMut::new();
-    while let Some(frame) = timeout(LONGEST_PAUSE, body.frame())
+    while let Some(frame) = timeout(IDLE_TIMEOUT, body.frame())
         .await
         .map_err(|_elapsed| too_slow())?
     {
@@ -116,8 +116,8 @@ async fn drain(mut body: Body) {
             left = rest;
         }
     };
-    // Whoever is still sending after that finds the connection closed.
-    let _ended_or_not = timeout(LONGEST_PAUSE, reading).await;
+    // A client that still sends after that finds the connection closed.
+    let _ended_or_not = timeout(IDLE_TIMEOUT, reading).await;
 }
 
 fn take(budget: &BodyBudget, bytes: usize) -> HttpResult<OwnedSemaphorePermit> {

@@ -10,13 +10,13 @@ use storage::ingest::{self, LedgerEntry, Outcome, PromptText, StepRow};
 use tokio::task::yield_now;
 
 use super::cardinality::CountedAs;
-use super::{Figures, Memory, Received, Submission, rollup, run_deltas};
-use crate::heavy::{text_bytes, work_through};
+use super::{DerivedStep, ProjectCaches, Received, Submission, rollup, run_deltas};
+use crate::blocking::{run_blocking_if_large, text_bytes};
 use crate::metrics::Metrics;
 
 /// Steps that are worked out without a pause, which is half a millisecond where texts are short: a thread that works
 /// out a batch of a thousand looks after no socket meanwhile.
-const STEPS_AT_A_TIME: usize = 16;
+const CHUNK_STEPS: usize = 16;
 
 /// What a committed batch changed.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub struct Written {
 /// Writes submissions in one transaction. Nothing of them is in the database when this fails.
 pub async fn process_batch(
     db: &storage::Db,
-    memory: &Memory,
+    caches: &ProjectCaches,
     submissions: &[Submission],
     metrics: &Metrics,
 ) -> storage::Result<Written> {
@@ -38,35 +38,36 @@ pub async fn process_batch(
     let projects: BTreeSet<ProjectId> = submissions.iter().map(|s| s.project_id).collect();
     let projects: Vec<ProjectId> = projects.into_iter().collect();
     // Read, and worked out, before the transaction begins, so that nothing is locked meanwhile.
-    let mut scorer = memory.scoring.batch(&projects).await?;
+    let mut scorer = caches.scoring.batch(&projects).await?;
     let mut prices = BTreeMap::new();
     for project in &projects {
-        prices.insert(*project, memory.prices.of(*project).await?);
+        prices.insert(*project, caches.prices.of(*project).await?);
     }
     let steps: Vec<(&Submission, &NewStep)> = received_steps(submissions).collect();
-    let mut figures = Vec::with_capacity(steps.len());
-    for (i, some) in steps.chunks(STEPS_AT_A_TIME).enumerate() {
+    let mut derived = Vec::with_capacity(steps.len());
+    for (i, some) in steps.chunks(CHUNK_STEPS).enumerate() {
         pause_before(i).await;
         let bytes = some.iter().map(|(_, step)| text_bytes(step)).sum();
-        let of = |(s, step): &(&Submission, &NewStep)| figures_of(memory, s, step, prices.get(&s.project_id));
-        work_through(bytes, || figures.extend(some.iter().map(of)));
+        let of =
+            |(s, step): &(&Submission, &NewStep)| derive_step(caches, s, step, prices.get(&s.project_id));
+        run_blocking_if_large(bytes, || derived.extend(some.iter().map(of)));
     }
     let counted: Vec<CountedAs<'_>> = steps
         .iter()
-        .zip(&figures)
-        .map(|((s, step), figures)| {
-            let guard = &memory.cardinality;
-            guard.counted_as(s.project_id, &s.key_label, step, figures.template)
+        .zip(&derived)
+        .map(|((s, step), derived)| {
+            let guard = &caches.cardinality;
+            guard.counted_as(s.project_id, &s.key_label, step, derived.template)
         })
         .collect();
     let mut rows: Vec<StepRow<'_>> = steps
         .iter()
-        .zip(&figures)
+        .zip(&derived)
         .zip(&counted)
-        .map(|(((s, step), figures), counted)| step_row(s, step, figures, counted))
+        .map(|(((s, step), derived), counted)| step_row(s, step, derived, counted))
         .collect();
 
-    if let Err(cause) = memory.weeks.prepare(&rows).await {
+    if let Err(cause) = caches.weeks.prepare(&rows).await {
         // The rows can be stored all the same; the maintainer moves them.
         tracing::warn!(error = %anyhow::Error::new(cause), "the weeks of a batch could not be prepared");
     }
@@ -75,19 +76,19 @@ pub async fn process_batch(
     let looks_new = ingest::find_new(&mut batch, &rows, &runs).await?;
     scorer.read_runs(&mut batch, &runs).await?;
     for (nth, row) in rows.iter_mut().enumerate() {
-        row.arrival = runs.arrival(nth);
+        row.sequence = runs.sequence(nth);
     }
     let some = rows
-        .chunks_mut(STEPS_AT_A_TIME)
-        .zip(figures.chunks(STEPS_AT_A_TIME))
-        .zip(looks_new.chunks(STEPS_AT_A_TIME));
-    for (i, ((rows, figures), looks_new)) in some.enumerate() {
+        .chunks_mut(CHUNK_STEPS)
+        .zip(derived.chunks(CHUNK_STEPS))
+        .zip(looks_new.chunks(CHUNK_STEPS));
+    for (i, ((rows, derived), looks_new)) in some.enumerate() {
         pause_before(i).await;
         let bytes = rows.iter().map(|row| text_bytes(row.step)).sum();
-        work_through(bytes, || scorer.score(rows, figures, looks_new));
+        run_blocking_if_large(bytes, || scorer.score(rows, derived, looks_new));
     }
     let is_new = ingest::insert_steps(&mut batch, &rows, &looks_new).await?;
-    let mut texts = unstored_texts(memory, &rows, &figures, &is_new);
+    let mut texts = unstored_texts(caches, &rows, &derived, &is_new);
     ingest::keep_prompt_texts(&mut batch, &mut texts).await?;
     let new_counted = || {
         let all = rows.iter().zip(&counted).zip(&is_new);
@@ -109,7 +110,7 @@ pub async fn process_batch(
     batch.commit().await?;
     scorer.settle(&is_new);
     let stored = texts.iter().map(|text| (text.project_id, text.fingerprint));
-    memory.prompts.stored(stored);
+    caches.prompts.stored(stored);
 
     let mut changed_runs: BTreeMap<ProjectId, BTreeSet<String>> = BTreeMap::new();
     for row in new_rows() {
@@ -139,37 +140,42 @@ fn received_steps(submissions: &[Submission]) -> impl Iterator<Item = (&Submissi
 }
 
 /// What is worked out about a step from itself and its project's prices.
-fn figures_of(memory: &Memory, of: &Submission, step: &NewStep, prices: Option<&Arc<PriceTable>>) -> Figures {
-    let mut figures = match prices {
-        Some(prices) => Figures::of(step, prices),
-        None => Figures::of(step, &PriceTable::default()),
+fn derive_step(
+    caches: &ProjectCaches,
+    of: &Submission,
+    step: &NewStep,
+    prices: Option<&Arc<PriceTable>>,
+) -> DerivedStep {
+    let mut derived = match prices {
+        Some(prices) => DerivedStep::of(step, prices),
+        None => DerivedStep::of(step, &PriceTable::default()),
     };
-    let guard = &memory.cardinality;
+    let guard = &caches.cardinality;
     let is_template = |template: &[u8; 32]| guard.admit_template(of.project_id, step, *template);
-    figures.template = figures.template.filter(is_template);
-    figures
+    derived.template = derived.template.filter(is_template);
+    derived
 }
 
 /// The texts of templates that new steps have and that may not be stored yet.
 fn unstored_texts<'a>(
-    memory: &Memory,
+    caches: &ProjectCaches,
     rows: &[StepRow<'_>],
-    figures: &'a [Figures],
+    derived: &'a [DerivedStep],
     is_new: &[bool],
 ) -> Vec<PromptText<'a>> {
     rows.iter()
-        .zip(figures)
+        .zip(derived)
         .zip(is_new)
         .filter(|(_, is_new)| **is_new)
-        .filter_map(|((row, figures), _)| {
-            let fingerprint = figures.template?;
-            let is_stored = memory
+        .filter_map(|((row, derived), _)| {
+            let fingerprint = derived.template?;
+            let is_stored = caches
                 .prompts
                 .is_stored(row.project_id, fingerprint, row.received_at);
             (!is_stored).then_some(PromptText {
                 project_id: row.project_id,
                 fingerprint,
-                canonical: &figures.canonical,
+                canonical: &derived.canonical,
                 seen_at: row.step.started_at.min(row.received_at),
             })
         })
@@ -180,23 +186,23 @@ fn unstored_texts<'a>(
 fn step_row<'a>(
     of: &'a Submission,
     step: &'a NewStep,
-    figures: &Figures,
+    derived: &DerivedStep,
     counted: &CountedAs<'_>,
 ) -> StepRow<'a> {
     StepRow {
         project_id: of.project_id,
         key_label: &of.key_label,
         received_at: of.received_at,
-        run_at: step.started_at,
+        partition_at: step.started_at,
         is_continued: false,
-        arrival: 0,
-        tokens: figures.tokens,
-        usage_semantics: figures.usage_semantics,
-        cost_nano_usd: figures.cost,
-        cost_source: figures.cost_source,
-        price_version: figures.price_version.clone(),
-        prompt_hash: figures.prompt,
-        template_fingerprint: figures.template.map(Vec::from),
+        sequence: 0,
+        tokens: derived.tokens,
+        usage_semantics: derived.usage_semantics,
+        cost_nano_usd: derived.cost,
+        cost_source: derived.cost_source,
+        price_version: derived.price_version.clone(),
+        prompt_hash: derived.prompt,
+        template_fingerprint: derived.template.map(Vec::from),
         other_series: counted.other_series(),
         output_shape: None,
         score: None,

@@ -17,7 +17,7 @@ use super::rollup::series_id;
 /// Different templates of one step name that one hour may have. Beyond it its prompts are taken for free text, which
 /// would make a template of each single one.
 const TEMPLATES_PER_STEP: u32 = 200;
-/// Values over all projects and hours that are remembered, about 16 bytes each.
+/// Values over all projects and hours that are kept, about 16 bytes each.
 const MAX_VALUES: usize = 1_000_000;
 
 /// How many different values of a dimension an hour of a project may have.
@@ -93,7 +93,7 @@ struct Known {
 impl Known {
     fn hour(&mut self, project: ProjectId, hour: Timestamp) -> HourOf<'_> {
         if self.values >= MAX_VALUES {
-            self.forget_oldest_half();
+            self.evict_oldest_half();
         }
         self.uses += 1;
         let found = self.hours.entry((project, hour)).or_default();
@@ -104,7 +104,7 @@ impl Known {
         }
     }
 
-    fn forget_oldest_half(&mut self) {
+    fn evict_oldest_half(&mut self) {
         let mut uses: Vec<u64> = self.hours.values().map(|hour| hour.used_at).collect();
         let middle = uses.len() / 2;
         let (_, middle, _) = uses.select_nth_unstable(middle);

@@ -35,7 +35,7 @@ impl Load {
         })
     }
 
-    /// Books a submission in, unless something is queued already and it doesn't fit beside that.
+    /// Admits a submission, unless something is queued already and it doesn't fit beside that.
     pub(super) fn admit(self: &Arc<Self>, steps: usize, bytes: usize) -> Option<Booking> {
         let queued_steps = self.steps.fetch_add(steps, Ordering::AcqRel);
         let queued_bytes = self.bytes.fetch_add(bytes, Ordering::AcqRel);

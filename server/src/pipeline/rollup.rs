@@ -59,7 +59,7 @@ fn merge_histograms(a: &[u8], b: &[u8]) -> Vec<u8> {
     merged.encode()
 }
 
-/// A hash of a series' five dimensions. Absent and empty are told apart.
+/// A hash of a series' five dimensions. Absent and empty differ.
 pub fn series_id(
     key_label: &str,
     environment: Option<&str>,

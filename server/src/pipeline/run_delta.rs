@@ -21,7 +21,7 @@ pub fn run_deltas<'a>(rows: impl IntoIterator<Item = &'a StepRow<'a>>) -> Vec<Ru
     let mut by_run: HashMap<(ProjectId, &str, Timestamp), RunDelta> = HashMap::new();
     for row in rows {
         let delta = of_step(row);
-        match by_run.entry((row.project_id, row.step.run_id.as_str(), row.run_at)) {
+        match by_run.entry((row.project_id, row.step.run_id.as_str(), row.partition_at)) {
             std::collections::hash_map::Entry::Vacant(vacant) => _ = vacant.insert(delta),
             std::collections::hash_map::Entry::Occupied(mut sum) => add(sum.get_mut(), delta),
         }
@@ -43,7 +43,7 @@ fn of_step(row: &StepRow<'_>) -> RunDelta {
     RunDelta {
         project_id: row.project_id,
         run_id: step.run_id.clone(),
-        run_at: row.run_at,
+        partition_at: row.partition_at,
         is_continued: row.is_continued,
         name: step.name.clone(),
         name_nested: !is_root,

@@ -7,7 +7,7 @@ use futures::FutureExt as _;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::{BatchWriter, INTERNAL, NotWritten, Queued, Received, Submission};
+use super::{BatchWriter, INTERNAL, Queued, Received, Submission, WriteError};
 use crate::live::LiveHub;
 use crate::supervise::panic_message;
 
@@ -16,7 +16,7 @@ const BATCH_STEPS: usize = 1_000;
 /// Steps from which a batch is worth a transaction beside another one. Fewer wait until that one ends, and for the
 /// steps that come until then: single steps over 64 connections went 15 to a transaction before, which costs as much
 /// as one of 60.
-const WORTH_BATCH_STEPS: usize = 200;
+const MIN_BATCH_STEPS: usize = 200;
 /// How often a batch is tried again at once when another transaction is in the way. A week's partitions are made one
 /// table after the other, and a batch may meet each of them.
 const MAX_COLLISIONS: u32 = 10;
@@ -26,8 +26,8 @@ pub(super) struct Worker {
     pub(super) writer: Arc<dyn BatchWriter>,
     pub(super) live: LiveHub,
     pub(super) receiver: Arc<Mutex<mpsc::Receiver<Queued>>>,
-    /// Whoever has it writes; who has enough writes without it.
-    pub(super) turn: Arc<Semaphore>,
+    /// A worker with a small batch waits for it; one with enough steps writes without it.
+    pub(super) permit: Arc<Semaphore>,
     pub(super) shutdown: CancellationToken,
 }
 
@@ -41,13 +41,13 @@ enum BatchError {
 
 impl Worker {
     pub(super) async fn run(self) {
-        while let Some((batch, _turn)) = self.gather().await {
+        while let Some((batch, _permit)) = self.gather().await {
             self.write(batch).await;
         }
     }
 
     /// Waits for one submission and takes all that have gathered behind it, up to a full batch. The time to gather
-    /// is the time another worker's transaction takes, so nobody waits for a clock.
+    /// is the time another worker's transaction takes, so nothing waits for a timer.
     async fn gather(&self) -> Option<(Vec<Queued>, Option<OwnedSemaphorePermit>)> {
         let mut receiver = self.receiver.lock().await;
         let first = tokio::select! {
@@ -60,15 +60,15 @@ impl Worker {
         };
         let mut steps = first.submission.steps.len();
         let mut batch = vec![first];
-        let mut turn = None;
+        let mut permit = None;
         while steps < BATCH_STEPS {
             let next = match receiver.try_recv() {
                 Ok(next) => next,
-                Err(_) if turn.is_some() || steps >= WORTH_BATCH_STEPS => break,
+                Err(_) if permit.is_some() || steps >= MIN_BATCH_STEPS => break,
                 Err(_) => tokio::select! {
                     biased;
-                    got = Arc::clone(&self.turn).acquire_owned() => {
-                        turn = Some(got.ok()?);
+                    got = Arc::clone(&self.permit).acquire_owned() => {
+                        permit = Some(got.ok()?);
                         continue;
                     }
                     Some(next) = receiver.recv() => next,
@@ -79,7 +79,7 @@ impl Worker {
         }
         Some((
             batch,
-            turn.or_else(|| Arc::clone(&self.turn).try_acquire_owned().ok()),
+            permit.or_else(|| Arc::clone(&self.permit).try_acquire_owned().ok()),
         ))
     }
 
@@ -103,7 +103,7 @@ impl Worker {
     async fn write_with_retries(
         &self,
         submissions: Vec<Submission>,
-    ) -> Vec<Result<Vec<Received>, NotWritten>> {
+    ) -> Vec<Result<Vec<Received>, WriteError>> {
         let cause = match self.write_once(&submissions).await {
             Ok(received) => return received.into_iter().map(Ok).collect(),
             Err(cause) => cause,
@@ -113,14 +113,14 @@ impl Worker {
         }
         let mut results = Vec::with_capacity(submissions.len());
         if let [only] = submissions.as_slice() {
-            results.push(Err(self.not_written(only, &cause).await));
+            results.push(Err(self.write_error(only, &cause).await));
             return results;
         }
         tracing::warn!(error = ?cause, submissions = submissions.len(), "a batch failed; writing each alone");
         for submission in &submissions {
             results.push(match self.write_once(std::slice::from_ref(submission)).await {
                 Ok(mut received) => Ok(received.pop().unwrap_or_default()),
-                Err(cause) => Err(self.not_written(submission, &cause).await),
+                Err(cause) => Err(self.write_error(submission, &cause).await),
             });
         }
         results
@@ -128,9 +128,9 @@ impl Worker {
 
     /// Why a submission that was tried alone was not written. Where that is a defect of ours, its steps are rejected in
     /// the ledger, which counts every step that was received.
-    async fn not_written(&self, submission: &Submission, cause: &BatchError) -> NotWritten {
+    async fn write_error(&self, submission: &Submission, cause: &BatchError) -> WriteError {
         let why = cause.report();
-        if why == NotWritten::Internal && !submission.steps.is_empty() {
+        if why == WriteError::Internal && !submission.steps.is_empty() {
             let rejected = [submission.rejected_for(INTERNAL)];
             if let Err(cause) = self.write_once(&rejected).await {
                 tracing::warn!(error = ?cause, "steps that were not written are missing in the ledger");
@@ -162,20 +162,20 @@ impl BatchError {
     }
 
     /// Logs why a submission was not written, and says it in the words that handlers know.
-    fn report(&self) -> NotWritten {
+    fn report(&self) -> WriteError {
         match self {
             Self::Storage(cause @ (storage::Error::Unavailable(_) | storage::Error::TooSlow(_))) => {
                 tracing::warn!(error = ?cause, "steps were not written: the database does not answer");
-                NotWritten::Unavailable
+                WriteError::Unavailable
             }
-            Self::Storage(storage::Error::NotFound) => NotWritten::Gone,
+            Self::Storage(storage::Error::NotFound) => WriteError::Gone,
             Self::Storage(cause @ (storage::Error::Conflict(_) | storage::Error::Internal(_))) => {
                 tracing::error!(error = ?cause, "steps were not written");
-                NotWritten::Internal
+                WriteError::Internal
             }
             Self::Panicked(message) => {
                 tracing::error!(panic = message, "steps were not written");
-                NotWritten::Internal
+                WriteError::Internal
             }
         }
     }

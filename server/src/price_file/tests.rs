@@ -70,7 +70,7 @@ fn the_shipped_file_is_whole_and_sane() {
                 rates.cache_write_1h,
             ];
             for rate in every.into_iter().flatten() {
-                // The dearest output of any public list is $600.
+                // The most expensive output of any public list is $600.
                 assert!((0..=1_200 * DOLLAR).contains(&rate), "{id}: {rate}");
             }
         }
@@ -166,7 +166,7 @@ fn well_known_prices() {
     check("google", "gemini-2.5-pro", Some("batch"), 300_000, M, "1.125");
     check("google", "gemini-2.5-flash", None, M, M, "0.28");
     check("mistral", "codestral-2508", None, M, M, "0.12");
-    // The maker's price counts where nobody says who served a call, and for a cloud without a list of its own.
+    // The maker's price counts where a call names no provider, and for a cloud without a list of its own.
     check("", "claude-haiku-4-5", None, M, M, "0.6");
     check(
         "aws.bedrock",

@@ -7,13 +7,13 @@ use bytes::Bytes;
 use domain::Timestamp;
 
 use super::api::Api;
-use super::capture::{Capture, Held};
-use super::recorder::{Pending, Recorder};
-use super::who::Told;
+use super::capture::{Capture, Reservation};
+use super::recorder::{PendingCall, Recorder};
+use super::request_context::RequestContext;
 use crate::auth::Caller;
 use crate::auth::credentials::Credentials;
 
-/// How many pieces of an answer are remembered with the time they came at. The first content is among them, or the
+/// How many chunks of an answer are kept with the time they came at. The first content is among them, or the
 /// provider sent nothing but shells for a long time.
 const MAX_MARKS: usize = 64;
 
@@ -32,7 +32,7 @@ pub enum Ended {
     Unreachable,
     /// The provider sent nothing for too long.
     TimedOut,
-    /// The server was told to stop, and could not wait any longer.
+    /// The server was stopping, and could not wait any longer.
     Stopped,
 }
 
@@ -51,7 +51,7 @@ pub struct Answer {
     pub body: Capture,
     /// Up to which byte the answer had come at which time.
     pub marks: Vec<(usize, Duration)>,
-    /// The longest pause between two pieces.
+    /// The longest pause between two chunks.
     pub max_gap: Option<Duration>,
 }
 
@@ -63,7 +63,7 @@ pub struct Exchange {
     /// Whose call it is.
     pub caller: Caller,
     /// What its headers say.
-    pub told: Told,
+    pub context: RequestContext,
     /// What it authenticates itself with at the provider: nothing of it may be recorded.
     pub credentials: Credentials,
     /// The id of the step it becomes: made once, so that whatever is tried again stays one step.
@@ -83,9 +83,9 @@ pub struct Exchange {
     /// How long it took.
     pub latency: Duration,
     /// What of the budget its request takes.
-    pub held: Held,
+    pub held: Reservation,
     /// That it is still to be recorded.
-    pub pending: Pending,
+    pub pending: PendingCall,
 }
 
 /// An [`Exchange`] under way. Dropped before its end, it ended because the caller went away.
@@ -94,7 +94,7 @@ pub struct Call {
     recorder: Recorder,
     exchange: Option<Box<Exchange>>,
     sent: Instant,
-    last_piece: Option<Instant>,
+    last_chunk_at: Option<Instant>,
 }
 
 impl Call {
@@ -104,7 +104,7 @@ impl Call {
             recorder,
             exchange: Some(exchange),
             sent: Instant::now(),
-            last_piece: None,
+            last_chunk_at: None,
         }
     }
 
@@ -125,10 +125,10 @@ impl Call {
         });
     }
 
-    /// A piece of the answer came.
-    pub fn piece(&mut self, bytes: &[u8]) {
+    /// A chunk of the answer came.
+    pub fn chunk(&mut self, bytes: &[u8]) {
         let now = Instant::now();
-        let last = self.last_piece.replace(now);
+        let last = self.last_chunk_at.replace(now);
         let Some(answer) = self
             .exchange
             .as_mut()

@@ -32,14 +32,14 @@ impl Budget {
     }
 }
 
-/// A part of the budget, given back when dropped.
+/// A reservation in the budget, released when dropped.
 #[derive(Debug)]
-pub struct Held {
+pub struct Reservation {
     budget: Arc<Budget>,
     bytes: usize,
 }
 
-impl Held {
+impl Reservation {
     /// Nothing of it.
     pub fn of(budget: &Arc<Budget>) -> Self {
         Self {
@@ -65,7 +65,7 @@ impl Held {
     }
 
     /// Takes so much and no more, whether or not there is so much: of what exists already.
-    pub fn settle_at(&mut self, bytes: usize) {
+    pub fn set_to(&mut self, bytes: usize) {
         self.shrink_to(bytes);
         let missing = bytes - self.bytes;
         self.budget.used.fetch_add(missing, Ordering::Relaxed);
@@ -84,13 +84,13 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for Reservation {
     fn drop(&mut self) {
         self.shrink_to(0);
     }
 }
 
-/// The copy of one body. Pieces are copied and not held: each of them would keep the whole buffer alive that the
+/// The copy of one body. Chunks are copied and not held: each of them would keep the whole buffer alive that the
 /// network was read into.
 #[derive(Debug)]
 pub struct Capture {
@@ -98,7 +98,7 @@ pub struct Capture {
     /// The end, once the middle was let go.
     end: Option<Vec<u8>>,
     total: usize,
-    held: Held,
+    held: Reservation,
 }
 
 impl Capture {
@@ -108,20 +108,20 @@ impl Capture {
             bytes: Vec::new(),
             end: None,
             total: 0,
-            held: Held::of(budget),
+            held: Reservation::of(budget),
         }
     }
 
-    /// Copies a piece.
-    pub fn push(&mut self, piece: &[u8]) {
-        self.total += piece.len();
+    /// Copies a chunk.
+    pub fn push(&mut self, chunk: &[u8]) {
+        self.total += chunk.len();
         if let Some(end) = &mut self.end {
-            keep_end(end, piece);
+            keep_end(end, chunk);
             return;
         }
-        let fits = self.bytes.len() + piece.len() <= MAX_KEPT_BYTES && self.held.grow(piece.len());
+        let fits = self.bytes.len() + chunk.len() <= MAX_KEPT_BYTES && self.held.grow(chunk.len());
         if fits {
-            self.bytes.extend_from_slice(piece);
+            self.bytes.extend_from_slice(chunk);
             return;
         }
         let from = self.bytes.len().saturating_sub(KEPT_END_BYTES);
@@ -130,7 +130,7 @@ impl Capture {
             .split_off(from.max(KEPT_BEGINNING_BYTES.min(self.bytes.len())));
         self.bytes.truncate(KEPT_BEGINNING_BYTES);
         self.bytes.shrink_to_fit();
-        keep_end(&mut end, piece);
+        keep_end(&mut end, chunk);
         self.held.shrink_to(self.bytes.len());
         self.end = Some(end);
     }
@@ -155,8 +155,8 @@ impl Capture {
     }
 }
 
-fn keep_end(end: &mut Vec<u8>, piece: &[u8]) {
-    end.extend_from_slice(piece);
+fn keep_end(end: &mut Vec<u8>, chunk: &[u8]) {
+    end.extend_from_slice(chunk);
     if end.len() > 2 * KEPT_END_BYTES {
         end.drain(..end.len() - KEPT_END_BYTES);
     }
@@ -184,8 +184,8 @@ mod tests {
             let budget = Budget::new(max_bytes);
             let mut capture = Capture::new(&budget);
             let all: Vec<u8> = (0..total).map(|at| (at % 251) as u8).collect();
-            for piece in all.chunks(100_003) {
-                capture.push(piece);
+            for chunk in all.chunks(100_003) {
+                capture.push(chunk);
             }
             assert_eq!((capture.whole(), capture.total()), (None, total));
             for (start, bytes) in capture.parts() {

@@ -4,18 +4,18 @@ use std::io::Read;
 
 use axum::http::HeaderValue;
 
-use super::capture::{Held, MAX_KEPT_BYTES};
+use super::capture::{MAX_KEPT_BYTES, Reservation};
 
 /// The body without its `Content-Encoding`; `None` when that is unknown, broken from its beginning, or the body is too
 /// large unpacked, for itself or for the memory that `held` is a part of. Of a body that was cut, what can be unpacked.
-pub fn unpacked(encoding: &HeaderValue, packed: &[u8], held: &mut Held) -> Option<Vec<u8>> {
+pub fn unpacked(encoding: &HeaderValue, packed: &[u8], held: &mut Reservation) -> Option<Vec<u8>> {
     let mut own = held.another();
     let plain = decoded(encoding, packed, &mut own)?;
-    held.settle_at(held.bytes() + plain.len());
+    held.set_to(held.bytes() + plain.len());
     Some(plain)
 }
 
-fn decoded(encoding: &HeaderValue, packed: &[u8], held: &mut Held) -> Option<Vec<u8>> {
+fn decoded(encoding: &HeaderValue, packed: &[u8], held: &mut Reservation) -> Option<Vec<u8>> {
     let encoding = encoding.to_str().ok()?.to_ascii_lowercase();
     let mut body = packed.to_vec();
     // The one named last was applied last.
@@ -35,15 +35,15 @@ fn decoded(encoding: &HeaderValue, packed: &[u8], held: &mut Held) -> Option<Vec
     Some(body)
 }
 
-fn read(mut reader: impl Read, held: &mut Held) -> Option<Vec<u8>> {
+fn read(mut reader: impl Read, held: &mut Reservation) -> Option<Vec<u8>> {
     let mut plain = Vec::new();
-    let mut piece = [0; 16 * 1024];
+    let mut chunk = [0; 16 * 1024];
     loop {
-        match reader.read(&mut piece) {
+        match reader.read(&mut chunk) {
             Ok(0) => return Some(plain),
-            // A few bytes can unpack to thousands of times as many, so each piece is asked for.
+            // A few bytes can unpack to thousands of times as many, so each chunk is reserved first.
             Ok(length) if plain.len() + length > MAX_KEPT_BYTES || !held.grow(length) => return None,
-            Ok(length) => plain.extend_from_slice(&piece[..length]),
+            Ok(length) => plain.extend_from_slice(&chunk[..length]),
             Err(cause) if cause.kind() == std::io::ErrorKind::Interrupted => {}
             Err(_cut) if !plain.is_empty() => return Some(plain),
             Err(_broken) => return None,
@@ -71,7 +71,7 @@ mod tests {
         let budget = Budget::new(3_000_000);
         let bomb = packed(&vec![b' '; 2_000_000]);
         assert!(bomb.len() < 3_000);
-        let (mut first, mut second) = (Held::of(&budget), Held::of(&budget));
+        let (mut first, mut second) = (Reservation::of(&budget), Reservation::of(&budget));
         assert_eq!(
             unpacked(&GZIP, &bomb, &mut first).map(|plain| plain.len()),
             Some(2_000_000)
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn packed_twice() {
         let budget = Budget::new(usize::MAX);
-        let mut held = Held::of(&budget);
+        let mut held = Reservation::of(&budget);
         let twice = packed(&packed(b"hello"));
         let encoding = HeaderValue::from_static("gzip, gzip");
         assert_eq!(unpacked(&encoding, &twice, &mut held), Some(b"hello".to_vec()));

@@ -84,7 +84,7 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .filter_map(|name| name.trim().parse().ok())
-        // Nobody may talk us out of these.
+        // A `connection` header cannot remove these.
         .filter(|name| *name != HOST && *name != CONTENT_LENGTH)
         .collect()
 }

@@ -37,7 +37,7 @@ pub struct Reading {
     pub service_tier: Option<String>,
     /// What the provider says went wrong.
     pub error: Option<ProviderError>,
-    /// The stream's final event was seen; for an answer in one piece, that it could be read.
+    /// The stream's final event was seen; for a whole answer, that it could be read.
     pub is_complete: bool,
     /// The length of the stream up to the end of the first event that carries something of the answer, in bytes.
     pub first_content_end: Option<usize>,
@@ -56,7 +56,7 @@ pub struct ProviderError {
 
 /// What a request's body asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct RequestedModel {
     /// The model.
     pub model: Option<String>,
     /// The tier, where it names one and does not leave it to the provider.
@@ -64,7 +64,7 @@ pub struct Asked {
 }
 
 /// Reads what a request's body asks for.
-pub fn asked(body: &[u8]) -> Asked {
+pub fn requested_model(body: &[u8]) -> RequestedModel {
     #[derive(serde::Deserialize)]
     struct Body<'a> {
         #[serde(borrow)]
@@ -73,13 +73,13 @@ pub fn asked(body: &[u8]) -> Asked {
         service_tier: Option<&'a RawValue>,
     }
     let Ok(body) = serde_json::from_slice::<Body<'_>>(body) else {
-        return Asked::default();
+        return RequestedModel::default();
     };
     let text = |value: Option<&RawValue>| {
         let text: String = serde_json::from_str(value?.get()).ok()?;
         (!text.is_empty()).then_some(text)
     };
-    Asked {
+    RequestedModel {
         model: text(body.model),
         service_tier: text(body.service_tier)
             .filter(|tier| !matches!(tier.as_str(), "auto" | "default" | "standard_only")),
@@ -94,7 +94,7 @@ trait Meter {
     fn finish(self: Box<Self>) -> Reading;
 }
 
-/// Reads an answer in one piece.
+/// Reads a whole answer.
 pub fn read_whole(api: Api, body: &[u8]) -> Reading {
     let mut reading = match api {
         Api::Messages => anthropic::whole(body),

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 pub use backlog::Backlog;
 
 use super::call::Exchange;
-use super::capture::{Budget, Capture, Held};
+use super::capture::{Budget, Capture, Reservation};
 use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
 use crate::supervise::Supervisor;
@@ -28,7 +28,7 @@ const MAX_QUEUED_CALLS: usize = 16_384;
 /// How much the copies of all calls may take, under way and waiting.
 const MAX_COPIED_BYTES: usize = 256 * 1024 * 1024;
 /// How long what is in memory may take to reach the database or the spool when the server stops.
-const LONGEST_FINISH: Duration = Duration::from_secs(8);
+const FINISH_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Where calls are recorded. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ pub struct Recorder {
 
 /// What the recorder has in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Waiting {
+pub struct RecorderStats {
     /// Calls under way, and those that are neither in the database nor in the spool nor lost.
     pub unfinished_calls: usize,
     /// Those of them that wait to be read.
@@ -62,9 +62,9 @@ struct Unfinished {
 
 /// One of the unfinished, until dropped.
 #[derive(Debug)]
-pub struct Pending(Arc<Unfinished>);
+pub struct PendingCall(Arc<Unfinished>);
 
-impl Drop for Pending {
+impl Drop for PendingCall {
     fn drop(&mut self) {
         self.0.count.fetch_sub(1, Ordering::AcqRel);
         self.0.changed.notify_waiters();
@@ -109,9 +109,9 @@ impl Recorder {
     }
 
     /// A call begins.
-    pub fn pending(&self) -> Pending {
+    pub fn pending(&self) -> PendingCall {
         self.unfinished.count.fetch_add(1, Ordering::AcqRel);
-        Pending(Arc::clone(&self.unfinished))
+        PendingCall(Arc::clone(&self.unfinished))
     }
 
     /// A copy to fill.
@@ -120,8 +120,8 @@ impl Recorder {
     }
 
     /// A part of the memory for copies.
-    pub fn held(&self) -> Held {
-        Held::of(&self.budget)
+    pub fn held(&self) -> Reservation {
+        Reservation::of(&self.budget)
     }
 
     /// Says that calls under way can wait no longer.
@@ -138,8 +138,8 @@ impl Recorder {
     }
 
     /// What waits at this moment.
-    pub fn waiting(&self) -> Waiting {
-        Waiting {
+    pub fn stats(&self) -> RecorderStats {
+        RecorderStats {
             unfinished_calls: self.unfinished.count.load(Ordering::Acquire),
             queued_calls: self.queue.max_capacity() - self.queue.capacity(),
             copied_bytes: self.budget.used(),
@@ -160,7 +160,7 @@ impl Recorder {
     /// Ends the calls under way and returns when everything is in the database or the spool, or after some seconds.
     pub async fn finish(&self) {
         self.stopping.cancel();
-        if timeout(LONGEST_FINISH, self.settled()).await.is_err() {
+        if timeout(FINISH_TIMEOUT, self.settled()).await.is_err() {
             let calls = self.unfinished.count.load(Ordering::Acquire);
             tracing::error!(calls, "calls were not recorded before the server stopped");
         }

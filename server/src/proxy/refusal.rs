@@ -12,7 +12,7 @@ use crate::error::HttpError;
 /// The error as `provider` would put it.
 pub fn refuse(provider: Provider, error: &HttpError) -> Response {
     let kind = provider.error_type(error.status);
-    // Nobody should look for our errors in the provider's dashboard.
+    // Our errors must not be mistaken for the provider's.
     let message = format!("Plumbline: {}", error.message);
     let body = match provider {
         Provider::Anthropic => json!({ "type": "error", "error": { "type": kind, "message": message } }),

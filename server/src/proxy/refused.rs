@@ -13,7 +13,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
-use super::capture::Held;
+use super::capture::Reservation;
 use super::decode;
 
 /// How much of a refusal is read to see what it names.
@@ -59,8 +59,8 @@ impl Replayed {
 /// Whether an answer refuses our question. What was read for that is unpacked within `held`.
 pub async fn refuses_question(
     answer: &mut Response<Replayed>,
-    held: &mut Held,
-    longest_silence: Duration,
+    held: &mut Reservation,
+    idle_timeout: Duration,
 ) -> bool {
     let is_refusal = matches!(
         answer.status(),
@@ -70,7 +70,7 @@ pub async fn refuses_question(
         return false;
     }
     let encoding = answer.headers().get(header::CONTENT_ENCODING).cloned();
-    let Ok(bytes) = timeout(longest_silence, answer.body_mut().peek(MAX_READ_BYTES)).await else {
+    let Ok(bytes) = timeout(idle_timeout, answer.body_mut().peek(MAX_READ_BYTES)).await else {
         return false;
     };
     let text = match encoding {

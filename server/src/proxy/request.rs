@@ -12,24 +12,24 @@ use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
-use super::capture::{Held, MAX_KEPT_BYTES};
+use super::capture::{MAX_KEPT_BYTES, Reservation};
 use crate::error::{HttpError, HttpResult};
 
 /// How long nothing may arrive in the middle of a body.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A body to send on.
 #[derive(Debug)]
 pub struct Sent {
     /// What is sent, byte for byte.
     pub body: Body,
-    /// The same in one piece; `None` when it is too large to keep.
+    /// All of it; `None` when it is too large to keep.
     pub whole: Option<Bytes>,
 }
 
 /// Reads a body to its end, so that it can be looked at; of one that is too large, or for which there is no memory, the
 /// beginning: the rest is sent on as it comes.
-pub async fn read(mut body: Body, held: &mut Held) -> HttpResult<Sent> {
+pub async fn read(mut body: Body, held: &mut Reservation) -> HttpResult<Sent> {
     if body.is_end_stream() {
         return Ok(Sent {
             body: Body::empty(),
@@ -39,16 +39,16 @@ pub async fn read(mut body: Body, held: &mut Held) -> HttpResult<Sent> {
     let hint = body.size_hint();
     let mut read = Read::default();
     loop {
-        let frame = timeout(LONGEST_PAUSE, body.frame())
+        let frame = timeout(IDLE_TIMEOUT, body.frame())
             .await
             .map_err(|_elapsed| too_slow())?;
         let Some(frame) = frame else { break };
-        // Trailers are hop-by-hop unless everybody agrees; nobody sends them here.
-        let Ok(piece) = frame.map_err(unreadable)?.into_data() else {
+        // Trailers are hop-by-hop unless agreed on; they are not used here.
+        let Ok(chunk) = frame.map_err(unreadable)?.into_data() else {
             continue;
         };
-        let fits = read.length() + piece.len() <= MAX_KEPT_BYTES && held.grow(piece.len());
-        read.push(piece);
+        let fits = read.length() + chunk.len() <= MAX_KEPT_BYTES && held.grow(chunk.len());
+        read.push(chunk);
         if !fits {
             let first = Some(read.whole());
             return Ok(Sent {
@@ -68,7 +68,7 @@ pub async fn read(mut body: Body, held: &mut Held) -> HttpResult<Sent> {
     })
 }
 
-/// Pieces that have come. Most bodies are one, which is not copied.
+/// Chunks that have come. Most bodies are one, which is not copied.
 #[derive(Default)]
 struct Read {
     only: Option<Bytes>,
@@ -80,15 +80,15 @@ impl Read {
         self.only.as_ref().map_or(self.joined.len(), Bytes::len)
     }
 
-    fn push(&mut self, piece: Bytes) {
+    fn push(&mut self, chunk: Bytes) {
         if self.joined.is_empty() && self.only.is_none() {
-            self.only = Some(piece);
+            self.only = Some(chunk);
             return;
         }
         if let Some(first) = self.only.take() {
             self.joined.extend_from_slice(&first);
         }
-        self.joined.extend_from_slice(&piece);
+        self.joined.extend_from_slice(&chunk);
     }
 
     fn whole(self) -> Bytes {

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn who_takes_another_method_is_told_which() {
+    fn another_method_is_answered_with_the_allowed_ones() {
         let Found::OtherMethods(methods) = find(&Method::PUT, "/v1/responses/resp_1") else {
             panic!("the path is known");
         };

@@ -1,6 +1,6 @@
-//! Server-sent events as the HTML standard parses them, from pieces of any size.
+//! Server-sent events as the HTML standard parses them, from chunks of any size.
 //!
-//! Bytes come from a network, so nothing is assumed: CRLF, LF and CR end lines, also across pieces; a byte order mark
+//! Bytes come from a network, so nothing is assumed: CRLF, LF and CR end lines, also across chunks; a byte order mark
 //! is skipped; what is not UTF-8 is replaced; an event larger than the bound is dropped, and said so.
 
 /// Largest data of one event that is kept.

@@ -10,16 +10,16 @@ use serde_json::{Map, Value};
 
 use super::api::Api;
 use super::call::{Answer, Ended, Exchange};
-use super::capture::Held;
+use super::capture::Reservation;
 use super::decode::unpacked;
-use super::meter::{Asked, ProviderError, Reading, asked, read_stream, read_whole};
+use super::meter::{ProviderError, Reading, RequestedModel, read_stream, read_whole, requested_model};
 use crate::ingest::step::{StepBuilder, cut_word};
 
 /// How much of an answer that is no JSON is taken for its error's text.
 const ERROR_TEXT_BYTES: usize = 16 * 1024;
 
 /// Reads a call. What has to be unpacked for that is added to `held`.
-pub fn step_of(exchange: &Exchange, held: &mut Held) -> NewStep {
+pub fn step_of(exchange: &Exchange, held: &mut Reservation) -> NewStep {
     let mut attributes = Map::new();
     let request = exchange
         .request
@@ -28,10 +28,10 @@ pub fn step_of(exchange: &Exchange, held: &mut Held) -> NewStep {
     if request.is_none() {
         attributes.insert(StepFacts::INPUT_NOT_KEPT.to_owned(), true.into());
     }
-    let Asked {
-        model: asked,
-        service_tier: asked_tier,
-    } = request.as_deref().map(asked).unwrap_or_default();
+    let RequestedModel {
+        model: requested,
+        service_tier: requested_tier,
+    } = request.as_deref().map(requested_model).unwrap_or_default();
     let mut reading = match &exchange.answer {
         Some(answer) => read(exchange.api, answer, held, &mut attributes),
         None => Reading::default(),
@@ -41,24 +41,24 @@ pub fn step_of(exchange: &Exchange, held: &mut Held) -> NewStep {
     let error = error_of(exchange, &mut reading);
     let (ttft, max_gap) = stream_times(exchange, &reading);
     let is_stream = exchange.answer.as_ref().is_some_and(|answer| answer.is_stream);
-    // Whoever leaves does not wait for the end; that is no failure of the stream's.
+    // A caller who disconnects does not wait for the end; that is no failure of the stream.
     let was_awaited = exchange.ended != Ended::CallerGone;
     let status = match (exchange.ended, &error) {
         (Ended::CallerGone, None) => StepStatus::Aborted,
         (_, Some(_)) => StepStatus::Error,
         (_, None) => StepStatus::Ok,
     };
-    let told = exchange.told.clone();
-    let model = reading.model.or_else(|| asked.clone());
+    let context = exchange.context.clone();
+    let model = reading.model.or_else(|| requested.clone());
     let mut step = NewStep {
-        run_id: told.run_id.unwrap_or_else(|| exchange.step_id.clone()),
+        run_id: context.run_id.unwrap_or_else(|| exchange.step_id.clone()),
         step_id: exchange.step_id.clone(),
-        parent_step_id: told.parent_step_id,
+        parent_step_id: context.parent_step_id,
         kind: exchange.api.kind(),
-        name: told.name.unwrap_or_else(|| exchange.api.word().to_owned()),
+        name: context.name.unwrap_or_else(|| exchange.api.word().to_owned()),
         step_index: None,
         provider: Some(exchange.provider.clone()),
-        request_model: asked.filter(|asked| Some(asked) != model.as_ref()),
+        request_model: requested.filter(|requested| Some(requested) != model.as_ref()),
         model,
         started_at: exchange.started_at,
         ended_at: Some(
@@ -72,16 +72,16 @@ pub fn step_of(exchange: &Exchange, held: &mut Held) -> NewStep {
         error_class: error.as_ref().and_then(|error| error.class.clone()),
         error: error.map(|error| error.message),
         stop_reason: reading.stop_reason,
-        service_tier: reading.service_tier.or(asked_tier),
+        service_tier: reading.service_tier.or(requested_tier),
         max_gap_ms: max_gap.map(milliseconds),
         stream_incomplete: is_stream && was_awaited && !reading.is_complete,
         tokens: reading.tokens,
         web_searches: reading.web_searches,
         reported_cost: None,
-        environment: told.environment,
-        release: told.release,
-        session_id: told.session_id,
-        user_id: told.user_id,
+        environment: context.environment,
+        release: context.release,
+        session_id: context.session_id,
+        user_id: context.user_id,
         tags: Vec::new(),
         tool_name: None,
         attributes,
@@ -105,14 +105,18 @@ fn text(body: Cow<'_, [u8]>) -> String {
 }
 
 /// A body without its `Content-Encoding`.
-fn plain<'a>(encoding: Option<&HeaderValue>, body: &'a [u8], held: &mut Held) -> Option<Cow<'a, [u8]>> {
+fn plain<'a>(
+    encoding: Option<&HeaderValue>,
+    body: &'a [u8],
+    held: &mut Reservation,
+) -> Option<Cow<'a, [u8]>> {
     match encoding {
         None => Some(Cow::Borrowed(body)),
         Some(encoding) => unpacked(encoding, body, held).map(Cow::Owned),
     }
 }
 
-fn read(api: Api, answer: &Answer, held: &mut Held, attributes: &mut Map<String, Value>) -> Reading {
+fn read(api: Api, answer: &Answer, held: &mut Reservation, attributes: &mut Map<String, Value>) -> Reading {
     let body = answer
         .body
         .whole()

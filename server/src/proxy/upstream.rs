@@ -23,8 +23,8 @@ use super::call::Ended;
 use crate::config::{Config, UpstreamUrl};
 use crate::serving::MAX_HEADERS;
 
-/// How long a connection that nobody uses is kept: less than what servers and what stands before them allow.
-const LONGEST_IDLE: Duration = Duration::from_secs(50);
+/// How long an idle connection is kept: less than what servers and what stands before them allow.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
 /// Providers by a part of their host's name, for what speaks like OpenAI, and whether their streams are asked what they
 /// used: some refuse the question, and say it unasked.
@@ -48,7 +48,7 @@ pub struct Upstreams {
     anthropic: Arc<Upstream>,
     openai: Arc<Upstream>,
     /// How long a provider may be silent, before its answer and in it.
-    pub longest_silence: Duration,
+    pub idle_timeout: Duration,
 }
 
 impl fmt::Debug for Upstreams {
@@ -130,7 +130,7 @@ impl Upstreams {
     pub fn new(config: &Config) -> anyhow::Result<Self> {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
-        // A question and an answer in small pieces: none of them may wait for the acknowledgement of another.
+        // A question and an answer in small chunks: none of them may wait for the acknowledgement of another.
         http.set_nodelay(true);
         http.set_connect_timeout(Some(Duration::from_secs(config.upstream_connect_timeout_s)));
         http.set_keepalive(Some(Duration::from_secs(60)));
@@ -141,7 +141,7 @@ impl Upstreams {
             .wrap_connector(http);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(LONGEST_IDLE)
+            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
             .http1_max_headers(MAX_HEADERS)
             .build(connector);
         Ok(Self {
@@ -156,7 +156,7 @@ impl Upstreams {
                 "openai",
                 config.ask_for_usage,
             )?),
-            longest_silence: Duration::from_secs(config.upstream_timeout_s),
+            idle_timeout: Duration::from_secs(config.upstream_timeout_s),
         })
     }
 
@@ -170,7 +170,7 @@ impl Upstreams {
 
     /// Sends a request and waits for the head of its answer. Redirects are answers like any other.
     pub async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, (Ended, Option<Error>)> {
-        match timeout(self.longest_silence, self.client.request(request)).await {
+        match timeout(self.idle_timeout, self.client.request(request)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(cause)) => Err((how_it_ended(&cause), Some(cause))),
             Err(_elapsed) => Err((Ended::TimedOut, None)),

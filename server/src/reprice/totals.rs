@@ -6,7 +6,7 @@ use domain::{CostSource, NanoUsd, usage};
 use serde::{Deserialize, Serialize};
 use storage::reprice::{NewCost, PricedStep};
 
-/// Models that are told apart; the rest is one line.
+/// Models that are listed; the rest is one line.
 const MAX_MODELS: usize = 500;
 /// What that line is called.
 const OTHERS: &str = "(other models)";

@@ -9,14 +9,14 @@ use storage::ingest::{self, BatchTx, FiledRuns, StepRow};
 use storage::scoring::WantedRun;
 
 use super::{Pending, Project, Scoring};
-use crate::pipeline::Figures;
+use crate::pipeline::DerivedStep;
 
 /// A batch's projects, with the steps of each that were scored. Unless it is settled, dropping it undoes them.
 #[derive(Debug)]
 pub struct BatchScoring<'a> {
     scoring: &'a Scoring,
     projects: BTreeMap<ProjectId, (Arc<Project>, Vec<Pending>)>,
-    /// From here on nobody knows whether the steps are stored, should this be dropped.
+    /// From here on it is unknown whether the steps are stored, should this be dropped.
     is_committing: bool,
 }
 
@@ -62,7 +62,7 @@ impl BatchScoring<'_> {
         }
         for done in ingest::runs_done(batch, &unknown).await? {
             if let Some((project, _)) = self.projects.get(&done.project_id) {
-                project.lock().remember_run(&done);
+                project.lock().record_run(&done);
             }
         }
         Ok(())
@@ -70,13 +70,13 @@ impl BatchScoring<'_> {
 
     /// Scores the new steps in the order in which they arrived. A duplicate is not scored again: it would count twice
     /// in the history.
-    pub fn score(&mut self, rows: &mut [StepRow<'_>], figures: &[Figures], looks_new: &[bool]) {
-        for ((row, figures), looks_new) in rows.iter_mut().zip(figures).zip(looks_new) {
+    pub fn score(&mut self, rows: &mut [StepRow<'_>], derived: &[DerivedStep], looks_new: &[bool]) {
+        for ((row, derived), looks_new) in rows.iter_mut().zip(derived).zip(looks_new) {
             let project = self.projects.get_mut(&row.project_id);
             let Some((project, steps)) = project.filter(|_| *looks_new) else {
                 continue;
             };
-            let Some((score, pending)) = project.lock().score_next(row.arrival, row.step, figures) else {
+            let Some((score, pending)) = project.lock().score_next(row.sequence, row.step, derived) else {
                 continue;
             };
             steps.push(pending);
@@ -115,7 +115,7 @@ impl Drop for BatchScoring<'_> {
             let mut scoring = project.lock();
             scoring.undo(steps);
             if self.is_committing {
-                scoring.ask_for_everything();
+                scoring.request_reload();
             }
         }
     }

@@ -1,4 +1,4 @@
-//! One project's rules and history, and what has to be read again.
+//! One project's cached rules and history, and what has to be refreshed.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -6,12 +6,12 @@ use std::time::Instant;
 use domain::{NewStep, Severity};
 use engine::{History, Rules, Score, SeriesKey, Shape, StepFacts, StepRecord};
 use storage::ingest::{batch_of, nth_of_batch};
-use storage::scoring::{PastStep, RunDone, SeenTo};
+use storage::scoring::{HistoryStep, RunDone, Watermark};
 
-use super::judge::template_word;
-use super::runs::{Call, Counted, RunSoFar, RunsSoFar};
-use super::{REREAD_AFTER, judge};
-use crate::pipeline::Figures;
+use super::runs::{Call, Counted, RunCache, RunProgress};
+use super::score_step::template_word;
+use super::{MIN_REFRESH_INTERVAL, score_step};
+use crate::pipeline::DerivedStep;
 
 /// Batches of this process that it recognises when it reads what was stored. An older one is taken for another
 /// process's: its runs are then read once more.
@@ -24,51 +24,51 @@ pub struct ProjectScoring {
     pub rules: Rules,
     /// What came before.
     pub history: History,
-    runs: RunsSoFar,
+    runs: RunCache,
     own_batches: BTreeSet<i64>,
     /// `None` before the first reading.
-    read: Option<(Instant, SeenTo)>,
-    wanted: Wanted,
+    read: Option<(Instant, Watermark)>,
+    requested: RefreshRequests,
 }
 
-/// What somebody asked for, by the number of times, and up to which of them it was done.
+/// What was requested to be refreshed, by number of requests, and up to which of them it was done.
 #[derive(Debug, Default)]
-struct Wanted {
-    rules: Asked,
-    news: Asked,
-    everything: Asked,
+struct RefreshRequests {
+    rules: RequestCounter,
+    delta: RequestCounter,
+    everything: RequestCounter,
 }
 
 #[derive(Debug, Default)]
-struct Asked {
+struct RequestCounter {
     times: u64,
     answered: u64,
 }
 
-impl Asked {
+impl RequestCounter {
     /// The number to answer with, when there is something to answer.
     fn open(&self) -> Option<u64> {
         (self.times > self.answered).then_some(self.times)
     }
 }
 
-/// What is to be read now.
+/// What has to be refreshed now.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Due {
+pub(super) struct Refresh {
     pub(super) rules: Option<u64>,
-    pub(super) news: Option<(SeenTo, u64)>,
+    pub(super) delta: Option<(Watermark, u64)>,
     pub(super) everything: Option<u64>,
     is_first: bool,
 }
 
-impl Due {
+impl Refresh {
     /// Whether no step can be judged before.
     pub(super) fn is_urgent(&self) -> bool {
         self.is_first || self.rules.is_some()
     }
 
     pub(super) fn is_anything(&self) -> bool {
-        self.is_urgent() || self.news.is_some() || self.everything.is_some()
+        self.is_urgent() || self.delta.is_some() || self.everything.is_some()
     }
 }
 
@@ -76,7 +76,7 @@ impl Due {
 /// [`ProjectScoring::undo`].
 #[derive(Clone, Debug)]
 pub struct Pending {
-    arrival: i64,
+    sequence: i64,
     record: StepRecord,
     counted: Counted,
 }
@@ -84,7 +84,7 @@ pub struct Pending {
 impl Pending {
     /// Which row of its batch it is.
     pub fn nth_of_batch(&self) -> usize {
-        nth_of_batch(self.arrival)
+        nth_of_batch(self.sequence)
     }
 }
 
@@ -93,29 +93,29 @@ impl ProjectScoring {
     /// switched off gets `None`, and learns nothing.
     pub fn score_next(
         &mut self,
-        arrival: i64,
+        sequence: i64,
         step: &NewStep,
-        figures: &Figures,
+        derived: &DerivedStep,
     ) -> Option<(Score, Pending)> {
         if !self.rules.enabled {
             self.runs.outdate(&step.run_id);
             return None;
         }
-        self.is_own(arrival);
-        let call = Call::of(step, figures);
+        self.is_own(sequence);
+        let call = Call::of(step, derived);
         let run = self.runs.before(&step.run_id, call);
-        let (score, record) = judge(step, figures, run, &self.history, &self.rules);
-        self.history.insert_pending(arrival, &record);
+        let (score, record) = score_step(step, derived, run, &self.history, &self.rules);
+        self.history.insert_pending(sequence, &record);
         let pending = Pending {
-            arrival,
+            sequence,
             record,
-            counted: self.runs.add(&step.run_id, call, figures.cost),
+            counted: self.runs.add(&step.run_id, call, derived.cost),
         };
         Some((score, pending))
     }
 
-    fn is_own(&mut self, arrival: i64) {
-        let batch = batch_of(arrival);
+    fn is_own(&mut self, sequence: i64) {
+        let batch = batch_of(sequence);
         if self.own_batches.last() != Some(&batch) {
             self.own_batches.insert(batch);
             while self.own_batches.len() > OWN_BATCHES {
@@ -136,101 +136,101 @@ impl ProjectScoring {
     /// Scored steps are not going to be stored: they never counted.
     pub fn undo<'a>(&mut self, steps: impl IntoIterator<Item = &'a Pending>) {
         for step in steps {
-            self.history.undo(step.arrival, &step.record);
+            self.history.undo(step.sequence, &step.record);
             self.runs.undo(&step.counted);
         }
         self.runs.trim();
     }
 
-    /// The part of the history that this step would be judged against. It is little: nobody has to wait while it is
+    /// The part of the history that this step would be judged against. It is small and quickly
     /// copied.
-    pub fn history_for(&self, step: &NewStep, figures: &Figures) -> History {
+    pub fn history_for(&self, step: &NewStep, derived: &DerivedStep) -> History {
         let model = step.model.as_deref().or(step.request_model.as_deref());
-        let template = template_word(figures.template.as_ref().map(<[u8; 32]>::as_slice));
+        let template = template_word(derived.template.as_ref().map(<[u8; 32]>::as_slice));
         self.history
             .concerning(SeriesKey::of(&step.name, model.unwrap_or(""), &template))
     }
 
-    /// Whether what a run did is remembered.
+    /// Whether a run is in the cache.
     pub fn knows_run(&mut self, run_id: &str) -> bool {
         self.runs.knows(run_id)
     }
 
-    /// Remembers a run that has no step yet.
+    /// Adds a run that has no step yet.
     pub fn begin_run(&mut self, run_id: &str) {
-        self.runs.replace(run_id, RunSoFar::default());
+        self.runs.replace(run_id, RunProgress::default());
     }
 
-    /// Remembers what a run did by what the database has of it.
-    pub fn remember_run(&mut self, done: &RunDone) {
-        self.runs.replace(&done.run_id, RunSoFar::of_stored(done));
+    /// Adds a call that was read from the database to its run.
+    pub fn record_run(&mut self, done: &RunDone) {
+        self.runs.replace(&done.run_id, RunProgress::of_stored(done));
     }
 
-    pub(super) fn ask_for_rules(&mut self) {
-        self.wanted.rules.times += 1;
+    pub(super) fn request_rules(&mut self) {
+        self.requested.rules.times += 1;
     }
 
-    pub(super) fn ask_for_news(&mut self) {
-        self.wanted.news.times += 1;
+    pub(super) fn request_delta(&mut self) {
+        self.requested.delta.times += 1;
     }
 
-    /// Nobody knows what is missing.
-    pub fn ask_for_everything(&mut self) {
-        self.wanted.everything.times += 1;
+    /// What is missing is unknown.
+    pub fn request_reload(&mut self) {
+        self.requested.everything.times += 1;
         self.runs.outdate_all();
     }
 
-    pub(super) fn due(&self) -> Due {
-        let Some((read_at, seen_to)) = self.read else {
-            return Due {
-                rules: Some(self.wanted.rules.times),
-                news: None,
-                everything: Some(self.wanted.everything.times),
+    pub(super) fn refresh(&self) -> Refresh {
+        let Some((read_at, watermark)) = self.read else {
+            return Refresh {
+                rules: Some(self.requested.rules.times),
+                delta: None,
+                everything: Some(self.requested.everything.times),
                 is_first: true,
             };
         };
-        let is_time = read_at.elapsed() >= REREAD_AFTER;
-        let everything = self.wanted.everything.open().filter(|_| is_time);
-        let news = self
-            .wanted
-            .news
+        let is_time = read_at.elapsed() >= MIN_REFRESH_INTERVAL;
+        let everything = self.requested.everything.open().filter(|_| is_time);
+        let delta = self
+            .requested
+            .delta
             .open()
             .filter(|_| is_time && everything.is_none());
-        Due {
-            rules: self.wanted.rules.open(),
-            news: news.map(|asked| (seen_to, asked)),
+        Refresh {
+            rules: self.requested.rules.open(),
+            delta: delta.map(|request| (watermark, request)),
             everything,
             is_first: false,
         }
     }
 
-    pub(super) fn replace_rules(&mut self, rules: Rules, asked: u64) {
+    pub(super) fn replace_rules(&mut self, rules: Rules, request: u64) {
         self.rules = rules;
-        self.wanted.rules.answered = asked;
+        self.requested.rules.answered = request;
     }
 
     /// Learns of steps that were stored since the last look, by this process or another.
-    pub(super) fn learn_news(&mut self, steps: &[PastStep], seen_to: SeenTo, asked: u64) {
-        self.learn(steps, seen_to);
+    pub(super) fn apply_delta(&mut self, steps: &[HistoryStep], watermark: Watermark, request: u64) {
+        self.add_to_history(steps, watermark);
         for step in steps {
-            if !self.own_batches.contains(&batch_of(step.arrival)) {
+            if !self.own_batches.contains(&batch_of(step.sequence)) {
                 self.runs.outdate(&step.run_id);
             }
         }
-        self.wanted.news.answered = asked;
+        self.requested.delta.answered = request;
     }
 
     /// Learns of everything that was stored.
-    pub(super) fn learn_everything(&mut self, steps: &[PastStep], seen_to: SeenTo, asked: u64) {
-        self.learn(steps, seen_to);
-        self.wanted.everything.answered = asked;
+    pub(super) fn apply_reload(&mut self, steps: &[HistoryStep], watermark: Watermark, request: u64) {
+        self.add_to_history(steps, watermark);
+        self.requested.everything.answered = request;
     }
 
-    fn learn(&mut self, steps: &[PastStep], seen_to: SeenTo) {
+    fn add_to_history(&mut self, steps: &[HistoryStep], watermark: Watermark) {
         for step in steps {
-            self.history.insert(step.arrival, &record_of(step));
+            self.history.insert(step.sequence, &record_of(step));
         }
-        self.read = Some((Instant::now(), seen_to));
+        self.read = Some((Instant::now(), watermark));
     }
 
     /// About how many bytes all of it takes.
@@ -240,8 +240,8 @@ impl ProjectScoring {
     }
 }
 
-/// The record of a stored step: what its history was told when it was scored.
-fn record_of(past: &PastStep) -> StepRecord {
+/// The record of a stored step, as its history got it when it was scored.
+fn record_of(past: &HistoryStep) -> StepRecord {
     let template = template_word(Some(&past.template));
     let facts = StepFacts {
         template: &template,
@@ -281,14 +281,14 @@ mod tests {
     /// A project that has read everything there was, which is nothing.
     fn project() -> ProjectScoring {
         let mut project = ProjectScoring::default();
-        project.learn_everything(&[], SeenTo::default(), 0);
+        project.apply_reload(&[], Watermark::default(), 0);
         project.begin_run("r");
         project
     }
 
-    fn stored(arrival: i64) -> PastStep {
-        PastStep {
-            arrival,
+    fn stored(sequence: i64) -> HistoryStep {
+        HistoryStep {
+            sequence,
             run_id: "r".to_owned(),
             name: "n".to_owned(),
             kind: StepKind::Llm,
@@ -305,13 +305,13 @@ mod tests {
     }
 
     /// A step is scored: it counts before it is stored.
-    fn score(project: &mut ProjectScoring, arrival: i64) -> Pending {
-        let record = record_of(&stored(arrival));
-        project.is_own(arrival);
-        project.history.insert_pending(arrival, &record);
+    fn score(project: &mut ProjectScoring, sequence: i64) -> Pending {
+        let record = record_of(&stored(sequence));
+        project.is_own(sequence);
+        project.history.insert_pending(sequence, &record);
         let call = Call::new("n", None, None);
         Pending {
-            arrival,
+            sequence,
             record,
             counted: project.runs.add("r", call, None),
         }
@@ -324,21 +324,21 @@ mod tests {
     const BATCH: i64 = 1 << 20;
 
     #[test]
-    fn a_step_counts_once_whoever_tells_of_it() {
+    fn a_step_counts_once_from_whatever_source() {
         let mut project = project();
-        let (before, meanwhile) = (score(&mut project, 5 * BATCH), score(&mut project, 6 * BATCH));
+        let (before, stored_during_reload) = (score(&mut project, 5 * BATCH), score(&mut project, 6 * BATCH));
         // The first is committed and read, then this process hears of its commit.
-        project.learn_everything(&[stored(5 * BATCH)], SeenTo::default(), 0);
+        project.apply_reload(&[stored(5 * BATCH)], Watermark::default(), 0);
         project.confirm([&before]);
-        project.learn_news(&[stored(5 * BATCH)], SeenTo::default(), 0);
+        project.apply_delta(&[stored(5 * BATCH)], Watermark::default(), 0);
         assert_eq!(steps(&project), 2);
-        project.undo([&meanwhile]);
+        project.undo([&stored_during_reload]);
         assert_eq!(steps(&project), 1);
         assert!(
             project.knows_run("r"),
-            "its own news takes nothing from what it knows"
+            "its own delta takes nothing from what it knows"
         );
-        project.learn_news(&[stored(7 * BATCH)], SeenTo::default(), 0);
+        project.apply_delta(&[stored(7 * BATCH)], Watermark::default(), 0);
         assert_eq!(steps(&project), 2);
         assert!(!project.knows_run("r"), "another process has stored a step of it");
     }
@@ -346,17 +346,20 @@ mod tests {
     #[test]
     fn a_batch_that_fails_leaves_the_limits_as_they_were() {
         let mut project = project();
-        let before: Vec<PastStep> = (0..150).map(|n| stored(BATCH + n)).collect();
-        project.learn_everything(&before, SeenTo::default(), 0);
+        let before: Vec<HistoryStep> = (0..150).map(|n| stored(BATCH + n)).collect();
+        project.apply_reload(&before, Watermark::default(), 0);
         let limits = format!("{:?}", project.history.recent);
         let failed: Vec<Pending> = (0..1_000).map(|n| score(&mut project, 2 * BATCH + n)).collect();
         project.undo(&failed);
         let mut expected = History::new();
         before
             .iter()
-            .for_each(|step| expected.insert(step.arrival, &record_of(step)));
+            .for_each(|step| expected.insert(step.sequence, &record_of(step)));
         assert_eq!(format!("{:?}", project.history.recent), limits);
-        assert!(!project.due().is_anything(), "nothing has to be read for that");
+        assert!(
+            !project.refresh().is_anything(),
+            "nothing has to be read for that"
+        );
     }
 
     #[test]
@@ -364,14 +367,14 @@ mod tests {
         let mut project = project();
         score(&mut project, 100);
         project.replace_rules(Rules::default(), 0);
-        assert!(!project.due().is_anything());
-        project.ask_for_rules();
-        let due = project.due();
-        assert!(due.is_urgent() && due.everything.is_none());
+        assert!(!project.refresh().is_anything());
+        project.request_rules();
+        let refresh = project.refresh();
+        assert!(refresh.is_urgent() && refresh.everything.is_none());
         // Asked again while they were read: they are read once more.
-        project.ask_for_rules();
-        project.replace_rules(Rules::default(), due.rules.unwrap());
-        assert!(project.due().is_urgent());
+        project.request_rules();
+        project.replace_rules(Rules::default(), refresh.rules.unwrap());
+        assert!(project.refresh().is_urgent());
         assert_eq!(steps(&project), 1);
     }
 }

@@ -14,7 +14,7 @@ const MAX_BYTES: u64 = 64 << 20;
 /// What a project takes beside its own content: its places in maps.
 const PLACE_BYTES: usize = 512;
 
-/// A project that is evicted is read again when it has its next step. As long as somebody uses it, it stays the same
+/// A project that is evicted is read again when it has its next step. As long as it is in use, it stays the same
 /// one, evicted or not: what a batch that is under way has scored must not be lost on another one.
 #[derive(Debug)]
 pub(super) struct Projects {
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_used_for_longest_goes_but_never_what_is_in_use() {
+    fn the_least_recently_used_project_is_evicted_unless_in_use() {
         let projects = Projects::with_capacity(100 * 2_048);
         let used = projects.of(project_id(0));
         for n in 1..2_000 {

@@ -1,7 +1,7 @@
 //! What runs have done so far: which calls they made, how often, and what that cost.
 //!
 //! A run is known as the database has it, plus what this process has scored since. When another process stores steps of
-//! it, it is outdated: it serves whoever is in the middle of a batch, and is read again for the next one.
+//! it, it is outdated: it serves a batch in progress, and is read again for the next one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -11,12 +11,12 @@ use domain::{NanoUsd, NewStep};
 use storage::scoring::{RunCalls, RunDone};
 
 use super::RunBefore;
-use crate::pipeline::Figures;
+use crate::pipeline::DerivedStep;
 
-/// What a project's runs may take in memory. Those that were touched longest ago are forgotten first, and read again
+/// What a project's runs may take in memory. The least recently used are evicted first, and read again
 /// when they have another step.
 const MAX_BYTES: usize = 1 << 20;
-/// Different calls that are counted for one run. Beyond it the half that was not made for longest is forgotten: such a
+/// Different calls that are counted for one run. Beyond it the half that was not made for longest is evicted: such a
 /// call counts from one again.
 const MAX_CALLS: usize = 4_096;
 
@@ -32,8 +32,8 @@ impl Call {
     }
 
     /// The call of a step that has just come.
-    pub(super) fn of(step: &NewStep, figures: &Figures) -> Self {
-        Self::new(&step.name, figures.prompt, step.tool_name.as_deref())
+    pub(super) fn of(step: &NewStep, derived: &DerivedStep) -> Self {
+        Self::new(&step.name, derived.prompt, step.tool_name.as_deref())
     }
 
     fn of_stored(calls: &RunCalls) -> Self {
@@ -50,13 +50,13 @@ struct Count {
 
 /// One run.
 #[derive(Debug, Default)]
-pub(super) struct RunSoFar {
+pub(super) struct RunProgress {
     calls: HashMap<Call, Count>,
     made: u32,
     cost: Option<NanoUsd>,
 }
 
-impl RunSoFar {
+impl RunProgress {
     /// A run as the database has it.
     pub(super) fn of_stored(done: &RunDone) -> Self {
         let mut run = Self {
@@ -118,7 +118,7 @@ impl RunSoFar {
 /// A run in memory.
 #[derive(Debug)]
 struct Known {
-    run: RunSoFar,
+    run: RunProgress,
     touched: u64,
     /// Which reading of the run it is.
     reading: u64,
@@ -144,16 +144,16 @@ pub(super) struct Counted {
 
 /// A project's runs.
 #[derive(Debug, Default)]
-pub(super) struct RunsSoFar {
+pub(super) struct RunCache {
     runs: HashMap<Arc<str>, Known>,
     by_touch: BTreeMap<u64, Arc<str>>,
     touches: u64,
-    readings: u64,
+    generation: u64,
     bytes: usize,
 }
 
-impl RunsSoFar {
-    /// Whether what a run has done is known; it is not forgotten soon, then.
+impl RunCache {
+    /// Whether a run is cached; counts as a use of it.
     pub(super) fn knows(&mut self, run_id: &str) -> bool {
         let is_known = self.runs.get(run_id).is_some_and(|known| !known.is_outdated);
         if is_known {
@@ -163,13 +163,13 @@ impl RunsSoFar {
     }
 
     /// What a run has done is this.
-    pub(super) fn replace(&mut self, run_id: &str, run: RunSoFar) {
+    pub(super) fn replace(&mut self, run_id: &str, run: RunProgress) {
         let id = self.touch(run_id);
-        self.readings += 1;
+        self.generation += 1;
         if let Some(known) = self.runs.get_mut(&id) {
             self.bytes -= known.size_bytes(&id);
             known.run = run;
-            known.reading = self.readings;
+            known.reading = self.generation;
             known.is_outdated = false;
             self.bytes += known.size_bytes(&id);
         }
@@ -178,7 +178,7 @@ impl RunsSoFar {
     /// What a run had done before a step that makes this call.
     pub(super) fn before(&self, run_id: &str, call: Call) -> RunBefore {
         let run = self.runs.get(run_id).map(|known| &known.run);
-        run.unwrap_or(&RunSoFar::default()).before(call)
+        run.unwrap_or(&RunProgress::default()).before(call)
     }
 
     /// Counts a step. Of a run that is not known, which is read before its next batch, nothing before it counts.
@@ -225,12 +225,12 @@ impl RunsSoFar {
         }
     }
 
-    /// Nobody knows what others have stored.
+    /// What others have stored is unknown.
     pub(super) fn outdate_all(&mut self) {
         self.runs.values_mut().for_each(|known| known.is_outdated = true);
     }
 
-    /// Forgets what is too much. Not while a batch is scored: it would miss what was read for it.
+    /// Evicts what is too much. Not while a batch is scored: it would miss what was read for it.
     pub(super) fn trim(&mut self) {
         while self.bytes > MAX_BYTES
             && let Some((_, oldest)) = self.by_touch.pop_first()
@@ -259,7 +259,7 @@ impl RunsSoFar {
         self.by_touch.insert(self.touches, Arc::clone(&id));
         if known.is_none() {
             let new = Known {
-                run: RunSoFar::default(),
+                run: RunProgress::default(),
                 touched: self.touches,
                 reading: 0,
                 is_outdated: true,
@@ -279,21 +279,21 @@ mod tests {
         Call::new(name, None, None)
     }
 
-    fn one(runs: &mut RunsSoFar, run_id: &str) -> Counted {
+    fn one(runs: &mut RunCache, run_id: &str) -> Counted {
         runs.add(run_id, call("search"), Some(NanoUsd(5)))
     }
 
-    fn same_calls(runs: &RunsSoFar, run_id: &str) -> u32 {
+    fn same_calls(runs: &RunCache, run_id: &str) -> u32 {
         runs.before(run_id, call("search")).same_calls
     }
 
     #[test]
-    fn the_longest_untouched_runs_are_forgotten() {
-        let mut runs = RunsSoFar::default();
-        runs.replace("first", RunSoFar::default());
+    fn the_least_recently_used_runs_are_evicted() {
+        let mut runs = RunCache::default();
+        runs.replace("first", RunProgress::default());
         one(&mut runs, "first");
         for n in 0..20_000 {
-            runs.replace(&format!("run-{n}"), RunSoFar::default());
+            runs.replace(&format!("run-{n}"), RunProgress::default());
             one(&mut runs, &format!("run-{n}"));
             // Who asks has a step of it.
             assert!(runs.knows("first"));
@@ -309,8 +309,8 @@ mod tests {
 
     #[test]
     fn a_run_that_never_ends_takes_no_more_and_more_memory() {
-        let mut runs = RunsSoFar::default();
-        runs.replace("prod", RunSoFar::default());
+        let mut runs = RunCache::default();
+        runs.replace("prod", RunProgress::default());
         for n in 0..100_000 {
             runs.add("prod", call(&format!("step-{n}")), Some(NanoUsd(1)));
             runs.add("prod", call("loop"), None);
@@ -326,8 +326,8 @@ mod tests {
 
     #[test]
     fn what_is_undone_never_counted() {
-        let mut runs = RunsSoFar::default();
-        runs.replace("r", RunSoFar::default());
+        let mut runs = RunCache::default();
+        runs.replace("r", RunProgress::default());
         one(&mut runs, "r");
         let undone = one(&mut runs, "r");
         runs.undo(&undone);
@@ -337,8 +337,8 @@ mod tests {
 
     #[test]
     fn a_run_that_was_read_while_a_step_of_it_was_stored_is_read_again() {
-        let mut runs = RunsSoFar::default();
-        runs.replace("r", RunSoFar::default());
+        let mut runs = RunCache::default();
+        runs.replace("r", RunProgress::default());
         let (stored, undone) = (one(&mut runs, "r"), one(&mut runs, "r"));
         runs.outdate("r");
         assert_eq!(
@@ -347,14 +347,11 @@ mod tests {
             "it serves the batch that is being scored"
         );
         assert!(!runs.knows("r"));
-        runs.replace("r", RunSoFar::default());
+        runs.replace("r", RunProgress::default());
         runs.undo(&undone);
         assert!(runs.knows("r"));
         assert_eq!(same_calls(&runs, "r"), 1);
         runs.confirm(&stored);
-        assert!(
-            !runs.knows("r"),
-            "whether it was read with that step, nobody knows"
-        );
+        assert!(!runs.knows("r"), "whether it was read with that step is unknown");
     }
 }

@@ -9,10 +9,10 @@ use hyper::rt::{Sleep, Timer};
 use hyper_util::rt::TokioTimer;
 
 /// How long the first head of a connection may take.
-pub(super) const LONGEST_HEAD: Duration = Duration::from_secs(10);
+pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long after an answer the next request may take to be there: longer than load balancers keep a connection open,
 /// because one that is closed while they send a request on it is an error for somebody.
-const LONGEST_IDLE: Duration = Duration::from_secs(75);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// The timer of one connection. hyper asks it once for each head.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ pub(super) struct HeadTimer {
 impl HeadTimer {
     fn deadline(&self, of_first_head: Instant) -> Instant {
         if self.is_kept_alive.swap(true, Ordering::Relaxed) {
-            of_first_head + (LONGEST_IDLE - LONGEST_HEAD)
+            of_first_head + (IDLE_TIMEOUT - HEAD_TIMEOUT)
         } else {
             of_first_head
         }

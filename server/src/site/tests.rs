@@ -107,7 +107,7 @@ fn an_unchanged_file_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn head_tells_the_size_and_sends_nothing() {
+async fn head_answers_the_size_and_sends_nothing() {
     use http_body_util::BodyExt as _;
     let (get, head) = (Method::GET, Method::HEAD);
     assert_eq!(

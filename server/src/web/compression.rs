@@ -19,7 +19,7 @@ pub fn layer() -> CompressionLayer {
 ///
 /// The length of a compressed page tells whether a text in its address stands in it a second time (BREACH). There is
 /// no token to be guessed that way: where a form comes from is known by headers, a nonce is new on each page, a key is
-/// shown once. But there are prompts, and a page says again what was searched for. So nobody else may choose an
+/// shown once. But there are prompts, and a page says again what was searched for. So no other site may choose an
 /// address whose compressed length they count on the way.
 pub async fn for_own_pages(mut request: Request, next: Next) -> Response {
     if is_asked_by_another_site(request.headers()) {
@@ -28,7 +28,7 @@ pub async fn for_own_pages(mut request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Browsers say so over TLS and to loopback. Elsewhere whoever counts bytes can read them as well.
+/// Browsers say so over TLS and to loopback. Elsewhere an observer can read the bytes themselves.
 fn is_asked_by_another_site(headers: &HeaderMap) -> bool {
     headers
         .get("sec-fetch-site")

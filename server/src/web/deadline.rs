@@ -1,6 +1,6 @@
 //! A limit on how long a page or a server function may take.
 //!
-//! A render waits for futures that others have to wake; one that nobody wakes would hold its visitor for ever. So
+//! A render waits for futures that others have to wake; one that is never woken would hold its visitor for ever. So
 //! whatever the cause, the answer ends: with an error that names its log line.
 
 use app::ApiError;

@@ -9,8 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(20);
+const TIMEOUT: Duration = Duration::from_secs(60);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// What a command said and ended with.
 #[derive(Debug)]
@@ -215,8 +215,8 @@ impl Server {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
             }
-            assert!(begun.elapsed() < PATIENCE, "it does not stop: {}", self.log());
-            std::thread::sleep(POLL);
+            assert!(begun.elapsed() < TIMEOUT, "it does not stop: {}", self.log());
+            std::thread::sleep(POLL_INTERVAL);
         }
     }
 
@@ -231,28 +231,28 @@ impl Server {
         let begun = Instant::now();
         while !self.log().contains(text) {
             assert!(
-                begun.elapsed() < PATIENCE,
+                begun.elapsed() < TIMEOUT,
                 "it never says `{text}`: {}",
                 self.log()
             );
-            std::thread::sleep(POLL);
+            std::thread::sleep(POLL_INTERVAL);
         }
     }
 
     pub(crate) fn wait_until_ready(&mut self) {
         let begun = Instant::now();
         loop {
-            assert!(begun.elapsed() < PATIENCE, "it does not start: {}", self.log());
+            assert!(begun.elapsed() < TIMEOUT, "it does not start: {}", self.log());
             assert_eq!(self.child.try_wait().unwrap(), None, "it ended: {}", self.log());
             self.addr = self.announced();
             if self.answers() {
                 return;
             }
-            std::thread::sleep(POLL);
+            std::thread::sleep(POLL_INTERVAL);
         }
     }
 
-    /// The address in the banner, which is told only when the server answers.
+    /// The address in the banner, which is printed only when the server answers.
     fn announced(&self) -> Option<SocketAddr> {
         let log = self.log();
         let (_, rest) = log.split_once("dashboard  http://")?;

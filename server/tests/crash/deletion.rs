@@ -12,7 +12,7 @@ use crate::program::Folder;
 use crate::proxy::{Calls, continue_postgres, metric, serve, start, stop_postgres};
 use crate::{free_addr, stop};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A client that goes on sending batches whatever is answered.
 async fn send_batches(addr: String, ends: Arc<AtomicBool>, stored: Arc<AtomicUsize>) {
@@ -41,7 +41,7 @@ async fn send_batches(addr: String, ends: Arc<AtomicBool>, stored: Arc<AtomicUsi
 async fn wait_for(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
     while !holds().await {
-        assert!(begun.elapsed() < PATIENCE, "in vain: {what}");
+        assert!(begun.elapsed() < TIMEOUT, "in vain: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -13,8 +13,8 @@ use tokio::task::JoinSet;
 pub(crate) const CLIENTS: [u64; 6] = [1, 1, 1, 1, 12, 40];
 /// Steps of one client in one run. Clients share their runs, so that their batches want the same rows.
 const STEPS_PER_RUN: u64 = 8;
-const PATIENCE: Duration = Duration::from_secs(40);
-const POLL: Duration = Duration::from_millis(2);
+const TIMEOUT: Duration = Duration::from_secs(40);
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// (run, step)
 pub(crate) type StepIds = (String, String);
@@ -79,8 +79,8 @@ impl Load {
         let acknowledged = || self.book.requests_acknowledged.load(Ordering::SeqCst);
         let (goal, begun) = (acknowledged() + requests, Instant::now());
         while acknowledged() < goal {
-            assert!(begun.elapsed() < PATIENCE, "nothing is acknowledged any more");
-            tokio::time::sleep(POLL).await;
+            assert!(begun.elapsed() < TIMEOUT, "nothing is acknowledged any more");
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
@@ -161,11 +161,11 @@ impl Book {
                     self.requests_acknowledged.fetch_add(1, Ordering::SeqCst);
                     return true;
                 }
-                None if begun.elapsed() > PATIENCE => {
+                None if begun.elapsed() > TIMEOUT => {
                     self.promise_broken(format!("{:?} is never accepted", ids(&batch[0])));
                     return false;
                 }
-                None => tokio::time::sleep(POLL).await,
+                None => tokio::time::sleep(POLL_INTERVAL).await,
             }
             is_first = false;
         }
@@ -183,12 +183,12 @@ impl Book {
         };
         let body = self.answer(request).await?;
         if batch.len() == 1 {
-            let told = (
+            let answered = (
                 body["run_id"].as_str()?.to_owned(),
                 body["trace_id"].as_str()?.to_owned(),
             );
-            if told != ids(&batch[0]) {
-                self.promise_broken(format!("{:?} was answered as {told:?}", ids(&batch[0])));
+            if answered != ids(&batch[0]) {
+                self.promise_broken(format!("{:?} was answered as {answered:?}", ids(&batch[0])));
             }
             return Some(match body["status"].as_str()? {
                 "stored" => (1, 0),
@@ -199,12 +199,12 @@ impl Book {
         Some((count("stored")?, count("duplicate")?))
     }
 
-    /// Somebody who looks at the list meanwhile.
+    /// A reader of the list meanwhile.
     async fn read(self: Arc<Self>) {
         while !self.finishing.load(Ordering::SeqCst) {
             self.answer(self.http.get(format!("{}/api/runs?limit=5", self.origin)))
                 .await;
-            tokio::time::sleep(POLL * 10).await;
+            tokio::time::sleep(POLL_INTERVAL * 10).await;
         }
     }
 

@@ -214,7 +214,7 @@ async fn a_server_that_is_stopped_keeps_what_passed() {
     written(&addr, 300).await;
     stop(&folder, &mut server);
     check(&folder, 300).await;
-    // Nobody waits for what is done.
+    // What is done needs no waiting.
     wait_until("the spool is empty", || {
         let spool = std::fs::read_dir(folder.path().join("data/spool")).unwrap();
         !spool.flatten().any(|entry| {

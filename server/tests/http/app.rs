@@ -8,12 +8,12 @@ use serde_json::Value;
 use server::config::Config;
 use server::database::Database;
 use server::state::AppState;
-use storage::live::News;
+use storage::live::ChangeEvent;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(crate) struct TestApp {
     pub(crate) origin: String,
@@ -89,10 +89,10 @@ impl TestApp {
 
     /// The prices that a server brings in when it starts.
     pub(crate) async fn bring_in_shipped_prices(&self) {
-        server::price_file::bring_in_shipped(&self.state.db, server::clock::now())
+        server::price_file::load_shipped(&self.state.db, server::clock::now())
             .await
             .unwrap();
-        self.state.prices.forget_all();
+        self.state.prices.invalidate_all();
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -119,14 +119,14 @@ impl TestApp {
                 storage::live::notify_runs(&self.state.db, marker, nobody, &["marker"])
                     .await
                     .unwrap();
-                let is_marker = |news: &News| matches!(news, News::Runs { origin, .. } if *origin == marker);
+                let is_marker = |news: &ChangeEvent| matches!(news, ChangeEvent::Runs { origin, .. } if *origin == marker);
                 let next = async { while !news.recv().await.is_ok_and(|news| is_marker(&news)) {} };
                 if timeout(Duration::from_millis(200), next).await.is_ok() {
                     return;
                 }
             }
         };
-        timeout(PATIENCE, heard)
+        timeout(TIMEOUT, heard)
             .await
             .unwrap_or_else(|_| panic!("this server hears nothing"));
     }

@@ -231,7 +231,7 @@ async fn the_latest_step_comes_first_whatever_its_run_and_its_id() {
     );
 }
 
-/// Everybody who may want to say something, and a step with conditions.
+/// Every kind of caller, and a step with conditions.
 async fn people(app: &TestApp) -> (Browser<'_>, Browser<'_>, Browser<'_>) {
     app.store(wordy("theirs", "s1", server::clock::now(), 0)).await;
     let (default, other) = (default_project(app).await, other_project(app).await);

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use crate::app::TestApp;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 async fn connect(app: &TestApp, bytes: &str) -> TcpStream {
     let mut stream = TcpStream::connect(app.origin.trim_start_matches("http://"))
@@ -21,7 +21,7 @@ async fn connect(app: &TestApp, bytes: &str) -> TcpStream {
 /// Waits for the server to end the connection.
 async fn ended(mut stream: TcpStream) {
     let mut rest = Vec::new();
-    timeout(PATIENCE, stream.read_to_end(&mut rest))
+    timeout(TIMEOUT, stream.read_to_end(&mut rest))
         .await
         .unwrap_or_else(|_| panic!("the connection stays open"))
         .ok();

@@ -1,4 +1,4 @@
-//! `GET /api/cost`: exact for any window, honest about what nobody knows.
+//! `GET /api/cost`: exact for any window, and null for what is unknown.
 
 use serde_json::{Value, json};
 
@@ -105,7 +105,7 @@ async fn a_session_is_joined_exactly_whatever_run_its_calls_are_in() {
             .iter()
             .map(|m| &m["model"])
             .collect();
-        assert_eq!(models, ["large-1", "small-1"], "the dearest first");
+        assert_eq!(models, ["large-1", "small-1"], "the most expensive first");
     }
     let (_, narrowed) = app.get("/api/cost?session=second&model=small-1").await;
     assert_eq!(narrowed["cost_usd"], "0.125");

@@ -108,7 +108,7 @@ async fn an_open_server_answers_under_its_own_names_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_answer_tells_the_browser_to_be_strict() {
+async fn every_answer_has_strict_security_headers() {
     let app = TestApp::new().await;
     for path in ["/", "/healthz", "/api/runs", "/api/none", "/p/default/runs"] {
         let answer = Browser::new(&app).get(path).await;

@@ -58,7 +58,7 @@ async fn a_deleted_project_is_refused_everywhere_and_its_rows_go_in_the_backgrou
     );
 
     let mut worker = Worker::new(app.state.db.clone());
-    while worker.work(None).await.unwrap() == Worked::Piece {}
+    while worker.work(None).await.unwrap() == Worked::Chunk {}
     let settings = mara.get("/p/default/settings").await.text;
     assert!(!settings.contains("Projects being deleted"), "{settings}");
     assert!(

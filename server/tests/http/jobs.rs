@@ -3,7 +3,7 @@
 use domain::{ProjectId, Timestamp};
 use serde_json::{Value, json};
 use server::jobs::{BackgroundJob, ChunkError, JobContext, Kind, Worked, Worker};
-use storage::jobs::{self, JobState, NewJob, Piece, Progress};
+use storage::jobs::{self, JobChunk, JobState, NewJob, Progress};
 use uuid::Uuid;
 
 use crate::app::TestApp;
@@ -20,7 +20,7 @@ impl BackgroundJob for Counting {
         Ok(Self)
     }
 
-    async fn run_chunk(&self, _: &JobContext, chunk: Piece, now: Timestamp) -> Result<(), ChunkError> {
+    async fn run_chunk(&self, _: &JobContext, chunk: JobChunk, now: Timestamp) -> Result<(), ChunkError> {
         let done = chunk.job.progress_done + 1;
         let progress = Progress {
             next: (done < 3).then(|| json!(done)),
@@ -43,7 +43,7 @@ impl BackgroundJob for Panicking {
         Ok(Self)
     }
 
-    async fn run_chunk(&self, _: &JobContext, chunk: Piece, _: Timestamp) -> Result<(), ChunkError> {
+    async fn run_chunk(&self, _: &JobContext, chunk: JobChunk, _: Timestamp) -> Result<(), ChunkError> {
         panic!("a chunk of {} panics", chunk.job.kind);
     }
 }
@@ -66,7 +66,7 @@ async fn a_job_that_panics_is_given_up_and_no_other_is() {
     let poison = start(&app, project, Panicking::NAME, false).await.unwrap();
     let good = start(&app, project, Counting::NAME, false).await.unwrap();
     let mut worker = Worker::of_kinds(app.state.db.clone(), KINDS);
-    while worker.work(None).await.unwrap() == Worked::Piece {}
+    while worker.work(None).await.unwrap() == Worked::Chunk {}
     let job = async |id| jobs::get(&app.state.db, project, id).await.unwrap();
     assert_eq!(job(poison).await.state, JobState::Failed);
     assert!(job(poison).await.error.unwrap().contains("the server's log"));
@@ -90,7 +90,7 @@ async fn jobs_take_turns_and_a_kind_that_is_deduplicated_has_one_per_project() {
     let second = start(&app, other, Counting::NAME, true).await.unwrap();
     let mut worker = Worker::of_kinds(app.state.db.clone(), KINDS);
     let mut done = Vec::new();
-    while worker.work(None).await.unwrap() == Worked::Piece {
+    while worker.work(None).await.unwrap() == Worked::Chunk {
         let one = jobs::get(&app.state.db, project, first).await.unwrap();
         let two = jobs::get(&app.state.db, other, second).await.unwrap();
         done.push((one.progress_done, two.progress_done));

@@ -32,7 +32,7 @@ async fn a_key_that_will_not_do_is_never_ignored() {
     )
     .await
     .unwrap();
-    app.state.auth.forget();
+    app.state.auth.invalidate();
     let slip = good.secret.replace("pl_live_", "pl_live_x");
     let check = async |key: &str, status: u16, part: &str| {
         let answer = send(&app, key).await;
@@ -179,7 +179,7 @@ async fn the_last_use_is_written_down_to_the_minute() {
     assert_eq!(send(&app, &key.secret).await.status, 200);
     let shutdown = tokio_util::sync::CancellationToken::new();
     shutdown.cancel();
-    app.state.auth.clone().keep_books(shutdown).await;
+    app.state.auth.clone().run_usage_flush(shutdown).await;
     let keys = storage::keys::list(&app.state.db, project.id).await.unwrap();
     let used = keys
         .iter()

@@ -1,4 +1,4 @@
-//! `GET /live/{slug}`: a page hears of a run in any server process on the same database.
+//! `GET /live/{slug}`: a page is notified of a run in any server process on the same database.
 
 use std::time::Duration;
 
@@ -53,12 +53,12 @@ async fn a_run_page_hears_of_its_run_alone() {
     next_event(&mut stream, "hello").await;
     app.store(step("other", "s")).await;
     app.store(step("mine", "s")).await;
-    let heard = next_event(&mut stream, "run").await;
-    assert!(heard.contains("mine") && !heard.contains("other"), "{heard}");
+    let event = next_event(&mut stream, "run").await;
+    assert!(event.contains("mine") && !event.contains("other"), "{event}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_listens_to_a_project_that_is_not_theirs() {
+async fn live_updates_need_access_to_the_project() {
     let app = TestApp::new().await;
     assert_eq!(app.get("/live/none").await.0, 404);
 }

@@ -122,7 +122,7 @@ pub(crate) async fn person(app: &TestApp, email: &str, roles: &[(&Project, Role)
             .await
             .unwrap();
     }
-    app.state.auth.forget();
+    app.state.auth.invalidate();
     user
 }
 
@@ -132,7 +132,7 @@ pub(crate) async fn default_project(app: &TestApp) -> Project {
         .unwrap()
 }
 
-/// A second project, of somebody else.
+/// A second project, of another person.
 pub(crate) async fn other_project(app: &TestApp) -> Project {
     storage::projects::create(
         &app.state.db,
@@ -152,7 +152,7 @@ pub(crate) async fn key(app: &TestApp, project: &Project, scopes: &[domain::Scop
     let made = storage::keys::add(&app.state.db, project.id, "prod-frontend", scopes, "test", now)
         .await
         .unwrap();
-    app.state.auth.forget();
+    app.state.auth.invalidate();
     made
 }
 

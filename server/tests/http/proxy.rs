@@ -312,19 +312,19 @@ async fn what_is_too_large_to_keep_passes_all_the_same() {
         let start =
             r#"{"type":"message_start","message":{"id":"m1","model":"claude-x","usage":{"input_tokens":9}}}"#;
         arrived
-            .piece(format!("event: message_start\ndata: {start}\n\n"))
+            .chunk(format!("event: message_start\ndata: {start}\n\n"))
             .await;
         let text = "x".repeat(1024 * 1024);
         for _ in 0..34 {
             let delta = format!(
                 r#"{{"type":"content_block_delta","index":0,"delta":{{"type":"text_delta","text":"{text}"}}}}"#
             );
-            arrived.piece(format!("data: {delta}\n\n")).await;
+            arrived.chunk(format!("data: {delta}\n\n")).await;
         }
         let end =
             r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":77}}"#;
         arrived
-            .piece(format!("data: {end}\n\ndata: {{\"type\":\"message_stop\"}}\n\n"))
+            .chunk(format!("data: {end}\n\ndata: {{\"type\":\"message_stop\"}}\n\n"))
             .await;
         arrived.end().await;
     });

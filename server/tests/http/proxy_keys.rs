@@ -126,7 +126,7 @@ async fn with_accounts_a_key_decides_and_nothing_else_passes() {
     storage::keys::revoke(&app.state.db, other.id, good.key.id, "test", server::clock::now())
         .await
         .unwrap();
-    app.state.auth.forget();
+    app.state.auth.invalidate();
     let revoked = call("/v1/messages").header("x-plumbline-key", &good.secret);
     let (status, body) = answer(revoked).await;
     assert_eq!(
@@ -175,7 +175,7 @@ async fn every_change_is_heard_of(browser: &Browser<'_>, project: &Project) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_known_passes_while_the_database_is_away_and_what_was_revoked_does_not() {
+async fn cached_keys_pass_while_the_database_is_away_and_revoked_ones_do_not() {
     let (app, mut upstream) = proxied().await;
     let project = other_project(&app).await;
     person(&app, "mara@acme.dev", &[(&project, Role::Admin)]).await;

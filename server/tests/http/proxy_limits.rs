@@ -200,7 +200,7 @@ async fn a_slow_database_makes_no_duplicates() {
     const CALLS: usize = 5;
     let (app, mut upstream) = proxied().await;
     let project = default_project(&app).await;
-    // Somebody holds the books of this minute and the next.
+    // Another transaction holds the ledger rows of this minute and the next.
     let mut slow = storage::ingest::begin(&app.state.db, &[project.id])
         .await
         .unwrap();

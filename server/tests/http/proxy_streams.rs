@@ -1,4 +1,4 @@
-//! Streams: every piece is passed on as it comes, and what becomes of a call that does not reach its end.
+//! Streams: every chunk is passed on as it comes, and what becomes of a call that does not reach its end.
 
 use futures::StreamExt as _;
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ async fn begin(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_piece_is_passed_on_before_the_next_is_sent() {
+async fn each_chunk_is_passed_on_before_the_next_is_sent() {
     let (app, mut upstream) = proxied().await;
     let (answer, mut arrived) = begin(
         &app,
@@ -52,22 +52,22 @@ async fn each_piece_is_passed_on_before_the_next_is_sent() {
         r#"{"model":"claude-x","stream":true}"#,
     )
     .await;
-    let mut pieces = answer.bytes_stream();
+    let mut chunks = answer.bytes_stream();
     let mut all = Vec::new();
-    for piece in [
+    for chunk in [
         START,
         "event: ping\ndata: {\"type\": \"ping\"}\n\n",
         HELLO,
         WORLD,
         END,
     ] {
-        // The next piece is sent only after this one has come out.
-        arrived.piece(piece).await;
-        assert_eq!(pieces.next().await.unwrap().unwrap(), piece);
-        all.push(piece);
+        // The next chunk is sent only after this one has come out.
+        arrived.chunk(chunk).await;
+        assert_eq!(chunks.next().await.unwrap().unwrap(), chunk);
+        all.push(chunk);
     }
     arrived.end().await;
-    assert!(pieces.next().await.is_none());
+    assert!(chunks.next().await.is_none());
     let step = recorded(&app, "r").await;
     assert_eq!(
         (&step["status"], &step["stop_reason"]),
@@ -104,10 +104,10 @@ async fn each_piece_is_passed_on_before_the_next_is_sent() {
 async fn a_caller_who_goes_away_takes_the_call_along() {
     let (app, mut upstream) = proxied().await;
     let (answer, mut arrived) = begin(&app, &mut upstream, "/v1/messages", "r", "{}").await;
-    let mut pieces = answer.bytes_stream();
-    arrived.piece(format!("{START}{HELLO}")).await;
-    pieces.next().await.unwrap().unwrap();
-    drop(pieces);
+    let mut chunks = answer.bytes_stream();
+    arrived.chunk(format!("{START}{HELLO}")).await;
+    chunks.next().await.unwrap().unwrap();
+    drop(chunks);
     arrived.gone().await;
     let step = recorded(&app, "r").await;
     assert_eq!(
@@ -143,11 +143,11 @@ async fn a_caller_who_does_not_wait_for_the_head_takes_the_call_along() {
 async fn a_provider_who_goes_away_is_seen_to() {
     let (app, mut upstream) = proxied().await;
     let (answer, mut arrived) = begin(&app, &mut upstream, "/v1/messages", "r", "{}").await;
-    arrived.piece(format!("{START}{HELLO}")).await;
+    arrived.chunk(format!("{START}{HELLO}")).await;
     drop(arrived);
-    let mut pieces = answer.bytes_stream();
-    assert_eq!(pieces.next().await.unwrap().unwrap(), format!("{START}{HELLO}"));
-    assert!(pieces.next().await.unwrap().is_err(), "the cut is hidden");
+    let mut chunks = answer.bytes_stream();
+    assert_eq!(chunks.next().await.unwrap().unwrap(), format!("{START}{HELLO}"));
+    assert!(chunks.next().await.unwrap().is_err(), "the cut is hidden");
     let step = recorded(&app, "r").await;
     assert_eq!(
         (&step["status"], &step["error_class"], &step["stream_incomplete"]),
@@ -160,7 +160,7 @@ async fn a_provider_who_goes_away_is_seen_to() {
 async fn a_stream_without_its_last_event_is_incomplete() {
     let (app, mut upstream) = proxied().await;
     let (answer, mut arrived) = begin(&app, &mut upstream, "/v1/messages", "r", "{}").await;
-    arrived.piece(format!("{START}{HELLO}")).await;
+    arrived.chunk(format!("{START}{HELLO}")).await;
     arrived.end().await;
     answer.bytes().await.unwrap();
     let step = recorded(&app, "r").await;
@@ -175,7 +175,7 @@ async fn an_error_in_a_stream_is_the_steps() {
     let (app, mut upstream) = proxied().await;
     let (answer, mut arrived) = begin(&app, &mut upstream, "/v1/messages", "r", "{}").await;
     let error = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n";
-    arrived.piece(format!("{START}{error}")).await;
+    arrived.chunk(format!("{START}{error}")).await;
     arrived.end().await;
     answer.bytes().await.unwrap();
     let step = recorded(&app, "r").await;
@@ -186,7 +186,7 @@ async fn an_error_in_a_stream_is_the_steps() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn usage_is_asked_for_and_nobody_notices() {
+async fn usage_is_asked_for_unnoticed_by_both_sides() {
     let (app, mut upstream) = proxied().await;
     let body = r#"{"model":"gpt-x", "stream": true,"messages":[]}"#;
     let (answer, mut arrived) = begin(&app, &mut upstream, "/v1/chat/completions", "r", body).await;
@@ -199,19 +199,19 @@ async fn usage_is_asked_for_and_nobody_notices() {
         Some(&*arrived.body.len().to_string())
     );
     assert_eq!(arrived.header("accept-encoding"), Some("identity"));
-    let mut pieces = answer.bytes_stream();
+    let mut chunks = answer.bytes_stream();
     for word in ["Hel", "lo"] {
-        arrived.piece(chunk(word)).await;
-        assert_eq!(pieces.next().await.unwrap().unwrap(), chunk(word));
+        arrived.chunk(chunk(word)).await;
+        assert_eq!(chunks.next().await.unwrap().unwrap(), chunk(word));
     }
     // Half of the usage comes with half of what follows.
     let (first, second) = USAGE.split_at(50);
-    arrived.piece(first).await;
-    arrived.piece(format!("{second}{DONE}")).await;
+    arrived.chunk(first).await;
+    arrived.chunk(format!("{second}{DONE}")).await;
     arrived.end().await;
     let mut rest = Vec::new();
-    while let Some(piece) = pieces.next().await {
-        rest.extend_from_slice(&piece.unwrap());
+    while let Some(chunk) = chunks.next().await {
+        rest.extend_from_slice(&chunk.unwrap());
     }
     assert_eq!(String::from_utf8(rest).unwrap(), DONE);
     let step = recorded(&app, "r").await;
@@ -238,7 +238,7 @@ async fn usage_that_was_asked_for_is_passed_on() {
     let (answer, mut arrived) = begin(&app, &mut upstream, "/v1/chat/completions", "r", body).await;
     assert_eq!(arrived.body, body.as_bytes());
     let stream = [&*chunk("Hi"), USAGE, DONE].concat();
-    arrived.piece(&stream).await;
+    arrived.chunk(&stream).await;
     arrived.end().await;
     assert_eq!(answer.text().await.unwrap(), stream);
     assert_eq!(recorded(&app, "r").await["tokens"]["output"], 4);
@@ -262,11 +262,11 @@ async fn ten_megabytes_pass_unchanged() {
             for _ in 0..1_000 {
                 sent.push_str(&chunk(&word));
             }
-            // Pieces that end anywhere.
-            for piece in sent.as_bytes().chunks(7_001) {
-                arrived.piece(piece).await;
+            // Chunks that end anywhere.
+            for chunk in sent.as_bytes().chunks(7_001) {
+                arrived.chunk(chunk).await;
             }
-            arrived.piece(format!("{USAGE}{DONE}")).await;
+            arrived.chunk(format!("{USAGE}{DONE}")).await;
             arrived.end().await;
             sent + DONE
         },
@@ -314,11 +314,11 @@ async fn many_calls_at_once_are_one_step_each() {
 async fn calls_under_way_are_recorded_when_the_server_stops() {
     let (app, mut upstream) = proxied().await;
     let (answer, mut arrived) = begin(&app, &mut upstream, "/v1/messages", "r", "{}").await;
-    arrived.piece(format!("{START}{HELLO}")).await;
-    let mut pieces = answer.bytes_stream();
-    pieces.next().await.unwrap().unwrap();
+    arrived.chunk(format!("{START}{HELLO}")).await;
+    let mut chunks = answer.bytes_stream();
+    chunks.next().await.unwrap().unwrap();
     app.state.recorder.finish().await;
-    assert!(pieces.next().await.unwrap().is_err());
+    assert!(chunks.next().await.unwrap().is_err());
     let step = recorded(&app, "r").await;
     assert_eq!(
         (&step["status"], &step["error_class"]),

@@ -62,7 +62,7 @@ pub(crate) async fn start(app: &TestApp, project: ProjectId, request: &Request) 
 /// Works until nothing is left, as the background does.
 pub(crate) async fn work(app: &TestApp) {
     let mut worker = Worker::new(app.state.db.clone());
-    while worker.work(None).await.unwrap() == Worked::Piece {}
+    while worker.work(None).await.unwrap() == Worked::Chunk {}
 }
 
 pub(crate) async fn repriced(app: &TestApp, project: ProjectId, request: &Request) -> Totals {

@@ -1,4 +1,4 @@
-//! Re-pricing as a job: in pieces, cancelled, interrupted, beside steps that arrive.
+//! Re-pricing as a job: in chunks, cancelled, interrupted, beside steps that arrive.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::app::TestApp;
 use crate::people::default_project;
 use crate::reprice::{add_price, assert_recount_agrees, repriced, start, totals, unknown, work};
 
-/// So many runs that they take several pieces.
+/// So many runs that they take several chunks.
 async fn store_many(app: &TestApp, runs: usize) {
     let steps: Vec<Value> = (0..runs)
         .map(|i| {
@@ -32,7 +32,7 @@ async fn unpriced(app: &TestApp) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_is_cancelled_between_pieces_and_goes_on_after_a_crash() {
+async fn a_job_is_cancelled_between_chunks_and_goes_on_after_a_crash() {
     let app = TestApp::new().await;
     let project = default_project(&app).await.id;
     store_many(&app, 1_200).await;
@@ -52,7 +52,7 @@ async fn a_job_is_cancelled_between_pieces_and_goes_on_after_a_crash() {
         "{another:?}"
     );
     let mut worker = Worker::new(app.state.db.clone());
-    assert_eq!(worker.work(None).await.unwrap(), Worked::Piece);
+    assert_eq!(worker.work(None).await.unwrap(), Worked::Chunk);
     let job = jobs::get(&app.state.db, project, cancelled).await.unwrap();
     assert_eq!(
         (job.state, job.progress_done, job.progress_total),
@@ -76,18 +76,18 @@ async fn a_job_is_cancelled_between_pieces_and_goes_on_after_a_crash() {
 
     let job_id = start(&app, project, &Request::default()).await;
     let only = Some((project, job_id));
-    assert_eq!(worker.work(only).await.unwrap(), Worked::Piece);
-    // A process that is at the next piece, and dies: its transaction ends and leaves nothing.
-    let piece = jobs::take(&app.state.db, &[reprice::KIND], None, server::clock::now())
+    assert_eq!(worker.work(only).await.unwrap(), Worked::Chunk);
+    // A process that is at the next chunk, and dies: its transaction ends and leaves nothing.
+    let chunk = jobs::take(&app.state.db, &[reprice::KIND], None, server::clock::now())
         .await
         .unwrap()
         .unwrap();
     assert_eq!(
         Worker::new(app.state.db.clone()).work(None).await.unwrap(),
         Worked::Nothing,
-        "nobody else works at a piece that is under way"
+        "no other process works at a chunk that is under way"
     );
-    drop(piece);
+    drop(chunk);
     // The database learns of it a moment later, as it does of a process that dies.
     let deadline = Instant::now() + Duration::from_secs(30);
     let job = loop {
@@ -96,7 +96,7 @@ async fn a_job_is_cancelled_between_pieces_and_goes_on_after_a_crash() {
         if job.state == JobState::Done {
             break job;
         }
-        assert!(Instant::now() < deadline, "nobody goes on with {job:?}");
+        assert!(Instant::now() < deadline, "no process continues {job:?}");
     };
     assert_eq!(job.progress_done, 1_200);
     let totals = totals(&job);
@@ -141,7 +141,7 @@ async fn steps_that_arrive_meanwhile_are_counted_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_nobody_can_read_fails_and_says_so() {
+async fn a_job_with_unreadable_arguments_fails_and_says_so() {
     let app = TestApp::new().await;
     let project = default_project(&app).await.id;
     let new = NewJob {

@@ -59,7 +59,7 @@ async fn the_form_saves_what_the_api_shows_in_every_process() {
     for (name, value) in expected.as_object().unwrap() {
         assert_eq!(&saved[name], value, "{name}");
     }
-    // The other process hears of it, and judges by it.
+    // The other process is notified, and scores by it.
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
     while other.get("/api/settings/scoring").await.1 != saved {
         assert!(
@@ -122,7 +122,7 @@ async fn what_cannot_be_used_comes_back_as_it_was_typed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_admins_save_and_others_are_told_why() {
+async fn only_admins_save_and_others_get_the_reason() {
     let app = TestApp::new().await;
     let project = default_project(&app).await;
     person(&app, "admin@acme.dev", &[(&project, Role::Admin)]).await;

@@ -37,9 +37,9 @@ async fn the_first_account_closes_the_server() {
     }
     assert!(!cookie.contains("Secure"), "{cookie}");
 
-    let nobody = Browser::new(&app);
+    let anonymous = Browser::new(&app);
     let check = async |path: &str, status: u16, location: &str| {
-        let answer = nobody.get(path).await;
+        let answer = anonymous.get(path).await;
         assert_eq!(
             (answer.status, answer.location.as_str()),
             (status, location),
@@ -60,7 +60,7 @@ async fn the_first_account_closes_the_server() {
     check("/login", 200, "").await;
     assert_eq!(app.post("/ingest", &step("r", "s2")).await.0, 401);
     assert_eq!(
-        nobody.post("/setup", &SETUP).await.location,
+        anonymous.post("/setup", &SETUP).await.location,
         "/login?error=already_set_up"
     );
 

@@ -10,7 +10,7 @@ use futures::future::{BoxFuture, join_all};
 use serde_json::json;
 use server::auth::Caller;
 use server::pipeline::{
-    BatchWriter, DatabaseWriter, Memory, Pipeline, PipelineSettings, Received, Submission, Written,
+    BatchWriter, DatabaseWriter, Pipeline, PipelineSettings, ProjectCaches, Received, Submission, Written,
 };
 use tokio_util::task::TaskTracker;
 
@@ -19,7 +19,7 @@ use crate::people::default_project;
 use crate::proxy::{proxied, recorded};
 use crate::upstream::Upstream;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// The name of a step on which this writer, and no real one, panics.
 const POISON: &str = "poison";
 
@@ -56,7 +56,7 @@ async fn a_step_that_panics_is_answered_and_takes_nobody_with_it() {
     };
     let writer = Panicking(DatabaseWriter {
         db: app.state.db.clone(),
-        memory: Memory::new(&app.state.db),
+        caches: ProjectCaches::new(&app.state.db),
         metrics: Arc::clone(&app.state.metrics),
     });
     let settings = PipelineSettings {
@@ -111,7 +111,7 @@ async fn ready(app: &TestApp, status: u16) -> String {
         if seen == status {
             return body.to_string();
         }
-        assert!(begun.elapsed() < PATIENCE, "still {seen}: {body}");
+        assert!(begun.elapsed() < TIMEOUT, "still {seen}: {body}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -169,7 +169,7 @@ async fn works(app: &TestApp, upstream: &mut Upstream, round: &str) {
     app.store(step(&format!("run-{round}"), "s")).await;
     let heard =
         async { while !format!("{:?}", news.recv().await.unwrap()).contains(&format!("run-{round}")) {} };
-    tokio::time::timeout(PATIENCE, heard).await.unwrap();
+    tokio::time::timeout(TIMEOUT, heard).await.unwrap();
 
     let call = app
         .client

@@ -1,4 +1,4 @@
-//! The first wall between projects: every way into the server, tried with the key and the session of somebody
+//! Projects are kept apart at every way into the server: each is, tried with the key and the session of someone
 //! else. A way in that is missing from the tables below fails the test.
 
 use std::collections::BTreeSet;
@@ -21,11 +21,11 @@ enum Expect {
     Own(&'static str),
     /// Adds up: others see the sum of their own, which is nothing; naming the project is 404.
     Sum(&'static str),
-    /// Reads or changes what a project has once; naming somebody else's is 404.
+    /// Reads or changes what a project has once; naming another project's is 404.
     Settings,
     /// Works on what it is sent, with the settings of the caller's own project.
     Unnamed,
-    /// The same for everybody.
+    /// The same for all projects.
     Public,
 }
 
@@ -154,21 +154,25 @@ async fn programs_reach_their_own_project_only() {
     let (app, eves_key) = server_with_two_projects().await;
     let eve = Browser::sign_in(&app, "eve@acme.dev").await;
     let mara = Browser::sign_in(&app, "mara@acme.dev").await;
-    let nobody = Browser::new(&app);
+    let anonymous = Browser::new(&app);
     for (route, expect) in PROGRAMS {
         let (method, template) = route.split_once(' ').unwrap();
         let call = |browser: &Browser<'_>, path: &str| browser.request(method, path).json(&json!({}));
         let as_eve = async |path: &str| {
-            let with_key = Answer::of(call(&nobody, path).bearer_auth(&eves_key)).await;
+            let with_key = Answer::of(call(&anonymous, path).bearer_auth(&eves_key)).await;
             [with_key, Answer::of(call(&eve, path)).await]
         };
         let path = match expect {
             Expect::Public => {
-                assert_nothing_is_shown(route, &nobody.get(template).await);
+                assert_nothing_is_shown(route, &anonymous.get(template).await);
                 continue;
             }
             Expect::Unnamed => {
-                assert_eq!(Answer::of(call(&nobody, template)).await.status, 401, "{route}");
+                assert_eq!(
+                    Answer::of(call(&anonymous, template)).await.status,
+                    401,
+                    "{route}"
+                );
                 continue;
             }
             Expect::Settings => template,
@@ -218,7 +222,7 @@ async fn programs_reach_their_own_project_only() {
             assert_eq!(answer.status, 404, "{route} {answer:?}");
             assert_nothing_is_shown(route, &answer);
         }
-        assert_eq!(Answer::of(call(&nobody, path)).await.status, 401, "{route}");
+        assert_eq!(Answer::of(call(&anonymous, path)).await.status, 401, "{route}");
     }
 }
 
@@ -300,7 +304,7 @@ async fn server_functions_answer_for_ones_own_projects_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_and_live_news_are_for_members_only() {
+async fn pages_and_live_changes_are_for_members_only() {
     let (app, eves_key) = server_with_two_projects().await;
     let eve = Browser::sign_in(&app, "eve@acme.dev").await;
     let mara = Browser::sign_in(&app, "mara@acme.dev").await;
@@ -322,14 +326,14 @@ async fn pages_and_live_news_are_for_members_only() {
         let strangers = eve.get(page).await;
         assert_eq!(strangers.status, 404, "{page} {strangers:?}");
         assert_nothing_is_shown(page, &strangers);
-        for nobody in [
+        for anonymous in [
             Browser::new(&app).get(page).await,
             Answer::of(app.client.get(app.url(page)).bearer_auth(&eves_key)).await,
         ] {
-            assert_eq!(nobody.status, 303, "{page} {nobody:?}");
+            assert_eq!(anonymous.status, 303, "{page} {anonymous:?}");
             assert!(
-                nobody.location.starts_with("/login?next=/p/default"),
-                "{nobody:?}"
+                anonymous.location.starts_with("/login?next=/p/default"),
+                "{anonymous:?}"
             );
         }
     }
@@ -377,9 +381,9 @@ async fn forms_change_ones_own_projects_only() {
         let path = path
             .replace("{project}", "default")
             .replace("{id}", &victim.key.id.to_string());
-        let nobody = Browser::new(&app).post(&path, fields).await;
+        let anonymous = Browser::new(&app).post(&path, fields).await;
         assert_eq!(
-            (nobody.status, nobody.location.as_str()),
+            (anonymous.status, anonymous.location.as_str()),
             (303, "/login"),
             "{path}"
         );

@@ -25,7 +25,7 @@ async fn only_models_without_a_price_are_named_with_all_their_calls() {
         call
     };
     let refused = |class: &str| json!({"status_success": false, "error": "no", "error_class": class});
-    // A key nobody knows, a limit: nothing was done and nothing is owed, whatever the model.
+    // An unknown key, a limit: nothing was done and nothing is owed, whatever the model.
     for (id, model, class) in [
         ("401", "claude-haiku-4-5", "authentication_error"),
         ("429", "claude-haiku-4-5", "rate_limit_error"),
@@ -34,7 +34,7 @@ async fn only_models_without_a_price_are_named_with_all_their_calls() {
         let found = stored(&app, project, uncounted(id, model, refused(class))).await;
         assert_eq!((found.cost_source, found.price_version), (None, None), "{id}");
     }
-    // A stream that broke off, or nobody counted: it may have cost something, and the model has a price.
+    // A stream that broke off or was not counted: it may have cost something, and the model has a price.
     for (id, more) in [
         ("timeout", refused("upstream_timeout")),
         ("broken", json!({"stream_incomplete": true})),
@@ -154,7 +154,7 @@ async fn an_own_price_is_its_providers_and_keeps_what_the_shipped_one_says_besid
         Some("0.198"),
     )
     .await;
-    // A tier without a listed price, and a machine of one's own, cost nobody knows what.
+    // A tier without a listed price, and a machine of one's own, have an unknown cost.
     check(
         "no flex",
         json!({"model": "gpt-4o-mini", "service_tier": "flex"}),

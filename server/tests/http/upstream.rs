@@ -1,4 +1,4 @@
-//! A provider whose every byte the test decides: a socket that hands over what arrives and sends what it is told.
+//! A provider whose every byte the test decides: a socket that hands over what arrives and sends what the test says.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A provider.
 pub(crate) struct Upstream {
@@ -55,7 +55,7 @@ impl Upstream {
 
     /// The next request.
     pub(crate) async fn next(&mut self) -> Arrived {
-        timeout(PATIENCE, self.arrived.recv())
+        timeout(TIMEOUT, self.arrived.recv())
             .await
             .unwrap_or_else(|_| panic!("nothing arrives at the provider"))
             .unwrap()
@@ -135,8 +135,8 @@ impl Arrived {
             .await;
     }
 
-    /// Sends a piece of a stream.
-    pub(crate) async fn piece(&mut self, bytes: impl AsRef<[u8]>) {
+    /// Sends a chunk of a stream.
+    pub(crate) async fn chunk(&mut self, bytes: impl AsRef<[u8]>) {
         let bytes = bytes.as_ref();
         let mut chunk = format!("{:x}\r\n", bytes.len()).into_bytes();
         chunk.extend_from_slice(bytes);
@@ -149,11 +149,11 @@ impl Arrived {
         self.send("0\r\n\r\n").await;
     }
 
-    /// Sends a whole stream in these pieces.
-    pub(crate) async fn stream(mut self, pieces: &[&str]) {
+    /// Sends a whole stream in these chunks.
+    pub(crate) async fn stream(mut self, chunks: &[&str]) {
         self.begin_stream().await;
-        for piece in pieces {
-            self.piece(piece).await;
+        for chunk in chunks {
+            self.chunk(chunk).await;
         }
         self.end().await;
     }
@@ -171,14 +171,14 @@ impl Arrived {
     /// Returns when the other side has gone away.
     pub(crate) async fn gone(mut self) {
         let mut byte = [0];
-        let read = timeout(PATIENCE, self.stream.read(&mut byte))
+        let read = timeout(TIMEOUT, self.stream.read(&mut byte))
             .await
-            .unwrap_or_else(|_| panic!("the call goes on though nobody waits for it"));
+            .unwrap_or_else(|_| panic!("the call goes on though its caller is gone"));
         assert!(matches!(read, Ok(0) | Err(_)), "more was sent");
     }
 }
 
-/// An answer in one piece; every line of `headers` ends with CRLF. It says that the connection ends with it: a request
+/// A whole answer; every line of `headers` ends with CRLF. It says that the connection ends with it: a request
 /// on one that is just being closed would be lost, as with every server.
 pub(crate) fn whole(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let mut answer = format!(

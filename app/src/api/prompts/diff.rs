@@ -8,7 +8,7 @@ use super::{Change, DiffLine};
 
 /// Lines around a change that are shown with it.
 const CONTEXT_LINES: usize = 3;
-/// After this long the comparison goes on with larger pieces.
+/// After this long the comparison goes on with larger segments.
 const DEADLINE: Duration = Duration::from_millis(100);
 
 /// The lines of both texts in order, those far from any change left out.
@@ -23,7 +23,7 @@ pub(super) fn lines(before: &str, after: &str) -> Vec<DiffLine> {
         }
         end = group.last().map_or(end, |op| op.old_range().end);
         for change in group.iter().flat_map(|op| diff.iter_inline_changes(op)) {
-            let pieces = change
+            let segments = change
                 .iter_strings_lossy()
                 .map(|(marked, text)| (marked, text.trim_end_matches(['\n', '\r']).to_owned()))
                 .filter(|(_, text)| !text.is_empty())
@@ -34,7 +34,7 @@ pub(super) fn lines(before: &str, after: &str) -> Vec<DiffLine> {
                     ChangeTag::Insert => Change::Added,
                     ChangeTag::Delete => Change::Removed,
                 },
-                pieces,
+                segments,
             });
         }
     }
@@ -49,7 +49,7 @@ fn cut(lines: usize) -> DiffLine {
     let count = i64::try_from(lines).unwrap_or(i64::MAX);
     DiffLine {
         change: Change::Cut,
-        pieces: vec![(false, domain::text::counted(count, "unchanged line"))],
+        segments: vec![(false, domain::text::counted(count, "unchanged line"))],
     }
 }
 
@@ -70,7 +70,7 @@ mod tests {
                         Change::Cut => '~',
                     };
                     let text: String = line
-                        .pieces
+                        .segments
                         .iter()
                         .map(|(marked, text)| {
                             if *marked {

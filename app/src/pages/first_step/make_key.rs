@@ -8,7 +8,7 @@ use crate::ui::form::Submit;
 use crate::ui::icon::Icon;
 use crate::ui::links::page_href;
 
-/// A form for admins that makes a key and comes back to the page; a sentence for everybody else.
+/// A form for admins that makes a key and comes back to the page; a sentence for others.
 #[component]
 pub(crate) fn MakeKey(
     /// Why one is needed: a sentence.

@@ -75,14 +75,14 @@ const KEYWORDS: [&str; 9] = [
     "curl", "await", "const", "import", "from", "for", "in", "with", "as",
 ];
 
-/// The command cut into pieces with the class that colours each (`tk-k` keyword, `tk-s` text, `tk-c` a line that is a
+/// The command cut into segments with the class that colours each (`tk-k` keyword, `tk-s` text, `tk-c` a line that is a
 /// comment), `""` for the rest.
 /// Joined, they are the command again.
 pub(crate) fn coloured(command: &str) -> Vec<(&'static str, String)> {
-    let mut pieces: Vec<(&'static str, String)> = Vec::new();
+    let mut segments: Vec<(&'static str, String)> = Vec::new();
     let mut rest = command;
     while let Some(first) = rest.chars().next() {
-        let at_line = pieces.last().is_none_or(|(_, text)| text.ends_with('\n'));
+        let at_line = segments.last().is_none_or(|(_, text)| text.ends_with('\n'));
         let (class, length) = if at_line && (rest.starts_with("# ") || rest.starts_with("// ")) {
             ("tk-c", rest.find('\n').unwrap_or(rest.len()))
         } else if first == '"' || first == '\'' {
@@ -102,13 +102,13 @@ pub(crate) fn coloured(command: &str) -> Vec<(&'static str, String)> {
         } else {
             ("", first.len_utf8())
         };
-        match pieces.last_mut() {
+        match segments.last_mut() {
             Some((last, so_far)) if *last == class => so_far.push_str(&rest[..length]),
-            _ => pieces.push((class, rest[..length].to_owned())),
+            _ => segments.push((class, rest[..length].to_owned())),
         }
         rest = &rest[length..];
     }
-    pieces
+    segments
 }
 
 #[cfg(test)]
@@ -136,12 +136,12 @@ mod tests {
     #[test]
     fn colours_change_no_character() {
         let check = |text: &str, expected: &[(&str, &str)]| {
-            let pieces = coloured(text);
-            let pieces: Vec<(&str, &str)> = pieces
+            let segments = coloured(text);
+            let segments: Vec<(&str, &str)> = segments
                 .iter()
                 .map(|(class, text)| (*class, text.as_str()))
                 .collect();
-            assert_eq!(pieces, expected);
+            assert_eq!(segments, expected);
         };
         check("curl x", &[("tk-k", "curl"), ("", " x")]);
         check(
@@ -154,7 +154,7 @@ mod tests {
         check("", &[]);
         for way in Way::ALL {
             let text = command(way, "http://h", "k");
-            let joined: String = coloured(&text).into_iter().map(|(_, piece)| piece).collect();
+            let joined: String = coloured(&text).into_iter().map(|(_, segment)| segment).collect();
             assert_eq!(joined, text);
         }
     }

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::Page;
 use super::query::RunQuery;
-use super::verdict::{Word, verdict};
+use super::verdict::{SentencePart, verdict};
 use crate::pages::cells::{cost_view, layer_of, score_bar};
 use crate::ui::icon::Icon;
 use crate::ui::links::page_href;
@@ -19,15 +19,15 @@ pub(super) fn RunHead(page: Page) -> impl IntoView {
             let reading = run.get();
             let run = reading.run();
             let verdict = verdict(run, reading.steps());
-            let words = move |words: Vec<Word>| words.into_iter().map(|w| word(w, query)).collect_view();
-            let because = (!verdict.because.is_empty())
-                .then(|| view! { <p>{words(verdict.because)}</p> });
+            let words = move |words: Vec<SentencePart>| words.into_iter().map(|w| word(w, query)).collect_view();
+            let details = (!verdict.details.is_empty())
+                .then(|| view! { <p>{words(verdict.details)}</p> });
             view! {
                 <section class="run-head" data-tone=verdict.tone.as_str() aria-label="Result">
                     <div class="run-id">
                         <div class="verdict" data-tone=verdict.tone.as_str()>
-                            <div class="say">{words(verdict.say)}</div>
-                            {because}
+                            <div class="say">{words(verdict.headline)}</div>
+                            {details}
                         </div>
                     </div>
                     {facts(run, worst_step(&reading), query, slug)}
@@ -52,10 +52,10 @@ fn missing_steps(step_count: i64, shown: usize) -> Option<impl IntoView> {
     })
 }
 
-fn word(word: Word, query: Memo<RunQuery>) -> AnyView {
+fn word(word: SentencePart, query: Memo<RunQuery>) -> AnyView {
     match word {
-        Word::Text(text) => text.into_any(),
-        Word::Step { step_id, name } => view! {
+        SentencePart::Text(text) => text.into_any(),
+        SentencePart::Step { step_id, name } => view! {
             <a class="link" href=move || query.read().with_step(Some(&step_id)).to_href() data-noscroll>{name}</a>
         }
         .into_any(),

@@ -186,7 +186,7 @@ pub(crate) mod tests {
         RunSummary {
             run_id: id.to_owned(),
             name: "resolve-ticket".to_owned(),
-            filed_at: at,
+            partition_at: at,
             started_at: at,
             ended_at: at.plus_micros(5_310_000),
             latency_ms: 5_310.0,

@@ -34,7 +34,7 @@ pub(super) fn problems<'a>(steps: impl IntoIterator<Item = &'a StepSummary>) -> 
             None => found.push(Problem { step, count: 1 }),
         }
     }
-    found.sort_by_key(|problem| !is_grave(problem.step));
+    found.sort_by_key(|problem| !is_severe(problem.step));
     found
 }
 
@@ -45,12 +45,12 @@ fn identity(step: &StepSummary) -> (&str, StepStatus, Option<&str>, Option<u16>)
     (&step.name, step.status, error, code.filter(|_| error.is_none()))
 }
 
-fn is_grave(step: &StepSummary) -> bool {
+fn is_severe(step: &StepSummary) -> bool {
     step.severity == Severity::Critical || step.status == StepStatus::Error
 }
 
 fn weight(step: &StepSummary) -> (bool, i32) {
-    (is_grave(step), step.score.unwrap_or(0))
+    (is_severe(step), step.score.unwrap_or(0))
 }
 
 impl Problem<'_> {

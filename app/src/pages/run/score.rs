@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_stands_at_the_threshold_the_step_was_judged_by() {
+    fn the_line_is_at_the_threshold_the_step_was_scored_by() {
         let check = |points: i32, threshold: Option<i32>, line: Option<&str>, said: Option<&str>| {
             let svg = bar(&[(2, points)], threshold);
             let found = svg.split(r#"class="thr" x1=""#).nth(1);

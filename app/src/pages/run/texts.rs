@@ -283,7 +283,7 @@ fn note(text: &'static str) -> impl IntoView {
     view! { <p class="dim">{text}</p> }
 }
 
-/// What the marks in the output say, for everybody who does not point at them.
+/// What the marks in the output say, as text beside them.
 fn mark_notes(marks: &[Mark]) -> impl IntoView + use<> {
     notes(marks)
         .into_iter()

@@ -5,7 +5,7 @@ mod cascade;
 use cascade::{Cascade, cascade};
 use domain::{RunStatus, RunSummary, Severity, StepStatus, StepSummary, text};
 
-/// Longest piece of an error or a condition inside the sentence, in characters.
+/// Longest excerpt of an error or a condition inside the sentence, in characters.
 const REASON_CHARS: usize = 160;
 /// At most so many names in a list before "and 3 more".
 const NAMES: usize = 4;
@@ -34,7 +34,7 @@ impl Tone {
 
 /// A stretch of the sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Word {
+pub(crate) enum SentencePart {
     /// Words.
     Text(String),
     /// A step to link to.
@@ -52,9 +52,9 @@ pub(crate) struct Verdict {
     /// Its colour.
     pub(crate) tone: Tone,
     /// The sentence.
-    pub(crate) say: Vec<Word>,
+    pub(crate) headline: Vec<SentencePart>,
     /// What else there is to know; may be empty.
-    pub(crate) because: Vec<Word>,
+    pub(crate) details: Vec<SentencePart>,
 }
 
 /// The verdict on a run.
@@ -69,69 +69,69 @@ pub(crate) fn verdict(run: &RunSummary, steps: &[StepSummary]) -> Verdict {
         .filter(|s| s.severity == Severity::Warning && s.status != StepStatus::Error)
         .collect();
     let worst = worst_step(run, steps, &failed, &critical, &warned);
-    let graver = !failed.is_empty() || !critical.is_empty() || run.status == RunStatus::Error;
+    let is_severe = !failed.is_empty() || !critical.is_empty() || run.status == RunStatus::Error;
 
-    let mut say = opening(run, graver);
-    let mut told = worst
+    let mut headline = opening(run, is_severe);
+    let mut mentioned = worst
         .as_ref()
         .map_or_else(Vec::new, |(step, _)| with_ancestors(step, steps));
     if let Some((step, reason)) = &worst {
-        if !say.is_empty() {
-            say.push(Word::Text(": ".to_owned()));
+        if !headline.is_empty() {
+            headline.push(SentencePart::Text(": ".to_owned()));
         }
-        say.push(link(step));
-        say.push(Word::Text(reason.clone()));
+        headline.push(link(step));
+        headline.push(SentencePart::Text(reason.clone()));
     }
 
-    let mut because = Vec::new();
+    let mut details = Vec::new();
     if let Some(found) = worst.as_ref().and_then(|(step, _)| cascade(step, steps)) {
-        say.extend(where_it_began(&found));
-        sentence(&mut because, how_it_travelled(&found));
-        told.push(&found.origin.step_id);
+        headline.extend(where_it_began(&found));
+        sentence(&mut details, how_it_travelled(&found));
+        mentioned.push(&found.origin.step_id);
         let others = found.passed.iter().chain(&found.attempts);
-        told.extend(others.map(|step| step.step_id.as_str()));
+        mentioned.extend(others.map(|step| step.step_id.as_str()));
     }
-    let mut opening = match (told.is_empty(), because.is_empty()) {
+    let mut opening = match (mentioned.is_empty(), details.is_empty()) {
         (true, _) => "",
         (false, true) => "Also ",
         (false, false) => "Separately, ",
     };
-    let loops = add_loops(&mut because, &warned, &told, &mut opening);
-    told.extend(loops);
+    let loops = add_loops(&mut details, &warned, &mentioned, &mut opening);
+    mentioned.extend(loops);
     for (list, one, many) in [
         (&failed, "failed", "failed"),
         (&critical, "is critical", "are critical"),
         (&warned, "has a warning", "have a warning"),
     ] {
-        add_list(&mut because, list, &told, &mut opening, [one, many]);
+        add_list(&mut details, list, &mentioned, &mut opening, [one, many]);
     }
     if run.unpriced_steps > 0 {
         let steps = text::counted(run.unpriced_steps, "step");
         sentence(
-            &mut because,
-            vec![Word::Text(format!("The cost of {steps} is unknown"))],
+            &mut details,
+            vec![SentencePart::Text(format!("The cost of {steps} is unknown"))],
         );
     }
     Verdict {
-        tone: match (graver, run.status, warned.is_empty()) {
+        tone: match (is_severe, run.status, warned.is_empty()) {
             (true, ..) => Tone::Critical,
             (false, RunStatus::Ok, true) => Tone::Ok,
             _ => Tone::Plain,
         },
-        say,
-        because,
+        headline,
+        details,
     }
 }
 
 /// How the run went as a whole; empty when the worst step says it all.
-fn opening(run: &RunSummary, graver: bool) -> Vec<Word> {
+fn opening(run: &RunSummary, is_severe: bool) -> Vec<SentencePart> {
     let steps = text::counted(run.step_count, "step");
     let duration = text::duration(run.latency_ms);
     let words = match run.status {
         RunStatus::Running => format!("Running, {steps} so far"),
         RunStatus::Error if run.problem.is_none() => format!("Failed after {duration}"),
         RunStatus::Error => return Vec::new(),
-        RunStatus::Ok if graver => format!("Completed in {duration} with problems"),
+        RunStatus::Ok if is_severe => format!("Completed in {duration} with problems"),
         RunStatus::Ok if run.severity == Severity::Warning => {
             format!("Completed in {duration} with a warning")
         }
@@ -140,7 +140,7 @@ fn opening(run: &RunSummary, graver: bool) -> Vec<Word> {
             None => format!("Completed in {duration}: {steps}, nothing found"),
         },
     };
-    vec![Word::Text(words)]
+    vec![SentencePart::Text(words)]
 }
 
 /// The step the sentence is about, and what it did: ` failed: timeout`, `: the answer does not parse`.
@@ -232,32 +232,34 @@ fn what_it_did(step: &StepSummary) -> String {
 }
 
 /// `. Probable origin: parse-request, 6.44 s earlier: the answer does not parse`
-fn where_it_began(found: &Cascade<'_>) -> Vec<Word> {
+fn where_it_began(found: &Cascade<'_>) -> Vec<SentencePart> {
     let earlier = text::duration(found.travelled_ms());
     vec![
-        Word::Text(". Probable origin: ".to_owned()),
+        SentencePart::Text(". Probable origin: ".to_owned()),
         link(found.origin),
-        Word::Text(format!(", {earlier} earlier{}", what_it_did(found.origin))),
+        SentencePart::Text(format!(", {earlier} earlier{}", what_it_did(found.origin))),
     ]
 }
 
 /// `The cascade starts at parse-request (105), passes enrich-context (35) and fails generate-response 3 times`
-fn how_it_travelled(found: &Cascade<'_>) -> Vec<Word> {
+fn how_it_travelled(found: &Cascade<'_>) -> Vec<SentencePart> {
     let points = |step: &StepSummary| step.score.map_or_else(String::new, |score| format!(" ({score})"));
     let mut words = vec![
-        Word::Text("The cascade starts at ".to_owned()),
+        SentencePart::Text("The cascade starts at ".to_owned()),
         link(found.origin),
-        Word::Text(points(found.origin)),
+        SentencePart::Text(points(found.origin)),
     ];
     for (index, step) in found.passed.iter().take(NAMES).enumerate() {
-        words.push(Word::Text(if index == 0 { ", passes " } else { ", " }.to_owned()));
+        words.push(SentencePart::Text(
+            if index == 0 { ", passes " } else { ", " }.to_owned(),
+        ));
         words.push(link(step));
-        words.push(Word::Text(points(step)));
+        words.push(SentencePart::Text(points(step)));
     }
-    words.push(Word::Text(" and fails ".to_owned()));
+    words.push(SentencePart::Text(" and fails ".to_owned()));
     words.extend(found.attempts.last().map(|step| link(step)));
     if found.attempts.len() > 1 {
-        words.push(Word::Text(format!(" {} times", found.attempts.len())));
+        words.push(SentencePart::Text(format!(" {} times", found.attempts.len())));
     }
     words
 }
@@ -265,15 +267,15 @@ fn how_it_travelled(found: &Cascade<'_>) -> Vec<Word> {
 /// `decide-next made 17 identical calls`, for each step that went round in circles. Returns the ids of steps about
 /// which nothing else is to be said.
 fn add_loops<'a>(
-    because: &mut Vec<Word>,
+    details: &mut Vec<SentencePart>,
     warned: &[&'a StepSummary],
-    told: &[&str],
+    mentioned: &[&str],
     opening: &mut &str,
 ) -> Vec<&'a str> {
     const SAME_CALL: u16 = 4012;
     let mut latest: Vec<(&StepSummary, &str)> = Vec::new();
     let mut ids = Vec::new();
-    for step in warned.iter().filter(|s| !told.contains(&s.step_id.as_str())) {
+    for step in warned.iter().filter(|s| !mentioned.contains(&s.step_id.as_str())) {
         let Some(found) = step.conditions.iter().find(|c| c.code == SAME_CALL) else {
             continue;
         };
@@ -287,11 +289,11 @@ fn add_loops<'a>(
     }
     for (step, observed) in latest.iter().take(NAMES) {
         let words = [
-            Word::Text(std::mem::take(opening).to_owned()),
+            SentencePart::Text(std::mem::take(opening).to_owned()),
             link(step),
-            Word::Text(format!(" made {observed}")),
+            SentencePart::Text(format!(" made {observed}")),
         ];
-        sentence(because, words.to_vec());
+        sentence(details, words.to_vec());
     }
     ids
 }
@@ -312,16 +314,16 @@ fn uncapitalised(sentence: &str) -> String {
     }
 }
 
-/// `Also parse-request and 2 more failed`. What was told already is left out.
+/// `Also parse-request and 2 more failed`. Steps mentioned before are left out.
 fn add_list(
-    because: &mut Vec<Word>,
+    details: &mut Vec<SentencePart>,
     list: &[&StepSummary],
-    told: &[&str],
+    mentioned: &[&str],
     opening: &mut &str,
     [one, many]: [&str; 2],
 ) {
     let mut named: Vec<(&StepSummary, usize)> = Vec::new();
-    for step in list.iter().filter(|s| !told.contains(&s.step_id.as_str())) {
+    for step in list.iter().filter(|s| !mentioned.contains(&s.step_id.as_str())) {
         match named.iter_mut().find(|(s, _)| s.name == step.name) {
             Some((_, count)) => *count += 1,
             None => named.push((step, 1)),
@@ -336,32 +338,39 @@ fn add_list(
     let mut words = Vec::new();
     for (index, (step, count)) in shown.iter().enumerate() {
         let is_last = index + 1 == shown.len() && rest == 0;
-        words.push(Word::Text(match index {
+        words.push(SentencePart::Text(match index {
             0 => std::mem::take(opening).to_owned(),
             _ if is_last => " and ".to_owned(),
             _ => ", ".to_owned(),
         }));
         words.push(link(step));
         if *count > 1 {
-            words.push(Word::Text(format!(" ×{count}")));
+            words.push(SentencePart::Text(format!(" ×{count}")));
         }
     }
     if rest > 0 {
-        words.push(Word::Text(format!(" and {rest} more")));
+        words.push(SentencePart::Text(format!(" and {rest} more")));
     }
-    words.push(Word::Text(format!(" {}", if total == 1 { one } else { many })));
-    sentence(because, words);
+    words.push(SentencePart::Text(format!(
+        " {}",
+        if total == 1 { one } else { many }
+    )));
+    sentence(details, words);
 }
 
-fn sentence(because: &mut Vec<Word>, words: Vec<Word>) {
-    if !because.is_empty() {
-        because.push(Word::Text(". ".to_owned()));
+fn sentence(details: &mut Vec<SentencePart>, words: Vec<SentencePart>) {
+    if !details.is_empty() {
+        details.push(SentencePart::Text(". ".to_owned()));
     }
-    because.extend(words.into_iter().filter(|w| *w != Word::Text(String::new())));
+    details.extend(
+        words
+            .into_iter()
+            .filter(|w| *w != SentencePart::Text(String::new())),
+    );
 }
 
-fn link(step: &StepSummary) -> Word {
-    Word::Step {
+fn link(step: &StepSummary) -> SentencePart {
+    SentencePart::Step {
         step_id: step.step_id.clone(),
         name: if step.name.trim().is_empty() {
             "unnamed step".to_owned()

@@ -52,7 +52,7 @@ impl Column {
         (Self::Models, "models", "Models", "c-model"),
     ];
 
-    /// The columns of a list nobody has changed.
+    /// The default columns.
     pub(crate) const DEFAULT: [Self; 8] = [
         Self::Problem,
         Self::Score,

@@ -1,4 +1,4 @@
-//! Runs over time by severity. Each piece is a link to its window; dragging spans several.
+//! Runs over time by severity. Each segment is a link to its window; dragging spans several.
 
 use std::fmt::Write;
 
@@ -34,7 +34,7 @@ pub(super) fn Histogram(page: Page, buckets: Buckets, activity: Vec<ActivityBuck
         let at = |share: f64| {
             let micros = (buckets.to.micros() - buckets.from.micros()) as f64 * share.clamp(0.0, 1.0);
             let at = buckets.from.plus_micros(micros as i64);
-            // Nobody can drag to a microsecond; whole seconds keep the address readable.
+            // Dragging is not exact to the microsecond; whole seconds keep the URL readable.
             at.plus_micros(-at.micros().rem_euclid(1_000_000))
         };
         let window = Window::Fixed {
@@ -162,7 +162,7 @@ fn bars(activity: &[ActivityBucket]) -> String {
     out
 }
 
-/// A link over each piece, as tall as the strip.
+/// A link over each segment, as tall as the strip.
 fn zones(activity: &[ActivityBucket], buckets: Buckets, query: &RunsQuery) -> String {
     let pitch = 100.0 / activity.len().max(1) as f64;
     let mut out = String::new();
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_link_to_their_window() {
+    fn segments_link_to_their_window() {
         let activity = [bucket(0, 1, 2, 0), bucket(1, 0, 0, 0)];
         let buckets = Buckets {
             from: Timestamp::from_micros(0),

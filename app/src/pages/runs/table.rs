@@ -82,7 +82,7 @@ fn row_key(run: &RunSummary) -> String {
     format!(
         "{} {} {:?} {} {} {:?} {:?} {:?}",
         run.run_id,
-        run.filed_at,
+        run.partition_at,
         run.status,
         run.step_count,
         run.latency_ms,

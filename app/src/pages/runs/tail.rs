@@ -102,7 +102,7 @@ pub(super) fn follow_tail(page: Page, rows: Rows) {
 
 /// Updates the rows that are there in place and puts unknown ones on top, newest first.
 fn merge(newer: &mut Vec<RunSummary>, shown: &mut [RunSummary], fresh: Vec<RunSummary>) {
-    let newest_shown = shown.first().map(|run| run.filed_at);
+    let newest_shown = shown.first().map(|run| run.partition_at);
     let mut unknown = Vec::new();
     for run in fresh {
         let known = newer
@@ -111,19 +111,19 @@ fn merge(newer: &mut Vec<RunSummary>, shown: &mut [RunSummary], fresh: Vec<RunSu
             .find(|row| is_same(row, &run));
         match known {
             Some(row) => *row = run,
-            // A run filed below the divider would move the rows somebody is reading.
-            None if newest_shown.is_none_or(|newest| run.filed_at >= newest) => unknown.push(run),
+            // A run filed below the divider would move the rows being read.
+            None if newest_shown.is_none_or(|newest| run.partition_at >= newest) => unknown.push(run),
             None => {}
         }
     }
     newer.extend(unknown);
-    newer.sort_by_key(|run| std::cmp::Reverse(run.filed_at));
+    newer.sort_by_key(|run| std::cmp::Reverse(run.partition_at));
     newer.truncate(MAX_NEWER);
 }
 
 /// Whether two rows show the same: a run that goes on for days has one for each.
 fn is_same(a: &RunSummary, b: &RunSummary) -> bool {
-    (&a.run_id, a.filed_at) == (&b.run_id, b.filed_at)
+    (&a.run_id, a.partition_at) == (&b.run_id, b.partition_at)
 }
 
 /// Adds older rows, leaving out any that are there.

@@ -1,15 +1,15 @@
 //! Settings: what makes a step critical, and what other rules would have said about the last days.
 
 mod backtest;
-mod bench;
+mod backtest_context;
 mod changes;
 mod chart;
 mod codes;
 pub(crate) mod draft;
 mod fates;
-mod lab;
 mod limits;
 mod query;
+mod session;
 mod threshold;
 
 use engine::Rules;
@@ -170,7 +170,7 @@ fn Tools(page: Page, view: ScoringView) -> impl IntoView {
         let text = move || format!("Saved {} by {}", time(saved.at), saved.by);
         view! { <span class="dim wide scoring-saved">{text}</span> }
     });
-    // Without script nobody can tell whether something was typed.
+    // Without script it is unknown whether something was typed.
     let reason = move || {
         if !page.locked.read().is_empty() {
             page.locked.get()

@@ -16,13 +16,13 @@ fn at(start: usize, end: usize) -> Condition {
 
 /// Lines joined by `/`, marks in `<>`.
 fn drawn(lines: &[TextLine]) -> String {
-    let piece = |p: &Piece| match p.mark {
+    let segment = |p: &Segment| match p.mark {
         Some(_) => format!("<{}>", p.text),
         None => p.text.clone(),
     };
     let lines: Vec<String> = lines
         .iter()
-        .map(|line| line.iter().map(piece).collect())
+        .map(|line| line.iter().map(segment).collect())
         .collect();
     lines.join("/")
 }
@@ -33,7 +33,7 @@ fn marks_in_raw_text() {
         let conditions: Vec<_> = places.iter().map(|(start, end)| at(*start, *end)).collect();
         let marks = of_conditions(text, &conditions);
         assert_eq!(drawn(&raw_lines(text, &marks)), expected, "{text} {places:?}");
-        let stretch = drawn(&[plain_pieces(text, &marks)]);
+        let stretch = drawn(&[plain_segments(text, &marks)]);
         assert_eq!(stretch.replace('\n', "/"), expected, "{text} {places:?}");
     };
     check("abc", &[], "abc");

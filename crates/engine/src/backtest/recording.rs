@@ -170,7 +170,7 @@ impl Recording {
                     ..self.facts(step)
                 };
                 let mut findings = Findings::new(&rules);
-                layer4::judge(&Reading::of(&facts), &limits, None, &mut findings);
+                layer4::evaluate(&Reading::of(&facts), &limits, None, &mut findings);
                 let found = findings.conditions.iter().map(|condition| condition.code);
                 let stored = step.codes.iter().copied().filter(|code| !is_of_figures(*code));
                 let codes = stored

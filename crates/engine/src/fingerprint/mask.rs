@@ -5,16 +5,16 @@
 pub(super) enum Quotes {
     /// A single word stays: in a system text it is an option or a key.
     KeepWords,
-    /// All of it is somebody's text, but for the keys of JSON.
+    /// All of it is user text, but for the keys of JSON.
     MaskAll,
 }
 
 /// What stands for a number, a date, an id.
 const VALUE: &str = "⟨…⟩";
 /// A quotation ends within its paragraph and within so many bytes, or it is none.
-const LONGEST_QUOTE: usize = 4_000;
+const MAX_QUOTE: usize = 4_000;
 /// An apostrophe is common, so that what it may open is shorter.
-const LONGEST_SINGLE_QUOTE: usize = 200;
+const MAX_SINGLE_QUOTE: usize = 200;
 
 /// Appends `text` with what varies masked and each run of space as one.
 pub(super) fn mask(text: &str, quotes: Quotes, out: &mut String) {
@@ -72,10 +72,10 @@ impl<'a> Masker<'a, '_> {
         let Some(first) = rest.chars().next() else { return };
         match first {
             c if c.is_whitespace() => self.space(rest),
-            '"' => self.quote(rest, 0, '"', LONGEST_QUOTE),
-            '“' => self.quote(rest, 1, '”', LONGEST_QUOTE),
-            '«' => self.quote(rest, 2, '»', LONGEST_QUOTE),
-            '\'' if !self.follows_word() => self.quote(rest, 3, '\'', LONGEST_SINGLE_QUOTE),
+            '"' => self.quote(rest, 0, '"', MAX_QUOTE),
+            '“' => self.quote(rest, 1, '”', MAX_QUOTE),
+            '«' => self.quote(rest, 2, '»', MAX_QUOTE),
+            '\'' if !self.follows_word() => self.quote(rest, 3, '\'', MAX_SINGLE_QUOTE),
             c if c.is_alphanumeric() || c == '_' => self.run(rest),
             '+' | '-' if rest[1..].starts_with(|c: char| c.is_ascii_digit()) && !self.follows_word() => {
                 self.run(rest);
@@ -227,17 +227,22 @@ impl<'a> Masker<'a, '_> {
             return;
         }
         // GPT-4-based has one number in it; an id of several parts, or a date, varies as a whole.
-        if part.split('-').filter(|piece| has_digit(piece)).count() != 1 {
+        if part
+            .split('-')
+            .filter(|part_of_word| has_digit(part_of_word))
+            .count()
+            != 1
+        {
             return self.push_value();
         }
-        for (place, piece) in part.split('-').enumerate() {
+        for (place, part_of_word) in part.split('-').enumerate() {
             if place > 0 {
                 self.out.push('-');
             }
-            if has_digit(piece) {
+            if has_digit(part_of_word) {
                 self.push_value();
             } else {
-                self.out.push_str(piece);
+                self.out.push_str(part_of_word);
             }
         }
     }

@@ -38,15 +38,15 @@ impl<T: Copy> Ring<T> {
     pub(super) fn insert(
         &mut self,
         capacity: usize,
-        arrival: i64,
+        sequence: i64,
         value: T,
         pending: Pending,
     ) -> Option<Change<T>> {
-        let place = self.place(arrival);
+        let place = self.place(sequence);
         if self
             .entries
             .get(place)
-            .is_some_and(|(known, _)| *known == arrival)
+            .is_some_and(|(known, _)| *known == sequence)
         {
             return None;
         }
@@ -55,7 +55,7 @@ impl<T: Copy> Ring<T> {
         if place == 0 && is_full && pending == Pending::No && was_hiding >= self.pending {
             return None;
         }
-        self.entries.insert(place, (arrival, value));
+        self.entries.insert(place, (sequence, value));
         self.pending += usize::from(pending == Pending::Yes);
         let is_shown = !is_full || place > was_hiding;
         // The oldest that showed is now the last of the hidden ones.
@@ -67,11 +67,15 @@ impl<T: Copy> Ring<T> {
     }
 
     /// Takes a pending entry out: it, when it was shown, and what shows in its place.
-    pub(super) fn undo(&mut self, capacity: usize, arrival: i64) -> Option<(T, Option<T>)> {
-        let place = self.place(arrival);
+    pub(super) fn undo(&mut self, capacity: usize, sequence: i64) -> Option<(T, Option<T>)> {
+        let place = self.place(sequence);
         let hidden = self.hidden(capacity);
         self.pending = self.pending.saturating_sub(1);
-        if self.entries.get(place).is_none_or(|(known, _)| *known != arrival) {
+        if self
+            .entries
+            .get(place)
+            .is_none_or(|(known, _)| *known != sequence)
+        {
             self.trim(capacity);
             return None;
         }
@@ -107,17 +111,17 @@ impl<T: Copy> Ring<T> {
     }
 
     /// How many arrived before. Nearly always all of them.
-    fn place(&self, arrival: i64) -> usize {
-        if self.last() < arrival {
+    fn place(&self, sequence: i64) -> usize {
+        if self.last() < sequence {
             self.entries.len()
         } else {
-            self.entries.partition_point(|(known, _)| *known < arrival)
+            self.entries.partition_point(|(known, _)| *known < sequence)
         }
     }
 
     /// When the latest arrived.
     pub(super) fn last(&self) -> i64 {
-        self.entries.back().map_or(i64::MIN, |(arrival, _)| *arrival)
+        self.entries.back().map_or(i64::MIN, |(sequence, _)| *sequence)
     }
 
     pub(super) fn size_bytes(&self) -> usize {

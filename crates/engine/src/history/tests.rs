@@ -45,13 +45,13 @@ proptest! {
     ) {
         let steps = steps_of(&values);
         let mut in_order = History::new();
-        steps.iter().for_each(|(arrival, record)| in_order.insert(*arrival, record));
+        steps.iter().for_each(|(sequence, record)| in_order.insert(*sequence, record));
         let order = shuffled(&steps, &keys);
         let mut history = History::new();
         // Everything once in some order, and some of it again.
         for index in order.iter().chain(order.iter().take(50)) {
-            let (arrival, record) = &steps[*index];
-            history.insert(*arrival, record);
+            let (sequence, record) = &steps[*index];
+            history.insert(*sequence, record);
         }
         prop_assert_eq!(shown(&history), shown(&in_order));
     }
@@ -66,22 +66,22 @@ proptest! {
         let steps = steps_of(&values);
         let mut history = History::new();
         let mut expected = History::new();
-        for ((arrival, record), fate) in steps.iter().zip(&fates) {
+        for ((sequence, record), fate) in steps.iter().zip(&fates) {
             if *fate == 0 {
-                history.insert(*arrival, record);
+                history.insert(*sequence, record);
             } else {
-                history.insert_pending(*arrival, record);
+                history.insert_pending(*sequence, record);
             }
             if *fate < 2 {
-                expected.insert(*arrival, record);
+                expected.insert(*sequence, record);
             }
         }
         for index in shuffled(&steps, &ends) {
-            let (arrival, record) = &steps[index];
+            let (sequence, record) = &steps[index];
             match fates[index] {
                 0 => {}
                 1 => history.confirm(record),
-                _ => history.undo(*arrival, record),
+                _ => history.undo(*sequence, record),
             }
         }
         prop_assert_eq!(shown(&history), shown(&expected));

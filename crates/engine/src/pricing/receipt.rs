@@ -13,7 +13,7 @@ pub enum BilledAs {
     Input,
     /// Input read from the prompt cache.
     CacheRead,
-    /// Input written to the prompt cache for five minutes, or for a time nobody named.
+    /// Input written to the prompt cache for five minutes, or for an unknown time.
     CacheWrite5m,
     /// Input written to the prompt cache for an hour.
     CacheWrite1h,
@@ -59,7 +59,7 @@ pub struct Receipt {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unpriced {
-    /// Nobody counted what was used, or not all of it; or a count is below zero.
+    /// The usage was not reported, or not all of it; or a count is below zero.
     Uncounted,
     /// It was served at a tier that costs something else, and the row does not say what.
     ServiceTier(String),
@@ -104,7 +104,7 @@ pub fn price(
 ///
 /// A cache rate that the row leaves out follows from that for input. For Anthropic's models by the factors that
 /// Anthropic publishes for all of them: read 0.1, write 1.25, write for an hour 2; a thousand web searches cost $10.
-/// For others the factor is 1: whoever lists no price for cached input bills it as input.
+/// For others the factor is 1: a provider without a price for cached input bills it as input.
 pub fn try_price(
     row: &PriceRow,
     usage: &TokenUsage,
@@ -162,7 +162,7 @@ fn token_lines(
     let input = rates.input.ok_or(Unpriced::Rate)?;
     let counted = |count: Option<i64>, rate: Option<i64>| match (count, rate) {
         (Some(count), _) => Ok(count),
-        // Nobody counted what is free anyway.
+        // What is free need not be counted.
         (None, None | Some(0)) => Ok(0),
         (None, Some(_)) => Err(Unpriced::Uncounted),
     };
@@ -217,7 +217,7 @@ fn token_lines(
     }
 }
 
-/// Anthropic's models, whoever serves them.
+/// Anthropic's models, at any provider.
 fn is_anthropic(row: &PriceRow) -> bool {
     row.provider.eq_ignore_ascii_case("anthropic") || row.model.to_ascii_lowercase().contains("claude")
 }

@@ -16,7 +16,7 @@ const MAX_NAME_BYTES: usize = 1_000;
 /// What an expression may grow to when it is compiled.
 const MAX_COMPILED_BYTES: usize = 256 * 1024;
 
-/// The provider of a project's own rows that hold for a model whoever serves it.
+/// The provider of a project's own rows that hold for a model at any provider.
 pub const CUSTOM: &str = "custom";
 
 /// The shipped rows and a project's own.
@@ -200,7 +200,7 @@ struct Best<'t> {
     at: Timestamp,
     /// With the table it is in.
     found: Option<(Rank, &'t PriceTable, usize)>,
-    /// The best row is one of several sellers' and nobody said whose.
+    /// The best rows belong to several sellers, and the call names none.
     is_ambiguous: bool,
 }
 

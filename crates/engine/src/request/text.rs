@@ -2,7 +2,7 @@
 
 use crate::json_scan::{Inside, JsonError, Scanner};
 
-/// Parts within parts are followed so deep: Gemini's object of parts is one level, and nobody sends many.
+/// Parts within parts are followed so deep: Gemini's object of parts is one level, and deeper nesting is not in use.
 const MAX_DEPTH: u32 = 8;
 
 /// Appends the text of a content value: a string, an array of which the text parts count, or Gemini's object of parts.

@@ -1,4 +1,4 @@
-//! Every name under which somebody reports usage, as data.
+//! Every known name of a usage count, as data.
 //!
 //! Sources: the providers' SDKs and references; the OpenTelemetry semantic conventions for generative AI before 1.37,
 //! 1.37 to 1.41 and the repository they moved to; OpenInference; OpenLLMetry; the Vercel AI SDK; Langfuse; Sentry.

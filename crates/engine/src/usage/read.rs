@@ -222,11 +222,11 @@ fn money(value: &Value) -> Option<NanoUsd> {
 }
 
 fn put_word(place: &mut Option<String>, value: &Value) {
-    const LONGEST: usize = 64;
+    const MAX_BYTES: usize = 64;
     if place.is_none()
         && let Some(word) = value.as_str().map(str::trim)
         && !word.is_empty()
-        && word.len() <= LONGEST
+        && word.len() <= MAX_BYTES
     {
         *place = Some(word.to_owned());
     }

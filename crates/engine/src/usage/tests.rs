@@ -39,7 +39,7 @@ fn buckets() {
     let smaller = [n(10), n(5), NONE, NONE, n(80), NONE];
     check(Includes, smaller, [n(10), n(80), NONE, n(5), NONE]);
     check(Unknown, smaller, [n(10), n(80), NONE, n(5), NONE]);
-    // Nobody said: the total tells.
+    // Not stated: the total decides.
     check(
         Unknown,
         [n(100), n(5), NONE, n(185), n(80), NONE],

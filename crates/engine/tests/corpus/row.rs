@@ -184,11 +184,11 @@ impl Row {
 
     /// The verdict by other rules than the row's own.
     pub(crate) fn score(&self, rules: &Rules) -> Score {
-        self.judge(|facts, history| score(facts, history, rules))
+        self.evaluate(|facts, history| score(facts, history, rules))
     }
 
-    /// Hands the step and its history to `judge`.
-    pub(crate) fn judge<T>(&self, judge: impl FnOnce(&StepFacts<'_>, &History) -> T) -> T {
+    /// Hands the step and its history to `evaluate`.
+    pub(crate) fn evaluate<T>(&self, evaluate: impl FnOnce(&StepFacts<'_>, &History) -> T) -> T {
         let step = &self.step;
         let calls: Vec<ToolCall<'_>> = step
             .tool_calls
@@ -229,6 +229,6 @@ impl Row {
             output_schema: step.output_schema.as_ref(),
             ..StepFacts::new(&step.run_id, &step.step_name, &step.model, &step.prompt)
         };
-        judge(&facts, &self.history())
+        evaluate(&facts, &self.history())
     }
 }

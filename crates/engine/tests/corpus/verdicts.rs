@@ -15,7 +15,7 @@ pub(crate) fn verdicts() -> String {
                 extended: false,
                 ..row.rules.clone()
             };
-            row.judge(|facts, history| {
+            row.evaluate(|facts, history| {
                 json!({
                     "name": row.name,
                     "score": score(facts, history, &row.rules),

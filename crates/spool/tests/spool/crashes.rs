@@ -5,9 +5,9 @@ use spool::Spool;
 use crate::memory_disk::MemoryDisk;
 use crate::{SMALL, drain, number_of, record};
 
-/// What a caller was told.
+/// What was acknowledged to the caller.
 #[derive(Debug, Default, Clone)]
-struct Told {
+struct Acknowledged {
     /// How many records were tried; their numbers are `0..tried`.
     tried: usize,
     kept: Vec<usize>,
@@ -17,7 +17,7 @@ struct Told {
     maybe_done: usize,
 }
 
-impl Told {
+impl Acknowledged {
     fn append(&mut self, spool: &mut Spool<MemoryDisk>, count: usize) -> Option<()> {
         let numbers = self.tried..self.tried + count;
         self.tried += count;
@@ -41,7 +41,7 @@ impl Told {
 
 /// A life with everything in it: segments begun, filled and deleted, an empty spool, a second start.
 /// Ends at the first failure when `stops`, otherwise goes on as if nothing had been.
-fn live(disk: &MemoryDisk, stops: bool) -> Told {
+fn live(disk: &MemoryDisk, stops: bool) -> Acknowledged {
     const STEPS: [(char, usize); 20] = [
         ('a', 2),
         ('a', 1),
@@ -64,12 +64,12 @@ fn live(disk: &MemoryDisk, stops: bool) -> Told {
         ('a', 1),
         ('r', 0),
     ];
-    let mut told = Told::default();
+    let mut acknowledged = Acknowledged::default();
     let mut open = Spool::open_on(disk.clone(), SMALL).ok();
     for (step, count) in STEPS {
         let result = match (&mut open, step) {
-            (Some(spool), 'a') => told.append(spool, count),
-            (Some(spool), 't') => told.take(spool, count),
+            (Some(spool), 'a') => acknowledged.append(spool, count),
+            (Some(spool), 't') => acknowledged.take(spool, count),
             _ => {
                 open = Spool::open_on(disk.clone(), SMALL).ok();
                 open.is_some().then_some(())
@@ -79,7 +79,7 @@ fn live(disk: &MemoryDisk, stops: bool) -> Told {
             break;
         }
     }
-    told
+    acknowledged
 }
 
 fn operations() -> usize {
@@ -103,37 +103,42 @@ fn a_power_cut_loses_nothing_that_was_kept_and_brings_back_nothing_that_was_ackn
     for operation in 0..operations {
         let disk = MemoryDisk::default();
         disk.fail(operation..usize::MAX);
-        let told = live(&disk, true);
+        let acknowledged = live(&disk, true);
         disk.works();
         for survival in disk.survivals() {
             cuts += 1;
-            let context = format!("operation {operation}, {survival:?}, {told:?}");
+            let context = format!("operation {operation}, {survival:?}, {acknowledged:?}");
             let disk = disk.after_power_cut(survival);
             let mut spool = Spool::open_on(disk.clone(), SMALL).unwrap();
             if !survival.with_zeros {
                 assert_eq!(spool.stats().damaged_records, 0, "{context}");
             }
-            // Whoever starts may crash again before anything is done.
+            // The next start may crash again before anything is done.
             drop(spool);
             spool = Spool::open_on(disk, SMALL).unwrap();
-            spool.append(&[record(told.tried)]).unwrap();
+            spool.append(&[record(acknowledged.tried)]).unwrap();
             let waiting = spool.stats().waiting_records;
             let given = drain(&mut spool);
             assert_eq!(given.len() as u64, waiting, "{context}");
             assert!(given.is_sorted_by(|a, b| a < b), "{context}: {given:?}");
             assert!(
-                given.iter().all(|number| *number >= told.done),
+                given.iter().all(|number| *number >= acknowledged.done),
                 "{context}: {given:?}"
             );
-            let is_sure = |number: &&usize| **number >= told.maybe_done;
-            for number in told.kept.iter().chain([&told.tried]).filter(is_sure) {
+            let is_sure = |number: &&usize| **number >= acknowledged.maybe_done;
+            for number in acknowledged
+                .kept
+                .iter()
+                .chain([&acknowledged.tried])
+                .filter(is_sure)
+            {
                 assert!(given.contains(number), "{context}: {number} of {given:?}");
             }
             // The batch whose acknowledgement was under way comes back whole or not at all.
-            let between = told
+            let between = acknowledged
                 .kept
                 .iter()
-                .filter(|number| (told.done..told.maybe_done).contains(number));
+                .filter(|number| (acknowledged.done..acknowledged.maybe_done).contains(number));
             let back = between.clone().filter(|number| given.contains(number)).count();
             assert!(back == 0 || back == between.count(), "{context}: {given:?}");
         }
@@ -146,12 +151,12 @@ fn what_was_seen_after_a_killed_process_survives_a_power_cut() {
     for operation in 0..operations() {
         let disk = MemoryDisk::default();
         disk.fail(operation..usize::MAX);
-        let told = live(&disk, true);
+        let acknowledged = live(&disk, true);
         disk.works();
         let mut spool = Spool::open_on(disk.clone(), SMALL).unwrap();
         let mut seen = crate::waiting(&mut spool);
-        crate::append(&mut spool, [told.tried]);
-        seen.push(told.tried);
+        crate::append(&mut spool, [acknowledged.tried]);
+        seen.push(acknowledged.tried);
         for survival in disk.survivals() {
             let mut spool = Spool::open_on(disk.after_power_cut(survival), SMALL).unwrap();
             assert_eq!(drain(&mut spool), seen, "operation {operation}, {survival:?}");
@@ -170,18 +175,21 @@ fn a_failing_disk_loses_nothing_and_a_working_one_goes_on() {
         for count in 1..5 {
             let disk = MemoryDisk::default();
             disk.fail(first..first + count);
-            let told = live(&disk, false);
+            let acknowledged = live(&disk, false);
             disk.works();
-            let context = format!("operations {first}+{count}, {told:?}");
+            let context = format!("operations {first}+{count}, {acknowledged:?}");
             let mut spool = Spool::open_on(disk.clone(), SMALL).unwrap();
             let given = drain(&mut spool);
-            let must = told.kept.iter().filter(|number| **number >= told.maybe_done);
+            let must = acknowledged
+                .kept
+                .iter()
+                .filter(|number| **number >= acknowledged.maybe_done);
             assert!(
                 must.clone().all(|number| given.contains(number)),
                 "{context}: {given:?}"
             );
             assert!(
-                given.iter().all(|number| *number >= told.done),
+                given.iter().all(|number| *number >= acknowledged.done),
                 "{context}: {given:?}"
             );
             assert!(given.is_sorted_by(|a, b| a < b), "{context}: {given:?}");

@@ -56,7 +56,7 @@ fn one_folder_has_one_spool() {
 }
 
 #[test]
-fn nobody_else_can_read_it() {
+fn only_the_owner_can_read_it() {
     let folder = TempFolder::new();
     std::fs::create_dir(&folder.0).unwrap();
     std::fs::set_permissions(&folder.0, std::fs::Permissions::from_mode(0o755)).unwrap();

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use spool::disk::{Disk, DiskFile};
 
-/// A change that nobody has waited for.
+/// A change that is not synced.
 #[derive(Debug, Clone)]
 enum Change {
     Write { offset: usize, bytes: Vec<u8> },
@@ -68,7 +68,7 @@ impl State {
 /// What is left after a power cut.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Survival {
-    /// Of the steps of changes that nobody waited for, how many were made.
+    /// Of the steps of changes that were not synced, how many were made.
     pub(crate) steps: usize,
     /// Whether files are already as long as they were to become, with zeros.
     pub(crate) with_zeros: bool,
@@ -171,7 +171,7 @@ impl MemoryDisk {
             .collect()
     }
 
-    /// Replaces what stands in a file, behind everybody's back.
+    /// Replaces what stands in a file, bypassing the spool.
     pub(crate) fn overwrite(&self, name: &str, bytes: &[u8]) {
         let mut state = self.0.borrow_mut();
         let index = state.names[name];
@@ -265,7 +265,7 @@ impl DiskFile for MemoryFile {
         state.operate()?;
         let rest = state.contents[self.index].now.get(offset as usize..);
         let rest = rest.unwrap_or_default();
-        // Never all of it at once: nobody may rely on that.
+        // Never all of it at once: callers must not rely on that.
         let length = rest.len().min(buffer.len()).min(50);
         buffer[..length].copy_from_slice(&rest[..length]);
         Ok(length)

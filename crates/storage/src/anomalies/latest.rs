@@ -44,7 +44,7 @@ pub async fn latest(
         None => (None, String::new(), String::new()),
     };
     let rows = sqlx::query!(
-        "select s.run_id, s.run_at, s.step_id, s.name, s.started_at, s.key_label,
+        "select s.run_id, s.partition_at, s.step_id, s.name, s.started_at, s.key_label,
            coalesce(s.model, s.request_model) as model, coalesce(s.score, 0) as \"score!\", s.severity,
            s.threshold
          from steps s
@@ -52,7 +52,7 @@ pub async fn latest(
            and ($4::text is null or s.key_label = $4) and ($5::text is null or s.model = $5)
            and ($6::text is null or s.name = $6)
            and ($7 or exists (select from step_conditions c where c.project_id = s.project_id and c.run_id = s.run_id
-             and c.step_id = s.step_id and c.run_at = s.run_at and c.code between $8::int and $9::int))
+             and c.step_id = s.step_id and c.partition_at = s.partition_at and c.code between $8::int and $9::int))
            and ($10::timestamptz is null or s.started_at <= $10)
            and ($10::timestamptz is null or (s.started_at, s.run_id, s.step_id) < ($10, $11, $12))
          order by s.started_at desc, s.run_id desc, s.step_id desc limit $13",
@@ -78,7 +78,7 @@ pub async fn latest(
         .take(limit as usize)
         .map(|row| AnomalousStep {
             run_id: row.run_id,
-            run_at: Timestamp::from_offset_date_time(row.run_at),
+            partition_at: Timestamp::from_offset_date_time(row.partition_at),
             step_id: row.step_id,
             name: row.name,
             started_at: Timestamp::from_offset_date_time(row.started_at),
@@ -110,23 +110,23 @@ async fn fill(
         .collect();
     let run_ids: Vec<&str> = items.iter().map(|step| step.run_id.as_str()).collect();
     let step_ids: Vec<&str> = items.iter().map(|step| step.step_id.as_str()).collect();
-    let run_ats: Vec<OffsetDateTime> = items
+    let partition_ats: Vec<OffsetDateTime> = items
         .iter()
-        .map(|step| step.run_at.to_offset_date_time())
+        .map(|step| step.partition_at.to_offset_date_time())
         .collect();
     let rows = sqlx::query!(
         "select c.run_id, c.step_id, c.code, c.layer, c.points, c.message, c.observed, c.expected,
            c.place as \"place: Json<Place>\", c.sample as \"sample: Json<Sample>\", f.verdict as \"verdict?\"
-         from unnest($2::text[], $3::text[], $4::timestamptz[]) as w (run_id, step_id, run_at)
+         from unnest($2::text[], $3::text[], $4::timestamptz[]) as w (run_id, step_id, partition_at)
          join step_conditions c on c.project_id = $1 and c.run_id = w.run_id and c.step_id = w.step_id
-           and c.run_at = w.run_at
+           and c.partition_at = w.partition_at
          left join condition_feedback f on f.project_id = $1 and f.run_id = c.run_id and f.step_id = c.step_id
            and f.code = c.code
          order by c.points desc, c.code",
         project.0,
         &run_ids as _,
         &step_ids as _,
-        &run_ats
+        &partition_ats
     )
     .fetch_all(&mut *snapshot)
     .await?;

@@ -23,29 +23,29 @@ pub struct FiledRuns {
     pub created: BTreeSet<(ProjectId, String)>,
     /// Those that were there before: other steps of theirs may be stored.
     pub known: Vec<(ProjectId, String)>,
-    /// The first place of this batch in the order of arrival. The next batch of any process begins 2^20 further on.
-    first_arrival: i64,
+    /// The first sequence number of this batch. The next batch of any process begins 2^20 further on.
+    first_sequence: i64,
 }
 
-/// Bits of a place in the order of arrival that number the steps of one batch; those above number the batches.
-pub const ARRIVAL_BITS: u32 = 20;
+/// Low bits of a sequence number, which number the steps of one batch; those above number the batches.
+pub const SEQUENCE_BITS: u32 = 20;
 
 impl FiledRuns {
     /// The place of the batch's nth step in the order of arrival: no step of any process has the same.
-    pub fn arrival(&self, nth: usize) -> i64 {
-        let last = (1_i64 << ARRIVAL_BITS) - 1;
-        self.first_arrival + i64::try_from(nth).unwrap_or(last).min(last)
+    pub fn sequence(&self, nth: usize) -> i64 {
+        let last = (1_i64 << SEQUENCE_BITS) - 1;
+        self.first_sequence + i64::try_from(nth).unwrap_or(last).min(last)
     }
 }
 
 /// Which row of its batch a step was.
-pub fn nth_of_batch(arrival: i64) -> usize {
-    usize::try_from(arrival & ((1 << ARRIVAL_BITS) - 1)).unwrap_or(0)
+pub fn nth_of_batch(sequence: i64) -> usize {
+    usize::try_from(sequence & ((1 << SEQUENCE_BITS) - 1)).unwrap_or(0)
 }
 
 /// The number of the batch with which a step arrived.
-pub fn batch_of(arrival: i64) -> i64 {
-    arrival >> ARRIVAL_BITS
+pub fn batch_of(sequence: i64) -> i64 {
+    sequence >> SEQUENCE_BITS
 }
 
 /// The time by which a step is filed: its start; its receipt when retention would delete it at once.
@@ -58,11 +58,11 @@ fn filing_time(started_at: Timestamp, received_at: Timestamp, retention_days: i6
     }
 }
 
-/// The start of the part of a run, first filed at `run_at`, that `time` lies in. What is earlier than the first part
+/// The start of the part of a run, first filed at `partition_at`, that `time` lies in. What is earlier than the first part
 /// belongs to it.
-fn part_of_run(run_at: Timestamp, time: Timestamp) -> Timestamp {
-    let parts = time.micros().saturating_sub(run_at.micros()).max(0) / PART_MICROS;
-    run_at.plus_micros(parts.saturating_mul(PART_MICROS))
+fn part_of_run(partition_at: Timestamp, time: Timestamp) -> Timestamp {
+    let parts = time.micros().saturating_sub(partition_at.micros()).max(0) / PART_MICROS;
+    partition_at.plus_micros(parts.saturating_mul(PART_MICROS))
 }
 
 /// Files every step of the batch under a part of its run. A run's first part begins at the earliest of its steps in the
@@ -86,20 +86,20 @@ pub async fn file_runs(batch: &mut BatchTx, rows: &mut [StepRow<'_>]) -> Result<
     keys.sort_unstable_by_key(|((project, run_id), _)| (*project, *run_id));
     let projects: Vec<_> = keys.iter().map(|((project, _), _)| project.0).collect();
     let run_ids: Vec<_> = keys.iter().map(|((_, run_id), _)| *run_id).collect();
-    let run_ats: Vec<_> = keys.iter().map(|(_, at)| at.to_offset_date_time()).collect();
+    let partition_ats: Vec<_> = keys.iter().map(|(_, at)| at.to_offset_date_time()).collect();
     let mut created = BTreeSet::new();
     let mut is_second = false;
     let filed = loop {
         let inserted = sqlx::query!(
-            "insert into run_keys (project_id, run_id, run_at)
-             select n.project_id, n.run_id, n.run_at
-             from unnest($1::uuid[], $2::text[], $3::timestamptz[]) as n (project_id, run_id, run_at)
+            "insert into run_keys (project_id, run_id, partition_at)
+             select n.project_id, n.run_id, n.partition_at
+             from unnest($1::uuid[], $2::text[], $3::timestamptz[]) as n (project_id, run_id, partition_at)
              order by n.project_id, n.run_id
              on conflict (project_id, run_id) do nothing
              returning project_id, run_id",
             &projects,
             &run_ids as _,
-            &run_ats,
+            &partition_ats,
         )
         .fetch_all(&mut *batch.tx)
         .await?;
@@ -110,7 +110,7 @@ pub async fn file_runs(batch: &mut BatchTx, rows: &mut [StepRow<'_>]) -> Result<
         );
         // The number is taken after the batch has written or locked something: see `SeenTo`.
         let filed = sqlx::query!(
-            "select k.project_id, k.run_id, k.run_at, (select nextval('batches')) as \"batch!\"
+            "select k.project_id, k.run_id, k.partition_at, (select nextval('batches')) as \"batch!\"
              from unnest($1::uuid[], $2::text[]) as wanted (project_id, run_id)
              join run_keys k on k.project_id = wanted.project_id and k.run_id = wanted.run_id",
             &projects,
@@ -134,19 +134,19 @@ pub async fn file_runs(batch: &mut BatchTx, rows: &mut [StepRow<'_>]) -> Result<
     let first_parts: HashMap<(ProjectId, &str), Timestamp> = filed
         .iter()
         .map(|row| {
-            let run_at = Timestamp::from_offset_date_time(row.run_at);
-            ((ProjectId(row.project_id), row.run_id.as_str()), run_at)
+            let partition_at = Timestamp::from_offset_date_time(row.partition_at);
+            ((ProjectId(row.project_id), row.run_id.as_str()), partition_at)
         })
         .collect();
     for (row, time) in rows.iter_mut().zip(times) {
         let first = first_parts.get(&(row.project_id, row.step.run_id.as_str()));
-        row.run_at = first.map_or(time, |first| part_of_run(*first, time));
-        row.is_continued = first.is_some_and(|first| row.run_at > *first);
+        row.partition_at = first.map_or(time, |first| part_of_run(*first, time));
+        row.is_continued = first.is_some_and(|first| row.partition_at > *first);
     }
     Ok(FiledRuns {
         created,
         known,
-        first_arrival: number << ARRIVAL_BITS,
+        first_sequence: number << SEQUENCE_BITS,
     })
 }
 
@@ -183,10 +183,10 @@ pub async fn find_new(batch: &mut BatchTx, rows: &[StepRow<'_>], runs: &FiledRun
 /// Where a step may be stored already: sent again with another start, or with none, it may fall into the part beside the
 /// one it was filed under. There is none behind before a day has gone by.
 fn parts_to_search(row: &StepRow<'_>) -> impl Iterator<Item = Timestamp> {
-    let before = row.run_at.plus_micros(-PART_MICROS);
-    let behind = row.run_at.plus_micros(PART_MICROS);
+    let before = row.partition_at.plus_micros(-PART_MICROS);
+    let behind = row.partition_at.plus_micros(PART_MICROS);
     [
-        Some(row.run_at),
+        Some(row.partition_at),
         row.is_continued.then_some(before),
         (behind <= row.received_at).then_some(behind),
     ]
@@ -204,9 +204,9 @@ async fn stored_steps(
     }
     let stored = sqlx::query!(
         "select s.project_id, s.run_id, s.step_id
-         from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[]) as w (project_id, run_id, step_id, run_at)
+         from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[]) as w (project_id, run_id, step_id, partition_at)
          join steps s on s.project_id = w.project_id and s.run_id = w.run_id and s.step_id = w.step_id
-           and s.run_at = w.run_at",
+           and s.partition_at = w.partition_at",
         &wanted.iter().map(|(row, _)| row.project_id.0).collect::<Vec<_>>(),
         &wanted
             .iter()

@@ -18,7 +18,7 @@ pub struct RunDelta {
     /// The run.
     pub run_id: String,
     /// The part, which the steps are filed under.
-    pub run_at: Timestamp,
+    pub partition_at: Timestamp,
     /// Whether that is a later part than the run's first.
     pub is_continued: bool,
     /// The name these steps propose, and whose it is: (nested, started_at, step_id) — the least wins.
@@ -99,7 +99,7 @@ pub struct Problem {
 columns!(COLUMNS, bind_deltas<'q>, |delta: RunDelta| {
     project_id: "uuid" = delta.project_id.0,
     run_id: "text" = delta.run_id.as_str(),
-    run_at: "timestamptz" = delta.run_at.to_offset_date_time(),
+    partition_at: "timestamptz" = delta.partition_at.to_offset_date_time(),
     is_continued: "bool" = delta.is_continued,
     name: "text" = delta.name.as_str(),
     name_nested: "bool" = delta.name_nested,
@@ -155,7 +155,7 @@ impl RunDelta {
 }
 
 const ADD_TO_RUN: &str = "
-    on conflict (project_id, run_id, run_at) do update set
+    on conflict (project_id, run_id, partition_at) do update set
       (name, name_nested, name_at, name_step_id) = (
         select case when least_name then excluded.name else r.name end,
           case when least_name then excluded.name_nested else r.name_nested end,
@@ -230,7 +230,7 @@ pub async fn add_to_runs(batch: &mut BatchTx, deltas: &mut [RunDelta]) -> Result
     let projects: Vec<Uuid> = deltas.iter().map(|delta| delta.project_id.0).collect();
     lock_counts(&mut batch.tx, &projects).await?;
     deltas.sort_unstable_by(|a, b| {
-        (a.project_id, &a.run_id, a.run_at).cmp(&(b.project_id, &b.run_id, b.run_at))
+        (a.project_id, &a.run_id, a.partition_at).cmp(&(b.project_id, &b.run_id, b.partition_at))
     });
     bind_deltas(insert(&STATEMENT), deltas)
         .execute(&mut *batch.tx)

@@ -15,7 +15,7 @@ columns!(STEPS, bind_steps<'q>, |row: &'q StepRow<'q>| {
     project_id: "uuid" = row.project_id.0,
     run_id: "text" = row.step.run_id.as_str(),
     step_id: "text" = row.step.step_id.as_str(),
-    run_at: "timestamptz" = row.run_at.to_offset_date_time(),
+    partition_at: "timestamptz" = row.partition_at.to_offset_date_time(),
     parent_step_id: "text" = row.step.parent_step_id.as_deref(),
     kind: "text" = row.step.kind.as_str(),
     name: "text" = row.step.name.as_str(),
@@ -26,7 +26,7 @@ columns!(STEPS, bind_steps<'q>, |row: &'q StepRow<'q>| {
     started_at: "timestamptz" = row.step.started_at.to_offset_date_time(),
     ended_at: "timestamptz" = row.step.ended_at.map(|at| at.to_offset_date_time()),
     received_at: "timestamptz" = row.received_at.to_offset_date_time(),
-    arrival: "int8" = row.arrival,
+    sequence: "int8" = row.sequence,
     latency_ms: "float8" = row.step.latency_ms,
     ttft_ms: "float8" = row.step.ttft_ms,
     max_gap_ms: "float8" = row.step.max_gap_ms,
@@ -69,7 +69,7 @@ columns!(PAYLOADS, bind_payloads<'q>, |row: &'q StepRow<'q>| {
     project_id: "uuid" = row.project_id.0,
     run_id: "text" = row.step.run_id.as_str(),
     step_id: "text" = row.step.step_id.as_str(),
-    run_at: "timestamptz" = row.run_at.to_offset_date_time(),
+    partition_at: "timestamptz" = row.partition_at.to_offset_date_time(),
     input: "text" = row.step.input.as_deref(),
     output: "text" = row.step.output.as_deref(),
     prompt_template: "text" = row.step.prompt_template.as_deref(),
@@ -86,7 +86,7 @@ columns!(EVENTS, bind_events<'q>, |it: Event<'q>| {
     project_id: "uuid" = it.row.project_id.0,
     run_id: "text" = it.row.step.run_id.as_str(),
     step_id: "text" = it.row.step.step_id.as_str(),
-    run_at: "timestamptz" = it.row.run_at.to_offset_date_time(),
+    partition_at: "timestamptz" = it.row.partition_at.to_offset_date_time(),
     ordinal: "int4" = i32::try_from(it.ordinal).unwrap_or(i32::MAX),
     at: "timestamptz" = it.event.at.to_offset_date_time(),
     name: "text" = it.event.name.as_str(),
@@ -103,7 +103,7 @@ columns!(CONDITIONS, bind_conditions<'q>, |it: Found<'q>| {
     project_id: "uuid" = it.row.project_id.0,
     run_id: "text" = it.row.step.run_id.as_str(),
     step_id: "text" = it.row.step.step_id.as_str(),
-    run_at: "timestamptz" = it.row.run_at.to_offset_date_time(),
+    partition_at: "timestamptz" = it.row.partition_at.to_offset_date_time(),
     code: "int2" = i16::try_from(it.condition.code).unwrap_or(i16::MAX),
     layer: "int2" = i16::from(it.condition.layer),
     points: "int4" = it.condition.points,
@@ -153,7 +153,7 @@ fn identity<'a>(row: &'a StepRow<'_>) -> (Uuid, &'a str, &'a str) {
 /// For each row, whether another batch has not stored its step meanwhile.
 async fn insert_rows(tx: &mut Tx, rows: &[&StepRow<'_>]) -> Result<Vec<bool>> {
     static STATEMENT: LazyLock<String> = LazyLock::new(|| {
-        let conflict = "on conflict (project_id, run_id, step_id, run_at) do nothing \
+        let conflict = "on conflict (project_id, run_id, step_id, partition_at) do nothing \
                         returning project_id, run_id, step_id";
         insert_into("steps", STEPS, conflict)
     });

@@ -40,7 +40,7 @@ pub(super) struct Retention {
 
 /// Deletes, for each project, the rows older than its retention which `maintain` cannot drop by the week: those in
 /// weeks that another project keeps, and those in a default partition. Both the rows and the filing of their runs go,
-/// and with the prompts the texts of templates that nobody uses any more.
+/// and with the prompts the texts of templates that are no longer used.
 pub async fn delete_expired(options: &PgConnectOptions, now: Timestamp) -> Result<Expired> {
     let mut connection = connect(options).await?;
     let now = now.to_offset_date_time();
@@ -177,7 +177,7 @@ async fn delete_run_keys(
     loop {
         let deleted = sqlx::query!(
             "delete from run_keys where ctid = any (array(
-               select k.ctid from run_keys k where k.project_id = $1 and k.run_at < $2 and not exists (
+               select k.ctid from run_keys k where k.project_id = $1 and k.partition_at < $2 and not exists (
                  select from runs r where r.project_id = k.project_id and r.run_id = k.run_id)
                limit $3))",
             project.0,

@@ -1,4 +1,4 @@
-//! The texts of prompt templates that nobody uses any more. A prompt without a system text is its own template, so its
+//! The texts of prompt templates that are no longer used. A prompt without a system text is its own template, so its
 //! text may be a user's words: it is kept as long as prompts are.
 
 use domain::ProjectId;
@@ -11,7 +11,7 @@ use crate::Result;
 /// Empties the texts of templates without a call since `texts_before`, and forgets those without one since
 /// `runs_before`. In between a template is known by when it was first seen; its next call brings the text back.
 ///
-/// Which templates are in use is told by the hourly sums, written in the same transaction as the text of a new one.
+/// Which templates are in use follows from the hourly sums, written in the same transaction as the text of a new one.
 pub(super) async fn delete_unused(
     connection: &mut PgConnection,
     project: ProjectId,

@@ -84,7 +84,7 @@ pub async fn behind_step(
         "select p.price_id, p.project_id, p.provider, p.model_match, p.model, p.valid_from, p.rates, p.context_window,
            p.source
          from runs k
-         join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.run_at = k.run_at
+         join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.partition_at = k.partition_at
          join prices p on p.price_id = s.price_version and (p.project_id = k.project_id or p.project_id is null)
          where k.project_id = $1 and k.run_id = $2 and s.step_id = $3",
         project.0,

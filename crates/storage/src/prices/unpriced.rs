@@ -3,7 +3,7 @@ use domain::{ProjectId, Timestamp, UnpricedModel};
 use crate::{Result, Snapshot};
 
 /// Models with calls since `from` that have no price, the one with most calls first, at most `limit`. Calls whose cost
-/// is unknown although their model has a price (nobody counted what they used) are not among them: those name the row.
+/// is unknown although their model has a price (their usage was not reported) are not among them: those name the row.
 pub async fn unpriced_models(
     snapshot: &mut Snapshot,
     project: ProjectId,

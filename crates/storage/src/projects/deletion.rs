@@ -12,7 +12,7 @@ use sqlx::AssertSqlSafe;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::jobs::{self, NewJob, Piece, Progress};
+use crate::jobs::{self, JobChunk, NewJob, Progress};
 use crate::{Db, Error, Result, Scope, Tx, live};
 
 /// The kind of the job.
@@ -90,7 +90,7 @@ struct Table {
 }
 
 /// Deletes the next rows and commits that; after the last of them the project, and the job with it.
-pub async fn delete_chunk(mut chunk: Piece, now: Timestamp) -> Result<Deleted> {
+pub async fn delete_chunk(mut chunk: JobChunk, now: Timestamp) -> Result<Deleted> {
     let project = chunk.job.project_id;
     let cursor = chunk
         .cursor

@@ -13,7 +13,7 @@ pub(super) async fn wrong_counts(
 ) -> Result<Vec<String>> {
     let wrong_counts = sqlx::query_scalar!(
         "with sides as (
-           select date_trunc('hour', r.run_at, 'UTC') as hour, d.dimension, d.value, r.step_count::bigint as steps,
+           select date_trunc('hour', r.partition_at, 'UTC') as hour, d.dimension, d.value, r.step_count::bigint as steps,
              (r.cost_nano_usd is not null)::int as priced, r.unpriced_steps::bigint as unpriced,
              coalesce(r.cost_nano_usd, 0)::numeric as cost,
              (r.status = 'ok' and r.severity = 0)::int as a, (r.status = 'ok' and r.severity = 1)::int as b,
@@ -30,7 +30,7 @@ pub(super) async fn wrong_counts(
              union all select 'model', m from unnest(r.models) m
              union all select 'step', s from unnest(r.step_names) s
            ) d
-           where r.project_id = $1 and r.run_at >= $2
+           where r.project_id = $1 and r.partition_at >= $2
            union all
            select hour, dimension, value, -steps, -priced_runs, -unpriced_steps, -cost_nano_usd, -ok_clean,
              -ok_warning, -ok_critical, -error_clean, -error_warning, -error_critical, -running_clean,

@@ -26,11 +26,13 @@ pub(super) fn select(
     let (from, to) = filter.window.bounds(now);
     if let Some(from) = from {
         query
-            .push(" and run_at >= ")
+            .push(" and partition_at >= ")
             .push_bind(from.to_offset_date_time());
     }
     if let Some(to) = to {
-        query.push(" and run_at < ").push_bind(to.to_offset_date_time());
+        query
+            .push(" and partition_at < ")
+            .push_bind(to.to_offset_date_time());
     }
     if status == Status::Include {
         // The literal repeats what `runs_problem_idx` covers, so that the planner sees it may be used.

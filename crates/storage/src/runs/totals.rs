@@ -169,7 +169,7 @@ fn fixed(from: Timestamp, to: Timestamp) -> Window {
 /// A run that a search found.
 #[derive(FromRow)]
 struct FoundRun {
-    run_at: OffsetDateTime,
+    partition_at: OffsetDateTime,
     step_count: i32,
     unpriced_steps: i32,
     severity: i16,
@@ -184,7 +184,7 @@ async fn find(
     filter: &RunFilter,
     now: Timestamp,
 ) -> Result<Vec<FoundRun>> {
-    let columns = "run_at, step_count, unpriced_steps, severity, status, cost_nano_usd";
+    let columns = "partition_at, step_count, unpriced_steps, severity, status, cost_nano_usd";
     let most = i32::try_from(MAX_COUNTED).unwrap_or(i32::MAX).saturating_add(1);
     let mut query = filter::search(columns, project, filter, now, filter::Status::Leave, None, most);
     Ok(query.build_query_as().fetch_all(&mut *snapshot).await?)
@@ -207,7 +207,7 @@ fn totals_of(found: &[FoundRun]) -> RunTotals {
         .add_to(&mut totals);
     }
     if totals.runs > MAX_COUNTED {
-        let first = found.iter().map(|run| run.run_at).min();
+        let first = found.iter().map(|run| run.partition_at).min();
         totals.counted_since = first.map(Timestamp::from_offset_date_time);
     }
     totals
@@ -229,7 +229,7 @@ pub async fn summary(
     let found = find(snapshot, project, filter, now).await?;
     let mut activity = strip.empty();
     for run in &found {
-        let at = Timestamp::from_offset_date_time(run.run_at);
+        let at = Timestamp::from_offset_date_time(run.partition_at);
         let is_meant = filter.status.is_none_or(|status| status.as_str() == run.status)
             && filter
                 .severity
@@ -266,7 +266,7 @@ async fn counted_activity(
             window: fixed(strip.from, strip.to),
             ..filter.clone()
         };
-        let columns = format!("{}, severity, count(*)", bucket_of("run_at"));
+        let columns = format!("{}, severity, count(*)", bucket_of("partition_at"));
         filter::select(&columns, project, &narrowed, strip.to, filter::Status::Include)
     };
     query.push(" group by 1, 2");

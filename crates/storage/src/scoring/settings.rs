@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::audit::{self, Entry};
 use crate::{Db, Result, Snapshot, Tx, live};
 
-/// A project's scoring settings as JSON; `{}` before anybody changed them.
+/// A project's scoring settings as JSON; `{}` by default.
 pub async fn settings(snapshot: &mut Snapshot, project: ProjectId) -> Result<Value> {
     let settings = sqlx::query_scalar!(
         "select scoring from project_settings where project_id = $1",
@@ -32,7 +32,7 @@ pub async fn save_settings(
     live::notify_settings(db, project).await
 }
 
-/// Changes a project's scoring settings by what they are now: nobody else can change them meanwhile. `None` from
+/// Changes a project's scoring settings by what they are now: no other transaction can change them meanwhile. `None` from
 /// `change` leaves them as they are; otherwise it says what the audit log is to hold. Every process is told. Returns
 /// whether they were changed.
 pub async fn change_settings(

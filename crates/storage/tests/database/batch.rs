@@ -55,9 +55,9 @@ fn row<'a>(project_id: ProjectId, step: &'a NewStep, received_at: Timestamp) -> 
         project_id,
         key_label: "k",
         received_at,
-        run_at: step.started_at,
+        partition_at: step.started_at,
         is_continued: false,
-        arrival: 0,
+        sequence: 0,
         rule_version: 2,
         other_series: None,
         step,
@@ -92,11 +92,11 @@ fn deltas(rows: &[StepRow<'_>], is_new: &[bool]) -> Vec<RunDelta> {
     let mut deltas: BTreeMap<(&str, Timestamp), RunDelta> = BTreeMap::new();
     for (row, _) in rows.iter().zip(is_new).filter(|(_, is_new)| **is_new) {
         let delta = deltas
-            .entry((&row.step.run_id, row.run_at))
+            .entry((&row.step.run_id, row.partition_at))
             .or_insert_with(|| RunDelta {
                 project_id: row.project_id,
                 run_id: row.step.run_id.clone(),
-                run_at: row.run_at,
+                partition_at: row.partition_at,
                 is_continued: row.is_continued,
                 name: row.step.name.clone(),
                 name_nested: false,
@@ -148,7 +148,7 @@ pub(crate) async fn write(
     let mut batch = ingest::begin(db, &[project]).await?;
     let runs = ingest::file_runs(&mut batch, &mut rows).await?;
     for (nth, row) in rows.iter_mut().enumerate() {
-        row.arrival = runs.arrival(nth);
+        row.sequence = runs.sequence(nth);
     }
     let looks_new = ingest::find_new(&mut batch, &rows, &runs).await?;
     let wanted = runs.known.iter().map(|(project_id, run_id)| WantedRun {

@@ -13,12 +13,12 @@ const NOW: &str = "2026-11-26T12:00:00Z";
 /// A step with the condition 2001, filed at a time.
 async fn condition(owner: &mut PgConnection, project: Uuid, run_id: &str, filed: Timestamp) {
     let statements = [
-        "insert into run_keys (project_id, run_id, run_at) values ($1, $2, $3)",
-        "insert into runs (project_id, run_id, run_at, name, name_nested, name_at, name_step_id, started_at, ended_at,
+        "insert into run_keys (project_id, run_id, partition_at) values ($1, $2, $3)",
+        "insert into runs (project_id, run_id, partition_at, name, name_nested, name_at, name_step_id, started_at, ended_at,
            last_received_at, status, root_count, root_error_count, open_count, key_label, tags, models, step_names,
            step_count, error_count, unpriced_steps, severity, problem_rank)
          values ($1, $2, $3, 'r', false, $3, 's', $3, $3, $3, 'ok', 1, 0, 0, 'k', '{}', '{}', '{}', 1, 0, 0, 1, 0)",
-        "insert into step_conditions (project_id, run_id, step_id, run_at, code, layer, points, message, observed,
+        "insert into step_conditions (project_id, run_id, step_id, partition_at, code, layer, points, message, observed,
            expected, rule_version)
          values ($1, $2, 's', $3, 2001, 2, 50, 'm', 'o', 'e', 1)",
     ];

@@ -116,10 +116,11 @@ async fn weeks_that_retention_deletes_at_once_are_not_made() {
     ];
     write(&database.db, project, &steps, at(NOW)).await.unwrap();
     assert_eq!(count(&database, weeks).await, before);
-    let filed: Vec<time::OffsetDateTime> = sqlx::query_scalar("select run_at from steps order by run_id")
-        .fetch_all(&mut database.superuser().await)
-        .await
-        .unwrap();
+    let filed: Vec<time::OffsetDateTime> =
+        sqlx::query_scalar("select partition_at from steps order by run_id")
+            .fetch_all(&mut database.superuser().await)
+            .await
+            .unwrap();
     assert_eq!(
         filed,
         [

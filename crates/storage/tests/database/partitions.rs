@@ -11,11 +11,11 @@ const NOW: &str = "2026-11-24T12:00:00Z";
 /// Those and the sums of them.
 const TABLES_BY_WEEK: u32 = 9;
 const TABLES: [(&str, &str); 7] = [
-    ("runs", "run_at"),
-    ("steps", "run_at"),
-    ("step_payloads", "run_at"),
-    ("step_events", "run_at"),
-    ("step_conditions", "run_at"),
+    ("runs", "partition_at"),
+    ("steps", "partition_at"),
+    ("step_payloads", "partition_at"),
+    ("step_events", "partition_at"),
+    ("step_conditions", "partition_at"),
     ("rollups", "hour"),
     ("ledger", "minute"),
 ];
@@ -23,17 +23,17 @@ const TABLES: [(&str, &str); 7] = [
 /// Files one row at `when` in every partitioned table, and the run's key.
 async fn file(connection: &mut PgConnection, project: ProjectId, id: &str, when: &str) {
     let statements = [
-        "insert into run_keys (project_id, run_id, run_at) values ($1, $2, $3)",
-        "insert into runs (project_id, run_id, run_at, name, name_nested, name_at, name_step_id, started_at, ended_at,
+        "insert into run_keys (project_id, run_id, partition_at) values ($1, $2, $3)",
+        "insert into runs (project_id, run_id, partition_at, name, name_nested, name_at, name_step_id, started_at, ended_at,
            last_received_at, status, root_count, root_error_count, open_count, key_label, tags, models, step_names,
            step_count, error_count, unpriced_steps, severity, problem_rank)
          values ($1, $2, $3, 'n', false, $3, 's', $3, $3, $3, 'ok', 1, 0, 0, 'k', '{}', '{}', '{}', 1, 0, 0, 0, 0)",
-        "insert into steps (project_id, run_id, step_id, run_at, kind, name, started_at, received_at, status,
-           key_label, severity, arrival) values ($1, $2, 's', $3, 'llm', 'n', $3, $3, 'ok', 'k', 0, 1)",
-        "insert into step_payloads (project_id, run_id, step_id, run_at, input) values ($1, $2, 's', $3, 'text')",
-        "insert into step_events (project_id, run_id, step_id, run_at, ordinal, at, name)
+        "insert into steps (project_id, run_id, step_id, partition_at, kind, name, started_at, received_at, status,
+           key_label, severity, sequence) values ($1, $2, 's', $3, 'llm', 'n', $3, $3, 'ok', 'k', 0, 1)",
+        "insert into step_payloads (project_id, run_id, step_id, partition_at, input) values ($1, $2, 's', $3, 'text')",
+        "insert into step_events (project_id, run_id, step_id, partition_at, ordinal, at, name)
          values ($1, $2, 's', $3, 0, $3, 'n')",
-        "insert into step_conditions (project_id, run_id, step_id, run_at, code, layer, points, message, observed,
+        "insert into step_conditions (project_id, run_id, step_id, partition_at, code, layer, points, message, observed,
            expected, rule_version) values ($1, $2, 's', $3, 1, 1, 1, '', '', '', 1)",
         "insert into rollups (project_id, hour, series_id, key_label, step_name, calls, errors, unpriced,
            output_shapes, finish_reasons, conditions)
@@ -80,7 +80,7 @@ fn days_before_now(days: i64) -> String {
 async fn left(connection: &mut PgConnection, project: ProjectId) -> (i64, i64) {
     let of_project = |table: &str| format!("{table} where project_id = '{}'", project.0);
     let runs = count(connection, &of_project("runs")).await;
-    for (table, _) in TABLES.iter().chain(&[("run_keys", "run_at")]) {
+    for (table, _) in TABLES.iter().chain(&[("run_keys", "partition_at")]) {
         if *table != "step_payloads" {
             assert_eq!(count(connection, &of_project(table)).await, runs, "{table}");
         }
@@ -279,7 +279,7 @@ async fn many_rows_are_deleted_in_small_statements() {
     keep(&mut owner, short, 30, 30).await;
     let when: Timestamp = at(&days_before_now(40));
     sqlx::query(
-        "insert into step_payloads (project_id, run_id, step_id, run_at, input)
+        "insert into step_payloads (project_id, run_id, step_id, partition_at, input)
          select $1, 'r', i::text, $2, 'text' from generate_series(1, 12000) i",
     )
     .bind(short.0)

@@ -26,12 +26,12 @@ async fn the_hour_in_which_anything_differs_is_named() {
     let project = database.project(1).await;
     let mut owner = database.superuser().await;
     for statement in [
-        "insert into run_keys (project_id, run_id, run_at) values ($project, 'r', $hour)",
-        "insert into steps (project_id, run_id, step_id, run_at, kind, name, started_at, received_at, status, key_label,
-           severity, arrival, latency_ms, ttft_ms, output_shape, stop_reason)
+        "insert into run_keys (project_id, run_id, partition_at) values ($project, 'r', $hour)",
+        "insert into steps (project_id, run_id, step_id, partition_at, kind, name, started_at, received_at, status, key_label,
+           severity, sequence, latency_ms, ttft_ms, output_shape, stop_reason)
          select $project, 'r', 's' || n, $hour, 'llm', 'answer', $hour, $hour, 'ok', 'k', 2, n, 640, 120, 'json', 'length'
          from generate_series(1, 2) n",
-        "insert into step_conditions (project_id, run_id, step_id, run_at, code, layer, points, message, observed,
+        "insert into step_conditions (project_id, run_id, step_id, partition_at, code, layer, points, message, observed,
            expected, rule_version) values ($project, 'r', 's1', $hour, 2001, 2, 40, '', '', '', 1)",
         "insert into rollups (project_id, hour, series_id, key_label, step_name, calls, errors, unpriced,
            latency_us, ttft_us, output_shapes, finish_reasons, conditions)

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use domain::ProjectId;
 use sqlx::{Connection as _, PgConnection};
-use storage::scoring::{PastStep, latest_steps, steps_since};
+use storage::scoring::{HistoryStep, latest_steps, steps_since};
 
 use crate::support::{TestDatabase, at};
 
@@ -12,7 +12,7 @@ const WHEN: &str = "2026-11-20T12:00:00Z";
 
 /// Takes the next batch number, as a batch that has written something does.
 async fn next_batch(connection: &mut PgConnection, project: ProjectId, run_id: &str) -> i64 {
-    sqlx::query("insert into run_keys (project_id, run_id, run_at) values ($1, $2, $3)")
+    sqlx::query("insert into run_keys (project_id, run_id, partition_at) values ($1, $2, $3)")
         .bind(project.0)
         .bind(run_id)
         .bind(at(WHEN).to_offset_date_time())
@@ -27,8 +27,8 @@ async fn next_batch(connection: &mut PgConnection, project: ProjectId, run_id: &
 
 async fn store(connection: &mut PgConnection, project: ProjectId, run_id: &str, batch: i64, steps: i64) {
     sqlx::query(
-        "insert into steps (project_id, run_id, step_id, run_at, kind, name, started_at, received_at, status, key_label,
-           score, severity, arrival)
+        "insert into steps (project_id, run_id, step_id, partition_at, kind, name, started_at, received_at, status, key_label,
+           score, severity, sequence)
          select $1, $2, 's' || n, $3, 'llm', $2, $3, $3, 'ok', 'k', 0, 0, ($4::bigint << 20) + n
          from generate_series(0, $5 - 1) n",
     )
@@ -42,7 +42,7 @@ async fn store(connection: &mut PgConnection, project: ProjectId, run_id: &str, 
     .unwrap();
 }
 
-fn runs(steps: &[PastStep]) -> Vec<&str> {
+fn runs(steps: &[HistoryStep]) -> Vec<&str> {
     steps.iter().map(|step| step.run_id.as_str()).collect()
 }
 
@@ -52,7 +52,7 @@ async fn a_batch_that_commits_late_is_found() {
     let project = database.project(1).await;
     let other = database.project(2).await;
     let (mut slow, mut quick) = (database.superuser().await, database.superuser().await);
-    let (_, seen_to) = latest_steps(&database.db, project).await.unwrap();
+    let (_, watermark) = latest_steps(&database.db, project).await.unwrap();
     let mut late = slow.begin().await.unwrap();
     let number = next_batch(&mut late, project, "late").await;
     store(&mut late, project, "late", number, 1).await;
@@ -61,30 +61,30 @@ async fn a_batch_that_commits_late_is_found() {
     let number = next_batch(&mut quick, other, "theirs").await;
     store(&mut quick, other, "theirs", number, 1).await;
 
-    let (news, seen_to) = steps_since(&database.db, project, seen_to)
+    let (delta, watermark) = steps_since(&database.db, project, watermark)
         .await
         .unwrap()
         .unwrap();
-    assert_eq!(runs(&news), ["early"]);
+    assert_eq!(runs(&delta), ["early"]);
     // However often it is asked: the slow one is still under way.
-    let (_, seen_to) = steps_since(&database.db, project, seen_to)
+    let (_, watermark) = steps_since(&database.db, project, watermark)
         .await
         .unwrap()
         .unwrap();
     late.commit().await.unwrap();
-    let (mut news, mut seen_to) = steps_since(&database.db, project, seen_to)
+    let (mut delta, mut watermark) = steps_since(&database.db, project, watermark)
         .await
         .unwrap()
         .unwrap();
-    assert_eq!(runs(&news), ["late", "early"]);
+    assert_eq!(runs(&delta), ["late", "early"]);
     // Once nothing is under way any more, in other tests' databases either, nothing is read twice.
     let deadline = Instant::now() + Duration::from_secs(30);
-    while !news.is_empty() {
+    while !delta.is_empty() {
         assert!(
             Instant::now() < deadline,
             "the same steps are read again and again"
         );
-        (news, seen_to) = steps_since(&database.db, project, seen_to)
+        (delta, watermark) = steps_since(&database.db, project, watermark)
             .await
             .unwrap()
             .unwrap();
@@ -103,9 +103,9 @@ async fn the_latest_of_each_name_are_read_in_order_of_arrival() {
     let (steps, _) = latest_steps(&database.db, project).await.unwrap();
     let count = |name: &str| steps.iter().filter(|step| step.name == name).count();
     assert_eq!((count("rare"), count("usual"), count("new")), (5, 200, 3));
-    assert!(steps.is_sorted_by_key(|step| step.arrival));
+    assert!(steps.is_sorted_by_key(|step| step.sequence));
     assert_eq!(
-        steps[5].arrival - steps[4].arrival,
+        steps[5].sequence - steps[4].sequence,
         (1 << 20) + 796,
         "the latest 200"
     );

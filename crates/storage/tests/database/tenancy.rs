@@ -1,6 +1,6 @@
-//! The second wall: whatever a statement of ours forgets, Postgres shows a transaction only its own projects.
+//! Defence in depth: whatever condition a statement forgets, Postgres shows a transaction only its own projects.
 //!
-//! The tables are read from the catalogue, so that a table added later is tested without anybody thinking of it.
+//! The tables are read from the catalogue, so that a table added later is tested automatically.
 
 use domain::ProjectId;
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -207,7 +207,7 @@ async fn the_scope_ends_with_its_transaction() {
 }
 
 #[tokio::test]
-async fn the_server_owns_nothing_and_cannot_walk_around_the_wall() {
+async fn the_server_owns_nothing_and_cannot_bypass_row_level_security() {
     let database = TestDatabase::new().await;
     let mut owner = database.superuser().await;
     let owned = strings(

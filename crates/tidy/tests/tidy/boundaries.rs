@@ -70,7 +70,7 @@ fn only_one_file_mounts_the_pages() {
         ],
         "the server knows pages in server/src/web.rs alone; put what a page needs into its context there",
     );
-    // Who is looking is found out by sign-in and asked for by live news: they share the pages' words for it;
+    // The viewer is determined by sign-in and read by live updates: they share the pages' words for it;
     // a form comes back to its page as it was typed.
     only_in(
         &[

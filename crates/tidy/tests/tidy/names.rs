@@ -91,7 +91,7 @@ fn what_is_left_to_do_is_an_issue() {
 }
 
 #[test]
-fn nothing_points_to_somebodys_machine() {
+fn nothing_points_to_a_developers_machine() {
     const HOMES: [&str; 4] = ["/work/", "/root/", "/home/", "/Users/"];
     let mut findings = Findings::new("write a path from the repository's root, or let the caller say it");
     for file in files().iter().filter(|file| !file.is_below("crates/tidy")) {

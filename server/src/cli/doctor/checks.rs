@@ -18,7 +18,7 @@ const LITTLE_SPACE_MIB: u64 = 2_048;
 const NO_SPACE_MIB: u64 = 128;
 /// Clocks further apart than this give steps and their storage different days.
 const LARGEST_CLOCK_GAP_S: f64 = 5.0;
-const PATIENCE: Duration = Duration::from_secs(5);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) async fn all(config: &Config) -> Vec<Check> {
     let mut checks = vec![
@@ -208,7 +208,7 @@ fn schema_check(state: MigrationState) -> Check {
 
 async fn accounts_check(config: &Config, database: &Database) -> Check {
     let db = Db::connect_lazy(database.options(), 1);
-    let accounts = timeout(PATIENCE, users::count(&db)).await;
+    let accounts = timeout(CHECK_TIMEOUT, users::count(&db)).await;
     db.close().await;
     match accounts {
         Ok(Ok(count)) => binding_check(config, count > 0),

@@ -117,8 +117,8 @@ impl Run {
 /// When a run of the day that ends at `end` begins: more often at noon than at night, and never so late that it is
 /// still running at the end.
 fn begin(random: &mut Random, end: Timestamp) -> Timestamp {
-    const LONGEST_RUN_MICROS: i64 = 300_000_000;
-    let latest = end.plus_micros(-LONGEST_RUN_MICROS);
+    const MAX_RUN_MICROS: i64 = 300_000_000;
+    let latest = end.plus_micros(-MAX_RUN_MICROS);
     let of_day = loop {
         let share = random.share();
         let busy = 1.0 + 0.6 * ((share * 24.0 - 8.0) / 24.0 * std::f64::consts::TAU).sin();

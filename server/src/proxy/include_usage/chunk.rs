@@ -38,9 +38,9 @@ impl Default for ChunkRemover {
 
 impl ChunkRemover {
     /// What of the stream is to be passed on now.
-    pub fn feed(&mut self, piece: &[u8]) -> Bytes {
-        let mut out = Vec::with_capacity(self.held.len() + piece.len());
-        for byte in piece {
+    pub fn feed(&mut self, chunk: &[u8]) -> Bytes {
+        let mut out = Vec::with_capacity(self.held.len() + chunk.len());
+        for byte in chunk {
             self.take(*byte, &mut out);
         }
         if !self.held.is_empty() && (self.held.len() > MAX_HELD_BYTES || !may_be_usage(&self.held)) {
@@ -164,11 +164,11 @@ mod tests {
         streams
     }
 
-    fn pass(pieces: &[&[u8]]) -> Vec<u8> {
+    fn pass(chunks: &[&[u8]]) -> Vec<u8> {
         let mut remover = ChunkRemover::default();
-        let mut out: Vec<u8> = pieces
+        let mut out: Vec<u8> = chunks
             .iter()
-            .flat_map(|piece| remover.feed(piece).to_vec())
+            .flat_map(|chunk| remover.feed(chunk).to_vec())
             .collect();
         out.extend_from_slice(&remover.finish());
         out
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn an_endless_event_is_not_held_back() {
         let mut remover = ChunkRemover::default();
-        let piece = vec![b'x'; MAX_HELD_BYTES + 1];
-        assert_eq!(remover.feed(&piece).len(), piece.len());
+        let chunk = vec![b'x'; MAX_HELD_BYTES + 1];
+        assert_eq!(remover.feed(&chunk).len(), chunk.len());
     }
 }

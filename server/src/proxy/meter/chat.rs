@@ -81,7 +81,7 @@ pub(super) struct Stream {
 /// A message on its way.
 #[derive(Default)]
 struct Choice {
-    /// What grows by pieces of text: content, refusal, what others call reasoning.
+    /// What grows by chunks of text: content, refusal, what others call reasoning.
     texts: BTreeMap<String, String>,
     tool_calls: BTreeMap<u64, ToolCall>,
 }

@@ -1,4 +1,4 @@
-//! OpenAI's Embeddings. The vectors are not kept: they are large, and nobody reads them.
+//! OpenAI's Embeddings. The vectors are not kept: they are large and not useful to read.
 
 use serde::Deserialize;
 use serde_json::Value;

@@ -244,8 +244,8 @@ fn a_hole_in_a_stream_leaves_what_its_ends_say() {
 #[test]
 fn tiers_that_were_asked_for() {
     let check = |body: &str, expected: Option<&str>| {
-        let asked = asked(body.as_bytes());
-        assert_eq!(asked.service_tier.as_deref(), expected, "{body}");
+        let requested = requested_model(body.as_bytes());
+        assert_eq!(requested.service_tier.as_deref(), expected, "{body}");
     };
     check(r#"{"service_tier":"flex","model":"m"}"#, Some("flex"));
     // These leave it to the provider.
@@ -259,7 +259,11 @@ fn tiers_that_were_asked_for() {
 #[test]
 fn models_are_found() {
     let check = |body: &str, expected: Option<&str>| {
-        assert_eq!(asked(body.as_bytes()).model.as_deref(), expected, "{body}");
+        assert_eq!(
+            requested_model(body.as_bytes()).model.as_deref(),
+            expected,
+            "{body}"
+        );
     };
     check(r#"{"messages":[{"x":1}],"model":"m"}"#, Some("m"));
     check(r#"{"model":""}"#, None);
@@ -272,7 +276,7 @@ fn models_are_found() {
 proptest::proptest! {
     #[test]
     fn nothing_breaks_it(
-        pieces in proptest::collection::vec(
+        chunks in proptest::collection::vec(
             proptest::sample::select(vec![
                 "{\"type\":\"", "message_start", "content_block_delta", "response.completed", "\",\"index\":", "-1", "0",
                 "99999999999999999999", ",\"delta\":", "{\"text\":1}", "null", "[", "]", "{", "}", "\"choices\":", "\"usage\":",
@@ -281,11 +285,11 @@ proptest::proptest! {
             0..60,
         ),
     ) {
-        let text = pieces.concat();
+        let text = chunks.concat();
         for api in [Api::Messages, Api::Chat, Api::Responses, Api::Completions, Api::Embeddings] {
             read_whole(api, text.as_bytes());
             read_stream(api, &[(0, text.as_bytes())]);
-            asked(text.as_bytes());
+            requested_model(text.as_bytes());
         }
     }
 }

@@ -51,7 +51,7 @@ impl Backlog {
     }
 
     /// How many records wait.
-    pub(super) fn waiting(&self) -> u64 {
+    pub(super) fn len(&self) -> u64 {
         self.spool.as_ref().map_or(0, |spool| {
             let spool = spool.lock().unwrap_or_else(PoisonError::into_inner);
             spool.stats().waiting_records

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::auth::Caller;
 use crate::pipeline::Submission;
 use crate::proxy::call::Exchange;
-use crate::proxy::capture::Held;
-use crate::proxy::recorder::Pending;
+use crate::proxy::capture::Reservation;
+use crate::proxy::recorder::PendingCall;
 use crate::proxy::step::step_of;
 
 /// A step, whose it is, and when it was received.
@@ -21,7 +21,7 @@ pub(super) struct Record {
     pub(super) step: NewStep,
     /// What it still takes of the memory for copies, and that it is still to be kept; nothing of it is spooled.
     #[serde(skip)]
-    _held: Option<(Held, Pending)>,
+    _held: Option<(Reservation, PendingCall)>,
 }
 
 impl Record {
@@ -37,7 +37,7 @@ impl Record {
             _held: None,
         };
         // The copies go with the exchange; the texts that were read from them stay.
-        held.settle_at(record.bytes());
+        held.set_to(record.bytes());
         record._held = Some((held, exchange.pending));
         record
     }
@@ -82,7 +82,7 @@ pub(super) struct Sent {
     pub(super) submission: Submission,
 }
 
-/// The records as the pipeline takes them: one submission for each label and minute, because the books are kept so.
+/// The records as the pipeline takes them: one submission for each label and minute, because the ledger is kept so.
 pub(super) fn submissions(records: &[Record]) -> Vec<Sent> {
     let mut groups: Vec<(&Record, Vec<NewStep>)> = Vec::new();
     for record in records {

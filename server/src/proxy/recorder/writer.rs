@@ -24,20 +24,20 @@ const BATCH_CALLS: usize = 500;
 /// Bytes of texts with which a batch is full all the same: calls are unpacked only when they are read, and each of them
 /// is in memory several times over while it is written.
 const BATCH_BYTES: usize = 32 * 1024 * 1024;
-/// How long calls gather: nobody waits for them, and few large batches leave more of the machine to calls.
-const GATHER: Duration = Duration::from_millis(50);
+/// How long calls gather: no request waits for them, and few large batches leave more of the machine to calls.
+const BATCH_WINDOW: Duration = Duration::from_millis(50);
 /// How long a batch may take to be written before it goes to the spool. It may then be written all the same, so what
 /// became of it is asked before anything of the spool is written.
-const PATIENCE: Duration = Duration::from_secs(2);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
 /// When a write that never ended is forgotten. Its steps are written again then, and if they were in the database after
-/// all, they are on the books as duplicates.
-const LONGEST_WRITE: Duration = Duration::from_secs(120);
+/// all, they are recorded in the ledger as duplicates.
+const LATE_WRITE_TIMEOUT: Duration = Duration::from_secs(120);
 /// How often the database is asked whether it answers again.
-const RETRY: Duration = Duration::from_secs(1);
-/// How often it is looked whether too much waits behind a batch that is being written.
-const GLANCE: Duration = Duration::from_millis(50);
-/// How often losses are told.
-const REMINDER: Duration = Duration::from_secs(60);
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the queue behind a batch that is being written is checked.
+const QUEUE_CHECK_INTERVAL: Duration = Duration::from_millis(50);
+/// How often losses are logged.
+const LOSS_LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 pub(super) struct Writer {
     db: storage::Db,
@@ -50,15 +50,15 @@ pub(super) struct Writer {
     /// Calls that were taken and are neither written, spooled nor counted as lost.
     in_hand: usize,
     overflow: Arc<AtomicUsize>,
-    /// A write that nobody waited for any longer, and when it began. Its steps are in the spool too.
+    /// A write that timed out and still runs, and when it began. Its steps are in the spool too.
     late: Option<(Instant, Writing)>,
-    /// Steps that are in the database and still in the spool: not to be sent again, because the second time would be on
-    /// the books as somebody's duplicate.
+    /// Steps that are in the database and still in the spool: not to be sent again, because the second time would be
+    /// recorded as a duplicate in the ledger.
     stored: HashSet<String>,
     /// When to ask the database again; none while it answers.
-    away_until: Option<Instant>,
-    reminded: Option<Instant>,
-    lost_since: usize,
+    unavailable_until: Option<Instant>,
+    last_loss_log: Option<Instant>,
+    unlogged_losses: usize,
 }
 
 /// A write under way; it ends with what became of each submission.
@@ -99,21 +99,21 @@ impl Writer {
             overflow,
             late: None,
             stored: HashSet::new(),
-            away_until: None,
-            reminded: None,
-            lost_since: 0,
+            unavailable_until: None,
+            last_loss_log: None,
+            unlogged_losses: 0,
         }
     }
 
-    /// Runs until nobody can record any more; what is under way when it is dropped was waited for by `finish`.
+    /// Runs until the recorder is dropped; what is under way when it is dropped was waited for by `finish`.
     pub(super) async fn run(&mut self) {
         let in_hand = std::mem::take(&mut self.in_hand);
         if in_hand > 0 {
-            self.lose(in_hand, "the recorder failed while it had them");
+            self.record_loss(in_hand, "the recorder failed while it had them");
         }
         loop {
-            let waits = self.backlog.waiting() > 0;
-            let again = self.away_until.unwrap_or_else(Instant::now);
+            let waits = self.backlog.len() > 0;
+            let again = self.unavailable_until.unwrap_or_else(Instant::now);
             tokio::select! {
                 biased;
                 first = self.next_call() => {
@@ -124,7 +124,7 @@ impl Writer {
                     }
                     let records = self.read(first).await;
                     self.in_hand = records.len();
-                    self.keep(records).await;
+                    self.persist(records).await;
                     self.in_hand = 0;
                 }
                 () = sleep_until(again), if waits => self.drain().await,
@@ -142,7 +142,7 @@ impl Writer {
     /// Reads the calls that have gathered, on a thread of its own: a long answer takes milliseconds.
     async fn read(&mut self, first: Box<Exchange>) -> Vec<Record> {
         if self.unread.is_empty() && self.queue.len() < BATCH_CALLS {
-            sleep(GATHER).await;
+            sleep(BATCH_WINDOW).await;
         }
         let mut calls = VecDeque::from([first]);
         calls.append(&mut self.unread);
@@ -161,63 +161,65 @@ impl Writer {
             }
             Err(panicked) => {
                 tracing::error!(%panicked, "calls could not be read");
-                self.lose(count, "they could not be read");
+                self.record_loss(count, "they could not be read");
                 Vec::new()
             }
         }
     }
 
     /// Into the database, or behind what waits for it.
-    async fn keep(&mut self, records: Vec<Record>) {
+    async fn persist(&mut self, records: Vec<Record>) {
         if records.is_empty() {
             return;
         }
-        if self.away_until.is_none() && self.backlog.waiting() == 0 {
+        if self.unavailable_until.is_none() && self.backlog.len() == 0 {
             match self.store(&records).await {
                 Ok(()) => return,
                 Err(NotStored::Refused) => return self.store_each(records).await,
-                Err(NotStored::Later) => self.note_away(),
+                Err(NotStored::Later) => self.note_unavailable(),
             }
         }
         self.spool(records).await;
         // Under load there is always a call to read, so what waits is drained in between.
-        if self.away_until.is_none_or(|until| until <= Instant::now()) {
+        if self.unavailable_until.is_none_or(|until| until <= Instant::now()) {
             self.drain().await;
         }
     }
 
     /// Writes one batch of what waits.
     async fn drain(&mut self) {
-        if self.away_until.is_some() && !matches!(timeout(RETRY, self.db.version()).await, Ok(Ok(_))) {
-            self.note_away();
+        if self.unavailable_until.is_some()
+            && !matches!(timeout(RETRY_INTERVAL, self.db.version()).await, Ok(Ok(_)))
+        {
+            self.note_unavailable();
             return;
         }
-        if !self.settle().await {
-            self.note_away();
+        if !self.settle_late_write().await {
+            self.note_unavailable();
             return;
         }
-        if self.away_until.take().is_some() {
+        if self.unavailable_until.take().is_some() {
             tracing::info!(
-                steps = self.backlog.waiting(),
+                steps = self.backlog.len(),
                 "the database answers again; writing what waits in the spool"
             );
         }
-        if self.backlog.waiting() == 0 {
+        if self.backlog.len() == 0 {
             return;
         }
         let (mut records, Some(end)) = self.backlog.oldest(BATCH_CALLS).await else {
-            self.note_away();
+            self.note_unavailable();
             return;
         };
         let step_ids: Vec<String> = records.iter().map(|record| record.step.step_id.clone()).collect();
         records.retain(|record| !self.stored.contains(&record.step.step_id));
         match self.store(&records).await {
             Ok(()) => {}
-            Err(NotStored::Later) => return self.note_away(),
+            Err(NotStored::Later) => return self.note_unavailable(),
             Err(NotStored::Refused) => {
                 for record in &records {
                     if !self.store_one(record).await {
-                        return self.note_away();
+                        return self.note_unavailable();
                     }
                 }
             }
@@ -239,7 +241,7 @@ impl Writer {
                 true
             }
             Err(NotStored::Refused) => {
-                self.lose(1, "the database refuses it");
+                self.record_loss(1, "the database refuses it");
                 true
             }
             Err(NotStored::Later) => false,
@@ -257,7 +259,7 @@ impl Writer {
             }
         }
         if !later.is_empty() {
-            self.note_away();
+            self.note_unavailable();
             self.spool(later).await;
         }
     }
@@ -265,7 +267,7 @@ impl Writer {
     /// Writes records and waits for the commit; not for long, and not when too much waits behind them.
     async fn store(&mut self, records: &[Record]) -> Result<(), NotStored> {
         let mut writing = self.write(records);
-        let Some(written) = self.patiently(&mut writing).await else {
+        let Some(written) = self.wait_for_write(&mut writing).await else {
             self.late = Some((Instant::now(), writing));
             return Err(NotStored::Later);
         };
@@ -277,7 +279,7 @@ impl Writer {
         } else {
             return Ok(());
         };
-        self.remember(written);
+        self.note_stored(written);
         result
     }
 
@@ -297,26 +299,26 @@ impl Writer {
         join_all(submitted).boxed()
     }
 
-    async fn patiently(&mut self, writing: &mut Writing) -> Option<Vec<Written>> {
+    async fn wait_for_write(&mut self, writing: &mut Writing) -> Option<Vec<Written>> {
         let too_much_waits = async {
             while self.queue.len() < self.queue.max_capacity() / 2 {
-                sleep(GLANCE).await;
+                sleep(QUEUE_CHECK_INTERVAL).await;
             }
         };
         tokio::select! {
-            written = timeout(PATIENCE, writing) => written.ok(),
+            written = timeout(WRITE_TIMEOUT, writing) => written.ok(),
             () = too_much_waits => None,
         }
     }
 
-    /// Learns what became of the write that nobody waited for any longer; false while nobody knows.
-    async fn settle(&mut self) -> bool {
+    /// Waits for the write that timed out; false while it still runs.
+    async fn settle_late_write(&mut self) -> bool {
         let Some((begun, mut writing)) = self.late.take() else {
             return true;
         };
-        match self.patiently(&mut writing).await {
-            Some(written) => self.remember(written),
-            None if begun.elapsed() < LONGEST_WRITE => {
+        match self.wait_for_write(&mut writing).await {
+            Some(written) => self.note_stored(written),
+            None if begun.elapsed() < LATE_WRITE_TIMEOUT => {
                 self.late = Some((begun, writing));
                 return false;
             }
@@ -326,7 +328,7 @@ impl Writer {
     }
 
     /// Notes which steps are in the database, though they are or will be in the spool.
-    fn remember(&mut self, written: Vec<Written>) {
+    fn note_stored(&mut self, written: Vec<Written>) {
         let stored = written.into_iter().filter(|written| written.result.is_ok());
         self.stored.extend(stored.flat_map(|written| written.step_ids));
     }
@@ -334,34 +336,37 @@ impl Writer {
     async fn spool(&mut self, mut records: Vec<Record>) {
         records.retain(|record| !self.stored.remove(&record.step.step_id));
         if let Some((lost, why)) = self.backlog.append(records).await {
-            self.lose(lost, &why);
+            self.record_loss(lost, &why);
         }
     }
 
-    fn note_away(&mut self) {
-        if self.away_until.is_none() {
+    fn note_unavailable(&mut self) {
+        if self.unavailable_until.is_none() {
             tracing::warn!("the database is away or slow; calls through the proxy are kept in the spool");
         }
-        self.away_until = Some(Instant::now() + RETRY);
+        self.unavailable_until = Some(Instant::now() + RETRY_INTERVAL);
     }
 
-    /// Calls whose steps nobody will see. Logged once a minute, counted always.
-    fn lose(&mut self, calls: usize, why: &str) {
+    /// Calls whose steps are lost. Logged once a minute, counted always.
+    fn record_loss(&mut self, calls: usize, why: &str) {
         self.metrics.lost_calls.inc_by(calls as u64);
         self.report_lost(calls, why);
     }
 
     /// Logs calls that are counted already.
     fn report_lost(&mut self, calls: usize, why: &str) {
-        self.lost_since += calls;
-        if self.reminded.is_none_or(|at| at.elapsed() > REMINDER) {
+        self.unlogged_losses += calls;
+        if self
+            .last_loss_log
+            .is_none_or(|at| at.elapsed() > LOSS_LOG_INTERVAL)
+        {
             tracing::error!(
-                calls = self.lost_since,
+                calls = self.unlogged_losses,
                 why,
                 "calls through the proxy were not recorded"
             );
-            self.reminded = Some(Instant::now());
-            self.lost_since = 0;
+            self.last_loss_log = Some(Instant::now());
+            self.unlogged_losses = 0;
         }
     }
 }

@@ -2,9 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn scan(pieces: &[&[u8]]) -> Vec<Event> {
+fn scan(chunks: &[&[u8]]) -> Vec<Event> {
     let mut scanner = Scanner::default();
-    let mut events: Vec<Event> = pieces.iter().flat_map(|piece| scanner.feed(piece)).collect();
+    let mut events: Vec<Event> = chunks.iter().flat_map(|chunk| scanner.feed(chunk)).collect();
     events.extend(scanner.finish());
     events
 }
@@ -45,10 +45,10 @@ fn positions_are_those_of_the_stream() {
 #[test]
 fn an_endless_line_takes_no_memory() {
     let mut scanner = Scanner::default();
-    let piece = vec![b'x'; 1024 * 1024];
+    let chunk = vec![b'x'; 1024 * 1024];
     assert_eq!(scanner.feed(b"data: "), []);
     for _ in 0..64 {
-        assert_eq!(scanner.feed(&piece), []);
+        assert_eq!(scanner.feed(&chunk), []);
         assert!(scanner.line.capacity() + scanner.data.capacity() <= 2 * MAX_EVENT_BYTES);
     }
     let events = scanner.feed(b"\n\ndata: b\n\n");
@@ -83,14 +83,14 @@ proptest! {
         let whole = scan(&[&stream]);
         let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(stream.len() + 1)).collect();
         at.sort_unstable();
-        let mut pieces = Vec::new();
+        let mut chunks = Vec::new();
         let mut from = 0;
         for to in at {
-            pieces.push(&stream[from..to]);
+            chunks.push(&stream[from..to]);
             from = to;
         }
-        pieces.push(&stream[from..]);
-        prop_assert_eq!(scan(&pieces), whole.clone());
+        chunks.push(&stream[from..]);
+        prop_assert_eq!(scan(&chunks), whole.clone());
         let bytes: Vec<&[u8]> = stream.chunks(1).collect();
         prop_assert_eq!(scan(&bytes), whole);
     }

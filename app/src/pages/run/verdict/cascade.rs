@@ -1,5 +1,5 @@
 //! How a bad answer travels: a step answers in another form than it was asked to, the steps after it work with that,
-//! and one of them fails. What the rules found tells it; texts are not needed.
+//! and one of them fails. It follows from the conditions; texts are not needed.
 
 use domain::{StepStatus, StepSummary, Timestamp};
 
@@ -42,7 +42,7 @@ pub(super) fn cascade<'a>(failed: &'a StepSummary, steps: &'a [StepSummary]) -> 
     // What the error names is the better witness; else the steps side by side, of which each works on what the one
     // before it gave.
     let origin = deviating()
-        .filter(|step| speaks_of(step, &named))
+        .filter(|step| mentions(step, &named))
         .min_by_key(|step| step.started_at)
         .or_else(|| {
             deviating()
@@ -113,18 +113,18 @@ fn comes_from_outside(step: &StepSummary) -> bool {
 
 /// The words that the first line of an error puts in quotes, at most a few.
 fn quoted(error: &str) -> Vec<&str> {
-    const MOST: usize = 8;
+    const MAX_QUOTES: usize = 8;
     let line = error.lines().next().unwrap_or("");
     ['"', '\'', '`']
         .iter()
         .flat_map(|quote| line.split(*quote).skip(1).step_by(2))
         .filter(|word| !word.is_empty() && !word.contains(char::is_whitespace))
-        .take(MOST)
+        .take(MAX_QUOTES)
         .collect()
 }
 
 /// Whether a finding about a step's form quotes one of these words, as a missing key does.
-fn speaks_of(step: &StepSummary, words: &[&str]) -> bool {
+fn mentions(step: &StepSummary, words: &[&str]) -> bool {
     let quotes = |text: &str, word: &str| {
         ['"', '`', '“'].iter().any(|quote| {
             text.match_indices(*quote)
@@ -176,7 +176,7 @@ mod tests {
         check(&[enrich(), parse()], NULL, Some(("parse", &["enrich"], 60.0)));
         check(&[enrich()], NULL, None);
         check(&[], NULL, None);
-        // The network is nobody's answer.
+        // A network error is not a step's answer.
         check(&[parse(), enrich()], "503 from the orders service", None);
         check(&[parse()], "Timed out after 30 s", None);
         // Still writing when the failure came.

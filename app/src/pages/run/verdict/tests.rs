@@ -32,18 +32,18 @@ fn finding(id: &str, severity: Severity, score: i32, message: &str) -> StepSumma
     step
 }
 
-fn said(words: &[Word]) -> String {
-    let word = |w: &Word| match w {
-        Word::Text(text) => text.clone(),
-        Word::Step { name, .. } => format!("[{name}]"),
+fn said(words: &[SentencePart]) -> String {
+    let word = |w: &SentencePart| match w {
+        SentencePart::Text(text) => text.clone(),
+        SentencePart::Step { name, .. } => format!("[{name}]"),
     };
     words.iter().map(word).collect()
 }
 
-fn check(run: &RunSummary, steps: &[StepSummary], tone: Tone, say: &str, because: &str) {
+fn check(run: &RunSummary, steps: &[StepSummary], tone: Tone, headline: &str, details: &str) {
     let verdict = verdict(run, steps);
-    assert_eq!(said(&verdict.say), say);
-    assert_eq!(said(&verdict.because), because);
+    assert_eq!(said(&verdict.headline), headline);
+    assert_eq!(said(&verdict.details), details);
     assert_eq!(verdict.tone, tone);
 }
 

@@ -45,7 +45,7 @@ pub(super) fn RateCells(row: PriceRow) -> impl IntoView {
     .collect_view()
 }
 
-/// Day from which a shipped price is said to hold when nobody has recorded another: `data/README.md`.
+/// Day from which a shipped price is said to be valid when no other is recorded: `data/README.md`.
 const BEGINNING: &str = "2020-01-01T00:00:00Z";
 
 /// From when a row holds. The list knows the day of a change, seldom that of a beginning.
@@ -112,7 +112,7 @@ fn fees(row: &PriceRow) -> String {
 
 /// What else a row holds: fees in a line, and behind their names the rates of tiers.
 #[component]
-pub(super) fn Besides(row: PriceRow) -> impl IntoView {
+pub(super) fn ExtraRates(row: PriceRow) -> impl IntoView {
     let others = other_rates(&row);
     let names = others
         .iter()

@@ -3,7 +3,7 @@
 use domain::text;
 use leptos::prelude::*;
 
-use super::cells::{Besides, From, RateCells, RateHeads, model_cell};
+use super::cells::{ExtraRates, From, RateCells, RateHeads, model_cell};
 use crate::api::prices::{MAX_SHOWN, PricesView};
 use crate::context::use_slug;
 use crate::ui::icon::Icon;
@@ -50,7 +50,7 @@ pub(super) fn ShippedPrices(view: PricesView, text: String) -> impl IntoView {
                     </td>
                     <td class="num"><From row=row.clone()/></td>
                     <RateCells row=row.clone()/>
-                    <td class="wrap besides"><Besides row/></td>
+                    <td class="wrap besides"><ExtraRates row/></td>
                 </tr>
             }
         })

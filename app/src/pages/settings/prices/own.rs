@@ -4,7 +4,7 @@ use engine::pricing::{CUSTOM, PriceRow};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use super::cells::{Besides, From, RateCells, RateHeads, model_cell};
+use super::cells::{ExtraRates, From, RateCells, RateHeads, model_cell};
 use crate::context::use_slug;
 use crate::pages::settings::use_admin_lock;
 use crate::ui::form::Submit;
@@ -29,7 +29,7 @@ pub(super) fn OwnPrices(rows: Vec<PriceRow>) -> impl IntoView {
                     </td>
                     <td class="num"><From row=row.clone()/></td>
                     <RateCells row=row.clone()/>
-                    <td class="wrap besides"><Besides row=row.clone()/></td>
+                    <td class="wrap besides"><ExtraRates row=row.clone()/></td>
                     <td class="n">
                         <details class="confirm">
                             <summary class="btn sm" data-variant="danger" aria-label=format!("Delete the price of {}", row.model)>"Delete…"</summary>

@@ -16,7 +16,7 @@ use crate::ui::time::Time;
 
 /// How often a job that is under way is looked at, in milliseconds.
 #[cfg(target_arch = "wasm32")]
-const LOOK_EVERY_MS: u32 = 1_000;
+const POLL_INTERVAL_MS: u32 = 1_000;
 
 /// What a job came to so far, over all models and by model.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -84,7 +84,7 @@ fn look_while_it_works(jobs: Resource<Result<Vec<RepriceView>, crate::error::Api
         let is_open = jobs.with(|jobs| matches!(jobs, Some(Ok(jobs)) if jobs.iter().any(|job| job.is_open)));
         if is_open {
             leptos::task::spawn_local(async move {
-                gloo_timers::future::TimeoutFuture::new(LOOK_EVERY_MS).await;
+                gloo_timers::future::TimeoutFuture::new(POLL_INTERVAL_MS).await;
                 jobs.refetch();
             });
         }

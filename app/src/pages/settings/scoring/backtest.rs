@@ -4,12 +4,12 @@ use domain::text::{counted, duration, grouped};
 use engine::{RecentSteps, Rules, Threshold};
 use leptos::prelude::*;
 
-use super::bench::Bench;
+use super::backtest_context::BacktestContext;
 use super::changes::ChangedRuns;
 use super::chart::Scatter;
 use super::fates::{Exactness, Fates};
-use super::lab::{LabState, use_lab};
 use super::query::{DAYS, TRIED};
+use super::session::{SessionState, use_backtest_session};
 use super::{Filled, Page};
 use crate::api::scoring::ScoringView;
 use crate::chart::{TableLink, TableToggle};
@@ -26,13 +26,13 @@ pub(super) fn BackTest(page: Page, view: StoredValue<ScoringView>, filled: Fille
         view.recent.iter().for_each(|step| recent.push(*step));
         (view.rules.clone(), StoredValue::new(recent), view.days)
     });
-    let lab = use_lab(page.slug, days, saved.clone());
+    let session = use_backtest_session(page.slug, days, saved.clone());
     let saved = StoredValue::new(saved);
     let rules = Memo::new(move |_| with_threshold(filled.rules.get(), page.tried.get()));
     let key = Memo::new(move |_| page.query.read().key.clone());
     let tried = Memo::new(move |_| {
-        lab.state.with(|state| match state {
-            LabState::Ready(lab) => Some(lab.try_rules(&rules.read(), key.read().as_deref())),
+        session.state.with(|state| match state {
+            SessionState::Ready(session) => Some(session.try_rules(&rules.read(), key.read().as_deref())),
             _ => None,
         })
     });
@@ -40,33 +40,33 @@ pub(super) fn BackTest(page: Page, view: StoredValue<ScoringView>, filled: Fille
         let of = |rules: &Rules| recent.with_value(|recent| engine::limits::threshold(recent, rules));
         (saved.with_value(of), of(&rules.read()))
     });
-    let bench = Bench {
+    let context = BacktestContext {
         page,
         view,
-        lab,
+        session,
         tried,
         thresholds,
     };
     let is_changed = Memo::new(move |_| saved.with_value(|saved| *saved != *rules.read()));
-    let body = move || match lab.state.get() {
-        LabState::Failed(error) => {
-            view! { <ErrorState what="The steps" error retry=Callback::new(move |()| lab.read_again())/> }
+    let body = move || match session.state.get() {
+        SessionState::Failed(error) => {
+            view! { <ErrorState what="The steps" error retry=Callback::new(move |()| session.read_again())/> }
                 .into_any()
         }
         _ if view.with_value(|view| view.steps == 0) => view! { <NoSteps page days/> }.into_any(),
         _ => view! {
             <div class="bt-grid">
                 <div class="bt-ctl">
-                    <Sentence bench is_changed/>
-                    <Slider bench saved filled/>
-                    <Fates bench/>
+                    <Sentence context is_changed/>
+                    <Slider context saved filled/>
+                    <Fates context/>
                 </div>
                 <div class="bt-plot">
-                    <Scatter bench/>
+                    <Scatter context/>
                 </div>
             </div>
-            <ChangedRuns bench/>
-            <Exactness bench/>
+            <ChangedRuns context/>
+            <Exactness context/>
         }
         .into_any(),
     };
@@ -74,8 +74,8 @@ pub(super) fn BackTest(page: Page, view: StoredValue<ScoringView>, filled: Fille
         <section class="cell bt" aria-labelledby="bt-head">
             <div class="head">
                 <h2 id="bt-head">"Back-test"</h2>
-                <Progress bench/>
-                <Actions bench saved is_changed/>
+                <Progress context/>
+                <Actions context saved is_changed/>
             </div>
             {body}
         </section>
@@ -95,21 +95,21 @@ fn with_threshold(rules: Rules, tried: Option<i32>) -> Rules {
 
 /// `30 days, 33,940 steps scored again in this browser in 30 ms`.
 #[component]
-fn Progress(bench: Bench) -> impl IntoView {
+fn Progress(context: BacktestContext) -> impl IntoView {
     let attached = use_attached();
-    let (days, steps) = bench.view.with_value(|view| (view.days, view.steps));
+    let (days, steps) = context.view.with_value(|view| (view.days, view.steps));
     let window = format!("{}, {}", counted(i64::from(days), "day"), counted(steps, "step"));
-    let text = move || match bench.lab.state.get() {
-        LabState::Ready(lab) => {
-            let n = lab.recording.window().count();
-            let took = bench
+    let text = move || match context.session.state.get() {
+        SessionState::Ready(session) => {
+            let n = session.recording.window().count();
+            let took = context
                 .tried
                 .with(|tried| tried.as_ref().map_or(0.0, |tried| tried.took_ms));
-            let which = if lab.recording.is_sample() {
+            let which = if session.recording.is_sample() {
                 format!(
                     "the newest {} of {}",
                     grouped(n as u64),
-                    counted(lab.recording.steps_in_window as i64, "step")
+                    counted(session.recording.steps_in_window as i64, "step")
                 )
             } else {
                 counted(n as i64, "step")
@@ -121,22 +121,23 @@ fn Progress(bench: Bench) -> impl IntoView {
                 duration(took)
             )
         }
-        LabState::Reading if attached.get() && steps > 0 => format!("{window} are being read"),
-        LabState::Stopped => format!("{window}; reading was stopped"),
-        LabState::Reading | LabState::Failed(_) => window.clone(),
+        SessionState::Reading if attached.get() && steps > 0 => format!("{window} are being read"),
+        SessionState::Stopped => format!("{window}; reading was stopped"),
+        SessionState::Reading | SessionState::Failed(_) => window.clone(),
     };
-    let reading = move || matches!(bench.lab.state.get(), LabState::Reading) && attached.get() && steps > 0;
-    let stopped = move || matches!(bench.lab.state.get(), LabState::Stopped);
+    let reading =
+        move || matches!(context.session.state.get(), SessionState::Reading) && attached.get() && steps > 0;
+    let stopped = move || matches!(context.session.state.get(), SessionState::Stopped);
     view! {
         <span class="sub num bt-progress">{text}</span>
         {move || {
             reading()
-                .then(|| view! { <button class="btn sm" type="button" on:click=move |_| bench.lab.stop()>"Cancel"</button> })
+                .then(|| view! { <button class="btn sm" type="button" on:click=move |_| context.session.stop()>"Cancel"</button> })
         }}
         {move || {
             stopped()
                 .then(|| {
-                    view! { <button class="btn sm" type="button" on:click=move |_| bench.lab.read_again()>"Read them"</button> }
+                    view! { <button class="btn sm" type="button" on:click=move |_| context.session.read_again()>"Read them"</button> }
                 })
         }}
     }
@@ -144,8 +145,8 @@ fn Progress(bench: Bench) -> impl IntoView {
 
 /// Window, key, table, reset and use.
 #[component]
-fn Actions(bench: Bench, saved: StoredValue<Rules>, is_changed: Memo<bool>) -> impl IntoView {
-    let page = bench.page;
+fn Actions(context: BacktestContext, saved: StoredValue<Rules>, is_changed: Memo<bool>) -> impl IntoView {
+    let page = context.page;
     let attached = use_attached();
     let days = {
         let mut days = DAYS;
@@ -159,7 +160,7 @@ fn Actions(bench: Bench, saved: StoredValue<Rules>, is_changed: Memo<bool>) -> i
             .collect_view()
     };
     let key = move || page.query.read().key.clone().unwrap_or_else(|| "all".to_owned());
-    let keys = bench.view.with_value(|view| view.keys.clone());
+    let keys = context.view.with_value(|view| view.keys.clone());
     let one_key = |key: Option<String>| {
         let label = key.clone().unwrap_or_else(|| "All keys".to_owned());
         let wanted = key.clone();
@@ -180,7 +181,7 @@ fn Actions(bench: Bench, saved: StoredValue<Rules>, is_changed: Memo<bool>) -> i
         page.tried.set(None);
         page.keep.run(());
     };
-    let points = move || bench.thresholds.get().1;
+    let points = move || context.thresholds.get().1;
     let use_it = move |_| {
         let points = points();
         saved.with_value(|saved| {
@@ -234,11 +235,13 @@ fn Actions(bench: Bench, saved: StoredValue<Rules>, is_changed: Memo<bool>) -> i
 
 /// The answer as a sentence. Without script it says what the rules in force said.
 #[component]
-fn Sentence(bench: Bench, is_changed: Memo<bool>) -> impl IntoView {
-    let key = move || bench.page.query.read().key.clone();
-    let days = bench.view.with_value(|view| counted(i64::from(view.days), "day"));
+fn Sentence(context: BacktestContext, is_changed: Memo<bool>) -> impl IntoView {
+    let key = move || context.page.query.read().key.clone();
+    let days = context
+        .view
+        .with_value(|view| counted(i64::from(view.days), "day"));
     let stored = move || {
-        bench.view.with_value(|view| {
+        context.view.with_value(|view| {
             let of_key = view
                 .keys
                 .iter()
@@ -247,7 +250,7 @@ fn Sentence(bench: Bench, is_changed: Memo<bool>) -> impl IntoView {
         })
     };
     let figures = move || {
-        bench
+        context
             .with(|_, tried| (tried.report.before as i64, Some(tried.report.after as i64)))
             .unwrap_or_else(|| (stored(), None))
     };
@@ -261,7 +264,7 @@ fn Sentence(bench: Bench, is_changed: Memo<bool>) -> impl IntoView {
         (before, _) => view! { {say(before, &days)} }.into_any(),
     };
     let whole = move || {
-        let total = bench.with(|_, tried| (tried.report.project_before, tried.report.project_after));
+        let total = context.with(|_, tried| (tried.report.project_before, tried.report.project_after));
         let arrow = total.map(|(before, after)| {
             if before == after {
                 grouped(before as u64)
@@ -295,16 +298,16 @@ fn say(alerts: i64, days: &str) -> String {
 
 /// `Critical from 100 points`.
 #[component]
-fn Slider(bench: Bench, saved: StoredValue<Rules>, filled: Filled) -> impl IntoView {
-    let page = bench.page;
+fn Slider(context: BacktestContext, saved: StoredValue<Rules>, filled: Filled) -> impl IntoView {
+    let page = context.page;
     let attached = use_attached();
-    let points = move || bench.thresholds.get().1;
+    let points = move || context.thresholds.get().1;
     let in_force = move || {
         let words = saved.with_value(|saved| match saved.threshold {
             Threshold::Dynamic => "dynamic",
             Threshold::Fixed(_) => "fixed",
         });
-        format!("now {}, {words}", bench.thresholds.get().0)
+        format!("now {}, {words}", context.thresholds.get().0)
     };
     let moved = move |event: leptos::ev::Event| {
         let Ok(points) = event_target_value(&event).parse::<i32>() else {

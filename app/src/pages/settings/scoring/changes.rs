@@ -5,9 +5,9 @@ use domain::text::counted;
 use engine::backtest::ChangedRun;
 use leptos::prelude::*;
 
-use super::bench::Bench;
+use super::backtest_context::BacktestContext;
 use super::fates::word;
-use super::lab::Lab;
+use super::session::BacktestSession;
 use crate::ui::links::run_href;
 use crate::ui::time::Time;
 
@@ -24,16 +24,16 @@ struct Row {
 
 /// The table, newest first; nothing while nothing changes.
 #[component]
-pub(super) fn ChangedRuns(bench: Bench) -> impl IntoView {
-    let slug = bench.page.slug;
+pub(super) fn ChangedRuns(context: BacktestContext) -> impl IntoView {
+    let slug = context.page.slug;
     let rows = Memo::new(move |_| {
-        bench
-            .with(|lab, tried| {
+        context
+            .with(|session, tried| {
                 let changed = &tried.report.changed;
                 let rows: Vec<Row> = changed
                     .iter()
                     .take(MAX_ROWS)
-                    .map(|change| row(lab, *change))
+                    .map(|change| row(session, *change))
                     .collect();
                 (rows, changed.len())
             })
@@ -98,8 +98,8 @@ pub(super) fn ChangedRuns(bench: Bench) -> impl IntoView {
     }
 }
 
-fn row(lab: &Lab, change: ChangedRun) -> Row {
-    let recording = &lab.recording;
+fn row(session: &BacktestSession, change: ChangedRun) -> Row {
+    let recording = &session.recording;
     let series = recording
         .steps
         .get(change.step as usize)

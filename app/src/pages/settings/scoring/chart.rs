@@ -4,9 +4,9 @@ use domain::Timestamp;
 use engine::backtest::{Fate, Mark};
 use leptos::prelude::*;
 
-use super::bench::Bench;
+use super::backtest_context::BacktestContext;
 use super::fates::word;
-use super::lab::{Lab, Tried};
+use super::session::{BacktestSession, Trial};
 use crate::chart::{Chart, ChartBox, Dot, Dots, Line, Marks, Role};
 use crate::context::use_page_request;
 use crate::ui::links::run_href;
@@ -21,16 +21,16 @@ const TICKS: u32 = 5;
 
 /// The chart, or its table.
 #[component]
-pub(super) fn Scatter(bench: Bench) -> impl IntoView {
+pub(super) fn Scatter(context: BacktestContext) -> impl IntoView {
     let now = use_page_request().now;
     let time = use_time_text();
-    let days = bench.view.with_value(|view| view.days);
-    let slug = bench.page.slug;
+    let days = context.view.with_value(|view| view.days);
+    let slug = context.page.slug;
     let window = Window::of(now, days);
     let chart = Memo::new(move |_| {
-        let (in_force, as_tried) = bench.thresholds.get();
+        let (in_force, as_tried) = context.thresholds.get();
         let time = |at| time(at);
-        let dots = bench.with(|lab, tried| dots(lab, tried, window, &slug.read(), &time));
+        let dots = context.with(|session, tried| dots(session, tried, window, &slug.read(), &time));
         Chart {
             marks: Marks::Dots(Dots {
                 dots: dots.unwrap_or_default(),
@@ -44,15 +44,15 @@ pub(super) fn Scatter(bench: Bench) -> impl IntoView {
         }
     });
     let label = Signal::derive(move || {
-        let (in_force, as_tried) = bench.thresholds.get();
-        let (still, quiet) = bench
+        let (in_force, as_tried) = context.thresholds.get();
+        let (still, quiet) = context
             .with(|_, tried| (tried.report.still, tried.report.quiet()))
             .unwrap_or_default();
         format!(
             "Score of every anomaly in {days} days; {still} stay alerts, {quiet} go quiet between {in_force} and {as_tried} points"
         )
     });
-    let as_table = Signal::derive(move || bench.page.query.read().as_table);
+    let as_table = Signal::derive(move || context.page.query.read().as_table);
     view! { <ChartBox chart label as_table/> }
 }
 
@@ -112,13 +112,13 @@ fn ticks(window: Window, time: &dyn Fn(Timestamp) -> String) -> Vec<(f64, String
 }
 
 fn dots(
-    lab: &Lab,
-    tried: &Tried,
+    session: &BacktestSession,
+    tried: &Trial,
     window: Window,
     slug: &str,
     time: &dyn Fn(Timestamp) -> String,
 ) -> Vec<Dot> {
-    let recording = &lab.recording;
+    let recording = &session.recording;
     let fates = &tried.report.fates;
     let mut out = Vec::new();
     // What has to be seen is drawn last.
@@ -132,7 +132,7 @@ fn dots(
             };
             let at = Timestamp::from_micros(step.at_ms.saturating_mul(1_000));
             let total = |totals: &[i32]| totals.get(index).copied().unwrap_or(0);
-            let (before, after) = (total(&lab.in_force.totals), total(&tried.outcome.totals));
+            let (before, after) = (total(&session.in_force.totals), total(&tried.outcome.totals));
             let name = recording
                 .series
                 .get(step.series as usize)
@@ -189,13 +189,13 @@ mod tests {
             steps: steps.collect(),
             ..Recording::default()
         };
-        let lab = Lab::new(recording, &Rules::default());
-        let tried = lab.try_rules(&Rules::default(), None);
+        let session = BacktestSession::new(recording, &Rules::default());
+        let tried = session.try_rules(&Rules::default(), None);
         let window = Window {
             from: Timestamp::from_micros(0),
             to: Timestamp::from_micros(5_000_000),
         };
-        let dots = dots(&lab, &tried, window, "default", &|at| at.to_string());
+        let dots = dots(&session, &tried, window, "default", &|at| at.to_string());
         assert!(dots.len() <= MAX_DOTS + 5, "{}", dots.len());
         let alerts: Vec<_> = dots.iter().rev().take(5).map(|dot| dot.word).collect();
         assert_eq!(alerts, ["still alert"; 5]);

@@ -8,7 +8,7 @@ use super::draft::ScoringDraft;
 use super::{Filled, Page};
 use crate::api::scoring::ScoringView;
 
-/// What somebody reads about a code before changing it.
+/// What the table shows about a code.
 #[derive(Clone, Copy)]
 struct CodeRow {
     code: &'static Code,

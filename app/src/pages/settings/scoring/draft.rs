@@ -1,4 +1,4 @@
-//! Rules as somebody types them: in the form, in the address, and as rules once they can be read.
+//! Rules as typed: in the form, in the URL, and as rules once they can be read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -284,7 +284,7 @@ mod tests {
                 ..Rules::default()
             },
         );
-        // Codes that do not exist and fields nobody knows are passed over.
+        // Codes that do not exist and unknown fields are ignored.
         check(
             &format!("{default}&listed=9999&points_9999=1&colour=red"),
             Rules::default(),

@@ -4,17 +4,17 @@ use domain::text::{counted, grouped};
 use engine::backtest::{Fate, Mark, Report};
 use leptos::prelude::*;
 
-use super::bench::Bench;
-use super::lab::LabState;
+use super::backtest_context::BacktestContext;
+use super::session::SessionState;
 use crate::ui::icon::Icon;
 
 /// How many alerts stay, go quiet or are new.
 #[component]
-pub(super) fn Fates(bench: Bench) -> impl IntoView {
+pub(super) fn Fates(context: BacktestContext) -> impl IntoView {
     let figure =
-        move |of: fn(&Report) -> usize| move || bench.with(|_, tried| grouped(of(&tried.report) as u64));
+        move |of: fn(&Report) -> usize| move || context.with(|_, tried| grouped(of(&tried.report) as u64));
     move || {
-        let is_ready = matches!(bench.lab.state.get(), LabState::Ready(_));
+        let is_ready = matches!(context.session.state.get(), SessionState::Ready(_));
         is_ready.then(|| {
             view! {
                 <ul class="bt-list">
@@ -30,7 +30,7 @@ pub(super) fn Fates(bench: Bench) -> impl IntoView {
                         <span>"marked noise"</span>
                         <span class="num">{figure(|report| report.quiet_noise)}</span>
                     </li>
-                    <li class="sub-li" class:st-warn=move || bench.with(|_, tried| tried.report.quiet_real > 0).unwrap_or(false)>
+                    <li class="sub-li" class:st-warn=move || context.with(|_, tried| tried.report.quiet_real > 0).unwrap_or(false)>
                         <span class="row"><Icon name="warning" class="sm"/>"marked real"</span>
                         <b class="num">{figure(|report| report.quiet_real)}</b>
                     </li>
@@ -54,10 +54,10 @@ pub(super) fn Fates(bench: Bench) -> impl IntoView {
 
 /// What the figures are worth.
 #[component]
-pub(super) fn Exactness(bench: Bench) -> impl IntoView {
+pub(super) fn Exactness(context: BacktestContext) -> impl IntoView {
     let lines = move || {
-        bench.with(|lab, tried| {
-            let recording = &lab.recording;
+        context.with(|session, tried| {
+            let recording = &session.recording;
             let mut lines = Vec::new();
             let stored = recording
                 .window()

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use domain::NanoUsd;
 use domain::text::{duration, grouped};
-use engine::limits::{FLOOR_COST, FLOOR_LATENCY_MS, FLOOR_TOKENS, LEAST_SAMPLE};
+use engine::limits::{FLOOR_COST, FLOOR_LATENCY_MS, FLOOR_TOKENS, MIN_SAMPLE};
 use engine::{LimitMode, LimitSource, Limits, RecentSteps};
 use leptos::prelude::*;
 
@@ -319,7 +319,7 @@ fn source_words(
             "lock",
             "line",
             "static",
-            format!("needs {LEAST_SAMPLE} usable steps, has {}", figures.n),
+            format!("needs {MIN_SAMPLE} usable steps, has {}", figures.n),
         ),
         LimitSource::Static => ("lock", "line", "static", "the built-in limit".to_owned()),
     }

@@ -1,7 +1,7 @@
 //! From how many points a step is critical.
 
 use engine::codes::LAYERS;
-use engine::limits::LEAST_SAMPLE;
+use engine::limits::MIN_SAMPLE;
 use engine::{RecentSteps, Rules, Threshold};
 use leptos::prelude::*;
 
@@ -28,9 +28,8 @@ pub(super) fn ThresholdChoice(page: Page, view: StoredValue<ScoringView>, filled
     let is_locked = move || !page.locked.read().is_empty();
     let problem = move || filled.problems.read().get("threshold").copied();
     let points = move || form().threshold;
-    let dynamic_text = format!(
-        "p95 of the last 100 totals, kept between 50 and 100. Needs {LEAST_SAMPLE} steps; has {has}."
-    );
+    let dynamic_text =
+        format!("p95 of the last 100 totals, kept between 50 and 100. Needs {MIN_SAMPLE} steps; has {has}.");
     let layers = LAYERS
         .iter()
         .enumerate()

@@ -8,9 +8,9 @@ use crate::auth::Caller;
 use crate::auth::credentials::Credentials;
 use crate::proxy::api::Api;
 use crate::proxy::call::Ended;
-use crate::proxy::capture::{Budget, Held};
-use crate::proxy::recorder::{Pending, Unfinished};
-use crate::proxy::who::Told;
+use crate::proxy::capture::{Budget, Reservation};
+use crate::proxy::recorder::{PendingCall, Unfinished};
+use crate::proxy::request_context::RequestContext;
 
 const PLAIN_BYTES: usize = 1_000_000;
 
@@ -30,7 +30,7 @@ fn bombs(calls: usize, budget: &Arc<Budget>) -> VecDeque<Box<Exchange>> {
                 key_label: "default".to_owned(),
                 key_id: None,
             },
-            told: Told::default(),
+            context: RequestContext::default(),
             credentials: Credentials::default(),
             step_id: call.to_string(),
             provider: "anthropic".to_owned(),
@@ -40,8 +40,8 @@ fn bombs(calls: usize, budget: &Arc<Budget>) -> VecDeque<Box<Exchange>> {
             answer: None,
             ended: Ended::Unreachable,
             latency: Duration::ZERO,
-            held: Held::of(budget),
-            pending: Pending(Arc::clone(&unfinished)),
+            held: Reservation::of(budget),
+            pending: PendingCall(Arc::clone(&unfinished)),
         })
     };
     (0..calls).map(call).collect()

@@ -1,0 +1,50 @@
+//! Caches between batches, so that most steps are processed without reading from the database.
+
+use domain::ProjectId;
+use storage::partitions::Weeks;
+
+use super::cardinality::Cardinality;
+use crate::prices::Prices;
+use crate::prompts::PromptTexts;
+use crate::scoring::Scoring;
+
+/// Cached rules, histories, prices and templates of all projects. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ProjectCaches {
+    /// Rules and histories.
+    pub scoring: Scoring,
+    /// What models cost.
+    pub prices: Prices,
+    /// Which templates are stored.
+    pub prompts: PromptTexts,
+    /// Which values the sums of an hour have.
+    pub cardinality: Cardinality,
+    /// Which weeks have their partitions.
+    pub weeks: Weeks,
+}
+
+impl ProjectCaches {
+    /// Nothing is read before a project is seen.
+    pub fn new(db: &storage::Db) -> Self {
+        Self {
+            scoring: Scoring::new(db.clone()),
+            prices: Prices::new(db.clone()),
+            prompts: PromptTexts::default(),
+            cardinality: Cardinality::default(),
+            weeks: Weeks::new(db),
+        }
+    }
+
+    /// Invalidates what a project's settings say.
+    pub fn invalidate(&self, project: ProjectId) {
+        self.scoring.invalidate_rules(project);
+        self.prices.invalidate(project);
+    }
+
+    /// Invalidates everything.
+    pub fn invalidate_all(&self) {
+        self.scoring.invalidate_all();
+        self.prices.invalidate_all();
+        self.prompts.invalidate_all();
+    }
+}
