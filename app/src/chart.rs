@@ -53,9 +53,7 @@ pub(crate) struct Bars {
 /// One part of every stack.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Series {
-    /// Its name.
     pub(crate) name: String,
-    /// What it is.
     pub(crate) role: Role,
 }
 
@@ -94,14 +92,12 @@ pub(crate) struct Dots {
     pub(crate) at_least: f64,
 }
 
-/// One dot.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Dot {
     /// Place from left (0) to right (1).
     pub(crate) at: f64,
     /// Height.
     pub(crate) value: f64,
-    /// What it is.
     pub(crate) role: Role,
     /// In the tooltip and the table: when and what.
     pub(crate) title: String,

@@ -23,7 +23,6 @@ pub struct Viewer {
 /// The signed-in person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ViewerUser {
-    /// Their id.
     pub id: UserId,
     /// What to call them.
     pub name: String,
@@ -45,7 +44,6 @@ pub struct SiteUrls {
     pub css: String,
     /// The module that loads the WASM; `None` renders pages that work without it.
     pub js: Option<String>,
-    /// The WASM.
     pub wasm: Option<String>,
     /// The icon of the tab.
     pub favicon: String,
@@ -151,7 +149,6 @@ mod server {
         }
     }
 
-    /// The database of this server.
     pub(crate) fn database() -> Result<storage::Db, ApiError> {
         use_context().ok_or_else(|| ApiError::Unavailable {
             request_id: super::use_page_request().request_id,

@@ -62,7 +62,6 @@ pub(crate) enum KeyCommand {
 /// One key press, as far as it matters here.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Press<'a> {
-    /// The key's value.
     pub(crate) key: &'a str,
     /// Ctrl or ⌘ is held.
     pub(crate) command: bool,

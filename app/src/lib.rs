@@ -3,7 +3,6 @@
 //! **Invariants:** all state of a page is in its URL; every page renders on the server with its data and works
 //! without WASM; a server function authorises, reads one snapshot and returns; components hold no arithmetic.
 
-#![warn(missing_docs)]
 #![expect(
     unreachable_pub,
     reason = "the component and server macros write public items"

@@ -11,7 +11,6 @@ use crate::ui::time::use_time_text;
 /// A run that changed.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct LiveEvent {
-    /// Its id.
     pub(crate) run_id: String,
     /// Counts events of this page, so that two of the same run differ.
     #[serde(skip)]

@@ -9,9 +9,7 @@ pub enum Theme {
     /// What the visitor's system says.
     #[default]
     System,
-    /// Light.
     Light,
-    /// Dark.
     Dark,
 }
 

@@ -36,7 +36,6 @@ enum Framing {
 pub struct Arrival {
     /// Its first byte, or its end when it is empty.
     pub first: Instant,
-    /// Its end.
     pub last: Instant,
 }
 

@@ -14,7 +14,6 @@ pub struct Load {
     pub name: &'static str,
     /// Requests under way at once.
     pub connections: usize,
-    /// Steps of one request.
     pub steps_per_request: usize,
 }
 

@@ -8,13 +8,11 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// Steps of a run.
 const STEPS_PER_RUN: u64 = 5;
 /// How far back the first run lies.
 pub const DAYS: u64 = 85;
 /// Requests under way at once.
 const SENDERS: usize = 4;
-/// Steps of one request.
 const STEPS_PER_REQUEST: u64 = 1_000;
 
 const APPS: [(&str, &str, &str); 12] = [
@@ -108,7 +106,6 @@ fn hash(n: u64, salt: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// The id of a run.
 pub fn run_id(run: u64) -> String {
     format!("req-{run:07}-{:06x}", hash(run, 2) & 0xff_ffff)
 }

@@ -9,7 +9,6 @@ use serde_json::json;
 /// request id is added by `router::with_request_id`, which is also where the cause is logged.
 #[derive(Debug)]
 pub struct HttpError {
-    /// HTTP status.
     pub status: StatusCode,
     /// A word for programs, for instance `missing_field`.
     pub code: &'static str,

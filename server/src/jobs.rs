@@ -63,7 +63,6 @@ pub trait BackgroundJob: Sized + Send + Sync + 'static {
 /// What jobs work with.
 #[derive(Clone, Debug)]
 pub struct JobContext {
-    /// The database.
     pub db: Db,
 }
 

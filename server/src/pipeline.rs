@@ -122,7 +122,6 @@ pub trait BatchWriter: Send + Sync {
 /// Writes to the database, by [`process_batch`].
 #[derive(Debug)]
 pub struct DatabaseWriter {
-    /// The database.
     pub db: storage::Db,
     /// What is remembered between batches.
     pub caches: ProjectCaches,

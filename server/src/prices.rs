@@ -111,13 +111,11 @@ pub struct Call<'a> {
     pub tokens: &'a TokenUsage,
     /// The tier at which it was served.
     pub service_tier: Option<&'a str>,
-    /// Searches of the web.
     pub web_searches: Option<i64>,
     /// What the client said it costs.
     pub reported: Option<NanoUsd>,
 }
 
-/// What a call costs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cost {
     /// The cost; `None` when unknown.

@@ -32,7 +32,6 @@ pub struct Scoring {
     projects: Arc<Projects>,
 }
 
-/// One project's scoring.
 #[derive(Debug, Default)]
 pub struct Project {
     scoring: Mutex<ProjectScoring>,

@@ -59,7 +59,6 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// How much of all bodies may be in memory.
     pub body_budget: BodyBudget,
-    /// The configuration.
     pub config: Arc<Config>,
     /// What the data lies in, in words.
     pub database: Arc<str>,

@@ -42,7 +42,6 @@ struct TaskState {
 /// What `/metrics` shows of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TaskFailures {
-    /// Its name.
     pub name: &'static str,
     /// How often it failed since the start.
     pub failures: u64,

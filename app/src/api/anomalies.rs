@@ -31,7 +31,6 @@ pub(crate) struct AnomaliesView {
     pub(crate) now: Timestamp,
     /// What was counted: the window and as much time before it.
     pub(crate) span: BucketSpan,
-    /// The counts.
     pub(crate) counts: ConditionCounts,
     /// Steps by severity; read only when the chart shows them.
     pub(crate) severities: Vec<SeverityCount>,

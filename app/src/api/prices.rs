@@ -45,7 +45,6 @@ pub(crate) struct PricesView {
 /// A time that history was priced again, as it is now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RepriceView {
-    /// The job.
     pub(crate) job_id: String,
     /// `waiting`, `running`, `done`, `failed`, `cancelled`.
     pub(crate) state: String,

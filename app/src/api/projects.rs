@@ -45,7 +45,6 @@ pub(crate) async fn read_server_facts(slug: String) -> Result<ServerFacts, ApiEr
 /// A project that is being deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeletedProject {
-    /// Its name.
     pub name: String,
     /// Since when.
     pub deleted_at: domain::Timestamp,

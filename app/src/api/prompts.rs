@@ -27,7 +27,6 @@ pub(crate) struct PromptsView {
 /// One template, what uses it, and how it differs from another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PromptView {
-    /// The template.
     pub(crate) template: PromptTemplate,
     /// Everything within the window, of this template and others, so that shares can be computed.
     pub(crate) window: PromptsView,

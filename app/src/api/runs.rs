@@ -123,7 +123,6 @@ const MAX_STEPS_SHOWN: u32 = 5_000;
 pub(crate) struct RunView {
     /// When it was read: where running steps end in the drawing.
     pub(crate) now: Timestamp,
-    /// The run.
     pub(crate) run: RunSummary,
     /// Its steps in the order of time.
     pub(crate) steps: Vec<StepSummary>,
@@ -133,7 +132,6 @@ pub(crate) struct RunView {
     pub(crate) feedback: Vec<domain::anomaly::Feedback>,
 }
 
-/// One run.
 #[server(prefix = "/ui", endpoint = "runs/get", input = Json)]
 pub(crate) async fn read_run(slug: String, run_id: String) -> Result<RunView, ApiError> {
     let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;

@@ -16,7 +16,6 @@ const MAX_DAYS: u32 = 90;
 /// The rules in force and what they are seen against.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ScoringView {
-    /// The rules.
     pub(crate) rules: Rules,
     /// The project's last model calls, oldest first: what limits and threshold are learned from.
     pub(crate) recent: Vec<RecentStep>,
@@ -39,7 +38,6 @@ pub(crate) struct ScoringView {
 /// Anomalies of one key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct KeyCounts {
-    /// The key.
     pub(crate) key: String,
     /// Critical steps.
     pub(crate) critical: i64,
@@ -50,9 +48,7 @@ pub(crate) struct KeyCounts {
 /// Who changed something, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Changed {
-    /// When.
     pub(crate) at: Timestamp,
-    /// Who.
     pub(crate) by: String,
 }
 

@@ -36,10 +36,8 @@ impl SentText {
     }
 }
 
-/// The texts of a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct StepTexts {
-    /// The prompt.
     pub(crate) input: Option<SentText>,
     /// What came back.
     pub(crate) output: Option<SentText>,

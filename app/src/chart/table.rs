@@ -10,13 +10,7 @@ const MAX_ROWS: usize = 500;
 
 /// What the chart shows, in figures.
 #[component]
-pub(super) fn ChartTable(
-    /// The chart.
-    chart: Signal<Chart>,
-    /// Its name.
-    #[prop(into)]
-    label: Signal<String>,
-) -> impl IntoView {
+pub(super) fn ChartTable(chart: Signal<Chart>, #[prop(into)] label: Signal<String>) -> impl IntoView {
     view! {
         <div class="scroll-x ch-table" tabindex="0" role="region" aria-label=move || label.get()>
             {move || {

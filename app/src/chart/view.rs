@@ -14,7 +14,6 @@ use crate::ui::time::use_attached;
 /// Whether the table is shown, and the address where it is the other way round. It is part of the page's URL.
 #[derive(Clone, Copy)]
 pub(crate) struct TableToggle {
-    /// The table is shown.
     pub(crate) shown: Signal<bool>,
     /// The same page with the other of the two.
     pub(crate) href: Signal<String>,

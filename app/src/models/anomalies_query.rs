@@ -44,7 +44,6 @@ impl Period {
         }
     }
 
-    /// Its label.
     pub(crate) fn label(self) -> &'static str {
         Self::ALL.iter().find(|p| p.0 == self).map_or("", |p| p.2)
     }
@@ -80,7 +79,6 @@ impl Split {
         (Self::Severity, "severity", "Severity"),
     ];
 
-    /// Its label.
     pub(crate) fn label(self) -> &'static str {
         Self::ALL.iter().find(|s| s.0 == self).map_or("", |s| s.2)
     }
@@ -89,7 +87,6 @@ impl Split {
 /// What the URL of the anomalies page says. Names and values that can't be read are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AnomaliesQuery {
-    /// Which conditions.
     pub(crate) filter: ConditionFilter,
     /// The length of the window.
     pub(crate) period: Period,
@@ -110,13 +107,9 @@ pub(crate) struct AnomaliesQuery {
 pub(crate) enum Field {
     /// The key's label.
     Key,
-    /// The model.
     Model,
-    /// The step's name.
     Step,
-    /// The layer.
     Layer,
-    /// The code.
     Code,
 }
 

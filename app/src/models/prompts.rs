@@ -7,7 +7,6 @@ use domain::{NanoUsd, PromptUse, Timestamp};
 /// A step and the templates it used, the newest first.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct StepPrompts {
-    /// The step.
     pub(crate) step_name: String,
     /// Its calls in the window.
     pub(crate) calls: i64,
@@ -18,13 +17,11 @@ pub(crate) struct StepPrompts {
 /// One template as one step used it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Version {
-    /// The template.
     pub(crate) fingerprint: String,
     /// When the project first saw it.
     pub(crate) first_seen_at: Timestamp,
     /// The hour of its last call in the window.
     pub(crate) last_hour: Timestamp,
-    /// Calls.
     pub(crate) calls: i64,
     /// Failed calls.
     pub(crate) errors: i64,
@@ -120,7 +117,6 @@ pub(crate) fn used_before<'a>(uses: &'a [PromptUse], template: &domain::PromptTe
 /// A step whose prompt changed within the window.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PromptChange {
-    /// The step.
     pub(crate) step_name: String,
     /// When its newest template was first seen.
     pub(crate) at: Timestamp,

@@ -25,7 +25,6 @@ use crate::ui::load::query_suffix;
 /// A page for the router. On the server it is there at once.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum OnDemand {
-    /// One run.
     Run,
     /// What many runs have in common.
     Report(Report),
@@ -40,7 +39,6 @@ pub(crate) enum OnDemand {
 pub(crate) enum Report {
     /// What keeps going wrong.
     Anomalies,
-    /// All prompts.
     Prompts,
     /// One prompt, and what changed in it.
     Prompt,

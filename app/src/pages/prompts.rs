@@ -40,7 +40,6 @@ pub(crate) fn use_range() -> Memo<Range> {
 /// The menu that chooses the window; the rest of the URL stays in `path`.
 #[component]
 pub(crate) fn RangeMenu(
-    /// The window.
     range: Memo<Range>,
     /// The page's address without its query.
     #[prop(into)]

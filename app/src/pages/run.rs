@@ -43,7 +43,6 @@ use crate::ui::load::{ErrorState, SkeletonRows};
 /// The texts of the selected step; `None` while no step is selected.
 type SelectedTexts = Resource<Result<Option<StepTexts>, ApiError>>;
 
-/// One run.
 #[component]
 pub(crate) fn RunPage() -> impl IntoView {
     let slug = use_slug();
@@ -112,7 +111,6 @@ pub(crate) struct Page {
     pub(crate) query: Memo<RunQuery>,
     /// Goes to another state of the page; true replaces this one in the history.
     pub(crate) go: Callback<(RunQuery, bool)>,
-    /// The connection.
     pub(crate) live: LiveState,
 }
 

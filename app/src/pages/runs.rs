@@ -37,7 +37,6 @@ pub(crate) struct Page {
     pub(crate) query: Memo<RunsQuery>,
     /// Goes to another state of the page.
     pub(crate) go: Callback<RunsQuery>,
-    /// The connection.
     pub(crate) live: LiveState,
 }
 

@@ -49,7 +49,6 @@ pub(crate) fn SettingsPage(
     /// What stands at the right of the top bar.
     #[prop(optional, into)]
     tools: ViewFnOnce,
-    /// The content.
     children: Children,
 ) -> impl IntoView {
     let slug = use_slug();

@@ -2,14 +2,12 @@
 
 use serde_json::Value;
 
-/// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Speaker {
     /// Standing instructions.
     System,
     /// The person, or the calling code.
     User,
-    /// The model.
     Assistant,
     /// A tool's answer.
     Tool,
@@ -32,7 +30,6 @@ impl Speaker {
 /// One part of a message.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Part {
-    /// Words.
     Text(String),
     /// The model's private reasoning.
     Thinking(String),
@@ -54,7 +51,6 @@ pub(crate) enum Part {
 /// One turn of the conversation.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Message {
-    /// Who speaks.
     pub(crate) speaker: Speaker,
     /// The role in the client's word.
     pub(crate) role: String,

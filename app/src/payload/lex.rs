@@ -3,7 +3,6 @@
 
 use std::ops::Range;
 
-/// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenKind {
     /// A string before a colon.
@@ -41,9 +40,7 @@ impl TokenKind {
 /// A token and the bytes it covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Token {
-    /// What it is.
     pub(crate) kind: TokenKind,
-    /// Its bytes.
     pub(crate) bytes: Range<usize>,
 }
 

@@ -11,9 +11,7 @@ const COLOURED_BYTES: usize = 24 * 1024;
 /// Text with its marks, as JSON when `as_json` (and it is JSON), else as it stands.
 #[component]
 pub(crate) fn MarkedText(
-    /// The text.
     text: String,
-    /// What is marked in it.
     marks: Vec<Mark>,
     /// Indent it as JSON.
     as_json: bool,
@@ -81,7 +79,6 @@ fn segment(segment: Segment) -> AnyView {
 /// A conversation, one block per turn.
 #[component]
 pub(crate) fn Chat(
-    /// The turns.
     messages: Vec<Message>,
     /// Texts are cut after so many bytes each; `usize::MAX` shows all.
     cut_bytes: usize,

@@ -191,7 +191,6 @@ pub(crate) fn ruler(scale: Scale) -> String {
 
 /// What the bars of a waterfall are drawn from.
 pub(crate) struct Bars<'a> {
-    /// The tree.
     pub(crate) layout: &'a Layout,
     /// The steps it was laid out from.
     pub(crate) steps: &'a [StepSummary],

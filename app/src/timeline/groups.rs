@@ -12,7 +12,6 @@ use super::scale::drawn_end;
 pub(crate) struct Group {
     /// What the steps do.
     pub(crate) kind: StepKind,
-    /// Their name.
     pub(crate) name: String,
     /// The model that answered.
     pub(crate) model: Option<String>,
@@ -20,7 +19,6 @@ pub(crate) struct Group {
     pub(crate) count: i64,
     /// Their durations added up, in milliseconds.
     pub(crate) time_ms: f64,
-    /// Their known tokens.
     pub(crate) tokens: TokenUsage,
     /// Their known cost; `None` when none is known.
     pub(crate) cost_nano_usd: Option<NanoUsd>,

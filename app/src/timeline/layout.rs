@@ -22,7 +22,6 @@ pub(crate) struct Row {
 /// All steps of a run as rows, parents before children, siblings by time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Layout {
-    /// The rows.
     pub(crate) rows: Vec<Row>,
     /// First row of the forest whose parents were not received; equals `rows.len()` when there is none.
     pub(crate) orphans_from: usize,
@@ -112,7 +111,6 @@ impl Layout {
         self.rows.get(row).is_some_and(|r| r.subtree_end > row + 1)
     }
 
-    /// The row of a step.
     pub(crate) fn row_of(&self, steps: &[StepSummary], step_id: &str) -> Option<usize> {
         self.rows
             .iter()

@@ -50,9 +50,7 @@ impl Overlays {
 pub(crate) fn Dialog(
     /// Whether it is open.
     open: RwSignal<bool>,
-    /// Its name.
     label: &'static str,
-    /// Its classes.
     class: &'static str,
     /// What it holds.
     children: Children,

@@ -11,7 +11,6 @@ use crate::ui::icon::Icon;
 pub(crate) fn Field(
     /// Its name in the form.
     name: &'static str,
-    /// Its label.
     label: &'static str,
     /// `text`, `email`, `password`.
     #[prop(default = "text")]

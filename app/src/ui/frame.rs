@@ -97,9 +97,7 @@ pub(crate) fn Crumbs(
     /// The page above: its name and address.
     #[prop(into)]
     above: Signal<(String, String)>,
-    /// The title.
-    #[prop(into)]
-    title: Signal<String>,
+    #[prop(into)] title: Signal<String>,
 ) -> impl IntoView {
     view! {
         <div class="crumbs">

@@ -6,9 +6,7 @@ use domain::filter::percent_encode;
 pub(crate) struct NavPage {
     /// Its part of the URL after the project.
     pub(crate) segment: &'static str,
-    /// Its name.
     pub(crate) label: &'static str,
-    /// Its symbol.
     pub(crate) icon: &'static str,
     /// The letter that goes there after `g`.
     pub(crate) letter: char,

@@ -24,7 +24,6 @@ pub(crate) fn Load<T, F, V>(
     /// A placeholder as tall as the content.
     #[prop(optional, into)]
     skeleton: ViewFnOnce,
-    /// The content.
     children: F,
 ) -> impl IntoView
 where
@@ -57,7 +56,6 @@ where
 pub(crate) fn ErrorState(
     /// What could not be read: `The runs`.
     what: &'static str,
-    /// Why.
     error: ApiError,
     /// Reads again.
     #[prop(optional, into)]

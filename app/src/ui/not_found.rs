@@ -34,10 +34,7 @@ pub(crate) fn NotFoundPage() -> impl IntoView {
 
 /// A page outside any project: the name above, one panel in the middle.
 #[component]
-pub(crate) fn OuterPage(
-    /// The panel.
-    children: Children,
-) -> impl IntoView {
+pub(crate) fn OuterPage(children: Children) -> impl IntoView {
     view! {
         <a class="skip" href="#main">"Skip to content"</a>
         <div class="outer">

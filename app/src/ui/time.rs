@@ -34,11 +34,7 @@ pub(crate) fn use_time_text() -> impl Fn(Timestamp) -> String + Copy + Send + Sy
 
 /// A point in time, short, with the exact value in the title.
 #[component]
-pub(crate) fn Time(
-    /// When.
-    #[prop(into)]
-    at: Signal<Timestamp>,
-) -> impl IntoView {
+pub(crate) fn Time(#[prop(into)] at: Signal<Timestamp>) -> impl IntoView {
     let text = use_time_text();
     view! {
         <time datetime=move || at.get().to_string() title=move || at.get().to_string()>

@@ -59,7 +59,6 @@ pub enum Error {
     /// A program could not be run at all.
     #[error("cannot run {}: {source}", program.display())]
     Program {
-        /// The program.
         program: PathBuf,
         /// The operating system's answer.
         source: io::Error,
@@ -81,7 +80,6 @@ pub enum Error {
     WrongOwner {
         /// The database's folder.
         folder: PathBuf,
-        /// Who owns it.
         owner: String,
         /// Who would run it.
         account: String,
@@ -103,13 +101,11 @@ pub enum Error {
     /// A folder meant for our use exists and belongs to another user.
     #[error("{} exists but is not a folder of {account}. Remove it and start again", folder.display())]
     FolderTaken {
-        /// The folder.
         folder: PathBuf,
         /// Who should own it.
         account: String,
     },
 
-    /// `initdb` failed.
     #[error("initdb could not create the database: {output}")]
     InitdbFailed {
         /// What initdb said.
@@ -144,7 +140,6 @@ pub enum Error {
     /// Postgres ended before it accepted connections.
     #[error("Postgres ended while starting; the end of {} says:\n{tail}", log_file.display())]
     DiedAtStart {
-        /// The whole log.
         log_file: PathBuf,
         /// Its last lines.
         tail: String,
@@ -155,7 +150,6 @@ pub enum Error {
     NoAnswer {
         /// How long Postgres did not answer.
         waited_s: u64,
-        /// The log.
         log_file: PathBuf,
     },
 
@@ -164,7 +158,6 @@ pub enum Error {
     DidNotStop {
         /// The postmaster's process id.
         pid: u32,
-        /// The log.
         log_file: PathBuf,
     },
 

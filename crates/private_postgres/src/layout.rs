@@ -74,7 +74,6 @@ impl Layout {
         })
     }
 
-    /// The socket's path.
     pub(crate) fn socket(&self) -> PathBuf {
         socket_in(&self.socket_dir)
     }

@@ -35,10 +35,7 @@ pub enum AppendError {
     #[error(
         "{max_bytes} bytes of records wait on disk already: see why they cannot be stored, or raise the limit"
     )]
-    Full {
-        /// The limit.
-        max_bytes: u64,
-    },
+    Full { max_bytes: u64 },
     /// One record is larger than [`MAX_RECORD_BYTES`]; it will never be kept.
     #[error("a record of {bytes} bytes is larger than {MAX_RECORD_BYTES}")]
     TooLarge {

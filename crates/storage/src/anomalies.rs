@@ -18,9 +18,7 @@ pub use latest::{any_condition, latest};
 /// What conditions are counted under beside their code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ByName {
-    /// The step's name.
     Step,
-    /// The model.
     Model,
 }
 

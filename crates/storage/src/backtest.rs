@@ -26,7 +26,6 @@ const MAX_CHANGES: i64 = 50;
 /// A stored step. Unknown is `None`, never 0.
 #[derive(Clone, Debug)]
 pub struct StoredStep {
-    /// Its run.
     pub run_id: String,
     /// Its id within the run.
     pub step_id: String,
@@ -36,7 +35,6 @@ pub struct StoredStep {
     pub started_at: Timestamp,
     /// What it did.
     pub kind: StepKind,
-    /// Its name.
     pub name: String,
     /// The model that answered, else the one that was asked for.
     pub model: String,
@@ -54,11 +52,9 @@ pub struct StoredStep {
     pub ttft_ms: Option<f64>,
     /// Longest pause of a stream in milliseconds.
     pub max_gap_ms: Option<f64>,
-    /// All input tokens.
     pub input_tokens: Option<i64>,
     /// Input tokens from the prompt cache.
     pub cache_read_tokens: Option<i64>,
-    /// Output tokens.
     pub output_tokens: Option<i64>,
     /// Reasoning tokens among them.
     pub reasoning_tokens: Option<i64>,
@@ -81,11 +77,9 @@ pub struct StoredStep {
 pub struct StoredText {
     /// Its position among the steps.
     pub step: usize,
-    /// The prompt.
     pub input: Option<String>,
     /// What came back.
     pub output: Option<String>,
-    /// The error text.
     pub error: Option<String>,
     /// Why the model stopped.
     pub stop_reason: Option<String>,
@@ -100,7 +94,6 @@ pub struct StoredSteps {
     pub lead_in: usize,
     /// How many scored and unscored steps the window has.
     pub steps_in_window: i64,
-    /// The steps.
     pub steps: Vec<StoredStep>,
     /// Texts of the newest model calls that have any.
     pub texts: Vec<StoredText>,
@@ -304,7 +297,6 @@ pub struct Overview {
 /// Anomalies of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyAlerts {
-    /// The key.
     pub key_label: String,
     /// Critical steps.
     pub critical: i64,
@@ -315,7 +307,6 @@ pub struct KeyAlerts {
 /// A change of the rules.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
-    /// When.
     pub at: Timestamp,
     /// Who: a person's name, else what the audit log calls them.
     pub by: String,

@@ -13,15 +13,12 @@ use crate::{Result, Snapshot};
 /// Which calls. Everything that is given has to hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CostFilter {
-    /// Of this session.
     pub session: Option<String>,
-    /// Of this run.
     pub run: Option<String>,
     /// Of this end user.
     pub user: Option<String>,
     /// Sent with a key of this label.
     pub key: Option<String>,
-    /// Of this environment.
     pub environment: Option<String>,
     /// Answered by this model.
     pub model: Option<String>,
@@ -42,7 +39,6 @@ pub struct ModelCost {
     pub calls: i64,
     /// How many of them have no known price.
     pub unpriced: i64,
-    /// Their known tokens.
     pub tokens: TokenUsage,
     /// Their known cost; `None` when none is.
     pub cost: Option<NanoUsd>,

@@ -44,7 +44,6 @@ pub struct Connections {
 /// For whom a transaction acts. Row-level security shows it nothing else.
 #[derive(Clone, Copy, Debug)]
 pub enum Scope<'a> {
-    /// One project.
     Project(ProjectId),
     /// The projects of one ingest batch.
     Projects(&'a [ProjectId]),

@@ -5,14 +5,10 @@ use domain::{ProjectId, Timestamp, Verdict};
 
 use crate::{Db, Error, Result, Snapshot};
 
-/// Which condition.
 #[derive(Clone, Copy, Debug)]
 pub struct ConditionRef<'a> {
-    /// The run.
     pub run_id: &'a str,
-    /// The step.
     pub step_id: &'a str,
-    /// The code.
     pub code: u16,
 }
 

@@ -31,7 +31,6 @@ use crate::{Db, Error, Result, Scope, Tx};
 /// A step with everything the pipeline worked out about it.
 #[derive(Clone, Debug)]
 pub struct StepRow<'a> {
-    /// The tenant.
     pub project_id: ProjectId,
     /// Label of the key that sent it.
     pub key_label: &'a str,
@@ -43,7 +42,6 @@ pub struct StepRow<'a> {
     pub is_continued: bool,
     /// Its sequence number: the order in which the steps of all processes were scored.
     pub sequence: i64,
-    /// The step as received.
     pub step: &'a NewStep,
     /// Its tokens in buckets.
     pub tokens: TokenUsage,
@@ -61,13 +59,11 @@ pub struct StepRow<'a> {
     pub template_fingerprint: Option<Vec<u8>>,
     /// The series of the hourly sums that counts it, when too many values made that another than its own.
     pub other_series: Option<Uuid>,
-    /// Shape of its output.
     pub output_shape: Option<&'static str>,
     /// Sum of its conditions' points; `None` when it was not scored.
     pub score: Option<i32>,
     /// From how many points it is critical; `None` when it was not scored.
     pub threshold: Option<i32>,
-    /// Its severity.
     pub severity: Severity,
     /// The layer after which scoring stopped early.
     pub stopped_at_layer: Option<u8>,

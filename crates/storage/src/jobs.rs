@@ -18,7 +18,6 @@ pub enum JobState {
     Waiting,
     /// Some of it is done.
     Running,
-    /// All of it is done.
     Done,
     /// It was given up; its error says why. What was done stays.
     Failed,
@@ -54,9 +53,7 @@ impl JobState {
 /// A job as people see it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Job {
-    /// The tenant.
     pub project_id: ProjectId,
-    /// Its identity.
     pub job_id: Uuid,
     /// What kind of work.
     pub kind: String,
@@ -149,7 +146,6 @@ pub async fn next_due(db: &Db, kinds: &[&str]) -> Result<Option<Timestamp>> {
     Ok(due.map(Timestamp::from_offset_date_time))
 }
 
-/// One job of a project.
 pub async fn get(db: &Db, project: ProjectId, job_id: Uuid) -> Result<Job> {
     let mut tx = db.project(project).await?;
     let row = sqlx::query_as!(
@@ -220,7 +216,6 @@ fn entry(actor: &str, what: &str, kind: &str, details: Value) -> Entry {
 #[derive(Debug)]
 pub struct JobChunk {
     pub(crate) tx: Tx,
-    /// The job.
     pub job: Job,
     /// Where this chunk begins; `None` at the beginning.
     pub cursor: Option<Value>,

@@ -34,9 +34,7 @@ impl fmt::Debug for NewKey {
 /// The key behind a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundKey {
-    /// Its project.
     pub project_id: ProjectId,
-    /// Its id.
     pub id: KeyId,
     /// The name of the series its steps belong to.
     pub label: String,

@@ -3,8 +3,6 @@
 //! **Invariants:** storage decides nothing (what to store is worked out by its callers); every statement names its
 //! project; every transaction says for which projects it acts, and row-level security holds it to that.
 
-#![warn(missing_docs)]
-
 pub mod anomalies;
 pub mod audit;
 pub mod backtest;

@@ -70,9 +70,7 @@ pub enum ChangeEvent {
     Runs {
         /// The process that changed them.
         origin: Uuid,
-        /// The project.
         project: ProjectId,
-        /// The runs.
         run_ids: Vec<String>,
     },
     /// A project's settings changed.

@@ -59,7 +59,6 @@ pub async fn by_slug(db: &Db, slug: &str) -> Result<Project> {
     row.map(Project::from).ok_or(Error::NotFound)
 }
 
-/// The project with this id.
 pub async fn get(db: &Db, project: ProjectId) -> Result<Project> {
     let mut tx = db.project(project).await?;
     let row = sqlx::query_as!(

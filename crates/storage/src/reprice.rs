@@ -35,7 +35,6 @@ pub struct Which {
 pub struct Cursor {
     /// The time its run is filed under.
     partition_at: Timestamp,
-    /// The run.
     run_id: String,
     /// The step; `None` when it was the run's last.
     step_id: Option<String>,
@@ -44,11 +43,9 @@ pub struct Cursor {
 /// A step that can cost something.
 #[derive(Clone, Debug)]
 pub struct PricedStep {
-    /// Its run.
     pub run_id: String,
     /// The time its run is filed under.
     pub partition_at: Timestamp,
-    /// Its id.
     pub step_id: String,
     /// When it began.
     pub started_at: Timestamp,
@@ -62,7 +59,6 @@ pub struct PricedStep {
     pub tokens: TokenUsage,
     /// The tier at which it was served.
     pub service_tier: Option<String>,
-    /// Searches of the web.
     pub web_searches: Option<i64>,
     /// What it costs by now.
     pub cost: Option<NanoUsd>,
@@ -72,13 +68,9 @@ pub struct PricedStep {
     pub price_version: Option<String>,
     /// What the client said it costs.
     pub reported: Option<NanoUsd>,
-    /// Label of the key.
     pub key_label: String,
-    /// Environment.
     pub environment: Option<String>,
-    /// Its name.
     pub name: String,
-    /// Template fingerprint.
     pub template_fingerprint: Option<Vec<u8>>,
     /// The series that counts it, when that is not its own.
     pub other_series: Option<Uuid>,
@@ -87,7 +79,6 @@ pub struct PricedStep {
 /// Steps to price, and where the next page begins.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// The steps.
     pub steps: Vec<PricedStep>,
     /// Where the next page begins; `None` after the last.
     pub next: Option<Cursor>,
@@ -233,7 +224,6 @@ pub async fn page(chunk: &mut JobChunk, which: &Which, cursor: Option<&Cursor>) 
 /// What a step costs from now on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewCost {
-    /// Its cost.
     pub cost: Option<NanoUsd>,
     /// Where that comes from.
     pub source: CostSource,

@@ -27,9 +27,7 @@ const MAX_CONCURRENT_BATCHES: i64 = 4_096;
 pub struct HistoryStep {
     /// Its sequence number.
     pub sequence: i64,
-    /// Its run.
     pub run_id: String,
-    /// Its name.
     pub name: String,
     /// What it did.
     pub kind: StepKind,
@@ -43,9 +41,7 @@ pub struct HistoryStep {
     pub latency_ms: Option<f64>,
     /// Its tokens in buckets.
     pub tokens: TokenUsage,
-    /// Its cost.
     pub cost: Option<NanoUsd>,
-    /// Its score.
     pub score: i32,
     /// Whether it was critical.
     pub is_critical: bool,
@@ -186,9 +182,7 @@ pub async fn steps_since(
 /// A run of which it is asked what it has done.
 #[derive(Clone, Copy, Debug)]
 pub struct WantedRun<'a> {
-    /// The tenant.
     pub project_id: ProjectId,
-    /// The run.
     pub run_id: &'a str,
     /// A step that doesn't count.
     pub except_step_id: Option<&'a str>,
@@ -197,9 +191,7 @@ pub struct WantedRun<'a> {
 /// What a run has done, as far as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunDone {
-    /// The tenant.
     pub project_id: ProjectId,
-    /// The run.
     pub run_id: String,
     /// What all of its steps cost.
     pub cost: Option<NanoUsd>,

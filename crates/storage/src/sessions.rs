@@ -8,7 +8,6 @@ use crate::{Db, Result, Scope};
 /// A session that has not expired.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// Whose it is.
     pub user: User,
     /// When it was last prolonged.
     pub last_seen_at: Timestamp,

@@ -11,7 +11,6 @@ use crate::{Db, Error, Result, Scope, Tx, live, projects};
 /// A person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
-    /// Their id.
     pub id: UserId,
     /// What they sign in with, in lower case.
     pub email: String,

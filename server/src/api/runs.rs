@@ -82,7 +82,6 @@ impl From<RunSummary> for Run {
     }
 }
 
-/// A run with its steps.
 #[derive(Debug, Serialize)]
 pub(crate) struct RunWithSteps {
     run: Run,

@@ -12,7 +12,6 @@ use super::{ConfigError, invalid};
 pub struct DatabaseUrl(PgConnectOptions);
 
 impl DatabaseUrl {
-    /// What to connect with.
     pub fn options(&self) -> PgConnectOptions {
         self.0.clone()
     }

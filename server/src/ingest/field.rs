@@ -53,7 +53,6 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// An integer.
     pub(super) fn integer(self) -> Result<Option<i64>, Rejection> {
         let Some(json) = self.json() else { return Ok(None) };
         serde_json::from_str(json)

@@ -53,7 +53,6 @@ pub enum Api {
 }
 
 impl Api {
-    /// Whose API it is.
     pub fn provider(self) -> Provider {
         match self {
             Self::Messages => Provider::Anthropic,
@@ -72,7 +71,6 @@ impl Api {
         }
     }
 
-    /// The kind of its steps.
     pub fn kind(self) -> StepKind {
         match self {
             Self::Embeddings => StepKind::Embedding,

@@ -39,7 +39,6 @@ pub enum Ended {
 /// The answer as it passed by.
 #[derive(Debug)]
 pub struct Answer {
-    /// Its status.
     pub status: StatusCode,
     /// Whether it is a stream of events.
     pub is_stream: bool,
@@ -60,7 +59,6 @@ pub struct Answer {
 pub struct Exchange {
     /// Which API was called.
     pub api: Api,
-    /// Whose call it is.
     pub caller: Caller,
     /// What its headers say.
     pub context: RequestContext,

@@ -50,14 +50,12 @@ pub struct Reading {
 pub struct ProviderError {
     /// Its kind, for instance `rate_limit_error`.
     pub class: Option<String>,
-    /// Its text.
     pub message: String,
 }
 
 /// What a request's body asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestedModel {
-    /// The model.
     pub model: Option<String>,
     /// The tier, where it names one and does not leave it to the provider.
     pub service_tier: Option<String>,

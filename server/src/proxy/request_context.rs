@@ -7,19 +7,13 @@ use crate::ingest::step::{cut_word, is_id};
 /// Where a step belongs and what it is called, as far as its headers say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestContext {
-    /// The run.
     pub run_id: Option<String>,
     /// The step that contains it.
     pub parent_step_id: Option<String>,
-    /// Its name.
     pub name: Option<String>,
-    /// Its session.
     pub session_id: Option<String>,
-    /// Its end user.
     pub user_id: Option<String>,
-    /// Its environment.
     pub environment: Option<String>,
-    /// Its release.
     pub release: Option<String>,
 }
 

@@ -10,7 +10,6 @@ use super::api::{Api, Provider};
 /// What is passed on.
 #[derive(Debug)]
 pub struct Route {
-    /// Its method.
     pub method: &'static str,
     /// Its path; `{id}` stands for one segment.
     pub path: &'static str,

@@ -6,7 +6,6 @@
 /// Largest data of one event that is kept.
 pub const MAX_EVENT_BYTES: usize = 32 * 1024 * 1024;
 
-/// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// What `event:` says; empty where nothing does.

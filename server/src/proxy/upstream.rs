@@ -67,7 +67,6 @@ pub struct Upstream {
     authority: Authority,
     /// What stands before the request's own path; without a slash at the end.
     path: String,
-    /// The header `Host`.
     pub host: HeaderValue,
     /// Who answers there, in a word.
     pub provider: String,

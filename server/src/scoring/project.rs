@@ -20,7 +20,6 @@ const OWN_BATCHES: usize = 1_024;
 /// A project's rules and what its next step is judged against.
 #[derive(Debug, Default)]
 pub struct ProjectScoring {
-    /// The project's rules.
     pub rules: Rules,
     /// What came before.
     pub history: History,

@@ -48,7 +48,6 @@ struct Count {
     last: u32,
 }
 
-/// One run.
 #[derive(Debug, Default)]
 pub(super) struct RunProgress {
     calls: HashMap<Call, Count>,

@@ -39,9 +39,7 @@ impl Pair {
 /// One row of the matrix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CodeSum {
-    /// The code.
     pub(super) code: u16,
-    /// All of it.
     pub(super) all: Pair,
     /// By bucket.
     pub(super) series: Vec<i64>,

@@ -17,7 +17,6 @@ use crate::ui::links::page_href;
 /// What the sentence says, in parts that the page can link.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Say {
-    /// The headline.
     head: String,
     /// Code and step of the headline, for a link to its steps.
     of: Option<(u16, String)>,

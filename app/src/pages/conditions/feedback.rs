@@ -13,9 +13,7 @@ use crate::ui::icon::Icon;
 pub(crate) fn FeedbackButtons(
     /// The project's word in the URL.
     slug: Memo<String>,
-    /// The run.
     run_id: String,
-    /// The step.
     step_id: String,
     /// The condition's code.
     code: u16,

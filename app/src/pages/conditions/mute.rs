@@ -35,7 +35,6 @@ pub(super) fn use_here() -> Signal<String> {
 pub(crate) fn MuteForm(
     /// The project's word in the URL.
     slug: Memo<String>,
-    /// The code.
     code: u16,
     /// Whether it is muted now.
     is_muted: bool,

@@ -25,7 +25,6 @@ pub(crate) struct Run(Arc<Parts>);
 pub(crate) struct Parts {
     /// What the server answered.
     pub(crate) view: RunView,
-    /// The tree.
     pub(crate) layout: Layout,
     /// Time to percent.
     pub(crate) scale: Scale,
@@ -62,7 +61,6 @@ impl Run {
 }
 
 impl Parts {
-    /// The run.
     pub(crate) fn run(&self) -> &RunSummary {
         &self.view.run
     }
@@ -72,7 +70,6 @@ impl Parts {
         &self.view.steps
     }
 
-    /// The step of a row.
     pub(crate) fn step_of(&self, row: usize) -> Option<&StepSummary> {
         self.steps().get(self.layout.rows.get(row)?.step)
     }

@@ -35,13 +35,10 @@ impl Tone {
 /// A stretch of the sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SentencePart {
-    /// Words.
     Text(String),
     /// A step to link to.
     Step {
-        /// Its id.
         step_id: String,
-        /// Its name.
         name: String,
     },
 }
@@ -49,15 +46,12 @@ pub(crate) enum SentencePart {
 /// The sentence, and at most a few reasons below it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// Its colour.
     pub(crate) tone: Tone,
-    /// The sentence.
     pub(crate) headline: Vec<SentencePart>,
     /// What else there is to know; may be empty.
     pub(crate) details: Vec<SentencePart>,
 }
 
-/// The verdict on a run.
 pub(crate) fn verdict(run: &RunSummary, steps: &[StepSummary]) -> Verdict {
     let failed: Vec<&StepSummary> = steps.iter().filter(|s| s.status == StepStatus::Error).collect();
     let critical: Vec<&StepSummary> = steps

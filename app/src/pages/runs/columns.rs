@@ -13,17 +13,11 @@ pub(crate) enum Column {
     Steps,
     /// Duration with its bar.
     Duration,
-    /// Tokens.
     Tokens,
-    /// Cost.
     Cost,
-    /// Models.
     Models,
-    /// Environment.
     Environment,
-    /// Release.
     Release,
-    /// Session.
     Session,
     /// End user.
     User,
@@ -52,7 +46,6 @@ impl Column {
         (Self::Models, "models", "Models", "c-model"),
     ];
 
-    /// The default columns.
     pub(crate) const DEFAULT: [Self; 8] = [
         Self::Problem,
         Self::Score,

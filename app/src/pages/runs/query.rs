@@ -11,9 +11,7 @@ const DEFAULT_WINDOW: Window = Window::LastMinutes(1_440);
 /// What the URL of the runs list says.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RunsQuery {
-    /// Which runs.
     pub(crate) filter: RunFilter,
-    /// Which columns.
     pub(crate) columns: Columns,
     /// New runs are shown as they come.
     pub(crate) live: bool,

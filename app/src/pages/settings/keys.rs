@@ -64,7 +64,6 @@ enum Made {
     Nothing,
     /// It was shown before.
     Gone,
-    /// The key.
     Secret(String),
 }
 

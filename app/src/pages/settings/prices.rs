@@ -119,10 +119,7 @@ pub(crate) fn add_href(slug: &str, model: &str) -> String {
 
 /// Says above a list of runs which models have no price.
 #[component]
-pub(crate) fn UnpricedBanner(
-    /// The models.
-    models: Vec<UnpricedModel>,
-) -> impl IntoView {
+pub(crate) fn UnpricedBanner(models: Vec<UnpricedModel>) -> impl IntoView {
     let slug = use_slug();
     let calls: i64 = models.iter().map(|model| model.calls).sum();
     let mut models = models.into_iter();

@@ -22,11 +22,9 @@ pub enum Outcome {
 /// So many steps of one key in one minute with one outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LedgerEntry<'a> {
-    /// The tenant.
     pub project_id: ProjectId,
     /// The minute of receipt.
     pub minute: Timestamp,
-    /// The key's label.
     pub key_label: &'a str,
     /// What became of them.
     pub outcome: Outcome,

@@ -8,7 +8,6 @@ use crate::Result;
 /// A template's fingerprint and its canonical text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PromptText<'a> {
-    /// The tenant.
     pub project_id: ProjectId,
     /// SHA-256 of the canonical form.
     pub fingerprint: [u8; 32],

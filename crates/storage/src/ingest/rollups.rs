@@ -17,7 +17,6 @@ use crate::Result;
 /// Which row: an hour of one series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RollupKey {
-    /// The tenant.
     pub project_id: ProjectId,
     /// The beginning of the hour.
     pub hour: Timestamp,
@@ -28,15 +27,10 @@ pub struct RollupKey {
 /// The sums of one hour of one series.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rollup {
-    /// Label of the key.
     pub key_label: String,
-    /// Environment.
     pub environment: Option<String>,
-    /// Name of the step.
     pub step_name: String,
-    /// Model.
     pub model: Option<String>,
-    /// Template fingerprint.
     pub template_fingerprint: Option<Vec<u8>>,
     /// Steps.
     pub calls: i64,

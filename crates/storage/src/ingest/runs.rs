@@ -13,9 +13,7 @@ use crate::{Result, Tx};
 /// What the new steps of one batch add to one part of a run.
 #[derive(Clone, Debug)]
 pub struct RunDelta {
-    /// The tenant.
     pub project_id: ProjectId,
-    /// The run.
     pub run_id: String,
     /// The part, which the steps are filed under.
     pub partition_at: Timestamp,
@@ -41,13 +39,9 @@ pub struct RunDelta {
     pub root_errors: i32,
     /// Steps that have not ended.
     pub open: i32,
-    /// Label of the key.
     pub key_label: String,
-    /// Environment.
     pub environment: Option<String>,
-    /// Release.
     pub release: Option<String>,
-    /// Session.
     pub session_id: Option<String>,
     /// End user.
     pub user_id: Option<String>,
@@ -57,9 +51,7 @@ pub struct RunDelta {
     pub attributes: Vec<String>,
     /// Models that answered.
     pub models: Vec<String>,
-    /// Names of the steps.
     pub step_names: Vec<String>,
-    /// Steps.
     pub steps: i32,
     /// Failed steps.
     pub errors: i32,
@@ -86,13 +78,10 @@ pub struct Problem {
     pub rank: i32,
     /// Start of the step.
     pub at: Timestamp,
-    /// The step.
     pub step_id: String,
-    /// Its name.
     pub step_name: String,
     /// The gravest condition's code.
     pub code: Option<u16>,
-    /// The sentence.
     pub text: String,
 }
 

@@ -7,7 +7,6 @@ use crate::{Result, Snapshot};
 /// A price row as it is stored. What the rates mean is the engine's business.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StoredPrice {
-    /// Its identity.
     pub price_id: String,
     /// A project's own row, and not a shipped one.
     pub project_own: bool,

@@ -213,7 +213,6 @@ async fn delete_some(tx: &mut Tx, project: ProjectId, table: &str) -> Result<u64
 /// A project that is being deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deletion {
-    /// Its name.
     pub name: String,
     /// Its word in addresses; another project may have it by now.
     pub slug: String,

@@ -40,7 +40,6 @@ impl TestDatabase {
         self.db.snapshot(project).await.unwrap()
     }
 
-    /// A connection as the owner.
     pub(crate) async fn owner(&self) -> PgConnection {
         self.options.connect().await.unwrap()
     }

@@ -11,7 +11,6 @@ use crate::api::scoring::ScoringView;
 pub(super) struct BacktestContext {
     pub(super) page: Page,
     pub(super) view: StoredValue<ScoringView>,
-    /// The steps.
     pub(super) session: SessionLoader,
     /// What the rules of form and slider would have said; `None` until the steps are here.
     pub(super) tried: Memo<Option<Trial>>,

@@ -9,7 +9,6 @@ use leptos::prelude::*;
 
 /// The steps and what the rules in force say about them.
 pub(super) struct BacktestSession {
-    /// The steps.
     pub(super) recording: Recording,
     /// The verdicts of the rules in force.
     pub(super) in_force: Outcome,
@@ -21,7 +20,6 @@ pub(super) struct BacktestSession {
 pub(super) struct Trial {
     /// Alerts before and after.
     pub(super) report: Report,
-    /// The verdicts.
     pub(super) outcome: Outcome,
     /// How long judging took, in milliseconds.
     pub(super) took_ms: f64,
