@@ -230,7 +230,8 @@ async fn pages_travel_compressed_to_our_own_site_alone() {
         for accepted in ["br", "gzip"] {
             let (encoding, bytes) = get(path, accepted, "same-origin").await;
             assert_eq!(encoding.as_deref(), Some(accepted), "{path}");
-            assert!(bytes < whole, "{path}: {bytes} of {whole}");
+            // The answer of a function is a line here.
+            assert!(bytes < whole / 2 || whole < 1_000, "{path}: {bytes} of {whole}");
         }
     }
     // The length of a page that somebody else asks for tells nothing about what stands in it.
