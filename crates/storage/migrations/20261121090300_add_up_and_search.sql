@@ -329,7 +329,7 @@ begin
             select from run_counts c where c.project_id = project and c.dimension = counted[place][1]
               and c.value = counted[place][2] and c.hour >= week.starts_at and c.hour < week.ends_at));
       end if;
-      source := format('%I where project_id = %L and partition_at >= %L and partition_at < %L', fact.column1, project,
+      source := format('%I where step_count > 0 and project_id = %L and partition_at >= %L and partition_at < %L', fact.column1, project,
         greatest(fact.column2, from_at), least(fact.column3, to_at));
       -- What one in twenty of the newest has is found sooner by walking from them than by sorting all that have it.
       if is_common then

@@ -110,7 +110,7 @@ pub async fn page(chunk: &mut JobChunk, which: &Which, cursor: Option<&Cursor>) 
     let within = cursor.and_then(|cursor| cursor.step_id.as_deref());
     let runs = sqlx::query!(
         "select partition_at, run_id, step_count from runs
-         where project_id = $1
+         where project_id = $1 and step_count > 0
            and (partition_at, run_id) >= (coalesce($2::timestamptz, '-infinity'), coalesce($3::text, ''))
            and ($4::text is not null or $3::text is null or (partition_at, run_id) <> ($2::timestamptz, $3::text))
            and ended_at >= coalesce($5::timestamptz, '-infinity') and started_at < coalesce($6::timestamptz, 'infinity')

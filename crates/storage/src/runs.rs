@@ -190,9 +190,11 @@ pub async fn any(snapshot: &mut Snapshot, project: ProjectId) -> Result<bool> {
 pub async fn neighbours(snapshot: &mut Snapshot, project: ProjectId, run_id: &str) -> Result<Neighbours> {
     let row = sqlx::query!(
         "select
-           (select n.run_id from runs n where n.project_id = $1 and (n.partition_at, n.run_id) > (k.partition_at, k.run_id)
+           (select n.run_id from runs n
+            where n.project_id = $1 and n.step_count > 0 and (n.partition_at, n.run_id) > (k.partition_at, k.run_id)
             order by n.partition_at, n.run_id limit 1) as newer,
-           (select o.run_id from runs o where o.project_id = $1 and (o.partition_at, o.run_id) < (k.partition_at, k.run_id)
+           (select o.run_id from runs o
+            where o.project_id = $1 and o.step_count > 0 and (o.partition_at, o.run_id) < (k.partition_at, k.run_id)
             order by o.partition_at desc, o.run_id desc limit 1) as older
          from runs k where k.project_id = $1 and k.run_id = $2 order by k.partition_at desc limit 1",
         project.0,

@@ -21,7 +21,9 @@ pub(super) fn select(
     now: Timestamp,
     status: Status,
 ) -> QueryBuilder<Postgres> {
-    let mut query = QueryBuilder::new(format!("select {columns} from runs where project_id = "));
+    let mut query = QueryBuilder::new(format!(
+        "select {columns} from runs where step_count > 0 and project_id = "
+    ));
     query.push_bind(project.0);
     let (from, to) = filter.window.bounds(now);
     if let Some(from) = from {
