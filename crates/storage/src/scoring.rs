@@ -196,7 +196,7 @@ pub struct RunDone {
     /// What all of its steps cost.
     pub cost: Option<NanoUsd>,
     /// Which calls its scored steps made. All of them for a run of up to 5,000 steps; of a longer one those among the
-    /// project's latest 20,000.
+    /// project's latest 20,000. In the order in which each was made last, which decides what is evicted.
     pub calls: Vec<RunCalls>,
 }
 
@@ -248,7 +248,8 @@ pub(crate) async fn runs_done(tx: &mut Tx, runs: &[WantedRun<'_>]) -> Result<Vec
            from runs p where p.project_id = wanted.project_id and p.run_id = wanted.run_id
          ) r on r.step_count > 0
          left join lateral (
-           select s.name, s.tool_name, s.prompt_hash as prompt, count(*) as times
+           select s.name, s.tool_name, s.prompt_hash as prompt, count(*) as times,
+             max(s.sequence) as last_sequence
            from runs p
            join steps s on s.project_id = p.project_id and s.run_id = p.run_id and s.partition_at = p.partition_at
            where p.project_id = wanted.project_id and p.run_id = wanted.run_id
@@ -256,7 +257,7 @@ pub(crate) async fn runs_done(tx: &mut Tx, runs: &[WantedRun<'_>]) -> Result<Vec
              and r.step_count <= $4
            group by s.name, s.tool_name, s.prompt_hash
          ) c on true
-         order by wanted.project_id, wanted.run_id",
+         order by wanted.project_id, wanted.run_id, c.last_sequence",
         &runs.iter().map(|run| run.project_id.0).collect::<Vec<_>>(),
         &runs.iter().map(|run| run.run_id).collect::<Vec<_>>() as _,
         &runs.iter().map(|run| run.except_step_id).collect::<Vec<_>>() as _,
@@ -310,12 +311,13 @@ async fn latest_calls(
         RunCalls,
         "select l.name, l.tool_name, l.prompt, count(*) as \"times!\"
          from (
-           select s.run_id, s.step_id, s.name, s.tool_name, s.prompt_hash as prompt
+           select s.run_id, s.step_id, s.name, s.tool_name, s.prompt_hash as prompt, s.sequence
            from steps s where s.project_id = $1 and s.score is not null
            order by s.sequence desc limit $4
          ) l
          where l.run_id = $2 and l.step_id is distinct from $3::text
-         group by l.name, l.tool_name, l.prompt",
+         group by l.name, l.tool_name, l.prompt
+         order by max(l.sequence)",
         project.0,
         run_id,
         except_step_id,
