@@ -1,13 +1,22 @@
 // A statement on the test server's own Postgres, for what no way in of the product can do. Speaks just enough of the
 // protocol for that: not every machine that runs the tests has `psql`.
 
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 
-/** Runs statements as the owner of the database in a server's data folder. */
+/** Where a server's Postgres lies: in its data folder, or, where the account that runs it can't go there, outside of it. */
+function cluster(dataFolder: string): string {
+  const beside = join(dataFolder, 'postgres');
+  if (existsSync(beside)) return beside;
+  const key = createHash('sha256').update(realpathSync(dataFolder)).digest('hex').slice(0, 12);
+  return join('/var/lib/plumbline', key, 'postgres');
+}
+
+/** Runs statements as the owner of the database of a server. */
 export async function runSql(dataFolder: string, sql: string): Promise<void> {
-  const [, , , port, socketFolder] = readFileSync(join(dataFolder, 'postgres/postmaster.pid'), 'utf8').split('\n');
+  const [, , , port, socketFolder] = readFileSync(join(cluster(dataFolder), 'postmaster.pid'), 'utf8').split('\n');
   const socket = connect(join(socketFolder ?? '', `.s.PGSQL.${port}`));
   const message = (type: string, body: Buffer) => {
     const length = Buffer.alloc(4);
