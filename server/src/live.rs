@@ -15,6 +15,7 @@ use futures::stream::{Stream, StreamExt as _};
 use serde::Deserialize;
 use storage::live::{ChangeEvent, Listener};
 use tokio::sync::{Mutex, Notify, broadcast, mpsc};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -110,9 +111,18 @@ struct Notifier {
 impl Notifier {
     async fn run(self) {
         let mut receiver = self.receiver.lock().await;
+        let mut retry = tokio::time::interval(NOTIFY_RETRY);
+        retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let missed = self.missed.load(Ordering::Acquire);
             tokio::select! {
+                biased;
+                // Before the changes, which under steady traffic are always ready.
+                _ = retry.tick() => {
+                    // What is missed from here on counts again.
+                    if self.missed.swap(false, Ordering::AcqRel) && storage::live::notify_gap(&self.db).await.is_err() {
+                        self.missed.store(true, Ordering::Release);
+                    }
+                }
                 changed = receiver.recv() => {
                     let Some(mut gathered) = changed else { return };
                     // Counts as missed until it is sent, whatever becomes of this task.
@@ -127,11 +137,7 @@ impl Notifier {
                         unsent.done();
                     }
                 }
-                () = tokio::time::sleep(NOTIFY_RETRY), if missed => {
-                    if storage::live::notify_gap(&self.db).await.is_ok() {
-                        self.missed.store(false, Ordering::Release);
-                    }
-                }
+                // After the changes: those that are queued are still sent.
                 () = self.shutdown.cancelled() => return,
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -145,8 +145,7 @@ async fn with_request_id(State(state): State<AppState>, mut request: Request, ne
         *answer.status_mut() = parts.status;
         for (name, value) in parts.headers {
             if let Some(name) = name
-                && name != axum::http::header::CONTENT_LENGTH
-                && name != axum::http::header::CONTENT_TYPE
+                && ![CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING].contains(&name)
             {
                 answer.headers_mut().insert(name, value);
             }

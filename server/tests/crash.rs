@@ -1,5 +1,5 @@
 //! What a 2xx promises: nothing acknowledged is ever lost, and nothing is there twice or by half, whichever process is killed.
-//! `PLUMBLINE_CRASH_ROUNDS=50 cargo test -p server --test crash` kills more often.
+//! `PLUMBLINE_CRASH_ROUNDS=50 PLUMBLINE_TEST_SECONDS=3600 cargo test -p server --test crash` kills more often.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 

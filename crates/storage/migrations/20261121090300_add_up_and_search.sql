@@ -275,8 +275,9 @@ begin
     if filter ? (fact.column1 || '_min') or filter ? (fact.column1 || '_max') then
       by_terms := by_terms || format(' and %s && %L', expression, (
         select array_agg(run_term(project, fact.column2, magnitude::text))
-        from generate_series(run_magnitude(coalesce((filter ->> (fact.column1 || '_min'))::double precision, 0)),
-          run_magnitude(coalesce((filter ->> (fact.column1 || '_max'))::double precision, 1e19))) magnitude));
+        -- One more at each end: at a power of two the last bit of a logarithm decides. Rows are compared with the figure.
+        from generate_series(run_magnitude(coalesce((filter ->> (fact.column1 || '_min'))::double precision, 0)) - 1,
+          run_magnitude(coalesce((filter ->> (fact.column1 || '_max'))::double precision, 1e19)) + 1) magnitude));
       if filter ? (fact.column1 || '_min') then
         conditions := conditions || format(' and %s >= %L', fact.column3, filter ->> (fact.column1 || '_min'));
       end if;

@@ -24,7 +24,7 @@ pub async fn set(
     let mut tx = db.project(project).await?;
     let written = sqlx::query!(
         "insert into condition_feedback (project_id, run_id, step_id, code, verdict, actor, at)
-         select c.project_id, c.run_id, c.step_id, c.code, $5, $6, $7
+         select distinct c.project_id, c.run_id, c.step_id, c.code, $5, $6, $7::timestamptz
          from runs k
          join step_conditions c on c.project_id = k.project_id and c.run_id = k.run_id and c.partition_at = k.partition_at
          where k.project_id = $1 and k.run_id = $2 and c.step_id = $3 and c.code = $4

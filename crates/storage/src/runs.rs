@@ -191,10 +191,10 @@ pub async fn neighbours(snapshot: &mut Snapshot, project: ProjectId, run_id: &st
     let row = sqlx::query!(
         "select
            (select n.run_id from runs n
-            where n.project_id = $1 and n.step_count > 0 and (n.partition_at, n.run_id) > (k.partition_at, k.run_id)
+            where n.project_id = $1 and n.step_count > 0 and n.run_id <> k.run_id and (n.partition_at, n.run_id) > (k.partition_at, k.run_id)
             order by n.partition_at, n.run_id limit 1) as newer,
            (select o.run_id from runs o
-            where o.project_id = $1 and o.step_count > 0 and (o.partition_at, o.run_id) < (k.partition_at, k.run_id)
+            where o.project_id = $1 and o.step_count > 0 and o.run_id <> k.run_id and (o.partition_at, o.run_id) < (k.partition_at, k.run_id)
             order by o.partition_at desc, o.run_id desc limit 1) as older
          from runs k where k.project_id = $1 and k.run_id = $2 order by k.partition_at desc limit 1",
         project.0,

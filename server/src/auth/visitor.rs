@@ -18,6 +18,7 @@ use crate::clock;
 use crate::error::{HttpError, HttpResult};
 use crate::local_path::query_value;
 use crate::plain_page::Audience;
+use crate::router::RequestId;
 
 /// A session in use is prolonged at most this often: a write per hour, not per request.
 const PROLONG_AFTER_MICROS: i64 = 3_600 * 1_000_000;
@@ -139,11 +140,34 @@ where
     }
 }
 
+/// An error written the way the page's own code reads errors: it tries again later where the database is away.
+fn server_function_error(request: &Request, error: &HttpError) -> Response {
+    let request_id = request
+        .extensions()
+        .get::<RequestId>()
+        .map(|id| id.0.clone())
+        .unwrap_or_default();
+    tracing::error!(
+        request_id,
+        code = error.code,
+        cause = ?error.cause,
+        "who calls a server function could not be looked up"
+    );
+    let answer = match error.status {
+        StatusCode::SERVICE_UNAVAILABLE => ApiError::Unavailable { request_id },
+        _ => ApiError::Internal { request_id },
+    };
+    (error.status, answer.ser()).into_response()
+}
+
 /// Middleware of everything people look at: puts the [`Visitor`] and the [`Viewer`] into the request. Anonymous visitors
 /// is led to the sign-in.
 pub async fn viewer(State(auth): State<Auth>, mut request: Request, next: Next) -> Response {
     let visitor = match Visitor::find(&auth, request.headers(), clock::now()).await {
         Ok(visitor) => visitor,
+        Err(error) if request.uri().path().starts_with("/ui/") => {
+            return server_function_error(&request, &error);
+        }
         Err(error) => return Audience::of(request.headers(), request.extensions()).refuse(error),
     };
     if let Some(answer) = sign_in_response(&visitor, request.method(), request.uri()) {

@@ -186,6 +186,18 @@ async fn what_takes_too_long_ends_with_an_error() {
     let writing = app.state.db.begin(storage::Scope::All).await.unwrap();
     let reading = app.state.db.snapshot(project).await.unwrap();
 
+    // An error for a program is not compressed and does not say so.
+    let plain = reqwest::Client::builder().no_gzip().build().unwrap();
+    let asked = plain.get(app.url("/p/default/runs"));
+    let asked = asked
+        .header("accept", "application/json")
+        .header("accept-encoding", "gzip");
+    let answer = asked.send().await.unwrap();
+    assert_eq!(answer.status(), 504);
+    assert_eq!(answer.headers().get("content-encoding"), None);
+    let error: serde_json::Value = answer.json().await.unwrap();
+    assert_eq!(error["error"]["code"], "timeout");
+
     let asked = app.client.get(app.url("/p/default/runs"));
     let answer = asked.header("accept", "text/html").send().await.unwrap();
     assert_eq!(answer.status(), 504);

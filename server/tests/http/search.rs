@@ -160,6 +160,34 @@ async fn every_filter_finds_and_counts_what_it_names() {
     check_all(&app).await;
 }
 
+/// Figures are found by powers of two: those that are one lie on the border of what is looked through.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_lies_exactly_at_a_limit_is_found() {
+    let app = TestApp::new().await;
+    let sized = |name: &str, size: i64| {
+        let mut one = step(name, "s");
+        one["input_tokens"] = json!(size);
+        one["output_tokens"] = json!(0);
+        one["latency_ms"] = json!(size);
+        one
+    };
+    // Few among many, so that they are searched for and not met by reading the newest.
+    let mut steps: Vec<Value> = (0..400).map(|i| sized(&format!("small-{i}"), 3)).collect();
+    let sizes = [64, 128, 4_096, 8_192, 16_384];
+    steps.extend(sizes.map(|size| sized(&format!("of-{size}"), size)));
+    let (status, answer) = app.post("/ingest/batch", &json!({ "steps": steps })).await;
+    assert_eq!(status, 200, "{answer}");
+    for fact in ["tokens", "latency"] {
+        for size in sizes {
+            let url = format!("/api/runs?{fact}_min={size}&{fact}_max={size}");
+            let (_, page) = app.get(&url).await;
+            let items = page["items"].as_array().unwrap();
+            assert_eq!(items.len(), 1, "{url}: {page}");
+            assert_eq!(items[0]["run_id"], format!("of-{size}"));
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_too_much_to_count_is_said_to_be() {
     let app = TestApp::new().await;

@@ -16,8 +16,10 @@ use crate::{Db, Error, Result};
 
 /// How long making a week queues behind readers, and whoever comes after behind it. The maintainer tries again later.
 const LOCK_TIMEOUT: &str = "set lock_timeout = '1s'";
-/// Postgres' word for a lock that was waited for too long.
-const LOCK_NOT_AVAILABLE: &str = "55P03";
+/// As long as a batch waits for a connection.
+const MAKE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(3);
+/// No project may keep its runs for longer: what began before lies in the default partitions, whatever a client says.
+const LONGEST_RETENTION_DAYS: i64 = 3_650;
 
 /// Which weeks have their partitions, as far as this process knows. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -49,10 +51,12 @@ impl Weeks {
         let Some(now) = rows.iter().map(|row| row.received_at).max() else {
             return Ok(());
         };
-        let made = self.make(&weeks, now).await;
-        let is_busy = matches!(&made, Err(Error::Internal(cause))
-            if cause.as_database_error().and_then(|cause| cause.code()).as_deref() == Some(LOCK_NOT_AVAILABLE));
-        if made.is_ok() || is_busy {
+        let made = tokio::time::timeout(MAKE_TIMEOUT, self.make(&weeks, now))
+            .await
+            .unwrap_or_else(|_elapsed| Err(Error::no_answer()));
+        // What fails for another reason than that the database is away, a lock that others hold for instance, is left
+        // to the maintainer: trying again would hold up each batch.
+        if !made.as_ref().is_err_and(Error::is_transient) {
             let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
             known.extend(weeks);
         }
@@ -91,6 +95,8 @@ impl Weeks {
 /// of its run, which begins up to a day before.
 fn times(row: &StepRow<'_>) -> impl Iterator<Item = Timestamp> {
     const DAY_MICROS: i64 = 24 * 3_600_000_000;
-    let started_at = row.step.started_at.min(row.received_at.plus_micros(DAY_MICROS));
+    let earliest = row.received_at.plus_micros(-LONGEST_RETENTION_DAYS * DAY_MICROS);
+    let latest = row.received_at.plus_micros(DAY_MICROS);
+    let started_at = row.step.started_at.clamp(earliest, latest);
     [row.received_at, started_at, started_at.plus_micros(-DAY_MICROS)].into_iter()
 }

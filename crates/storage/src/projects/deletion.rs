@@ -103,9 +103,18 @@ pub async fn delete_chunk(mut chunk: JobChunk, now: Timestamp) -> Result<Deleted
         .unwrap_or(0);
     let mut week = cursor.and_then(|cursor| cursor.week);
     for table in &tables[begin..] {
-        let deleted = match &table.time_column {
-            Some(column) => delete_in_week(&mut chunk.tx, project, &table.name, column, &mut week).await?,
-            None => delete_some(&mut chunk.tx, project, &table.name).await?,
+        let deleted = loop {
+            let deleted = match &table.time_column {
+                Some(column) => {
+                    delete_in_week(&mut chunk.tx, project, &table.name, column, &mut week).await?
+                }
+                None => delete_some(&mut chunk.tx, project, &table.name).await?,
+            };
+            // Retention deletes too: rows that it took meanwhile are found and not deleted. Only a table in which nothing
+            // is found is empty.
+            if deleted > 0 || !has_rows(&mut chunk.tx, project, &table.name).await? {
+                break deleted;
+            }
         };
         if deleted > 0 {
             let rows = chunk.job.progress_done + i64::try_from(deleted).unwrap_or(0);
@@ -195,6 +204,14 @@ async fn delete_week(tx: &mut Tx, delete: &str, project: ProjectId, begins: Offs
         .execute(&mut **tx)
         .await?;
     Ok(deleted.rows_affected())
+}
+
+async fn has_rows(tx: &mut Tx, project: ProjectId, table: &str) -> Result<bool> {
+    let find = format!("select exists (select from \"{table}\" where project_id = $1)");
+    Ok(sqlx::query_scalar(AssertSqlSafe(find))
+        .bind(project.0)
+        .fetch_one(&mut **tx)
+        .await?)
 }
 
 async fn delete_some(tx: &mut Tx, project: ProjectId, table: &str) -> Result<u64> {

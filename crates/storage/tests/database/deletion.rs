@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::ProjectId;
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use storage::ingest::{self, LedgerEntry, Outcome};
 use storage::projects::deletion::{self, Deletion};
 use storage::{Error, jobs, projects};
@@ -165,6 +165,44 @@ async fn the_rows_go_in_chunks_and_a_process_that_dies_loses_one() {
         rows_left(&mut owner, other).await,
         [("ledger".to_owned(), 17_280), ("projects".to_owned(), 1)]
     );
+}
+
+/// Retention deletes the oldest rows first, as the job does: what both reach for hides nothing behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_retention_deletes_meanwhile_hides_no_rows() {
+    let database = TestDatabase::new().await;
+    let (db, mut owner) = (&database.db, database.superuser().await);
+    let mut retention = database.superuser().await;
+    let project = database.project(1).await;
+    for insert in [
+        "insert into step_payloads (project_id, run_id, step_id, partition_at, input)
+         select $1, 'r', 's', day, 'a prompt' from unnest(array['2026-10-01', '2026-11-20']::timestamptz[]) day",
+        "insert into run_keys (project_id, run_id, partition_at)
+         select $1, 'r' || n, '2026-11-20' from generate_series(1, 2) n",
+    ] {
+        sqlx::query(insert)
+            .bind(project.0)
+            .execute(&mut owner)
+            .await
+            .unwrap();
+    }
+    let mut tx = retention.begin().await.unwrap();
+    for delete in [
+        "delete from step_payloads where project_id = $1 and partition_at < '2026-11-01'",
+        "delete from run_keys where project_id = $1 and run_id = 'r1'",
+    ] {
+        sqlx::query(delete)
+            .bind(project.0)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+    }
+    let (deleted, ()) = tokio::join!(delete_project(db, project), async {
+        wait_for_a_waiter(&mut owner).await;
+        tx.commit().await.unwrap();
+    });
+    deleted.unwrap();
+    assert_eq!(rows_left(&mut owner, project).await, []);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ const NOW: &str = "2026-11-26T12:00:00Z";
 /// A step with the condition 2001, filed at a time.
 async fn condition(owner: &mut PgConnection, project: Uuid, run_id: &str, filed: Timestamp) {
     let statements = [
-        "insert into run_keys (project_id, run_id, partition_at) values ($1, $2, $3)",
+        "insert into run_keys (project_id, run_id, partition_at) values ($1, $2, $3) on conflict do nothing",
         "insert into runs (project_id, run_id, partition_at, name, name_nested, name_at, name_step_id, started_at, ended_at,
            last_received_at, status, root_count, root_error_count, open_count, key_label, tags, models, step_names,
            step_count, error_count, unpriced_steps, severity, problem_rank)
@@ -82,4 +82,46 @@ async fn it_goes_with_its_run_and_no_sooner() {
     .await
     .unwrap();
     assert!(later.is_empty(), "only what was said since then counts");
+}
+
+/// A run that goes on for days has a part of each; the same id of a step in two of them are two steps.
+#[tokio::test]
+async fn a_run_in_parts_is_marked_and_left_like_any_other() {
+    let database = TestDatabase::new().await;
+    let mut owner = database.superuser().await;
+    let project = database.project(1).await;
+    let filed = [
+        ("before", "2026-11-20T12:00:00Z"),
+        ("lasting", "2026-11-21T12:00:00Z"),
+        ("lasting", "2026-11-23T12:00:00Z"),
+        ("after", "2026-11-24T12:00:00Z"),
+    ];
+    for (run_id, filed) in filed {
+        condition(&mut owner, project.0, run_id, at(filed)).await;
+    }
+    let about = ConditionRef {
+        run_id: "lasting",
+        step_id: "s",
+        code: 2001,
+    };
+    feedback::set(
+        &database.db,
+        project,
+        about,
+        Verdict::Real,
+        "mila@acme.dev",
+        at(NOW),
+    )
+    .await
+    .unwrap();
+    let mut snapshot = database.db.snapshot(project).await.unwrap();
+    let marked = feedback::of_run(&mut snapshot, project, "lasting").await.unwrap();
+    assert_eq!(marked.len(), 1);
+    let beside = storage::runs::neighbours(&mut snapshot, project, "lasting")
+        .await
+        .unwrap();
+    assert_eq!(
+        (beside.older.as_deref(), beside.newer.as_deref()),
+        (Some("before"), Some("after"))
+    );
 }
