@@ -14,7 +14,7 @@ mod proxy {
 use libfuzzer_sys::fuzz_target;
 use proxy::api::Api;
 use proxy::include_usage::{ChunkRemover, ask_for_usage};
-use proxy::meter::{requested, read_stream, read_whole};
+use proxy::meter::{read_stream, read_whole, requested_model};
 use serde_json::Value;
 
 const APIS: [Api; 5] = [
@@ -40,7 +40,7 @@ fuzz_target!(|body: &[u8]| {
         let (head, tail) = body.split_at(body.len() / 3);
         let _with_gap = read_stream(api, &[(0, head), (head.len() + 7, tail)]);
     }
-    let _asked = requested_model(body);
+    let _requested = requested_model(body);
 
     if let Some(edited) = ask_for_usage(body)
         && serde_json::from_slice::<Value>(body).is_ok()
