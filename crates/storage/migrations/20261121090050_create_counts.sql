@@ -1,7 +1,7 @@
--- What triggers sum up from `runs` and `rollups`, so that no page reads those over weeks.
+-- What is summed up from `runs` and `rollups`, so that no page reads those over weeks. Kept by the statements that change
+-- a run or an hour: `storage/src/counts.rs`.
 
--- How many runs began in an hour, in all and by what most lists are narrowed by, so that no total reads runs. Kept by
--- triggers on `runs`.
+-- How many runs began in an hour, in all and by what most lists are narrowed by, so that no total reads runs.
 create table run_counts (
   project_id uuid not null,
   hour timestamptz not null,
@@ -27,8 +27,7 @@ create table run_counts (
   primary key (project_id, dimension, value, hour)
 ) partition by range (hour);
 
--- `rollups` by the day, for windows of weeks. Kept by triggers on `rollups`. Numeric: the sum of what fits into a bigint
--- may not.
+-- `rollups` by the day, for windows of weeks. Numeric: the sum of what fits into a bigint may not.
 create table rollup_days (
   project_id uuid not null,
   day timestamptz not null,

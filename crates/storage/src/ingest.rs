@@ -22,7 +22,6 @@ pub use filing::{FiledRuns, SEQUENCE_BITS, batch_of, file_runs, find_new, nth_of
 pub use ledger::{LedgerEntry, Outcome, add_to_ledger};
 pub use prompt_texts::{PromptText, keep_prompt_texts};
 pub use rollups::{Rollup, RollupKey, lock_rollups, write_rollups};
-pub(crate) use runs::lock_counts;
 pub use runs::{Problem, RunDelta, add_to_runs};
 pub use steps::insert_steps;
 

@@ -7,6 +7,7 @@ pub mod anomalies;
 pub mod audit;
 pub mod backtest;
 pub mod cost;
+mod counts;
 mod db;
 mod error;
 pub mod feedback;

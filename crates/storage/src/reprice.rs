@@ -5,12 +5,14 @@
 //! Locks are taken in the order of the batch writer: steps, runs, rollups.
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use domain::{CostSource, NanoUsd, Timestamp, TokenUsage};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::Result;
+use crate::counts::{ADD_UP_DAYS, COUNT_RUNS, COUNTED, SUMMED, lock_counts};
 use crate::jobs::JobChunk;
 
 /// Runs that are looked at in one chunk.
@@ -307,7 +309,7 @@ pub async fn add_to_runs(chunk: &mut JobChunk, deltas: &[((Timestamp, String), D
         .map(|((at, _), _)| at.to_offset_date_time())
         .collect();
     let run_ids: Vec<_> = sorted.iter().map(|((_, id), _)| id.clone()).collect();
-    crate::ingest::lock_counts(&mut chunk.tx, &[project]).await?;
+    lock_counts(&mut chunk.tx, &[project]).await?;
     sqlx::query!(
         "select r.run_id from unnest($2::timestamptz[], $3::text[]) with ordinality as d (partition_at, run_id, place)
          join runs r on r.project_id = $1 and r.run_id = d.run_id and r.partition_at = d.partition_at
@@ -319,24 +321,35 @@ pub async fn add_to_runs(chunk: &mut JobChunk, deltas: &[((Timestamp, String), D
     .fetch_all(&mut *chunk.tx)
     .await?;
     // A statement of its own: it sees the steps of every batch that has added to these rows before they were locked.
-    sqlx::query!(
-        "update runs r set unpriced_steps = r.unpriced_steps + d.unpriced::int,
-           cost_nano_usd = case when d.is_lost then (
-               select sum(s.cost_nano_usd)::bigint from steps s
-               where s.project_id = $1 and s.run_id = r.run_id and s.partition_at = r.partition_at)
-             else coalesce(r.cost_nano_usd, 0) + d.cost end
-         from unnest($2::timestamptz[], $3::text[], $4::bigint[], $5::bigint[], $6::bool[])
-           as d (partition_at, run_id, cost, unpriced, is_lost)
-         where r.project_id = $1 and r.run_id = d.run_id and r.partition_at = d.partition_at",
-        project,
-        &partition_ats,
-        &run_ids,
-        &sorted.iter().map(|(_, delta)| delta.cost).collect::<Vec<_>>(),
-        &sorted.iter().map(|(_, delta)| delta.unpriced).collect::<Vec<_>>(),
-        &sorted.iter().map(|(_, delta)| delta.is_lost).collect::<Vec<_>>()
-    )
-    .execute(&mut *chunk.tx)
-    .await?;
+    static STATEMENT: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "with d as (
+               select * from unnest($2::timestamptz[], $3::text[], $4::bigint[], $5::bigint[], $6::bool[])
+                 as d (partition_at, run_id, cost, unpriced, is_lost)
+             ), removed as (
+               select {COUNTED} from d
+               join runs r on r.project_id = $1 and r.run_id = d.run_id and r.partition_at = d.partition_at
+             ), added as (
+               update runs r set unpriced_steps = r.unpriced_steps + d.unpriced::int,
+                 cost_nano_usd = case when d.is_lost then (
+                     select sum(s.cost_nano_usd)::bigint from steps s
+                     where s.project_id = $1 and s.run_id = r.run_id and s.partition_at = r.partition_at)
+                   else coalesce(r.cost_nano_usd, 0) + d.cost end
+               from d
+               where r.project_id = $1 and r.run_id = d.run_id and r.partition_at = d.partition_at
+               returning {COUNTED}
+             ) {COUNT_RUNS}"
+        )
+    });
+    sqlx::query(STATEMENT.as_str())
+        .bind(project)
+        .bind(partition_ats)
+        .bind(run_ids)
+        .bind(sorted.iter().map(|(_, delta)| delta.cost).collect::<Vec<_>>())
+        .bind(sorted.iter().map(|(_, delta)| delta.unpriced).collect::<Vec<_>>())
+        .bind(sorted.iter().map(|(_, delta)| delta.is_lost).collect::<Vec<_>>())
+        .execute(&mut *chunk.tx)
+        .await?;
     Ok(())
 }
 
@@ -360,27 +373,38 @@ pub async fn add_to_rollups(chunk: &mut JobChunk, deltas: &[((Timestamp, Uuid), 
     )
     .fetch_all(&mut *chunk.tx)
     .await?;
-    sqlx::query!(
-        "update rollups r set unpriced = r.unpriced + d.unpriced,
-           cost_nano_usd = case when d.is_lost then (
-               select sum(s.cost_nano_usd)::bigint from steps s
-               where s.project_id = $1 and s.started_at >= r.hour and s.started_at < r.hour + interval '1 hour'
-                 and case when s.other_series is not null then s.other_series = r.series_id
-                   else s.key_label = r.key_label and s.environment is not distinct from r.environment
-                     and s.name = r.step_name and s.model is not distinct from r.model
-                     and s.template_fingerprint is not distinct from r.template_fingerprint end)
-             else coalesce(r.cost_nano_usd, 0) + d.cost end
-         from unnest($2::timestamptz[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bool[])
-           as d (hour, series_id, cost, unpriced, is_lost)
-         where r.project_id = $1 and r.hour = d.hour and r.series_id = d.series_id",
-        project,
-        &hours,
-        &series,
-        &sorted.iter().map(|(_, delta)| delta.cost).collect::<Vec<_>>(),
-        &sorted.iter().map(|(_, delta)| delta.unpriced).collect::<Vec<_>>(),
-        &sorted.iter().map(|(_, delta)| delta.is_lost).collect::<Vec<_>>()
-    )
-    .execute(&mut *chunk.tx)
-    .await?;
+    static STATEMENT: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "with d as (
+               select * from unnest($2::timestamptz[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bool[])
+                 as d (hour, series_id, cost, unpriced, is_lost)
+             ), removed as (
+               select {SUMMED} from d
+               join rollups r on r.project_id = $1 and r.hour = d.hour and r.series_id = d.series_id
+             ), added as (
+               update rollups r set unpriced = r.unpriced + d.unpriced,
+                 cost_nano_usd = case when d.is_lost then (
+                     select sum(s.cost_nano_usd)::bigint from steps s
+                     where s.project_id = $1 and s.started_at >= r.hour and s.started_at < r.hour + interval '1 hour'
+                       and case when s.other_series is not null then s.other_series = r.series_id
+                         else s.key_label = r.key_label and s.environment is not distinct from r.environment
+                           and s.name = r.step_name and s.model is not distinct from r.model
+                           and s.template_fingerprint is not distinct from r.template_fingerprint end)
+                   else coalesce(r.cost_nano_usd, 0) + d.cost end
+               from d
+               where r.project_id = $1 and r.hour = d.hour and r.series_id = d.series_id
+               returning {SUMMED}
+             ) {ADD_UP_DAYS}"
+        )
+    });
+    sqlx::query(STATEMENT.as_str())
+        .bind(project)
+        .bind(hours)
+        .bind(series)
+        .bind(sorted.iter().map(|(_, delta)| delta.cost).collect::<Vec<_>>())
+        .bind(sorted.iter().map(|(_, delta)| delta.unpriced).collect::<Vec<_>>())
+        .bind(sorted.iter().map(|(_, delta)| delta.is_lost).collect::<Vec<_>>())
+        .execute(&mut *chunk.tx)
+        .await?;
     Ok(())
 }

@@ -22,15 +22,26 @@ pub struct Column {
 /// An insert on its way to being executed.
 pub(super) type Insert<'q> = Query<'q, Postgres, PgArguments>;
 
-/// The statement that inserts these columns, each bound as one array. JSON travels as text, and so do lists, because an
-/// array of arrays is flattened by `unnest`; a list of numbers is one of texts whose hashes are stored.
+/// The statement that inserts these columns, each bound as one array.
 pub(super) fn insert_into(table: &str, columns: &[Column], conflict: &str) -> String {
-    let names = join(columns, |_, column| column.name.to_owned());
+    let (names, rows) = (names(columns), rows(columns));
+    format!("insert into {table} ({names}) {rows} {conflict}")
+}
+
+/// The columns' names, in order.
+pub(super) fn names(columns: &[Column]) -> String {
+    join(columns, |_, column| column.name.to_owned())
+}
+
+/// The statement whose rows are the columns, each bound as one array. JSON travels as text, and so do lists, because an
+/// array of arrays is flattened by `unnest`; a list of numbers is one of texts whose hashes are stored.
+pub(super) fn rows(columns: &[Column]) -> String {
+    let names = names(columns);
     let values = join(columns, |_, Column { name, sql_type }| match *sql_type {
-        "jsonb" => format!("{name}::jsonb"),
-        "text[]" => format!("array(select jsonb_array_elements_text({name}::jsonb))"),
+        "jsonb" => format!("{name}::jsonb as {name}"),
+        "text[]" => format!("array(select jsonb_array_elements_text({name}::jsonb)) as {name}"),
         "int4[]" => format!(
-            "(select array_agg(distinct hashtext(t)) from jsonb_array_elements_text({name}::jsonb) t)"
+            "(select array_agg(distinct hashtext(t)) from jsonb_array_elements_text({name}::jsonb) t) as {name}"
         ),
         _ => (*name).to_owned(),
     });
@@ -38,17 +49,15 @@ pub(super) fn insert_into(table: &str, columns: &[Column], conflict: &str) -> St
         "jsonb" | "text[]" | "int4[]" => format!("${}::text[]", i + 1),
         sql_type => format!("${}::{sql_type}[]", i + 1),
     });
-    format!(
-        "insert into {table} ({names}) select {values} from unnest({arrays}) as incoming ({names}) {conflict}"
-    )
+    format!("select {values} from unnest({arrays}) as incoming ({names})")
 }
 
-fn join(columns: &[Column], text: impl Fn(usize, &Column) -> String) -> String {
+pub(super) fn join(columns: &[Column], text: impl Fn(usize, &Column) -> String) -> String {
     let texts: Vec<String> = columns.iter().enumerate().map(|(i, c)| text(i, c)).collect();
     texts.join(", ")
 }
 
-/// A statement made by `insert_into`.
+/// A statement put together once, whose parameters are the columns of its rows.
 pub(super) fn insert(statement: &'static LazyLock<String>) -> Insert<'static> {
     sqlx::query(statement.as_str())
 }

@@ -11,8 +11,9 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::BatchTx;
-use super::columns::{columns, insert as insert_rows, insert_into, json};
+use super::columns::{Column, columns, insert as bind, join, json, names, rows};
 use crate::Result;
+use crate::counts::{ADD_UP_DAYS, SUMMED};
 
 /// Which row: an hour of one series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -163,13 +164,21 @@ async fn lock(
         .collect())
 }
 
-async fn insert(batch: &mut BatchTx, rows: &[&(RollupKey, Rollup)]) -> Result<Vec<RollupKey>> {
+/// Inserts those that nobody else has inserted meanwhile, and answers which.
+async fn insert(batch: &mut BatchTx, new: &[&(RollupKey, Rollup)]) -> Result<Vec<RollupKey>> {
     static STATEMENT: LazyLock<String> = LazyLock::new(|| {
-        let conflict =
-            "on conflict (project_id, hour, series_id) do nothing returning project_id, hour, series_id";
-        insert_into("rollups", COLUMNS, conflict)
+        let (names, rows) = (names(COLUMNS), rows(COLUMNS));
+        format!(
+            "with added as (
+               insert into rollups as r ({names}) {rows}
+               on conflict (project_id, hour, series_id) do nothing returning {SUMMED}
+             ), removed as (
+               select a.* from added a where false
+             ), days as ({ADD_UP_DAYS})
+             select project_id, hour, series_id from added"
+        )
     });
-    let inserted = bind_rollups(insert_rows(&STATEMENT), rows)
+    let inserted = bind_rollups(bind(&STATEMENT), new)
         .fetch_all(&mut *batch.tx)
         .await?;
     let key = |row: &PgRow| -> Result<RollupKey> {
@@ -182,41 +191,47 @@ async fn insert(batch: &mut BatchTx, rows: &[&(RollupKey, Rollup)]) -> Result<Ve
     inserted.iter().map(key).collect()
 }
 
+/// Which row of the table it is, and what its series is: what stays as it is.
+const IDENTITY: [&str; 8] = [
+    "project_id",
+    "hour",
+    "series_id",
+    "key_label",
+    "environment",
+    "step_name",
+    "model",
+    "template_fingerprint",
+];
+
 /// Writes merged rows back. They are locked by this transaction.
-pub async fn write_rollups(batch: &mut BatchTx, rows: &[(RollupKey, Rollup)]) -> Result<()> {
-    if rows.is_empty() {
+pub async fn write_rollups(batch: &mut BatchTx, merged: &[(RollupKey, Rollup)]) -> Result<()> {
+    static STATEMENT: LazyLock<String> = LazyLock::new(|| {
+        let sums: Vec<Column> = COLUMNS
+            .iter()
+            .filter(|column| !IDENTITY.contains(&column.name))
+            .copied()
+            .collect();
+        let set = join(&sums, |_, Column { name, .. }| format!("{name} = i.{name}"));
+        let rows = rows(COLUMNS);
+        format!(
+            "with incoming as (
+               {rows}
+             ), removed as (
+               select {SUMMED} from incoming i
+               join rollups r on r.project_id = i.project_id and r.hour = i.hour and r.series_id = i.series_id
+             ), added as (
+               update rollups r set {set} from incoming i
+               where r.project_id = i.project_id and r.hour = i.hour and r.series_id = i.series_id
+               returning {SUMMED}
+             ) {ADD_UP_DAYS}"
+        )
+    });
+    if merged.is_empty() {
         return Ok(());
     }
-    sqlx::query!(
-        "update rollups r set calls = d.calls, errors = d.errors, unpriced = d.unpriced,
-           input_fresh = d.input_fresh, cache_read = d.cache_read, cache_write = d.cache_write, output = d.output,
-           reasoning = d.reasoning, cost_nano_usd = d.cost_nano_usd, latency_us = d.latency_us, ttft_us = d.ttft_us,
-           output_shapes = d.output_shapes, finish_reasons = d.finish_reasons, conditions = d.conditions
-         from unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-           $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bytea[], $14::bytea[],
-           $15::jsonb[], $16::jsonb[], $17::jsonb[])
-           as d (project_id, hour, series_id, calls, errors, unpriced, input_fresh, cache_read, cache_write,
-             output, reasoning, cost_nano_usd, latency_us, ttft_us, output_shapes, finish_reasons, conditions)
-         where r.project_id = d.project_id and r.hour = d.hour and r.series_id = d.series_id",
-        &rows.iter().map(|(key, _)| key.project_id.0).collect::<Vec<_>>(),
-        &rows.iter().map(|(key, _)| key.hour.to_offset_date_time()).collect::<Vec<_>>(),
-        &rows.iter().map(|(key, _)| key.series_id).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, r)| r.calls).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, r)| r.errors).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, r)| r.unpriced).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, r)| r.tokens.input_fresh).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, r)| r.tokens.cache_read).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, r)| r.tokens.cache_write).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, r)| r.tokens.output).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, r)| r.tokens.reasoning).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, r)| r.cost_nano_usd.map(|cost| cost.0)).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, r)| r.latency_us.as_slice()).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, r)| r.ttft_us.as_slice()).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, r)| Json(&r.output_shapes)).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, r)| Json(&r.finish_reasons)).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, r)| Json(&r.conditions)).collect::<Vec<_>>() as _,
-    )
-    .execute(&mut *batch.tx)
-    .await?;
+    let merged: Vec<&(RollupKey, Rollup)> = merged.iter().collect();
+    bind_rollups(bind(&STATEMENT), &merged)
+        .execute(&mut *batch.tx)
+        .await?;
     Ok(())
 }

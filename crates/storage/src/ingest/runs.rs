@@ -7,8 +7,9 @@ use domain::{NanoUsd, ProjectId, RunStatus, Severity, Timestamp, TokenUsage};
 use uuid::Uuid;
 
 use super::BatchTx;
-use super::columns::{columns, insert, insert_into, json};
-use crate::{Result, Tx};
+use super::columns::{columns, insert, json, names, rows};
+use crate::Result;
+use crate::counts::{COUNT_RUNS, COUNTED, lock_counts};
 
 /// What the new steps of one batch add to one part of a run.
 #[derive(Clone, Debug)]
@@ -143,6 +144,7 @@ impl RunDelta {
     }
 }
 
+/// `merge_list` is called only where it changes something: the call costs more than the rest of the row.
 const ADD_TO_RUN: &str = "
     on conflict (project_id, run_id, partition_at) do update set
       (name, name_nested, name_at, name_step_id) = (
@@ -167,9 +169,9 @@ const ADD_TO_RUN: &str = "
       release = least(r.release, excluded.release),
       session_id = least(r.session_id, excluded.session_id),
       user_id = least(r.user_id, excluded.user_id),
-      tags = merge_list(r.tags, excluded.tags),
-      models = merge_list(r.models, excluded.models),
-      step_names = merge_list(r.step_names, excluded.step_names),
+      tags = case when r.tags @> excluded.tags then r.tags else merge_list(r.tags, excluded.tags) end,
+      models = case when r.models @> excluded.models then r.models else merge_list(r.models, excluded.models) end,
+      step_names = case when r.step_names @> excluded.step_names then r.step_names else merge_list(r.step_names, excluded.step_names) end,
       attribute_hashes = case
         when excluded.attribute_hashes is null or r.attribute_hashes @> excluded.attribute_hashes
           or cardinality(r.attribute_hashes) >= 256 then r.attribute_hashes
@@ -197,22 +199,21 @@ const ADD_TO_RUN: &str = "
                    < (-r.problem_rank, r.problem_at, r.problem_step_id)
                  or (r.problem_rank = 0 and excluded.problem_rank > 0)) as ranked (worse))";
 
-/// Waits until nobody else adds to what these projects' runs and hours are summed up in. Triggers do that, once for new
-/// rows and once for known ones, and in two passes no order of locks holds.
-pub(crate) async fn lock_counts(tx: &mut Tx, projects: &[Uuid]) -> Result<()> {
-    sqlx::query!(
-        "select pg_advisory_xact_lock(hashtextextended(p.project_id::text, 0))::text as locked
-         from (select distinct project_id from unnest($1::uuid[]) as d (project_id) order by project_id) p",
-        projects
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    Ok(())
-}
-
 /// Adds the deltas. There is at most one per part of a run.
 pub async fn add_to_runs(batch: &mut BatchTx, deltas: &mut [RunDelta]) -> Result<()> {
-    static STATEMENT: LazyLock<String> = LazyLock::new(|| insert_into("runs as r", COLUMNS, ADD_TO_RUN));
+    static STATEMENT: LazyLock<String> = LazyLock::new(|| {
+        let (names, rows) = (names(COLUMNS), rows(COLUMNS));
+        format!(
+            "with incoming as (
+               {rows}
+             ), removed as (
+               select {COUNTED} from incoming i
+               join runs r on r.project_id = i.project_id and r.run_id = i.run_id and r.partition_at = i.partition_at
+             ), added as (
+               insert into runs as r ({names}) select {names} from incoming {ADD_TO_RUN} returning {COUNTED}
+             ) {COUNT_RUNS}"
+        )
+    });
     if deltas.is_empty() {
         return Ok(());
     }

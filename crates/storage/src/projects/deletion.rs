@@ -142,8 +142,7 @@ pub async fn delete_chunk(mut chunk: JobChunk, now: Timestamp) -> Result<Deleted
     Ok(Deleted { rows, is_last: true })
 }
 
-/// The tables to empty: all that say whose a row is and do not refer to the project's row. Prompts go first, what triggers
-/// sum up last.
+/// The tables to empty: all that say whose a row is and do not refer to the project's row. Prompts go first.
 async fn tables(tx: &mut Tx) -> Result<Vec<Table>> {
     let tables = sqlx::query_as!(
         Table,
@@ -156,8 +155,7 @@ async fn tables(tx: &mut Tx) -> Result<Vec<Table>> {
            and not exists (
              select from pg_constraint f
              where f.conrelid = c.oid and f.contype = 'f' and f.confrelid = 'projects'::regclass)
-         order by c.relname <> 'step_payloads', c.relname <> 'prompt_texts',
-           c.relname in ('run_counts', 'rollup_days'), c.relname"
+         order by c.relname <> 'step_payloads', c.relname <> 'prompt_texts', c.relname"
     );
     Ok(tables.fetch_all(&mut **tx).await?)
 }

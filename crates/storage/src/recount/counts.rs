@@ -1,4 +1,4 @@
-//! What triggers keep against what they keep it of.
+//! Counts of runs and sums of days against the runs and hours they come from.
 
 use domain::{ProjectId, Timestamp};
 

@@ -8,9 +8,8 @@ use crate::support::{TestDatabase, at};
 
 /// A Tuesday of ISO week 48.
 const NOW: &str = "2026-11-24T12:00:00Z";
-/// Those and the sums of them.
 const TABLES_BY_WEEK: u32 = 9;
-const TABLES: [(&str, &str); 7] = [
+const TABLES: [(&str, &str); 9] = [
     ("runs", "partition_at"),
     ("steps", "partition_at"),
     ("step_payloads", "partition_at"),
@@ -18,6 +17,8 @@ const TABLES: [(&str, &str); 7] = [
     ("step_conditions", "partition_at"),
     ("rollups", "hour"),
     ("ledger", "minute"),
+    ("run_counts", "hour"),
+    ("rollup_days", "day"),
 ];
 
 /// Files one row at `when` in every partitioned table, and the run's key.
@@ -40,6 +41,13 @@ async fn file(connection: &mut PgConnection, project: ProjectId, id: &str, when:
          values ($1, $3, md5($2)::uuid, 'k', 'n', 1, 0, 0, '{}', '{}', '{}')",
         "insert into ledger (project_id, minute, key_label, outcome, reason, steps)
          values ($1, $3, 'k', 'stored', $2, 1)",
+        "insert into run_counts (project_id, hour, dimension, value, steps, priced_runs, unpriced_steps, cost_nano_usd,
+           ok_clean, ok_warning, ok_critical, error_clean, error_warning, error_critical, running_clean,
+           running_warning, running_critical)
+         values ($1, $3, 'key', $2, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0)",
+        "insert into rollup_days (project_id, day, first_hour, last_hour, calls, errors, unpriced, priced_hours,
+           series_id, key_label, step_name)
+         values ($1, $3, $3, $3, 1, 0, 0, 0, md5($2)::uuid, 'k', 'n')",
     ];
     for statement in statements {
         sqlx::query(statement)

@@ -7,6 +7,7 @@ use crate::support::{TestDatabase, at};
 
 const NOW: &str = "2026-11-20T12:30:00Z";
 const HOUR: &str = "2026-11-20 12:00:00+00";
+const DAY: &str = "2026-11-20 00:00:00+00 (day)";
 
 /// As a histogram here: how many values it holds.
 fn agree(found: &Latencies) -> bool {
@@ -37,6 +38,9 @@ async fn the_hour_in_which_anything_differs_is_named() {
            latency_us, ttft_us, output_shapes, finish_reasons, conditions)
          values ($project, $hour, $project, 'k', 'answer', 2, 0, 0, '\\x02', '\\x02', '{\"json\": 2}', '{\"length\": 2}',
            '{\"2001\": 1}')",
+        "insert into rollup_days (project_id, day, first_hour, last_hour, calls, errors, unpriced, priced_hours, series_id,
+           key_label, step_name)
+         values ($project, date_trunc('day', $hour, 'UTC'), $hour, $hour, 2, 0, 0, 0, $project, 'k', 'answer')",
     ] {
         let statement = statement
             .replace("$project", &format!("'{project}'::uuid"))
@@ -62,7 +66,9 @@ async fn the_hour_in_which_anything_differs_is_named() {
         ("ttft_us", r"'\x02'", r"'\x03'"),
     ] {
         run(&mut owner, format!("update rollups set {column} = {wrong}")).await;
-        assert_eq!(wrong_hours().await, [HOUR], "{column} = {wrong}");
+        let is_in_day = matches!(column, "calls" | "errors" | "cost_nano_usd");
+        let expected: &[&str] = if is_in_day { &[DAY, HOUR] } else { &[HOUR] };
+        assert_eq!(wrong_hours().await, expected, "{column} = {wrong}");
         run(&mut owner, format!("update rollups set {column} = {right}")).await;
     }
     assert_eq!(wrong_hours().await, Vec::<String>::new());
