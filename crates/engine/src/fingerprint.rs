@@ -49,6 +49,9 @@ pub struct Fingerprints {
 /// The canonical form is kept and shown up to here; the hash is over all of it.
 pub const MAX_CANONICAL_BYTES: usize = 64 * 1024;
 
+/// What stands for a user's words.
+const USER_TEXT: &str = "⟨user text⟩";
+
 /// A fingerprint in hexadecimal, as it is shown and compared.
 pub fn hex(fingerprint: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

@@ -19,6 +19,7 @@ use crate::codes;
 use crate::facts::{StepFacts, us_from_ms};
 use crate::sample::Sorted;
 use crate::score::Score;
+use crate::series::SeriesKey;
 
 /// How many of the project's steps the limits of layer 4 look back on.
 pub const RECENT_STEPS: usize = 100;
@@ -26,21 +27,6 @@ pub const RECENT_STEPS: usize = 100;
 pub const STEP_SAMPLES: usize = 200;
 /// How many names, models and templates are kept at once; beyond it the half not seen for longest goes.
 const MAX_SERIES: usize = 400;
-
-/// Which steps a step is measured against: those of its name, model and template.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SeriesKey(u64);
-
-impl SeriesKey {
-    /// FNV-1a over the three parts: every scored step asks for its series, and must not allocate for that.
-    pub fn of(step_name: &str, model: &str, template: &str) -> Self {
-        let parts = [step_name, model, template];
-        let bytes = parts.iter().flat_map(|part| part.bytes().chain([0xFF]));
-        Self(bytes.fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
-        }))
-    }
-}
 
 /// One scored step as history needs it: a database row has all of it.
 #[derive(Clone, Copy, Debug, PartialEq)]

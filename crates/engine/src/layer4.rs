@@ -2,10 +2,10 @@
 
 use domain::text::{counted, duration, grouped};
 
+use crate::band::has_baseline;
 use crate::codes;
 use crate::findings::{Evidence, Findings};
 use crate::history::{StepMetric, StepSamples};
-use crate::layer5::has_baseline;
 use crate::limits::{LimitSource, Limits};
 use crate::reading::Reading;
 use crate::sample::Sorted;
@@ -84,7 +84,7 @@ fn source_words(source: LimitSource) -> &'static str {
     }
 }
 
-pub(crate) fn tokens_words(tokens: i64) -> String {
+fn tokens_words(tokens: i64) -> String {
     counted(tokens, "token")
 }
 

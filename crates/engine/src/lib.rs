@@ -11,6 +11,7 @@
 
 pub mod answer;
 pub mod backtest;
+mod band;
 mod brackets;
 pub mod codes;
 pub mod facts;
@@ -39,14 +40,18 @@ pub mod rules;
 mod sample;
 mod schema;
 pub mod score;
+mod scoring;
+mod series;
 pub mod shape;
 pub mod usage;
 mod words;
 
 pub use facts::{StepFacts, ToolCall};
 pub use histogram::Histogram;
-pub use history::{History, RecentStep, RecentSteps, SeriesKey, StepRecord};
+pub use history::{History, RecentStep, RecentSteps, StepRecord};
 pub use limits::{LimitSource, Limits, MetricLimit};
 pub use rules::{LimitMode, ManualLimits, RULE_VERSION, Rules, Threshold};
-pub use score::{Score, score, score_every_layer};
+pub use score::Score;
+pub use scoring::{score, score_every_layer};
+pub use series::SeriesKey;
 pub use shape::Shape;

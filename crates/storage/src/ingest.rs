@@ -18,7 +18,7 @@ use domain::{Condition, CostSource, NanoUsd, NewStep, ProjectId, Severity, Times
 use uuid::Uuid;
 
 pub use columns::Column;
-pub use filing::{FiledRuns, SEQUENCE_BITS, batch_of, file_runs, find_new, nth_of_batch, runs_done};
+pub use filing::{FiledRuns, file_runs, find_new, runs_done};
 pub use ledger::{LedgerEntry, Outcome, add_to_ledger};
 pub use prompt_texts::{PromptText, keep_prompt_texts};
 pub use rollups::{Rollup, RollupKey, lock_rollups, write_rollups};

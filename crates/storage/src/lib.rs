@@ -28,6 +28,7 @@ pub mod recount;
 pub mod reprice;
 pub mod runs;
 pub mod scoring;
+pub mod sequence;
 pub mod sessions;
 pub mod steps;
 pub mod users;

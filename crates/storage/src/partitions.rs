@@ -10,7 +10,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, PgConnection};
 use time::{Date, Duration, OffsetDateTime};
 
-pub use expired::{Expired, delete_expired};
+pub use expired::delete_expired;
 pub use weeks::Weeks;
 
 use crate::{Error, Result};
@@ -22,6 +22,27 @@ pub struct Maintained {
     pub created: u32,
     /// Partitions dropped, by name.
     pub dropped: Vec<String>,
+}
+
+/// Rows deleted by one statement: few enough that a writer waiting for one of them hardly notices.
+const BATCH_ROWS: i64 = 5_000;
+
+/// What one pass of `delete_expired` did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// Rows deleted, over all tables.
+    pub rows: u64,
+    /// Statements used, each at most `BATCH_ROWS` rows.
+    pub statements: u64,
+}
+
+impl Expired {
+    /// Counts a statement; true when it was the last one: it found fewer rows than it might have.
+    fn add_and_see_if_last(&mut self, rows: u64) -> bool {
+        self.rows += rows;
+        self.statements += 1;
+        rows < BATCH_ROWS.unsigned_abs()
+    }
 }
 
 /// Weeks that are made ahead of time.

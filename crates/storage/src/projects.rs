@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::audit::{self, Entry};
 use crate::error::OnConstraint as _;
-use crate::{Db, Error, Result, Scope, Tx, live, members};
+use crate::{Db, Error, Result, Scope, live, members};
 
 /// The word of the project that requests without a key act on.
 pub const DEFAULT_SLUG: &str = "default";
@@ -33,15 +33,11 @@ impl From<ProjectRow> for Project {
 /// All projects, oldest first.
 pub async fn list(db: &Db) -> Result<Vec<Project>> {
     let mut tx = db.begin(Scope::All).await?;
-    list_within(&mut tx).await
-}
-
-pub(crate) async fn list_within(tx: &mut Tx) -> Result<Vec<Project>> {
     let rows = sqlx::query_as!(
         ProjectRow,
         "select project_id, slug, name from projects where deleted_at is null order by created_at, project_id"
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     Ok(rows.into_iter().map(Project::from).collect())
 }

@@ -6,7 +6,7 @@ use domain::{NanoUsd, ProjectId, StepKind, StepStatus, TokenUsage};
 
 pub use settings::{change_settings, save_settings, settings};
 
-use crate::ingest::SEQUENCE_BITS;
+use crate::sequence::SEQUENCE_BITS;
 use crate::{Db, Result, Tx};
 
 /// A project's latest steps among which those for the history are looked for.

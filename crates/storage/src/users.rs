@@ -1,12 +1,12 @@
 //! Accounts of people.
 
-use domain::{Timestamp, UserId};
+use domain::{ProjectId, Timestamp, UserId};
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::audit::{self, Entry};
 use crate::error::OnConstraint as _;
-use crate::{Db, Error, Result, Scope, Tx, live, projects};
+use crate::{Db, Error, Result, Scope, Tx, live};
 
 /// A person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,16 +66,17 @@ pub async fn create_first(db: &Db, user: NewUser<'_>, actor: &str, now: Timestam
         return Err(Error::Conflict("users_exist"));
     }
     let user = insert(&mut tx, user, now).await?;
-    sqlx::query!(
-        "insert into memberships (project_id, user_id, role, created_at) select project_id, $1, 'admin', $2 from projects",
+    let projects = sqlx::query_scalar!(
+        "insert into memberships (project_id, user_id, role, created_at)
+         select project_id, $1, 'admin', $2 from projects where deleted_at is null returning project_id",
         user.id.0,
         now.to_offset_date_time()
     )
-    .execute(&mut *tx)
+    .fetch_all(&mut *tx)
     .await?;
     let entry = Entry::new(actor, "account.first", &user.email, json!({}));
-    for project in projects::list_within(&mut tx).await? {
-        audit::record_within(&mut tx, project.id, &entry, now).await?;
+    for project in projects {
+        audit::record_within(&mut tx, ProjectId(project), &entry, now).await?;
     }
     tx.commit().await?;
     live::notify_access(db).await?;

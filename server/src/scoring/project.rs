@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use domain::{NewStep, Severity};
 use engine::{History, Rules, Score, SeriesKey, Shape, StepFacts, StepRecord};
-use storage::ingest::{batch_of, nth_of_batch};
 use storage::scoring::{HistoryStep, RunDone, Watermark};
+use storage::sequence::{batch_of, nth_of_batch};
 
 use super::runs::{Call, Counted, RunCache, RunProgress};
 use super::score_step::template_word;

@@ -5,9 +5,9 @@
 //! as remembered too; after a difference the window is filled again and followed exactly until it has left it.
 
 use super::{BAND_METRICS, Packed};
+use crate::band::{MIN_DISTANCES, departure, has_baseline};
 use crate::history::{RECENT_STEPS, RecentStep, RecentSteps, STEP_SAMPLES, StepMetric, StepSamples};
 use crate::layer4::cache_collapsed;
-use crate::layer5::{MIN_DISTANCES, departure, has_baseline};
 use crate::limits::{Limits, threshold};
 use crate::rules::{Rules, Threshold};
 

@@ -199,7 +199,7 @@ impl Recording {
             let index = text.step as usize;
             if let (Some(step), Some(row)) = (self.steps.get(index), rows.get_mut(index)) {
                 let facts = text.facts(self.facts(step), self.runs.get(step.run as usize));
-                row.codes = text_codes(&facts, step, &row.codes);
+                row.codes = text_codes(&facts, step.stopped_at_layer, &step.codes, &row.codes);
                 row.stopped_at_layer = None;
             }
         }

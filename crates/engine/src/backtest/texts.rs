@@ -3,12 +3,11 @@
 use domain::StepStatus;
 use serde::{Deserialize, Serialize};
 
-use super::recording::Step;
 use crate::codes;
 use crate::facts::StepFacts;
 use crate::history::History;
 use crate::rules::Rules;
-use crate::score::score_every_layer;
+use crate::scoring::score_every_layer;
 
 /// The texts of one step.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,13 +56,19 @@ fn stays(code: u16) -> bool {
     CODES.iter().any(|known| known.code == code)
 }
 
-/// The codes of a step whose texts are read again; `known` are those from its figures and as stored.
-pub(super) fn text_codes(facts: &StepFacts<'_>, step: &Step, known: &[u16]) -> Vec<u16> {
+/// The codes of a step whose texts are read again: it was scored up to a layer, with which `stored` were found; `known`
+/// are those from its figures and as stored.
+pub(super) fn text_codes(
+    facts: &StepFacts<'_>,
+    stopped_at_layer: Option<u8>,
+    stored: &[u16],
+    known: &[u16],
+) -> Vec<u16> {
     let found = score_every_layer(facts, &History::new(), &Rules::default());
-    let reached_layer_3 = step.stopped_at_layer.is_none_or(|layer| layer >= 3);
+    let reached_layer_3 = stopped_at_layer.is_none_or(|layer| layer >= 3);
     let is_usual_refusal = |code: u16| {
         // Whether a step usually declines is known only where it was scored: there it was asked already.
-        code == codes::REFUSAL.code && reached_layer_3 && !step.codes.contains(&code)
+        code == codes::REFUSAL.code && reached_layer_3 && !stored.contains(&code)
     };
     let is_of_limits = |code: u16| codes::find(code).is_none_or(|code| super::is_learned(code.code));
     let mut codes: Vec<u16> = found
@@ -87,7 +92,7 @@ pub(super) fn text_codes(facts: &StepFacts<'_>, step: &Step, known: &[u16]) -> V
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Recording, Series};
+    use super::super::{Recording, Series, Step};
     use super::*;
 
     #[test]

@@ -2,12 +2,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::mask::{Quotes, mask, mask_placeholders};
 use super::skeleton::push_skeleton;
-use super::{Fingerprints, MAX_CANONICAL_BYTES};
+use super::{Fingerprints, MAX_CANONICAL_BYTES, USER_TEXT};
 use crate::json_scan::Scanner;
 use crate::request::{Request, Role, Turn, push_text};
-
-/// What stands for a user's words.
-pub(super) const USER_TEXT: &str = "⟨user text⟩";
 
 /// Fingerprints a prompt: plain text, or a request's body as JSON. `prompt_template` is the template that the client
 /// filled in, where it sent that along.

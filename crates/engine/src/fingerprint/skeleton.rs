@@ -1,6 +1,6 @@
 //! The leading instruction of a text in which instruction and a user's words stand together.
 
-use super::canonical::USER_TEXT;
+use super::USER_TEXT;
 use super::mask::{Quotes, mask};
 
 /// Words before a colon after which a user's text follows.

@@ -7,6 +7,7 @@ use domain::{ProjectId, Timestamp};
 use super::{BatchTx, StepRow};
 use crate::Result;
 use crate::scoring::{self, RunDone, WantedRun};
+use crate::sequence::SEQUENCE_BITS;
 
 const DAY_MICROS: i64 = 24 * 3_600_000_000;
 /// A run that goes on is kept in parts as long as this, so that what retention deletes is never younger than its time
@@ -27,25 +28,12 @@ pub struct FiledRuns {
     first_sequence: i64,
 }
 
-/// Low bits of a sequence number, which number the steps of one batch; those above number the batches.
-pub const SEQUENCE_BITS: u32 = 20;
-
 impl FiledRuns {
     /// The place of the batch's nth step in the order of arrival: no step of any process has the same.
     pub fn sequence(&self, nth: usize) -> i64 {
         let last = (1_i64 << SEQUENCE_BITS) - 1;
         self.first_sequence + i64::try_from(nth).unwrap_or(last).min(last)
     }
-}
-
-/// Which row of its batch a step was.
-pub fn nth_of_batch(sequence: i64) -> usize {
-    usize::try_from(sequence & ((1 << SEQUENCE_BITS) - 1)).unwrap_or(0)
-}
-
-/// The number of the batch with which a step arrived.
-pub fn batch_of(sequence: i64) -> i64 {
-    sequence >> SEQUENCE_BITS
 }
 
 /// The time by which a step is filed: its start; its receipt when retention would delete it at once.

@@ -5,29 +5,8 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, PgConnection};
 use time::{Duration, OffsetDateTime};
 
-use super::{Table, connect, prompt_texts, tables};
+use super::{BATCH_ROWS, Expired, Table, connect, prompt_texts, tables};
 use crate::Result;
-
-/// Rows deleted by one statement: few enough that a writer waiting for one of them hardly notices.
-pub(super) const BATCH_ROWS: i64 = 5_000;
-
-/// What one pass of `delete_expired` did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Expired {
-    /// Rows deleted, over all tables.
-    pub rows: u64,
-    /// Statements used, each at most `BATCH_ROWS` rows.
-    pub statements: u64,
-}
-
-impl Expired {
-    /// Counts a statement; true when it was the last one: it found fewer rows than it might have.
-    pub(super) fn add_and_see_if_last(&mut self, rows: u64) -> bool {
-        self.rows += rows;
-        self.statements += 1;
-        rows < BATCH_ROWS.unsigned_abs()
-    }
-}
 
 /// How long something is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use domain::ProjectId;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::expired::{BATCH_ROWS, Expired};
+use super::{BATCH_ROWS, Expired};
 use crate::Result;
 
 /// Empties the texts of templates without a call since `texts_before`, and forgets those without one since

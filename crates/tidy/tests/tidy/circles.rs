@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::repository::{File, Findings, files};
 
 /// Where no circle is left. Crates are added, never taken away.
-const OPENED: [&str; 6] = [
+const OPENED: [&str; 8] = [
     "app/src",
     "crates/browser_bindings/src",
     "crates/domain/src",
     "crates/embed/src",
+    "crates/engine/src",
     "crates/private_postgres/src",
     "crates/spool/src",
+    "crates/storage/src",
 ];
 
 /// Edges between modules of one parent, each with a file where it comes from.
