@@ -4,7 +4,6 @@ pub(crate) mod backtest;
 pub(crate) mod cost;
 pub(crate) mod health;
 pub(crate) mod ledger;
-pub mod openapi;
 mod query;
 pub(crate) mod runs;
 pub(crate) mod scoring;

@@ -1,12 +1,15 @@
 //! Errors as clients see them: a public text, and a private cause that is logged once and never leaves.
 
+mod described;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
-/// An answer that is not a success. Answered as `{"error":{"code","message","field"?,"request_id"}}`; the
-/// request id is added by `router::with_request_id`, which is also where the cause is logged.
+/// An answer that is not a success. Answered as an [`ErrorBody`]; the request id is added by
+/// `router::with_request_id`, which is also where the cause is logged.
 #[derive(Debug)]
 pub struct HttpError {
     pub status: StatusCode,
@@ -20,6 +23,30 @@ pub struct HttpError {
     pub retry_after_seconds: Option<u32>,
     /// For the log alone.
     pub cause: Option<anyhow::Error>,
+}
+
+pub(crate) use described::{BodyErrors, NotFound, ReadErrors};
+
+/// How an error is answered.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(crate) struct ErrorBody {
+    pub(crate) error: ErrorDetails,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ErrorDetails {
+    /// A word for programs, for instance `missing_field`.
+    #[schema(value_type = String)]
+    pub(crate) code: &'static str,
+    /// What happened and what to do, for people.
+    pub(crate) message: String,
+    /// The field or parameter that is wrong, where one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
+    pub(crate) field: Option<String>,
+    /// Also in the header `x-request-id` and in the server's log.
+    pub(crate) request_id: String,
 }
 
 /// The result of every handler.
@@ -120,11 +147,13 @@ impl From<storage::Error> for HttpError {
 
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
-        let mut body = json!({ "code": self.code, "message": self.message });
-        if let Some(field) = &self.field {
-            body["field"] = json!(field);
-        }
-        let mut response = (self.status, Json(json!({ "error": body }))).into_response();
+        let error = ErrorDetails {
+            code: self.code,
+            message: self.message.clone(),
+            field: self.field.clone(),
+            request_id: String::new(),
+        };
+        let mut response = (self.status, Json(ErrorBody { error })).into_response();
         if let Some(seconds) = self.retry_after_seconds {
             response
                 .headers_mut()

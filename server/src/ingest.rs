@@ -13,16 +13,18 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, post};
 use axum::{Router, middleware};
 use domain::{NewStep, Scope, Timestamp};
-use serde_json::json;
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use tower_http::decompression::RequestDecompressionLayer;
+use utoipa::{IntoParams, OpenApi, ToSchema};
 
 pub use body::BodyBudget;
+pub(crate) use native::StepBody;
 use native::{Rejection, Source};
 
 use crate::blocking::run_blocking_if_large;
 use crate::clock;
-use crate::error::{HttpError, HttpResult};
+use crate::error::{BodyErrors, HttpError, HttpResult};
 use crate::pipeline::{Received, Submission};
 use crate::router::unknown_route;
 use crate::state::AppState;
@@ -49,7 +51,43 @@ pub fn routes() -> Router<AppState> {
         .layer(middleware::map_response(plain_unsupported_encoding))
 }
 
-async fn ingest_one(State(state): State<AppState>, request: Request) -> HttpResult<Response> {
+/// What the routes that programs call say of themselves.
+#[derive(OpenApi)]
+#[openapi(paths(ingest_one, ingest_batch), tags((name = "ingest")))]
+pub(crate) struct Documented;
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only described; `fallback_id` reads it")]
+struct IdempotencyKey {
+    /// Makes a step without id safe to retry.
+    #[param(rename = "Idempotency-Key")]
+    idempotency_key: Option<String>,
+}
+
+/// Where a step is now.
+#[derive(Debug, Serialize, ToSchema)]
+struct StepAnswer {
+    /// The step's id within its run.
+    trace_id: String,
+    run_id: String,
+    status: StepOutcome,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum StepOutcome {
+    Stored,
+    /// It was there already.
+    Duplicate,
+}
+
+/// Store one step; answered after the commit
+#[utoipa::path(post, path = "/ingest", operation_id = "ingest_step", tag = "ingest", security(("key" = []), ()),
+    params(IdempotencyKey),
+    request_body = StepBody,
+    responses((status = 200, description = "It is on disk", body = inline(StepAnswer)), BodyErrors))]
+async fn ingest_one(State(state): State<AppState>, request: Request) -> HttpResult<Json<StepAnswer>> {
     let (parts, body) = request.into_parts();
     let caller = state.auth.key_actor(&parts.headers, Scope::Ingest).await?;
     body::require_json(&parts.headers)?;
@@ -67,10 +105,14 @@ async fn ingest_one(State(state): State<AppState>, request: Request) -> HttpResu
             let submission = Submission::new(&caller, received_at, vec![step], vec![]);
             let received = state.pipeline.submit(submission).await?;
             let status = match received.first() {
-                Some(Received::Duplicate) => "duplicate",
-                _ => "stored",
+                Some(Received::Duplicate) => StepOutcome::Duplicate,
+                _ => StepOutcome::Stored,
             };
-            Ok(Json(json!({ "trace_id": step_id, "run_id": run_id, "status": status })).into_response())
+            Ok(Json(StepAnswer {
+                trace_id: step_id,
+                run_id,
+                status,
+            }))
         }
         Err(rejection) => {
             state
@@ -82,7 +124,42 @@ async fn ingest_one(State(state): State<AppState>, request: Request) -> HttpResu
     }
 }
 
-async fn ingest_batch(State(state): State<AppState>, request: Request) -> HttpResult<Response> {
+/// Several steps.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only described here; `native::split_batch` reads it")]
+struct BatchBody {
+    #[schema(max_items = 1000)]
+    steps: Vec<StepBody>,
+}
+
+/// What became of a batch.
+#[derive(Debug, Serialize, ToSchema)]
+struct BatchAnswer {
+    #[schema(value_type = u64)]
+    stored: usize,
+    /// Steps that were there already.
+    #[schema(value_type = u64)]
+    duplicate: usize,
+    rejected: Vec<RejectedStep>,
+}
+
+/// A step that was not kept.
+#[derive(Debug, Serialize, ToSchema)]
+struct RejectedStep {
+    /// Its place in `steps`, from 0.
+    #[schema(value_type = u64)]
+    index: usize,
+    /// The field, where one is to blame.
+    field: Option<String>,
+    message: String,
+}
+
+/// Store up to 1,000 steps; good ones are kept, bad ones named
+#[utoipa::path(post, path = "/ingest/batch", operation_id = "ingest_batch", tag = "ingest", security(("key" = []), ()),
+    params(IdempotencyKey),
+    request_body = inline(BatchBody),
+    responses((status = 200, description = "What was kept is on disk", body = inline(BatchAnswer)), BodyErrors))]
+async fn ingest_batch(State(state): State<AppState>, request: Request) -> HttpResult<Json<BatchAnswer>> {
     let (parts, body) = request.into_parts();
     let caller = state.auth.key_actor(&parts.headers, Scope::Ingest).await?;
     body::require_json(&parts.headers)?;
@@ -113,13 +190,17 @@ async fn ingest_batch(State(state): State<AppState>, request: Request) -> HttpRe
         .filter(|r| matches!(r, Received::Duplicate))
         .count();
     let stored = received.len() - duplicate;
-    Ok(Json(json!({ "stored": stored, "duplicate": duplicate, "rejected": rejected })).into_response())
+    Ok(Json(BatchAnswer {
+        stored,
+        duplicate,
+        rejected,
+    }))
 }
 
 /// A batch as it was sent: steps that are accepted, and what to answer and to count for those that are not.
 struct Batch {
     steps: Vec<NewStep>,
-    rejected: Vec<serde_json::Value>,
+    rejected: Vec<RejectedStep>,
     reasons: Vec<&'static str>,
 }
 
@@ -139,7 +220,11 @@ fn decode_batch(bytes: &[u8], headers: &HeaderMap, received_at: Timestamp) -> Re
                 reasons.push("too_many_events");
                 let message =
                     format!("a batch has at most {MAX_BATCH_EVENTS} events; send this step in another one");
-                rejected.push(json!({ "index": index, "field": "events", "message": message }));
+                rejected.push(RejectedStep {
+                    index,
+                    field: Some("events".to_owned()),
+                    message,
+                });
             }
             Ok(step) => {
                 events += step.events.len();
@@ -152,7 +237,11 @@ fn decode_batch(bytes: &[u8], headers: &HeaderMap, received_at: Timestamp) -> Re
                 ..
             }) => {
                 reasons.push(reason);
-                rejected.push(json!({ "index": index, "field": field, "message": message }));
+                rejected.push(RejectedStep {
+                    index,
+                    field,
+                    message,
+                });
             }
         }
     }

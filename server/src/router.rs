@@ -1,5 +1,7 @@
 //! Every route of the server but the proxy's, in one list, grouped by who calls it.
 
+pub mod openapi;
+
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -11,24 +13,30 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, any, on};
 use axum::{Json, Router};
 use futures::StreamExt as _;
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
 
-use crate::api::{backtest, cost, health, ledger, openapi, runs, scoring};
-use crate::error::{ErrorReport, HttpError};
+use crate::api::{backtest, cost, health, ledger, runs, scoring};
+use crate::error::{ErrorBody, ErrorDetails, ErrorReport, HttpError};
 use crate::state::AppState;
 use crate::{auth, forms, ingest, live, site, web};
 
-/// Declares routes once: `ROUTES` for tests that must reach each of them, and the router itself.
+/// Declares routes once: `ROUTES` for tests that must reach each of them, the router itself, and the part of
+/// `/api/openapi.json` that tells of them.
 macro_rules! routes {
-    ($($method:ident $path:literal => $handler:path),+ $(,)?) => {
+    ($($method:ident $path:literal => $module:ident::$handler:ident),+ $(,)?) => {
         /// Method and path of every route with a handler in this list.
         pub const ROUTES: &[(&str, &str)] = &[$((stringify!($method), $path)),+];
 
         fn listed() -> Router<AppState> {
-            Router::new()$(.route($path, on(MethodFilter::$method, $handler)))+
+            Router::new()$(.route($path, on(MethodFilter::$method, $module::$handler)))+
         }
+
+        /// What each of their handlers says of itself.
+        #[derive(OpenApi)]
+        #[openapi(paths($($module::$handler),+))]
+        pub(crate) struct Documented;
     };
 }
 
@@ -136,12 +144,14 @@ async fn with_request_id(State(state): State<AppState>, mut request: Request, ne
         } else {
             tracing::debug!(request_id = id, %method, path, status = status.as_u16(), code = report.code, "request refused");
         }
-        let mut error = json!({ "code": report.code, "message": report.message, "request_id": id });
-        if let Some(field) = &report.field {
-            error["field"] = json!(field);
-        }
+        let error = ErrorDetails {
+            code: report.code,
+            message: report.message.clone(),
+            field: report.field.clone(),
+            request_id: id.clone(),
+        };
         let (parts, _) = response.into_parts();
-        let mut answer = Json(json!({ "error": error })).into_response();
+        let mut answer = Json(ErrorBody { error }).into_response();
         *answer.status_mut() = parts.status;
         for (name, value) in parts.headers {
             if let Some(name) = name

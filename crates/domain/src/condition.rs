@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// How bad a step or a run is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// No condition.
@@ -37,6 +38,7 @@ impl Severity {
 
 /// One rule hit on a step, with the evidence for it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Condition {
     /// The rule's number, for instance 2001.
     pub code: u16,
@@ -54,14 +56,17 @@ pub struct Condition {
     pub expected: String,
     /// Where in the output, when the rule can tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Place))]
     pub place: Option<Place>,
     /// The sample that set the limit, for rules with a learned limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Sample))]
     pub sample: Option<Sample>,
 }
 
 /// A place in a step's output, or several of one kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
     /// Bytes `start..end` of the UTF-8 output. `start == end` is a point, for instance the end of the output.
@@ -102,6 +107,7 @@ impl Place {
 
 /// Bytes `start..end` of the UTF-8 output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ByteRange {
     /// First byte.
     pub start: usize,
@@ -112,6 +118,7 @@ pub struct ByteRange {
 /// The sample behind a learned limit or a band. Latency (4001, 5001) is in milliseconds, tokens (4002, 5002, 5004) in
 /// tokens, cost (4003, 5003) in nano-dollars.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Sample {
     /// How many steps it holds.
     pub n: u32,

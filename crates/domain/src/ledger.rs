@@ -8,6 +8,7 @@ use crate::Timestamp;
 
 /// One key's accounts for one minute: `received = stored + duplicate + Σ rejected`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LedgerMinute {
     /// The beginning of the minute in which the steps were received.
     pub minute: Timestamp,
@@ -21,9 +22,10 @@ pub struct LedgerMinute {
     pub duplicate: i64,
     /// Steps that were refused, by reason.
     pub rejected: BTreeMap<String, i64>,
-    /// Stored steps that the hourly sums count as [`OTHER`], by the dimension that had too many values. They are among
+    /// Stored steps that the hourly sums count as `other`, by the dimension that had too many values. They are among
     /// `stored`; a step may be here more than once.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub limited: BTreeMap<String, i64>,
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// An amount in US dollars, in billionths (10⁻⁹ $). May be negative, because a client can report nonsense and
 /// nonsense is stored and flagged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct NanoUsd(pub i64);
 

@@ -118,6 +118,7 @@ impl RunSummary {
 
 /// What went wrong in a run, in one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RunProblem {
     /// The step that the problem is on.
     pub step_id: String,

@@ -25,6 +25,20 @@ macro_rules! words {
                 Self::ALL.iter().copied().find(|value| value.as_str() == word)
             }
         }
+
+        #[cfg(feature = "openapi")]
+        impl utoipa::ToSchema for $name {}
+
+        #[cfg(feature = "openapi")]
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                let words = Self::ALL.iter().map(|value| value.as_str());
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::Type::String)
+                    .enum_values(Some(words))
+                    .into()
+            }
+        }
     };
 }
 pub(crate) use words;
@@ -86,6 +100,7 @@ words!(
 
 /// A point in time inside a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StepEvent {
     /// Point in time inside the step; not checked against its start and end.
     pub at: Timestamp,
@@ -93,6 +108,7 @@ pub struct StepEvent {
     pub name: String,
     /// Details as sent.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object, required))]
     pub attributes: Map<String, Value>,
 }
 
@@ -285,6 +301,8 @@ pub struct StepSummary {
 
 /// The texts of a step, read only when it is selected.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = Payload))]
 pub struct StepPayload {
     /// The prompt as sent.
     pub input: Option<String>,
@@ -293,6 +311,7 @@ pub struct StepPayload {
     /// The prompt template before substitution.
     pub prompt_template: Option<String>,
     /// Everything else the client sent along.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub attributes: Map<String, Value>,
     /// Points in time inside the step, in order.
     pub events: Vec<StepEvent>,

@@ -8,6 +8,9 @@ use time::format_description::well_known::Rfc3339;
 
 /// A point in time, in microseconds since 1970-01-01T00:00:00Z. Always within the years 0000 to 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime,
+    description = "RFC 3339 in UTC, with as many digits below the second as are needed", example = "2026-11-21T09:11:52.25Z"))]
 pub struct Timestamp(i64);
 
 /// 0000-01-01T00:00:00Z
@@ -103,7 +106,8 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse_rfc3339(&text).ok_or_else(|| serde::de::Error::custom("not an RFC 3339 time"))
+        Self::parse_rfc3339(&text)
+            .ok_or_else(|| serde::de::Error::custom("must be an RFC 3339 time such as 2026-11-21T09:00:00Z"))
     }
 }
 

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 /// The four buckets are disjoint; `reasoning` is a known part of `output` and
 /// `cache_write_1h` one of `cache_write`: neither is a bucket of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = Tokens))]
 pub struct TokenUsage {
     /// Input tokens that were neither read from nor written to a cache.
     pub input_fresh: Option<i64>,
@@ -15,6 +17,7 @@ pub struct TokenUsage {
     pub cache_write: Option<i64>,
     /// The part of `cache_write` that is kept for an hour, where it is known; it costs more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = i64))]
     pub cache_write_1h: Option<i64>,
     /// Output tokens, reasoning included.
     pub output: Option<i64>,

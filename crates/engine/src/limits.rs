@@ -27,6 +27,7 @@ pub const FLOOR_COST: NanoUsd = NanoUsd(50_000_000);
 /// Where a limit comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum LimitSource {
     /// The built-in limit.
     Static,

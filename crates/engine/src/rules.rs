@@ -127,6 +127,7 @@ impl From<Threshold> for ThresholdWords {
 
 /// How layer 4 finds the limit of a metric that is not set by hand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum LimitMode {
     /// From the project's last steps, once there are enough of them; static until then.

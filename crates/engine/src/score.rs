@@ -7,6 +7,7 @@ use crate::shape::Shape;
 
 /// The verdict on a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Score {
     /// Sum of the conditions' points.
     pub total: i32,

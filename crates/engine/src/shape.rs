@@ -6,6 +6,7 @@ use crate::json_scan::{JsonError, JsonKind};
 
 /// What an output looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
     /// Blank or missing.

@@ -11,38 +11,52 @@ use domain::StepStatus;
 use engine::Rules;
 use engine::backtest::{Mark, Recording, Series, Step, StepText};
 use engine::codes::CONTEXT_NEAR_FULL;
+use serde::Deserialize;
 use storage::backtest::{StoredStep, StoredSteps};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_http::compression::CompressionLayer;
+use utoipa::{IntoParams, ToSchema};
 
-use super::query::Params;
+use super::query::{Bounded, Params, Reader};
 use super::scoring::rules_in_force;
 use crate::clock;
-use crate::error::{HttpError, HttpResult};
+use crate::error::{HttpError, HttpResult, ReadErrors};
 use crate::state::AppState;
+
+/// A [`Recording`].
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+struct Bytes(#[expect(dead_code, reason = "only described")] Vec<u8>);
 
 /// The most steps of a window; of more only the newest are sent.
 const MAX_STEPS: usize = 50_000;
-const DEFAULT_DAYS: u32 = 30;
-const MAX_DAYS: u32 = 90;
 const DAY_MICROS: i64 = 86_400 * 1_000_000;
 
-/// A [`Recording`] as bytes, compressed if the caller understands that.
-pub(crate) async fn recording(State(state): State<AppState>, request: Request) -> HttpResult<Response> {
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct WindowParams {
+    /// How many days.
+    #[serde(default)]
+    #[param(inline)]
+    days: Bounded<30, 90>,
+}
+
+/// The steps of the last days as the back-test of Settings → Scoring reads them
+#[utoipa::path(get, path = "/api/backtest", operation_id = "backtest", params(WindowParams, Reader),
+    responses(
+        (status = 200, content_type = "application/octet-stream", body = inline(Bytes),
+            description = "Figures, codes and some texts of at most the newest 50,000 scored steps, column by column; \
+                the format is the back-test's own and changes with it"),
+        ReadErrors,
+    ))]
+pub(crate) async fn recording(
+    State(state): State<AppState>,
+    Reader(caller): Reader,
+    Params(WindowParams { days: Bounded(days) }): Params<WindowParams>,
+    request: Request,
+) -> HttpResult<Response> {
     let (parts, _) = request.into_parts();
-    let params = Params::of(&parts)?;
-    let caller = state.auth.reader(&parts.headers, params.get("project")).await?;
     let mut snapshot = state.db.snapshot(caller.project_id).await?;
-    let days = match params.get("days") {
-        None => DEFAULT_DAYS,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|days| (1..=MAX_DAYS).contains(days))
-            .ok_or_else(|| {
-                HttpError::invalid("days", format!("days must be an integer from 1 to {MAX_DAYS}"))
-            })?,
-    };
     let from = clock::now().plus_micros(-i64::from(days) * DAY_MICROS);
     let rules = rules_in_force(&state, caller.project_id).await?;
     let stored = storage::backtest::steps(&mut snapshot, caller.project_id, from, MAX_STEPS).await?;

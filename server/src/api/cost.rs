@@ -2,41 +2,84 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use domain::{NanoUsd, Timestamp, TokenUsage};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use storage::cost::{CostFilter, ModelCost};
+use utoipa::{IntoParams, ToSchema};
 
-use super::query::Params;
-use crate::error::{HttpError, HttpResult};
+use super::query::{Params, Reader};
+use crate::error::{HttpError, HttpResult, ReadErrors};
 use crate::state::AppState;
 
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct CostParams {
+    /// Session id.
+    session: Option<String>,
+    /// Run id.
+    run: Option<String>,
+    /// User id.
+    user: Option<String>,
+    /// Label of the key.
+    key: Option<String>,
+    environment: Option<String>,
+    /// The model that answered.
+    model: Option<String>,
+    /// Name of the step.
+    step: Option<String>,
+    /// Begun then or later.
+    from: Option<Timestamp>,
+    /// Begun before.
+    to: Option<Timestamp>,
+}
+
+impl From<CostParams> for CostFilter {
+    fn from(params: CostParams) -> Self {
+        Self {
+            session: params.session,
+            run: params.run,
+            user: params.user,
+            key: params.key,
+            environment: params.environment,
+            model: params.model,
+            step: params.step,
+            from: params.from,
+            to: params.to,
+        }
+    }
+}
+
 /// Calls and what they cost. What is unknown is null, never 0.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Cost {
     #[serde(flatten)]
     total: Sums,
     first_call: Option<Timestamp>,
     last_call: Option<Timestamp>,
-    by_model: Vec<OfModel>,
+    /// The most expensive first.
+    by_model: Vec<ModelSums>,
 }
 
-#[derive(Debug, Serialize)]
-struct OfModel {
+#[derive(Debug, Serialize, ToSchema)]
+struct ModelSums {
     model: Option<String>,
     #[serde(flatten)]
     sums: Sums,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CostSums)]
 struct Sums {
     calls: i64,
+    /// Calls whose cost is unknown.
     unpriced_calls: i64,
-    /// All input: fresh, read from a cache and written to one.
+    /// All input: fresh, read from a cache and written to one; null when it was not reported.
     input_tokens: Option<i64>,
     output_tokens: Option<i64>,
     tokens: TokenUsage,
+    /// The sum of what is known, in dollars, as a decimal text; null when nothing is.
     cost_usd: Option<String>,
+    /// The same in billionths of a dollar.
     cost_nano_usd: Option<NanoUsd>,
 }
 
@@ -54,32 +97,24 @@ impl From<&ModelCost> for Sums {
     }
 }
 
-/// The calls that all parameters leave; at least one has to be given.
+/// What calls cost, by session, run, key or window
+///
+/// The calls that all parameters leave; at least one beside `project` has to be given.
+#[utoipa::path(get, path = "/api/cost", operation_id = "cost", params(CostParams, Reader),
+    responses((status = 200, description = "The calls, all together and by model", body = inline(Cost)), ReadErrors))]
 pub(crate) async fn get(
     State(state): State<AppState>,
-    headers: HeaderMap,
-    params: Params,
+    Reader(caller): Reader,
+    Params(params): Params<CostParams>,
 ) -> HttpResult<Json<Cost>> {
-    let caller = state.auth.reader(&headers, params.get("project")).await?;
-    let mut snapshot = state.db.snapshot(caller.project_id).await?;
-    let text = |name: &str| params.get(name).map(str::to_owned);
-    let filter = CostFilter {
-        session: text("session"),
-        run: text("run"),
-        user: text("user"),
-        key: text("key"),
-        environment: text("environment"),
-        model: text("model"),
-        step: text("step"),
-        from: params.time("from")?,
-        to: params.time("to")?,
-    };
+    let filter = CostFilter::from(params);
     if filter == CostFilter::default() {
         return Err(HttpError::invalid(
             "session",
             "Say which calls: session, run, user, key, environment, model, step, from or to",
         ));
     }
+    let mut snapshot = state.db.snapshot(caller.project_id).await?;
     let cost = storage::cost::cost(&mut snapshot, caller.project_id, &filter).await?;
     Ok(Json(Cost {
         total: Sums::from(&cost.total()),
@@ -88,7 +123,7 @@ pub(crate) async fn get(
         by_model: cost
             .models
             .iter()
-            .map(|model| OfModel {
+            .map(|model| ModelSums {
                 model: model.model.clone(),
                 sums: Sums::from(model),
             })

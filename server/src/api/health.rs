@@ -4,18 +4,45 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::error::{HttpError, HttpResult};
+use crate::error::{ErrorBody, HttpError, HttpResult};
 use crate::state::AppState;
 
-/// The process answers.
-pub(crate) async fn healthz() -> Json<Value> {
-    Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Health {
+    /// Always `ok`.
+    status: &'static str,
+    /// The server's own.
+    version: &'static str,
 }
 
-/// The process answers, its database does too, and its background tasks run.
-pub(crate) async fn readyz(State(state): State<AppState>) -> HttpResult<Json<Value>> {
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Readiness {
+    /// Always `ok`.
+    status: &'static str,
+    /// Postgres' version.
+    database: String,
+}
+
+/// The process answers
+#[utoipa::path(get, path = "/healthz", operation_id = "healthz", security(),
+    responses((status = 200, description = "It does", body = inline(Health))))]
+pub(crate) async fn healthz() -> Json<Health> {
+    Json(Health {
+        status: "ok",
+        version: env!("CARGO_PKG_VERSION"),
+    })
+}
+
+/// The database answers and every background task runs
+#[utoipa::path(get, path = "/readyz", operation_id = "readyz", security(),
+    responses(
+        (status = 200, description = "It does", body = inline(Readiness)),
+        (status = 503, description = "It does not", body = ErrorBody),
+    ))]
+pub(crate) async fn readyz(State(state): State<AppState>) -> HttpResult<Json<Readiness>> {
     let database = state.ingest_db.version().await.map_err(|cause| HttpError {
         cause: Some(cause.into()),
         ..HttpError::overloaded("The database does not answer")
@@ -28,10 +55,18 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> HttpResult<Json<Val
         );
         return Err(HttpError::overloaded(message));
     }
-    Ok(Json(json!({ "status": "ok", "database": database })))
+    Ok(Json(Readiness {
+        status: "ok",
+        database,
+    }))
 }
 
-/// Figures for Prometheus. They name no project and no key.
+/// Figures for Prometheus
+///
+/// They name no project and no key.
+#[utoipa::path(get, path = "/metrics", operation_id = "metrics", security(),
+    responses((status = 200, description = "OpenMetrics text, version 1.0.0", body = String,
+        content_type = "application/openmetrics-text")))]
 pub(crate) async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
     let text = state.metrics.render(
         state.db.connections(),

@@ -2,40 +2,53 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use domain::{LedgerMinute, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use super::query::Params;
+use super::query::{Bounded, Params, Reader};
 use crate::clock;
-use crate::error::HttpResult;
+use crate::error::{HttpResult, ReadErrors};
 use crate::state::AppState;
 
 /// Without `from`, the ledger of the last 24 hours.
 const DEFAULT_WINDOW_MICROS: i64 = 24 * 3_600 * 1_000_000;
-const DEFAULT_LIMIT: u32 = 1_440;
 
-/// The accounts, newest minute first.
-#[derive(Debug, Serialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct LedgerParams {
+    /// First minute; 24 hours ago where it is not given.
+    from: Option<Timestamp>,
+    /// First minute after.
+    to: Option<Timestamp>,
+    /// How many minutes of how many keys.
+    #[serde(default)]
+    #[param(inline)]
+    limit: Bounded<1_440, { storage::ledger::MAX_MINUTES }>,
+}
+
+/// Newest minute first.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Ledger {
     items: Vec<LedgerMinute>,
 }
 
-/// The accounts per key and minute.
+/// What became of everything received, per key and minute
+#[utoipa::path(get, path = "/api/ledger", operation_id = "ledger", params(LedgerParams, Reader),
+    responses((status = 200, description = "The accounts", body = inline(Ledger)), ReadErrors))]
 pub(crate) async fn list(
     State(state): State<AppState>,
-    headers: HeaderMap,
-    params: Params,
+    Reader(caller): Reader,
+    Params(params): Params<LedgerParams>,
 ) -> HttpResult<Json<Ledger>> {
-    let caller = state.auth.reader(&headers, params.get("project")).await?;
     let mut snapshot = state.db.snapshot(caller.project_id).await?;
     let now = clock::now();
     let from = params
-        .time("from")?
+        .from
         .unwrap_or_else(|| now.plus_micros(-DEFAULT_WINDOW_MICROS));
     // To the end of time: the minute that is running counts.
-    let to = params.time("to")?.unwrap_or(Timestamp::from_micros(i64::MAX));
-    let limit = params.limit(DEFAULT_LIMIT, storage::ledger::MAX_MINUTES)?;
+    let to = params.to.unwrap_or(Timestamp::from_micros(i64::MAX));
+    let Bounded(limit) = params.limit;
     let items = storage::ledger::minutes(&mut snapshot, caller.project_id, from, to, limit).await?;
     Ok(Json(Ledger { items }))
 }

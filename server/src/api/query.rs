@@ -1,14 +1,20 @@
-//! Parameters of a read.
+//! What stands in the URL of a read: who asks, and the parameters.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
-use serde::de::DeserializeOwned;
+use domain::{FilterError, RunFilter};
+use serde::de::value::{Error, MapDeserializer};
+use serde::de::{DeserializeOwned, IntoDeserializer, Visitor};
+use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
-use domain::{FilterError, RunFilter, Timestamp};
-
+use crate::auth::Caller;
 use crate::error::HttpError;
+use crate::state::AppState;
 
 /// What stands in the place of a route's `{name}`s, percent-decoded.
 pub(crate) struct InPath<T>(pub(crate) T);
@@ -24,65 +30,152 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for InPath<
     }
 }
 
-/// The query of a URL, percent-decoded.
-pub(crate) struct Params(HashMap<String, String>);
+/// The parameters of a URL's query, percent-decoded and trimmed. Blank ones count as absent, unknown ones are ignored;
+/// an error names the parameter.
+pub(crate) struct Params<T>(pub(crate) T);
 
-impl<S: Send + Sync> FromRequestParts<S> for Params {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     type Rejection = HttpError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, HttpError> {
-        Self::of(parts)
+        let values = given(parts)
+            .into_iter()
+            .map(|(name, value)| (name, ParamValue(value)));
+        serde_path_to_error::deserialize(MapDeserializer::new(values))
+            .map(Self)
+            .map_err(|error| {
+                let name = error.path().to_string();
+                let message = format!("{name} {}", error.into_inner());
+                HttpError::invalid(name, message)
+            })
     }
 }
 
-impl Params {
-    /// The parameters of a request that is taken apart by hand.
-    pub(crate) fn of(parts: &Parts) -> Result<Self, HttpError> {
-        Query::try_from_uri(&parts.uri)
-            .map(|Query(params)| Self(params))
-            .map_err(|_undecodable| HttpError::invalid("query", "The query of the URL can't be decoded"))
+/// The parameters that are not blank, by name; of several with one name the last.
+fn given(parts: &Parts) -> BTreeMap<String, String> {
+    let query = parts.uri.query().unwrap_or_default();
+    form_urlencoded::parse(query.as_bytes())
+        .map(|(name, value)| (name.into_owned(), value.trim().to_owned()))
+        .filter(|(_, value)| !value.is_empty())
+        .collect()
+}
+
+/// A value for serde: always a text, so that types say for themselves what they cannot read.
+struct ParamValue(String);
+
+impl IntoDeserializer<'_, Error> for ParamValue {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for ParamValue {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_string(self.0)
     }
 
-    /// The value of a parameter; blank counts as absent.
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)
-            .map(|value| value.trim())
-            .filter(|value| !value.is_empty())
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_some(self)
     }
 
-    /// `limit`, between 1 and `max`.
-    pub(crate) fn limit(&self, default: u32, max: u32) -> Result<u32, HttpError> {
-        let Some(text) = self.get("limit") else {
-            return Ok(default);
-        };
-        text.parse()
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        visitor.visit_enum(self.0.into_deserializer())
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+/// An integer from 1 to `MAX`; `DEFAULT` where it is not given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bounded<const DEFAULT: u32, const MAX: u32>(pub(crate) u32);
+
+impl<const DEFAULT: u32, const MAX: u32> Default for Bounded<DEFAULT, MAX> {
+    fn default() -> Self {
+        Self(DEFAULT)
+    }
+}
+
+impl<'de, const DEFAULT: u32, const MAX: u32> Deserialize<'de> for Bounded<DEFAULT, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
             .ok()
-            .filter(|limit| (1..=max).contains(limit))
-            .ok_or_else(|| HttpError::invalid("limit", format!("limit must be an integer from 1 to {max}")))
+            .filter(|number| (1..=MAX).contains(number))
+            .map(Self)
+            .ok_or_else(|| serde::de::Error::custom(format!("must be an integer from 1 to {MAX}")))
     }
+}
 
-    /// A point in time.
-    pub(crate) fn time(&self, name: &str) -> Result<Option<Timestamp>, HttpError> {
-        let Some(text) = self.get(name) else {
-            return Ok(None);
-        };
-        let message = || format!("{name} must be an RFC 3339 time such as 2026-11-21T09:00:00Z");
-        Timestamp::parse_rfc3339(text)
-            .map(Some)
-            .ok_or_else(|| HttpError::invalid(name, message()))
+impl<const DEFAULT: u32, const MAX: u32> ToSchema for Bounded<DEFAULT, MAX> {}
+
+impl<const DEFAULT: u32, const MAX: u32> PartialSchema for Bounded<DEFAULT, MAX> {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(1))
+            .maximum(Some(MAX))
+            .default(Some(DEFAULT.into()))
+            .into()
     }
+}
 
-    /// The filter of a list.
-    pub(crate) fn filter(&self) -> Result<RunFilter, HttpError> {
-        let mut pairs: Vec<(&str, &str)> = self
-            .0
+/// Which project.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ProjectParam {
+    /// Slug of the project, for signed-in people; a key knows its own.
+    pub(crate) project: Option<String>,
+}
+
+/// Whoever may read: a key with the scope `read`, or a signed-in member of the project.
+pub(crate) struct Reader(pub(crate) Caller);
+
+impl FromRequestParts<AppState> for Reader {
+    type Rejection = HttpError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, HttpError> {
+        let Params(ProjectParam { project }) = Params::from_request_parts(parts, state).await?;
+        state
+            .auth
+            .reader(&parts.headers, project.as_deref())
+            .await
+            .map(Self)
+    }
+}
+
+impl IntoParams for Reader {
+    fn into_params(parameter_in: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        ProjectParam::into_params(parameter_in)
+    }
+}
+
+/// What narrows a list of runs, read as the page's URL is. [`RunFilterParams`] says which parameters there are.
+pub(crate) struct InQuery(pub(crate) RunFilter);
+
+impl<S: Send + Sync> FromRequestParts<S> for InQuery {
+    type Rejection = HttpError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, HttpError> {
+        let given = given(parts);
+        let mut pairs: Vec<(&str, &str)> = given
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
-        // `range` before `from` and `to`, whatever order the map has.
+        // `range` before `from` and `to`.
         pairs.sort_unstable_by_key(|(name, _)| (*name != "range", *name));
-        RunFilter::from_query(pairs).map_err(HttpError::from)
+        Ok(Self(RunFilter::from_query(pairs)?))
     }
 }
 

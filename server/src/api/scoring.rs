@@ -1,17 +1,24 @@
 //! `POST /api/score`, `GET /api/thresholds`, `GET/PUT /api/settings/scoring`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::body::Body;
+use axum::extract::State;
 use axum::http::HeaderMap;
-use domain::{NanoUsd, ProjectId, Role, Scope};
-use engine::{LimitMode, LimitSource, Limits, MetricLimit, Rules, Threshold};
+use domain::{CostSource, NanoUsd, ProjectId, Role, Scope};
+use engine::{LimitMode, LimitSource, Limits, MetricLimit, Rules, Score, Threshold};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use storage::audit::Entry;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::SchemaType;
+use utoipa::openapi::{ObjectBuilder, Schema, Type};
 
-use super::query::Params;
+use super::query::{Params, ProjectParam, Reader};
 use crate::blocking::{run_blocking_if_large, text_bytes};
 use crate::clock;
-use crate::error::{HttpError, HttpResult};
+use crate::error::{BodyErrors, HttpError, HttpResult, ReadErrors};
 use crate::ingest;
 use crate::pipeline::DerivedStep;
 use crate::scoring::{rules_of, score_step};
@@ -21,15 +28,37 @@ use engine::rules::{POINTS, THRESHOLDS};
 /// Largest body of scoring settings: every code muted and with points of its own is a few kilobytes.
 const MAX_SETTINGS_BYTES: usize = 64 * 1024;
 
-/// Scores a step as `/ingest` would, without storing it.
-pub(crate) async fn score(State(state): State<AppState>, request: Request) -> HttpResult<Json<Value>> {
-    let (parts, body) = request.into_parts();
-    let params = Params::of(&parts)?;
-    let caller = state
-        .auth
-        .api_caller(&parts.headers, params.get("project"), Scope::Read, Role::Viewer)
-        .await?;
-    let (step, extra) = ingest::read_step(&parts.headers, body, &state.body_budget).await?;
+/// A step as `/ingest` takes it, and rules.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only described; `ingest::read_step` reads it")]
+struct ScoreBody {
+    #[serde(flatten)]
+    step: ingest::StepBody,
+    /// In place of the project's settings; what is left out stays as the project has it.
+    rules: Option<ScoringRules>,
+}
+
+/// The verdict on a step.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Verdict {
+    #[serde(flatten)]
+    score: Score,
+    /// Where the cost comes from that was scored.
+    cost_source: Option<CostSource>,
+}
+
+/// Score a step without storing it
+///
+/// As `/ingest` would score it as the project's next step.
+#[utoipa::path(post, path = "/api/score", operation_id = "score", params(Reader), request_body = inline(ScoreBody),
+    responses((status = 200, description = "The verdict", body = Verdict), BodyErrors))]
+pub(crate) async fn score(
+    State(state): State<AppState>,
+    Reader(caller): Reader,
+    headers: HeaderMap,
+    body: Body,
+) -> HttpResult<Json<Verdict>> {
+    let (step, extra) = ingest::read_step(&headers, body, &state.body_budget).await?;
     let prices = state.prices.of(caller.project_id).await?;
     let bytes = text_bytes(&step);
     let derived = run_blocking_if_large(bytes, || DerivedStep::of(&step, &prices));
@@ -47,70 +76,181 @@ pub(crate) async fn score(State(state): State<AppState>, request: Request) -> Ht
         None => project_rules,
     };
     let (score, _) = run_blocking_if_large(bytes, || score_step(&step, &derived, run, &history, &rules));
-    let mut answer = serde_json::to_value(&score).map_err(HttpError::internal)?;
-    answer["cost_source"] = json!(derived.cost_source);
-    Ok(Json(answer))
+    Ok(Json(Verdict {
+        score,
+        cost_source: derived.cost_source,
+    }))
 }
 
-/// The limits in force for the project's next step.
+/// What layer 4 and the severities go by.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LimitsInForce {
+    mode: LimitMode,
+    /// From how many points a step is critical.
+    threshold: i32,
+    metrics: LimitOfEachMetric,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct LimitOfEachMetric {
+    latency_ms: Limit<f64>,
+    tokens: Limit<f64>,
+    /// Dollars, as decimal texts.
+    cost_usd: Limit<String>,
+}
+
+/// The limit of one metric and the sample it was learned from.
+#[derive(Debug, Serialize, ToSchema)]
+struct Limit<T> {
+    /// A value above this fires.
+    limit: T,
+    source: LimitSource,
+    /// How many steps the sample holds.
+    n: u32,
+    #[schema(schema_with = unknown_or_as_limit)]
+    p50: Option<T>,
+    #[schema(schema_with = unknown_or_as_limit)]
+    p95: Option<T>,
+}
+
+fn unknown_or_as_limit() -> Schema {
+    one_of_types([Type::Number, Type::String, Type::Null])
+}
+
+fn one_of_types<const N: usize>(types: [Type; N]) -> Schema {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter(types))
+        .into()
+}
+
+/// The limits in force for the project's next step
+#[utoipa::path(get, path = "/api/thresholds", operation_id = "thresholds", params(Reader),
+    responses((status = 200, description = "The limits", body = inline(LimitsInForce)), ReadErrors))]
 pub(crate) async fn thresholds(
     State(state): State<AppState>,
-    headers: HeaderMap,
-    params: Params,
-) -> HttpResult<Json<Value>> {
-    let caller = state.auth.reader(&headers, params.get("project")).await?;
+    Reader(caller): Reader,
+) -> HttpResult<Json<LimitsInForce>> {
     let scoring = state.scoring.of(caller.project_id).await?;
     let scoring = scoring.lock();
     let limits = Limits::of(&scoring.history.recent, &scoring.rules);
-    Ok(Json(json!({
-        "mode": scoring.rules.mode,
-        "threshold": engine::limits::threshold(&scoring.history.recent, &scoring.rules),
-        "metrics": {
-            "latency_ms": metric(&limits.latency_ms, |ms| json!(ms)),
-            "tokens": metric(&limits.tokens, |tokens| json!(tokens)),
-            "cost_usd": metric(&limits.cost_nano_usd, |money: NanoUsd| json!(money.to_decimal())),
+    Ok(Json(LimitsInForce {
+        mode: scoring.rules.mode,
+        threshold: engine::limits::threshold(&scoring.history.recent, &scoring.rules),
+        metrics: LimitOfEachMetric {
+            latency_ms: written(&limits.latency_ms, |ms| ms),
+            tokens: written(&limits.tokens, |tokens| tokens),
+            cost_usd: written(&limits.cost_nano_usd, NanoUsd::to_decimal),
+        },
+    }))
+}
+
+fn written<T: Copy, W>(metric: &MetricLimit<T>, write: fn(T) -> W) -> Limit<W> {
+    Limit {
+        limit: write(metric.limit),
+        source: metric.source,
+        n: metric.n,
+        p50: metric.p50.map(write),
+        p95: metric.p95.map(write),
+    }
+}
+
+/// A project's scoring settings: money in dollars.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(default)]
+#[schema(default)]
+pub(crate) struct ScoringRules {
+    /// Whether arriving steps are scored; while it is false they have no score.
+    enabled: bool,
+    mode: LimitMode,
+    /// Whether the extended codes and layer 5 are on.
+    extended: bool,
+    /// Points from which a step is critical, 1 to 10,000, or `dynamic`.
+    #[schema(schema_with = points_or_word)]
+    threshold: Threshold,
+    limits: ManualLimits,
+    /// Codes that never fire.
+    muted: BTreeSet<u16>,
+    /// Points that replace a code's own, 0 to 1,000, by code.
+    points: BTreeMap<u16, i32>,
+}
+
+/// Limits set by hand; null leaves a metric to the mode.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[serde(default)]
+struct ManualLimits {
+    latency_ms: Option<f64>,
+    tokens: Option<i64>,
+    /// Dollars of one step; written as a decimal text.
+    #[schema(schema_with = dollars_or_null)]
+    cost_usd: Option<String>,
+}
+
+fn points_or_word() -> Schema {
+    one_of_types([Type::Integer, Type::String])
+}
+
+fn dollars_or_null() -> Schema {
+    one_of_types([Type::Number, Type::String, Type::Null])
+}
+
+impl Default for ScoringRules {
+    fn default() -> Self {
+        Self::from(&Rules::default())
+    }
+}
+
+impl From<&Rules> for ScoringRules {
+    fn from(rules: &Rules) -> Self {
+        Self {
+            enabled: rules.enabled,
+            mode: rules.mode,
+            extended: rules.extended,
+            threshold: rules.threshold,
+            limits: ManualLimits {
+                latency_ms: rules.limits.latency_ms,
+                tokens: rules.limits.tokens,
+                cost_usd: rules.limits.cost_nano_usd.map(NanoUsd::to_decimal),
+            },
+            muted: rules.muted.clone(),
+            points: rules.points.clone(),
         }
-    })))
+    }
 }
 
-fn metric<T: Copy>(limit: &MetricLimit<T>, word: fn(T) -> Value) -> Value {
-    let source = match limit.source {
-        LimitSource::Static => "static",
-        LimitSource::Dynamic => "dynamic",
-        LimitSource::Manual => "manual",
-    };
-    json!({ "limit": word(limit.limit), "source": source, "n": limit.n, "p50": limit.p50.map(word), "p95": limit.p95.map(word) })
-}
-
-/// The project's scoring settings.
+/// The project's scoring settings
+#[utoipa::path(get, path = "/api/settings/scoring", operation_id = "scoring_settings", params(Reader),
+    responses((status = 200, description = "The settings", body = ScoringRules), ReadErrors))]
 pub(crate) async fn settings(
     State(state): State<AppState>,
-    headers: HeaderMap,
-    params: Params,
-) -> HttpResult<Json<Value>> {
-    let caller = state.auth.reader(&headers, params.get("project")).await?;
+    Reader(caller): Reader,
+) -> HttpResult<Json<ScoringRules>> {
     let scoring = state.scoring.of(caller.project_id).await?;
     let scoring = scoring.lock();
-    Ok(Json(rules_to_json(&scoring.rules)))
+    Ok(Json(ScoringRules::from(&scoring.rules)))
 }
 
-/// Replaces the scoring settings: what the body leaves out goes back to its default.
+/// Replace the scoring settings; what is left out goes back to its default
+///
+/// Needs a key with the scope `admin`, or a signed-in admin of the project.
+#[utoipa::path(put, path = "/api/settings/scoring", operation_id = "save_scoring_settings", params(ProjectParam),
+    request_body = ScoringRules,
+    responses((status = 200, description = "The settings now", body = ScoringRules), BodyErrors))]
 pub(crate) async fn save_settings(
     State(state): State<AppState>,
-    request: Request,
-) -> HttpResult<Json<Value>> {
-    let (parts, body) = request.into_parts();
-    let params = Params::of(&parts)?;
+    headers: HeaderMap,
+    Params(ProjectParam { project }): Params<ProjectParam>,
+    body: Body,
+) -> HttpResult<Json<ScoringRules>> {
     let caller = state
         .auth
-        .api_caller(&parts.headers, params.get("project"), Scope::Admin, Role::Admin)
+        .api_caller(&headers, project.as_deref(), Scope::Admin, Role::Admin)
         .await?;
-    let body = ingest::read_json(&parts.headers, body, MAX_SETTINGS_BYTES, &state.body_budget).await?;
+    let body = ingest::read_json(&headers, body, MAX_SETTINGS_BYTES, &state.body_budget).await?;
     let body: Map<String, Value> = serde_json::from_slice(&body)
         .map_err(|_not_an_object| HttpError::invalid("body", "The body must be a JSON object"))?;
     let rules = rules_from_json(body, &Rules::default())?;
-    let answer = replace_rules(&state, caller.project_id, caller.key_label, &rules).await?;
-    Ok(Json(answer))
+    replace_rules(&state, caller.project_id, caller.key_label, &rules).await?;
+    Ok(Json(ScoringRules::from(&rules)))
 }
 
 /// The rules that the project's next step is judged by.
@@ -120,20 +260,18 @@ pub(crate) async fn rules_in_force(state: &AppState, project: ProjectId) -> Http
     Ok(scoring.rules.clone())
 }
 
-/// Stores rules, writes down who did it, and makes every process judge by them from now on. Returns them as the API
-/// writes them.
+/// Stores rules, writes down who did it, and makes every process judge by them from now on.
 pub(crate) async fn replace_rules(
     state: &AppState,
     project: ProjectId,
     actor: String,
     rules: &Rules,
-) -> HttpResult<Value> {
+) -> HttpResult<()> {
     let stored = serde_json::to_value(rules).map_err(HttpError::internal)?;
-    let answer = rules_to_json(rules);
-    let entry = change_of_rules(&actor, answer.clone());
+    let entry = change_of_rules(&actor, rules);
     storage::scoring::save_settings(&state.db, project, &stored, &entry, clock::now()).await?;
     state.scoring.invalidate_rules(project);
-    Ok(answer)
+    Ok(())
 }
 
 /// Mutes a code or lets it speak again, whatever else is changed at the same time.
@@ -155,7 +293,7 @@ pub(crate) async fn mute(
         let action = if is_muted { "code.mute" } else { "code.unmute" };
         let details = json!({ "name": engine::codes::find(code).map(|code| code.name) });
         let entries = vec![
-            change_of_rules(&actor, rules_to_json(&rules)),
+            change_of_rules(&actor, &rules),
             Entry::new(&actor, action, &code.to_string(), details),
         ];
         Some((stored, entries))
@@ -168,25 +306,13 @@ pub(crate) async fn mute(
 }
 
 /// What the audit log says of rules that were changed: what they are from now on.
-fn change_of_rules(actor: &str, rules: Value) -> Entry {
-    Entry::new(actor, "scoring.change", "scoring", rules)
-}
-
-/// The rules as the API writes them: money in dollars.
-fn rules_to_json(rules: &Rules) -> Value {
-    json!({
-        "enabled": rules.enabled,
-        "mode": rules.mode,
-        "extended": rules.extended,
-        "threshold": rules.threshold,
-        "limits": {
-            "latency_ms": rules.limits.latency_ms,
-            "tokens": rules.limits.tokens,
-            "cost_usd": rules.limits.cost_nano_usd.map(NanoUsd::to_decimal),
-        },
-        "muted": rules.muted,
-        "points": rules.points,
-    })
+fn change_of_rules(actor: &str, rules: &Rules) -> Entry {
+    Entry::new(
+        actor,
+        "scoring.change",
+        "scoring",
+        json!(ScoringRules::from(rules)),
+    )
 }
 
 /// `base` with what the body sets, each value checked and named when it is wrong.

@@ -5,6 +5,10 @@ mod used;
 use domain::{NewStep, StepEvent, StepKind, StepStatus, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use utoipa::openapi::schema::SchemaType;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::MAX_BATCH_STEPS;
 use super::field::Field;
@@ -85,63 +89,156 @@ struct RawEvent<'a> {
     attributes: Option<&'a RawValue>,
 }
 
-/// Declares the fields of the body once: the struct serde fills, and its reader by name.
+/// Declares the fields of the body once: the struct serde fills, its reader by name, and what the API's description
+/// says of each.
 macro_rules! raw_step {
-    ($($name:ident),+ $(,)?) => {
+    ($($(#[$described:meta])* $name:ident: $type:ty),+ $(,)?) => {
         #[derive(Deserialize)]
         struct RawStep<'a> { $(#[serde(borrow)] $name: Option<&'a RawValue>),+ }
 
         impl<'a> RawStep<'a> {
             $(fn $name(&self) -> Field<'a> { Field { name: stringify!($name), raw: self.$name } })+
         }
+
+        /// A step as it is sent.
+        #[derive(ToSchema)]
+        #[schema(as = NewStep)]
+        #[expect(dead_code, reason = "only described")]
+        pub(crate) struct StepBody { $($(#[$described])* $name: $type),+ }
     };
 }
 
 raw_step!(
-    run_id,
-    step_name,
-    model,
-    prompt,
-    latency_ms,
-    step_index,
-    input_tokens,
-    output_tokens,
-    reasoning_tokens,
-    total_tokens,
-    cost,
-    status_success,
-    error,
-    output_code,
-    span_id,
-    parent_span_id,
-    step_id,
-    parent_step_id,
-    started_at,
-    kind,
-    provider,
-    session_id,
-    user_id,
-    environment,
-    release,
-    tags,
-    attributes,
-    events,
-    cache_read_tokens,
-    cache_write_tokens,
-    cache_write_1h_tokens,
-    ttft_ms,
-    max_gap_ms,
-    stream_incomplete,
-    error_class,
-    service_tier,
-    web_searches,
-    stop_reason,
-    tool_name,
-    prompt_template,
-    usage_semantics,
-    usage,
-    request_model,
+    /// The run.
+    #[schema(max_length = 256)]
+    run_id: String,
+    /// What the step does; the same name for the same kind of step, because limits and series are per name.
+    step_name: String,
+    /// The model that answered.
+    model: String,
+    /// The input: plain text, or `{"system": …, "messages": […]}` as an object or as a JSON string.
+    prompt: TextOrJson,
+    /// How long it took, in milliseconds; fractions are kept.
+    latency_ms: f64,
+    /// Position in the run as you count.
+    step_index: Option<i32>,
+    /// Input tokens, without cached ones unless `usage_semantics` says otherwise.
+    input_tokens: Option<i64>,
+    output_tokens: Option<i64>,
+    reasoning_tokens: Option<i64>,
+    /// Only used to tell whether `output_tokens` contains the reasoning.
+    total_tokens: Option<i64>,
+    /// US dollars: what you believe the step cost. Shown beside the computed cost, and used where no price is known.
+    cost: Option<f64>,
+    /// Whether it worked. False makes the step, and as a top-level step the run, failed.
+    #[schema(default = true)]
+    status_success: Option<bool>,
+    /// The error's text. It does not make a step fail by itself.
+    error: Option<TextOrJson>,
+    /// The output.
+    output_code: Option<TextOrJson>,
+    /// Another name for `step_id`.
+    span_id: Option<String>,
+    /// Another name for `parent_step_id`.
+    parent_span_id: Option<String>,
+    /// Identity within the run; made by the server where it is not sent.
+    step_id: Option<String>,
+    /// The step that contains this one. It may arrive later, or never.
+    parent_step_id: Option<String>,
+    /// When it began; the time of receipt less `latency_ms` where it is not sent.
+    started_at: Option<Timestamp>,
+    /// `llm` where it is not sent.
+    kind: Option<StepKind>,
+    /// `anthropic`, `openai`, …
+    provider: Option<String>,
+    /// Several runs of one conversation.
+    session_id: Option<String>,
+    /// For whom it ran.
+    user_id: Option<String>,
+    environment: Option<String>,
+    /// The commit or version that ran.
+    release: Option<String>,
+    #[schema(max_items = 50)]
+    tags: Option<Vec<String>>,
+    /// Whatever else is worth keeping.
+    #[schema(value_type = Option<Object>)]
+    attributes: Option<Map<String, Value>>,
+    /// Points in time inside the step.
+    #[schema(max_items = 1000)]
+    events: Option<Vec<EventBody>>,
+    /// Input tokens read from the prompt cache.
+    cache_read_tokens: Option<i64>,
+    /// Input tokens written to the prompt cache.
+    cache_write_tokens: Option<i64>,
+    /// The part of `cache_write_tokens` that is kept for an hour, which costs more.
+    cache_write_1h_tokens: Option<i64>,
+    /// Time to the first token, in milliseconds.
+    ttft_ms: Option<f64>,
+    /// The longest pause between two chunks of a stream, in milliseconds.
+    max_gap_ms: Option<f64>,
+    /// A stream ended without its final event.
+    #[schema(default = false)]
+    stream_incomplete: Option<bool>,
+    /// The kind of error as one word to group by, for instance `rate_limit_error`.
+    error_class: Option<String>,
+    /// The tier at which the provider served the call: `standard`, `batch`, `flex`, `priority`.
+    service_tier: Option<String>,
+    /// Web searches that the provider made and bills by number.
+    web_searches: Option<i64>,
+    /// Why the model stopped, as the provider says it.
+    stop_reason: Option<String>,
+    /// The tool that a step of kind `tool` calls.
+    tool_name: Option<String>,
+    /// The prompt before its values were filled in.
+    prompt_template: Option<TextOrJson>,
+    /// Whether `input_tokens` contains the cached tokens; `exclusive` where it is not sent.
+    usage_semantics: Option<UsageSemantics>,
+    /// The usage object as the provider gave it; read where no token field is sent.
+    #[schema(value_type = Option<Object>)]
+    usage: Option<Map<String, Value>>,
+    /// The model that was asked for, where another one answered.
+    request_model: Option<String>,
 );
+
+/// A text of any length. An object or an array is taken as its JSON text.
+struct TextOrJson;
+
+impl ToSchema for TextOrJson {}
+
+impl PartialSchema for TextOrJson {
+    fn schema() -> RefOr<Schema> {
+        let types = [Type::String, Type::Object, Type::Array];
+        ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter(types))
+            .description(Some(
+                "A text of any length. An object or an array is taken as its JSON text.",
+            ))
+            .into()
+    }
+}
+
+/// Whether input tokens contain the cached ones.
+#[derive(ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only described; `used` reads it")]
+enum UsageSemantics {
+    /// As OpenAI counts.
+    Inclusive,
+    /// As Anthropic counts.
+    Exclusive,
+}
+
+/// A point in time inside a step.
+#[derive(ToSchema)]
+#[schema(as = NewEvent)]
+#[expect(dead_code, reason = "only described; `RawEvent` reads it")]
+struct EventBody {
+    name: String,
+    /// The step's `started_at` where it is not sent.
+    at: Option<Timestamp>,
+    #[schema(value_type = Option<Object>)]
+    attributes: Option<Map<String, Value>>,
+}
 
 /// Decodes a body that is one step.
 pub(super) fn decode_body(bytes: &[u8], source: &Source) -> Result<NewStep, Rejection> {
@@ -150,9 +247,7 @@ pub(super) fn decode_body(bytes: &[u8], source: &Source) -> Result<NewStep, Reje
 }
 
 /// The object `rules` that stands beside a step's own fields in a body of `/api/score`.
-pub(super) fn rules_of_body(
-    bytes: &[u8],
-) -> Result<Option<serde_json::Map<String, serde_json::Value>>, Rejection> {
+pub(super) fn rules_of_body(bytes: &[u8]) -> Result<Option<Map<String, Value>>, Rejection> {
     #[derive(Deserialize)]
     struct Body<'a> {
         #[serde(borrow)]

@@ -16,6 +16,8 @@ pub struct Route {
     speaks: Speaks,
     /// What its calls are recorded as, if they are.
     pub api: Option<Api>,
+    /// What it is, for the API's description.
+    pub summary: &'static str,
 }
 
 /// Whose words a route speaks.
@@ -30,26 +32,33 @@ enum Speaks {
 /// Everything that is passed on.
 #[rustfmt::skip]
 pub const ROUTES: &[Route] = &[
-    route("POST",   "/v1/messages",                   Speaks::Anthropic, Some(Api::Messages)),
-    route("POST",   "/v1/messages/count_tokens",      Speaks::Anthropic, None),
-    route("POST",   "/v1/chat/completions",           Speaks::OpenAi,    Some(Api::Chat)),
-    route("POST",   "/v1/responses",                  Speaks::OpenAi,    Some(Api::Responses)),
-    route("GET",    "/v1/responses/{id}",             Speaks::OpenAi,    None),
-    route("DELETE", "/v1/responses/{id}",             Speaks::OpenAi,    None),
-    route("POST",   "/v1/responses/{id}/cancel",      Speaks::OpenAi,    None),
-    route("GET",    "/v1/responses/{id}/input_items", Speaks::OpenAi,    None),
-    route("POST",   "/v1/completions",                Speaks::OpenAi,    Some(Api::Completions)),
-    route("POST",   "/v1/embeddings",                 Speaks::OpenAi,    Some(Api::Embeddings)),
-    route("GET",    "/v1/models",                     Speaks::Either,    None),
-    route("GET",    "/v1/models/{id}",                Speaks::Either,    None),
+    route("POST",   "/v1/messages",                    Speaks::Anthropic,  Some(Api::Messages),     "Anthropic's Messages, recorded"),
+    route("POST",   "/v1/messages/count_tokens",       Speaks::Anthropic,  None,                    "Anthropic's token counting"),
+    route("POST",   "/v1/chat/completions",            Speaks::OpenAi,     Some(Api::Chat),         "OpenAI's Chat Completions, recorded"),
+    route("POST",   "/v1/responses",                   Speaks::OpenAi,     Some(Api::Responses),    "OpenAI's Responses, recorded"),
+    route("GET",    "/v1/responses/{id}",              Speaks::OpenAi,     None,                    "A stored response of OpenAI's"),
+    route("DELETE", "/v1/responses/{id}",              Speaks::OpenAi,     None,                    "Deletes a stored response of OpenAI's"),
+    route("POST",   "/v1/responses/{id}/cancel",       Speaks::OpenAi,     None,                    "Cancels a response of OpenAI's"),
+    route("GET",    "/v1/responses/{id}/input_items",  Speaks::OpenAi,     None,                    "The input of a response of OpenAI's"),
+    route("POST",   "/v1/completions",                 Speaks::OpenAi,     Some(Api::Completions),  "OpenAI's Completions, recorded"),
+    route("POST",   "/v1/embeddings",                  Speaks::OpenAi,     Some(Api::Embeddings),   "OpenAI's Embeddings, recorded"),
+    route("GET",    "/v1/models",                      Speaks::Either,     None,                    "The models of Anthropic or OpenAI, by the request's headers"),
+    route("GET",    "/v1/models/{id}",                 Speaks::Either,     None,                    "A model of Anthropic's or OpenAI's"),
 ];
 
-const fn route(method: &'static str, path: &'static str, speaks: Speaks, api: Option<Api>) -> Route {
+const fn route(
+    method: &'static str,
+    path: &'static str,
+    speaks: Speaks,
+    api: Option<Api>,
+    summary: &'static str,
+) -> Route {
     Route {
         method,
         path,
         speaks,
         api,
+        summary,
     }
 }
 

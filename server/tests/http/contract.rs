@@ -1,9 +1,12 @@
-//! What is answered is what `openapi.json` says: each read route's real answer against its schema.
+//! What is answered is what `/api/openapi.json` says: each read route's real answer against its schema.
 
+use std::collections::BTreeSet;
+
+use domain::{NanoUsd, RunFilter, RunStatus, Severity, Timestamp, Window};
 use jsonschema::Validator;
 use serde_json::{Value, json};
-use server::api::openapi::OPENAPI;
 use server::router::ROUTES;
+use server::router::openapi::OPENAPI;
 
 use crate::app::{TestApp, step};
 
@@ -22,8 +25,36 @@ fn schema_of(document: &Value, path: &str, method: &str, status: &str) -> Valida
         schema["allOf"][0].is_object(),
         "{method} {path} {status} has no schema"
     );
+    join(&mut schema, &document["components"]["schemas"]);
     close(&mut schema);
     jsonschema::validator_for(&schema).unwrap()
+}
+
+/// Makes one object of those that are to hold all at once, so that it can be closed.
+fn join(schema: &mut Value, named: &Value) {
+    match schema {
+        Value::Object(members) => {
+            members.values_mut().for_each(|member| join(member, named));
+            let Some(Value::Array(parts)) = members.remove("allOf") else {
+                return;
+            };
+            for mut part in parts {
+                if let Some(name) = part["$ref"].as_str() {
+                    part = named[name.rsplit('/').next().unwrap()].clone();
+                    join(&mut part, named);
+                }
+                for (keyword, value) in part.as_object().unwrap().clone() {
+                    match (members.get_mut(&keyword), value) {
+                        (Some(Value::Object(of_all)), Value::Object(more)) => of_all.extend(more),
+                        (Some(Value::Array(of_all)), Value::Array(more)) => of_all.extend(more),
+                        (_, value) => _ = members.insert(keyword, value),
+                    }
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| join(item, named)),
+        _ => {}
+    }
 }
 
 /// Forbids what the document does not name, in every object whose members it names.
@@ -56,7 +87,7 @@ fn check(document: &Value, (method, path, status): (&str, &str, u16), answer: &V
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_read_is_answered_as_the_document_says() {
-    let document: Value = serde_json::from_str(OPENAPI).unwrap();
+    let document: Value = serde_json::from_str(&OPENAPI).unwrap();
     let app = TestApp::new().await;
     // One that says everything and is scored, one that says as little as possible, and one in a run of its own.
     let mut full = step("r", "full");
@@ -136,11 +167,12 @@ async fn every_read_is_answered_as_the_document_says() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_error_is_answered_as_the_document_says() {
-    let document: Value = serde_json::from_str(OPENAPI).unwrap();
+    let document: Value = serde_json::from_str(&OPENAPI).unwrap();
     let app = TestApp::new().await;
     let mut error = json!({
         "allOf": [{ "$ref": "#/components/schemas/Error" }], "components": document["components"],
     });
+    join(&mut error, &document["components"]["schemas"]);
     close(&mut error);
     let error = jsonschema::validator_for(&error).unwrap();
     for (status, (answered, answer)) in [
@@ -155,5 +187,77 @@ async fn every_error_is_answered_as_the_document_says() {
             "{:?}\n{answer:#}",
             error.iter_errors(&answer).collect::<Vec<_>>()
         );
+    }
+}
+
+#[test]
+fn the_document_knows_the_parameters_that_narrow_a_list() {
+    let document: Value = serde_json::from_str(&OPENAPI).unwrap();
+    let described: BTreeSet<&str> = document["paths"]["/api/runs"]["get"]["parameters"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|parameter| parameter["name"].as_str().unwrap())
+        .filter(|name| !["limit", "cursor", "project"].contains(name))
+        .collect();
+    let read: BTreeSet<&str> = described
+        .iter()
+        .copied()
+        .filter(|name| {
+            ["ok", "24h", "2026-11-21T09:00:00Z", "5", "a=b"]
+                .iter()
+                .any(|value| {
+                    let filter = RunFilter::from_query([(*name, *value)]);
+                    filter.is_ok_and(|filter| filter != RunFilter::default())
+                })
+        })
+        .collect();
+    assert_eq!(read, described);
+    let everything = RunFilter {
+        window: Window::Fixed {
+            from: Some(Timestamp::from_micros(0)),
+            to: Some(Timestamp::from_micros(1)),
+        },
+        status: Some(RunStatus::Ok),
+        severity: Some(Severity::Ok),
+        model: Some(String::new()),
+        key: Some(String::new()),
+        step: Some(String::new()),
+        environment: Some(String::new()),
+        release: Some(String::new()),
+        session: Some(String::new()),
+        user: Some(String::new()),
+        tag: Some(String::new()),
+        attribute: Some(String::new()),
+        q: Some(String::new()),
+        cost_min: Some(NanoUsd(0)),
+        cost_max: Some(NanoUsd(0)),
+        latency_min_ms: Some(0),
+        latency_max_ms: Some(0),
+        tokens_min: Some(0),
+        tokens_max: Some(0),
+    };
+    let mut known: BTreeSet<&str> = everything.to_pairs().iter().map(|(name, _)| *name).collect();
+    known.insert("range");
+    assert_eq!(known, described);
+}
+
+#[test]
+fn each_operation_has_a_name_of_its_own_and_says_who_may_call_it() {
+    let document: Value = serde_json::from_str(&OPENAPI).unwrap();
+    let schemes = document["components"]["securitySchemes"].as_object().unwrap();
+    let mut names = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let mut is_own = |name: &Value| names.insert(name.as_str().unwrap().to_owned());
+            let passed_on = server::proxy::ROUTES.iter().any(|route| route.path == path);
+            assert!(passed_on || is_own(&operation["operationId"]), "{method} {path}");
+            assert!(operation["summary"].is_string(), "{method} {path}");
+            let ways = operation.get("security").unwrap_or(&document["security"]);
+            for way in ways.as_array().unwrap() {
+                let known = |(name, _): (&String, &Value)| schemes.contains_key(name);
+                assert!(way.as_object().unwrap().iter().all(known), "{method} {path}");
+            }
+        }
     }
 }
