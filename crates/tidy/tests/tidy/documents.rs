@@ -8,11 +8,13 @@ use crate::repository::{File, Findings, files, read};
 fn the_guide_to_ingest_names_every_field() {
     let native = read("server/src/ingest/native.rs");
     let (_, list) = native.split_once("\nraw_step!(").unwrap();
-    let (list, _) = list.split_once(");").unwrap();
+    let (list, _) = list.split_once("\n);").unwrap();
     let fields: Vec<_> = list
-        .split(',')
+        .lines()
         .map(str::trim)
-        .filter(|name| !name.is_empty())
+        .filter(|line| line.starts_with(|first: char| first.is_ascii_lowercase()))
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, _)| name)
         .collect();
     assert!(fields.len() > 30, "the list of fields was not found: {fields:?}");
     must_name_each("server/src/ingest/native.rs", fields);
