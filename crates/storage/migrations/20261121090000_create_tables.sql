@@ -110,6 +110,8 @@ create index audit_log_at_idx on audit_log (project_id, at);
 create table run_keys (
   project_id uuid not null,
   partition_at timestamptz not null,
+  -- a step of it lies where its receipt says and not its start
+  filed_by_receipt boolean not null default false,
   run_id text not null,
   primary key (project_id, run_id)
 );
