@@ -81,11 +81,12 @@ impl BackgroundJob for Repricing {
         let done = self.price_chunk(chunk, now).await?;
         if done.is_last {
             // Limits are learned from costs, and pages show them.
-            storage::live::notify_settings(&context.db, project).await?;
+            context.tell(storage::live::notify_settings(&context.db, project)).await;
         }
         let runs: Vec<&str> = done.changed_runs.iter().map(String::as_str).collect();
         if !runs.is_empty() {
-            storage::live::notify_runs(&context.db, Uuid::now_v7(), project, &runs).await?;
+            let changed = storage::live::notify_runs(&context.db, Uuid::now_v7(), project, &runs);
+            context.tell(changed).await;
         }
         Ok(())
     }

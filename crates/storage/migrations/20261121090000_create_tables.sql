@@ -422,8 +422,10 @@ create table jobs (
   progress_done bigint not null default 0,
   progress_total bigint,
   cursor jsonb,
-  -- failures since the last chunk that was done
+  -- failures since the last chunk that was done; after so many the job is given up
   attempts integer not null default 0,
+  -- and those besides that will pass, such as a full disk, for which no job is given up
+  delays integer not null default 0,
   result jsonb,
   error text,
   run_after timestamptz not null,
