@@ -147,6 +147,8 @@ create table runs (
   step_count integer not null,
   error_count integer not null,
   unpriced_steps integer not null,
+  -- steps whose cost is known; without one the sum is unknown, not 0
+  priced_steps integer not null default 0,
   root_count integer not null,
   root_error_count integer not null,
   open_count integer not null,
@@ -334,6 +336,8 @@ create table rollups (
   calls bigint not null,
   errors bigint not null,
   unpriced bigint not null,
+  -- steps whose cost is known; without one the sum is unknown, not 0
+  priced bigint not null default 0,
   input_fresh bigint,
   cache_read bigint,
   cache_write bigint,
