@@ -4,6 +4,7 @@ use domain::Timestamp;
 use leptos::prelude::*;
 use serde::Deserialize;
 
+use crate::context::use_page_request;
 use crate::error::ApiError;
 use crate::ui::icon::Icon;
 use crate::ui::time::use_time_text;
@@ -47,6 +48,7 @@ pub(crate) fn use_live(slug: Signal<String>, run: Signal<Option<String>>) -> Liv
     let lost_since = RwSignal::new(None);
     let last = RwSignal::new(None);
     let gaps = RwSignal::new(0);
+    let rendered_after = use_page_request().live_position;
     #[cfg(target_arch = "wasm32")]
     Effect::new(move |_| {
         let (slug, run) = (slug.get(), run.get());
@@ -59,7 +61,8 @@ pub(crate) fn use_live(slug: Signal<String>, run: Signal<Option<String>>) -> Liv
             last,
             gaps,
         };
-        let (listening, abort) = futures::future::abortable(browser::listen(slug, run, signals));
+        let listening = browser::listen(slug, run, rendered_after.clone(), signals);
+        let (listening, abort) = futures::future::abortable(listening);
         leptos::task::spawn_local(async move {
             if listening.await.is_err() {
                 connected_since.try_set(None);
@@ -68,7 +71,7 @@ pub(crate) fn use_live(slug: Signal<String>, run: Signal<Option<String>>) -> Liv
         on_cleanup(move || abort.abort());
     });
     #[cfg(not(target_arch = "wasm32"))]
-    let _only_in_the_browser = (slug, run);
+    let _only_in_the_browser = (slug, run, rendered_after);
     LiveState {
         connected_since: connected_since.into(),
         lost_since: lost_since.into(),
@@ -119,6 +122,8 @@ pub(crate) fn LiveBadge(
 
 #[cfg(target_arch = "wasm32")]
 mod browser {
+    use std::cell::RefCell;
+
     use domain::Timestamp;
     use domain::filter::percent_encode;
     use futures::future::{Either, select};
@@ -142,11 +147,19 @@ mod browser {
         pub(super) gaps: RwSignal<u64>,
     }
 
-    pub(super) async fn listen(slug: String, run: Option<String>, signals: Signals) {
-        let query = run.map_or_else(String::new, |run| format!("?run={}", percent_encode(&run)));
-        let url = format!("/live/{}{query}", percent_encode(&slug));
+    thread_local! {
+        /// The id of the last event: whatever is read from then on is not older. Empty before the first event.
+        static LAST_EVENT_ID: RefCell<String> = const { RefCell::new(String::new()) };
+    }
+
+    /// `rendered_after` is where the server stood when it rendered the document.
+    pub(super) async fn listen(slug: String, run: Option<String>, rendered_after: String, signals: Signals) {
+        let run = run.map_or_else(String::new, |run| format!("&run={}", percent_encode(&run)));
         let mut failures = 0;
         loop {
+            let last = LAST_EVENT_ID.with_borrow(Clone::clone);
+            let since = if last.is_empty() { &rendered_after } else { &last };
+            let url = format!("/live/{}?since={since}{run}", percent_encode(&slug));
             if one_connection(&url, signals).await {
                 failures = 0;
             }
@@ -180,6 +193,7 @@ mod browser {
                         connected = true;
                         note_connected(signals);
                     }
+                    note_id(message.last_event_id());
                     match (kind.as_str(), message.data().as_string()) {
                         ("run", Some(text)) => note_event(&text, signals),
                         ("gap", _) => note_gap(signals),
@@ -200,11 +214,15 @@ mod browser {
         }
     }
 
+    /// Whether something was missed the server knows: it is asked with the id of the last event.
     fn note_connected(signals: Signals) {
         signals.connected_since.try_set(Some(clock_now()));
-        let was_lost = signals.lost_since.try_update(|since| since.take().is_some());
-        if was_lost == Some(true) {
-            note_gap(signals);
+        signals.lost_since.try_set(None);
+    }
+
+    fn note_id(id: String) {
+        if !id.is_empty() {
+            LAST_EVENT_ID.set(id);
         }
     }
 

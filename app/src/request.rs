@@ -13,6 +13,8 @@ pub struct PageRequest {
     pub origin: String,
     /// The reference id shown with errors.
     pub request_id: String,
+    /// After which change the server read what the page shows: what a live connection begins with.
+    pub live_position: String,
 }
 
 /// The request that rendered the page.

@@ -24,3 +24,25 @@ pub(crate) fn run_blocking_if_large<T>(bytes: usize, work: impl FnOnce() -> T) -
         work()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use tokio_util::task::TaskTracker;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn the_only_worker_goes_on_with_others_while_a_large_text_is_read() {
+        let tasks = TaskTracker::new();
+        let others = tasks.clone();
+        let large = tasks.spawn(async move {
+            let (sender, heard) = mpsc::channel();
+            others.spawn(async move { sender.send(()) });
+            run_blocking_if_large(LARGE_BYTES + 1, || heard.recv_timeout(Duration::from_secs(20)))
+        });
+        assert_eq!(large.await.unwrap(), Ok(()));
+    }
+}

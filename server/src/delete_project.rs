@@ -35,7 +35,7 @@ impl BackgroundJob for ProjectDeletion {
         let deleted = deletion::delete_chunk(chunk, now).await?;
         if deleted.is_last {
             tracing::info!(project.id = %project, rows = deleted.rows, "a deleted project is gone");
-            storage::live::notify_access(&context.db).await?;
+            context.tell(storage::live::notify_access(&context.db)).await;
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
 use storage::Db;
-use storage::jobs::{self, Job, JobChunk};
+use storage::jobs::{self, ChunkFailure, Job, JobChunk};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::delete_project::ProjectDeletion;
+use crate::metrics::Labelled;
 use crate::reprice::Repricing;
 use crate::supervise::panic_message;
 
@@ -30,8 +31,9 @@ const KINDS: &[Kind] = &[Kind::of::<Repricing>(), Kind::of::<ProjectDeletion>()]
 
 /// How often it is looked whether a job is due, should no notification have come.
 const POLL_INTERVAL: Duration = Duration::from_secs(30);
-/// How long after a failure the same chunk is tried again, in microseconds.
+/// How long after a failure the same chunk is tried again, in microseconds; twice as long after each further one.
 const RETRY_AFTER_MICROS: i64 = 5_000_000;
+const MAX_RETRY_AFTER_MICROS: i64 = 300_000_000;
 /// Collisions with other transactions before one counts as a failure.
 const MAX_COLLISIONS: u32 = 10;
 
@@ -64,6 +66,15 @@ pub trait BackgroundJob: Sized + Send + Sync + 'static {
 #[derive(Clone, Debug)]
 pub struct JobContext {
     pub db: Db,
+}
+
+impl JobContext {
+    /// Tells other processes of a chunk that is committed. It is done, whether or not they hear of it.
+    pub async fn tell(&self, notification: impl Future<Output = storage::Result<()>>) {
+        if let Err(cause) = notification.await {
+            tracing::warn!(error = ?cause, "a chunk of a job is done, and other processes could not be notified");
+        }
+    }
 }
 
 /// Why a chunk was not done.
@@ -134,16 +145,16 @@ impl<J: BackgroundJob> PreparedJob for J {
 }
 
 /// Works at jobs until `shutdown`, after which the chunk that is under way is still finished. `wake` is notified when
-/// there may be a job.
-pub async fn run(db: Db, wake: Arc<Notify>, shutdown: CancellationToken) {
-    let mut worker = Worker::new(db);
+/// there may be a job; `failures` counts chunks that failed.
+pub async fn run(db: Db, failures: Labelled, wake: Arc<Notify>, shutdown: CancellationToken) {
+    let mut worker = Worker::new(db).counting(failures);
     loop {
         let pause = loop {
             match worker.work(None).await {
                 Ok(Worked::Chunk) if !shutdown.is_cancelled() => {}
                 Ok(_) => break worker.until_due().await,
                 Err(cause) => {
-                    tracing::debug!(error = ?cause, "jobs are not looked at: the database does not answer");
+                    tracing::warn!(error = ?cause, "jobs are not looked at: the database does not answer");
                     break POLL_INTERVAL;
                 }
             }
@@ -171,6 +182,7 @@ pub struct Worker {
     context: JobContext,
     kinds: &'static [Kind],
     names: Vec<&'static str>,
+    failures: Labelled,
     prepared: HashMap<Uuid, Box<dyn PreparedJob>>,
 }
 
@@ -186,8 +198,14 @@ impl Worker {
             context: JobContext { db },
             kinds,
             names: kinds.iter().map(|kind| kind.name).collect(),
+            failures: Labelled::default(),
             prepared: HashMap::new(),
         }
+    }
+
+    /// Counts chunks that failed here, by the kind of the job.
+    pub fn counting(self, failures: Labelled) -> Self {
+        Self { failures, ..self }
     }
 
     /// Does one chunk of the job that has waited longest; `only` names another.
@@ -203,8 +221,13 @@ impl Worker {
             let Some(kind) = self.kinds.iter().find(|kind| kind.name == chunk.job.kind) else {
                 return Ok(Worked::Nothing);
             };
-            let (project, job_id) = (chunk.job.project_id, chunk.job.job_id);
-            let done = AssertUnwindSafe(self.run_chunk(kind, chunk, now))
+            let of = ChunkOf {
+                kind: *kind,
+                project: chunk.job.project_id,
+                job_id: chunk.job.job_id,
+                failures: chunk.failures,
+            };
+            let done = AssertUnwindSafe(self.run_chunk(&of.kind, chunk, now))
                 .catch_unwind()
                 .await;
             let done = done
@@ -214,10 +237,8 @@ impl Worker {
                 Err(ChunkError::Database(cause)) if cause.is_collision() && collisions < MAX_COLLISIONS => {
                     collisions += 1;
                 }
-                // The next one to whom the database answers goes on where this one began.
-                Err(ChunkError::Database(cause)) if cause.is_transient() => return Err(cause),
                 Err(cause) => {
-                    self.note_failure(kind, project, job_id, &cause, now).await?;
+                    self.note_failure(&of, &cause, now).await?;
                     return Ok(Worked::Chunk);
                 }
             }
@@ -249,31 +270,72 @@ impl Worker {
         }
     }
 
-    async fn note_failure(
-        &self,
-        kind: &Kind,
-        project: ProjectId,
-        job_id: Uuid,
-        cause: &ChunkError,
-        now: Timestamp,
-    ) -> storage::Result<()> {
-        tracing::error!(project.id = %project, job.id = %job_id, kind = kind.name, error = ?cause, "a chunk of a job failed");
-        let retry_at = now.plus_micros(RETRY_AFTER_MICROS);
-        let (public, attempts) = match cause {
+    /// The chunk is tried again later, by whoever is free then, and other jobs go first.
+    async fn note_failure(&self, of: &ChunkOf, cause: &ChunkError, now: Timestamp) -> storage::Result<()> {
+        let kind = of.kind.name;
+        self.failures.get_or_create(&[("kind", kind)]).inc();
+        let attempts = of.kind.max_attempts;
+        let (error, max_attempts) = match cause {
+            ChunkError::Database(cause) if cause.is_transient() => (
+                "The database could not do a chunk of the work: it does not answer, took too long or lacks room; \
+                 it is tried again",
+                None,
+            ),
             ChunkError::Database(_) => (
                 "The database refused a chunk of the work; the server's log has the details",
-                kind.max_attempts,
+                Some(attempts),
             ),
             ChunkError::Panicked(_) => (
                 "A piece of the work failed; the server's log has the details",
-                kind.max_attempts,
+                Some(attempts),
             ),
-            ChunkError::Arguments(_) => ("The job's arguments can't be read; start it again", 1),
+            ChunkError::Arguments(_) => ("The job's arguments can't be read; start it again", Some(1)),
         };
-        let db = &self.context.db;
-        if jobs::chunk_failed(db, project, job_id, public, retry_at, attempts, now).await? {
-            tracing::error!(project.id = %project, job.id = %job_id, kind = kind.name, "a job was given up");
+        let wait_micros = retry_after_micros(of.failures);
+        let (project, job_id, retry_after_s) = (of.project, of.job_id, wait_micros / 1_000_000);
+        if max_attempts.is_none() {
+            tracing::warn!(project.id = %project, job.id = %job_id, kind, retry_after_s, error = ?cause, "a chunk of a job has to wait");
+        } else {
+            tracing::error!(project.id = %project, job.id = %job_id, kind, retry_after_s, error = ?cause, "a chunk of a job failed");
+        }
+        let failure = ChunkFailure {
+            error,
+            again_at: now.plus_micros(wait_micros),
+            max_attempts,
+        };
+        if jobs::chunk_failed(&self.context.db, project, job_id, &failure, now).await? {
+            tracing::error!(project.id = %project, job.id = %job_id, kind, "a job was given up");
         }
         Ok(())
+    }
+}
+
+/// Which job a chunk is of, and how often it failed before.
+struct ChunkOf {
+    kind: Kind,
+    project: ProjectId,
+    job_id: Uuid,
+    failures: u32,
+}
+
+fn retry_after_micros(failures: u32) -> i64 {
+    let doubled = RETRY_AFTER_MICROS.saturating_mul(1 << failures.min(16));
+    doubled.min(MAX_RETRY_AFTER_MICROS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_that_keeps_failing_is_tried_less_and_less_often() {
+        let check = |failures: u32, seconds: i64| {
+            assert_eq!(retry_after_micros(failures), seconds * 1_000_000, "{failures}");
+        };
+        check(0, 5);
+        check(1, 10);
+        check(5, 160);
+        check(6, 300);
+        check(u32::MAX, 300);
     }
 }

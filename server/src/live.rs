@@ -1,6 +1,8 @@
 //! Live updates: which runs changed. Batches publish, every server process receives it through the database,
 //! and each open page gets what concerns it as server-sent events. A page then reads again; nothing else travels.
 
+mod changes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use serde::Deserialize;
 use storage::live::{ChangeEvent, Listener};
 use tokio::sync::{Mutex, Notify, broadcast, mpsc};
 use tokio::time::MissedTickBehavior;
+use tokio_stream::wrappers::BroadcastStream;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -25,6 +28,9 @@ use crate::metrics::Metrics;
 use crate::pipeline::ProjectCaches;
 use crate::state::AppState;
 use crate::supervise::Supervisor;
+use changes::{Changes, Subscription};
+
+pub use changes::{LivePosition, Numbered};
 
 /// How long changes are coalesced before they are sent: one message instead of one per batch.
 const COALESCE_INTERVAL: Duration = Duration::from_millis(100);
@@ -39,7 +45,7 @@ type ChangedRuns = BTreeMap<ProjectId, BTreeSet<String>>;
 #[derive(Clone, Debug)]
 pub struct LiveHub {
     changed: mpsc::Sender<ChangedRuns>,
-    changes: broadcast::Sender<ChangeEvent>,
+    changes: Changes,
     missed: Arc<AtomicBool>,
     shutdown: CancellationToken,
 }
@@ -75,8 +81,13 @@ impl LiveHub {
     }
 
     /// The events from now on, each sent after the caches were invalidated.
-    pub fn subscribe(&self) -> broadcast::Receiver<ChangeEvent> {
+    pub fn subscribe(&self) -> broadcast::Receiver<Numbered> {
         self.changes.subscribe()
+    }
+
+    /// After which change a page is rendered that is rendered from now on.
+    pub fn position(&self) -> LivePosition {
+        self.changes.position()
     }
 
     /// Says that runs changed. Never waits: when the notifier can't keep up, pages read everything again.
@@ -89,11 +100,10 @@ impl LiveHub {
 
 /// A change could not be sent: the pages of this process read again at once, those of all others as soon as the
 /// database takes notifications.
-fn note_missed(missed: &AtomicBool, changes: &broadcast::Sender<ChangeEvent>) {
+fn note_missed(missed: &AtomicBool, changes: &Changes) {
     tracing::debug!("changes were not notified; pages read everything again");
     missed.store(true, Ordering::Release);
-    // Without subscribers the send fails, which is fine.
-    let _no_subscriber = changes.send(ChangeEvent::Gap);
+    changes.send(ChangeEvent::Gap);
 }
 
 /// Tells every process which runs changed.
@@ -101,7 +111,7 @@ fn note_missed(missed: &AtomicBool, changes: &broadcast::Sender<ChangeEvent>) {
 struct Notifier {
     db: storage::Db,
     origin: Uuid,
-    changes: broadcast::Sender<ChangeEvent>,
+    changes: Changes,
     receiver: Arc<Mutex<mpsc::Receiver<ChangedRuns>>>,
     /// Some change was not sent.
     missed: Arc<AtomicBool>,
@@ -181,7 +191,7 @@ pub struct ChangeListener {
     caches: ProjectCaches,
     jobs_wake: Arc<Notify>,
     origin: Uuid,
-    changes: broadcast::Sender<ChangeEvent>,
+    changes: Changes,
 }
 
 impl ChangeListener {
@@ -192,14 +202,13 @@ impl ChangeListener {
         caches: ProjectCaches,
         jobs_wake: Arc<Notify>,
     ) -> Self {
-        let (changes, _) = broadcast::channel(4_096);
         Self {
             options,
             auth,
             caches,
             jobs_wake,
             origin: Uuid::now_v7(),
-            changes,
+            changes: Changes::new(),
         }
     }
 
@@ -223,8 +232,7 @@ impl ChangeListener {
         let mut change = ChangeEvent::Gap;
         loop {
             self.invalidate(&change);
-            // Without subscribers the send fails, which is fine.
-            let _no_subscriber = self.changes.send(change);
+            self.changes.send(change);
             change = listener.next().await?;
         }
     }
@@ -253,10 +261,12 @@ impl ChangeListener {
 #[derive(Debug, Deserialize)]
 pub struct LiveQuery {
     run: Option<String>,
+    /// After which change it was rendered: the id of the last event it received, or what the page came with.
+    since: Option<String>,
 }
 
-/// `GET /live/{slug}?run=`: `hello` once, then `run` with `{"run_id"}` for each run that changed, or `gap` when
-/// anything may have.
+/// `GET /live/{slug}?run=&since=`: `gap` when what it shows may have changed since then, `hello`, then `run` with
+/// `{"run_id"}` for each run that changed, or `gap` when anything may have.
 pub async fn events(
     State(state): State<AppState>,
     Extension(viewer): Extension<app::Viewer>,
@@ -268,19 +278,42 @@ pub async fn events(
         .map(|(project, _)| project.id)
         .ok_or_else(|| HttpError::not_found("project"))?;
     let connection = Connection::open(Arc::clone(&state.metrics));
-    let received = tokio_stream::wrappers::BroadcastStream::new(state.live.subscribe());
+    let changes = state.live.changes.clone();
+    let since = query.since.as_deref().map(|since| since.parse().ok());
+    let Subscription {
+        receiver,
+        position,
+        has_missed,
+    } = changes.subscribe_since(since.flatten(), project, query.run.as_deref());
+    // Who says nothing of what it knows is told nothing of it.
+    let missed = (has_missed && since.is_some()).then(|| Event::default().event("gap").data("{}"));
+    let hello = Event::default()
+        .event("hello")
+        .id(position.to_string())
+        .data("{}");
+    let first = futures::stream::iter(missed.into_iter().chain([hello]));
     // Access may just have been revoked: the page reconnects and is checked again.
-    let received =
-        received.take_while(|change| futures::future::ready(!matches!(change, Ok(ChangeEvent::Access))));
-    let events = received.flat_map(move |change| {
-        let _held_open = &connection;
-        futures::stream::iter(events_of(
-            change.unwrap_or(ChangeEvent::Gap),
-            project,
-            query.run.as_deref(),
-        ))
+    let received = BroadcastStream::new(receiver).take_while(|received| {
+        let is_access = received
+            .as_ref()
+            .is_ok_and(|numbered| numbered.change == ChangeEvent::Access);
+        futures::future::ready(!is_access)
     });
-    let hello = futures::stream::iter([Event::default().event("hello").data("{}")]);
+    let events = received.flat_map(move |received| {
+        let _held_open = &connection;
+        let (change, id) = match received {
+            Ok(numbered) => {
+                let id = changes.position_of(numbered.number()).to_string();
+                (numbered.change, Some(id))
+            }
+            Err(_lagged) => (ChangeEvent::Gap, None),
+        };
+        let events = events_of(change, project, query.run.as_deref());
+        futures::stream::iter(events.into_iter().map(move |event| match &id {
+            Some(id) => event.id(id),
+            None => event,
+        }))
+    });
     let end = {
         let shutdown = state.live.shutdown.clone();
         async move {
@@ -290,7 +323,7 @@ pub async fn events(
             }
         }
     };
-    let stream = hello.chain(events).map(Ok).take_until(end);
+    let stream = first.chain(events).map(Ok).take_until(end);
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }
 

@@ -21,7 +21,8 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 
 /// A figure that goes up and down.
 pub type Gauge = gauge::Gauge<u64, AtomicU64>;
-type Labelled = Family<[(&'static str, &'static str); 1], Counter>;
+/// Counters of one name, told apart by the value of one label.
+pub type Labelled = Family<[(&'static str, &'static str); 1], Counter>;
 
 /// Upper bounds of the batch duration's buckets, in seconds.
 const BATCH_BOUNDS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0];
@@ -55,6 +56,8 @@ pub struct Metrics {
     queued_calls: Gauge,
     copied_bytes: Gauge,
     task_failures: Labelled,
+    /// Chunks of jobs that failed and are tried again, by the kind of the job.
+    pub job_failures: Labelled,
     db_connections: Gauge,
     db_idle_connections: Gauge,
 }
@@ -75,6 +78,9 @@ impl Default for Metrics {
         let task_failures = Labelled::default();
         let help = "How often a background task failed and was started again";
         registry.register("task_failures", help, task_failures.clone());
+        let job_failures = Labelled::default();
+        let help = "How often a chunk of a job failed, by the kind of the job";
+        registry.register("job_failures", help, job_failures.clone());
         let batch_seconds = Histogram::new(BATCH_BOUNDS);
         let help = "Time to write one batch, commit included";
         registry.register("batch_seconds", help, batch_seconds.clone());
@@ -115,6 +121,7 @@ impl Default for Metrics {
             }),
             lost_calls,
             task_failures,
+            job_failures,
             batch_seconds,
             registry,
         }
@@ -168,6 +175,7 @@ mod tests {
     fn names_stay_what_dashboards_ask_for() {
         let metrics = Metrics::default();
         metrics.responses[2].inc();
+        metrics.job_failures.get_or_create(&[("kind", "reprice")]).inc();
         let duplicate = LedgerEntry {
             project_id: domain::ProjectId(uuid::Uuid::nil()),
             minute: domain::Timestamp::default(),
@@ -195,6 +203,7 @@ mod tests {
             "plumbline_http_responses_total{class=\"5xx\"} 0",
             "plumbline_proxy_lost_calls_total 0",
             "plumbline_task_failures_total{task=\"maintenance\"} 2",
+            "plumbline_job_failures_total{kind=\"reprice\"} 1",
             "plumbline_batch_seconds_bucket{le=\"0.0025\"} 0",
             "plumbline_batch_seconds_bucket{le=\"0.005\"} 1",
             "plumbline_batch_seconds_count 1",

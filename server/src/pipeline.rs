@@ -46,6 +46,19 @@ pub struct Submission {
     steps: Vec<NewStep>,
     rejected: Vec<&'static str>,
     bytes: usize,
+    delivery: Delivery,
+}
+
+/// How often the same receipt of a step may come to the pipeline. The ledger counts it once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Delivery {
+    /// Once: what becomes of it now is what became of it.
+    Once,
+    /// Until it is known what became of it: a step that is stored already was counted when it was.
+    Repeated {
+        /// Whether a defect is the last word on the steps. If not, their sender goes on to try each alone.
+        is_final: bool,
+    },
 }
 
 impl Submission {
@@ -64,7 +77,22 @@ impl Submission {
             steps,
             rejected,
             bytes,
+            delivery: Delivery::Once,
         }
+    }
+
+    /// Steps that were received once, and whose sender submits them until it knows what became of them. Unless
+    /// `is_final`, those that a defect keeps out come again one by one.
+    pub fn repeated(caller: &Caller, received_at: Timestamp, steps: Vec<NewStep>, is_final: bool) -> Self {
+        Self {
+            delivery: Delivery::Repeated { is_final },
+            ..Self::new(caller, received_at, steps, Vec::new())
+        }
+    }
+
+    /// Whether steps that a defect keeps out are rejected for good.
+    fn ends_with_a_defect(&self) -> bool {
+        !self.steps.is_empty() && self.delivery != Delivery::Repeated { is_final: false }
     }
 
     /// The steps that were accepted.
@@ -82,6 +110,7 @@ impl Submission {
             steps: Vec::new(),
             rejected: own.chain(self.steps.iter().map(|_| reason)).collect(),
             bytes: 0,
+            delivery: self.delivery,
         }
     }
 }

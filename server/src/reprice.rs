@@ -81,11 +81,14 @@ impl BackgroundJob for Repricing {
         let done = self.price_chunk(chunk, now).await?;
         if done.is_last {
             // Limits are learned from costs, and pages show them.
-            storage::live::notify_settings(&context.db, project).await?;
+            context
+                .tell(storage::live::notify_settings(&context.db, project))
+                .await;
         }
         let runs: Vec<&str> = done.changed_runs.iter().map(String::as_str).collect();
         if !runs.is_empty() {
-            storage::live::notify_runs(&context.db, Uuid::now_v7(), project, &runs).await?;
+            let changed = storage::live::notify_runs(&context.db, Uuid::now_v7(), project, &runs);
+            context.tell(changed).await;
         }
         Ok(())
     }
@@ -214,12 +217,12 @@ fn delta(step: &PricedStep, new: &NewCost) -> Delta {
     Delta {
         cost: nano(new.cost).saturating_sub(nano(step.cost)),
         unpriced: unpriced(new.source) - unpriced(step.source),
-        is_lost: step.cost.is_some() && new.cost.is_none(),
+        priced: i64::from(new.cost.is_some()) - i64::from(step.cost.is_some()),
     }
 }
 
 fn add(sum: &mut Delta, more: Delta) {
     sum.cost = sum.cost.saturating_add(more.cost);
     sum.unpriced += more.unpriced;
-    sum.is_lost |= more.is_lost;
+    sum.priced += more.priced;
 }

@@ -36,7 +36,8 @@ struct TaskState {
     failures: u64,
     /// Failures since it was last stable.
     consecutive_failures: u32,
-    failed_at: Option<Instant>,
+    /// Since when it runs, or ran until it failed.
+    started_at: Option<Instant>,
 }
 
 /// What `/metrics` shows of a task.
@@ -64,6 +65,7 @@ impl Supervisor {
         F: Future<Output = ()> + Send + 'static,
     {
         let interrupt = Arc::clone(&self.lock().entry(name).or_default().interrupt);
+        self.note_start(name);
         let supervisor = self.clone();
         self.tasks.spawn(async move {
             loop {
@@ -97,7 +99,7 @@ impl Supervisor {
                     () = sleep(backoff) => {}
                     () = supervisor.shutdown.cancelled() => {}
                 }
-                supervisor.note_restart(name);
+                supervisor.note_start(name);
             }
         });
     }
@@ -135,13 +137,15 @@ impl Supervisor {
         state.is_down = true;
         state.failures += 1;
         state.consecutive_failures = state.consecutive_failures.saturating_add(1);
-        state.failed_at = Some(Instant::now());
         let doublings = state.consecutive_failures.saturating_sub(1).min(16);
         FIRST_BACKOFF.saturating_mul(1 << doublings).min(MAX_BACKOFF)
     }
 
-    fn note_restart(&self, name: &'static str) {
-        self.lock().entry(name).or_default().is_down = false;
+    fn note_start(&self, name: &'static str) {
+        let mut states = self.lock();
+        let state = states.entry(name).or_default();
+        state.is_down = false;
+        state.started_at = Some(Instant::now());
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, TaskState>> {
@@ -151,7 +155,7 @@ impl Supervisor {
 
 impl TaskState {
     fn is_stable(&self) -> bool {
-        self.failed_at.is_none_or(|at| at.elapsed() >= STABLE_AFTER)
+        self.started_at.is_some_and(|at| at.elapsed() >= STABLE_AFTER)
     }
 
     fn is_failing(&self) -> bool {
@@ -223,6 +227,25 @@ mod tests {
         sleep(FIRST_BACKOFF + Duration::from_millis(1)).await;
         assert_eq!(runs.load(Ordering::Relaxed), 6, "the backoff began anew");
         assert_eq!(supervisor.failing(), [""; 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_pause_before_a_start_is_no_part_of_a_run() {
+        let supervisor = supervisor();
+        supervisor.supervise("poller", || async {
+            sleep(STABLE_AFTER * 3 / 4).await;
+            panic!("not for as long as it takes to be stable");
+        });
+        // Until the backoff has grown to half a minute, and several times after that.
+        for _ in 0..20 {
+            sleep(STABLE_AFTER).await;
+        }
+        let mut seen = 0;
+        for _ in 0..100 {
+            sleep(Duration::from_secs(1)).await;
+            seen += supervisor.failing().len();
+        }
+        assert_eq!(seen, 100, "it keeps failing, and is named all the time");
     }
 
     #[tokio::test(start_paused = true)]

@@ -151,6 +151,7 @@ fn page_request(state: &AppState, parts: &Parts) -> PageRequest {
         .unwrap_or_default();
     PageRequest {
         now: clock::now(),
+        live_position: state.live.position().to_string(),
         origin,
         request_id,
     }

@@ -110,6 +110,8 @@ create index audit_log_at_idx on audit_log (project_id, at);
 create table run_keys (
   project_id uuid not null,
   partition_at timestamptz not null,
+  -- a step of it lies where its receipt says and not its start
+  filed_by_receipt boolean not null default false,
   run_id text not null,
   primary key (project_id, run_id)
 );
@@ -145,6 +147,8 @@ create table runs (
   step_count integer not null,
   error_count integer not null,
   unpriced_steps integer not null,
+  -- steps whose cost is known; without one the sum is unknown, not 0
+  priced_steps integer not null default 0,
   root_count integer not null,
   root_error_count integer not null,
   open_count integer not null,
@@ -332,6 +336,8 @@ create table rollups (
   calls bigint not null,
   errors bigint not null,
   unpriced bigint not null,
+  -- steps whose cost is known; without one the sum is unknown, not 0
+  priced bigint not null default 0,
   input_fresh bigint,
   cache_read bigint,
   cache_write bigint,
@@ -420,8 +426,10 @@ create table jobs (
   progress_done bigint not null default 0,
   progress_total bigint,
   cursor jsonb,
-  -- failures since the last chunk that was done
+  -- failures since the last chunk that was done; after so many the job is given up
   attempts integer not null default 0,
+  -- and those besides that will pass, such as a full disk, for which no job is given up
+  delays integer not null default 0,
   result jsonb,
   error text,
   run_after timestamptz not null,

@@ -14,11 +14,15 @@ $$;
 
 -- Kinds: 1 key, 2 environment, 3 release, 4 session, 5 user, 6 tag, 7 model, 8 step, 9 attribute, 10 status,
 -- 11 severity, 12 cost, 13 duration, 14 tokens, 15 three letters of the problem's text, 16 up to four letters that a
--- word of the id begins with. Written out, without functions of ours: indexes are built under a search path of their own.
+-- word of the id begins with, 17 up to three letters of a shown name. Those are kept where the name is not among the
+-- step names, being one of too many, and where it may become one of too many: most that do have a number in them. Other
+-- names are few, and found as step names. Written out, without functions of ours: indexes are built under a search path
+-- of their own.
 create function run_terms(project_id uuid, run_id text, key_label text, environment text, release text,
   session_id text, user_id text, tags text[], models text[], step_names text[], attribute_hashes integer[],
   status text, severity smallint, cost_nano_usd bigint, started_at timestamptz, ended_at timestamptz,
-  input_fresh bigint, cache_read bigint, cache_write bigint, output bigint, problem_text text) returns integer[]
+  input_fresh bigint, cache_read bigint, cache_write bigint, output bigint, problem_text text, name text,
+  problem_step_name text) returns integer[]
 language plpgsql immutable parallel safe cost 2000 as $$
 declare
   eighths constant double precision := 8 / ln(2.0::double precision);
@@ -68,6 +72,16 @@ begin
       terms := terms || (hashtextextended(substr(value, place, 3), seed) >> 32)::integer;
     end loop;
   end if;
+  seed := uuid_hash_extended(project_id, 17);
+  foreach value in array array[name, problem_step_name] loop
+    continue when value is null or (value = any (step_names) and value !~ '[0-9]');
+    value := lower(value);
+    for place in 1 .. length(value) loop
+      for letters in 1 .. least(3, length(value) - place + 1) loop
+        terms := terms || (hashtextextended(substr(value, place, letters), seed) >> 32)::integer;
+      end loop;
+    end loop;
+  end loop;
   seed := uuid_hash_extended(project_id, 16);
   foreach value in array string_to_array(translate(lower(run_id), '_./: ', '-----'), '-') loop
     terms := terms || (hashtextextended(left(value, 4), seed) >> 32)::integer;
@@ -78,7 +92,37 @@ $$;
 
 create index runs_terms_idx on runs using gin (run_terms(project_id, run_id, key_label, environment, release,
   session_id, user_id, tags, models, step_names, attribute_hashes, status, severity, cost_nano_usd, started_at,
-  ended_at, input_fresh, cache_read, cache_write, output, problem_text)) with (gin_pending_list_limit = 1024);
+  ended_at, input_fresh, cache_read, cache_write, output, problem_text, name, problem_step_name)) with (gin_pending_list_limit = 1024);
+
+-- The hashes of a project's step names with this text in them; of those without a number, which others have too many of.
+-- Names are skipped from one to the next, because each has a row for every hour.
+create function step_names_with(project uuid, part text) returns integer[]
+language plpgsql stable set search_path = public, pg_temp
+set enable_indexscan = on
+set enable_seqscan = on as $$
+declare
+  max_skipped constant integer := 2000;
+  names text[];
+begin
+  select array_agg(value) into names from (
+    with recursive n (value) as (
+      (select c.value from run_counts c where c.project_id = project and c.dimension = 'step' and c.value !~ '[0-9]'
+        order by c.value limit 1)
+      union all
+      select (select c.value from run_counts c where c.project_id = project and c.dimension = 'step'
+        and c.value !~ '[0-9]' and c.value > n.value order by c.value limit 1)
+      from n where n.value is not null)
+    select value from n where value is not null limit max_skipped) n;
+  if cardinality(names) = max_skipped then
+    select array_agg(distinct c.value) into names from run_counts c
+      where c.project_id = project and c.dimension = 'step' and c.value !~ '[0-9]'
+        and strpos(lower(c.value), lower(part)) > 0;
+  end if;
+  return coalesce((select array_agg(run_term(project, 8, value)) from unnest(names) value
+    where strpos(lower(value), lower(part)) > 0), '{}');
+end
+$$;
+create index run_counts_names_idx on run_counts (project_id, value) where dimension = 'step' and value !~ '[0-9]';
 
 -- The newest runs of the transaction's project that a filter leaves, newest first, at most `max_rows`. Row-level
 -- security lets no index find rows by an operator that could leak them, and those of arrays could. So this looks as
@@ -96,13 +140,16 @@ declare
   conditions text := '';
   expression constant text := 'run_terms(project_id, run_id, key_label, environment, release, session_id, user_id, '
     'tags, models, step_names, attribute_hashes, status, severity, cost_nano_usd, started_at, ended_at, input_fresh, '
-    'cache_read, cache_write, output, problem_text)';
+    'cache_read, cache_write, output, problem_text, name, problem_step_name)';
   milliseconds constant text := 'extract(epoch from ended_at - started_at) * 1000';
   tokens constant text := 'coalesce(input_fresh, 0)::numeric + coalesce(cache_read, 0) + coalesce(cache_write, 0) '
     '+ coalesce(output, 0)';
   pattern text;
   found_names integer[];
-  letters integer[];
+  problem_letters integer[];
+  name_letters integer[];
+  by_letters text;
+  by_text text;
   id_words integer[];
   counted text[] := '{}';
   source text;
@@ -168,22 +215,21 @@ begin
   end loop;
   if filter ? 'q' then
     pattern := '%' || replace(replace(replace(filter ->> 'q', '\', '\\'), '%', '\%'), '_', '\_') || '%';
-    select coalesce(array_agg(run_term(project, 8, s.value)), '{}') into found_names from (
-      select distinct c.value from run_counts c
-      where c.project_id = project and c.dimension = 'step' and c.value ilike pattern) s;
-    select array_agg(run_term(project, 15, substr(lower(filter ->> 'q'), place, 3))) into letters
-      from generate_series(1, length(lower(filter ->> 'q')) - 2) place;
+    select array_agg(run_term(project, 15, letters)), array_agg(run_term(project, 17, letters))
+      into problem_letters, name_letters
+      from (select substr(lower(filter ->> 'q'), place, 3) as letters
+        from generate_series(1, greatest(1, length(filter ->> 'q') - 2)) place) l;
     -- Every word but the last is whole.
     select array_agg(run_term(project, 16, left(word, 4))) into id_words
       from (select word, place, count(*) over () as words
         from unnest(string_to_array(translate(lower(filter ->> 'q'), '_./: ', '-----'), '-'))
           with ordinality w (word, place)) w
       where word <> '' and (length(word) >= 4 or place < words);
-    conditions := conditions
-      || format(' and (name ilike %1$L or problem_text ilike %1$L or run_id ilike %1$L)', pattern);
+    conditions := conditions || format(' and (name ilike %1$L or problem_text ilike %1$L or problem_step_name ilike %1$L '
+      'or run_id ilike %1$L)', pattern);
     -- A text of one or two letters is not looked for in problems.
-    by_terms := by_terms || format(' and (%1$s && %2$L or %1$s @> %3$L or %1$s @> %4$L)', expression, found_names,
-      coalesce(id_words, array[run_term(project, 16, lower(filter ->> 'q'))]), letters);
+    by_letters := format('%1$s @> %2$L or %1$s @> %3$L or %1$s @> %4$L', expression,
+      coalesce(id_words, array[run_term(project, 16, lower(filter ->> 'q'))]), problem_letters, name_letters);
   end if;
   if terms <> '{}' then
     by_terms := by_terms || format(' and %s @> %L', expression, terms);
@@ -217,8 +263,13 @@ begin
         execute format('select count(*) filter (where true%s) * 20 >= count(*) from (select * from %s '
           'order by partition_at desc, run_id desc limit 300) r', conditions, source) into is_common;
       end if;
+      by_text := '';
+      if by_letters is not null and not is_common then
+        found_names := coalesce(found_names, step_names_with(project, filter ->> 'q'));
+        by_text := format(' and (%s or %s && %L)', by_letters, expression, found_names);
+      end if;
       statement := format('select * from %s%s%s order by partition_at desc, run_id desc limit %s', source, conditions,
-        case when is_common then '' else by_terms end, max_rows);
+        case when is_common then '' else by_terms || by_text end, max_rows);
       if filter ? 'attribute' then
         -- What was found has the hash; a few more than are asked for make up for others of the same hash. The steps of a
         -- week's runs lie in the same week. A subquery with a limit is asked for each row and not made a join.

@@ -1,7 +1,5 @@
 //! Reading what a back-test needs: many steps with their figures and codes, and the texts of a few.
 
-use std::collections::HashMap;
-
 use domain::anomaly::CodePrecision;
 use domain::usage::known_sum;
 use domain::{ProjectId, RunFilter, Severity, StepKind, StepStatus, Timestamp, Window};
@@ -230,9 +228,9 @@ async fn texts(snapshot: &mut Snapshot, project: ProjectId, steps: &[StoredStep]
         .map(|index| steps[*index].partition_at.to_offset_date_time())
         .collect();
     let rows = sqlx::query!(
-        "select w.run_id as \"run_id!\", w.step_id as \"step_id!\", p.input, p.output, s.error, s.stop_reason,
+        "select w.place as \"place!\", p.input, p.output, s.error, s.stop_reason,
            coalesce(s.stream_incomplete, false) as \"stream_incomplete!\"
-         from unnest($2::text[], $3::text[], $4::timestamptz[]) as w (run_id, step_id, partition_at)
+         from unnest($2::text[], $3::text[], $4::timestamptz[]) with ordinality as w (run_id, step_id, partition_at, place)
          join step_payloads p on p.project_id = $1 and p.run_id = w.run_id and p.step_id = w.step_id
            and p.partition_at = w.partition_at
          join steps s on s.project_id = $1 and s.run_id = w.run_id and s.step_id = w.step_id and s.partition_at = w.partition_at
@@ -246,20 +244,11 @@ async fn texts(snapshot: &mut Snapshot, project: ProjectId, steps: &[StoredStep]
     )
     .fetch_all(&mut *snapshot)
     .await?;
-    let places: HashMap<(&str, &str), usize> = newest
-        .iter()
-        .map(|index| {
-            (
-                (steps[*index].run_id.as_str(), steps[*index].step_id.as_str()),
-                *index,
-            )
-        })
-        .collect();
     let mut texts: Vec<StoredText> = rows
         .into_iter()
         .filter_map(|row| {
             Some(StoredText {
-                step: *places.get(&(row.run_id.as_str(), row.step_id.as_str()))?,
+                step: *newest.get(usize::try_from(row.place - 1).ok()?)?,
                 input: row.input,
                 output: row.output,
                 error: row.error,

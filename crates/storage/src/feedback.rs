@@ -2,8 +2,10 @@
 
 use domain::anomaly::{CodePrecision, Feedback};
 use domain::{ProjectId, Timestamp, Verdict};
+use serde_json::json;
 
-use crate::{Db, Error, Result, Snapshot};
+use crate::audit::{self, Entry};
+use crate::{Db, Error, Result, Snapshot, Tx};
 
 #[derive(Clone, Copy, Debug)]
 pub struct ConditionRef<'a> {
@@ -44,11 +46,18 @@ pub async fn set(
     if written == 0 {
         return Err(Error::NotFound);
     }
+    record(&mut tx, project, condition, Some(verdict), actor, now).await?;
     Ok(tx.commit().await?)
 }
 
 /// Takes a verdict back. [`Error::NotFound`] when there is none.
-pub async fn clear(db: &Db, project: ProjectId, condition: ConditionRef<'_>) -> Result<()> {
+pub async fn clear(
+    db: &Db,
+    project: ProjectId,
+    condition: ConditionRef<'_>,
+    actor: &str,
+    now: Timestamp,
+) -> Result<()> {
     let mut tx = db.project(project).await?;
     let deleted = sqlx::query!(
         "delete from condition_feedback where project_id = $1 and run_id = $2 and step_id = $3 and code = $4",
@@ -63,7 +72,24 @@ pub async fn clear(db: &Db, project: ProjectId, condition: ConditionRef<'_>) -> 
     if deleted == 0 {
         return Err(Error::NotFound);
     }
+    record(&mut tx, project, condition, None, actor, now).await?;
     Ok(tx.commit().await?)
+}
+
+/// Writes down who said what of which condition; `None` takes it back.
+async fn record(
+    tx: &mut Tx,
+    project: ProjectId,
+    condition: ConditionRef<'_>,
+    verdict: Option<Verdict>,
+    actor: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let details = json!({
+        "run_id": condition.run_id, "step_id": condition.step_id, "verdict": verdict.map(Verdict::as_str),
+    });
+    let entry = Entry::new(actor, "condition.mark", &condition.code.to_string(), details);
+    audit::record_within(tx, project, &entry, now).await
 }
 
 /// Every verdict on a run's conditions.

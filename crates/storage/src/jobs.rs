@@ -219,6 +219,8 @@ pub struct JobChunk {
     pub job: Job,
     /// Where this chunk begins; `None` at the beginning.
     pub cursor: Option<Value>,
+    /// How often it failed since the last one that was done.
+    pub failures: u32,
 }
 
 /// The result of a chunk.
@@ -246,7 +248,7 @@ pub async fn take(
     let kinds: Vec<String> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
     let row = sqlx::query!(
         "select project_id, job_id, kind, arguments, state, progress_done, progress_total, result, error, created_at,
-           started_at, finished_at, cursor
+           started_at, finished_at, cursor, attempts + delays as \"failures!\"
          from jobs
          where state in ('waiting', 'running') and run_after <= $1 and kind = any ($2)
            and ($3::uuid is null or project_id = $3) and ($4::uuid is null or job_id = $4)
@@ -267,6 +269,7 @@ pub async fn take(
     .fetch_one(&mut *tx)
     .await?;
     let cursor = row.cursor;
+    let failures = u32::try_from(row.failures).unwrap_or(0);
     let job = Row {
         project_id: row.project_id,
         job_id: row.job_id,
@@ -285,6 +288,7 @@ pub async fn take(
         tx,
         job: job.into(),
         cursor,
+        failures,
     }))
 }
 
@@ -293,7 +297,7 @@ impl JobChunk {
     pub async fn commit(mut self, progress: &Progress, now: Timestamp) -> Result<()> {
         sqlx::query!(
             "update jobs set state = case when $3::jsonb is null then 'done' else 'running' end, cursor = $3,
-               progress_done = $4, progress_total = $5, result = $6, error = null, attempts = 0,
+               progress_done = $4, progress_total = $5, result = $6, error = null, attempts = 0, delays = 0,
                started_at = coalesce(started_at, $7), finished_at = case when $3::jsonb is null then $7 end,
                run_after = $7
              where project_id = $1 and job_id = $2",
@@ -311,35 +315,45 @@ impl JobChunk {
     }
 }
 
-/// Notes that a chunk failed. It is tried again at `again_at`; after `max_attempts` in a row the job is given up.
-/// Returns whether it was.
+/// That a chunk was not done.
+#[derive(Clone, Copy, Debug)]
+pub struct ChunkFailure<'a> {
+    /// Why, for people.
+    pub error: &'a str,
+    /// When it is tried again; others have their turn meanwhile.
+    pub again_at: Timestamp,
+    /// After how many failures in a row the job is given up; `None` when this is no reason to.
+    pub max_attempts: Option<i32>,
+}
+
+/// Notes that a chunk failed. Returns whether the job is given up for it.
 pub async fn chunk_failed(
     db: &Db,
     project: ProjectId,
     job_id: Uuid,
-    error: &str,
-    again_at: Timestamp,
-    max_attempts: i32,
+    failure: &ChunkFailure<'_>,
     now: Timestamp,
 ) -> Result<bool> {
     let mut tx = db.project(project).await?;
     let state = sqlx::query_scalar!(
-        "update jobs set attempts = attempts + 1, error = $3, run_after = $4,
-           state = case when attempts + 1 >= $5 then 'failed' else state end,
-           finished_at = case when attempts + 1 >= $5 then $6::timestamptz end
+        "update jobs set error = $3, run_after = $4,
+           attempts = attempts + case when $5::int is null then 0 else 1 end,
+           delays = delays + case when $5::int is null then 1 else 0 end,
+           state = case when attempts + 1 >= $5::int then 'failed' else state end,
+           finished_at = case when attempts + 1 >= $5::int then $6::timestamptz end
          where project_id = $1 and job_id = $2 and state in ('waiting', 'running') returning state",
         project.0,
         job_id,
-        error,
-        again_at.to_offset_date_time(),
-        max_attempts,
+        failure.error,
+        failure.again_at.to_offset_date_time(),
+        failure.max_attempts,
         now.to_offset_date_time()
     )
     .fetch_optional(&mut *tx)
     .await?;
     tx.commit().await?;
-    // It may have been cancelled meanwhile.
-    Ok(state.is_none_or(|state| !JobState::parse(&state).is_open()))
+    // One that is done, or was cancelled meanwhile, is not given up.
+    Ok(state.is_some_and(|state| JobState::parse(&state) == JobState::Failed))
 }
 
 struct Row {

@@ -49,7 +49,8 @@ pub fn is_label(text: &str) -> bool {
     !text.trim().is_empty() && text.chars().count() <= MAX_LABEL_CHARS && !text.chars().any(char::is_control)
 }
 
-/// Makes a key. `Error::Conflict("api_keys_label")` when `is_label` refuses the label.
+/// Makes a key. `Error::Conflict("api_keys_label")` when `is_label` refuses the label, `NotFound` when the project has
+/// been deleted.
 pub async fn add(
     db: &Db,
     project: ProjectId,
@@ -74,6 +75,16 @@ pub async fn add(
     };
     let words: Vec<String> = scopes.iter().map(|scope| scope.as_str().to_owned()).collect();
     let mut tx = db.project(project).await?;
+    // Deleting the project waits for this, or this for that.
+    let held = sqlx::query_scalar!(
+        "select project_id from projects where project_id = $1 and deleted_at is null for key share",
+        project.0
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    if held.is_none() {
+        return Err(Error::NotFound);
+    }
     sqlx::query!(
         "insert into api_keys (project_id, id, label, prefix, sha256, scopes, created_at)
          values ($1, $2, $3, $4, $5, $6, $7)",
@@ -140,11 +151,13 @@ pub async fn revoke(db: &Db, project: ProjectId, key: KeyId, actor: &str, now: T
     live::notify_access(db).await
 }
 
-/// The key with this SHA-256, revoked ones too.
+/// The key with this SHA-256, revoked ones too; of a deleted project none.
 pub async fn find(db: &Db, sha256: &[u8]) -> Result<Option<FoundKey>> {
     let mut tx = db.begin(Acting::All).await?;
     let row = sqlx::query!(
-        "select project_id, id, label, scopes, revoked_at is not null as \"revoked!\" from api_keys where sha256 = $1",
+        "select k.project_id, k.id, k.label, k.scopes, k.revoked_at is not null as \"revoked!\" from api_keys k
+         join projects p on p.project_id = k.project_id
+         where k.sha256 = $1 and p.deleted_at is null",
         sha256
     )
     .fetch_optional(&mut *tx)

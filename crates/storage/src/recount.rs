@@ -62,7 +62,7 @@ pub async fn recount(
              count(*) filter (where parent_step_id is null) as roots,
              count(*) filter (where parent_step_id is null and status = 'error') as root_errors,
              count(*) filter (where ended_at is null) as open,
-             count(*) filter (where cost_source = 'unknown') as unpriced,
+             count(*) filter (where cost_source = 'unknown') as unpriced, count(cost_nano_usd) as priced,
              sum(input_fresh) as input_fresh, sum(cache_read) as cache_read, sum(cache_write) as cache_write,
              sum(output) as output, sum(reasoning) as reasoning, sum(cost_nano_usd) as cost, sum(score) as score_sum,
              max(score) as score_max, max(severity) as severity, min(started_at) as started_at,
@@ -72,10 +72,10 @@ pub async fn recount(
          select coalesce(r.run_id, c.run_id) as \"run_id!\"
          from (select * from runs where project_id = $1) r
          full join counted c on c.run_id = r.run_id and c.partition_at = r.partition_at
-         where (r.step_count, r.error_count, r.root_count, r.root_error_count, r.open_count, r.unpriced_steps,
+         where (r.step_count, r.error_count, r.root_count, r.root_error_count, r.open_count, r.unpriced_steps, r.priced_steps,
              r.input_fresh, r.cache_read, r.cache_write, r.output, r.reasoning, r.cost_nano_usd, r.score_sum,
              r.score_max, r.severity, r.started_at, r.ended_at)
-           is distinct from (c.steps, c.errors, c.roots, c.root_errors, c.open, c.unpriced,
+           is distinct from (c.steps, c.errors, c.roots, c.root_errors, c.open, c.unpriced, c.priced,
              c.input_fresh, c.cache_read, c.cache_write, c.output, c.reasoning, c.cost, c.score_sum,
              c.score_max, c.severity, c.started_at, c.ended_at)
          order by 1 limit 20",
@@ -103,7 +103,8 @@ pub async fn recount(
                as template_fingerprint,
              count(*) as calls,
              count(*) filter (where s.status = 'error') as errors,
-             count(*) filter (where s.cost_source = 'unknown') as unpriced, sum(s.input_fresh) as input_fresh,
+             count(*) filter (where s.cost_source = 'unknown') as unpriced, count(s.cost_nano_usd) as priced,
+             sum(s.input_fresh) as input_fresh,
              sum(s.cache_read) as cache_read, sum(s.cache_write) as cache_write, sum(s.output) as output,
              sum(s.reasoning) as reasoning, sum(s.cost_nano_usd) as cost
            from (
@@ -113,12 +114,12 @@ pub async fn recount(
            left join rollups o on o.project_id = $1 and o.hour = s.hour and o.series_id = s.other_series
            group by 1, 2, 3, 4, 5, 6
            union all
-           select hour, key_label, environment, step_name, model, template_fingerprint, -calls, -errors, -unpriced,
+           select hour, key_label, environment, step_name, model, template_fingerprint, -calls, -errors, -unpriced, -priced,
              -input_fresh, -cache_read, -cache_write, -output, -reasoning, -cost_nano_usd
            from rollups where project_id = $1 and hour >= $2
          ), wrong as (
            select hour from sides group by hour, key_label, environment, step_name, model, template_fingerprint
-           having sum(calls) <> 0 or sum(errors) <> 0 or sum(unpriced) <> 0
+           having sum(calls) <> 0 or sum(errors) <> 0 or sum(unpriced) <> 0 or sum(priced) <> 0
              or sum(input_fresh) <> 0 or count(input_fresh) = 1 or sum(cache_read) <> 0 or count(cache_read) = 1
              or sum(cache_write) <> 0 or count(cache_write) = 1 or sum(output) <> 0 or count(output) = 1
              or sum(reasoning) <> 0 or count(reasoning) = 1 or sum(cost) <> 0 or count(cost) = 1

@@ -241,7 +241,7 @@ pub async fn update_steps(chunk: &mut JobChunk, changes: &[(&PricedStep, NewCost
            $9::text[]) as d (partition_at, run_id, step_id, cost, source, price_version, old_cost, old_source)
          where s.project_id = $1 and s.run_id = d.run_id and s.step_id = d.step_id and s.partition_at = d.partition_at
            and s.cost_nano_usd is not distinct from d.old_cost and s.cost_source = d.old_source
-         returning s.run_id, s.step_id",
+         returning s.partition_at, s.run_id, s.step_id",
         chunk.job.project_id.0,
         &changes
             .iter()
@@ -278,14 +278,17 @@ pub async fn update_steps(chunk: &mut JobChunk, changes: &[(&PricedStep, NewCost
     )
     .fetch_all(&mut *chunk.tx)
     .await?;
-    let updated: HashSet<(&str, &str)> = updated
+    let updated: HashSet<(Timestamp, &str, &str)> = updated
         .iter()
-        .map(|row| (row.run_id.as_str(), row.step_id.as_str()))
+        .map(|row| {
+            let partition_at = Timestamp::from_offset_date_time(row.partition_at);
+            (partition_at, row.run_id.as_str(), row.step_id.as_str())
+        })
         .collect();
-    Ok(changes
-        .iter()
-        .map(|(step, _)| updated.contains(&(step.run_id.as_str(), step.step_id.as_str())))
-        .collect())
+    let is_updated = |step: &PricedStep| {
+        updated.contains(&(step.partition_at, step.run_id.as_str(), step.step_id.as_str()))
+    };
+    Ok(changes.iter().map(|(step, _)| is_updated(step)).collect())
 }
 
 /// What changed costs add to a sum of costs.
@@ -295,8 +298,8 @@ pub struct Delta {
     pub cost: i64,
     /// To the steps without a price.
     pub unpriced: i64,
-    /// A cost that was known is not any more: then the sum may become unknown, which only a recount can decide.
-    pub is_lost: bool,
+    /// To the steps whose cost is known. Without any the sum is unknown.
+    pub priced: i64,
 }
 
 /// Adds to the totals of runs. In the order of the batch writer, that of the ids' bytes.
@@ -320,21 +323,20 @@ pub async fn add_to_runs(chunk: &mut JobChunk, deltas: &[((Timestamp, String), D
     )
     .fetch_all(&mut *chunk.tx)
     .await?;
-    // A statement of its own: it sees the steps of every batch that has added to these rows before they were locked.
+    // Nothing here reads steps: whatever stores steps of the project waits from here to the commit.
     static STATEMENT: LazyLock<String> = LazyLock::new(|| {
         format!(
             "with d as (
-               select * from unnest($2::timestamptz[], $3::text[], $4::bigint[], $5::bigint[], $6::bool[])
-                 as d (partition_at, run_id, cost, unpriced, is_lost)
+               select * from unnest($2::timestamptz[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
+                 as d (partition_at, run_id, cost, unpriced, priced)
              ), removed as (
                select {COUNTED} from d
                join runs r on r.project_id = $1 and r.run_id = d.run_id and r.partition_at = d.partition_at
              ), added as (
                update runs r set unpriced_steps = r.unpriced_steps + d.unpriced::int,
-                 cost_nano_usd = case when d.is_lost then (
-                     select sum(s.cost_nano_usd)::bigint from steps s
-                     where s.project_id = $1 and s.run_id = r.run_id and s.partition_at = r.partition_at)
-                   else coalesce(r.cost_nano_usd, 0) + d.cost end
+                 priced_steps = r.priced_steps + d.priced::int,
+                 cost_nano_usd = case when r.priced_steps + d.priced > 0
+                   then coalesce(r.cost_nano_usd, 0) + d.cost end
                from d
                where r.project_id = $1 and r.run_id = d.run_id and r.partition_at = d.partition_at
                returning {COUNTED}
@@ -347,7 +349,7 @@ pub async fn add_to_runs(chunk: &mut JobChunk, deltas: &[((Timestamp, String), D
         .bind(run_ids)
         .bind(sorted.iter().map(|(_, delta)| delta.cost).collect::<Vec<_>>())
         .bind(sorted.iter().map(|(_, delta)| delta.unpriced).collect::<Vec<_>>())
-        .bind(sorted.iter().map(|(_, delta)| delta.is_lost).collect::<Vec<_>>())
+        .bind(sorted.iter().map(|(_, delta)| delta.priced).collect::<Vec<_>>())
         .execute(&mut *chunk.tx)
         .await?;
     Ok(())
@@ -376,21 +378,14 @@ pub async fn add_to_rollups(chunk: &mut JobChunk, deltas: &[((Timestamp, Uuid), 
     static STATEMENT: LazyLock<String> = LazyLock::new(|| {
         format!(
             "with d as (
-               select * from unnest($2::timestamptz[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bool[])
-                 as d (hour, series_id, cost, unpriced, is_lost)
+               select * from unnest($2::timestamptz[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[])
+                 as d (hour, series_id, cost, unpriced, priced)
              ), removed as (
                select {SUMMED} from d
                join rollups r on r.project_id = $1 and r.hour = d.hour and r.series_id = d.series_id
              ), added as (
-               update rollups r set unpriced = r.unpriced + d.unpriced,
-                 cost_nano_usd = case when d.is_lost then (
-                     select sum(s.cost_nano_usd)::bigint from steps s
-                     where s.project_id = $1 and s.started_at >= r.hour and s.started_at < r.hour + interval '1 hour'
-                       and case when s.other_series is not null then s.other_series = r.series_id
-                         else s.key_label = r.key_label and s.environment is not distinct from r.environment
-                           and s.name = r.step_name and s.model is not distinct from r.model
-                           and s.template_fingerprint is not distinct from r.template_fingerprint end)
-                   else coalesce(r.cost_nano_usd, 0) + d.cost end
+               update rollups r set unpriced = r.unpriced + d.unpriced, priced = r.priced + d.priced,
+                 cost_nano_usd = case when r.priced + d.priced > 0 then coalesce(r.cost_nano_usd, 0) + d.cost end
                from d
                where r.project_id = $1 and r.hour = d.hour and r.series_id = d.series_id
                returning {SUMMED}
@@ -403,7 +398,7 @@ pub async fn add_to_rollups(chunk: &mut JobChunk, deltas: &[((Timestamp, Uuid), 
         .bind(series)
         .bind(sorted.iter().map(|(_, delta)| delta.cost).collect::<Vec<_>>())
         .bind(sorted.iter().map(|(_, delta)| delta.unpriced).collect::<Vec<_>>())
-        .bind(sorted.iter().map(|(_, delta)| delta.is_lost).collect::<Vec<_>>())
+        .bind(sorted.iter().map(|(_, delta)| delta.priced).collect::<Vec<_>>())
         .execute(&mut *chunk.tx)
         .await?;
     Ok(())

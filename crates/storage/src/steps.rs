@@ -8,6 +8,7 @@ use domain::{
 };
 use serde_json::{Map, Value};
 use sqlx::types::Json;
+use time::OffsetDateTime;
 
 use crate::runs::severity;
 use crate::{Error, Result, Snapshot};
@@ -21,7 +22,7 @@ pub async fn of_run(
     limit: u32,
 ) -> Result<Vec<StepSummary>> {
     let rows = sqlx::query!(
-        "select s.step_id, s.parent_step_id, s.name, s.kind, s.step_index, s.provider, s.model, s.request_model,
+        "select s.step_id, s.partition_at, s.parent_step_id, s.name, s.kind, s.step_index, s.provider, s.model, s.request_model,
            s.started_at, s.ended_at, s.latency_ms, s.ttft_ms, s.status, s.error, s.stop_reason, s.input_fresh,
            s.cache_read, s.cache_write, s.output, s.reasoning, s.cost_nano_usd, s.cost_source, s.reported_cost_nano_usd,
            s.key_label, s.environment, s.release, s.tool_name, s.score, s.severity, s.stopped_at_layer, s.error_class,
@@ -30,7 +31,7 @@ pub async fn of_run(
          from runs k
          join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.partition_at = k.partition_at
          where k.project_id = $1 and k.run_id = $2
-         order by s.started_at, s.step_index nulls first, s.step_id
+         order by s.started_at, s.step_index nulls first, s.step_id, s.partition_at
          limit $3",
         project.0,
         run_id,
@@ -38,12 +39,17 @@ pub async fn of_run(
     )
     .fetch_all(&mut *snapshot)
     .await?;
-    let step_ids: Vec<&str> = rows.iter().map(|row| row.step_id.as_str()).collect();
-    let mut conditions = conditions_of_steps(snapshot, project, run_id, &step_ids).await?;
+    let stored: Vec<(&str, OffsetDateTime)> = rows
+        .iter()
+        .map(|row| (row.step_id.as_str(), row.partition_at))
+        .collect();
+    let mut conditions = conditions_of_steps(snapshot, project, run_id, &stored).await?;
     Ok(rows
         .into_iter()
         .map(|s| StepSummary {
-            conditions: conditions.remove(&s.step_id).unwrap_or_default(),
+            conditions: conditions
+                .remove(&(s.step_id.clone(), s.partition_at))
+                .unwrap_or_default(),
             step_id: s.step_id,
             parent_step_id: s.parent_step_id,
             name: s.name,
@@ -90,30 +96,34 @@ pub async fn of_run(
         .collect())
 }
 
-/// Conditions of these steps of one run: as many steps as are shown, however many the run has.
+/// Conditions of these steps of one run, each named by its id and the part of the run that it lies in: as many steps as
+/// are shown, however many the run has.
 async fn conditions_of_steps(
     snapshot: &mut Snapshot,
     project: ProjectId,
     run_id: &str,
-    step_ids: &[&str],
-) -> Result<HashMap<String, Vec<Condition>>> {
+    steps: &[(&str, OffsetDateTime)],
+) -> Result<HashMap<(String, OffsetDateTime), Vec<Condition>>> {
+    let (step_ids, partition_ats): (Vec<&str>, Vec<OffsetDateTime>) = steps.iter().copied().unzip();
     let rows = sqlx::query!(
-        "select c.step_id, c.code, c.layer, c.points, c.message, c.observed, c.expected,
+        "select c.step_id, c.partition_at, c.code, c.layer, c.points, c.message, c.observed, c.expected,
            c.place as \"place: Json<Place>\", c.sample as \"sample: Json<Sample>\"
-         from runs k
-         join step_conditions c on c.project_id = k.project_id and c.run_id = k.run_id and c.partition_at = k.partition_at
-         where k.project_id = $1 and k.run_id = $2 and c.step_id = any($3)
+         from unnest($3::text[], $4::timestamptz[]) as w (step_id, partition_at)
+         join step_conditions c on c.project_id = $1 and c.run_id = $2 and c.step_id = w.step_id
+           and c.partition_at = w.partition_at
          order by c.step_id, c.layer, c.points desc, c.code",
         project.0,
         run_id,
-        step_ids as _
+        &step_ids as _,
+        &partition_ats
     )
     .fetch_all(&mut *snapshot)
     .await?;
-    let mut by_step: HashMap<String, Vec<Condition>> = HashMap::new();
+    let mut by_step: HashMap<(String, OffsetDateTime), Vec<Condition>> = HashMap::new();
     for row in rows {
         let code = u16::try_from(row.code).unwrap_or(0);
-        by_step.entry(row.step_id).or_default().push(Condition {
+        let step = (row.step_id, row.partition_at);
+        by_step.entry(step).or_default().push(Condition {
             code,
             layer: u8::try_from(row.layer).unwrap_or(0),
             name: String::new(),
@@ -128,7 +138,8 @@ async fn conditions_of_steps(
     Ok(by_step)
 }
 
-/// The texts, attributes and events of one step.
+/// The texts, attributes and events of one step. Where two parts of a run have a step of this id, that of the earlier
+/// one, which [`of_run`] lists first.
 pub async fn payload(
     snapshot: &mut Snapshot,
     project: ProjectId,
@@ -137,12 +148,13 @@ pub async fn payload(
 ) -> Result<StepPayload> {
     let row = sqlx::query!(
         "select p.input as \"input?\", p.output as \"output?\", p.prompt_template as \"prompt_template?\",
-           s.attributes as \"attributes: Json<Map<String, Value>>\"
+           s.attributes as \"attributes: Json<Map<String, Value>>\", s.partition_at
          from runs k
          join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.partition_at = k.partition_at
          left join step_payloads p on p.project_id = s.project_id and p.run_id = s.run_id and p.step_id = s.step_id
            and p.partition_at = s.partition_at
-         where k.project_id = $1 and k.run_id = $2 and s.step_id = $3",
+         where k.project_id = $1 and k.run_id = $2 and s.step_id = $3
+         order by s.started_at, s.step_index nulls first, s.partition_at limit 1",
         project.0,
         run_id,
         step_id
@@ -152,13 +164,13 @@ pub async fn payload(
     .ok_or(Error::NotFound)?;
     let events = sqlx::query!(
         "select e.at, e.name, e.attributes as \"attributes: Json<Map<String, Value>>\"
-         from runs k
-         join step_events e on e.project_id = k.project_id and e.run_id = k.run_id and e.partition_at = k.partition_at
-         where k.project_id = $1 and k.run_id = $2 and e.step_id = $3
+         from step_events e
+         where e.project_id = $1 and e.run_id = $2 and e.step_id = $3 and e.partition_at = $4
          order by e.at, e.ordinal",
         project.0,
         run_id,
-        step_id
+        step_id,
+        row.partition_at
     )
     .fetch_all(&mut *snapshot)
     .await?;

@@ -70,6 +70,11 @@ impl Credentials {
         self.0.iter().any(|word| text.contains(word.as_str()))
     }
 
+    /// The length of the longest one.
+    pub fn longest_bytes(&self) -> usize {
+        self.0.first().map_or(0, String::len)
+    }
+
     /// The text without them.
     pub fn hide(&self, mut text: String) -> String {
         for word in &self.0 {

@@ -114,11 +114,16 @@ async fn cancel(db: &Db, project: &Project) -> Result<(), Exit> {
 async fn work(db: &Db, project: &Project, job_id: Uuid) -> Result<Job, Exit> {
     let mut worker = Worker::new(db.clone());
     let mut last_reported = -1;
+    let mut last_error = None;
     loop {
         let worked = worker.work(Some((project.id, job_id))).await?;
         let job = jobs::get(db, project.id, job_id).await?;
         if !job.state.is_open() {
             return Ok(job);
+        }
+        if job.error != last_error {
+            job.error.iter().for_each(|error| output::note(error));
+            last_error.clone_from(&job.error);
         }
         if job.progress_done != last_reported {
             last_reported = job.progress_done;

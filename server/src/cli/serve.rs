@@ -127,8 +127,9 @@ pub fn start_periodic_tasks(
         maintenance::run(options.clone(), stopping.clone())
     });
     let (db, wake, stopping) = (state.db.clone(), Arc::clone(&state.jobs_wake), shutdown.clone());
+    let failures = state.metrics.job_failures.clone();
     state.supervisor.supervise("jobs", move || {
-        jobs::run(db.clone(), Arc::clone(&wake), stopping.clone())
+        jobs::run(db.clone(), failures.clone(), Arc::clone(&wake), stopping.clone())
     });
 }
 

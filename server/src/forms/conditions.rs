@@ -27,16 +27,16 @@ pub(super) async fn mark(
         step_id: fields.raw("step"),
         code: code(&fields)?,
     };
+    let actor = visitor.name_in_log();
     match fields.text("verdict") {
         // Taken back already, from another page: nothing is left to do.
-        "none" => match feedback::clear(db, project.id, condition).await {
+        "none" => match feedback::clear(db, project.id, condition, &actor, clock::now()).await {
             Ok(()) | Err(storage::Error::NotFound) => {}
             Err(error) => return Err(error.into()),
         },
         word => {
             let verdict = Verdict::parse(word)
                 .ok_or_else(|| HttpError::invalid("verdict", "verdict is real, noise or none"))?;
-            let actor = visitor.name_in_log();
             feedback::set(db, project.id, condition, verdict, &actor, clock::now()).await?;
         }
     }

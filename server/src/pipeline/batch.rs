@@ -10,7 +10,7 @@ use storage::ingest::{self, LedgerEntry, Outcome, PromptText, StepRow};
 use tokio::task::yield_now;
 
 use super::cardinality::CountedAs;
-use super::{DerivedStep, ProjectCaches, Received, Submission, rollup, run_deltas};
+use super::{Delivery, DerivedStep, ProjectCaches, Received, Submission, rollup, run_deltas};
 use crate::blocking::{run_blocking_if_large, text_bytes};
 use crate::metrics::Metrics;
 
@@ -258,10 +258,13 @@ fn ledger_entries<'a>(
             submission.received_at.minute(),
             submission.key_label.as_str(),
         );
-        let outcomes = received.iter().map(|received| match received {
-            Received::Stored => Outcome::Stored,
-            Received::Duplicate => Outcome::Duplicate,
-        });
+        let outcomes = received
+            .iter()
+            .filter_map(|received| match (received, submission.delivery) {
+                (Received::Stored, _) => Some(Outcome::Stored),
+                (Received::Duplicate, Delivery::Once) => Some(Outcome::Duplicate),
+                (Received::Duplicate, Delivery::Repeated { .. }) => None,
+            });
         for outcome in outcomes.chain(submission.rejected.iter().map(|reason| Outcome::Rejected(reason))) {
             *sums.entry((account, outcome)).or_insert(0) += 1;
         }

@@ -37,6 +37,7 @@ pub(super) fn merge(mut new: Rollup, stored: &Rollup) -> Rollup {
     new.calls += stored.calls;
     new.errors += stored.errors;
     new.unpriced += stored.unpriced;
+    new.priced += stored.priced;
     new.tokens = new.tokens.plus(&stored.tokens);
     new.cost_nano_usd = known_sum(new.cost_nano_usd, stored.cost_nano_usd);
     new.latency_us = merge_histograms(&new.latency_us, &stored.latency_us);
@@ -114,6 +115,7 @@ impl Sum {
         rollup.calls += 1;
         rollup.errors += i64::from(row.step.status == StepStatus::Error);
         rollup.unpriced += i64::from(row.cost_source == Some(CostSource::Unknown));
+        rollup.priced += i64::from(row.cost_nano_usd.is_some());
         rollup.tokens = rollup.tokens.plus(&row.tokens);
         rollup.cost_nano_usd = known_sum(rollup.cost_nano_usd, row.cost_nano_usd);
         count(&mut rollup.output_shapes, row.output_shape);

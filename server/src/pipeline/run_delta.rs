@@ -80,6 +80,7 @@ fn of_step(row: &StepRow<'_>) -> RunDelta {
         tokens: row.tokens,
         cost_nano_usd: row.cost_nano_usd,
         unpriced: i32::from(priceless),
+        priced: i32::from(row.cost_nano_usd.is_some()),
         score_max: row.score,
         score_sum: row.score.map(i64::from),
         severity: row.severity,
@@ -166,6 +167,7 @@ fn add(sum: &mut RunDelta, more: RunDelta) {
     sum.tokens = sum.tokens.plus(&more.tokens);
     sum.cost_nano_usd = known_sum(sum.cost_nano_usd, more.cost_nano_usd);
     sum.unpriced += more.unpriced;
+    sum.priced += more.priced;
     sum.score_max = sum.score_max.max(more.score_max);
     sum.score_sum = match (sum.score_sum, more.score_sum) {
         (Some(a), Some(b)) => Some(a.saturating_add(b)),

@@ -126,11 +126,11 @@ impl Worker {
         results
     }
 
-    /// Why a submission that was tried alone was not written. Where that is a defect of ours, its steps are rejected in
-    /// the ledger, which counts every step that was received.
+    /// Why a submission that was tried alone was not written. Where that is a defect of ours, and nobody tries its steps
+    /// again, they are rejected in the ledger, which counts every step that was received.
     async fn write_error(&self, submission: &Submission, cause: &BatchError) -> WriteError {
         let why = cause.report();
-        if why == WriteError::Internal && !submission.steps.is_empty() {
+        if why == WriteError::Internal && submission.ends_with_a_defect() {
             let rejected = [submission.rejected_for(INTERNAL)];
             if let Err(cause) = self.write_once(&rejected).await {
                 tracing::warn!(error = ?cause, "steps that were not written are missing in the ledger");

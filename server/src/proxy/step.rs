@@ -13,6 +13,7 @@ use super::call::{Answer, Ended, Exchange};
 use super::capture::Reservation;
 use super::decode::unpacked;
 use super::meter::{ProviderError, Reading, RequestedModel, read_stream, read_whole, requested_model};
+use crate::auth::credentials::Credentials;
 use crate::ingest::step::{StepBuilder, cut_word};
 
 /// How much of an answer that is no JSON is taken for its error's text.
@@ -33,7 +34,7 @@ pub fn step_of(exchange: &Exchange, held: &mut Reservation) -> NewStep {
         service_tier: requested_tier,
     } = request.as_deref().map(requested_model).unwrap_or_default();
     let mut reading = match &exchange.answer {
-        Some(answer) => read(exchange.api, answer, held, &mut attributes),
+        Some(answer) => read(exchange, answer, held, &mut attributes),
         None => Reading::default(),
     };
     attributes.append(&mut reading.attributes);
@@ -116,7 +117,13 @@ fn plain<'a>(
     }
 }
 
-fn read(api: Api, answer: &Answer, held: &mut Reservation, attributes: &mut Map<String, Value>) -> Reading {
+fn read(
+    exchange: &Exchange,
+    answer: &Answer,
+    held: &mut Reservation,
+    attributes: &mut Map<String, Value>,
+) -> Reading {
+    let api: Api = exchange.api;
     let body = answer
         .body
         .whole()
@@ -138,13 +145,26 @@ fn read(api: Api, answer: &Answer, held: &mut Reservation, attributes: &mut Map<
     let mut reading = read_whole(api, &body);
     if !answer.status.is_success() && reading.error.is_none() {
         // Not the provider's words but those of something in between, often a page.
-        let text = String::from_utf8_lossy(&body[..body.len().min(ERROR_TEXT_BYTES)]);
         reading.error = Some(ProviderError {
             class: None,
-            message: text.trim().to_owned(),
+            message: beginning_of(&body, &exchange.credentials),
         });
     }
     reading
+}
+
+/// The beginning of a text, without the credentials that stand there. They are hidden before it is cut, because half of
+/// one would not be found.
+fn beginning_of(body: &[u8], credentials: &Credentials) -> String {
+    // As long as a credential, and a character that is cut.
+    let rest = credentials.longest_bytes() + char::MAX.len_utf8();
+    let read = &body[..body.len().min(ERROR_TEXT_BYTES + rest)];
+    let mut text = credentials.hide(String::from_utf8_lossy(read).into_owned());
+    // What is hidden before it moves the end, where half of one may stand, to the front.
+    let is_cut = read.len() < body.len();
+    let whole_bytes = text.len().saturating_sub(if is_cut { rest } else { 0 });
+    text.truncate(text.floor_char_boundary(whole_bytes.min(ERROR_TEXT_BYTES)));
+    text.trim().to_owned()
 }
 
 fn describe_answer(exchange: &Exchange, reading: &Reading, attributes: &mut Map<String, Value>) {
@@ -154,15 +174,17 @@ fn describe_answer(exchange: &Exchange, reading: &Reading, attributes: &mut Map<
         answer.status.as_u16().into(),
     );
     attributes.insert("gen_ai.request.stream".to_owned(), answer.is_stream.into());
+    let mut insert_word = |name: &str, word: String| {
+        let mut word = exchange.credentials.hide(word);
+        cut_word(&mut word);
+        attributes.insert(name.to_owned(), word.into());
+    };
     if let Some(id) = &reading.response_id {
-        let mut id = id.clone();
-        cut_word(&mut id);
-        attributes.insert("gen_ai.response.id".to_owned(), id.into());
+        insert_word("gen_ai.response.id", id.clone());
     }
     if let Some(id) = &answer.request_id {
-        let mut id = String::from_utf8_lossy(id.as_bytes()).into_owned();
-        cut_word(&mut id);
-        attributes.insert("provider_request_id".to_owned(), id.into());
+        let id = String::from_utf8_lossy(id.as_bytes()).into_owned();
+        insert_word("provider_request_id", id);
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use server::config::Config;
 use server::database::Database;
+use server::live::Numbered;
 use server::state::AppState;
 use storage::live::ChangeEvent;
 use tokio::time::timeout;
@@ -119,7 +120,7 @@ impl TestApp {
                 storage::live::notify_runs(&self.state.db, marker, nobody, &["marker"])
                     .await
                     .unwrap();
-                let is_marker = |news: &ChangeEvent| matches!(news, ChangeEvent::Runs { origin, .. } if *origin == marker);
+                let is_marker = |news: &Numbered| matches!(news.change, ChangeEvent::Runs { origin, .. } if origin == marker);
                 let next = async { while !news.recv().await.is_ok_and(|news| is_marker(&news)) {} };
                 if timeout(Duration::from_millis(200), next).await.is_ok() {
                     return;

@@ -1,9 +1,10 @@
 //! Names that contain ids make no row of every call: what is too many is counted as `other`, and said.
 
 use serde_json::{Value, json};
+use server::clock;
 use server::reprice::Request;
 
-use crate::app::TestApp;
+use crate::app::{TestApp, step};
 use crate::people::{Browser, default_project};
 use crate::reprice::{add_price, assert_recount_agrees, repriced, unknown};
 
@@ -70,4 +71,68 @@ async fn names_with_ids_are_counted_as_other_and_everything_adds_up() {
     let done = repriced(&app, project, &Request::default()).await;
     assert_eq!(done.all.changed, 2_000);
     assert_recount_agrees(&app, project).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_found_by_its_name_whatever_it_is_counted_as() {
+    let app = TestApp::new().await;
+    let started_at = clock::now().plus_micros(-2 * 3_600_000_000).hour();
+    let named = |run: String, name: &str| {
+        let mut one = step(&run, "s");
+        one["step_name"] = json!(name);
+        one["started_at"] = json!(started_at.to_string());
+        one
+    };
+    let in_letters = |n: usize| -> String {
+        let digits = format!("{n:03}").into_bytes().into_iter();
+        digits.map(|digit| char::from(digit + b'a' - b'0')).collect()
+    };
+    // The first 500 names of an hour are counted as such.
+    let steps: Vec<Value> = (0..400)
+        .flat_map(|n| {
+            let letters = format!("Fetch {}", in_letters(n));
+            [
+                named(format!("n{n}"), &format!("GET /users/{n}")),
+                named(format!("l{n}"), &letters),
+            ]
+        })
+        .collect();
+    let (status, answer) = app.post("/ingest/batch", &json!({ "steps": steps })).await;
+    assert_eq!(status, 200, "{answer}");
+    let mut failed = named("tool".to_owned(), "Call ledger-service");
+    failed["step_id"] = json!("nested");
+    failed["parent_step_id"] = json!("s");
+    failed["status_success"] = json!(false);
+    let late = [
+        named("short".to_owned(), "zq"),
+        named("tool".to_owned(), "GET /users/0"),
+        failed,
+    ];
+    let (status, answer) = app.post("/ingest/batch", &json!({ "steps": late })).await;
+    assert_eq!(status, 200, "{answer}");
+    let found = async |text: &str| {
+        let (_, page) = app.get(&format!("/api/runs?q={text}")).await;
+        let runs = page["items"].as_array().unwrap().iter();
+        let mut runs: Vec<String> = runs
+            .map(|run| run["run_id"].as_str().unwrap().to_owned())
+            .collect();
+        runs.sort_unstable();
+        runs
+    };
+    for n in [12, 120, 399] {
+        assert!(
+            found(&format!("get%20/Users/{n}"))
+                .await
+                .contains(&format!("n{n}"))
+        );
+        assert_eq!(found(&in_letters(n)).await, [format!("l{n}")]);
+    }
+    assert_eq!(found("399").await, ["n399"]);
+    assert_eq!(found("zq").await, ["short"]);
+    assert_eq!(
+        found("ledger-serv").await,
+        ["tool"],
+        "the step that went wrong is shown too"
+    );
+    assert!(found("users/400").await.is_empty());
 }

@@ -57,6 +57,103 @@ async fn a_run_page_hears_of_its_run_alone() {
     assert!(event.contains("mine") && !event.contains("other"), "{event}");
 }
 
+/// The first event of a page that was rendered after some change.
+async fn first_event(app: &TestApp, query: &str) -> String {
+    let response = app
+        .client
+        .get(app.url(&format!("/live/default{query}")))
+        .send()
+        .await
+        .unwrap();
+    let mut stream = response.bytes_stream();
+    let text = next_event(&mut stream, "hello").await;
+    let first = text.lines().find_map(|line| line.strip_prefix("event: "));
+    first.unwrap().to_owned()
+}
+
+/// Stores a step and returns when its server has heard of it.
+async fn store_and_hear(app: &TestApp, run_id: &str, step_id: &str) {
+    let mut news = app.state.live.subscribe();
+    app.store(step(run_id, step_id)).await;
+    let of_the_run = format!("{run_id:?}");
+    let heard = async { while !format!("{:?}", news.recv().await.unwrap()).contains(&of_the_run) {} };
+    tokio::time::timeout(Duration::from_secs(10), heard)
+        .await
+        .unwrap();
+}
+
+/// Where a page stands: what its document says, between quotes that are escaped in it.
+fn position_of(document: &str) -> String {
+    let (_, rest) = document.split_once("live_position").unwrap();
+    let rest = rest.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+    let end = rest
+        .find(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+        .unwrap();
+    rest[..end].to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_hears_of_what_changed_after_it_was_rendered_and_before_it_connected() {
+    let app = TestApp::new().await;
+    app.hears_everything().await;
+    let page = app.client.get(app.url("/p/default/runs")).send().await.unwrap();
+    let since = position_of(&page.text().await.unwrap());
+    assert_eq!(
+        first_event(&app, &format!("?since={since}")).await,
+        "hello",
+        "nothing has changed: nothing is read twice"
+    );
+    store_and_hear(&app, "mine", "s").await;
+    assert_eq!(first_event(&app, &format!("?since={since}")).await, "gap");
+    assert_eq!(
+        first_event(&app, &format!("?since={since}&run=mine")).await,
+        "gap"
+    );
+    assert_eq!(
+        first_event(&app, &format!("?since={since}&run=other")).await,
+        "hello"
+    );
+    // Rendered by another process, or by nobody.
+    let other = app.another_process().await;
+    for since in [
+        other.state.live.position().to_string(),
+        "rubbish".to_owned(),
+        String::new(),
+    ] {
+        assert_eq!(
+            first_event(&app, &format!("?since={since}")).await,
+            "gap",
+            "{since}"
+        );
+    }
+    assert_eq!(first_event(&app, "").await, "hello");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_connection_goes_on_where_it_ended() {
+    let app = TestApp::new().await;
+    app.hears_everything().await;
+    let mut stream = app
+        .client
+        .get(app.url("/live/default"))
+        .send()
+        .await
+        .unwrap()
+        .bytes_stream();
+    next_event(&mut stream, "hello").await;
+    app.store(step("r", "s")).await;
+    let event = next_event(&mut stream, "run").await;
+    drop(stream);
+    let id = event
+        .lines()
+        .rev()
+        .find_map(|line| line.strip_prefix("id: "))
+        .unwrap();
+    assert_eq!(first_event(&app, &format!("?since={id}")).await, "hello");
+    store_and_hear(&app, "r", "s2").await;
+    assert_eq!(first_event(&app, &format!("?since={id}")).await, "gap");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn live_updates_need_access_to_the_project() {
     let app = TestApp::new().await;

@@ -143,3 +143,52 @@ async fn nothing_secret_is_spooled() {
     tracing::warn!("{MARK}is-watched");
     assert_eq!(logged("is-watched").len(), 1);
 }
+
+/// What is cut would hide half of a key from those who look for a whole one.
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_secret_is_not_kept_either() {
+    let secret = format!("{MARK}0123456789abcdef-0123456789abcdef");
+    let (app, mut upstream) = proxied().await;
+    let filler = |bytes: usize| "x".repeat(bytes);
+    // Errors that are no JSON are kept up to byte 16,384, words up to byte 512.
+    let halves = (16_384 - 20, 512 - 20);
+    let bodies = [
+        filler(halves.0) + &secret + &filler(100_000),
+        // Each that is hidden in front moves what follows.
+        secret.repeat(100) + &filler(16_404 - 100 * secret.len()) + &secret + &filler(100_000),
+        filler(halves.0) + &secret,
+    ];
+    for (nth, body) in bodies.iter().enumerate() {
+        let run = format!("r{nth}");
+        let call = app
+            .client
+            .post(app.url("/v1/messages"))
+            .header("x-api-key", &secret)
+            .header("x-plumbline-run", &run)
+            .header("x-plumbline-session", filler(halves.1) + &secret)
+            .body("{}");
+        let read = async { call.send().await.unwrap().bytes().await.unwrap() };
+        let (answer, ()) = tokio::join!(read, async {
+            let answer = format!(
+                "HTTP/1.1 502 Bad Gateway\r\ncontent-length: {}\r\nrequest-id: {}{secret}\r\n\r\n{body}",
+                body.len(),
+                filler(halves.1),
+            );
+            upstream.next().await.send(answer).await;
+        });
+        assert_eq!(answer.len(), body.len());
+        let step = recorded(&app, &run).await;
+        let id = step["step_id"].as_str().unwrap();
+        let texts = app.get(&format!("/api/runs/{run}/steps/{id}/payload")).await.1;
+        let session = app.get(&format!("/api/runs/{run}")).await.1["run"]["session_id"].clone();
+        let said = format!("{step}{texts}{session}");
+        assert!(said.contains("[hidden key]"), "{nth}: {said}");
+        assert!(!said.contains(&MARK[..4]), "{nth}: {said}");
+        let error = texts["attributes"]["error"].as_str().unwrap();
+        assert!(
+            error.len() <= 16_384 && error.len() > 8_000,
+            "{nth}: {}",
+            error.len()
+        );
+    }
+}

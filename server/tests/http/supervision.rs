@@ -9,9 +9,15 @@ use futures::FutureExt as _;
 use futures::future::{BoxFuture, join_all};
 use serde_json::json;
 use server::auth::Caller;
+use server::auth::credentials::Credentials;
 use server::pipeline::{
     BatchWriter, DatabaseWriter, Pipeline, PipelineSettings, ProjectCaches, Received, Submission, Written,
 };
+use server::proxy::api::Api;
+use server::proxy::call::{Ended, Exchange};
+use server::proxy::recorder::{Backlog, Recorder};
+use server::proxy::request_context::RequestContext;
+use server::supervise::Supervisor;
 use tokio_util::task::TaskTracker;
 
 use crate::app::{TestApp, answer, step};
@@ -63,7 +69,7 @@ async fn a_step_that_panics_is_answered_and_takes_nobody_with_it() {
         max_queued_steps: 12,
         max_queued_bytes: usize::MAX,
     };
-    let supervisor = server::supervise::Supervisor::new(TaskTracker::new(), app.shutdown.clone());
+    let supervisor = Supervisor::new(TaskTracker::new(), app.shutdown.clone());
     let pipeline = Pipeline::start(
         Arc::new(writer),
         app.state.live.clone(),
@@ -101,6 +107,86 @@ async fn a_step_that_panics_is_answered_and_takes_nobody_with_it() {
         (64, 48, 16),
         "{ledger}"
     );
+}
+
+/// The recorder writes several calls together, and each alone when a defect keeps them out: the ledger counts each once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_cannot_be_recorded_is_counted_once_and_so_are_those_beside_it() {
+    let app = TestApp::new().await;
+    let caller = Caller {
+        project_id: default_project(&app).await.id,
+        key_label: "default".to_owned(),
+        key_id: None,
+    };
+    let writer = Panicking(DatabaseWriter {
+        db: app.state.db.clone(),
+        caches: ProjectCaches::new(&app.state.db),
+        metrics: Arc::clone(&app.state.metrics),
+    });
+    let settings = PipelineSettings {
+        max_queued_steps: 100,
+        max_queued_bytes: usize::MAX,
+    };
+    let supervisor = Supervisor::new(TaskTracker::new(), app.shutdown.clone());
+    let pipeline = Pipeline::start(
+        Arc::new(writer),
+        app.state.live.clone(),
+        Arc::clone(&app.state.metrics),
+        &settings,
+        &supervisor,
+        &app.shutdown,
+    );
+    let metrics = Arc::clone(&app.state.metrics);
+    let backlog = Backlog::open(&app.data.join("spool-2"), 1 << 30, Arc::clone(&metrics)).await;
+    let db = app.state.db.clone();
+    let recorder = Recorder::start(db, pipeline, metrics, backlog, &supervisor, &app.shutdown);
+    let record = |name: &str, step_id: String| {
+        recorder.record(Box::new(Exchange {
+            api: Api::Messages,
+            caller: caller.clone(),
+            context: RequestContext {
+                name: Some(name.to_owned()),
+                ..RequestContext::default()
+            },
+            credentials: Credentials::default(),
+            step_id,
+            provider: "anthropic".to_owned(),
+            started_at: server::clock::now(),
+            request: None,
+            request_encoding: None,
+            answer: None,
+            ended: Ended::Unreachable,
+            latency: Duration::ZERO,
+            held: recorder.held(),
+            pending: recorder.pending(),
+        }));
+    };
+    for call in 0..6 {
+        record("good", format!("good-{call}"));
+        record(POISON, format!("poison-{call}"));
+    }
+    recorder.settled().await;
+    record(POISON, "alone".to_owned());
+    recorder.settled().await;
+    let outcomes = async || {
+        let (_, ledger) = app.get("/api/ledger").await;
+        let sum = |pointer: &str| {
+            let minutes = ledger["items"].as_array().unwrap().iter();
+            minutes
+                .filter_map(|minute| minute.pointer(pointer)?.as_i64())
+                .sum::<i64>()
+        };
+        (sum("/received"), sum("/stored"), sum("/rejected/internal"))
+    };
+    assert_eq!(outcomes().await, (13, 6, 7));
+    assert_eq!(app.state.metrics.lost_calls.get(), 7);
+    // Sent again because nobody knew what had become of it, it is what was received before.
+    let steps = vec![new_step("good", "again")];
+    for expected in [Received::Stored, Received::Duplicate] {
+        let again = Submission::repeated(&caller, server::clock::now(), steps.clone(), false);
+        assert_eq!(app.state.pipeline.submit(again).await.unwrap(), [expected]);
+    }
+    assert_eq!(outcomes().await, (14, 7, 7));
 }
 
 /// Waits until `/readyz` answers so, and returns what it says.

@@ -1,7 +1,5 @@
 //! Anomalous steps, the latest first.
 
-use std::collections::HashMap;
-
 use domain::anomaly::{AnomalousStep, AnomalousSteps, BucketSpan};
 use domain::condition::{Place, Sample};
 use domain::{Condition, ConditionFilter, ProjectId, Timestamp};
@@ -103,11 +101,6 @@ async fn fill(
     filter: &ConditionFilter,
     items: &mut [AnomalousStep],
 ) -> Result<()> {
-    let place_of: HashMap<(String, String), usize> = items
-        .iter()
-        .enumerate()
-        .map(|(index, step)| ((step.run_id.clone(), step.step_id.clone()), index))
-        .collect();
     let run_ids: Vec<&str> = items.iter().map(|step| step.run_id.as_str()).collect();
     let step_ids: Vec<&str> = items.iter().map(|step| step.step_id.as_str()).collect();
     let partition_ats: Vec<OffsetDateTime> = items
@@ -115,9 +108,9 @@ async fn fill(
         .map(|step| step.partition_at.to_offset_date_time())
         .collect();
     let rows = sqlx::query!(
-        "select c.run_id, c.step_id, c.code, c.layer, c.points, c.message, c.observed, c.expected,
+        "select w.nth as \"nth!\", c.step_id, c.code, c.layer, c.points, c.message, c.observed, c.expected,
            c.place as \"place: Json<Place>\", c.sample as \"sample: Json<Sample>\", f.verdict as \"verdict?\"
-         from unnest($2::text[], $3::text[], $4::timestamptz[]) as w (run_id, step_id, partition_at)
+         from unnest($2::text[], $3::text[], $4::timestamptz[]) with ordinality as w (run_id, step_id, partition_at, nth)
          join step_conditions c on c.project_id = $1 and c.run_id = w.run_id and c.step_id = w.step_id
            and c.partition_at = w.partition_at
          left join condition_feedback f on f.project_id = $1 and f.run_id = c.run_id and f.step_id = c.step_id
@@ -131,10 +124,8 @@ async fn fill(
     .fetch_all(&mut *snapshot)
     .await?;
     for row in rows {
-        let Some(step) = place_of
-            .get(&(row.run_id, row.step_id.clone()))
-            .and_then(|index| items.get_mut(*index))
-        else {
+        let nth = usize::try_from(row.nth - 1).unwrap_or(usize::MAX);
+        let Some(step) = items.get_mut(nth) else {
             continue;
         };
         step.feedback.extend(

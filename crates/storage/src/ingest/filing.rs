@@ -24,6 +24,9 @@ pub struct FiledRuns {
     pub created: BTreeSet<(ProjectId, String)>,
     /// Those that were there before: other steps of theirs may be stored.
     pub known: Vec<(ProjectId, String)>,
+    /// Those of the known ones with a step that was filed by its receipt, now or before. Where that is doesn't follow
+    /// from its start.
+    filed_by_receipt: HashSet<(ProjectId, String)>,
     /// The first sequence number of this batch. The next batch of any process begins 2^20 further on.
     first_sequence: i64,
 }
@@ -53,6 +56,12 @@ fn part_of_run(partition_at: Timestamp, time: Timestamp) -> Timestamp {
     partition_at.plus_micros(parts.saturating_mul(PART_MICROS))
 }
 
+/// When the run of a batch begins, should it be new, and whether one of its steps is filed by its receipt.
+struct NewKey {
+    partition_at: Timestamp,
+    filed_by_receipt: bool,
+}
+
 /// Files every step of the batch under a part of its run. A run's first part begins at the earliest of its steps in the
 /// first batch that has any.
 pub async fn file_runs(batch: &mut BatchTx, rows: &mut [StepRow<'_>]) -> Result<FiledRuns> {
@@ -63,31 +72,41 @@ pub async fn file_runs(batch: &mut BatchTx, rows: &mut [StepRow<'_>]) -> Result<
             filing_time(row.step.started_at, row.received_at, kept.unwrap_or_default())
         })
         .collect();
-    let mut earliest: HashMap<(ProjectId, &str), Timestamp> = HashMap::new();
+    let mut keys: HashMap<(ProjectId, &str), NewKey> = HashMap::new();
     for (row, time) in rows.iter().zip(&times) {
-        let at = earliest
+        let key = keys
             .entry((row.project_id, row.step.run_id.as_str()))
-            .or_insert(*time);
-        *at = (*at).min(*time);
+            .or_insert(NewKey {
+                partition_at: *time,
+                filed_by_receipt: false,
+            });
+        key.partition_at = key.partition_at.min(*time);
+        key.filed_by_receipt |= *time != row.step.started_at;
     }
-    let mut keys: Vec<_> = earliest.into_iter().collect();
+    let mut keys: Vec<_> = keys.into_iter().collect();
     keys.sort_unstable_by_key(|((project, run_id), _)| (*project, *run_id));
     let projects: Vec<_> = keys.iter().map(|((project, _), _)| project.0).collect();
     let run_ids: Vec<_> = keys.iter().map(|((_, run_id), _)| *run_id).collect();
-    let partition_ats: Vec<_> = keys.iter().map(|(_, at)| at.to_offset_date_time()).collect();
+    let partition_ats: Vec<_> = keys
+        .iter()
+        .map(|(_, key)| key.partition_at.to_offset_date_time())
+        .collect();
+    let by_receipt: Vec<bool> = keys.iter().map(|(_, key)| key.filed_by_receipt).collect();
     let mut created = BTreeSet::new();
     let mut is_second = false;
     let filed = loop {
         let inserted = sqlx::query!(
-            "insert into run_keys (project_id, run_id, partition_at)
-             select n.project_id, n.run_id, n.partition_at
-             from unnest($1::uuid[], $2::text[], $3::timestamptz[]) as n (project_id, run_id, partition_at)
+            "insert into run_keys (project_id, run_id, partition_at, filed_by_receipt)
+             select n.project_id, n.run_id, n.partition_at, n.filed_by_receipt
+             from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::bool[])
+               as n (project_id, run_id, partition_at, filed_by_receipt)
              order by n.project_id, n.run_id
              on conflict (project_id, run_id) do nothing
              returning project_id, run_id",
             &projects,
             &run_ids as _,
             &partition_ats,
+            &by_receipt,
         )
         .fetch_all(&mut *batch.tx)
         .await?;
@@ -98,7 +117,7 @@ pub async fn file_runs(batch: &mut BatchTx, rows: &mut [StepRow<'_>]) -> Result<
         );
         // The number is taken after the batch has written or locked something: see `SeenTo`.
         let filed = sqlx::query!(
-            "select k.project_id, k.run_id, k.partition_at, (select nextval('batches')) as \"batch!\"
+            "select k.project_id, k.run_id, k.partition_at, k.filed_by_receipt, (select nextval('batches')) as \"batch!\"
              from unnest($1::uuid[], $2::text[]) as wanted (project_id, run_id)
              join run_keys k on k.project_id = wanted.project_id and k.run_id = wanted.run_id",
             &projects,
@@ -112,11 +131,28 @@ pub async fn file_runs(batch: &mut BatchTx, rows: &mut [StepRow<'_>]) -> Result<
         }
         is_second = true;
     };
-    let known = filed
+    let known: Vec<(ProjectId, String)> = filed
         .iter()
         .map(|row| (ProjectId(row.project_id), row.run_id.clone()))
         .filter(|run| !created.contains(run))
         .collect();
+    let mut filed_by_receipt: HashSet<(ProjectId, String)> = filed
+        .iter()
+        .filter(|row| row.filed_by_receipt)
+        .map(|row| (ProjectId(row.project_id), row.run_id.clone()))
+        .collect();
+    let newly_by_receipt: Vec<(ProjectId, &str)> = keys
+        .iter()
+        .filter(|(_, key)| key.filed_by_receipt)
+        .map(|((project, run_id), _)| (*project, *run_id))
+        .filter(|(project, run_id)| !filed_by_receipt.contains(&(*project, (*run_id).to_owned())))
+        .collect();
+    note_filed_by_receipt(batch, &newly_by_receipt).await?;
+    filed_by_receipt.extend(
+        newly_by_receipt
+            .iter()
+            .map(|(project, run_id)| (*project, (*run_id).to_owned())),
+    );
     // A batch of refusals alone files nothing and needs no number.
     let number = filed.first().map_or(0, |row| row.batch);
     let first_parts: HashMap<(ProjectId, &str), Timestamp> = filed
@@ -134,8 +170,30 @@ pub async fn file_runs(batch: &mut BatchTx, rows: &mut [StepRow<'_>]) -> Result<
     Ok(FiledRuns {
         created,
         known,
+        filed_by_receipt,
         first_sequence: number << SEQUENCE_BITS,
     })
+}
+
+/// Notes for good that these runs, in the order of their keys, have a step that was filed by its receipt.
+async fn note_filed_by_receipt(batch: &mut BatchTx, runs: &[(ProjectId, &str)]) -> Result<()> {
+    if runs.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "with locked as (
+           select k.project_id, k.run_id from unnest($1::uuid[], $2::text[]) as r (project_id, run_id)
+           join run_keys k on k.project_id = r.project_id and k.run_id = r.run_id
+           order by k.project_id, k.run_id for no key update of k
+         )
+         update run_keys k set filed_by_receipt = true from locked l
+         where k.project_id = l.project_id and k.run_id = l.run_id",
+        &runs.iter().map(|(project, _)| project.0).collect::<Vec<_>>(),
+        &runs.iter().map(|(_, run_id)| *run_id).collect::<Vec<_>>() as _,
+    )
+    .execute(&mut *batch.tx)
+    .await?;
+    Ok(())
 }
 
 /// What runs have done, as the batch sees them.
@@ -152,12 +210,21 @@ pub async fn find_new(batch: &mut BatchTx, rows: &[StepRow<'_>], runs: &FiledRun
         .map(|(project, run_id)| (*project, run_id.as_str()))
         .collect();
     let is_known = |row: &&StepRow<'_>| known.contains(&(row.project_id, row.step.run_id.as_str()));
-    let wanted: Vec<(&StepRow<'_>, Timestamp)> = rows
+    let by_receipt: HashSet<(ProjectId, &str)> = runs
+        .filed_by_receipt
+        .iter()
+        .map(|(project, run_id)| (*project, run_id.as_str()))
+        .collect();
+    let (anywhere, by_start): (Vec<&StepRow<'_>>, Vec<&StepRow<'_>>) = rows
         .iter()
         .filter(is_known)
+        .partition(|row| by_receipt.contains(&(row.project_id, row.step.run_id.as_str())));
+    let wanted: Vec<(&StepRow<'_>, Timestamp)> = by_start
+        .into_iter()
         .flat_map(|row| parts_to_search(row).map(move |part| (row, part)))
         .collect();
-    let stored = stored_steps(batch, &wanted).await?;
+    let mut stored = stored_steps(batch, &wanted).await?;
+    stored.extend(steps_stored_anywhere(batch, &anywhere).await?);
     let mut seen: HashSet<(ProjectId, &str, &str)> = stored
         .iter()
         .map(|(project, run_id, step_id)| (*project, run_id.as_str(), step_id.as_str()))
@@ -208,6 +275,36 @@ async fn stored_steps(
             .iter()
             .map(|(_, part)| part.to_offset_date_time())
             .collect::<Vec<_>>(),
+    )
+    .fetch_all(&mut *batch.tx)
+    .await?;
+    Ok(stored
+        .into_iter()
+        .map(|s| (ProjectId(s.project_id), s.run_id, s.step_id))
+        .collect())
+}
+
+/// Those of the steps that are stored in any part that is kept of their runs: project, run, step. Each partition is asked.
+async fn steps_stored_anywhere(
+    batch: &mut BatchTx,
+    wanted: &[&StepRow<'_>],
+) -> Result<Vec<(ProjectId, String, String)>> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let stored = sqlx::query!(
+        "select s.project_id, s.run_id, s.step_id
+         from unnest($1::uuid[], $2::text[], $3::text[]) as w (project_id, run_id, step_id)
+         join steps s on s.project_id = w.project_id and s.run_id = w.run_id and s.step_id = w.step_id",
+        &wanted.iter().map(|row| row.project_id.0).collect::<Vec<_>>(),
+        &wanted
+            .iter()
+            .map(|row| row.step.run_id.as_str())
+            .collect::<Vec<_>>() as _,
+        &wanted
+            .iter()
+            .map(|row| row.step.step_id.as_str())
+            .collect::<Vec<_>>() as _,
     )
     .fetch_all(&mut *batch.tx)
     .await?;

@@ -39,6 +39,8 @@ pub struct Rollup {
     pub errors: i64,
     /// Steps without a price.
     pub unpriced: i64,
+    /// Steps whose cost is known.
+    pub priced: i64,
     /// Known tokens.
     pub tokens: TokenUsage,
     /// Known cost.
@@ -67,6 +69,7 @@ columns!(COLUMNS, bind_rollups<'q>, |row: &'q (RollupKey, Rollup)| {
     calls: "int8" = row.1.calls,
     errors: "int8" = row.1.errors,
     unpriced: "int8" = row.1.unpriced,
+    priced: "int8" = row.1.priced,
     input_fresh: "int8" = row.1.tokens.input_fresh,
     cache_read: "int8" = row.1.tokens.cache_read,
     cache_write: "int8" = row.1.tokens.cache_write,
@@ -112,7 +115,7 @@ async fn lock(
     }
     let found = sqlx::query!(
         "select r.project_id, r.hour, r.series_id, r.key_label, r.environment, r.step_name, r.model,
-           r.template_fingerprint, r.calls, r.errors, r.unpriced, r.input_fresh, r.cache_read, r.cache_write,
+           r.template_fingerprint, r.calls, r.errors, r.unpriced, r.priced, r.input_fresh, r.cache_read, r.cache_write,
            r.output, r.reasoning, r.cost_nano_usd, r.latency_us, r.ttft_us,
            r.output_shapes as \"output_shapes: Json<BTreeMap<String, i64>>\",
            r.finish_reasons as \"finish_reasons: Json<BTreeMap<String, i64>>\",
@@ -144,6 +147,7 @@ async fn lock(
                 calls: r.calls,
                 errors: r.errors,
                 unpriced: r.unpriced,
+                priced: r.priced,
                 tokens: TokenUsage {
                     input_fresh: r.input_fresh,
                     cache_read: r.cache_read,

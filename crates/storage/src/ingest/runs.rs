@@ -62,6 +62,8 @@ pub struct RunDelta {
     pub cost_nano_usd: Option<NanoUsd>,
     /// Steps without a price.
     pub unpriced: i32,
+    /// Steps whose cost is known.
+    pub priced: i32,
     /// Highest score.
     pub score_max: Option<i32>,
     /// Sum of the scores.
@@ -120,6 +122,7 @@ columns!(COLUMNS, bind_deltas<'q>, |delta: RunDelta| {
     reasoning: "int8" = delta.tokens.reasoning,
     cost_nano_usd: "int8" = delta.cost_nano_usd.map(|cost| cost.0),
     unpriced_steps: "int4" = delta.unpriced,
+    priced_steps: "int4" = delta.priced,
     score_max: "int4" = delta.score_max,
     score_sum: "int8" = delta.score_sum,
     severity: "int2" = delta.severity as i16,
@@ -185,6 +188,7 @@ const ADD_TO_RUN: &str = "
       reasoning = coalesce(r.reasoning + excluded.reasoning, r.reasoning, excluded.reasoning),
       cost_nano_usd = coalesce(r.cost_nano_usd + excluded.cost_nano_usd, r.cost_nano_usd, excluded.cost_nano_usd),
       unpriced_steps = r.unpriced_steps + excluded.unpriced_steps,
+      priced_steps = r.priced_steps + excluded.priced_steps,
       score_max = greatest(r.score_max, excluded.score_max),
       score_sum = coalesce(r.score_sum + excluded.score_sum, r.score_sum, excluded.score_sum),
       severity = greatest(r.severity, excluded.severity),

@@ -3,7 +3,7 @@
 use domain::{ProjectId, Timestamp};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, PgConnection};
-use time::{Duration, OffsetDateTime};
+use time::{Duration, OffsetDateTime, Time, UtcOffset};
 
 use super::{BATCH_ROWS, Expired, Table, connect, prompt_texts, tables};
 use crate::Result;
@@ -17,12 +17,14 @@ pub(super) struct Retention {
     pub(super) payload_days: i64,
 }
 
-/// Deletes, for each project, the rows older than its retention which `maintain` cannot drop by the week: those in
+/// Deletes, for each project, the days older than its retention which `maintain` cannot drop by the week: those in
 /// weeks that another project keeps, and those in a default partition. Both the rows and the filing of their runs go,
 /// and with the prompts the texts of templates that are no longer used.
 pub async fn delete_expired(options: &PgConnectOptions, now: Timestamp) -> Result<Expired> {
     let mut connection = connect(options).await?;
+    // What is summed up by the hour and by the day goes together with what it sums up: by whole days.
     let now = now.to_offset_date_time();
+    let today = day(now);
     let longest = longest_retention(&mut connection).await?;
     let tables = tables(&mut connection).await?;
     let mut done = Expired::default();
@@ -32,7 +34,7 @@ pub async fn delete_expired(options: &PgConnectOptions, now: Timestamp) -> Resul
                 "step_payloads" => (kept.payload_days, longest.payload_days),
                 _ => (kept.run_days, longest.run_days),
             };
-            let before = now - Duration::days(days);
+            let before = today - Duration::days(days);
             let mut partitions = vec![format!("{}_default", table.name)];
             if days < longest_days {
                 partitions.extend(weeks_before(&mut connection, table, before).await?);
@@ -52,7 +54,7 @@ pub async fn delete_expired(options: &PgConnectOptions, now: Timestamp) -> Resul
         delete_run_keys(
             &mut connection,
             project,
-            now - Duration::days(kept.run_days),
+            today - Duration::days(kept.run_days),
             &mut done,
         )
         .await?;
@@ -61,13 +63,18 @@ pub async fn delete_expired(options: &PgConnectOptions, now: Timestamp) -> Resul
         prompt_texts::delete_unused(
             &mut connection,
             project,
-            now - Duration::days(kept.payload_days),
-            now - Duration::days(kept.run_days),
+            today - Duration::days(kept.payload_days),
+            today - Duration::days(kept.run_days),
             &mut done,
         )
         .await?;
     }
     Ok(done)
+}
+
+/// The beginning of the day, in UTC.
+fn day(at: OffsetDateTime) -> OffsetDateTime {
+    at.to_offset(UtcOffset::UTC).replace_time(Time::MIDNIGHT)
 }
 
 /// The longest retention of any project: whatever is older may go for all of them.

@@ -72,7 +72,8 @@ async fn read(
         .collect())
 }
 
-/// The row that a step's cost was computed with; `None` when there is none, or it is gone.
+/// The row that a step's cost was computed with; `None` when there is none, or it is gone. Of two steps of one id the one
+/// whose texts [`crate::steps::payload`] reads.
 pub async fn behind_step(
     snapshot: &mut Snapshot,
     project: ProjectId,
@@ -82,10 +83,13 @@ pub async fn behind_step(
     let row = sqlx::query!(
         "select p.price_id, p.project_id, p.provider, p.model_match, p.model, p.valid_from, p.rates, p.context_window,
            p.source
-         from runs k
-         join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.partition_at = k.partition_at
-         join prices p on p.price_id = s.price_version and (p.project_id = k.project_id or p.project_id is null)
-         where k.project_id = $1 and k.run_id = $2 and s.step_id = $3",
+         from (
+           select s.price_version from runs k
+           join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.partition_at = k.partition_at
+           where k.project_id = $1 and k.run_id = $2 and s.step_id = $3
+           order by s.started_at, s.step_index nulls first, s.partition_at limit 1
+         ) s
+         join prices p on p.price_id = s.price_version and (p.project_id = $1 or p.project_id is null)",
         project.0,
         run_id,
         step_id

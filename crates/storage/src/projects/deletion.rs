@@ -24,16 +24,7 @@ const CHUNK_ROWS: i64 = 5_000;
 /// Marks a project as deleted: from now on nothing is accepted for it and nobody sees it. Its keys end at once, its
 /// other jobs are cancelled, and a job deletes what it has.
 pub async fn start(db: &Db, project: ProjectId, actor: &str, now: Timestamp) -> Result<Uuid> {
-    let mut tx = db.project(project).await?;
-    let found = sqlx::query_scalar!(
-        "select project_id from projects where project_id = $1 and deleted_at is null for update",
-        project.0
-    )
-    .fetch_optional(&mut *tx)
-    .await?;
-    if found.is_none() {
-        return Err(Error::NotFound);
-    }
+    let mut tx = lock_with_jobs(db, project).await?;
     let at = now.to_offset_date_time();
     sqlx::query!(
         "update projects set deleted_at = $2 where project_id = $1",
@@ -63,6 +54,43 @@ pub async fn start(db: &Db, project: ProjectId, actor: &str, now: Timestamp) -> 
     live::notify_access(db).await?;
     live::notify_settings(db, project).await?;
     Ok(job_id)
+}
+
+/// Begins a transaction that holds the project's row and its open jobs. The jobs come first: one at work is waited for
+/// without the project's row, for which every batch would wait meanwhile.
+async fn lock_with_jobs(db: &Db, project: ProjectId) -> Result<Tx> {
+    loop {
+        let mut tx = db.project(project).await?;
+        let held = sqlx::query_scalar!(
+            "select job_id from jobs where project_id = $1 and state in ('waiting', 'running')
+             order by job_id for update",
+            project.0
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let found = sqlx::query_scalar!(
+            "select project_id from projects where project_id = $1 and deleted_at is null for update",
+            project.0
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        if found.is_none() {
+            return Err(Error::NotFound);
+        }
+        // From here on no job can be added. One that came in between may be at work: once more.
+        let is_all = sqlx::query_scalar!(
+            "select not exists (select from jobs where project_id = $1 and state in ('waiting', 'running')
+               and job_id <> all ($2)) as \"is_all!\"",
+            project.0,
+            &held
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        if is_all {
+            return Ok(tx);
+        }
+        tx.rollback().await?;
+    }
 }
 
 /// What a chunk came to.

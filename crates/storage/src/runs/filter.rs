@@ -116,7 +116,11 @@ pub(super) fn select(
         );
         query.push(" and (run_id ilike ").push_bind(pattern.clone());
         query.push(" or name ilike ").push_bind(pattern.clone());
-        query.push(" or problem_text ilike ").push_bind(pattern).push(")");
+        query.push(" or problem_text ilike ").push_bind(pattern.clone());
+        query
+            .push(" or problem_step_name ilike ")
+            .push_bind(pattern)
+            .push(")");
     }
     query
 }

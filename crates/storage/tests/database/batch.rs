@@ -122,6 +122,7 @@ fn deltas(rows: &[StepRow<'_>], is_new: &[bool]) -> Vec<RunDelta> {
                 tokens: TokenUsage::default(),
                 cost_nano_usd: None,
                 unpriced: 0,
+                priced: 0,
                 score_max: row.score,
                 score_sum: None,
                 severity: row.severity,

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use domain::ProjectId;
+use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use storage::ingest::{self, LedgerEntry, Outcome};
+use storage::jobs::{JobState, NewJob};
 use storage::projects::deletion::{self, Deletion};
-use storage::{Error, jobs, projects};
+use storage::{Error, jobs, keys, projects};
 
 use crate::support::{TestDatabase, at, delete_project};
 
@@ -99,6 +101,73 @@ async fn a_batch_under_way_is_waited_for_and_a_later_one_is_refused() {
         rows_left(&mut owner, other).await,
         [("ledger".to_owned(), 1), ("projects".to_owned(), 1)]
     );
+}
+
+/// A chunk of a job may take long. Who deletes its project waits for it, and nobody else does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_at_work_keeps_no_batch_waiting_for_the_deletion() {
+    let database = TestDatabase::new().await;
+    let (db, mut owner) = (&database.db, database.superuser().await);
+    let project = database.project(1).await;
+    let new = NewJob {
+        kind: "reprice",
+        deduplicated: true,
+        arguments: &json!({}),
+    };
+    let job = jobs::start(db, project, &new, "mara@acme.dev", at(NOW))
+        .await
+        .unwrap();
+    let at_work = jobs::take(db, &["reprice"], None, at(NOW))
+        .await
+        .unwrap()
+        .unwrap();
+    let (deletion, ()) = tokio::join!(deletion::start(db, project, "mara@acme.dev", at(NOW)), async {
+        wait_for_a_waiter(&mut owner).await;
+        let batch = tokio::time::timeout(Duration::from_secs(20), ingest::begin(db, &[project])).await;
+        batch
+            .expect("a batch waits for the job")
+            .unwrap()
+            .commit()
+            .await
+            .unwrap();
+        drop(at_work);
+    });
+    deletion.unwrap();
+    let job = jobs::get(db, project, job).await.unwrap();
+    assert_eq!(job.state, JobState::Cancelled);
+    assert!(matches!(
+        ingest::begin(db, &[project]).await,
+        Err(Error::NotFound)
+    ));
+}
+
+#[tokio::test]
+async fn a_key_of_a_deleted_project_is_none() {
+    let database = TestDatabase::new().await;
+    let (db, mut owner) = (&database.db, database.superuser().await);
+    let project = database.project(1).await;
+    let scopes = [domain::Scope::Ingest];
+    let made = keys::add(db, project, "before", &scopes, "mara@acme.dev", at(NOW))
+        .await
+        .unwrap();
+    let sha256 = keys::secret::sha256(&made.secret);
+    assert!(keys::find(db, &sha256).await.unwrap().is_some());
+    deletion::start(db, project, "mara@acme.dev", at(NOW))
+        .await
+        .unwrap();
+    let added = keys::add(db, project, "after", &scopes, "mara@acme.dev", at(NOW)).await;
+    assert!(matches!(added, Err(Error::NotFound)), "{added:?}");
+    // However it came there.
+    sqlx::query(
+        "insert into api_keys (project_id, id, label, prefix, sha256, scopes, created_at)
+         values ($1, gen_random_uuid(), 'k', 'pl_live_', $2, '{ingest}', now())",
+    )
+    .bind(project.0)
+    .bind(&sha256[..])
+    .execute(&mut owner)
+    .await
+    .unwrap();
+    assert_eq!(keys::find(db, &sha256).await.unwrap(), None);
 }
 
 #[tokio::test]

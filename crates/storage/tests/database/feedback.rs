@@ -1,7 +1,9 @@
 //! What people said about conditions goes with the runs it is about.
 
 use domain::{Timestamp, Verdict};
+use serde_json::json;
 use sqlx::PgConnection;
+use storage::audit::{self, Entry};
 use storage::feedback::{self, ConditionRef};
 use storage::partitions::{delete_expired, maintain};
 use uuid::Uuid;
@@ -82,6 +84,41 @@ async fn it_goes_with_its_run_and_no_sooner() {
     .await
     .unwrap();
     assert!(later.is_empty(), "only what was said since then counts");
+}
+
+#[tokio::test]
+async fn who_said_it_and_who_took_it_back_is_written_down() {
+    let database = TestDatabase::new().await;
+    let (db, mut owner) = (&database.db, database.superuser().await);
+    let project = database.project(1).await;
+    condition(&mut owner, project.0, "r", at(NOW)).await;
+    let about = ConditionRef {
+        run_id: "r",
+        step_id: "s",
+        code: 2001,
+    };
+    let (later, last) = (at(NOW).plus_micros(1), at(NOW).plus_micros(2));
+    feedback::set(db, project, about, Verdict::Noise, "mila@acme.dev", at(NOW))
+        .await
+        .unwrap();
+    feedback::clear(db, project, about, "mara@acme.dev", later)
+        .await
+        .unwrap();
+    let nothing = feedback::clear(db, project, about, "mara@acme.dev", last).await;
+    assert!(matches!(nothing, Err(storage::Error::NotFound)));
+    let log = audit::list(db, project, 10).await.unwrap();
+    let of = |verdict: serde_json::Value| json!({ "run_id": "r", "step_id": "s", "verdict": verdict });
+    let expected = [
+        (
+            later,
+            Entry::new("mara@acme.dev", "condition.mark", "2001", of(json!(null))),
+        ),
+        (
+            at(NOW),
+            Entry::new("mila@acme.dev", "condition.mark", "2001", of(json!("noise"))),
+        ),
+    ];
+    assert_eq!(log, expected);
 }
 
 /// A run that goes on for days has a part of each; the same id of a step in two of them are two steps.

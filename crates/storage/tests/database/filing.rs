@@ -237,3 +237,51 @@ async fn a_step_of_a_run_that_goes_on_is_stored_once() {
     assert_eq!(run.step_count, 3);
     assert_sums_are_right(&database, project).await;
 }
+
+/// Where its receipt files a step, the same step received on another day would be filed elsewhere.
+#[tokio::test]
+async fn a_step_that_its_receipt_filed_is_stored_once_whenever_it_comes_again() {
+    let database = TestDatabase::new().await;
+    let project = database.project(1).await;
+    let send = async |step_id: &str, started_at: &str, received_at: &str| {
+        let steps = [step("prod", step_id, at(started_at))];
+        let is_new = write(&database.db, project, &steps, at(received_at))
+            .await
+            .unwrap();
+        is_new[0]
+    };
+    assert!(send("first", "2026-09-01T12:00:00Z", "2026-09-01T12:00:00Z").await);
+    // Older than 90 days.
+    let old = "2026-05-01T12:00:00Z";
+    assert!(send("old", old, "2026-09-02T12:00:00Z").await);
+    for later in ["2026-09-02T13:00:00Z", "2026-09-05T12:00:00Z", NOW] {
+        assert!(!send("old", old, later).await, "again at {later}");
+    }
+    // Stored in time, and beyond its 90 days when it comes again.
+    assert!(send("late", "2026-09-10T12:00:00Z", "2026-09-10T12:00:00Z").await);
+    assert!(!send("late", "2026-09-10T12:00:00Z", "2026-12-10T12:00:00Z").await);
+    // Ahead by more than a day, then by less, then not any more.
+    let ahead = "2026-09-20T12:00:00Z";
+    assert!(send("ahead", ahead, "2026-09-12T12:00:00Z").await);
+    for later in [
+        "2026-09-15T12:00:00Z",
+        "2026-09-20T00:00:00Z",
+        "2026-09-23T12:00:00Z",
+    ] {
+        assert!(!send("ahead", ahead, later).await, "again at {later}");
+    }
+    // What was filed by its start before the project kept its runs for longer, and the other way round.
+    sqlx::query(
+        "insert into project_settings (project_id, retention_days, updated_at) values ($1, 365, now())",
+    )
+    .bind(project.0)
+    .execute(&mut database.superuser().await)
+    .await
+    .unwrap();
+    assert!(!send("old", old, "2026-09-25T12:00:00Z").await);
+    let run = storage::runs::get(&mut database.snapshot(project).await, project, "prod")
+        .await
+        .unwrap();
+    assert_eq!(run.step_count, 4);
+    assert_sums_are_right(&database, project).await;
+}

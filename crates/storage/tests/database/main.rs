@@ -8,6 +8,7 @@ mod deletion;
 mod feedback;
 mod filing;
 mod partitions;
+mod parts;
 mod plans;
 mod prices;
 mod recount;

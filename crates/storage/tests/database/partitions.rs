@@ -2,7 +2,7 @@
 
 use domain::{ProjectId, Timestamp};
 use sqlx::{AssertSqlSafe, PgConnection};
-use storage::partitions::{delete_expired, is_due, maintain};
+use storage::partitions::{MAINTAINED_ELSEWHERE, delete_expired, is_due, maintain};
 
 use crate::support::{TestDatabase, at};
 
@@ -299,6 +299,63 @@ async fn many_rows_are_deleted_in_small_statements() {
     let done = delete_expired(&database.options, at(NOW)).await.unwrap();
     assert_eq!(done.rows, 12_000);
     assert_eq!(count(&mut owner, "step_payloads").await, 0);
+}
+
+/// What is summed up by the hour and by the day goes as a whole, with all that it sums up.
+#[tokio::test]
+async fn sums_at_the_edge_of_retention_are_those_of_what_is_left() {
+    let database = TestDatabase::new().await;
+    let mut owner = database.superuser().await;
+    let (long, short) = (database.project(1).await, database.project(2).await);
+    keep(&mut owner, long, 365, 365).await;
+    keep(&mut owner, short, 30, 30).await;
+    // Thirty days back is a quarter past noon of the 25th.
+    let filed = [
+        "2026-10-24T23:59:59Z",
+        "2026-10-25T00:00:00Z",
+        "2026-10-25T11:30:00Z",
+        "2026-10-25T12:00:00Z",
+        "2026-10-25T12:30:00Z",
+        "2026-10-26T00:00:00Z",
+    ];
+    for when in filed {
+        file(&mut owner, short, when, when).await;
+    }
+    let now = at("2026-11-24T12:15:00Z");
+    maintain(&database.options, now).await.unwrap();
+    delete_expired(&database.options, now).await.unwrap();
+    assert_eq!(left(&mut owner, short).await, (5, 5), "days go as a whole");
+    let of_runs = "(select count(*) from runs) - (select coalesce(sum(ok_clean), 0) from run_counts where dimension = 'all')";
+    let of_hours = "(select sum(calls) from rollups) - (select sum(calls) from rollup_days)";
+    for difference in [of_runs, of_hours] {
+        let found: Option<i64> = sqlx::query_scalar(AssertSqlSafe(format!("select ({difference})::bigint")))
+            .fetch_one(&mut owner)
+            .await
+            .unwrap();
+        assert_eq!(found, Some(0), "{difference}");
+    }
+}
+
+/// Another process' pass is waited for, for a moment, and left alone.
+#[tokio::test]
+async fn only_one_process_does_the_maintenance() {
+    let database = TestDatabase::new().await;
+    let mut other = database.owner().await;
+    let take = "select pg_advisory_lock(hashtext('plumbline partitions'))";
+    sqlx::query(take).execute(&mut other).await.unwrap();
+    let refused = maintain(&database.options, at(NOW)).await;
+    assert!(
+        matches!(refused, Err(storage::Error::Conflict(MAINTAINED_ELSEWHERE))),
+        "{refused:?}"
+    );
+    let weeks = "pg_inherits where inhparent = 'steps'::regclass";
+    assert_eq!(count(&mut other, weeks).await, 1, "the default partition alone");
+    // Whoever dies at it holds nobody up.
+    drop(other);
+    assert_eq!(
+        maintain(&database.options, at(NOW)).await.unwrap().created,
+        TABLES_BY_WEEK * 4
+    );
 }
 
 #[tokio::test]

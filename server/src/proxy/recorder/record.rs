@@ -82,8 +82,10 @@ pub(super) struct Sent {
     pub(super) submission: Submission,
 }
 
-/// The records as the pipeline takes them: one submission for each label and minute, because the ledger is kept so.
+/// The records as the pipeline takes them: one submission for each label and minute, because the ledger is kept so. What
+/// a defect makes of several is not final: each is then written alone.
 pub(super) fn submissions(records: &[Record]) -> Vec<Sent> {
+    let is_final = records.len() == 1;
     let mut groups: Vec<(&Record, Vec<NewStep>)> = Vec::new();
     for record in records {
         let account = |record: &Record| (record.project_id, record.received_at.minute());
@@ -105,7 +107,7 @@ pub(super) fn submissions(records: &[Record]) -> Vec<Sent> {
             };
             Sent {
                 step_ids: steps.iter().map(|step| step.step_id.clone()).collect(),
-                submission: Submission::new(&caller, first.received_at, steps, Vec::new()),
+                submission: Submission::repeated(&caller, first.received_at, steps, is_final),
             }
         })
         .collect()

@@ -29,13 +29,15 @@ const BATCH_WINDOW: Duration = Duration::from_millis(50);
 /// How long a batch may take to be written before it goes to the spool. It may then be written all the same, so what
 /// became of it is asked before anything of the spool is written.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
-/// When a write that never ended is forgotten. Its steps are written again then, and if they were in the database after
-/// all, they are recorded in the ledger as duplicates.
+/// When a write that never ended is forgotten. Its steps are written again then; those that are in the database after all
+/// change nothing.
 const LATE_WRITE_TIMEOUT: Duration = Duration::from_secs(120);
 /// How often the database is asked whether it answers again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the queue behind a batch that is being written is checked.
 const QUEUE_CHECK_INTERVAL: Duration = Duration::from_millis(50);
+/// Why a call is lost that was tried alone.
+const REFUSED: &str = "the database refuses it";
 /// How often losses are logged.
 const LOSS_LOG_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -52,9 +54,9 @@ pub(super) struct Writer {
     overflow: Arc<AtomicUsize>,
     /// A write that timed out and still runs, and when it began. Its steps are in the spool too.
     late: Option<(Instant, Writing)>,
-    /// Steps that are in the database and still in the spool: not to be sent again, because the second time would be
-    /// recorded as a duplicate in the ledger.
-    stored: HashSet<String>,
+    /// Steps that are in the database, or were refused for good, and are still in the spool. They are not sent again: while
+    /// the database is slow that would be twice the work, and a refusal would be counted twice.
+    settled: HashSet<String>,
     /// When to ask the database again; none while it answers.
     unavailable_until: Option<Instant>,
     last_loss_log: Option<Instant>,
@@ -98,7 +100,7 @@ impl Writer {
             in_hand: 0,
             overflow,
             late: None,
-            stored: HashSet::new(),
+            settled: HashSet::new(),
             unavailable_until: None,
             last_loss_log: None,
             unlogged_losses: 0,
@@ -212,10 +214,11 @@ impl Writer {
             return;
         };
         let step_ids: Vec<String> = records.iter().map(|record| record.step.step_id.clone()).collect();
-        records.retain(|record| !self.stored.contains(&record.step.step_id));
+        records.retain(|record| !self.settled.contains(&record.step.step_id));
         match self.store(&records).await {
             Ok(()) => {}
             Err(NotStored::Later) => return self.note_unavailable(),
+            Err(NotStored::Refused) if records.len() == 1 => self.record_loss(1, REFUSED),
             Err(NotStored::Refused) => {
                 for record in &records {
                     if !self.store_one(record).await {
@@ -226,22 +229,23 @@ impl Writer {
         }
         self.backlog.acknowledge(end).await;
         for step_id in &step_ids {
-            self.stored.remove(step_id);
+            self.settled.remove(step_id);
         }
     }
 
     /// Writes one that was refused together with others; false when it has to wait.
     async fn store_one(&mut self, record: &Record) -> bool {
-        if self.stored.contains(&record.step.step_id) {
+        if self.settled.contains(&record.step.step_id) {
             return true;
         }
         match self.store(std::slice::from_ref(record)).await {
             Ok(()) => {
-                self.stored.insert(record.step.step_id.clone());
+                self.settled.insert(record.step.step_id.clone());
                 true
             }
             Err(NotStored::Refused) => {
-                self.record_loss(1, "the database refuses it");
+                self.settled.insert(record.step.step_id.clone());
+                self.record_loss(1, REFUSED);
                 true
             }
             Err(NotStored::Later) => false,
@@ -250,12 +254,15 @@ impl Writer {
 
     /// One that cannot be written takes no other with it.
     async fn store_each(&mut self, records: Vec<Record>) {
+        if records.len() == 1 {
+            return self.record_loss(1, REFUSED);
+        }
         let mut later = Vec::new();
         for record in records {
             if !later.is_empty() || !self.store_one(&record).await {
                 later.push(record);
             } else {
-                self.stored.remove(&record.step.step_id);
+                self.settled.remove(&record.step.step_id);
             }
         }
         if !later.is_empty() {
@@ -279,7 +286,7 @@ impl Writer {
         } else {
             return Ok(());
         };
-        self.note_stored(written);
+        self.note_settled(written);
         result
     }
 
@@ -317,7 +324,17 @@ impl Writer {
             return true;
         };
         match self.wait_for_write(&mut writing).await {
-            Some(written) => self.note_stored(written),
+            Some(written) => {
+                if let [only] = written.as_slice()
+                    && let [step_id] = only.step_ids.as_slice()
+                    && only.result == Err(NotStored::Refused)
+                {
+                    // It was alone: that is the last word.
+                    self.settled.insert(step_id.clone());
+                    self.record_loss(1, REFUSED);
+                }
+                self.note_settled(written);
+            }
             None if begun.elapsed() < LATE_WRITE_TIMEOUT => {
                 self.late = Some((begun, writing));
                 return false;
@@ -328,13 +345,13 @@ impl Writer {
     }
 
     /// Notes which steps are in the database, though they are or will be in the spool.
-    fn note_stored(&mut self, written: Vec<Written>) {
+    fn note_settled(&mut self, written: Vec<Written>) {
         let stored = written.into_iter().filter(|written| written.result.is_ok());
-        self.stored.extend(stored.flat_map(|written| written.step_ids));
+        self.settled.extend(stored.flat_map(|written| written.step_ids));
     }
 
     async fn spool(&mut self, mut records: Vec<Record>) {
-        records.retain(|record| !self.stored.remove(&record.step.step_id));
+        records.retain(|record| !self.settled.remove(&record.step.step_id));
         if let Some((lost, why)) = self.backlog.append(records).await {
             self.record_loss(lost, &why);
         }
