@@ -25,6 +25,10 @@ mod proxy {
     pub(crate) mod api;
     pub(crate) mod request_context;
     pub(crate) mod routes;
+
+    pub(crate) fn look_up(path: &str) {
+        let _found = routes::find(&axum::http::Method::POST, path);
+    }
 }
 
 #[allow(dead_code, reason = "a part of the site is fuzzed here")]
@@ -38,7 +42,7 @@ mod site {
 }
 
 use auth::credentials::{Credentials, looks_like_a_provider_key};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use libfuzzer_sys::fuzz_target;
 
 const NAMES: [&str; 8] = [
@@ -67,7 +71,7 @@ fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);
     site::choose(&text);
     let _looks = looks_like_a_provider_key(&text);
-    let _found = proxy::routes::find(&Method::POST, &text);
+    proxy::look_up(&text);
     let uri = text.parse::<Uri>().unwrap_or_default();
     let credentials = Credentials::of(&uri, &headers);
     let hidden = credentials.hide(text.into_owned());

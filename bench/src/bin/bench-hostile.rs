@@ -264,8 +264,13 @@ async fn hold_half_open(address: &str, done: &[AtomicU64; 2]) {
 async fn store_large_prompts(origin: &str) -> anyhow::Result<String> {
     let client = Client::new();
     let template = |seed: u64| -> String {
-        let words =
-            (0..9_000).map(|n: u64| format!("w{}{}", n * seed % 9_973, if n % 900 == 0 { "\n" } else { "" }));
+        let words = (0..9_000).map(|n: u64| {
+            format!(
+                "w{}{}",
+                n * seed % 9_973,
+                if n.is_multiple_of(900) { "\n" } else { "" }
+            )
+        });
         words.collect::<Vec<_>>().join(" ")
     };
     for (step, seed) in [("before", 3), ("after", 5)] {
