@@ -19,10 +19,22 @@ const BUDGET_BYTES: usize = 1 << 20;
 
 fuzz_target!(|packed: &[u8]| {
     let budget = Budget::new(BUDGET_BYTES);
-    for coding in ["gzip", "deflate", "br", "zstd", "identity", "gzip, br", "zstd, deflate"] {
+    for coding in [
+        "gzip",
+        "deflate",
+        "br",
+        "zstd",
+        "identity",
+        "gzip, br",
+        "zstd, deflate",
+    ] {
         let mut held = Reservation::of(&budget);
         if let Some(plain) = unpacked(&HeaderValue::from_static(coding), packed, &mut held) {
-            assert!(plain.len() <= BUDGET_BYTES.max(packed.len()), "{coding}: {}", plain.len());
+            assert!(
+                plain.len() <= BUDGET_BYTES.max(packed.len()),
+                "{coding}: {}",
+                plain.len()
+            );
         }
         drop(held);
         assert_eq!(budget.used(), 0, "what was reserved is given back");

@@ -29,19 +29,33 @@ fuzz_target!(|input: (Vec<(u16, u16)>, String, &str)| {
     };
     let marks = of_conditions(text, &[condition(bytes), condition(Place::Pointer(pointer))]);
     let _said = notes(&marks);
-    // An element for each segment and each line; blanks of at most 64 bytes; each mark says its sentence once.
-    let most = 400 * text.len() + 200 * (marks.len() + 1) * 8;
+    // An element for each segment and each line; blanks of at most 64 bytes; each mark says its two sentences once, of
+    // which one names up to 64 places.
+    let most = 400 * text.len() + 2_000 * (marks.len() + 1);
     let raw = raw_lines(text, &marks);
-    assert!(markup_bytes(&raw) <= most, "{} of {}", markup_bytes(&raw), text.len());
+    assert!(
+        markup_bytes(&raw) <= most,
+        "{} of {}",
+        markup_bytes(&raw),
+        text.len()
+    );
     let shown: usize = raw.iter().flatten().map(|segment| segment.text.len()).sum();
     assert!(shown <= text.len(), "nothing is added");
     assert!(markup_bytes(&[plain_segments(text, &marks)]) <= most);
     if let Some(lines) = json_lines(text, &marks) {
-        assert!(markup_bytes(&lines) <= most, "{} of {}", markup_bytes(&lines), text.len());
+        assert!(
+            markup_bytes(&lines) <= most,
+            "{} of {}",
+            markup_bytes(&lines),
+            text.len()
+        );
     }
     for message in parse(text).into_iter().flatten() {
         let said: usize = message.parts.iter().map(part_bytes).sum();
-        assert!(said <= 2 * text.len() + 64, "a message is no longer than its prompt");
+        assert!(
+            said <= 2 * text.len() + 64,
+            "a message is no longer than its prompt"
+        );
     }
 });
 
@@ -70,9 +84,11 @@ fn markup_bytes(lines: &[TextLine]) -> usize {
 
 fn part_bytes(part: &Part) -> usize {
     match part {
-        Part::Text(text) | Part::Thinking(text) | Part::Result(text) | Part::Media(text) | Part::Unknown(text) => {
-            text.len()
-        }
+        Part::Text(text)
+        | Part::Thinking(text)
+        | Part::Result(text)
+        | Part::Media(text)
+        | Part::Unknown(text) => text.len(),
         Part::Call { name, arguments } => name.len() + arguments.len(),
     }
 }

@@ -14,7 +14,11 @@ fuzz_target!(|input: (Vec<(u8, String)>, Vec<String>)| {
     let shipped = Arc::new(PriceTable::new(rows.iter().take(2).cloned().collect()));
     let table = PriceTable::over(&shipped, rows);
     for name in names {
-        let found = |provider| table.find(provider, &name, Timestamp::from_micros(1)).map(|row| row.price_id.clone());
+        let found = |provider| {
+            table
+                .find(provider, &name, Timestamp::from_micros(1))
+                .map(|row| row.price_id.clone())
+        };
         assert_eq!(found(None), found(None), "the same name, the same price");
         assert_eq!(found(Some("openai")), found(Some("openai")));
     }

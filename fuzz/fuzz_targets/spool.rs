@@ -36,7 +36,12 @@ fuzz_target!(|input: (Vec<Vec<u8>>, u16, Vec<u8>)| {
     }
     spool.append(&[b"later"]).expect("it goes on");
     let more = spool.next_batch(usize::MAX, usize::MAX).expect("the disk works");
-    assert!(more.records.iter().chain(&read.records).any(|record| record == b"later"));
+    assert!(
+        more.records
+            .iter()
+            .chain(&read.records)
+            .any(|record| record == b"later")
+    );
 });
 
 /// In memory: each input is written to files.

@@ -51,5 +51,8 @@ fn holds(step: &NewStep) {
     assert!(!step.step_id.is_empty() && step.step_id.len() <= MAX_CLIENT_ID_BYTES);
     assert!(step.name.len() <= MAX_WORD_BYTES);
     assert!(step.tags.len() <= MAX_TAGS && step.events.len() <= MAX_EVENTS);
-    assert!(!step.run_id.contains('\0') && !step.name.contains('\0'), "Postgres takes no NUL");
+    assert!(
+        !step.run_id.contains('\0') && !step.name.contains('\0'),
+        "Postgres takes no NUL"
+    );
 }

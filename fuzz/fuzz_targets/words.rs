@@ -28,5 +28,8 @@ fuzz_target!(|text: &str| {
     }
     let path = local_path::local_path(text);
     assert!(path.starts_with('/') && !path.starts_with("//"), "{path}");
-    assert!(path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\'), "{path}");
+    assert!(
+        path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\'),
+        "{path}"
+    );
 });

@@ -138,7 +138,9 @@ fn disjoint(mut marks: Vec<Mark>) -> Vec<Mark> {
         if let Some(last) = out.last_mut()
             && last.bytes == mark.bytes
         {
-            last.title = format!("{}\n{}", last.title, mark.title);
+            if !last.title.contains(&mark.title) {
+                last.title = format!("{}\n{}", last.title, mark.title);
+            }
             continue;
         }
         if mark.bytes.start < taken_until {
