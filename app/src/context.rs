@@ -98,9 +98,9 @@ pub(crate) fn use_may(role: Role) -> Memo<bool> {
 }
 
 #[cfg(feature = "ssr")]
-pub(crate) use server::{FIRST_KEY_PREFIX, authorise, database};
+pub use server::OneTimeSecrets;
 #[cfg(feature = "ssr")]
-pub use server::{OneTimeSecrets, first_key_token};
+pub(crate) use server::{authorise, database};
 
 #[cfg(feature = "ssr")]
 mod server {
@@ -112,30 +112,36 @@ mod server {
     use super::Viewer;
     use crate::error::ApiError;
 
-    /// Secrets of keys made a moment ago. The server keeps each under a token until it was read once.
+    /// Secrets of keys made a moment ago. The server keeps each until it was read once.
     #[derive(Clone)]
-    pub struct OneTimeSecrets(Arc<TakeSecret>);
-
-    type TakeSecret = dyn Fn(&str) -> Option<String> + Send + Sync;
-
-    impl OneTimeSecrets {
-        /// `take` returns the secret of a token and forgets it.
-        pub fn new(take: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
-            Self(Arc::new(take))
-        }
-
-        /// The secret of a token, once.
-        pub(crate) fn take(token: &str) -> Option<String> {
-            use_context::<Self>().and_then(|secrets| (secrets.0)(token))
-        }
+    pub struct OneTimeSecrets {
+        take: Arc<TakeSecret>,
+        has_first: Arc<HasFirst>,
     }
 
-    /// How the tokens of first keys begin.
-    pub(crate) const FIRST_KEY_PREFIX: &str = "first-";
+    type TakeSecret = dyn Fn(ProjectId, &str) -> Option<String> + Send + Sync;
+    type HasFirst = dyn Fn(ProjectId) -> bool + Send + Sync;
 
-    /// The token under which the server keeps the secret of the key it made together with a project.
-    pub fn first_key_token(project: ProjectId) -> String {
-        format!("{FIRST_KEY_PREFIX}{project}")
+    impl OneTimeSecrets {
+        /// `take` returns the secret of a project's token and forgets it; `has_first` says whether the key that was
+        /// made together with a project waits to be shown.
+        pub fn new(
+            take: impl Fn(ProjectId, &str) -> Option<String> + Send + Sync + 'static,
+            has_first: impl Fn(ProjectId) -> bool + Send + Sync + 'static,
+        ) -> Self {
+            Self {
+                take: Arc::new(take),
+                has_first: Arc::new(has_first),
+            }
+        }
+
+        pub(crate) fn take(project: ProjectId, token: &str) -> Option<String> {
+            use_context::<Self>().and_then(|secrets| (secrets.take)(project, token))
+        }
+
+        pub(crate) fn has_first(project: ProjectId) -> bool {
+            use_context::<Self>().is_some_and(|secrets| (secrets.has_first)(project))
+        }
     }
 
     /// The project with this slug, if the viewer has at least `role` in it. Any other project does not exist for them.

@@ -41,6 +41,9 @@ pub enum ApiError {
         /// Reference id, also in the server's log.
         request_id: String,
     },
+    /// Too much is being read at once, by this viewer or by all.
+    #[error("Too much is being read at once")]
+    Busy,
     /// The server could not be reached from the browser.
     #[error("The server could not be reached")]
     Unreachable,
@@ -75,6 +78,7 @@ impl ApiError {
                 "The answer took too long, so the server stopped. Try again in a moment, or with a shorter time window."
                     .to_owned()
             }
+            Self::Busy => "Too much is being read at once. Wait a moment, then try again.".to_owned(),
             Self::Unreachable => {
                 "The server could not be reached. Check that it runs and that you are online.".to_owned()
             }
@@ -134,6 +138,7 @@ mod server {
                 Self::Unauthorized => StatusCode::UNAUTHORIZED,
                 Self::Forbidden { .. } => StatusCode::FORBIDDEN,
                 Self::Invalid { .. } => StatusCode::BAD_REQUEST,
+                Self::Busy => StatusCode::TOO_MANY_REQUESTS,
                 Self::Unavailable { .. } | Self::Unreachable => StatusCode::SERVICE_UNAVAILABLE,
                 Self::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
                 Self::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,

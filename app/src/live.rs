@@ -82,7 +82,10 @@ pub(crate) fn use_live(slug: Signal<String>, run: Signal<Option<String>>) -> Liv
 
 /// Waits before what could not be read is read again; false when that makes no sense.
 pub(crate) async fn waits_to_read_again(error: &ApiError) -> bool {
-    let may_work_later = matches!(error, ApiError::Unavailable { .. } | ApiError::Unreachable);
+    let may_work_later = matches!(
+        error,
+        ApiError::Unavailable { .. } | ApiError::Busy | ApiError::Unreachable
+    );
     #[cfg(target_arch = "wasm32")]
     if may_work_later {
         gloo_timers::future::TimeoutFuture::new(READ_AGAIN_MS).await;

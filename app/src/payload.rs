@@ -1,5 +1,6 @@
 //! The texts of a step: as a conversation, as JSON, as they stand, with the offending bytes marked.
 
+pub(crate) mod budget;
 pub(crate) mod chat;
 pub(crate) mod lex;
 pub(crate) mod marks;

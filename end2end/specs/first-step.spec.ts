@@ -7,6 +7,8 @@ test('without script the command is there, and after sending the page shows the 
   await page.goto('/p/without-script/runs');
   await expect(page.getByRole('heading', { name: 'Send the first step' })).toBeVisible();
   await expect(page.getByRole('button', { name: 'Send it for me' })).toBeHidden();
+  await page.getByRole('button', { name: 'Show the key' }).click();
+  await expect(page.getByLabel('Command', { exact: true })).toContainText('pl_live_');
   const command = await page.getByLabel('Command', { exact: true }).innerText();
   execFileSync('bash', ['-c', command]);
 
@@ -19,6 +21,8 @@ test('without script the command is there, and after sending the page shows the 
 test('the key is shown once; the next visit offers to make another one', async ({ page, server, request }) => {
   await request.post(`${server.url}/projects`, { form: { name: 'Shown once' } });
   await page.goto('/p/shown-once/runs');
+  await expect(page.getByLabel('Command', { exact: true })).toContainText('Bearer YOUR_KEY');
+  await page.getByRole('button', { name: 'Show the key' }).click();
   await expect(page.getByLabel('Command', { exact: true })).toContainText(/Bearer pl_live_\w{40,}/);
   await page.reload();
   await expect(page.getByLabel('Command', { exact: true })).toContainText('Bearer YOUR_KEY');

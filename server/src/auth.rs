@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use axum::extract::FromRef;
 use axum::http::HeaderMap;
-use domain::{KeyId, Project, ProjectId, Role, Scope, Timestamp};
+use domain::{KeyId, Project, ProjectId, Role, Scope, Timestamp, UserId};
 use storage::Db;
 use storage::keys::FoundKey;
 use tokio_util::sync::CancellationToken;
@@ -219,14 +219,13 @@ impl Auth {
         }
     }
 
-    /// Makes the first key of a project that has none; its empty page shows it once.
+    /// Makes the first key of a project that has none; a form of its empty page shows it once.
     pub async fn offer_first_key(&self, project: &Project, now: Timestamp) -> storage::Result<()> {
         let db = &self.inner.db;
         if storage::keys::list(db, project.id).await?.is_empty() {
             let made =
                 storage::keys::add(db, project.id, FIRST_KEY_LABEL, Scope::DEFAULT, SERVER, now).await?;
-            self.reveal
-                .put_under(app::first_key_token(project.id), made.secret);
+            self.reveal.put_first(project.id, made.secret);
         }
         Ok(())
     }
@@ -283,7 +282,11 @@ impl Auth {
         }
         let project = match slug {
             Some(slug) => visitor.project(slug, role)?.clone(),
-            None if visitor.viewer.open => self.keyless_project().await?,
+            // Reading makes no project: only a step without a key does.
+            None if visitor.viewer.open => match &self.instance_state().await?.keyless {
+                Some(project) => project.clone(),
+                None => return Err(HttpError::not_found("project")),
+            },
             None => match visitor.viewer.projects.first() {
                 Some((project, has)) if *has >= role => project.clone(),
                 Some(_) => return Err(role_is_too_low(role)),
@@ -325,6 +328,40 @@ impl Auth {
             .await
             .map_err(shared_error)?;
         self.caller_of(found.as_deref(), required)
+    }
+
+    /// The SHA-256 of the key that a request brings, known or not.
+    pub(crate) fn presented_key(&self, headers: &HeaderMap) -> Option<[u8; 32]> {
+        match self.presented(headers) {
+            Presented::Key(text) => Some(storage::keys::secret::sha256(text)),
+            Presented::Malformed | Presented::OtherScheme | Presented::Nothing => None,
+        }
+    }
+
+    /// Whose session a request brings, if anybody's. Nobody's where there are no accounts.
+    pub(crate) async fn signed_in_user(&self, headers: &HeaderMap) -> HttpResult<Option<UserId>> {
+        if !self.accounts_exist().await? || !self.has_session_cookie(headers) {
+            return Ok(None);
+        }
+        let visitor = Visitor::find(self, headers, clock::now()).await?;
+        Ok(visitor.viewer.user.map(|user| user.id))
+    }
+
+    fn has_session_cookie(&self, headers: &HeaderMap) -> bool {
+        !cookie::sessions(headers, self.inner.settings.is_https()).is_empty()
+    }
+
+    /// An error unless what was presented is a key that may be used.
+    async fn known_key(&self, presented: Presented<'_>) -> HttpResult<()> {
+        let Presented::Key(text) = presented else {
+            return Err(HttpError::unauthorized(key::MALFORMED));
+        };
+        match self.look_up(storage::keys::secret::sha256(text)).await {
+            Ok(Some(key)) if key.revoked => Err(HttpError::unauthorized(key::revoked(&key.label))),
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(HttpError::unauthorized(key::UNKNOWN)),
+            Err(cause) => Err(shared_error(cause)),
+        }
     }
 
     async fn look_up(&self, sha256: [u8; 32]) -> Result<Option<Arc<FoundKey>>, Arc<storage::Error>> {

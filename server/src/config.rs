@@ -51,6 +51,10 @@ pub struct Config {
     pub queue_bytes: usize,
     /// Connections to the database.
     pub db_connections: u32,
+    /// Connections from outside that may be open; as many as the limit of open files allows where nothing says so.
+    pub max_connections: Option<usize>,
+    /// Of these, from one address; a quarter where nothing says so.
+    pub max_connections_per_address: Option<usize>,
     /// Where the proxy sends calls that speak like Anthropic.
     pub upstream_anthropic: UpstreamUrl,
     /// Where the proxy sends calls that speak like OpenAI.
@@ -86,6 +90,8 @@ impl Default for Config {
             queue_steps: 20_000,
             queue_bytes: 64 * 1024 * 1024,
             db_connections: 12,
+            max_connections: None,
+            max_connections_per_address: None,
             upstream_anthropic: UpstreamUrl::anthropic(),
             upstream_openai: UpstreamUrl::openai(),
             ask_for_usage: None,
@@ -148,6 +154,17 @@ pub struct Flags {
     /// Connections to the database [default: 10]
     #[arg(long, global = true, env = "PLUMBLINE_DB_CONNECTIONS", value_name = "N")]
     pub db_connections: Option<u32>,
+    /// Connections from outside that may be open [default: as many as the limit of open files allows]
+    #[arg(long, global = true, env = "PLUMBLINE_MAX_CONNECTIONS", value_name = "N")]
+    pub max_connections: Option<usize>,
+    /// Of these, from one address [default: a quarter]
+    #[arg(
+        long,
+        global = true,
+        env = "PLUMBLINE_MAX_CONNECTIONS_PER_ADDRESS",
+        value_name = "N"
+    )]
+    pub max_connections_per_address: Option<usize>,
     /// Where the proxy sends Anthropic's calls [default: https://api.anthropic.com]
     #[arg(long, global = true, env = "PLUMBLINE_UPSTREAM_ANTHROPIC", value_name = "URL")]
     pub upstream_anthropic: Option<UpstreamUrl>,
@@ -286,6 +303,13 @@ fn merge(flags: Flags, database_url: Option<String>, file: FileConfig) -> Result
             flags.db_connections.or(file.db_connections),
             default.db_connections,
         )?,
+        max_connections: positive("max_connections", flags.max_connections.or(file.max_connections))?,
+        max_connections_per_address: positive(
+            "max_connections_per_address",
+            flags
+                .max_connections_per_address
+                .or(file.max_connections_per_address),
+        )?,
         upstream_anthropic: flags
             .upstream_anthropic
             .or(file.upstream_anthropic)
@@ -339,6 +363,10 @@ fn at_least<N: PartialOrd + fmt::Display>(
     } else {
         Ok(value)
     }
+}
+
+fn positive(key: &'static str, given: Option<usize>) -> Result<Option<usize>, ConfigError> {
+    given.map(|value| at_least(1, key, Some(value), 1)).transpose()
 }
 
 fn parse_public_url(url: &str) -> Result<String, ConfigError> {

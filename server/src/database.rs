@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use private_postgres::{OLDEST_MAJOR, PORT, PrivatePostgres, SUPERUSER, Settings};
+use private_postgres::{OLDEST_MAJOR, PORT, PrivatePostgres, SERVER, SUPERUSER, Settings};
 use storage::{MigrationState, PgConnectOptions, Probe};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
@@ -49,7 +49,13 @@ impl Database {
             Some(url) => Self::given(url, SERVER_CONNECT_TIMEOUT).await?,
             None => Self::private(PrivatePostgres::start(settings(config)).await?),
         };
-        database.prepared(true).await
+        let database = database.prepared(true).await?;
+        if matches!(database.source, Source::Private(_))
+            && let Err(cause) = storage::let_act(&database.options, SERVER).await
+        {
+            return Err(database.stopped_by(cause.into()).await);
+        }
+        Ok(database)
     }
 
     /// As `start` for a command, which may run beside a server: then it uses that server's database, and changes
@@ -100,6 +106,15 @@ impl Database {
     /// What to connect with, as the owner of the schema.
     pub fn options(&self) -> PgConnectOptions {
         self.options.clone()
+    }
+
+    /// What a server's connections use: as a role that can do nothing but act as `plumbline_app`, where the database is
+    /// ours. What can't be owned can't be taken by a statement that should not have been sent.
+    pub fn server_options(&self) -> PgConnectOptions {
+        match self.source {
+            Source::Private(_) => self.options.clone().username(SERVER),
+            Source::Beside | Source::Given(_) => self.options.clone(),
+        }
     }
 
     /// Postgres' version, as `15.18`.

@@ -11,18 +11,25 @@ mod projects;
 mod reprice;
 mod scoring;
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Form, FromRequest, Request};
+use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn;
-use axum::response::Redirect;
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::post;
+use tokio::time::timeout;
 
 use crate::error::{HttpError, HttpResult};
-use crate::plain_page;
+use crate::plain_page::{self, Audience};
 use crate::state::AppState;
+use crate::web;
 
 /// Far above what any form sends.
 const MAX_FORM_BYTES: usize = 64 * 1024;
+/// How long a form may take to arrive.
+const FORM_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest name of a person or project, in characters.
 const MAX_NAME_CHARS: usize = 100;
 
@@ -49,6 +56,7 @@ forms!(
     "/p/{project}/settings/general"                       => projects::rename,
     "/p/{project}/settings/delete"                        => projects::delete,
     "/p/{project}/settings/keys"                          => keys::make,
+    "/p/{project}/settings/keys/first"                    => keys::show_first,
     "/p/{project}/settings/keys/{id}/revoke"              => keys::revoke,
     "/p/{project}/settings/scoring"                       => scoring::save,
     "/p/{project}/settings/prices"                        => prices::save,
@@ -65,6 +73,17 @@ pub fn routes() -> Router<AppState> {
     listed()
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
         .layer(from_fn(plain_page::for_people))
+}
+
+/// A path that only a form posts to, opened as a page: leads to the page that the form stands on, the nearest one above
+/// it. Any other method is one that neither pages nor forms use.
+pub(crate) async fn other_method(request: Request) -> Response {
+    if *request.method() == Method::GET || *request.method() == Method::HEAD {
+        return Redirect::to(&web::nearest_page(request.uri().path())).into_response();
+    }
+    let message = "This address is opened as a page (GET) or takes a form (POST), and nothing else";
+    let error = HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
+    Audience::of(request.headers(), request.extensions()).refuse(error)
 }
 
 /// What a form sent, in its order.
@@ -109,7 +128,11 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
     type Rejection = HttpError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, HttpError> {
-        let form = Form::<Vec<(String, String)>>::from_request(request, state).await;
+        let form = Form::<Vec<(String, String)>>::from_request(request, state);
+        let Ok(form) = timeout(FORM_TIMEOUT, form).await else {
+            let message = "The form took too long to arrive; send it again";
+            return Err(HttpError::new(StatusCode::REQUEST_TIMEOUT, "too_slow", message));
+        };
         form.map(|Form(fields)| Self(fields)).map_err(|rejection| {
             HttpError::new(rejection.status(), "invalid_form", "The form data is invalid")
         })

@@ -2,6 +2,7 @@
 //! and each open page gets what concerns it as server-sent events. A page then reads again; nothing else travels.
 
 mod changes;
+mod stream;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -9,12 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::Extension;
-use axum::extract::{Path, Query, State};
-use axum::response::sse::{Event, KeepAlive, Sse};
 use domain::ProjectId;
-use futures::stream::{Stream, StreamExt as _};
-use serde::Deserialize;
 use storage::live::{ChangeEvent, Listener};
 use tokio::sync::{Mutex, Notify, broadcast, mpsc};
 use tokio::time::MissedTickBehavior;
@@ -23,22 +19,18 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::auth::Auth;
-use crate::error::{HttpError, HttpResult};
-use crate::metrics::Metrics;
 use crate::pipeline::ProjectCaches;
-use crate::state::AppState;
 use crate::supervise::Supervisor;
-use changes::{Changes, Subscription};
+use changes::Changes;
+use stream::OpenStreams;
 
 pub use changes::{LivePosition, Numbered};
+pub use stream::events;
 
 /// How long changes are coalesced before they are sent: one message instead of one per batch.
 const COALESCE_INTERVAL: Duration = Duration::from_millis(100);
 /// How often it is retried to notify other processes that they missed a change.
 const NOTIFY_RETRY: Duration = Duration::from_secs(1);
-/// A connection ends after this time and the page opens another, which checks again who is asking.
-const MAX_CONNECTION_AGE: Duration = Duration::from_secs(600);
-
 type ChangedRuns = BTreeMap<ProjectId, BTreeSet<String>>;
 
 /// Where batches publish and pages subscribe.
@@ -48,6 +40,7 @@ pub struct LiveHub {
     changes: Changes,
     missed: Arc<AtomicBool>,
     shutdown: CancellationToken,
+    streams: Arc<OpenStreams>,
 }
 
 impl LiveHub {
@@ -77,6 +70,7 @@ impl LiveHub {
             changes,
             missed,
             shutdown: shutdown.clone(),
+            streams: Arc::default(),
         }
     }
 
@@ -254,112 +248,5 @@ impl ChangeListener {
             }
             ChangeEvent::Runs { .. } => {}
         }
-    }
-}
-
-/// What a page subscribes to.
-#[derive(Debug, Deserialize)]
-pub struct LiveQuery {
-    run: Option<String>,
-    /// After which change it was rendered: the id of the last event it received, or what the page came with.
-    since: Option<String>,
-}
-
-/// `GET /live/{slug}?run=&since=`: `gap` when what it shows may have changed since then, `hello`, then `run` with
-/// `{"run_id"}` for each run that changed, or `gap` when anything may have.
-pub async fn events(
-    State(state): State<AppState>,
-    Extension(viewer): Extension<app::Viewer>,
-    Path(slug): Path<String>,
-    Query(query): Query<LiveQuery>,
-) -> HttpResult<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
-    let project = viewer
-        .project(&slug)
-        .map(|(project, _)| project.id)
-        .ok_or_else(|| HttpError::not_found("project"))?;
-    let connection = Connection::open(Arc::clone(&state.metrics));
-    let changes = state.live.changes.clone();
-    let since = query.since.as_deref().map(|since| since.parse().ok());
-    let Subscription {
-        receiver,
-        position,
-        has_missed,
-    } = changes.subscribe_since(since.flatten(), project, query.run.as_deref());
-    // Who says nothing of what it knows is told nothing of it.
-    let missed = (has_missed && since.is_some()).then(|| Event::default().event("gap").data("{}"));
-    let hello = Event::default()
-        .event("hello")
-        .id(position.to_string())
-        .data("{}");
-    let first = futures::stream::iter(missed.into_iter().chain([hello]));
-    // Access may just have been revoked: the page reconnects and is checked again.
-    let received = BroadcastStream::new(receiver).take_while(|received| {
-        let is_access = received
-            .as_ref()
-            .is_ok_and(|numbered| numbered.change == ChangeEvent::Access);
-        futures::future::ready(!is_access)
-    });
-    let events = received.flat_map(move |received| {
-        let _held_open = &connection;
-        let (change, id) = match received {
-            Ok(numbered) => {
-                let id = changes.position_of(numbered.number()).to_string();
-                (numbered.change, Some(id))
-            }
-            Err(_lagged) => (ChangeEvent::Gap, None),
-        };
-        let events = events_of(change, project, query.run.as_deref());
-        futures::stream::iter(events.into_iter().map(move |event| match &id {
-            Some(id) => event.id(id),
-            None => event,
-        }))
-    });
-    let end = {
-        let shutdown = state.live.shutdown.clone();
-        async move {
-            tokio::select! {
-                () = shutdown.cancelled() => {}
-                () = tokio::time::sleep(MAX_CONNECTION_AGE) => {}
-            }
-        }
-    };
-    let stream = first.chain(events).map(Ok).take_until(end);
-    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
-}
-
-fn events_of(change: ChangeEvent, project: ProjectId, run: Option<&str>) -> Vec<Event> {
-    match change {
-        ChangeEvent::Access | ChangeEvent::Jobs | ChangeEvent::Prices | ChangeEvent::Settings(_) => {
-            Vec::new()
-        }
-        ChangeEvent::Gap => vec![Event::default().event("gap").data("{}")],
-        ChangeEvent::Runs {
-            project: of_project, ..
-        } if of_project != project => Vec::new(),
-        ChangeEvent::Runs { run_ids, .. } => run_ids
-            .iter()
-            .filter(|run_id| run.is_none_or(|run| run == *run_id))
-            .map(|run_id| {
-                Event::default()
-                    .event("run")
-                    .data(serde_json::json!({ "run_id": run_id }).to_string())
-            })
-            .collect(),
-    }
-}
-
-/// Counts an open connection for as long as it lives.
-struct Connection(Arc<Metrics>);
-
-impl Connection {
-    fn open(metrics: Arc<Metrics>) -> Self {
-        metrics.live_connections.inc();
-        Self(metrics)
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.0.live_connections.dec();
     }
 }

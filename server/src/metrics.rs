@@ -37,6 +37,14 @@ pub struct Metrics {
     pub queued_steps: Gauge,
     /// Open live connections.
     pub live_connections: Gauge,
+    /// Live connections that were closed for a newer one of the same viewer.
+    pub closed_live_connections: Counter,
+    /// Open connections of any kind.
+    pub open_connections: Gauge,
+    /// Connections that were closed because there were too many.
+    pub refused_connections: Counter,
+    /// Reads that were refused because too many were under way.
+    pub refused_reads: Counter,
     /// Calls that wait in the spool.
     pub spooled_calls: Gauge,
     /// Bytes of the spool on disk.
@@ -72,9 +80,27 @@ impl Default for Metrics {
         registry.register("steps_limited", help, limited.clone());
         let responses = Labelled::default();
         registry.register("http_responses", "Responses, by class", responses.clone());
-        let lost_calls = Counter::default();
-        let help = "Calls through the proxy that were not recorded";
-        registry.register("proxy_lost_calls", help, lost_calls.clone());
+        let mut counter = |name: &str, help: &str| {
+            let counter = Counter::default();
+            registry.register(name, help, counter.clone());
+            counter
+        };
+        let lost_calls = counter(
+            "proxy_lost_calls",
+            "Calls through the proxy that were not recorded",
+        );
+        let closed_live_connections = counter(
+            "live_connections_closed",
+            "Live connections that were closed for a newer one of the same viewer",
+        );
+        let refused_connections = counter(
+            "connections_refused",
+            "Connections that were closed because there were too many",
+        );
+        let refused_reads = counter(
+            "reads_refused",
+            "Reads that were refused because too many were under way",
+        );
         let task_failures = Labelled::default();
         let help = "How often a background task failed and was started again";
         registry.register("task_failures", help, task_failures.clone());
@@ -108,6 +134,10 @@ impl Default for Metrics {
             ),
             queued_steps: gauge("queued_steps", "Steps waiting for a transaction"),
             live_connections: gauge("live_connections", "Open live connections"),
+            open_connections: gauge("connections", "Open connections of any kind"),
+            closed_live_connections,
+            refused_connections,
+            refused_reads,
             db_connections: gauge("db_connections", "Open database connections"),
             db_idle_connections: gauge("db_idle_connections", "Idle database connections"),
             stored: of(&steps, "outcome", "stored"),
@@ -202,6 +232,10 @@ mod tests {
             "plumbline_http_responses_total{class=\"2xx\"} 1",
             "plumbline_http_responses_total{class=\"5xx\"} 0",
             "plumbline_proxy_lost_calls_total 0",
+            "plumbline_connections_refused_total 0",
+            "plumbline_reads_refused_total 0",
+            "plumbline_live_connections_closed_total 0",
+            "plumbline_connections 0",
             "plumbline_task_failures_total{task=\"maintenance\"} 2",
             "plumbline_job_failures_total{kind=\"reprice\"} 1",
             "plumbline_batch_seconds_bucket{le=\"0.0025\"} 0",

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use domain::Timestamp;
-use engine::pricing::{ModelMatch, PriceFile, PriceRow};
+use engine::pricing::{MAX_REGEX_ROWS, ModelMatch, PriceFile, PriceRow};
 use serde::Deserialize;
 use storage::Db;
 use storage::prices::{OWN_PREFIX, Replaced, StoredPrice, edition, replace_shipped};
@@ -35,6 +35,7 @@ pub fn parse(text: &str) -> Result<PriceFile, InvalidPriceFile> {
         prices: Vec::with_capacity(raw.prices.len()),
     };
     let (mut ids, mut places) = (HashSet::new(), HashSet::new());
+    let mut regex_rows = 0;
     for (at, row) in raw.prices.iter().enumerate() {
         // One row at a time, so that the one that is wrong can be named.
         let row: PriceRow = serde_json::from_str(row.get())
@@ -45,7 +46,12 @@ pub fn parse(text: &str) -> Result<PriceFile, InvalidPriceFile> {
             row.model.to_lowercase(),
             row.valid_from,
         );
-        let problem = if row.price_id.trim().is_empty() {
+        regex_rows += usize::from(row.model_match == ModelMatch::Regex);
+        let problem = if regex_rows > MAX_REGEX_ROWS {
+            Some(format!(
+                "At most {MAX_REGEX_ROWS} rows can have a regular expression"
+            ))
+        } else if row.price_id.trim().is_empty() {
             Some("It has no price_id".to_owned())
         } else if row.price_id.starts_with(OWN_PREFIX) {
             Some(format!(

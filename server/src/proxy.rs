@@ -32,8 +32,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use futures::FutureExt as _;
 
-use crate::auth::Caller;
 use crate::auth::credentials::Credentials;
+use crate::auth::{Caller, guard};
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
 use crate::serving::MAX_HEADERS;
@@ -125,7 +125,8 @@ async fn pass(
     request: Request,
 ) -> HttpResult<Response> {
     let (parts, body) = request.into_parts();
-    if headers::has_misplaced_key(&parts.headers) {
+    guard::one_host(&parts.headers)?;
+    if headers::has_misplaced_key(&parts.uri, &parts.headers) {
         return Err(HttpError::unauthorized(MISPLACED));
     }
     let caller = state.auth.proxy_caller(&parts.uri, &parts.headers).await?;

@@ -20,7 +20,7 @@ use utoipa::OpenApi;
 use crate::api::{backtest, cost, health, ledger, runs, scoring};
 use crate::error::{ErrorBody, ErrorDetails, ErrorReport, HttpError};
 use crate::state::AppState;
-use crate::{auth, forms, ingest, live, site, web};
+use crate::{auth, forms, ingest, live, read_limits, site, web};
 
 /// Declares routes once: `ROUTES` for tests that must reach each of them, the router itself, and the part of
 /// `/api/openapi.json` that tells of them.
@@ -69,18 +69,22 @@ pub fn router(state: AppState, shutdown: CancellationToken) -> Router {
         .layer(from_fn_with_state(state.clone(), auth::viewer));
     let pages = web::routes(&state)
         .fallback(web::not_found)
+        .layer(from_fn_with_state(state.clone(), read_limits::of_pages))
         .layer(from_fn_with_state(state.clone(), auth::viewer))
         .layer(from_fn_with_state(state.clone(), web::within_deadline))
         .layer(web::compression::layer())
         .layer(from_fn(web::compression::for_own_pages));
+    let people = events_and_forms
+        .merge(pages)
+        .method_not_allowed_fallback(forms::other_method);
     listed()
+        .layer(from_fn_with_state(state.clone(), read_limits::of_programs))
         .merge(ingest::routes())
         .method_not_allowed_fallback(wrong_method)
         .route("/api", any(unknown_route))
         .route("/api/", any(unknown_route))
         .route("/api/{*unknown}", any(unknown_route))
-        .merge(events_and_forms)
-        .merge(pages)
+        .merge(people)
         .layer(from_fn_with_state(state.clone(), auth::guard::protect))
         .layer(from_fn(site::serve))
         .layer(from_fn_with_state(state.clone(), auth::headers::secure))

@@ -2,15 +2,18 @@
 //! SDK, a mesh, tracing and several gateways, and hyper's hundred are refused without a word that an SDK understands.
 
 mod head_timer;
+mod limits;
 
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
 use axum::serve::Listener;
+use futures::TryFutureExt as _;
 use futures::future::Either;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -20,9 +23,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use crate::proxy;
 use crate::state::AppState;
+use crate::{open_files, proxy};
 use head_timer::{HEAD_TIMEOUT, HeadTimer};
+pub use limits::ConnectionLimits;
+use limits::{AnswerBody, Connections};
 
 /// How many headers a request may have, and an answer of a provider's.
 pub const MAX_HEADERS: usize = 500;
@@ -35,22 +40,36 @@ where
 {
     // Once, and not for each request.
     let router: Router = router.with_state(());
+    let limits = ConnectionLimits::of(&state.config, open_files::limit());
+    let places = Connections::new(limits, Arc::clone(&state.metrics));
     let connections = TaskTracker::new();
     loop {
         let (connection, addr) = tokio::select! {
             accepted = listener.accept() => accepted,
             () = shutdown.cancelled() => break,
         };
-        let (state, router) = (state.clone(), router.clone());
+        let Some(place) = places.admit(addr.ip()) else {
+            drop(connection);
+            continue;
+        };
+        let place = Arc::new(place);
+        let (state, router, open) = (state.clone(), router.clone(), Arc::clone(&place));
         let service = service_fn(move |request: Request<Incoming>| {
+            let under_way = open.request();
             let mut request = request.map(Body::new);
-            if proxy::is_ours(request.uri().path()) {
+            let answer = if proxy::is_ours(request.uri().path()) {
                 let state = state.clone();
                 Either::Left(async move { Ok(proxy::respond(&state, request).await) })
             } else {
                 request.extensions_mut().insert(ConnectInfo(addr));
                 Either::Right(router.clone().oneshot(request))
-            }
+            };
+            answer.map_ok(|response| {
+                response.map(|body| AnswerBody {
+                    body,
+                    _under_way: under_way,
+                })
+            })
         });
         let served = http1::Builder::new()
             .max_headers(MAX_HEADERS)
@@ -62,6 +81,7 @@ where
             let mut served = pin!(served);
             let ended = tokio::select! {
                 ended = served.as_mut() => ended,
+                () = place.given_away() => return,
                 () = shutdown.cancelled() => {
                     served.as_mut().graceful_shutdown();
                     served.await

@@ -20,6 +20,7 @@ use crate::pipeline::{DatabaseWriter, Pipeline, PipelineSettings, ProjectCaches}
 use crate::prices::Prices;
 use crate::proxy::recorder::{Backlog, Recorder};
 use crate::proxy::upstream::Upstreams;
+use crate::read_limits::ReadLimits;
 use crate::scoring::Scoring;
 use crate::supervise::Supervisor;
 
@@ -49,6 +50,8 @@ pub struct Shared {
     pub upstreams: Upstreams,
     /// Where they are recorded.
     pub recorder: Recorder,
+    /// What reading may take.
+    pub reads: ReadLimits,
     /// Live updates for open pages.
     pub live: LiveHub,
     /// How the background tasks are.
@@ -83,7 +86,7 @@ impl AppState {
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
         let Connections { ingest, pages } =
-            Connections::connect_lazy(&database.options(), config.db_connections);
+            Connections::connect_lazy(&database.server_options(), config.db_connections);
         let metrics = Arc::new(Metrics::default());
         let supervisor = Supervisor::new(tasks.clone(), shutdown.clone());
         let auth = Auth::new(ingest.clone(), &config, tasks);
@@ -94,7 +97,7 @@ impl AppState {
         let caches = ProjectCaches::new(&ingest);
         let jobs_wake = Arc::new(Notify::new());
         let listener = ChangeListener::new(
-            database.options(),
+            database.server_options(),
             auth.clone(),
             caches.clone(),
             Arc::clone(&jobs_wake),
@@ -138,6 +141,7 @@ impl AppState {
             scoring: caches.scoring,
             prices: caches.prices,
             pipeline,
+            reads: ReadLimits::new(Arc::clone(&metrics)),
             live,
             metrics,
             body_budget: BodyBudget::new(BODY_BUDGET_BYTES),

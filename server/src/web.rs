@@ -10,6 +10,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use leptos::context::{provide_context, use_context};
@@ -23,7 +24,7 @@ use crate::state::AppState;
 pub use deadline::within_deadline;
 
 /// How the paths of all server functions begin.
-const SERVER_FUNCTIONS: &str = "/ui/";
+pub(crate) const SERVER_FUNCTIONS: &str = "/ui/";
 
 /// All pages and server functions. Needs the `Viewer` that `auth`'s middleware finds out.
 pub fn routes(state: &AppState) -> Router<AppState> {
@@ -31,6 +32,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
     Router::new()
         .route("/ui/{*function}", any(server_function))
         .leptos_routes_with_context(state, page_routes().to_vec(), context, shell)
+        .layer(from_fn(without_way_back))
 }
 
 /// Every page's route, generated once per process: while leptos generates the list, a flag of the whole process keeps
@@ -41,6 +43,27 @@ fn page_routes() -> &'static [AxumRouteListing] {
     ROUTES.get_or_init(|| generate_route_list(App))
 }
 
+/// The page at a path or the nearest one above it, `/` at the latest.
+pub(crate) fn nearest_page(path: &str) -> String {
+    let matches = |pattern: &str, path: &str| {
+        let pattern: Vec<&str> = pattern.split('/').collect();
+        let path: Vec<&str> = path.split('/').collect();
+        pattern.len() == path.len()
+            && pattern.iter().zip(&path).all(|(pattern, part)| {
+                pattern == part || (pattern.starts_with(['{', ':']) && !part.is_empty())
+            })
+    };
+    let is_page = |path: &str| page_routes().iter().any(|route| matches(route.path(), path));
+    let mut above = path;
+    while let Some((shorter, _)) = above.rsplit_once('/') {
+        if is_page(above) {
+            return above.to_owned();
+        }
+        above = shorter;
+    }
+    "/".to_owned()
+}
+
 /// A path that no route has: the page that says so.
 pub async fn not_found(State(state): State<AppState>, request: Request) -> Response {
     let context = page_context(&state);
@@ -49,15 +72,23 @@ pub async fn not_found(State(state): State<AppState>, request: Request) -> Respo
         .into_response()
 }
 
+/// A server function that no page calls; those that pages do have routes of their own.
 async fn server_function(State(state): State<AppState>, request: Request) -> Response {
     let context = page_context(&state);
-    let mut response = leptos_axum::handle_server_fns_with_context(context, request)
+    leptos_axum::handle_server_fns_with_context(context, request)
         .await
-        .into_response();
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+        .into_response()
+}
+
+/// Middleware of pages and server functions: server_fn leads browsers that post a form back to where they came from,
+/// which any web site can say and learn from. Ours are called by the pages' code alone.
+async fn without_way_back(mut request: Request, next: Next) -> Response {
+    if request.uri().path().starts_with(SERVER_FUNCTIONS) {
+        for name in [header::ACCEPT, header::REFERER] {
+            request.headers_mut().remove(name);
+        }
+    }
+    next.run(request).await
 }
 
 /// What every page and server function finds in its leptos context.
@@ -73,7 +104,13 @@ fn page_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
     };
     let secrets = {
         let reveal = Arc::clone(&state.auth.reveal);
-        OneTimeSecrets::new(move |token| reveal.take(token))
+        OneTimeSecrets::new(
+            {
+                let reveal = Arc::clone(&reveal);
+                move |project, token| reveal.take(project, token)
+            },
+            move |project| reveal.has_first(project),
+        )
     };
     let in_force = {
         let scoring = state.scoring.clone();

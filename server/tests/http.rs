@@ -4,6 +4,8 @@
 
 #[path = "http/app.rs"]
 mod app;
+#[path = "http/attack.rs"]
+mod attack;
 #[path = "http/backtest.rs"]
 mod backtest;
 #[path = "http/bad_input.rs"]

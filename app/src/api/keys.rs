@@ -22,23 +22,19 @@ pub(crate) async fn keys(slug: String) -> Result<Vec<ApiKey>, ApiError> {
 pub(crate) async fn reveal_key(slug: String, made: String) -> Result<Option<String>, ApiError> {
     use crate::context::{OneTimeSecrets, authorise};
 
-    authorise(&slug, domain::Role::Admin)?;
-    // Tokens of first keys can be guessed and belong to another question.
-    if made.is_empty() || made.starts_with(crate::context::FIRST_KEY_PREFIX) {
-        return Ok(None);
-    }
-    Ok(OneTimeSecrets::take(&made))
+    let project = authorise(&slug, domain::Role::Admin)?.id;
+    Ok(OneTimeSecrets::take(project, &made))
 }
 
-/// The key that was made together with the project, once. `None` when it was shown before, and when the project has a
-/// run: then the page for the first step is no longer needed.
+/// Whether the key that was made together with the project waits to be shown, which a form does. No longer where the
+/// project has a run: then the page for the first step is not needed.
 #[server(prefix = "/ui", endpoint = "keys/first", input = GetUrl)]
-pub(crate) async fn first_key(slug: String) -> Result<Option<String>, ApiError> {
-    use crate::context::{OneTimeSecrets, authorise, database, first_key_token};
+pub(crate) async fn first_key_waits(slug: String) -> Result<bool, ApiError> {
+    use crate::context::{OneTimeSecrets, authorise, database};
 
-    let project = authorise(&slug, domain::Role::Admin)?;
-    if storage::runs::any(&mut database()?.snapshot(project.id).await?, project.id).await? {
-        return Ok(None);
+    let project = authorise(&slug, domain::Role::Admin)?.id;
+    if storage::runs::any(&mut database()?.snapshot(project).await?, project).await? {
+        return Ok(false);
     }
-    Ok(OneTimeSecrets::take(&first_key_token(project.id)))
+    Ok(OneTimeSecrets::has_first(project))
 }

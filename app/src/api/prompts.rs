@@ -90,11 +90,12 @@ pub(crate) async fn read_prompt(
     };
     drop(snapshot);
     // A text that is no longer kept can't be compared.
-    let changes = before
-        .as_ref()
-        .filter(|before| !before.canonical.is_empty() && !template.canonical.is_empty())
-        .map(|before| diff::lines(&before.canonical, &template.canonical))
-        .unwrap_or_default();
+    let changes = match &before {
+        Some(before) if !before.canonical.is_empty() && !template.canonical.is_empty() => {
+            diff::lines_in_turn(before.canonical.clone(), template.canonical.clone()).await
+        }
+        _ => Vec::new(),
+    };
     Ok(PromptView {
         template,
         window,

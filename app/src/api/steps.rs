@@ -14,6 +14,14 @@ use crate::error::ApiError;
 const SENT_WHOLE_BYTES: usize = 512 * 1024;
 /// What is sent and shown of a text that is too long, in bytes.
 pub(crate) const SHOWN_BYTES: usize = 64 * 1024;
+/// What is sent and shown of one that is asked for whole, in bytes. The API has all of it.
+pub(crate) const FULL_BYTES: usize = 1024 * 1024;
+/// What is sent of a step's attributes, and of its events, unless all is asked for: how many, and bytes of JSON.
+#[cfg(any(feature = "ssr", test))]
+const SENT_DETAILS: (usize, usize) = (200, 64 * 1024);
+/// The same where all is asked for.
+#[cfg(any(feature = "ssr", test))]
+const SENT_DETAILS_IN_FULL: (usize, usize) = (2_000, 512 * 1024);
 
 /// A text of a step, or its beginning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,9 +37,12 @@ impl SentText {
     #[cfg(any(feature = "ssr", test))]
     pub(crate) fn of(mut text: String, full: bool) -> Self {
         let total_bytes = text.len() as u64;
-        if !full && text.len() > SENT_WHOLE_BYTES {
-            text.truncate(text.floor_char_boundary(SHOWN_BYTES));
-        }
+        let sent_bytes = match full {
+            true => FULL_BYTES,
+            false if text.len() > SENT_WHOLE_BYTES => SHOWN_BYTES,
+            false => SENT_WHOLE_BYTES,
+        };
+        text.truncate(text.floor_char_boundary(sent_bytes));
         Self { text, total_bytes }
     }
 }
@@ -43,15 +54,19 @@ pub(crate) struct StepTexts {
     pub(crate) output: Option<SentText>,
     /// The prompt template before substitution.
     pub(crate) prompt_template: Option<SentText>,
-    /// Everything else the client sent along.
+    /// Everything else the client sent along, or the first of it.
     pub(crate) attributes: Map<String, Value>,
-    /// Points in time inside the step.
+    /// How many there are.
+    pub(crate) attribute_count: usize,
+    /// Points in time inside the step, or the first of them.
     pub(crate) events: Vec<StepEvent>,
+    /// How many there are.
+    pub(crate) event_count: usize,
     /// The price row behind a computed cost, as it is now; `None` when it is gone.
     pub(crate) price: Option<PriceRow>,
 }
 
-/// The texts of one step; long ones whole only when `full`.
+/// The texts of one step; long ones only their beginning, a longer one when `full`.
 #[server(prefix = "/ui", endpoint = "steps/payload", input = Json)]
 pub(crate) async fn read_step_texts(
     slug: String,
@@ -64,19 +79,86 @@ pub(crate) async fn read_step_texts(
     let payload = storage::steps::payload(&mut snapshot, project, &run_id, &step_id).await?;
     let price = storage::prices::behind_step(&mut snapshot, project, &run_id, &step_id).await?;
     let sent = |text: Option<String>| text.map(|text| SentText::of(text, full));
+    let details = if full { SENT_DETAILS_IN_FULL } else { SENT_DETAILS };
+    let (attribute_count, event_count) = (payload.attributes.len(), payload.events.len());
+    let mut budget = DetailBudget(details);
+    let events = payload.events.into_iter().map_while(|event| {
+        let attributes = budget.keep(event.name.len(), event.attributes)?;
+        Some(StepEvent { attributes, ..event })
+    });
+    let events = events.collect();
     Ok(StepTexts {
         input: sent(payload.input),
         output: sent(payload.output),
         prompt_template: sent(payload.prompt_template),
-        attributes: payload.attributes,
-        events: payload.events,
+        attributes: DetailBudget((details.0 + 1, details.1))
+            .keep(0, payload.attributes)
+            .unwrap_or_default(),
+        attribute_count,
+        events,
+        event_count,
         price: price.and_then(crate::api::prices::row_of),
     })
+}
+
+/// How many details, and how many bytes of them, are still sent.
+#[cfg(any(feature = "ssr", test))]
+struct DetailBudget((usize, usize));
+
+#[cfg(any(feature = "ssr", test))]
+impl DetailBudget {
+    /// As many fields as fit beside a name of `name_bytes`; a value that does not is cut, as its JSON text. `None` when
+    /// nothing more is sent.
+    fn keep(&mut self, name_bytes: usize, fields: Map<String, Value>) -> Option<Map<String, Value>> {
+        let (count, bytes) = &mut self.0;
+        if *count == 0 || *bytes == 0 {
+            return None;
+        }
+        *count -= 1;
+        *bytes = bytes.saturating_sub(name_bytes);
+        let mut kept = Map::new();
+        for (name, value) in fields {
+            if *count == 0 || *bytes == 0 {
+                break;
+            }
+            *count -= 1;
+            *bytes = bytes.saturating_sub(name.len());
+            let mut json = value.to_string();
+            let sent = if json.len() <= *bytes {
+                value
+            } else {
+                json.truncate(json.floor_char_boundary(*bytes));
+                json.push('…');
+                Value::String(json.clone())
+            };
+            *bytes = bytes.saturating_sub(json.len());
+            kept.insert(name, sent);
+        }
+        Some(kept)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn details_are_cut_by_number_and_by_size() {
+        let fields = |count: usize, text: &str| -> Map<String, Value> {
+            (0..count)
+                .map(|n| (format!("k{n:05}"), Value::from(text)))
+                .collect()
+        };
+        let kept = |fields: Map<String, Value>| DetailBudget((10, 1_000)).keep(0, fields).unwrap_or_default();
+        assert_eq!(kept(fields(3, "v")), fields(3, "v"));
+        assert_eq!(kept(fields(30, "v")).len(), 9);
+        let cut = kept(fields(3, &"é".repeat(2_000)));
+        assert_eq!(cut.len(), 1);
+        assert!(Value::Object(cut).to_string().len() < 1_100);
+        let mut spent = DetailBudget((1, 1_000));
+        assert!(spent.keep(4, Map::new()).is_some());
+        assert_eq!(spent.keep(4, Map::new()), None);
+    }
 
     #[test]
     fn long_texts_are_cut_on_a_character() {
@@ -89,6 +171,7 @@ mod tests {
         check("x".repeat(SENT_WHOLE_BYTES), false, SENT_WHOLE_BYTES);
         check("x".repeat(SENT_WHOLE_BYTES + 1), false, SHOWN_BYTES);
         check("x".repeat(SENT_WHOLE_BYTES + 1), true, SENT_WHOLE_BYTES + 1);
+        check("x".repeat(FULL_BYTES + 1), true, FULL_BYTES);
         check(
             format!("x{}", "é".repeat(SENT_WHOLE_BYTES)),
             false,

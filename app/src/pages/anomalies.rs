@@ -24,7 +24,7 @@ use crate::context::use_slug;
 use crate::live::{LiveState, use_live};
 use crate::models::anomalies_query::{AnomaliesQuery, Period};
 use crate::pages::conditions::MuteOutcome;
-use crate::pages::first_step::{FirstStep, provide_shown_key};
+use crate::pages::first_step::{FirstStep, provide_key_to_show};
 use crate::query_string;
 use crate::ui::frame::TopBar;
 use crate::ui::icon::Icon;
@@ -67,7 +67,7 @@ pub(crate) fn AnomaliesPage() -> impl IntoView {
         move || asked.get(),
         |(slug, query): (String, AnomaliesQuery)| read_anomalies(slug, query),
     );
-    provide_shown_key();
+    provide_key_to_show();
     view! {
         <Title text="Anomalies"/>
         <TopBar tools=move || view! { <Tools page resource/> }>

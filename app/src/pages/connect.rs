@@ -11,7 +11,7 @@ use self::program::Program;
 use crate::api::projects::{ServerFacts, read_server_facts};
 use crate::context::{use_page_request, use_slug, use_viewer};
 use crate::pages::first_step::make_key::MakeKey;
-use crate::pages::first_step::provide_shown_key;
+use crate::pages::first_step::provide_key_to_show;
 use crate::pages::first_step::snippet::coloured;
 use crate::ui::copy::CopyButton;
 use crate::ui::frame::TopBar;
@@ -26,7 +26,7 @@ const LABEL: &str = "my-app";
 pub(crate) fn ConnectPage() -> impl IntoView {
     let slug = use_slug();
     let facts = Resource::new(move || slug.get(), read_server_facts);
-    let key = provide_shown_key();
+    let key = provide_key_to_show();
     view! {
         <Title text="Connect an app"/>
         <TopBar>
@@ -46,8 +46,8 @@ pub(crate) fn ConnectPage() -> impl IntoView {
                 // A boundary of its own: a key can be read only once.
                 <Transition fallback=|| ()>
                     {move || Suspend::new(async move {
-                        let key = key.text().await;
-                        view! { <Programs key_text=key/> }
+                        let key = key.read().await;
+                        view! { <Programs key_text=key.text().map(str::to_owned)/> }
                     })}
                 </Transition>
             </section>

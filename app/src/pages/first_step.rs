@@ -6,36 +6,60 @@ pub(crate) mod snippet;
 mod waiting;
 
 use domain::Role;
+use domain::filter::percent_encode;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_location, use_query_map};
+use serde::{Deserialize, Serialize};
 
-use crate::api::keys::{first_key, reveal_key};
+use crate::api::keys::{first_key_waits, reveal_key};
 use crate::context::{use_may, use_page_request, use_slug};
 use crate::error::ApiError;
 use crate::live::LiveState;
 use crate::ui::copy::CopyButton;
+use crate::ui::form::Submit;
 use crate::ui::icon::Icon;
+use crate::ui::links::page_href;
 use make_key::MakeKey;
 use snippet::{KEY_PLACEHOLDER, Way, coloured, command};
 use waiting::Waiting;
 
-/// The key that the command shows, if it can.
-#[derive(Clone, Copy)]
-pub(crate) struct ShownKey(Resource<Result<Option<String>, ApiError>>);
+/// The key that the command shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ShownKey {
+    /// It was made a moment ago, and the address names it.
+    Known(String),
+    /// The one made with the project waits to be shown.
+    Waits,
+    /// It was shown before, or the viewer may not see it.
+    Gone,
+}
 
 impl ShownKey {
-    /// Its text. An error is a key that can't be shown: what is shown works with any other.
-    pub(crate) async fn text(self) -> Option<String> {
-        self.0.await.ok().flatten()
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Known(text) => Some(text),
+            Self::Waits | Self::Gone => None,
+        }
     }
 }
 
-/// Asks for the key that the command shows: the one made with the project, or one made a moment ago (`?made=`).
+/// What is known of the key that the command shows.
+#[derive(Clone, Copy)]
+pub(crate) struct KeyToShow(Resource<Result<ShownKey, ApiError>>);
+
+impl KeyToShow {
+    /// An error is a key that can't be shown: what is shown works with any other.
+    pub(crate) async fn read(self) -> ShownKey {
+        self.0.await.unwrap_or(ShownKey::Gone)
+    }
+}
+
+/// Asks for the key that a form has made or asked for a moment ago (`?made=`), else whether one waits.
 ///
 /// A page calls this in its own body. What waits for data is built more than once on the server, and a key can be
 /// read only once.
-pub(crate) fn provide_shown_key() -> ShownKey {
+pub(crate) fn provide_key_to_show() -> KeyToShow {
     let slug = use_slug();
     let query = use_query_map();
     let made = Memo::new(move |_| query.read().get("made").unwrap_or_default());
@@ -43,26 +67,31 @@ pub(crate) fn provide_shown_key() -> ShownKey {
     let key = Resource::new(
         move || (slug.get(), made.get(), may.get()),
         |(slug, made, may)| async move {
-            match (may, made.is_empty()) {
-                (false, _) => Ok::<_, ApiError>(None),
-                (true, true) => first_key(slug).await,
-                (true, false) => reveal_key(slug, made).await,
+            let made = match (may, made.is_empty()) {
+                (false, _) => return Ok(ShownKey::Gone),
+                (true, true) => None,
+                (true, false) => reveal_key(slug.clone(), made).await?,
+            };
+            match made {
+                Some(text) => Ok::<_, ApiError>(ShownKey::Known(text)),
+                None if first_key_waits(slug).await? => Ok(ShownKey::Waits),
+                None => Ok(ShownKey::Gone),
             }
         },
     );
-    let shown = ShownKey(key);
+    let shown = KeyToShow(key);
     provide_context(shown);
     shown
 }
 
 /// The empty state of a project that has never received a step. Stands inside a page's `main`, in a page that called
-/// [`provide_shown_key`].
+/// [`provide_key_to_show`].
 #[component]
 pub(crate) fn FirstStep(
     /// The page's connection: the page goes to the first run it announces.
     live: LiveState,
 ) -> impl IntoView {
-    let key = use_context::<ShownKey>();
+    let key = use_context::<KeyToShow>();
     view! {
         <Title text="Send the first step"/>
         <div class="first">
@@ -72,8 +101,8 @@ pub(crate) fn FirstStep(
                 <Transition fallback=|| ()>
                     {move || Suspend::new(async move {
                         let key = match key {
-                            Some(key) => key.text().await,
-                            None => None,
+                            Some(key) => key.read().await,
+                            None => ShownKey::Gone,
                         };
                         view! { <WithKey live key/> }
                     })}
@@ -91,20 +120,44 @@ pub(crate) fn FirstStep(
 
 /// The command, with the key or with a place for one, and the panel that waits.
 #[component]
-fn WithKey(live: LiveState, key: Option<String>) -> impl IntoView {
+fn WithKey(live: LiveState, key: ShownKey) -> impl IntoView {
     let how = match &key {
-        Some(_) => view! {
+        ShownKey::Known(_) => view! {
             <p class="dim2">
                 "Run this where your program runs. The key is real, already yours, and shown only this once. This page turns into the run as soon as the step arrives."
             </p>
         }
         .into_any(),
-        None => view! { <KeyGone/> }.into_any(),
+        ShownKey::Waits => view! { <KeyWaits/> }.into_any(),
+        ShownKey::Gone => view! { <KeyGone/> }.into_any(),
     };
+    let secret = key.text().map(str::to_owned);
     view! {
         {how}
-        <Command key_text=key.clone().unwrap_or_else(|| KEY_PLACEHOLDER.to_owned())/>
-        <Waiting live secret=key/>
+        <Command key_text=secret.clone().unwrap_or_else(|| KEY_PLACEHOLDER.to_owned())/>
+        <Waiting live secret/>
+    }
+}
+
+/// The key that was made with the project can be shown, once. A form does that: opening a page changes nothing, or any
+/// web site could have the page opened and the key be gone.
+#[component]
+fn KeyWaits() -> impl IntoView {
+    let slug = use_slug();
+    view! {
+        <p class="dim2">
+            "Run this where your program runs. The project has a key already; it is shown only once. This page turns into the run as soon as the step arrives."
+        </p>
+        {move || {
+            view! {
+                <form class="notice" method="post" action=format!("{}/first", page_href(&slug.get(), "settings/keys"))>
+                    <Icon name="key"/>
+                    <div>{format!("Show the key in place of {KEY_PLACEHOLDER}.")}</div>
+                    <input type="hidden" name="next" value=page_href(&slug.get(), "runs")/>
+                    <span class="push"><Submit label="Show the key"/></span>
+                </form>
+            }
+        }}
     }
 }
 
@@ -140,7 +193,11 @@ fn Command(key_text: String) -> impl IntoView {
                 <a
                     role="tab"
                     id=format!("way-{}", choice.as_str())
-                    href=move || format!("{}?way={}", path.get(), choice.as_str())
+                    href=move || {
+                        // Without the word of the key in the address the key would be gone.
+                        let made = query.read().get("made").map(|made| format!("&made={}", percent_encode(&made)));
+                        format!("{}?way={}{}", path.get(), choice.as_str(), made.unwrap_or_default())
+                    }
                     aria-selected=move || if way.get() == choice { "true" } else { "false" }
                     aria-controls="way-panel"
                 >

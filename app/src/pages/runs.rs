@@ -22,7 +22,7 @@ use self::tools::Tools;
 use crate::api::runs::{RunsView, read_runs};
 use crate::context::use_slug;
 use crate::live::{LiveState, use_live};
-use crate::pages::first_step::provide_shown_key;
+use crate::pages::first_step::provide_key_to_show;
 use crate::query_string;
 use crate::ui::frame::TopBar;
 use crate::ui::links::page_href;
@@ -72,7 +72,7 @@ pub(crate) fn RunsPage() -> impl IntoView {
         move || asked.get(),
         |(slug, filter, cursor): (String, RunFilter, Option<String>)| read_runs(slug, filter, cursor),
     );
-    let _shown_key = provide_shown_key();
+    let _key_to_show = provide_key_to_show();
     view! {
         <Title text="Runs"/>
         <TopBar tools=move || view! { <Tools page/> }>

@@ -22,9 +22,14 @@ pub(crate) struct Segment {
     pub(crate) text: String,
     /// The colour's class; empty for plain.
     pub(crate) class: &'static str,
-    /// The title of the mark it lies in.
+    /// The title of the mark it lies in; empty where an earlier segment of the mark has it.
     pub(crate) mark: Option<String>,
 }
+
+/// Deeper levels of JSON are indented no further: blanks would grow with the square of what is shown.
+const MAX_INDENT_LEVELS: usize = 32;
+/// The most places of one condition that are marked; the sentence beside the text speaks of all.
+const MAX_PLACES: usize = 64;
 
 /// One line of a shown text.
 pub(crate) type TextLine = Vec<Segment>;
@@ -50,7 +55,11 @@ fn of_condition(text: &str, condition: &Condition) -> Vec<Mark> {
     let places: Vec<Range<usize>> = match &condition.place {
         None => Vec::new(),
         Some(Place::Pointer(pointer)) => pointer_bytes(text, pointer).into_iter().collect(),
-        Some(place @ Place::Bytes { .. }) => place.bytes(),
+        Some(place @ Place::Bytes { .. }) => {
+            let mut bytes = place.bytes();
+            bytes.truncate(MAX_PLACES);
+            bytes
+        }
     };
     let title = format!("{}: {}", place_words(text, &places), condition.message);
     places
@@ -129,7 +138,9 @@ fn disjoint(mut marks: Vec<Mark>) -> Vec<Mark> {
         if let Some(last) = out.last_mut()
             && last.bytes == mark.bytes
         {
-            last.title = format!("{}\n{}", last.title, mark.title);
+            if !last.title.contains(&mark.title) {
+                last.title = format!("{}\n{}", last.title, mark.title);
+            }
             continue;
         }
         if mark.bytes.start < taken_until {
@@ -224,15 +235,19 @@ fn plain(text: &str) -> Segment {
 fn new_line(lines: &mut Vec<TextLine>, depth: usize) {
     lines.push(TextLine::new());
     if depth > 0 {
-        push(lines, plain(&"  ".repeat(depth)));
+        push(lines, plain(&"  ".repeat(depth.min(MAX_INDENT_LEVELS))));
     }
 }
 
 fn push(lines: &mut [TextLine], segment: Segment) {
     let Some(line) = lines.last_mut() else { return };
     match line.last_mut() {
+        // The rest of a mark has no title, and goes on where its beginning ended.
         Some(last)
-            if last.class == segment.class && last.mark == segment.mark && !segment.text.is_empty() =>
+            if last.class == segment.class
+                && !segment.text.is_empty()
+                && (last.mark == segment.mark
+                    || (last.mark.is_some() && segment.mark.as_deref() == Some(""))) =>
         {
             last.text.push_str(&segment.text);
         }
@@ -241,6 +256,7 @@ fn push(lines: &mut [TextLine], segment: Segment) {
 }
 
 fn push_with_line_breaks(lines: &mut Vec<TextLine>, segment: &Segment) {
+    let rest_of_mark = segment.mark.as_ref().map(|_| String::new());
     for (n, part) in segment.text.split('\n').enumerate() {
         if n > 0 {
             lines.push(TextLine::new());
@@ -250,7 +266,12 @@ fn push_with_line_breaks(lines: &mut Vec<TextLine>, segment: &Segment) {
                 lines,
                 Segment {
                     text: part.trim_end_matches('\r').to_owned(),
-                    ..segment.clone()
+                    class: segment.class,
+                    mark: if n == 0 {
+                        segment.mark.clone()
+                    } else {
+                        rest_of_mark.clone()
+                    },
                 },
             );
         }
@@ -262,18 +283,26 @@ struct Cutter<'a> {
     text: &'a str,
     marks: &'a [Mark],
     next: usize,
+    /// A segment of the next mark was handed out.
+    is_titled: bool,
 }
 
 impl<'a> Cutter<'a> {
     fn new(text: &'a str, marks: &'a [Mark]) -> Self {
-        Self { text, marks, next: 0 }
+        Self {
+            text,
+            marks,
+            next: 0,
+            is_titled: false,
+        }
     }
 
     fn segments(&mut self, bytes: Range<usize>, class: &'static str) -> Vec<Segment> {
-        let segment = |range: Range<usize>, mark: Option<&Mark>| Segment {
-            text: self.text.get(range).unwrap_or_default().to_owned(),
+        let text = self.text;
+        let segment = |range: Range<usize>, title: Option<&str>| Segment {
+            text: text.get(range).unwrap_or_default().to_owned(),
             class,
-            mark: mark.map(|m| m.title.clone()),
+            mark: title.map(str::to_owned),
         };
         let mut out = Vec::new();
         let mut at = bytes.start;
@@ -287,13 +316,16 @@ impl<'a> Cutter<'a> {
             }
             let end = mark.bytes.end.min(bytes.end);
             if mark.bytes.is_empty() || end > at {
-                out.push(segment(at..end.max(at), Some(mark)));
+                let title = if self.is_titled { "" } else { mark.title.as_str() };
+                out.push(segment(at..end.max(at), Some(title)));
+                self.is_titled = true;
                 at = end.max(at);
             }
             if mark.bytes.end > bytes.end {
                 break;
             }
             self.next += 1;
+            self.is_titled = false;
         }
         if at < bytes.end {
             out.push(segment(at..bytes.end, None));

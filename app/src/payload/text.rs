@@ -2,11 +2,9 @@
 
 use leptos::prelude::*;
 
+use super::budget::{Budget, COLOURED_BYTES};
 use super::chat::{Message, Part, Speaker};
 use super::marks::{Mark, Segment, TextLine, is_end_mark, json_lines, plain_segments, raw_lines};
-
-/// Texts longer than this are shown without colours and line numbers, in bytes: each token is an element.
-const COLOURED_BYTES: usize = 24 * 1024;
 
 /// Text with its marks, as JSON when `as_json` (and it is JSON), else as it stands.
 #[component]
@@ -70,36 +68,63 @@ fn segment(segment: Segment) -> AnyView {
                 .map_or(title.clone(), |(place, _)| place.to_owned());
             view! { <mark class="eof" title=title>{place}</mark> }.into_any()
         }
-        Some(title) => view! { <mark class=class title=title>{text}</mark> }.into_any(),
+        Some(title) => {
+            let title = (!title.is_empty()).then_some(title);
+            view! { <mark class=class title=title>{text}</mark> }.into_any()
+        }
         None if class.is_empty() => text.into_any(),
         None => view! { <span class=class>{text}</span> }.into_any(),
     }
 }
 
-/// A conversation, one block per turn.
-#[component]
-pub(crate) fn Chat(
-    messages: Vec<Message>,
-    /// Texts are cut after so many bytes each; `usize::MAX` shows all.
-    cut_bytes: usize,
-) -> impl IntoView {
-    let turn = move |message: Message| {
-        let role = message.role;
-        let parts = message.parts;
-        view! {
-            <div class="msg" data-speaker=speaker_word(message.speaker)>
-                <span class="role">{role}</span>
-                <div class="said">
-                    {if parts.is_empty() {
-                        view! { <p class="dim">"nothing"</p> }.into_any()
-                    } else {
-                        parts.into_iter().map(|part| said(part, cut_bytes)).collect_view().into_any()
-                    }}
-                </div>
-            </div>
+/// A conversation, one block per turn, as much of it as the budget of all its parts allows. What is left out is said at
+/// its end.
+pub(crate) fn chat(messages: Vec<Message>, budget: &mut Budget) -> AnyView {
+    let mut left = messages.len();
+    let mut turns = Vec::new();
+    for message in messages {
+        if budget.is_spent() {
+            break;
         }
-    };
-    view! { <div class="chat">{messages.into_iter().map(turn).collect_view()}</div> }
+        left -= 1;
+        turns.push(turn(message, budget));
+    }
+    let left_out = left_out(left, "further message", budget);
+    view! { <div class="chat">{turns}{left_out}</div> }.into_any()
+}
+
+/// Says how many are not shown, if any.
+pub(crate) fn left_out(count: usize, what: &str, budget: &mut Budget) -> Option<impl IntoView + use<>> {
+    if count == 0 {
+        return None;
+    }
+    budget.leave_out();
+    let count = domain::text::counted(i64::try_from(count).unwrap_or(i64::MAX), what);
+    Some(view! { <p class="dim num">{format!("{count} not shown")}</p> })
+}
+
+fn turn(message: Message, budget: &mut Budget) -> AnyView {
+    let Message { speaker, role, parts } = message;
+    budget.take_part();
+    let role = budget.take_word(role);
+    let mut shown = Vec::new();
+    let mut left = parts.len();
+    for part in parts {
+        if budget.is_spent() {
+            break;
+        }
+        left -= 1;
+        shown.push(said(part, budget));
+    }
+    let left_out = left_out(left, "further part", budget);
+    let nothing = (shown.is_empty() && left == 0).then(|| view! { <p class="dim">"nothing"</p> });
+    view! {
+        <div class="msg" data-speaker=speaker_word(speaker)>
+            <span class="role">{role}</span>
+            <div class="said">{nothing}{shown}{left_out}</div>
+        </div>
+    }
+    .into_any()
 }
 
 const fn speaker_word(speaker: Speaker) -> &'static str {
@@ -112,35 +137,45 @@ const fn speaker_word(speaker: Speaker) -> &'static str {
     }
 }
 
-fn said(part: Part, cut_bytes: usize) -> AnyView {
+fn said(part: Part, budget: &mut Budget) -> AnyView {
+    budget.take_part();
     match part {
-        Part::Text(text) => view! { <p>{cut(text, cut_bytes)}</p> }.into_any(),
+        Part::Text(text) => view! { <p>{budget.take_text(text)}</p> }.into_any(),
         Part::Thinking(text) => {
-            view! { <p class="thinking"><span class="vh">"Reasoning: "</span>{cut(text, cut_bytes)}</p> }.into_any()
+            let text = budget.take_text(text);
+            view! { <p class="thinking"><span class="vh">"Reasoning: "</span>{text}</p> }.into_any()
         }
-        Part::Call { name, arguments } => view! {
-            <p class="call"><span class="dim">"calls "</span><b>{name}</b></p>
-            <pre class="code" tabindex="0" role="group" aria-label="Arguments">{json_stretch(arguments, cut_bytes)}</pre>
+        Part::Call { name, arguments } => {
+            let name = budget.take_word(name);
+            let arguments = json_stretch(arguments, budget);
+            view! {
+                <p class="call"><span class="dim">"calls "</span><b>{name}</b></p>
+                <pre class="code" tabindex="0" role="group" aria-label="Arguments">{arguments}</pre>
+            }
+            .into_any()
         }
-        .into_any(),
-        Part::Result(text) => view! {
-            <pre class="code" tabindex="0" role="group" aria-label="Result">{json_stretch(text, cut_bytes)}</pre>
+        Part::Result(text) => {
+            let text = json_stretch(text, budget);
+            view! { <pre class="code" tabindex="0" role="group" aria-label="Result">{text}</pre> }.into_any()
         }
-        .into_any(),
-        Part::Media(kind) => view! { <p class="dim">{format!("{kind}, not shown")}</p> }.into_any(),
-        Part::Unknown(json) => view! {
-            <pre class="code" tabindex="0" role="group" aria-label="Part of unknown shape">{json_stretch(json, cut_bytes)}</pre>
+        Part::Media(kind) => {
+            let kind = budget.take_word(kind);
+            view! { <p class="dim">{format!("{kind}, not shown")}</p> }.into_any()
         }
-        .into_any(),
+        Part::Unknown(json) => {
+            let json = json_stretch(json, budget);
+            view! { <pre class="code" tabindex="0" role="group" aria-label="Part of unknown shape">{json}</pre> }
+                .into_any()
+        }
     }
 }
 
 /// Short JSON coloured and indented, anything else as it stands.
-fn json_stretch(text: String, cut_bytes: usize) -> AnyView {
+fn json_stretch(text: String, budget: &mut Budget) -> AnyView {
     if text.trim().is_empty() {
         return view! { <span class="dim">"nothing"</span> }.into_any();
     }
-    let lines = (text.len() <= COLOURED_BYTES && text.starts_with(['{', '[']))
+    let lines = (text.starts_with(['{', '[']) && budget.take_coloured(text.len()))
         .then(|| json_lines(&text, &[]))
         .flatten();
     match lines {
@@ -153,14 +188,6 @@ fn json_stretch(text: String, cut_bytes: usize) -> AnyView {
                 .collect_view()
                 .into_any()
         }
-        None => cut(text, cut_bytes).into_any(),
+        None => budget.take_text(text).into_any(),
     }
-}
-
-fn cut(mut text: String, cut_bytes: usize) -> String {
-    if text.len() > cut_bytes {
-        text.truncate(text.floor_char_boundary(cut_bytes));
-        text.push('…');
-    }
-    text
 }

@@ -51,6 +51,13 @@ pub(crate) fn page_href(slug: &str, segment: &str) -> String {
     format!("/p/{slug}/{segment}")
 }
 
+/// An address that a link may lead to: text that came from elsewhere may be `javascript:…`.
+pub(crate) fn web_address(text: &str) -> Option<&str> {
+    let (scheme, rest) = text.split_once("://")?;
+    let is_web = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
+    (is_web && !rest.is_empty()).then_some(text)
+}
+
 /// The address of a run's page.
 pub(crate) fn run_href(slug: &str, run_id: &str) -> String {
     format!("{}/{}", page_href(slug, "runs"), percent_encode(run_id))
@@ -71,6 +78,19 @@ pub(crate) fn is_below(path: &str, href: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_web_is_linked_to() {
+        let check = |text: &str, expected: bool| assert_eq!(web_address(text).is_some(), expected, "{text}");
+        check("https://www.example.com/pricing", true);
+        check("HTTP://example.com", true);
+        check("javascript:alert(1)//https://x", false);
+        check("data:text/html,https://x", false);
+        check(" https://example.com", false);
+        check("java\nscript://x", false);
+        check("entered under Settings", false);
+        check("https://", false);
+    }
 
     #[test]
     fn a_page_is_current_on_itself_and_below() {

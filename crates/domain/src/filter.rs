@@ -127,6 +127,8 @@ pub struct FilterError {
     pub message: String,
 }
 
+/// The longest text that is looked for, in characters.
+const MAX_TEXT_CHARS: usize = 200;
 /// The text parameters, by their name in the URL.
 const TEXT_FIELDS: [&str; 10] = [
     "model",
@@ -149,6 +151,13 @@ const RANGE_FIELDS: [&str; 6] = [
     "tokens_min",
     "tokens_max",
 ];
+
+/// As much of a text as is looked for, so that a link made of it is read as the same.
+fn cut(text: &str) -> String {
+    let mut text: String = text.chars().take(MAX_TEXT_CHARS).collect();
+    text.truncate(text.trim_end().len());
+    text
+}
 
 impl RunFilter {
     /// Reads the parameters of a URL (already percent-decoded). Unknown names and blank values are ignored: the
@@ -214,15 +223,15 @@ impl RunFilter {
                     _ => &mut self.tokens_max,
                 } = Some(number);
             }
-            "attribute" if attribute_parts(value).is_none() => {
+            "attribute" if attribute_parts(&cut(value)).is_none() => {
                 return Err(wrong("is key=value, such as customer=acme"));
             }
             _ => {
                 if let Some(key) = name.strip_prefix("attributes.") {
-                    return self.set("attribute", &format!("{key}={value}"));
+                    return self.set("attribute", &format!("{}={value}", key.trim()));
                 }
                 if let Some(slot) = self.text_mut(name) {
-                    *slot = Some(value.chars().take(200).collect());
+                    *slot = Some(cut(value));
                 }
             }
         }
@@ -412,6 +421,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_is_read_as_the_same() {
+        let long = format!("{} x", "q".repeat(199));
+        for (name, value) in [
+            ("q", long.as_str()),
+            ("attributes. customer ", "acme"),
+            ("tag", " a  b "),
+        ] {
+            let filter = RunFilter::from_query([(name, value)]).unwrap();
+            let pairs = filter.to_pairs();
+            let again = RunFilter::from_query(pairs.iter().map(|(name, value)| (*name, value.as_str())));
+            assert_eq!(again.as_ref(), Ok(&filter), "{name}={value}");
+        }
+        assert!(RunFilter::from_query([("attributes. ", "acme")]).is_err());
+    }
+
+    #[test]
     fn names_what_is_wrong() {
         let check = |name: &str, value: &str| {
             assert_eq!(RunFilter::from_query([(name, value)]).unwrap_err().field, name);
@@ -424,6 +449,7 @@ mod tests {
         check("tokens_max", "1.5");
         check("attribute", "customer");
         check("attribute", "=acme");
+        check("attribute", &format!("{}=acme", "k".repeat(200)));
     }
 
     #[test]

@@ -78,7 +78,7 @@ use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use receipt::{BilledAs, Receipt, ReceiptLine, Unpriced, costs_otherwise, drift, price, try_price};
-pub use table::{CUSTOM, PriceTable};
+pub use table::{CUSTOM, MAX_REGEX_ROWS, PriceTable};
 
 /// A file of prices, such as the one that is shipped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

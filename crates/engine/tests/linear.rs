@@ -221,9 +221,8 @@ fn nesting_has_no_end() {
     }
 }
 
-#[test]
-fn a_price_is_found_in_time_linear_in_the_name() {
-    let row = |model_match: ModelMatch, model: &str| PriceRow {
+fn price_row(model_match: ModelMatch, model: &str) -> PriceRow {
+    PriceRow {
         price_id: model.to_owned(),
         project_own: true,
         provider: "openai".to_owned(),
@@ -239,7 +238,43 @@ fn a_price_is_found_in_time_linear_in_the_name() {
         },
         context_window: None,
         source: String::new(),
-    };
+    }
+}
+
+/// A project's admin may write any expressions, and whoever sends steps any names: other projects wait for both.
+#[test]
+fn expressions_of_prices_cost_little_whatever_they_are() {
+    let too_large = price_row(ModelMatch::Regex, ".{0,500}.{0,500}.{0,500}y");
+    assert!(too_large.problem().is_some(), "it is refused where it is entered");
+    let largest = (1..500)
+        .map(|n| price_row(ModelMatch::Regex, &format!(".{{0,{n}}}y")))
+        .take_while(|row| row.problem().is_none())
+        .last()
+        .unwrap();
+    let rows = [vec![too_large; 84], vec![largest; 84]].concat();
+    let table = PriceTable::new(rows);
+    let begun = Instant::now();
+    for n in 0..5_000 {
+        let name = format!("{n:0>120}");
+        assert!(
+            table
+                .find(Some("openai"), &name, Timestamp::from_micros(1))
+                .is_none()
+        );
+    }
+    assert!(begun.elapsed() < TIME_LIMIT, "{:?}", begun.elapsed());
+    // What was looked up is remembered, and further names match no expression.
+    let table = PriceTable::new(vec![price_row(ModelMatch::Regex, "own-.*")]);
+    let found = |name: &str| table.find(None, name, Timestamp::from_micros(1)).is_some();
+    for n in 0..1_000 {
+        assert!(found(&format!("own-{n}")));
+    }
+    assert!(!found("own-1000") && found("own-999"));
+}
+
+#[test]
+fn a_price_is_found_in_time_linear_in_the_name() {
+    let row = price_row;
     let table = PriceTable::new(vec![
         row(ModelMatch::Exact, "gpt"),
         row(ModelMatch::Prefix, "a"),

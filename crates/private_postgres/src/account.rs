@@ -10,8 +10,9 @@ use tokio::process::Command;
 use crate::Error;
 
 const ROOT_UID: u32 = 0;
-/// Preferred first.
-const UNPRIVILEGED_USERS: [&str; 2] = ["postgres", "nobody"];
+/// Preferred first. One of our own shares its files with nobody; `nobody` runs whatever else has no account.
+const UNPRIVILEGED_USERS: [&str; 3] = ["plumbline", "postgres", SHARED_USER];
+const SHARED_USER: &str = "nobody";
 
 /// The account that owns the database files and runs the programs on them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,10 +46,25 @@ impl Account {
                 handed_over: true,
             });
         }
-        UNPRIVILEGED_USERS
+        let account = UNPRIVILEGED_USERS
             .iter()
             .find_map(|name| find_user(&passwd, name))
-            .ok_or(Error::NoAccount)
+            .ok_or(Error::NoAccount)?;
+        if account.name == SHARED_USER {
+            tracing::warn!(
+                "Postgres runs as `nobody`, as other programs may; `useradd --system plumbline` before the first start \
+                 gives it an account of its own"
+            );
+        }
+        Ok(account)
+    }
+
+    /// The users of this machine who may connect: ourselves, and the account, unless other programs have it too.
+    pub(crate) fn clients(&self) -> Vec<String> {
+        let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let own = self.handed_over.then(|| name_of(&passwd, ROOT_UID));
+        let account = (self.name != SHARED_USER || !self.handed_over).then(|| self.name.clone());
+        own.into_iter().chain(account).collect()
     }
 
     /// A command run by this account, with nothing of our environment: it may hold secrets, and PG*

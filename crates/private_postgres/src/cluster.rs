@@ -41,7 +41,8 @@ pub(crate) async fn create(
         let initdb = binaries.initdb();
         let mut command = account.command(&initdb);
         command.arg("-D").arg(&unfinished);
-        command.args(["--auth=trust", "--encoding=UTF8"]);
+        // Each start writes who may connect.
+        command.args(["--auth=reject", "--encoding=UTF8"]);
         command
             .arg(format!("--username={SUPERUSER}"))
             .arg(format!("--locale={locale}"));

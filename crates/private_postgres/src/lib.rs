@@ -23,7 +23,8 @@ mod running;
 mod wire;
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -40,8 +41,10 @@ use crate::layout::Layout;
 pub use crate::layout::PORT;
 use crate::process::{Launch, Server};
 
-/// The role to connect as.
+/// The role that owns everything.
 pub const SUPERUSER: &str = "plumbline";
+/// The role for a server's connections: it may log in, and owns and may do nothing by itself.
+pub const SERVER: &str = "plumbline_server";
 /// The database to connect to.
 pub const DATABASE: &str = "plumbline";
 
@@ -64,7 +67,7 @@ pub struct Settings {
     pub bin_dir: Option<PathBuf>,
     /// The value of PATH, searched for binaries.
     pub path_env: Option<OsString>,
-    /// Whether committed data survives a crash or a power cut. Tests say `false` and are faster.
+    /// Whether committed data survives a crash or a power cut. Tests say `false` and are faster, and connect as any role.
     pub durable: bool,
     /// Connections Postgres accepts.
     pub max_connections: u16,
@@ -227,13 +230,23 @@ impl PrivatePostgres {
             .await
             .map_err(Error::Statement)?;
         if found.is_empty() {
-            let create = format!("create database {DATABASE}");
-            self.launch
-                .query("postgres", &create)
-                .await
-                .map_err(Error::Statement)?;
+            self.run(&format!("create database {DATABASE}")).await?;
+        }
+        let look_up = format!("select from pg_roles where rolname = '{SERVER}'");
+        if self
+            .launch
+            .query("postgres", &look_up)
+            .await
+            .map_err(Error::Statement)?
+            .is_empty()
+        {
+            self.run(&format!("create role {SERVER} login")).await?;
         }
         Ok(())
+    }
+
+    async fn run(&self, sql: &str) -> Result<Rows, Error> {
+        self.launch.query("postgres", sql).await.map_err(Error::Statement)
     }
 }
 
@@ -242,11 +255,16 @@ async fn lock(data_dir: &Path, lock_file: &Path) -> Result<File, Error> {
         .write(true)
         .create(true)
         .truncate(false)
+        .mode(0o600)
         .open(lock_file);
     // Reading is enough to lock a file that an earlier start as another user left.
     let file = writable
         .or_else(|_| File::open(lock_file))
         .map_err(Error::file("open", lock_file))?;
+    // Whoever can open it can hold it and keep the server from starting. Where it is another user's that stays so.
+    if let Err(error) = file.set_permissions(Permissions::from_mode(0o600)) {
+        tracing::debug!(%error, "the lock file belongs to another user");
+    }
     let begun = Instant::now();
     loop {
         match file.try_lock() {

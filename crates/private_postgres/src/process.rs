@@ -12,7 +12,7 @@ use tokio::time::{Instant, interval, sleep, timeout};
 use crate::binaries::Binaries;
 use crate::layout::{Layout, PORT, make_private_folder};
 use crate::wire::{Connection, Rows, WireError};
-use crate::{Error, SUPERUSER, log};
+use crate::{Error, SERVER, SUPERUSER, log};
 
 const READY_POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Each look leaves a line in the log: a long recovery is looked at less often.
@@ -30,6 +30,8 @@ const STOP_STEPS: [(&str, Duration); 2] = [
     ("QUIT", Duration::from_secs(10)),
 ];
 const STOP_POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// The name of the map from users of this machine to roles.
+const ACCESS_MAP: &str = "plumbline";
 /// SQLSTATE `cannot_connect_now`: starting up, recovering or shutting down.
 const NOT_YET: &str = "57P03";
 
@@ -243,6 +245,7 @@ impl Launch {
     fn spawn(&self) -> Result<Server, Error> {
         // A cleaner of /tmp may have removed it.
         make_private_folder(&self.layout.socket_dir, &self.layout.account)?;
+        self.write_access_rules()?;
         let (log, log_start) = log::open(&self.layout.log_file, &self.layout.account)?;
         let second_log = log
             .try_clone()
@@ -266,6 +269,40 @@ impl Launch {
             pid,
             log_start,
         })
+    }
+
+    /// Who may connect, by the user that the kernel says is at the other end of the socket.
+    fn write_access_rules(&self) -> Result<(), Error> {
+        let rules = if self.durable {
+            format!("local all {SUPERUSER},{SERVER} peer map={ACCESS_MAP}\n")
+        } else {
+            "local all all trust\n".to_owned()
+        };
+        let mut map = String::new();
+        for user in self.layout.account.clients() {
+            for role in [SUPERUSER, SERVER] {
+                // Names of users may hold what would end a word.
+                let user = user.replace('"', "");
+                map.push_str(&format!("{ACCESS_MAP} \"{user}\" {role}\n"));
+            }
+        }
+        self.write_file("pg_hba.conf", &rules)?;
+        self.write_file("pg_ident.conf", &map)
+    }
+
+    fn write_file(&self, name: &str, text: &str) -> Result<(), Error> {
+        let path = self.layout.cluster_dir.join(name);
+        let replacement = path.with_extension("conf.new");
+        remove_file(&replacement)?;
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&replacement)
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .map_err(Error::file("write", &replacement))?;
+        self.layout.account.take_over(&replacement)?;
+        std::fs::rename(&replacement, &path).map_err(Error::file("replace", &path))
     }
 
     fn settings(&self) -> Vec<String> {

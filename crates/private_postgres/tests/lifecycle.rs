@@ -52,6 +52,39 @@ async fn start(data_dir: &Path) -> Result<PrivatePostgres, Error> {
     PrivatePostgres::start(settings(data_dir)).await
 }
 
+#[tokio::test]
+async fn only_this_user_connects_and_a_server_as_a_role_without_rights() {
+    let folder = Folder::new();
+    let data = folder.0.join("data");
+    let durable = Settings {
+        durable: true,
+        ..settings(&data)
+    };
+    let postgres = PrivatePostgres::start(durable).await.unwrap();
+    let rules = "select string_agg(distinct auth_method, ',') from pg_hba_file_rules";
+    assert_eq!(single(&postgres, rules).await.as_deref(), Some("peer"));
+    let rights = "select concat_ws(' ', rolsuper, rolcreaterole, rolcreatedb, rolbypassrls, rolcanlogin) \
+                  from pg_roles where rolname = 'plumbline_server'";
+    assert_eq!(single(&postgres, rights).await.as_deref(), Some("f f f f t"));
+    // Who can open the lock can hold it, and keep the server from starting.
+    let mode = std::fs::metadata(data.join("lock")).unwrap().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    postgres.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lock_file_that_others_may_open_is_closed_to_them() {
+    let folder = Folder::new();
+    let data = folder.0.join("data");
+    std::fs::create_dir(&data).unwrap();
+    let lock = data.join("lock");
+    std::fs::write(&lock, "").unwrap();
+    std::fs::set_permissions(&lock, PermissionsExt::from_mode(0o644)).unwrap();
+    let postgres = start(&data).await.unwrap();
+    assert_eq!(std::fs::metadata(&lock).unwrap().mode() & 0o777, 0o600);
+    postgres.stop().await.unwrap();
+}
+
 async fn single(postgres: &PrivatePostgres, sql: &str) -> Option<String> {
     postgres.query(sql).await.unwrap().remove(0).remove(0)
 }

@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, Executor as _, Postgres};
 
 pub use snapshot::Snapshot;
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// A transaction; dropped without `commit` it leaves nothing behind.
 pub type Tx = sqlx::Transaction<'static, Postgres>;
@@ -108,7 +108,23 @@ impl Db {
     /// Begins a transaction that acts for `scope` alone.
     pub async fn begin(&self, scope: Scope<'_>) -> Result<Tx> {
         let begin = format!("begin; {}", scope.set_local());
-        Ok(self.writes.begin_with(AssertSqlSafe(begin)).await?)
+        let writes = self.writes.clone();
+        // sqlx takes a transaction for begun when the answer to `begin` has been read. Given up before that, as when a
+        // caller hangs up, the connection would go back to the pool within a transaction. So this is always read to its
+        // end; a transaction that nobody wants any more is rolled back.
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it ends with the answer, and closing the pool waits for its connection"
+        )]
+        let begun = tokio::spawn(async move { writes.begin_with(AssertSqlSafe(begin)).await });
+        match begun.await {
+            Ok(begun) => Ok(begun?),
+            Err(ended) => match ended.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is shutting down.
+                Err(_cancelled) => Err(Error::no_answer()),
+            },
+        }
     }
 
     /// Begins a transaction for one project.

@@ -35,6 +35,6 @@ pub mod users;
 
 pub use db::{Connections, Db, Scope, Snapshot, Tx};
 pub use error::{Error, Result};
-pub use migrate::{MigrationState, migrate, migration_state};
+pub use migrate::{MigrationState, let_act, migrate, migration_state};
 pub use probe::{Probe, probe};
 pub use sqlx::postgres::PgConnectOptions;

@@ -1,7 +1,7 @@
 //! The schema and its versions.
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, migrate::Migrator};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, migrate::Migrator};
 
 use crate::{Error, Result};
 
@@ -29,6 +29,15 @@ pub async fn migrate(options: &PgConnectOptions) -> Result<usize> {
     })?;
     connection.close().await?;
     Ok(before.known.saturating_sub(before.applied))
+}
+
+/// Lets `role` act as `plumbline_app`, as a server's connections do. The name is one of ours, never a client's.
+pub async fn let_act(options: &PgConnectOptions, role: &str) -> Result<()> {
+    let mut connection = options.clone().connect().await?;
+    let grant = format!("grant plumbline_app to \"{}\"", role.replace('"', ""));
+    connection.execute(AssertSqlSafe(grant)).await?;
+    connection.close().await?;
+    Ok(())
 }
 
 /// Reads how far the database is; an empty one has applied nothing.

@@ -19,6 +19,20 @@ const WHOM = ['host'];
 /** Ours: read by the proxy, of no concern to the provider. */
 const OURS = /^x-(plumbline|llmtrace)-/;
 
+/** What keeps an answer that is opened in a browser from acting as a page of the server: added to each. */
+const ADDED_TO_ANSWERS = ['content-security-policy', 'x-content-type-options'];
+/** What speaks of the provider's host, and would be taken to speak of the server. */
+const ABOUT_THE_HOST = [
+  'alt-svc',
+  'clear-site-data',
+  'nel',
+  'origin-agent-cluster',
+  'report-to',
+  'reporting-endpoints',
+  'service-worker-allowed',
+  'strict-transport-security',
+];
+
 const mayDiffer = (name: string) => HOP_BY_HOP.includes(name) || WHOM.includes(name) || OURS.test(name);
 
 /** Fields that have to arrive, in an order that says nothing across names and keeps values of one name in theirs. */
@@ -77,7 +91,8 @@ export function changes(near: Exchange, far: Exchange): string[] {
     return found;
   }
   same('status', status(far.response), status(near.response));
-  same('response headers', endToEnd(far.response), endToEnd(near.response));
+  const ofAnswers = [...ADDED_TO_ANSWERS, ...ABOUT_THE_HOST];
+  same('response headers', endToEnd(far.response, ofAnswers), endToEnd(near.response, ofAnswers));
   const sent = ourQuestion ? withoutUsageChunk(far.response.body) : far.response.body;
   const got = near.response.body;
   // A client that left did not wait for the rest.

@@ -8,18 +8,26 @@ const SESSION: &str = "plumbline_session";
 /// Browsers accept this name only over TLS, for this host, for every path.
 const SESSION_OVER_TLS: &str = "__Host-plumbline_session";
 /// How the names of all our cookies begin, after [`HOST_PREFIX`] where they have it.
-const OURS: &[u8] = b"plumbline_";
+pub(crate) const OURS: &[u8] = b"plumbline_";
 const HOST_PREFIX: &[u8] = b"__Host-";
 const YEAR_SECONDS: u64 = 365 * 86_400;
 
+/// How many cookies of one name are looked at.
+const MAX_SAME_NAME: usize = 4;
+
 /// The value of the cookie `name`.
 pub fn get(headers: &HeaderMap, name: &str) -> Option<String> {
-    let mut pairs = headers.get_all(header::COOKIE).iter().flat_map(pairs);
-    let value = pairs.find_map(|pair| {
+    values(headers, name).next()
+}
+
+/// The values of all cookies called `name`. A neighbour on another port or a parent domain can set one that comes first.
+fn values<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = String> + 'a {
+    let pairs = headers.get_all(header::COOKIE).iter().flat_map(pairs);
+    pairs.filter_map(move |pair| {
         let rest = pair.strip_prefix(name.as_bytes())?.trim_ascii_start();
-        rest.strip_prefix(b"=")
-    })?;
-    std::str::from_utf8(value.trim_ascii()).ok().map(str::to_owned)
+        let value = rest.strip_prefix(b"=")?.trim_ascii();
+        std::str::from_utf8(value).ok().map(str::to_owned)
+    })
 }
 
 /// The pairs `name=value` of a cookie header. They are bytes: the name or value of another site's cookie may be in any
@@ -36,9 +44,9 @@ pub(crate) fn is_ours(pair: &[u8]) -> bool {
     pair.strip_prefix(HOST_PREFIX).unwrap_or(pair).starts_with(OURS)
 }
 
-/// The token of the session's cookie.
-pub(super) fn session(headers: &HeaderMap, https: bool) -> Option<String> {
-    get(headers, session_name(https))
+/// The tokens that may be the session's: one that a neighbour set must not sign anybody out.
+pub(super) fn sessions(headers: &HeaderMap, https: bool) -> Vec<String> {
+    values(headers, session_name(https)).take(MAX_SAME_NAME).collect()
 }
 
 /// Sets the session's cookie for `max_age_seconds`; an empty token and 0 take it away.
@@ -102,8 +110,18 @@ mod tests {
         );
         let headers =
             HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_static("plumbline_session=t"))]);
-        assert_eq!(session(&headers, true), None);
-        assert_eq!(session(&headers, false).as_deref(), Some("t"));
+        assert!(sessions(&headers, true).is_empty());
+        assert_eq!(sessions(&headers, false), ["t"]);
+    }
+
+    #[test]
+    fn a_neighbours_cookie_of_the_same_name_hides_nothing() {
+        let sent = HeaderValue::from_static("plumbline_session=tossed; a=b; plumbline_session=t");
+        let headers = HeaderMap::from_iter([(header::COOKIE, sent)]);
+        assert_eq!(sessions(&headers, false), ["tossed", "t"]);
+        let many = HeaderValue::from_str(&"plumbline_session=x;".repeat(1_000)).unwrap();
+        let headers = HeaderMap::from_iter([(header::COOKIE, many)]);
+        assert_eq!(sessions(&headers, false).len(), MAX_SAME_NAME);
     }
 
     #[test]

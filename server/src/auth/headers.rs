@@ -40,6 +40,8 @@ pub async fn secure(State(auth): State<Auth>, request: Request, next: Next) -> R
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     };
     default(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    // What programs read is nothing for a cache that others share; files of the site say how long they may be kept.
+    default(header::CACHE_CONTROL, "no-store");
     default(header::X_FRAME_OPTIONS, "DENY");
     default(header::REFERRER_POLICY, referrer);
     default(header::CONTENT_SECURITY_POLICY, NO_PAGE_POLICY);

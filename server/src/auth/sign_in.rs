@@ -58,7 +58,7 @@ impl Auth {
     ) -> HttpResult<HeaderValue> {
         let db = &self.inner.db;
         let https = self.inner.settings.is_https();
-        if let Some(old) = cookie::session(headers, https) {
+        for old in cookie::sessions(headers, https) {
             storage::sessions::delete(db, &token_sha256(&old)).await?;
         }
         let no_randomness = || HttpError::internal(anyhow::anyhow!("no randomness for a session"));

@@ -62,11 +62,15 @@ impl Visitor {
             });
         }
         let https = auth.inner.settings.is_https();
-        let Some(token) = cookie::session(headers, https) else {
-            return Ok(anonymous);
-        };
-        let sha256 = token_sha256(&token);
-        let Some(session) = storage::sessions::find(db, &sha256, now).await? else {
+        let mut found = None;
+        for token in cookie::sessions(headers, https) {
+            let sha256 = token_sha256(&token);
+            if let Some(session) = storage::sessions::find(db, &sha256, now).await? {
+                found = Some((token, sha256, session));
+                break;
+            }
+        }
+        let Some((token, sha256, session)) = found else {
             return Ok(anonymous);
         };
         let mut prolonged = None;

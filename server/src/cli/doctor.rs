@@ -135,6 +135,8 @@ fn effective(config: &Config) -> Value {
         "queue_steps": config.queue_steps,
         "queue_bytes": config.queue_bytes,
         "db_connections": config.db_connections,
+        "max_connections": config.max_connections,
+        "max_connections_per_address": config.max_connections_per_address,
         "upstream_anthropic": config.upstream_anthropic,
         "upstream_openai": config.upstream_openai,
         "ask_for_usage": config.ask_for_usage,

@@ -17,7 +17,7 @@ use super::{Exit, output};
 use crate::config::Config;
 use crate::database::Database;
 use crate::state::AppState;
-use crate::{auth, clock, jobs, maintenance, price_file, router, serving};
+use crate::{auth, clock, jobs, maintenance, open_files, price_file, router, serving};
 
 /// How long requests under way may take after the server began to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,6 +40,7 @@ pub async fn serve(
     shutdown: CancellationToken,
     ready: oneshot::Sender<Ready>,
 ) -> anyhow::Result<()> {
+    open_files::raise_limit();
     let listener = TcpListener::bind(config.addr).await.with_context(|| {
         format!(
             "cannot listen on {}; is another server on that port? --addr chooses another",

@@ -21,6 +21,8 @@ pub(super) struct FileConfig {
     pub(super) queue_steps: Option<usize>,
     pub(super) queue_bytes: Option<usize>,
     pub(super) db_connections: Option<u32>,
+    pub(super) max_connections: Option<usize>,
+    pub(super) max_connections_per_address: Option<usize>,
     pub(super) upstream_anthropic: Option<UpstreamUrl>,
     pub(super) upstream_openai: Option<UpstreamUrl>,
     pub(super) ask_for_usage: Option<bool>,

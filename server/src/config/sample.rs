@@ -38,6 +38,13 @@ pub const SAMPLE: &str = r#"# Configuration of Plumbline. Flags and environment 
 # Connections to the database, a third of them for ingest alone. PLUMBLINE_DB_CONNECTIONS, --db-connections
 #db_connections = 12
 
+# Connections from outside that may be open, as far as the limit of open files allows (`plumbline doctor` shows it), and
+# of these from one address. Without these lines as many as it allows, and a quarter of them; this machine's own address
+# and, with behind_auth_proxy, every other may have three quarters, because a proxy's connections are many people's.
+# PLUMBLINE_MAX_CONNECTIONS, --max-connections, PLUMBLINE_MAX_CONNECTIONS_PER_ADDRESS, --max-connections-per-address
+#max_connections = 4096
+#max_connections_per_address = 1024
+
 # Where the proxy sends calls of Anthropic's and OpenAI's APIs, or of compatible APIs; without /v1.
 # PLUMBLINE_UPSTREAM_ANTHROPIC, --upstream-anthropic and PLUMBLINE_UPSTREAM_OPENAI, --upstream-openai
 #upstream_anthropic = "https://api.anthropic.com"

@@ -140,6 +140,7 @@ fn the_sample_names_every_key_with_its_default() {
         )
     );
     assert_eq!((config.ask_for_usage, default.ask_for_usage), (Some(true), None));
+    assert!(config.max_connections.is_some() && config.max_connections_per_address.is_some());
     assert!(config.database_url.is_some() && config.public_url.is_some() && config.postgres_bin.is_some());
-    assert_eq!(uncommented.lines().count(), 17, "one line for each key");
+    assert_eq!(uncommented.lines().count(), 19, "one line for each key");
 }

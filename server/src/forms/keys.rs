@@ -21,11 +21,38 @@ pub(super) async fn make(
 ) -> HttpResult<Redirect> {
     let project = visitor.project(&slug, Role::Admin)?;
     let page = format!("/p/{}/settings/keys", project.slug);
-    let next = local_path(fields.raw("next"));
-    let is_of_project = next.starts_with(&format!("/p/{}/", project.slug)) && !next.contains('?');
-    let shows = if is_of_project { next } else { page.clone() };
+    let shows = page_that_shows_it(project, &fields);
     let done = make_key(&state, &visitor, project, &fields).await;
     lead(&page, done.map(|token| format!("{shows}?made={token}")))
+}
+
+/// `POST /p/{slug}/settings/keys/first` {next?}: leads to the page that shows the key that was made together with the
+/// project, once. Where it was shown before, that page offers to make another.
+pub(super) async fn show_first(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path(slug): Path<String>,
+    fields: Fields,
+) -> HttpResult<Redirect> {
+    let project = visitor.project(&slug, Role::Admin)?;
+    let shows = page_that_shows_it(project, &fields);
+    let reveal = &state.auth.reveal;
+    let token = reveal
+        .take_first(project.id)
+        .and_then(|secret| reveal.put(project.id, secret));
+    let query = token.map(|token| format!("?made={token}")).unwrap_or_default();
+    Ok(Redirect::to(&format!("{shows}{query}")))
+}
+
+/// The page of the project that the form names, else the list of keys.
+fn page_that_shows_it(project: &Project, fields: &Fields) -> String {
+    let next = local_path(fields.raw("next"));
+    let is_of_project = next.starts_with(&format!("/p/{}/", project.slug)) && !next.contains('?');
+    if is_of_project {
+        next
+    } else {
+        format!("/p/{}/settings/keys", project.slug)
+    }
 }
 
 async fn make_key(
@@ -48,7 +75,11 @@ async fn make_key(
     let made = on_conflict(made, "api_keys_label", "label")?;
     state.auth.invalidate();
     let no_randomness = || Failed::Refused(HttpError::internal(anyhow::anyhow!("no randomness for a token")));
-    state.auth.reveal.put(made.secret).ok_or_else(no_randomness)
+    state
+        .auth
+        .reveal
+        .put(project.id, made.secret)
+        .ok_or_else(no_randomness)
 }
 
 /// `POST /p/{slug}/settings/keys/{id}/revoke`

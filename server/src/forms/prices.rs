@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::Redirect;
 use domain::filter::percent_encode;
 use domain::{NanoUsd, ProjectId, Role, Timestamp};
-use engine::pricing::{CUSTOM, ModelMatch, PriceRow, PriceTable, Rates, TokenRates};
+use engine::pricing::{CUSTOM, MAX_REGEX_ROWS, ModelMatch, PriceRow, PriceTable, Rates, TokenRates};
 use storage::Db;
 use storage::prices::NewOverride;
 
@@ -49,6 +49,15 @@ pub(super) async fn save(
     let done = async {
         let now = clock::now();
         let typed = read_price(&fields, now).map_err(Failed::Field)?;
+        if typed.model_match == ModelMatch::Regex {
+            let own = storage::prices::own(&mut state.db.snapshot(project.id).await?, project.id).await?;
+            let regexes = own
+                .iter()
+                .filter(|row| row.model_match == ModelMatch::Regex.as_str());
+            if regexes.count() >= MAX_REGEX_ROWS {
+                return Err(Failed::Field("regex_rows"));
+            }
+        }
         let shipped = shipped_for(&state.db, project.id, &typed).await?;
         let row = match &shipped {
             Some(shipped) => typed.completed_by(shipped),
@@ -211,6 +220,14 @@ mod tests {
         );
         check(
             &[("model", "(("), ("model_match", "regex"), ("input", "1")],
+            Err("regex"),
+        );
+        check(
+            &[
+                ("model", ".{0,500}.{0,500}.{0,500}y"),
+                ("model_match", "regex"),
+                ("input", "1"),
+            ],
             Err("regex"),
         );
     }

@@ -1,7 +1,13 @@
 //! What travels and what does not: hop-by-hop headers and our own stay here, everything else goes on as it came.
 
-use axum::http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, COOKIE, HOST};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::header::{
+    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, COOKIE, HOST, SET_COOKIE,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD};
+use percent_encoding::percent_decode_str;
 use storage::keys::secret;
 
 use crate::auth::cookie;
@@ -18,8 +24,21 @@ const HOP_BY_HOP: [&str; 9] = [
     "transfer-encoding",
     "upgrade",
 ];
-/// Headers in which a key of ours is sent by mistake, because providers have theirs there.
-const PROVIDER_KEYS: [&str; 3] = ["authorization", "x-api-key", "api-key"];
+/// Headers of an answer that would change what browsers do with this server's other addresses: they speak of the
+/// provider's host and would be taken to speak of ours.
+const ABOUT_THE_HOST: [&str; 8] = [
+    "alt-svc",
+    "clear-site-data",
+    "nel",
+    "origin-agent-cluster",
+    "report-to",
+    "reporting-endpoints",
+    "service-worker-allowed",
+    "strict-transport-security",
+];
+/// A page that a provider answers with is shown without scripts and without access to this server's origin.
+const ANSWER_POLICY: HeaderValue =
+    HeaderValue::from_static("sandbox; default-src 'none'; frame-ancestors 'none'");
 
 /// The headers of a request on their way to `host`. `identity` asks for an answer that is not compressed.
 pub fn to_upstream(headers: &HeaderMap, host: &HeaderValue, identity: bool) -> HeaderMap {
@@ -43,30 +62,67 @@ pub fn to_upstream(headers: &HeaderMap, host: &HeaderValue, identity: bool) -> H
     kept
 }
 
-/// The headers of an answer on their way to the caller. Where bytes are taken out of it, its length is another one.
+/// The headers of an answer on their way to the caller. Where bytes are taken out of it, its length is another one. An
+/// answer may be opened in a browser, at an address of this server: what would let it act there is added or left out.
 pub fn to_caller(headers: &HeaderMap, is_shortened: bool) -> HeaderMap {
     let named = named_by_connection(headers);
     let mut kept = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
         let is_replaced = is_shortened && *name == CONTENT_LENGTH;
-        if !is_replaced && !is_hop_by_hop(name, &named) {
+        let is_about_us =
+            ABOUT_THE_HOST.contains(&name.as_str()) || (*name == SET_COOKIE && sets_ours(value));
+        if !is_replaced && !is_about_us && !is_hop_by_hop(name, &named) {
             kept.append(name.clone(), value.clone());
         }
     }
+    // Beside the provider's own policy, if it has one: browsers hold to all of them.
+    kept.append(CONTENT_SECURITY_POLICY, ANSWER_POLICY);
+    kept.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     kept
 }
 
-/// Whether a key of ours stands where the provider's belongs.
-pub fn has_misplaced_key(headers: &HeaderMap) -> bool {
-    let is_ours = |value: &HeaderValue| {
-        value
-            .as_bytes()
-            .windows(secret::PREFIX.len())
-            .any(|window| window == secret::PREFIX.as_bytes())
-    };
-    PROVIDER_KEYS
+/// Whether a cookie could be taken for one of the dashboard's. Browsers drop blanks and, of a cookie without a name, the
+/// sign before its value.
+fn sets_ours(cookie: &HeaderValue) -> bool {
+    let pair = cookie
+        .as_bytes()
+        .split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default();
+    contains(pair, cookie::OURS)
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+/// Whether a key of ours stands where it would be forwarded: in any header that is not ours, as it is or in the base64
+/// of `Basic`, or in the query.
+pub fn has_misplaced_key(uri: &Uri, headers: &HeaderMap) -> bool {
+    let prefix = secret::PREFIX.as_bytes();
+    let is_in_header = headers
         .iter()
-        .any(|name| headers.get_all(*name).iter().any(is_ours))
+        .filter(|(name, _)| !is_ours(name))
+        .any(|(_, value)| contains(value.as_bytes(), prefix) || contains(&decoded(value.as_bytes()), prefix));
+    let query = uri.query().unwrap_or_default();
+    is_in_header || contains(&percent_decode_str(query).collect::<Vec<u8>>(), prefix)
+}
+
+/// What stands behind a scheme in base64, as in `Basic dTpw`.
+fn decoded(value: &[u8]) -> Vec<u8> {
+    let word = value
+        .trim_ascii()
+        .split(|byte| *byte == b' ')
+        .next_back()
+        .unwrap_or_default();
+    let word = word
+        .strip_suffix(b"==")
+        .or(word.strip_suffix(b"="))
+        .unwrap_or(word);
+    STANDARD_NO_PAD
+        .decode(word)
+        .or_else(|_other_alphabet| URL_SAFE_NO_PAD.decode(word))
+        .unwrap_or_default()
 }
 
 fn is_ours(name: &HeaderName) -> bool {
@@ -175,30 +231,68 @@ mod tests {
             ("connection", "x-hop"),
             ("x-hop", "1"),
             ("set-cookie", "b=2"),
+            ("set-cookie", "plumbline_session=theirs; Path=/"),
+            ("set-cookie", " =plumbline_theme=theirs"),
+            ("set-cookie", "__Host-plumbline_session=theirs; Secure; Path=/"),
+            ("clear-site-data", "*"),
+            ("strict-transport-security", "max-age=1"),
+            ("content-security-policy", "sandbox allow-scripts"),
         ]);
         let expected = [
             ("x-request-id", "theirs"),
             ("set-cookie", "a=1"),
             ("set-cookie", "b=2"),
-            ("content-length", "5"),
+            ("content-security-policy", "sandbox allow-scripts"),
+            (
+                "content-security-policy",
+                "sandbox; default-src 'none'; frame-ancestors 'none'",
+            ),
+            ("x-content-type-options", "nosniff"),
         ];
-        assert_eq!(lines(&to_caller(&answered, false)), expected);
-        assert_eq!(lines(&to_caller(&answered, true)), expected[..3]);
+        let kept = to_caller(&answered, true);
+        let kept: Vec<_> = lines(&kept)
+            .into_iter()
+            .filter(|(name, _)| *name != "content-length")
+            .collect();
+        assert_eq!(kept, expected);
+        assert_eq!(to_caller(&answered, false)["content-length"], "5");
+        assert!(!to_caller(&answered, true).contains_key("content-length"));
     }
 
     #[test]
     fn our_key_in_the_providers_place() {
         let check = |name: &str, value: &str, expected: bool| {
             assert_eq!(
-                has_misplaced_key(&headers(&[(name, value)])),
+                has_misplaced_key(&Uri::from_static("/v1/models"), &headers(&[(name, value)])),
                 expected,
                 "{name}: {value}"
             );
         };
         check("authorization", "Bearer pl_live_abc", true);
         check("x-api-key", "pl_live_abc", true);
+        check("x-goog-api-key", "pl_live_abc", true);
+        check("authorization", "pl_live_abc", true);
+        check("authorization", "Token pl_live_abc", true);
+        // u:pl_live_abc and pl_live_abc:
+        check("authorization", "Basic dTpwbF9saXZlX2FiYw==", true);
+        check("authorization", "Basic cGxfbGl2ZV9hYmM6", true);
+        check("cookie", "a=pl_live_abc", true);
+        check("authorization", "Basic dTpw", false);
         check("authorization", "Bearer sk-abc", false);
         check("x-plumbline-key", "pl_live_abc", false);
+        let none = HeaderMap::new();
+        assert!(has_misplaced_key(
+            &Uri::from_static("/v1/models?key=pl_live_abc"),
+            &none
+        ));
+        assert!(has_misplaced_key(
+            &Uri::from_static("/v1/models?key=pl%5Flive_abc"),
+            &none
+        ));
+        assert!(!has_misplaced_key(
+            &Uri::from_static("/v1/models?key=AIza"),
+            &none
+        ));
     }
 
     #[test]

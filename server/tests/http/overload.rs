@@ -72,8 +72,13 @@ async fn reads_that_hold_every_connection_of_theirs_keep_no_step_waiting() {
     assert_eq!(app.get("/readyz").await.0, 200);
     while let Some(page) = pages.join_next().await {
         let page = page.unwrap().unwrap();
-        assert_eq!(page.status(), 503);
-        assert!(page.text().await.unwrap().contains("The database did not answer"));
+        // A few at a time wait for a connection, and the others for their turn.
+        let expected = match page.status().as_u16() {
+            503 => "The database did not answer",
+            429 => "Too many of your requests",
+            other => panic!("{other}"),
+        };
+        assert!(page.text().await.unwrap().contains(expected));
     }
     drop(held);
     assert_eq!(app.get("/api/runs/r").await.1["run"]["step_count"], 21);

@@ -230,7 +230,11 @@ async fn pages_travel_compressed_to_our_own_site_alone() {
     let client = reqwest::Client::builder().no_gzip().build().unwrap();
     let get = async |path: &str, accepted: &str, site: &str| {
         let request = client.get(app.url(path)).header("accept-encoding", accepted);
-        let response = request.header("sec-fetch-site", site).send().await.unwrap();
+        let link = request
+            .header("sec-fetch-site", site)
+            .header("sec-fetch-mode", "navigate")
+            .header("sec-fetch-dest", "document");
+        let response = link.send().await.unwrap();
         assert_eq!(response.status(), 200, "{path}");
         let encoding = response.headers().get("content-encoding").cloned();
         let encoding = encoding.map(|encoding| encoding.to_str().unwrap().to_owned());

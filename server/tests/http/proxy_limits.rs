@@ -229,7 +229,16 @@ async fn a_slow_database_makes_no_duplicates() {
     }
     // All of them are on disk, and some of them also on their way into the database.
     app.state.recorder.settled().await;
-    assert_eq!(spooled(&app).await, CALLS);
+    let metrics = app
+        .client
+        .get(app.url("/metrics"))
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert_eq!(spooled(&app).await, CALLS, "{metrics}");
     drop(slow);
     written(&app).await;
     let (_, run) = app.get("/api/runs/r").await;

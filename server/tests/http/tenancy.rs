@@ -98,6 +98,7 @@ const FORMS: &[(&str, &[(&str, &str)])] = &[
     ("/p/{project}/settings/general", &[("name", "Mine")]),
     ("/p/{project}/settings/delete", &[("confirm", "default")]),
     ("/p/{project}/settings/keys", &[("label", "mine"), ("scope", "read")]),
+    ("/p/{project}/settings/keys/first", &[]),
     ("/p/{project}/settings/keys/{id}/revoke", &[]),
     ("/p/{project}/settings/prices", &[("model", "own"), ("input", "1")]),
     ("/p/{project}/settings/prices/delete", &[("price_id", "own/1")]),
@@ -365,7 +366,7 @@ async fn forms_change_ones_own_projects_only() {
     let eve = Browser::sign_in(&app, "eve@acme.dev").await;
     for (path, fields) in FORMS {
         for slug in ["default", "other"] {
-            let id = if path.contains("/keys/") {
+            let id = if path.contains("/keys/{id}") {
                 victim.key.id.to_string()
             } else {
                 mara.id.to_string()

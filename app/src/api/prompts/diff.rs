@@ -1,19 +1,41 @@
 //! Two texts compared by line, and within changed lines by word.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use similar::{ChangeTag, TextDiff};
+use similar::{Change as TextChange, ChangeTag, TextDiff};
+use tokio::sync::Semaphore;
 
 use super::{Change, DiffLine};
 
 /// Lines around a change that are shown with it.
 const CONTEXT_LINES: usize = 3;
-/// After this long the comparison goes on with larger segments.
-const DEADLINE: Duration = Duration::from_millis(100);
+/// After this long the comparison goes on with larger segments, and marks no more words.
+const DEADLINE: Duration = Duration::from_millis(200);
+/// In longer changes no words are marked, in bytes: comparing words takes time with the square of their number.
+const MARKED_BYTES: usize = 4 * 1024;
+/// A line with more marks than this is shown as changed as a whole.
+const MAX_SEGMENTS: usize = 200;
+
+/// Comparisons are made one at a time: together they would take every core from those who wait for an answer.
+static TURN: Semaphore = Semaphore::const_new(1);
+
+/// As [`lines`], on a thread that answers no requests.
+pub(super) async fn lines_in_turn(before: String, after: String) -> Vec<DiffLine> {
+    // The semaphore is never closed.
+    let Ok(turn) = TURN.acquire().await else {
+        return Vec::new();
+    };
+    let compared = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        lines(&before, &after)
+    });
+    compared.await.unwrap_or_default()
+}
 
 /// The lines of both texts in order, those far from any change left out.
-pub(super) fn lines(before: &str, after: &str) -> Vec<DiffLine> {
-    let diff = TextDiff::configure().timeout(DEADLINE).diff_lines(before, after);
+fn lines(before: &str, after: &str) -> Vec<DiffLine> {
+    let deadline = Instant::now() + DEADLINE;
+    let diff = TextDiff::configure().deadline(deadline).diff_lines(before, after);
     let mut lines = Vec::new();
     let mut end = 0;
     for group in diff.grouped_ops(CONTEXT_LINES) {
@@ -22,20 +44,23 @@ pub(super) fn lines(before: &str, after: &str) -> Vec<DiffLine> {
             lines.push(cut(begin - end));
         }
         end = group.last().map_or(end, |op| op.old_range().end);
-        for change in group.iter().flat_map(|op| diff.iter_inline_changes(op)) {
-            let segments = change
-                .iter_strings_lossy()
-                .map(|(marked, text)| (marked, text.trim_end_matches(['\n', '\r']).to_owned()))
-                .filter(|(_, text)| !text.is_empty())
-                .collect();
-            lines.push(DiffLine {
-                change: match change.tag() {
-                    ChangeTag::Equal => Change::Same,
-                    ChangeTag::Insert => Change::Added,
-                    ChangeTag::Delete => Change::Removed,
-                },
-                segments,
-            });
+        for op in &group {
+            let bytes: usize = diff.iter_changes(op).map(|change| change.value().len()).sum();
+            if bytes > MARKED_BYTES || Instant::now() >= deadline {
+                lines.extend(diff.iter_changes(op).map(|change| unmarked(&change)));
+                continue;
+            }
+            lines.extend(
+                diff.iter_inline_changes_deadline(op, Some(deadline))
+                    .map(|change| {
+                        let segments: Vec<(bool, String)> = change
+                            .iter_strings_lossy()
+                            .map(|(marked, text)| (marked, without_end(&text)))
+                            .filter(|(_, text)| !text.is_empty())
+                            .collect();
+                        line(change.tag(), segments)
+                    }),
+            );
         }
     }
     let all = before.lines().count();
@@ -43,6 +68,34 @@ pub(super) fn lines(before: &str, after: &str) -> Vec<DiffLine> {
         lines.push(cut(all - end));
     }
     lines
+}
+
+fn unmarked(change: &TextChange<&str>) -> DiffLine {
+    let text = without_end(change.value());
+    let segments = if text.is_empty() {
+        Vec::new()
+    } else {
+        vec![(false, text)]
+    };
+    line(change.tag(), segments)
+}
+
+fn line(tag: ChangeTag, mut segments: Vec<(bool, String)>) -> DiffLine {
+    if segments.len() > MAX_SEGMENTS {
+        segments = vec![(false, segments.into_iter().map(|(_, text)| text).collect())];
+    }
+    DiffLine {
+        change: match tag {
+            ChangeTag::Equal => Change::Same,
+            ChangeTag::Insert => Change::Added,
+            ChangeTag::Delete => Change::Removed,
+        },
+        segments,
+    }
+}
+
+fn without_end(text: &str) -> String {
+    text.trim_end_matches(['\n', '\r']).to_owned()
 }
 
 fn cut(lines: usize) -> DiffLine {
@@ -102,5 +155,33 @@ mod tests {
             "b\n1\n2\n3\n4\n5\n",
             "-[a]\n+[b]\n 1\n 2\n 3\n~2 unchanged lines",
         );
+    }
+
+    /// What a template may be: 64 kB of words, all of them others, in few long lines or in many short ones.
+    #[test]
+    fn any_two_templates_are_compared_in_time_and_in_proportion() {
+        let text = |line: &str, seed: usize| -> String {
+            let words = (0..).map(|n| format!("{}{line}", (n * seed * 7_919) % 9_973));
+            let mut text = String::new();
+            words
+                .take_while(|word| {
+                    text.push_str(word);
+                    text.len() < 64 * 1024
+                })
+                .for_each(drop);
+            text
+        };
+        for line in [" ", "\n", " x\n y ", "e\u{301} ", "\u{200d}"] {
+            let (before, after) = (text(line, 3), text(line, 5));
+            let begun = Instant::now();
+            let shown = lines(&before, &after);
+            let took = begun.elapsed();
+            assert!(took < DEADLINE * 20, "{line:?} took {took:?}");
+            let said = serde_json::to_string(&shown).unwrap().len();
+            assert!(
+                said < 60 * (before.len() + after.len()),
+                "{line:?} became {said} bytes"
+            );
+        }
     }
 }

@@ -1,15 +1,19 @@
 //! Output, input, events and attributes of the selected step.
 
+mod details;
+
+use domain::filter::percent_encode;
 use domain::{StepSummary, text};
 use leptos::prelude::*;
-use serde_json::{Map, Value};
 
+use self::details::{attributes_section, events_section, template_section};
 use super::query::{RunQuery, TextView};
 use super::{Page, SelectedTexts};
-use crate::api::steps::{SHOWN_BYTES, SentText, StepTexts};
+use crate::api::steps::{FULL_BYTES, SHOWN_BYTES, SentText, StepTexts};
+use crate::payload::budget::Budget;
 use crate::payload::chat;
 use crate::payload::marks::{Mark, notes, of_conditions};
-use crate::payload::text::{Chat, MarkedText};
+use crate::payload::text::{self as payload_text, MarkedText};
 use crate::ui::copy::copy_text;
 use crate::ui::icon::Icon;
 use crate::ui::load::{Load, SkeletonRows};
@@ -39,7 +43,9 @@ fn Loaded(page: Page, step: StepSummary, texts: StepTexts) -> impl IntoView {
         output,
         prompt_template,
         attributes,
+        attribute_count,
         events,
+        event_count,
         price: _,
     } = texts;
     let (output, input) = (StoredValue::new(output), StoredValue::new(input));
@@ -49,9 +55,9 @@ fn Loaded(page: Page, step: StepSummary, texts: StepTexts) -> impl IntoView {
     view! {
         {move || output.with_value(|text| output_section(page, &step.get_value(), text.as_ref(), output_view.get()))}
         {move || input.with_value(|text| input_section(page, &step.get_value(), text.as_ref(), input_view.get()))}
-        {prompt_template.map(template_section)}
-        {events_section(&step.get_value(), events)}
-        {attributes_section(&attributes)}
+        {prompt_template.map(|template| template_section(page, &step.get_value(), template))}
+        {events_section(page, &step.get_value(), events, event_count)}
+        {attributes_section(page, &step.get_value(), &attributes, attribute_count)}
     }
 }
 
@@ -95,14 +101,13 @@ fn output_section(
         view! { <MarkedText text=shown.clone() marks=marks.clone() as_json label/> }.into_any()
     };
     let marked = mark_notes(&marks);
+    let cut = cut_note(page, step, how_much(&shown, output), full);
     section(
-        page,
         "Output",
         sub,
         switch,
         output,
-        &shown,
-        view! { {not_json.map(note)} {body} {marked} }.into_any(),
+        view! { {not_json.map(note)} {body} {marked} {cut} }.into_any(),
     )
 }
 
@@ -115,7 +120,10 @@ fn input_section(
     let Some(input) = input else {
         return absent("Input", "None was sent");
     };
-    let messages = chat::parse(&input.text);
+    // What was sent of a longer text ends somewhere in it.
+    let messages = (input.text.len() as u64 == input.total_bytes)
+        .then(|| chat::parse(&input.text))
+        .flatten();
     let view = match (view, &messages) {
         (None | Some(TextView::Chat), Some(_)) => TextView::Chat,
         (None | Some(TextView::Chat), None) => TextView::Raw,
@@ -145,10 +153,15 @@ fn input_section(
         set: |query, view| query.input = Some(view),
     };
     let shown = shown(input, full);
+    let mut cut = how_much(&shown, input);
     let body = match (view, messages) {
         (TextView::Chat, Some(messages)) => {
-            let cut_bytes = if full { usize::MAX } else { SHOWN_BYTES };
-            view! { <Chat messages cut_bytes/> }.into_any()
+            let mut budget = if full { Budget::full() } else { Budget::opened() };
+            let chat = payload_text::chat(messages, &mut budget);
+            cut = budget
+                .has_cut()
+                .then(|| "Long texts and conversations are cut".to_owned());
+            chat
         }
         _ if input.total_bytes == 0 => view! { <p class="dim">"Empty"</p> }.into_any(),
         (view, _) => {
@@ -157,23 +170,55 @@ fn input_section(
             view! { <MarkedText text=shown.clone() marks=Vec::new() as_json label/> }.into_any()
         }
     };
-    // A conversation is cut message by message, so nothing is missing from it as a whole.
-    let shown = if view == TextView::Chat {
-        input.text.clone()
-    } else {
-        shown
+    let cut = cut_note(page, step, cut, full);
+    section("Input", sub, switch, input, view! { {body} {cut} }.into_any())
+}
+
+/// How much of a text is shown, when it is not all.
+fn how_much(shown: &str, sent: &SentText) -> Option<String> {
+    let shown = shown.len() as u64;
+    (shown < sent.total_bytes).then(|| format!("The first {} of {}", bytes(shown), bytes(sent.total_bytes)))
+}
+
+/// What of the step is not shown, and the ways to it: more on the page, everything as a file.
+fn cut_note(
+    page: Page,
+    step: &StepSummary,
+    said: Option<String>,
+    full: bool,
+) -> Option<impl IntoView + use<>> {
+    let said = said?;
+    let step_id = step.step_id.clone();
+    let file = move || {
+        format!(
+            "/api/runs/{}/steps/{}/payload?project={}",
+            percent_encode(&page.run.read().run().run_id),
+            percent_encode(&step_id),
+            percent_encode(&page.slug.read())
+        )
     };
-    section(page, "Input", sub, switch, input, &shown, body)
+    let more = (!full).then(|| {
+        let href = move || {
+            RunQuery {
+                full: true,
+                ..page.query.get()
+            }
+            .to_href()
+        };
+        view! { <a class="link" href=href data-noscroll>"Show more"</a>", " }
+    });
+    Some(view! {
+        <p class="cut-note">
+            <span class="dim num">{said}</span>" "{more}
+            <a class="link" href=file download="step.json" rel="external">"Download all of it"</a>
+        </p>
+    })
 }
 
 /// The part of a text that is shown.
 fn shown(sent: &SentText, full: bool) -> String {
-    let end = if full {
-        sent.text.len()
-    } else {
-        sent.text.floor_char_boundary(SHOWN_BYTES)
-    };
-    sent.text[..end.min(sent.text.len())].to_owned()
+    let end = if full { FULL_BYTES } else { SHOWN_BYTES };
+    sent.text[..sent.text.floor_char_boundary(end)].to_owned()
 }
 
 /// The switch between the ways to show a text.
@@ -210,29 +255,8 @@ impl Switch {
     }
 }
 
-fn section(
-    page: Page,
-    title: &'static str,
-    sub: String,
-    switch: Switch,
-    sent: &SentText,
-    shown: &str,
-    body: AnyView,
-) -> AnyView {
+fn section(title: &'static str, sub: String, switch: Switch, sent: &SentText, body: AnyView) -> AnyView {
     let copied_text = sent.text.clone();
-    let cut = ((shown.len() as u64) < sent.total_bytes).then(|| {
-        let said = format!("The first {} of {}", bytes(shown.len() as u64), bytes(sent.total_bytes));
-        let all = move || {
-            RunQuery {
-                full: true,
-                ..page.query.get()
-            }
-            .to_href()
-        };
-        view! {
-            <p class="cut-note"><span class="dim num">{said}</span>" "<a class="link" href=all data-noscroll>"Show all"</a></p>
-        }
-    });
     view! {
         <section class="ps" aria-label=title>
             <div class="head">
@@ -244,7 +268,6 @@ fn section(
                 </div>
             </div>
             {body}
-            {cut}
         </section>
     }
     .into_any()
@@ -291,68 +314,6 @@ fn mark_notes(marks: &[Mark]) -> impl IntoView + use<> {
         .collect_view()
 }
 
-fn template_section(template: SentText) -> impl IntoView {
-    view! {
-        <section class="ps" aria-label="Prompt template">
-            <details>
-                <summary class="head"><h3>"Prompt template"</h3><span class="sub num">{bytes(template.total_bytes)}</span></summary>
-                <pre class="code wrap" tabindex="0" role="group" aria-label="Prompt template">{template.text}</pre>
-            </details>
-        </section>
-    }
-}
-
-fn events_section(step: &StepSummary, events: Vec<domain::StepEvent>) -> Option<impl IntoView + use<>> {
-    let start = step.started_at;
-    let count = events.len();
-    let rows = events
-        .into_iter()
-        .map(|event| {
-            let details = (!event.attributes.is_empty()).then(|| {
-                let json = Value::Object(event.attributes).to_string();
-                view! { <code class="ev-more">{json}</code> }
-            });
-            view! {
-                <li>
-                    <time class="num" datetime=event.at.to_string() title=event.at.to_string()>
-                        {format!("+{}", text::duration(event.at.ms_since(start)))}
-                    </time>
-                    <span>{event.name}" "{details}</span>
-                </li>
-            }
-        })
-        .collect_view();
-    (count > 0).then(|| {
-        view! {
-            <section class="ps" aria-label="Events">
-                <div class="head"><h3>"Events"</h3><span class="sub num">{count}</span></div>
-                <ol class="events">{rows}</ol>
-            </section>
-        }
-    })
-}
-
-fn attributes_section(attributes: &Map<String, Value>) -> Option<impl IntoView + use<>> {
-    let rows = attributes
-        .iter()
-        .map(|(name, value)| {
-            let value = match value {
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
-            view! { <dt>{name.clone()}</dt><dd>{value}</dd> }
-        })
-        .collect_view();
-    (!attributes.is_empty()).then(|| {
-        view! {
-            <section class="ps" aria-label="Attributes">
-                <div class="head"><h3>"Attributes"</h3><span class="sub num">{attributes.len()}</span></div>
-                <dl class="kv">{rows}</dl>
-            </section>
-        }
-    })
-}
-
 fn sub_line<const N: usize>(parts: [Option<String>; N]) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
@@ -384,6 +345,10 @@ mod tests {
         let sent = SentText::of("é".repeat(SHOWN_BYTES), true);
         assert_eq!(shown(&sent, false).len(), SHOWN_BYTES);
         assert_eq!(shown(&sent, true).len(), 2 * SHOWN_BYTES);
+        assert_eq!(
+            shown(&SentText::of("é".repeat(FULL_BYTES), true), true).len(),
+            FULL_BYTES
+        );
         assert_eq!(shown(&SentText::of(String::new(), false), false), "");
     }
 }

@@ -125,3 +125,112 @@ fn pointers_are_marked_too() {
     assert_eq!(drawn(&raw_lines(text, &marks)), r#"{"a":[<"x">]}"#);
     assert_eq!(of_conditions("words", &[condition]), []);
 }
+
+/// Small numbers without a crate: the same in every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % n
+    }
+}
+
+/// JSON of some depth, mostly narrow or mostly wide.
+fn some_json(numbers: &mut Numbers, depth: u64, text: &mut String) {
+    if depth == 0 || numbers.below(6) == 0 {
+        let leaves = [
+            "1",
+            "-2.5e3",
+            "null",
+            "\"a\"",
+            "\"\\u0301\u{301}\u{301}\"",
+            "{}",
+            "[]",
+        ];
+        text.push_str(leaves[numbers.below(leaves.len() as u64) as usize]);
+        return;
+    }
+    let is_list = numbers.below(2) == 0;
+    text.push(if is_list { '[' } else { '{' });
+    for n in 0..=numbers.below(4) {
+        if n > 0 {
+            text.push(',');
+        }
+        if !is_list {
+            text.push_str("\"k\":");
+        }
+        let below = if n == 0 {
+            depth - 1
+        } else {
+            numbers.below(3).min(depth - 1)
+        };
+        some_json(numbers, below, text);
+    }
+    text.push(if is_list { ']' } else { '}' });
+}
+
+/// About what the lines become as HTML: a number for each line, an element for each segment.
+fn markup_bytes(lines: &[TextLine]) -> usize {
+    let segment = |segment: &Segment| 60 + segment.text.len() + segment.mark.as_ref().map_or(0, String::len);
+    lines
+        .iter()
+        .map(|line| 60 + line.iter().map(segment).sum::<usize>())
+        .sum()
+}
+
+#[test]
+fn what_is_produced_grows_with_what_is_shown() {
+    let check = |text: &str, marks: &[Mark]| {
+        let most = 400 * text.len() + 20_000;
+        let raw = markup_bytes(&raw_lines(text, marks));
+        assert!(raw <= most, "{} bytes became {raw}", text.len());
+        if let Some(lines) = json_lines(text, marks) {
+            let indented = markup_bytes(&lines);
+            assert!(indented <= most, "{} bytes became {indented}", text.len());
+        }
+    };
+    let mut numbers = Numbers(7);
+    for depth in [3, 40, 400, 2_000] {
+        for _ in 0..20 {
+            let mut text = String::new();
+            some_json(&mut numbers, depth, &mut text);
+            check(&text, &[]);
+        }
+    }
+    let nested = |n: usize| "[".repeat(n) + &"]".repeat(n);
+    let keys: Vec<String> = (0..20_000).map(|n| format!("\"{n}\":0")).collect();
+    let long = "x".repeat(200_000);
+    let texts = [
+        nested(12_000),
+        format!("{{{}}}", keys.join(",")),
+        format!("\"{long}\""),
+        long,
+        "\n".repeat(20_000),
+        "\u{301}".repeat(20_000),
+        "[1,".repeat(12_000),
+    ];
+    for text in &texts {
+        check(text, &[]);
+        // One mark over everything, one on each of many bytes, all of them with a long title.
+        let mut over_all = at(0, text.len());
+        over_all.message = "m".repeat(500);
+        check(text, &of_conditions(text, &[over_all]));
+        let mut each = at(0, 1);
+        each.message = "m".repeat(500);
+        each.place = Some(Place::Bytes {
+            start: 0,
+            end: 1,
+            more: (1..10_000)
+                .map(|n| domain::ByteRange {
+                    start: n * 2,
+                    end: n * 2 + 1,
+                })
+                .collect(),
+        });
+        check(text, &of_conditions(text, &[each]));
+    }
+}

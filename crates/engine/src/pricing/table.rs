@@ -1,7 +1,7 @@
 //! All price rows of a project, so arranged that looking one up costs next to nothing.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::Timestamp;
 use regex_lite::{Regex, RegexBuilder};
@@ -13,8 +13,15 @@ use super::{ModelMatch, PriceRow, TokenRates};
 const MAX_REGEX_BYTES: usize = 500;
 /// Longest name that is looked up. No model has one like it, and an expression takes its time over it.
 const MAX_NAME_BYTES: usize = 1_000;
-/// What an expression may grow to when it is compiled.
-const MAX_COMPILED_BYTES: usize = 256 * 1024;
+/// What an expression may grow to when it is compiled. Each of its states may be tried at each byte of a name: `.{0,500}`
+/// is too large, a list of fifty models is not.
+const MAX_COMPILED_BYTES: usize = 16 * 1024;
+/// Expressions of a table that are tried; further ones never match.
+pub const MAX_REGEX_ROWS: usize = 20;
+/// Longest name that expressions are tried with.
+const MAX_REGEX_NAME_BYTES: usize = 128;
+/// How many names expressions are tried with. Models are few; where names hold ids, later ones match no expression.
+const MAX_REGEX_NAMES: usize = 1_000;
 
 /// The provider of a project's own rows that hold for a model at any provider.
 pub const CUSTOM: &str = "custom";
@@ -31,6 +38,8 @@ pub struct PriceTable {
     /// Sorted.
     prefixes: Vec<Prefix>,
     regexes: Vec<(Regex, usize)>,
+    /// The rows whose expressions match a name, for names that were looked up.
+    matched: Mutex<HashMap<String, Vec<usize>>>,
 }
 
 #[derive(Debug)]
@@ -79,6 +88,7 @@ impl PriceTable {
             match row.model_match {
                 ModelMatch::Exact => table.exact.entry(model).or_default().push(at),
                 ModelMatch::Prefix => prefixes.entry(model).or_default().push(at),
+                ModelMatch::Regex if table.regexes.len() == MAX_REGEX_ROWS => continue,
                 ModelMatch::Regex => match compiled(&row.model) {
                     Ok(regex) => table.regexes.push((regex, at)),
                     Err(_) => continue,
@@ -176,15 +186,39 @@ impl PriceTable {
         }
         let is_found = best.found.is_some();
         for table in self.tables() {
-            for (regex, row) in &table.regexes {
-                if (!is_found || table.rows[*row].project_own)
-                    && names.iter().any(|name| regex.is_match(name))
-                {
-                    best.offer(table, *row, ModelRank::Regex);
+            for row in table.matched_by_regex(&names) {
+                if !is_found || table.rows[row].project_own {
+                    best.offer(table, row, ModelRank::Regex);
                 }
             }
         }
         best.row()
+    }
+
+    /// The rows whose expressions match one of a model's names.
+    fn matched_by_regex(&self, names: &[String]) -> Vec<usize> {
+        let Some(whole) = names.first().filter(|name| name.len() <= MAX_REGEX_NAME_BYTES) else {
+            return Vec::new();
+        };
+        if self.regexes.is_empty() {
+            return Vec::new();
+        }
+        let mut matched = self.matched.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = matched.get(whole) {
+            return known.clone();
+        }
+        if matched.len() == MAX_REGEX_NAMES {
+            return Vec::new();
+        }
+        let matching = |(regex, _): &&(Regex, usize)| names.iter().any(|name| regex.is_match(name));
+        let rows: Vec<usize> = self
+            .regexes
+            .iter()
+            .filter(matching)
+            .map(|(_, row)| *row)
+            .collect();
+        matched.insert(whole.clone(), rows.clone());
+        rows
     }
 
     /// The prefixes that `name` begins with, longest first, from the nearest one at or before it.
@@ -270,7 +304,9 @@ pub(super) fn problem(row: &PriceRow) -> Option<String> {
         }
         // Alone first: what closes our group and opens another would compile in between.
         if let Err(cause) = Regex::new(&row.model).and_then(|_| compiled(&row.model)) {
-            return Some(format!("The regular expression does not compile: {cause}"));
+            return Some(format!(
+                "The regular expression does not compile, or is too large: {cause}"
+            ));
         }
     }
     let rates = &row.rates;

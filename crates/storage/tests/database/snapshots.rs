@@ -117,3 +117,42 @@ async fn whoever_reads_takes_no_connection_from_those_who_write() {
     }
     connections.ingest.snapshot(project).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_transaction_given_up_while_it_begins_leaves_none_behind() {
+    let database = TestDatabase::new().await;
+    let db = storage::Db::connect_lazy(database.options.clone(), 1);
+    // The connection is there, so that what is polled is the beginning alone.
+    db.version().await.unwrap();
+    let mut superuser = database.superuser().await;
+    for polls in 1..20 {
+        let mut beginning = Box::pin(db.begin(Scope::All));
+        for _ in 0..polls {
+            if futures::poll!(beginning.as_mut()).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(beginning);
+        // What needs no transaction goes over the same connection.
+        db.version().await.unwrap();
+        let is_idle = async {
+            let mut state = String::new();
+            while state != "idle" {
+                state = sqlx::query_scalar(
+                    "select state from pg_stat_activity
+                     where datname = current_database() and application_name = 'plumbline'",
+                )
+                .fetch_one(&mut superuser)
+                .await
+                .unwrap();
+            }
+        };
+        let patience = Duration::from_secs(5);
+        let became_idle = tokio::time::timeout(patience, is_idle).await;
+        assert!(
+            became_idle.is_ok(),
+            "after {polls} polls it stays in a transaction"
+        );
+    }
+}

@@ -11,13 +11,16 @@ use tokio::time::timeout;
 use super::Check;
 use crate::config::Config;
 use crate::database::Database;
-use crate::{auth, clock, site};
+use crate::serving::ConnectionLimits;
+use crate::{auth, clock, open_files, site};
 
 /// Below this much free disk the database will soon refuse to write.
 const LITTLE_SPACE_MIB: u64 = 2_048;
 const NO_SPACE_MIB: u64 = 128;
 /// Clocks further apart than this give steps and their storage different days.
 const LARGEST_CLOCK_GAP_S: f64 = 5.0;
+/// Below this few open files a busy server refuses connections.
+const FEW_FILES: u64 = 1_024;
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) async fn all(config: &Config) -> Vec<Check> {
@@ -25,6 +28,7 @@ pub(super) async fn all(config: &Config) -> Vec<Check> {
         site_check(),
         data_check(&config.data),
         space_check(&config.data).await,
+        files_check(config, open_files::highest_limit()),
     ];
     match &config.database_url {
         None => {
@@ -102,6 +106,28 @@ async fn space_check(data: &Path) -> Check {
             "space",
             format!("{:.1} GiB of disk are free", mib as f64 / 1_024.0),
         ),
+    }
+}
+
+/// `serve` raises the limit of open files to the highest that it may.
+fn files_check(config: &Config, highest: u64) -> Check {
+    let ConnectionLimits {
+        in_all,
+        per_network,
+        per_proxy,
+        ..
+    } = ConnectionLimits::of(config, highest);
+    let message = format!(
+        "{highest} may be open, so {in_all} connections: {per_network} from one address, {per_proxy} from this machine"
+    );
+    if highest < FEW_FILES {
+        Check::warn(
+            "files",
+            message,
+            "raise the hard limit of open files: `ulimit -Hn`, LimitNOFILE= of systemd",
+        )
+    } else {
+        Check::ok("files", message)
     }
 }
 
@@ -260,6 +286,20 @@ mod tests {
         check(head, None);
         check(&format!("{head}/dev/vda - - - - /\n"), None);
         check("", None);
+    }
+
+    #[test]
+    fn few_open_files_are_a_warning() {
+        let check = |files: u64, expected: Status| {
+            assert_eq!(files_check(&Config::default(), files).status, expected, "{files}");
+        };
+        check(256, Status::Warn);
+        check(1_024, Status::Ok);
+        let said = files_check(&Config::default(), 1_024).message;
+        assert_eq!(
+            said,
+            "1024 may be open, so 597 connections: 149 from one address, 447 from this machine"
+        );
     }
 
     #[test]

@@ -7,13 +7,24 @@ use super::cells::{ExtraRates, From, RateCells, RateHeads, model_cell};
 use crate::api::prices::{MAX_SHOWN, PricesView};
 use crate::context::use_slug;
 use crate::ui::icon::Icon;
-use crate::ui::links::page_href;
+use crate::ui::links::{page_href, web_address};
 
 /// The host of an address, for a link that is short.
 fn host(source: &str) -> &str {
     let rest = source.split_once("://").map_or(source, |(_, rest)| rest);
     let host = rest.split('/').next().unwrap_or(rest);
     host.strip_prefix("www.").unwrap_or(host)
+}
+
+/// Where a price comes from: a link where that is an address, else the words.
+fn source_link(source: &str) -> AnyView {
+    match web_address(source) {
+        Some(address) => view! {
+            <a class="link" href=address.to_owned() rel="external noreferrer" target="_blank">{host(source).to_owned()}</a>
+        }
+        .into_any(),
+        None => source.to_owned().into_any(),
+    }
 }
 
 /// The rows that hold what was typed, with where each comes from.
@@ -45,7 +56,7 @@ pub(super) fn ShippedPrices(view: PricesView, text: String) -> impl IntoView {
                         <div class="main">{model_cell(&row)}</div>
                         <div class="dim">
                             {row.provider.clone()} ", "
-                            <a class="link" href=row.source.clone() rel="external noreferrer" target="_blank">{host(&row.source).to_owned()}</a>
+                            {source_link(&row.source)}
                         </div>
                     </td>
                     <td class="num"><From row=row.clone()/></td>

@@ -177,6 +177,7 @@ mod browser {
             200 => {}
             401 => return Err(ApiError::Unauthorized),
             404 => return Err(ApiError::NotFound),
+            429 => return Err(ApiError::Busy),
             503 => return Err(ApiError::Unavailable { request_id }),
             504 => return Err(ApiError::TimedOut { request_id }),
             _ => return Err(ApiError::Internal { request_id }),
