@@ -28,9 +28,17 @@ pub struct ViewerUser {
     pub name: String,
     /// What they sign in with.
     pub email: String,
+    /// Whether they answer for the server: they see the audit log of all of it.
+    pub is_instance_admin: bool,
 }
 
 impl Viewer {
+    /// What the audit log calls them.
+    pub fn name_in_log(&self) -> String {
+        let user = self.user.as_ref();
+        user.map_or_else(|| "local".to_owned(), |user| user.email.clone())
+    }
+
     /// The project with this slug and the viewer's role in it, if they may see it.
     pub fn project(&self, slug: &str) -> Option<&(Project, Role)> {
         self.projects.iter().find(|(project, _)| project.slug == slug)
@@ -98,9 +106,9 @@ pub(crate) fn use_may(role: Role) -> Memo<bool> {
 }
 
 #[cfg(feature = "ssr")]
-pub(crate) use server::{FIRST_KEY_PREFIX, authorise, database};
+pub use server::{CurrentSession, LinkHash, OneTimeSecrets, first_key_token};
 #[cfg(feature = "ssr")]
-pub use server::{OneTimeSecrets, first_key_token};
+pub(crate) use server::{FIRST_KEY_PREFIX, authorise, database};
 
 #[cfg(feature = "ssr")]
 mod server {
@@ -112,21 +120,37 @@ mod server {
     use super::Viewer;
     use crate::error::ApiError;
 
-    /// Secrets of keys made a moment ago. The server keeps each under a token until it was read once.
+    /// The SHA-256 of the token of the session that a page is asked for in.
+    #[derive(Clone, Copy)]
+    pub struct CurrentSession(pub [u8; 32]);
+
+    /// How the server finds the row of a link by the link's token.
+    #[derive(Clone, Copy)]
+    pub struct LinkHash(pub fn(&str) -> [u8; 32]);
+
+    impl LinkHash {
+        /// What is stored of a token; `None` where there is none.
+        pub(crate) fn of(token: &str) -> Option<[u8; 32]> {
+            let hash = use_context::<Self>().filter(|_| !token.is_empty())?;
+            Some((hash.0)(token))
+        }
+    }
+
+    /// Secrets of keys and links made a moment ago. The server keeps each under a token until it was read once.
     #[derive(Clone)]
     pub struct OneTimeSecrets(Arc<TakeSecret>);
 
-    type TakeSecret = dyn Fn(&str) -> Option<String> + Send + Sync;
+    type TakeSecret = dyn Fn(ProjectId, &str) -> Option<String> + Send + Sync;
 
     impl OneTimeSecrets {
-        /// `take` returns the secret of a token and forgets it.
-        pub fn new(take: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        /// `take` returns the secret that a token stands for in a project and forgets it.
+        pub fn new(take: impl Fn(ProjectId, &str) -> Option<String> + Send + Sync + 'static) -> Self {
             Self(Arc::new(take))
         }
 
-        /// The secret of a token, once.
-        pub(crate) fn take(token: &str) -> Option<String> {
-            use_context::<Self>().and_then(|secrets| (secrets.0)(token))
+        /// The secret of a project that a token stands for, once.
+        pub(crate) fn take(project: ProjectId, token: &str) -> Option<String> {
+            use_context::<Self>().and_then(|secrets| (secrets.0)(project, token))
         }
     }
 

@@ -43,4 +43,4 @@ pub use theme::Theme;
 #[cfg(feature = "ssr")]
 pub use api::scoring::RulesInForce;
 #[cfg(feature = "ssr")]
-pub use context::{OneTimeSecrets, first_key_token};
+pub use context::{CurrentSession, LinkHash, OneTimeSecrets, first_key_token};

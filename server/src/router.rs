@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::api::{backtest, cost, health, ledger, openapi, runs, scoring};
+use crate::api::{audit, backtest, cost, health, ledger, openapi, runs, scoring};
 use crate::error::{ErrorReport, HttpError};
 use crate::state::AppState;
 use crate::{auth, forms, ingest, live, site, web};
@@ -39,6 +39,7 @@ routes!(
     GET "/api/runs/{run_id}"                         => runs::get,
     GET "/api/runs/{run_id}/steps/{step_id}/payload" => runs::payload,
     GET "/api/ledger"                                => ledger::list,
+    GET "/api/audit"                                 => audit::list,
     GET "/api/cost"                                  => cost::get,
     POST "/api/score"                                => scoring::score,
     GET "/api/thresholds"                            => scoring::thresholds,

@@ -22,12 +22,16 @@ pub(crate) async fn keys(slug: String) -> Result<Vec<ApiKey>, ApiError> {
 pub(crate) async fn reveal_key(slug: String, made: String) -> Result<Option<String>, ApiError> {
     use crate::context::{OneTimeSecrets, authorise};
 
-    authorise(&slug, domain::Role::Admin)?;
+    let project = authorise(&slug, domain::Role::Admin)?;
     // Tokens of first keys can be guessed and belong to another question.
     if made.is_empty() || made.starts_with(crate::context::FIRST_KEY_PREFIX) {
         return Ok(None);
     }
-    Ok(OneTimeSecrets::take(&made))
+    let Some(secret) = OneTimeSecrets::take(project.id, &made) else {
+        return Ok(None);
+    };
+    note_reveal(project.id, &secret).await?;
+    Ok(Some(secret))
 }
 
 /// The key that was made together with the project, once. `None` when it was shown before, and when the project has a
@@ -40,5 +44,27 @@ pub(crate) async fn first_key(slug: String) -> Result<Option<String>, ApiError> 
     if storage::runs::any(&mut database()?.snapshot(project.id).await?, project.id).await? {
         return Ok(None);
     }
-    Ok(OneTimeSecrets::take(&first_key_token(project.id)))
+    let Some(secret) = OneTimeSecrets::take(project.id, &first_key_token(project.id)) else {
+        return Ok(None);
+    };
+    note_reveal(project.id, &secret).await?;
+    Ok(Some(secret))
+}
+
+/// Writes down who was shown a key, named by its first characters.
+#[cfg(feature = "ssr")]
+async fn note_reveal(project: domain::ProjectId, secret: &str) -> Result<(), ApiError> {
+    use storage::audit::Entry;
+    use storage::keys::secret::SHOWN_CHARS;
+
+    use crate::context::{database, use_page_request, use_viewer};
+
+    let shown = secret.get(..SHOWN_CHARS).unwrap_or_default();
+    let entry = Entry::new(
+        &use_viewer().name_in_log(),
+        "key.reveal",
+        shown,
+        serde_json::json!({}),
+    );
+    Ok(storage::audit::record(&database()?, project, &entry, use_page_request().now).await?)
 }

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
@@ -32,11 +32,15 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> HttpResult<Json<Val
 }
 
 /// Figures for Prometheus. They name no project and no key.
-pub(crate) async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
+pub(crate) async fn metrics(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+) -> HttpResult<impl IntoResponse> {
+    state.auth.metrics_reader(&headers).await?;
     let text = state.metrics.render(
         state.db.connections(),
         state.recorder.stats(),
         &state.supervisor.failures(),
     );
-    ([(header::CONTENT_TYPE, crate::metrics::CONTENT_TYPE)], text)
+    Ok(([(header::CONTENT_TYPE, crate::metrics::CONTENT_TYPE)], text))
 }

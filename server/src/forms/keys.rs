@@ -48,7 +48,11 @@ async fn make_key(
     let made = on_conflict(made, "api_keys_label", "label")?;
     state.auth.invalidate();
     let no_randomness = || Failed::Refused(HttpError::internal(anyhow::anyhow!("no randomness for a token")));
-    state.auth.reveal.put(made.secret).ok_or_else(no_randomness)
+    state
+        .auth
+        .reveal
+        .put(project.id, made.secret)
+        .ok_or_else(no_randomness)
 }
 
 /// `POST /p/{slug}/settings/keys/{id}/revoke`

@@ -12,6 +12,7 @@ use sqlx::AssertSqlSafe;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
+use crate::audit::{self, Entry};
 use crate::jobs::{self, JobChunk, NewJob, Progress};
 use crate::{Db, Error, Result, Scope, Tx, live};
 
@@ -25,15 +26,13 @@ const CHUNK_ROWS: i64 = 5_000;
 /// other jobs are cancelled, and a job deletes what it has.
 pub async fn start(db: &Db, project: ProjectId, actor: &str, now: Timestamp) -> Result<Uuid> {
     let mut tx = db.project(project).await?;
-    let found = sqlx::query_scalar!(
-        "select project_id from projects where project_id = $1 and deleted_at is null for update",
+    let found = sqlx::query!(
+        "select slug, name from projects where project_id = $1 and deleted_at is null for update",
         project.0
     )
     .fetch_optional(&mut *tx)
-    .await?;
-    if found.is_none() {
-        return Err(Error::NotFound);
-    }
+    .await?
+    .ok_or(Error::NotFound)?;
     let at = now.to_offset_date_time();
     sqlx::query!(
         "update projects set deleted_at = $2 where project_id = $1",
@@ -43,6 +42,9 @@ pub async fn start(db: &Db, project: ProjectId, actor: &str, now: Timestamp) -> 
     .execute(&mut *tx)
     .await?;
     sqlx::query!("delete from api_keys where project_id = $1", project.0)
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query!("delete from invitations where project_id = $1", project.0)
         .execute(&mut *tx)
         .await?;
     sqlx::query!(
@@ -58,6 +60,13 @@ pub async fn start(db: &Db, project: ProjectId, actor: &str, now: Timestamp) -> 
         deduplicated: true,
         arguments: &json!({}),
     };
+    let entry = Entry::new(
+        actor,
+        "project.delete",
+        &found.slug,
+        json!({ "name": found.name }),
+    );
+    audit::record_within(&mut tx, project, &entry, now).await?;
     let job_id = jobs::start_within(&mut tx, project, &job, actor, now).await?;
     tx.commit().await?;
     live::notify_access(db).await?;
@@ -142,7 +151,8 @@ pub async fn delete_chunk(mut chunk: JobChunk, now: Timestamp) -> Result<Deleted
     Ok(Deleted { rows, is_last: true })
 }
 
-/// The tables to empty: all that say whose a row is and do not refer to the project's row. Prompts go first.
+/// The tables to empty: all that say whose a row is and do not refer to the project's row, but for the audit log, which
+/// outlives it. Prompts go first.
 async fn tables(tx: &mut Tx) -> Result<Vec<Table>> {
     let tables = sqlx::query_as!(
         Table,
@@ -151,7 +161,7 @@ async fn tables(tx: &mut Tx) -> Result<Vec<Table>> {
          join pg_attribute a on a.attrelid = c.oid and a.attname = 'project_id' and not a.attisdropped
          left join partitioned_tables p on p.table_name = c.relname
          where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p')
-           and not c.relispartition and c.oid <> 'projects'::regclass
+           and not c.relispartition and c.oid not in ('projects'::regclass, 'audit_log'::regclass)
            and not exists (
              select from pg_constraint f
              where f.conrelid = c.oid and f.contype = 'f' and f.confrelid = 'projects'::regclass)
