@@ -4,6 +4,18 @@
 
 #[path = "http/app.rs"]
 mod app;
+#[path = "http/attack/h1_accounts.rs"]
+mod attack_h1_accounts;
+#[path = "http/attack/h1_own_account.rs"]
+mod attack_h1_own_account;
+#[path = "http/attack/l2_tokens.rs"]
+mod attack_l2_tokens;
+#[path = "http/attack/l3_audit.rs"]
+mod attack_l3_audit;
+#[path = "http/attack/l4_sessions.rs"]
+mod attack_l4_sessions;
+#[path = "http/attack/m1_sign_in.rs"]
+mod attack_m1_sign_in;
 #[path = "http/backtest.rs"]
 mod backtest;
 #[path = "http/bad_input.rs"]
