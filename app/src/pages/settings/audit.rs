@@ -237,7 +237,7 @@ fn Table(rows: Rows, asked: Asked) -> impl IntoView {
         <section class="cell flush">
             <div class="head">
                 <h2 id="audit-rows">"What was done"</h2>
-                <a class="push" href=csv download="plumbline-audit.csv" title="The newest 10,000 rows that fit">"CSV"</a>
+                <a class="btn sm push" href=csv download="plumbline-audit.csv" title="The newest 10,000 rows that fit">"CSV"</a>
             </div>
             <div class="scroll-x" tabindex="0" role="region" aria-labelledby="audit-rows">
                 <table class="table bleed">
@@ -272,12 +272,12 @@ fn Row(row: AuditRow, instance: bool) -> impl IntoView {
             <td class="main">{row.actor}</td>
             <td class="mono">{row.action}</td>
             <td>{row.subject}</td>
-            <td class="audit-details">{details}</td>
+            <td class="wrap audit-details">{details}</td>
         </tr>
     }
 }
 
-/// `role: admin, browser: Firefox on Linux`; longer values are cut, the file and the API have all of them.
+/// `role: admin, scopes: ingest read`; longer values are cut, the file and the API have all of them.
 fn detail_words(details: &serde_json::Value) -> String {
     const MAX_CHARS: usize = 80;
     let Some(members) = details.as_object() else {
@@ -286,11 +286,19 @@ fn detail_words(details: &serde_json::Value) -> String {
     let words: Vec<String> = members
         .iter()
         .map(|(name, value)| {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let text = value_words(value);
             format!("{name}: {}", domain::text::first_line(&text, MAX_CHARS))
         })
         .collect();
     domain::text::first_line(&words.join(", "), 3 * MAX_CHARS)
+}
+
+fn value_words(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Array(items) => items.iter().map(value_words).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -325,8 +333,8 @@ mod tests {
         let check = |details: serde_json::Value, expected: &str| assert_eq!(detail_words(&details), expected);
         check(serde_json::json!({}), "");
         check(
-            serde_json::json!({ "role": "admin", "scopes": ["read"] }),
-            "role: admin, scopes: [\"read\"]",
+            serde_json::json!({ "role": "admin", "scopes": ["ingest", "read"], "n": 1 }),
+            "n: 1, role: admin, scopes: ingest read",
         );
         let long = serde_json::json!({ "a": "x".repeat(1_000) });
         assert!(detail_words(&long).chars().count() < 100);
