@@ -25,7 +25,7 @@ test('the first account closes the server; people sign in, come back to where th
     await page.getByLabel('Role', { exact: true }).selectOption('viewer');
     await page.getByRole('button', { name: 'Make the link' }).click();
     const link = await page.getByLabel('The link').innerText();
-    await expect(page.getByRole('cell', { name: 'noor@acme.dev' })).toBeVisible();
+    await expect(page.getByRole('cell', { name: 'noor@acme.dev', exact: true })).toBeVisible();
     await page.reload();
     await expect(page.getByText('This link was already shown')).toBeVisible();
 
