@@ -1,7 +1,10 @@
 //! Server functions, grouped by noun. Each authorises, reads one snapshot, and returns.
 
+pub(crate) mod account;
 pub(crate) mod anomalies;
+pub(crate) mod audit;
 pub(crate) mod commands;
+pub(crate) mod invitations;
 pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod members;

@@ -28,9 +28,17 @@ pub struct ViewerUser {
     pub name: String,
     /// What they sign in with.
     pub email: String,
+    /// Whether they answer for the server: they see the audit log of all of it.
+    pub is_instance_admin: bool,
 }
 
 impl Viewer {
+    /// What the audit log calls them.
+    pub fn name_in_log(&self) -> String {
+        let user = self.user.as_ref();
+        user.map_or_else(|| "local".to_owned(), |user| user.email.clone())
+    }
+
     /// The project with this slug and the viewer's role in it, if they may see it.
     pub fn project(&self, slug: &str) -> Option<&(Project, Role)> {
         self.projects.iter().find(|(project, _)| project.slug == slug)
@@ -98,7 +106,7 @@ pub(crate) fn use_may(role: Role) -> Memo<bool> {
 }
 
 #[cfg(feature = "ssr")]
-pub use server::OneTimeSecrets;
+pub use server::{CurrentSession, LinkHash, OneTimeSecrets};
 #[cfg(feature = "ssr")]
 pub(crate) use server::{authorise, database};
 
@@ -112,7 +120,23 @@ mod server {
     use super::Viewer;
     use crate::error::ApiError;
 
-    /// Secrets of keys made a moment ago. The server keeps each until it was read once.
+    /// The SHA-256 of the token of the session that a page is asked for in.
+    #[derive(Clone, Copy)]
+    pub struct CurrentSession(pub [u8; 32]);
+
+    /// How the server finds the row of a link by the link's token.
+    #[derive(Clone, Copy)]
+    pub struct LinkHash(pub fn(&str) -> [u8; 32]);
+
+    impl LinkHash {
+        /// What is stored of a token; `None` where there is none.
+        pub(crate) fn of(token: &str) -> Option<[u8; 32]> {
+            let hash = use_context::<Self>().filter(|_| !token.is_empty())?;
+            Some((hash.0)(token))
+        }
+    }
+
+    /// Secrets of keys and links made a moment ago. The server keeps each until it was read once.
     #[derive(Clone)]
     pub struct OneTimeSecrets {
         take: Arc<TakeSecret>,

@@ -43,4 +43,4 @@ pub use theme::Theme;
 #[cfg(feature = "ssr")]
 pub use api::scoring::RulesInForce;
 #[cfg(feature = "ssr")]
-pub use context::OneTimeSecrets;
+pub use context::{CurrentSession, LinkHash, OneTimeSecrets};

@@ -81,6 +81,9 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/") view=HomePage ssr=SsrMode::Async/>
                 <Route path=path!("/login") view=LoginPage ssr=SsrMode::Async/>
                 <Route path=path!("/setup") view=SetupPage ssr=SsrMode::Async/>
+                <Route path=path!("/invite") view=OnDemand::Settings(Settings::Invite) ssr=SsrMode::Async/>
+                <Route path=path!("/reset") view=OnDemand::Settings(Settings::Reset) ssr=SsrMode::Async/>
+                <Route path=path!("/account") view=OnDemand::Settings(Settings::Account) ssr=SsrMode::Async/>
                 <Route path=path!("/projects/new") view=NewProjectPage ssr=SsrMode::Async/>
                 <ParentRoute path=path!("/p/:project") view=Frame ssr=SsrMode::Async>
                     <Route path=path!("") view=ProjectHome/>
@@ -97,6 +100,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("settings/scoring") view=OnDemand::Scoring/>
                     <Route path=path!("settings/members") view=OnDemand::Settings(Settings::Members)/>
                     <Route path=path!("settings/ledger") view=OnDemand::Settings(Settings::Ledger)/>
+                    <Route path=path!("settings/audit") view=OnDemand::Settings(Settings::Audit)/>
                 </ParentRoute>
             </Routes>
         </Router>

@@ -21,12 +21,40 @@ test('the first account closes the server; people sign in, come back to where th
     await expect(page.locator('.nav-project')).toContainText('Acme support');
 
     await page.goto('/p/default/settings/members');
-    await page.getByLabel('Name', { exact: true }).fill('Noor');
     await page.getByLabel('E-mail').fill('noor@acme.dev');
-    await page.getByLabel('First password').fill(PASSWORD);
     await page.getByLabel('Role', { exact: true }).selectOption('viewer');
-    await page.getByRole('button', { name: 'Add the member' }).click();
-    await expect(page.getByRole('status')).toContainText('Added');
+    await page.getByRole('button', { name: 'Make the link' }).click();
+    const link = await page.getByLabel('The link').innerText();
+    await expect(page.getByRole('cell', { name: 'noor@acme.dev', exact: true })).toBeVisible();
+    await page.reload();
+    await expect(page.getByText('This link was already shown')).toBeVisible();
+
+    const noors = await (await browser.newContext({ baseURL: server.url, javaScriptEnabled: false })).newPage();
+    await noors.goto(link);
+    await expect(noors.getByRole('heading', { name: 'Join Acme support' })).toBeVisible();
+    const isNew = noors.getByRole('form', { name: 'I am new here' });
+    await isNew.getByLabel('Your name').fill('Noor');
+    await isNew.getByLabel('New password').fill('1234567890');
+    await isNew.getByRole('button').click();
+    await expect(noors.getByRole('alert')).toContainText('among the first that are guessed');
+    await isNew.getByLabel('Your name').fill('Noor');
+    await isNew.getByLabel('New password').fill(PASSWORD);
+    await isNew.getByRole('button').click();
+    await expect(noors).toHaveURL('/p/default/runs');
+    await noors.goto(link);
+    await expect(noors.getByRole('heading', { name: 'This link is not good any more' })).toBeVisible();
+    await noors.goto('/account');
+    await expect(noors.getByRole('cell', { name: 'this browser' })).toBeVisible();
+    await noors.getByRole('button', { name: 'Sign out everywhere' }).click();
+    await expect(noors.getByText('You are signed out everywhere')).toBeVisible();
+
+    await page.goto('/p/default/settings/audit?scope=server');
+    await expect(page.getByRole('cell', { name: 'session.end_all' })).toBeVisible();
+    await page.getByLabel('Who').fill('noor');
+    await page.getByLabel('What', { exact: true }).selectOption('invitation');
+    await page.getByRole('button', { name: 'Show' }).click();
+    await expect(page.getByRole('cell', { name: 'invitation.accept' })).toBeVisible();
+    await expect(page.getByRole('cell', { name: 'session.end_all' })).toHaveCount(0);
 
     await page.locator('.user-menu > summary').click();
     await page.locator('.user-menu').getByRole('button', { name: 'Sign out' }).click();

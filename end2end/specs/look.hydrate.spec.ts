@@ -54,7 +54,8 @@ test('a fresh project looks right', async ({ page, project }) => {
   await looksRight(page, 'first-step');
 });
 
-test('pages for people without access look right', async ({ browser }) => {
+test('pages of accounts look right', async ({ browser }) => {
+  test.setTimeout(180_000);
   const server = await startServer('server-look-accounts');
   try {
     const context = await browser.newContext({ baseURL: server.url, reducedMotion: 'reduce' });
@@ -68,7 +69,24 @@ test('pages for people without access look right', async ({ browser }) => {
     await page.goto('/p/default/settings/members');
     await hydrated(page);
     await looksRight(page, 'settings-members-accounts');
+    await page.getByLabel('E-mail').fill('noor@acme.dev');
+    await page.getByRole('button', { name: 'Make the link' }).click();
+    const link = await page.getByLabel('The link').innerText();
+    await hydrated(page);
+    await looksRight(page, 'settings-members-invited');
+    await page.goto('/p/default/settings/audit?scope=server');
+    await hydrated(page);
+    await looksRight(page, 'settings-audit');
+    await page.goto('/account?done=password');
+    await hydrated(page);
+    await looksRight(page, 'account');
     await context.clearCookies();
+    await page.goto(link);
+    await hydrated(page);
+    await looksRight(page, 'invite');
+    await page.goto('/reset?token=none');
+    await hydrated(page);
+    await looksRight(page, 'reset-dead');
     await page.goto('/login?error=credentials');
     await hydrated(page);
     await looksRight(page, 'login');

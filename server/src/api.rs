@@ -1,5 +1,6 @@
-//! What programs read: runs, the ledger, health.
+//! What programs read: runs, the ledger, the audit log, health.
 
+pub(crate) mod audit;
 pub(crate) mod backtest;
 pub(crate) mod cost;
 pub(crate) mod health;

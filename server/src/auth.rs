@@ -6,20 +6,25 @@
 
 mod attempts;
 pub mod binding;
+mod browser;
+mod client_address;
 pub mod cookie;
 pub mod credentials;
+mod failure_log;
 pub mod guard;
 pub mod headers;
+mod instance;
 mod key;
 pub mod password;
 mod proxy_caller;
 mod refreshing_cache;
 mod reveal;
 mod sign_in;
+pub mod token;
 mod visitor;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use axum::extract::FromRef;
@@ -31,15 +36,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use binding::binding_allowed;
+pub(crate) use client_address::Client;
 pub use reveal::Reveal;
-pub(crate) use visitor::{Peer, role_is_too_low};
+pub(crate) use visitor::role_is_too_low;
 pub use visitor::{Visitor, viewer};
 
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, TrustedProxies};
 use crate::error::{HttpError, HttpResult};
 use crate::state::AppState;
 use attempts::Attempts;
+use failure_log::FailureLog;
 use key::{KeyUsage, Presented};
 use password::Passwords;
 use refreshing_cache::{Generation, RefreshingCache};
@@ -62,6 +69,10 @@ pub struct Settings {
     pub behind_auth_proxy: bool,
     /// Where visitors reach the server, when that is not what requests say themselves.
     pub public_url: Option<String>,
+    /// Proxies in front of the server that say for whom they ask.
+    pub trusted_proxies: TrustedProxies,
+    /// The metrics of a server with accounts are read without a key.
+    pub metrics_without_key: bool,
 }
 
 impl Settings {
@@ -90,7 +101,9 @@ struct Inner {
     instance_state: RefreshingCache<(), Arc<InstanceState>>,
     stale_cache: proxy_caller::StaleCache,
     used: KeyUsage,
-    attempts: Attempts,
+    attempts: Arc<Attempts>,
+    failure_log: FailureLog,
+    unlisted_proxy: Once,
     passwords: Passwords,
     csrf: guard::Csrf,
 }
@@ -138,6 +151,8 @@ impl Auth {
                 loopback: config.addr.ip().is_loopback(),
                 behind_auth_proxy: config.behind_auth_proxy,
                 public_url: config.public_url.clone(),
+                trusted_proxies: config.trusted_proxies.clone(),
+                metrics_without_key: config.metrics_without_key,
             },
         )
     }
@@ -155,7 +170,9 @@ impl Auth {
             generation,
             tasks: tasks.clone(),
             used: KeyUsage::default(),
-            attempts: Attempts::default(),
+            attempts: Arc::default(),
+            failure_log: FailureLog::default(),
+            unlisted_proxy: Once::new(),
             passwords: Passwords::default(),
         };
         Self {
@@ -405,7 +422,7 @@ impl Auth {
         })
     }
 
-    /// Writes every few seconds which keys were used, and deletes expired sessions; returns after `shutdown`, having
+    /// Writes every few seconds which keys were used and which failures were counted, and deletes expired sessions; returns after `shutdown`, having
     /// written the last uses.
     pub async fn run_usage_flush(self, shutdown: CancellationToken) {
         loop {
@@ -413,7 +430,7 @@ impl Auth {
                 () = tokio::time::sleep(USAGE_FLUSH_INTERVAL) => false,
                 () = shutdown.cancelled() => true,
             };
-            if let Err(cause) = self.flush_usage().await {
+            if let Err(cause) = self.flush_usage(ends).await {
                 tracing::debug!(error = ?cause, "last uses of keys not written; tried again");
             }
             if ends {
@@ -422,8 +439,9 @@ impl Auth {
         }
     }
 
-    async fn flush_usage(&self) -> storage::Result<()> {
+    async fn flush_usage(&self, is_last: bool) -> storage::Result<()> {
         let now = clock::now();
+        self.flush_failures(now, is_last).await?;
         let used = self.inner.used.unflushed();
         if !used.is_empty() {
             storage::keys::touch(&self.inner.db, &used, now).await?;

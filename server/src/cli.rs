@@ -1,6 +1,8 @@
 //! The command line. Data goes to stdout and everything else to stderr; exit codes are 0 done, 1 failed, 2 asked for
 //! in the wrong way, 3 not authorised, 4 not found.
 
+mod accounts;
+mod audit;
 mod doctor;
 mod init;
 mod keys;
@@ -49,9 +51,14 @@ enum Command {
     /// API keys of programs
     #[command(subcommand)]
     Keys(keys::Command),
-    /// People who may sign in
+    /// People of a project
     #[command(subcommand)]
     Members(members::Command),
+    /// People who may sign in
+    #[command(subcommand)]
+    Accounts(accounts::Command),
+    /// Who did what: sign-ins, keys, members, settings, deletions
+    Audit(audit::Arguments),
     /// Prices of models
     #[command(subcommand)]
     Prices(prices::Command),
@@ -163,6 +170,8 @@ async fn run(cli: Cli) -> Result<(), Exit> {
         Command::Doctor(arguments) => doctor::run(&config, &arguments).await,
         Command::Keys(command) => keys::run(&config, command).await,
         Command::Members(command) => members::run(&config, command).await,
+        Command::Accounts(command) => accounts::run(&config, command).await,
+        Command::Audit(arguments) => audit::run(&config, &arguments).await,
         Command::Prices(command) => prices::run(&config, command).await,
         Command::Reprice(arguments) => reprice::run(&config, &arguments).await,
         Command::Seed(arguments) => Box::pin(seed::run(&config, &arguments)).await,

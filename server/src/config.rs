@@ -6,6 +6,7 @@ mod database_url;
 mod file;
 mod leptos;
 mod sample;
+mod trusted_proxies;
 mod upstream;
 
 use std::ffi::OsString;
@@ -23,6 +24,7 @@ pub use database_url::DatabaseUrl;
 use file::FileConfig;
 pub use leptos::leptos_options;
 pub use sample::SAMPLE;
+pub use trusted_proxies::TrustedProxies;
 pub use upstream::UpstreamUrl;
 
 /// Read from the working folder when no other file is named.
@@ -41,6 +43,12 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Something in front of the server signs people in, so that it may listen beyond loopback without accounts.
     pub behind_auth_proxy: bool,
+    /// Proxies in front of the server that say for whom they ask.
+    pub trusted_proxies: TrustedProxies,
+    /// Whether the metrics of a server with accounts are read without a key.
+    pub metrics_without_key: bool,
+    /// How long the audit log is kept.
+    pub audit_retention_days: u32,
     /// What is logged, in the words of `tracing`'s filters.
     pub log: String,
     /// How it is logged.
@@ -85,6 +93,9 @@ impl Default for Config {
             database_url: None,
             public_url: None,
             behind_auth_proxy: false,
+            trusted_proxies: TrustedProxies::default(),
+            metrics_without_key: false,
+            audit_retention_days: 365,
             log: "info".to_owned(),
             log_format: LogFormat::Text,
             queue_steps: 20_000,
@@ -139,6 +150,16 @@ pub struct Flags {
     #[arg(long, global = true, env = "PLUMBLINE_BEHIND_AUTH_PROXY", num_args = 0..=1, require_equals = true,
           default_missing_value = "true", value_parser = BoolishValueParser::new(), value_name = "BOOL")]
     pub behind_auth_proxy: Option<bool>,
+    /// Proxies whose X-Forwarded-For or Forwarded is believed, for instance 127.0.0.1,10.0.0.0/8 [default: none]
+    #[arg(long, global = true, env = "PLUMBLINE_TRUSTED_PROXIES", value_name = "CIDR,…")]
+    pub trusted_proxies: Option<TrustedProxies>,
+    /// Let the metrics of a server with accounts be read without a key
+    #[arg(long, global = true, env = "PLUMBLINE_METRICS_WITHOUT_KEY", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", value_parser = BoolishValueParser::new(), value_name = "BOOL")]
+    pub metrics_without_key: Option<bool>,
+    /// Days that the audit log is kept [default: 365]
+    #[arg(long, global = true, env = "PLUMBLINE_AUDIT_RETENTION_DAYS", value_name = "N")]
+    pub audit_retention_days: Option<u32>,
     /// What is logged, for instance `info` or `warn,server=debug` [default: info]
     #[arg(long, global = true, env = "PLUMBLINE_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -282,6 +303,17 @@ fn merge(flags: Flags, database_url: Option<String>, file: FileConfig) -> Result
             .behind_auth_proxy
             .or(file.behind_auth_proxy)
             .unwrap_or_default(),
+        trusted_proxies: flags.trusted_proxies.or(file.trusted_proxies).unwrap_or_default(),
+        metrics_without_key: flags
+            .metrics_without_key
+            .or(file.metrics_without_key)
+            .unwrap_or_default(),
+        audit_retention_days: at_least(
+            1,
+            "audit_retention_days",
+            flags.audit_retention_days.or(file.audit_retention_days),
+            default.audit_retention_days,
+        )?,
         log: check_filter(flags.log.or(file.log).unwrap_or(default.log))?,
         log_format: flags.log_format.or(file.log_format).unwrap_or(default.log_format),
         queue_steps: at_least(

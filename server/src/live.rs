@@ -14,7 +14,6 @@ use domain::ProjectId;
 use storage::live::{ChangeEvent, Listener};
 use tokio::sync::{Mutex, Notify, broadcast, mpsc};
 use tokio::time::MissedTickBehavior;
-use tokio_stream::wrappers::BroadcastStream;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 
-use crate::api::{backtest, cost, health, ledger, runs, scoring};
+use crate::api::{audit, backtest, cost, health, ledger, runs, scoring};
 use crate::error::{ErrorBody, ErrorDetails, ErrorReport, HttpError};
 use crate::state::AppState;
 use crate::{auth, forms, ingest, live, read_limits, site, web};
@@ -47,6 +47,7 @@ routes!(
     GET "/api/runs/{run_id}"                         => runs::get,
     GET "/api/runs/{run_id}/steps/{step_id}/payload" => runs::payload,
     GET "/api/ledger"                                => ledger::list,
+    GET "/api/audit"                                 => audit::list,
     GET "/api/cost"                                  => cost::get,
     POST "/api/score"                                => scoring::score,
     GET "/api/thresholds"                            => scoring::thresholds,

@@ -5,7 +5,10 @@ mod deadline;
 
 use std::sync::{Arc, OnceLock};
 
-use app::{App, OneTimeSecrets, PageRequest, RulesInForce, ServerFacts, SiteUrls, Theme, Viewer, shell};
+use app::{
+    App, CurrentSession, LinkHash, OneTimeSecrets, PageRequest, RulesInForce, ServerFacts, SiteUrls, Theme,
+    Viewer, shell,
+};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
@@ -16,7 +19,7 @@ use axum::routing::any;
 use leptos::context::{provide_context, use_context};
 use leptos_axum::{AxumRouteListing, LeptosRoutes as _, ResponseOptions, generate_route_list};
 
-use crate::auth::{self, cookie};
+use crate::auth::{self, Visitor, cookie};
 use crate::clock;
 use crate::router::RequestId;
 use crate::state::AppState;
@@ -130,9 +133,13 @@ fn page_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
         provide_context(urls.clone());
         provide_context(facts.clone());
         provide_context(secrets.clone());
+        provide_context(LinkHash(auth::token::token_sha256));
         provide_context(in_force.clone());
         if let Some(parts) = &parts {
             provide_context(parts.extensions.get::<Viewer>().cloned().unwrap_or_default());
+            if let Some(session) = parts.extensions.get::<Visitor>().and_then(Visitor::session) {
+                provide_context(CurrentSession(session));
+            }
             provide_context(theme(parts));
             provide_context(page_request(&state, parts));
         }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "cli/accounts.rs"]
+mod accounts;
 #[path = "cli/prices.rs"]
 mod prices;
 #[path = "cli/program.rs"]
@@ -175,60 +177,6 @@ fn doctor_prints_the_configuration_and_what_fails() {
         text.stdout.contains("FAIL") && text.stdout.contains("→"),
         "{text:?}"
     );
-}
-
-#[test]
-fn the_first_account_opens_the_network() {
-    let folder = Folder::new();
-    let refused = folder.run(&["--addr", "0.0.0.0:0", "serve"]);
-    assert_eq!(refused.code, 1, "{refused:?}");
-    assert!(refused.stderr.contains("plumbline members add"), "{refused:?}");
-    folder.assert_no_postgres();
-
-    let viewer = folder.run(&["members", "add", "Ada@example.com"]);
-    assert_eq!(viewer.code, 2, "the first account must be an admin: {viewer:?}");
-    let admin = folder.run(&["members", "add", "Ada@example.com", "--role", "admin"]);
-    assert_eq!(admin.code, 0, "{admin:?}");
-    assert_eq!(
-        admin.stdout.trim().chars().count(),
-        20,
-        "a password, and nothing else: {admin:?}"
-    );
-    assert_eq!(
-        folder
-            .run(&["members", "add", "ada@example.com", "--role", "admin"])
-            .code,
-        0,
-        "again changes nothing"
-    );
-    assert_eq!(
-        folder.run(&["members", "add", "ada@example.com"]).code,
-        1,
-        "no role is lost by accident"
-    );
-
-    let arguments = [
-        "members",
-        "add",
-        "bob@example.com",
-        "--name",
-        "Bob",
-        "--password-stdin",
-    ];
-    assert_eq!(folder.run_reading(&arguments, "short\n").code, 2);
-    let bob = folder.run_reading(&arguments, "long enough\n");
-    assert_eq!((bob.code, bob.stdout.as_str()), (0, ""), "{bob:?}");
-    let people = folder.run(&["members", "list", "--json"]).json();
-    let roles: Vec<_> = people["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|person| &person["role"])
-        .collect();
-    assert_eq!(roles, ["admin", "member"], "by name: {people}");
-
-    let mut server = folder.serve(&["--addr", "0.0.0.0:0"]);
-    assert_eq!(server.stop(), Some(0), "{}", server.log());
 }
 
 #[test]

@@ -23,7 +23,11 @@ pub(crate) async fn reveal_key(slug: String, made: String) -> Result<Option<Stri
     use crate::context::{OneTimeSecrets, authorise};
 
     let project = authorise(&slug, domain::Role::Admin)?.id;
-    Ok(OneTimeSecrets::take(project, &made))
+    let Some(secret) = OneTimeSecrets::take(project, &made) else {
+        return Ok(None);
+    };
+    note_reveal(project, &secret).await?;
+    Ok(Some(secret))
 }
 
 /// Whether the key that was made together with the project waits to be shown, which a form does. No longer where the
@@ -37,4 +41,22 @@ pub(crate) async fn first_key_waits(slug: String) -> Result<bool, ApiError> {
         return Ok(false);
     }
     Ok(OneTimeSecrets::has_first(project))
+}
+
+/// Writes down who was shown a key, named by its first characters.
+#[cfg(feature = "ssr")]
+async fn note_reveal(project: domain::ProjectId, secret: &str) -> Result<(), ApiError> {
+    use storage::audit::Entry;
+    use storage::keys::secret::SHOWN_CHARS;
+
+    use crate::context::{database, use_page_request, use_viewer};
+
+    let shown = secret.get(..SHOWN_CHARS).unwrap_or_default();
+    let entry = Entry::new(
+        &use_viewer().name_in_log(),
+        "key.reveal",
+        shown,
+        serde_json::json!({}),
+    );
+    Ok(storage::audit::record(&database()?, project, &entry, use_page_request().now).await?)
 }

@@ -28,7 +28,7 @@ pub(crate) fn LoginPage() -> impl IntoView {
                 <Field name="email" label="E-mail" kind="email" autocomplete="username"/>
                 <Field name="password" label="Password" kind="password" autocomplete="current-password"/>
                 <Submit label="Sign in" variant="primary"/>
-                <p class="hint">"No account? An admin of your project can add you under Settings, Members."</p>
+                <p class="hint">"No account? An admin of your project can invite you under Settings, Members. Forgotten the password? Whoever runs this server can make a link to set a new one."</p>
             </form>
         </OuterPage>
     }

@@ -7,11 +7,15 @@ use leptos::prelude::*;
 use leptos::wasm_split::{SplitLoaderError, wasm_split};
 use leptos_router::ChooseView;
 
+use crate::pages::account::AccountPage;
 use crate::pages::anomalies::AnomaliesPage;
 use crate::pages::connect::ConnectPage;
+use crate::pages::invite::InvitePage;
 use crate::pages::prompt::PromptPage;
 use crate::pages::prompts::PromptsPage;
+use crate::pages::reset::ResetPage;
 use crate::pages::run::RunPage;
+use crate::pages::settings::audit::AuditPage;
 use crate::pages::settings::general::GeneralPage;
 use crate::pages::settings::keys::KeysPage;
 use crate::pages::settings::ledger::LedgerPage;
@@ -30,7 +34,7 @@ pub(crate) enum OnDemand {
     Report(Report),
     /// Settings → scoring, which brings the engine for its back-test.
     Scoring,
-    /// One of the other settings, or how to connect.
+    /// One of the other settings, how to connect, or the pages of an account.
     Settings(Settings),
 }
 
@@ -61,6 +65,14 @@ pub(crate) enum Settings {
     Members,
     /// What became of everything received.
     Ledger,
+    /// Who did what.
+    Audit,
+    /// One's own account, outside of any project.
+    Account,
+    /// What an invitation's link leads to.
+    Invite,
+    /// What a link to set a new password leads to.
+    Reset,
 }
 
 impl ChooseView for OnDemand {
@@ -99,8 +111,12 @@ impl OnDemand {
     #[cfg(any(test, target_arch = "wasm32"))]
     fn at(path: &str) -> Option<Self> {
         let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
-        let ["p", _project, rest @ ..] = segments.as_slice() else {
-            return None;
+        let rest = match segments.as_slice() {
+            ["p", _project, rest @ ..] => rest,
+            ["account"] => return Some(Self::Settings(Settings::Account)),
+            ["invite"] => return Some(Self::Settings(Settings::Invite)),
+            ["reset"] => return Some(Self::Settings(Settings::Reset)),
+            _ => return None,
         };
         Some(match rest {
             ["runs", _run] => Self::Run,
@@ -115,6 +131,7 @@ impl OnDemand {
             ["settings", "scoring"] => Self::Scoring,
             ["settings", "members"] => Self::Settings(Settings::Members),
             ["settings", "ledger"] => Self::Settings(Settings::Ledger),
+            ["settings", "audit"] => Self::Settings(Settings::Audit),
             _ => return None,
         })
     }
@@ -149,6 +166,10 @@ fn settings(page: Settings) -> Result<AnyView, SplitLoaderError> {
         Settings::Providers => view! { <ProvidersPage/> }.into_any(),
         Settings::Members => view! { <MembersPage/> }.into_any(),
         Settings::Ledger => view! { <LedgerPage/> }.into_any(),
+        Settings::Audit => view! { <AuditPage/> }.into_any(),
+        Settings::Account => view! { <AccountPage/> }.into_any(),
+        Settings::Invite => view! { <InvitePage/> }.into_any(),
+        Settings::Reset => view! { <ResetPage/> }.into_any(),
     })
 }
 
@@ -198,6 +219,9 @@ mod tests {
         check("/p/default/settings", "Some(Settings(General))");
         check("/p/default/settings/", "Some(Settings(General))");
         check("/p/default/settings/ledger", "Some(Settings(Ledger))");
+        check("/p/default/settings/audit", "Some(Settings(Audit))");
+        check("/account", "Some(Settings(Account))");
+        check("/invite", "Some(Settings(Invite))");
         check("/p/default/settings/scoring", "Some(Scoring)");
         check("/p/default/nonesuch", "None");
     }

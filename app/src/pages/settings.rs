@@ -1,5 +1,6 @@
 //! The settings of a project. A new page is one line in [`PAGES`] and one in the router.
 
+pub(crate) mod audit;
 pub(crate) mod general;
 pub(crate) mod keys;
 pub(crate) mod ledger;
@@ -27,6 +28,7 @@ const PAGES: &[(&str, &str)] = &[
     ("Model providers", "settings/providers"),
     ("Members", "settings/members"),
     ("Ledger", "settings/ledger"),
+    ("Audit", "settings/audit"),
 ];
 
 /// Why a form can't be used; empty when it can. Controls stay visible and say why.
@@ -54,7 +56,8 @@ pub(crate) fn SettingsPage(
     let slug = use_slug();
     let locked = use_admin_lock();
     // These have nothing to change.
-    let is_locked = move || !["Ledger", "Model providers"].contains(&name) && !locked.read().is_empty();
+    let is_locked =
+        move || !["Ledger", "Model providers", "Audit"].contains(&name) && !locked.read().is_empty();
     let links = PAGES
         .iter()
         .map(|(label, segment)| {

@@ -12,6 +12,9 @@ pub(crate) fn Field(
     /// Its name in the form.
     name: &'static str,
     label: &'static str,
+    /// Its id, where the page has several forms with a field of that name.
+    #[prop(default = name)]
+    id: &'static str,
     /// `text`, `email`, `password`.
     #[prop(default = "text")]
     kind: &'static str,
@@ -34,8 +37,8 @@ pub(crate) fn Field(
     #[prop(optional, into)]
     locked: Signal<String>,
 ) -> impl IntoView {
-    let id = format!("field-{name}");
-    let hint_id = format!("hint-{name}");
+    let hint_id = format!("hint-{id}");
+    let id = format!("field-{id}");
     let described = (!hint.is_empty()).then(|| hint_id.clone());
     let is_locked = move || !locked.read().is_empty();
     view! {
@@ -127,6 +130,21 @@ fn error_words(code: &str) -> String {
         "email_exists" => "A member with that address already has access.",
         "email" => "That is not an e-mail address, such as mara@acme.dev.",
         "password" => "The password is too short. It needs 10 characters or more.",
+        "password_long" => "The password is too long. It may have 500 characters.",
+        "password_guessable" => {
+            "That password is among the first that are guessed: common passwords, names, sequences and repetition are. Several unrelated words are not."
+        }
+        "current_password" => "The current password is wrong. Nothing was changed.",
+        "link" => {
+            "The link is not good any more: it was used, replaced or taken back, or its time is over. Ask for a new one."
+        }
+        "has_account" => "The address has an account already. Sign in with its password below.",
+        "last_instance_admin" => {
+            "You are the only admin of this server. Make another one first: plumbline accounts admin EMAIL."
+        }
+        "last_admin_somewhere" => {
+            "You are the only admin of a project. Make another member admin there first, or delete the project."
+        }
         "name" => "The name must contain a letter or a digit.",
         "label" => "The label is empty, too long or already in use. Choose another one.",
         "scope" => "Choose at least one scope.",
@@ -158,7 +176,12 @@ fn done_words(code: &str) -> String {
     match code {
         "saved" => "Saved.",
         "revoked" => "The key is revoked. Requests with it are refused from now on.",
-        "added" => "Added. Tell them their address and password; they can sign in now.",
+        "uninvited" => "The invitation is taken back. Its link is of no use any more.",
+        "password" => "The password is changed. Your other sessions have ended.",
+        "password_reset" => "The new password is set and every session has ended. Sign in with it.",
+        "session_ended" => "That browser is signed out.",
+        "signed_out_everywhere" => "You are signed out everywhere.",
+        "account_removed" => "Your account is removed.",
         "removed" => "Removed. Their access has ended.",
         "deleted" => "The project and its data are deleted.",
         "price_saved" => {

@@ -187,6 +187,7 @@ pub(crate) fn UserMenuBody() -> impl IntoView {
             {match (viewer.user.is_some(), viewer.open) {
                 (true, _) => {
                     view! {
+                        <li><a href="/account"><Icon name="users"/>"Account"</a></li>
                         <li>
                             <form method="post" action="/logout">
                                 <button type="submit" class="menu-button"><Icon name="out"/>"Sign out"</button>

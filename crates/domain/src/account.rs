@@ -1,6 +1,7 @@
 //! Projects, keys and who may do what.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::step::words;
 use crate::{KeyId, ProjectId, Timestamp, UserId};
@@ -81,8 +82,61 @@ pub struct Member {
     pub role: Role,
 }
 
+/// A link by which a person joins a project. The link itself is shown once, when it is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invitation {
+    /// Names it where it is taken back.
+    pub id: Uuid,
+    /// Whom it is for; accounts made by it have this address.
+    pub email: String,
+    /// What they may do in the project.
+    pub role: Role,
+    /// Who made it.
+    pub invited_by: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends unused.
+    pub expires_at: Timestamp,
+}
+
+/// A browser in which a person is signed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebSession {
+    /// Names it where it is ended.
+    pub id: Uuid,
+    /// When the person signed in.
+    pub created_at: Timestamp,
+    /// When it was last used, to the hour.
+    pub last_seen_at: Timestamp,
+    /// When it ends although it is used.
+    pub ends_at: Timestamp,
+    /// Where they signed in from; `unknown` where the connection did not say.
+    pub address: String,
+    /// In what, shortened: `Firefox on Linux`.
+    pub browser: String,
+}
+
 /// The shortest password that is accepted, in characters.
 pub const MIN_PASSWORD_CHARS: usize = 10;
+/// The longest, so that no one sends a book to be hashed.
+pub const MAX_PASSWORD_CHARS: usize = 500;
+/// The longest e-mail address, in bytes.
+pub const MAX_EMAIL_BYTES: usize = 254;
+
+/// How addresses are compared and stored.
+pub fn normalise_email(email: &str) -> String {
+    email.trim().to_lowercase()
+}
+
+/// An address with something on both sides of one `@`. Whether mail arrives there is not ours to know.
+pub fn is_email(text: &str) -> bool {
+    let fits = text.len() <= MAX_EMAIL_BYTES && !text.chars().any(|c| c.is_whitespace() || c.is_control());
+    let mut parts = text.split('@');
+    let has_both_sides = [parts.next(), parts.next()]
+        .iter()
+        .all(|part| part.is_some_and(|part| !part.is_empty()));
+    fits && has_both_sides && parts.next().is_none()
+}
 
 /// The longest slug, in characters.
 pub const MAX_SLUG_CHARS: usize = 48;
@@ -116,6 +170,23 @@ mod tests {
         check("  --A__b-- ", Some("a-b"));
         check("日本", None);
         check("", None);
+    }
+
+    #[test]
+    fn addresses() {
+        let check = |text: &str, expected: bool| assert_eq!(is_email(text), expected, "{text}");
+        check("mara@acme.dev", true);
+        check("mara@localhost", true);
+        check("mära@acme.dev", true);
+        check("mara", false);
+        check("@acme.dev", false);
+        check("mara@", false);
+        check("a@b@c", false);
+        check("mara @acme.dev", false);
+        check("mara@acme.dev\n", false);
+        check("", false);
+        check(&format!("{}@acme.dev", "x".repeat(246)), false);
+        assert_eq!(normalise_email(" Mara@Acme.DEV"), "mara@acme.dev");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 pub mod account;
 pub mod anomaly;
+pub mod audit;
 pub mod condition;
 pub mod filter;
 pub mod id;

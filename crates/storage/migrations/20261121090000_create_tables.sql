@@ -44,7 +44,9 @@ create table users (
   email text not null constraint users_email_key unique,
   name text not null,
   password_hash text not null,
-  created_at timestamptz not null
+  created_at timestamptz not null,
+  -- whoever answers for the server: sees the whole audit log; of no project a member by that
+  is_instance_admin boolean not null default false
 );
 
 create table memberships (
@@ -59,10 +61,18 @@ create index memberships_user_idx on memberships (user_id);
 -- The cookie's token is never stored, only its SHA-256.
 create table web_sessions (
   token_sha256 bytea primary key,
+  -- names the session where its owner ends it
+  session_id uuid not null constraint web_sessions_session_id_key unique,
   user_id uuid not null references users on delete cascade,
   created_at timestamptz not null,
   last_seen_at timestamptz not null,
-  expires_at timestamptz not null
+  -- when it ends unless it is used, never later than ends_at
+  expires_at timestamptz not null,
+  -- when it ends although it is used
+  ends_at timestamptz not null,
+  -- as it was when it began
+  address text not null,
+  browser text not null
 );
 create index web_sessions_user_idx on web_sessions (user_id);
 
@@ -89,18 +99,21 @@ create table project_settings (
   updated_at timestamptz not null
 );
 
+-- Who did what. A row outlives its project, so it refers to nothing and keeps the project's word.
 create table audit_log (
-  project_id uuid not null references projects on delete cascade,
-  id uuid not null,
+  id uuid primary key,
+  -- null where it concerns the server and no project: sign-ins, accounts
+  project_id uuid,
+  project_slug text,
   at timestamptz not null,
-  -- a user's e-mail, a key's label, or 'local' on a loopback without accounts
+  -- a user's e-mail, a key's label, 'command line', 'server', or 'local' on a loopback without accounts
   actor text not null,
   action text not null,
   subject text not null,
-  details jsonb not null default '{}',
-  primary key (project_id, id)
+  details jsonb not null default '{}'
 );
-create index audit_log_at_idx on audit_log (project_id, at);
+create index audit_log_project_idx on audit_log (project_id, at, id);
+create index audit_log_at_idx on audit_log (at, id);
 
 -- Runs and steps. Everything is filed under the run's partition_at: the start of whichever step of the run was received
 -- first, and for each further day that the run goes on a day more. It never changes, so it can lead partitions, and

@@ -38,5 +38,7 @@ begin
   end loop;
 end $$;
 grant select on partitioned_tables to plumbline_app;
+-- What was written down stays: retention deletes it, as the owner.
+revoke update, delete on audit_log from plumbline_app;
 grant usage, select on sequence batches to plumbline_app;
 grant usage on schema public to plumbline_app;

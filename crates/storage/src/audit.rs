@@ -1,18 +1,23 @@
-//! Who changed what in a project. Goes with the project when it is deleted.
+//! Who did what. A row outlives its project; only retention deletes it, which the server's role may not.
 
+use domain::audit::{AuditCursor, AuditFilter, AuditRow};
 use domain::{ProjectId, Timestamp};
 use serde_json::Value;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, PgConnection};
 use uuid::Uuid;
 
-use crate::{Db, Result, Tx};
+use crate::{Db, Result, Scope, Snapshot, Tx};
 
-/// The most entries `list` returns.
-const MAX_ENTRIES: u32 = 500;
+/// The most rows one `page` has.
+pub const MAX_ROWS: u32 = 10_000;
+/// Rows deleted by one statement.
+const DELETE_ROWS: i64 = 5_000;
 
 /// What the command line is called as an [`Entry::actor`].
 pub const COMMAND_LINE: &str = "command line";
 
-/// One change.
+/// One thing that is done.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     /// Who: an e-mail, a key's label, [`COMMAND_LINE`], or `local` on a loopback without accounts.
@@ -37,16 +42,26 @@ impl Entry {
     }
 }
 
-/// Writes one change down in the transaction that makes it.
+/// Writes down what is done in a project, in the transaction that does it.
 pub(crate) async fn record_within(
     tx: &mut Tx,
     project: ProjectId,
     entry: &Entry,
     at: Timestamp,
 ) -> Result<()> {
+    insert(tx, Some(project), entry, at).await
+}
+
+/// Writes down what concerns the server and no project. The transaction has to have [`Scope::All`].
+pub(crate) async fn record_of_server_within(tx: &mut Tx, entry: &Entry, at: Timestamp) -> Result<()> {
+    insert(tx, None, entry, at).await
+}
+
+async fn insert(tx: &mut Tx, project: Option<ProjectId>, entry: &Entry, at: Timestamp) -> Result<()> {
     sqlx::query!(
-        "insert into audit_log (project_id, id, at, actor, action, subject, details) values ($1, $2, $3, $4, $5, $6, $7)",
-        project.0,
+        "insert into audit_log (project_id, project_slug, id, at, actor, action, subject, details)
+         values ($1, (select slug from projects where project_id = $1), $2, $3, $4, $5, $6, $7)",
+        project.map(|project| project.0),
         Uuid::now_v7(),
         at.to_offset_date_time(),
         entry.actor,
@@ -59,28 +74,126 @@ pub(crate) async fn record_within(
     Ok(())
 }
 
-/// The latest changes of a project, newest first; at most 500.
-pub async fn list(db: &Db, project: ProjectId, limit: u32) -> Result<Vec<(Timestamp, Entry)>> {
+/// Writes down what changes no row, such as a key that was shown.
+pub async fn record(db: &Db, project: ProjectId, entry: &Entry, at: Timestamp) -> Result<()> {
     let mut tx = db.project(project).await?;
-    let rows = sqlx::query!(
-        "select at, actor, action, subject, details from audit_log
-         where project_id = $1 order by at desc, id desc limit $2",
-        project.0,
-        i64::from(limit.min(MAX_ENTRIES))
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| {
-            let at = Timestamp::from_offset_date_time(row.at);
-            let entry = Entry {
-                actor: row.actor,
-                action: row.action,
-                subject: row.subject,
-                details: row.details,
-            };
-            (at, entry)
-        })
-        .collect())
+    record_within(&mut tx, project, entry, at).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Writes down what changes no row and concerns no project, such as sign-ins that failed.
+pub async fn record_of_server(db: &Db, entries: &[Entry], at: Timestamp) -> Result<()> {
+    let mut tx = db.begin(Scope::All).await?;
+    for entry in entries {
+        record_of_server_within(&mut tx, entry, at).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// The rows after `cursor`, newest first: those of `project`, or of the server and all projects, also deleted ones, for
+/// which the snapshot has to be one of everything. At most [`MAX_ROWS`].
+pub async fn page(
+    snapshot: &mut Snapshot,
+    project: Option<ProjectId>,
+    filter: &AuditFilter,
+    cursor: Option<AuditCursor>,
+    limit: u32,
+) -> Result<Vec<AuditRow>> {
+    let from = filter.from.unwrap_or(Timestamp::from_micros(i64::MIN));
+    let to = filter.to.unwrap_or(Timestamp::from_micros(i64::MAX));
+    let after = cursor.unwrap_or(AuditCursor {
+        at: Timestamp::from_micros(i64::MAX),
+        id: Uuid::max(),
+    });
+    let (who, what) = (filter.who.trim().to_lowercase(), filter.what.trim());
+    // Two statements, so that each has the index that it needs whatever plan is kept.
+    match project {
+        Some(project) => {
+            let rows = sqlx::query_as!(
+                Row,
+                "select id, at, project_slug, actor, action, subject, details from audit_log
+                 where project_id = $1 and at >= $2 and at < $3 and (at, id) < ($4, $5)
+                   and ($6 = '' or strpos(lower(actor), $6) > 0 or strpos(lower(subject), $6) > 0)
+                   and ($7 = '' or action = $7 or starts_with(action, $7 || '.'))
+                 order by at desc, id desc limit $8",
+                project.0,
+                from.to_offset_date_time(),
+                to.to_offset_date_time(),
+                after.at.to_offset_date_time(),
+                after.id,
+                who,
+                what,
+                i64::from(limit.min(MAX_ROWS))
+            )
+            .fetch_all(snapshot)
+            .await?;
+            Ok(rows.into_iter().map(AuditRow::from).collect())
+        }
+        None => {
+            let rows = sqlx::query_as!(
+                Row,
+                "select id, at, project_slug, actor, action, subject, details from audit_log
+                 where at >= $1 and at < $2 and (at, id) < ($3, $4)
+                   and ($5 = '' or strpos(lower(actor), $5) > 0 or strpos(lower(subject), $5) > 0)
+                   and ($6 = '' or action = $6 or starts_with(action, $6 || '.'))
+                 order by at desc, id desc limit $7",
+                from.to_offset_date_time(),
+                to.to_offset_date_time(),
+                after.at.to_offset_date_time(),
+                after.id,
+                who,
+                what,
+                i64::from(limit.min(MAX_ROWS))
+            )
+            .fetch_all(snapshot)
+            .await?;
+            Ok(rows.into_iter().map(AuditRow::from).collect())
+        }
+    }
+}
+
+struct Row {
+    id: Uuid,
+    at: time::OffsetDateTime,
+    project_slug: Option<String>,
+    actor: String,
+    action: String,
+    subject: String,
+    details: Value,
+}
+
+impl From<Row> for AuditRow {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id,
+            at: Timestamp::from_offset_date_time(row.at),
+            project: row.project_slug,
+            actor: row.actor,
+            action: row.action,
+            subject: row.subject,
+            details: row.details,
+        }
+    }
+}
+
+/// Deletes the rows from before `before`, as the owner of the schema; returns how many.
+pub async fn delete_before(options: &PgConnectOptions, before: Timestamp) -> Result<u64> {
+    let mut connection: PgConnection = options.clone().connect().await?;
+    sqlx::query!("select set_config('plumbline.scope', 'all', false)")
+        .fetch_one(&mut connection)
+        .await?;
+    let mut deleted = 0;
+    loop {
+        let done = sqlx::query!(
+            "delete from audit_log where id = any (array(select id from audit_log where at < $1 order by at limit $2))",
+            before.to_offset_date_time(),
+            DELETE_ROWS
+        )
+        .execute(&mut connection)
+        .await?;
+        deleted += done.rows_affected();
+        if done.rows_affected() < DELETE_ROWS.unsigned_abs() {
+            return Ok(deleted);
+        }
+    }
 }

@@ -137,6 +137,11 @@ impl Db {
         Snapshot::begin(&self.reads, Scope::Project(project), self.read_timeout).await
     }
 
+    /// Begins to read what concerns the server and all projects, in the same way.
+    pub async fn snapshot_of_everything(&self) -> Result<Snapshot> {
+        Snapshot::begin(&self.reads, Scope::All, self.read_timeout).await
+    }
+
     /// Asks the database for a sign of life and its version, as `15.18`.
     pub async fn version(&self) -> Result<String> {
         let version = sqlx::query_scalar!("select current_setting('server_version') as \"version!\"")

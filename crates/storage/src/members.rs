@@ -96,7 +96,7 @@ pub(crate) async fn add_within(
     Ok(())
 }
 
-/// Changes what a member may do. `Error::Conflict(LAST_ADMIN)` when no admin would be left.
+/// Changes what a member may do; invitations by who is no admin any more end. `Error::Conflict(LAST_ADMIN)` when no admin would be left.
 pub async fn set_role(
     db: &Db,
     project: ProjectId,
@@ -121,13 +121,16 @@ pub async fn set_role(
         return Err(Error::NotFound);
     }
     let email = users::get_within(&mut tx, user).await?.email;
+    if role != Role::Admin {
+        users::end_invitations_within(&mut tx, project, &email).await?;
+    }
     let entry = Entry::new(actor, "member.role", &email, json!({ "role": role }));
     audit::record_within(&mut tx, project, &entry, now).await?;
     tx.commit().await?;
     live::notify_access(db).await
 }
 
-/// Ends a person's access to a project. `Error::Conflict(LAST_ADMIN)` when no admin would be left.
+/// Ends a person's access to a project, and the invitations they made. `Error::Conflict(LAST_ADMIN)` when no admin would be left.
 pub async fn remove(db: &Db, project: ProjectId, user: UserId, actor: &str, now: Timestamp) -> Result<()> {
     let mut tx = db.project(project).await?;
     keep_an_admin(&mut tx, project, user).await?;
@@ -142,6 +145,7 @@ pub async fn remove(db: &Db, project: ProjectId, user: UserId, actor: &str, now:
         return Err(Error::NotFound);
     }
     let email = users::get_within(&mut tx, user).await?.email;
+    users::end_invitations_within(&mut tx, project, &email).await?;
     let entry = Entry::new(actor, "member.remove", &email, json!({}));
     audit::record_within(&mut tx, project, &entry, now).await?;
     tx.commit().await?;
@@ -165,6 +169,6 @@ async fn keep_an_admin(tx: &mut Tx, project: ProjectId, user: UserId) -> Result<
 }
 
 /// A word that this version does not know gives no more than reading.
-fn role(word: &str) -> Role {
+pub(crate) fn role(word: &str) -> Role {
     Role::parse(word).unwrap_or(Role::Viewer)
 }

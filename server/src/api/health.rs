@@ -2,12 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::error::{ErrorBody, HttpError, HttpResult};
+use crate::error::{ErrorBody, HttpError, HttpResult, ReadErrors};
 use crate::state::AppState;
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -63,15 +63,19 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> HttpResult<Json<Rea
 
 /// Figures for Prometheus
 ///
-/// They name no project and no key.
-#[utoipa::path(get, path = "/metrics", operation_id = "metrics", security(),
+/// They name no project and no key. A server with accounts wants a key with the scope `read`, or `metrics_without_key`.
+#[utoipa::path(get, path = "/metrics", operation_id = "metrics",
     responses((status = 200, description = "OpenMetrics text, version 1.0.0", body = String,
-        content_type = "application/openmetrics-text")))]
-pub(crate) async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
+        content_type = "application/openmetrics-text"), ReadErrors))]
+pub(crate) async fn metrics(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+) -> HttpResult<impl IntoResponse> {
+    state.auth.metrics_reader(&headers).await?;
     let text = state.metrics.render(
         state.db.connections(),
         state.recorder.stats(),
         &state.supervisor.failures(),
     );
-    ([(header::CONTENT_TYPE, crate::metrics::CONTENT_TYPE)], text)
+    Ok(([(header::CONTENT_TYPE, crate::metrics::CONTENT_TYPE)], text))
 }

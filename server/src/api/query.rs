@@ -131,6 +131,20 @@ impl<const DEFAULT: u32, const MAX: u32> PartialSchema for Bounded<DEFAULT, MAX>
     }
 }
 
+/// `true` or `false`; `false` where it is not given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Flag(pub(crate) bool);
+
+impl<'de> Deserialize<'de> for Flag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "true" => Ok(Self(true)),
+            "false" => Ok(Self(false)),
+            _ => Err(serde::de::Error::custom("must be true or false")),
+        }
+    }
+}
+
 /// Which project.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -170,7 +170,7 @@ impl Auth {
         let sent = headers.get(KEY_HEADER).or_else(|| headers.get(KEY_ALIAS));
         let text = sent.map(|value| value.to_str().unwrap_or_default().trim());
         match text {
-            Some(text) if secret::is_well_formed(text) => self.proxy_key(text).await,
+            Some(text) if secret::is_well_formed(text) => self.key_or_stale(text, Scope::Proxy).await,
             Some(text) if text.starts_with(secret::PREFIX) => Err(HttpError::unauthorized(key::MALFORMED)),
             label => {
                 let reachable = self.inner.settings.loopback && !self.inner.settings.behind_auth_proxy;
@@ -190,7 +190,8 @@ impl Auth {
         }
     }
 
-    async fn proxy_key(&self, text: &str) -> HttpResult<Caller> {
+    /// The caller of a key with the scope `required`, known or as last known while the database is away.
+    pub(super) async fn key_or_stale(&self, text: &str, required: Scope) -> HttpResult<Caller> {
         let sha256 = secret::sha256(text);
         let inner = &self.inner;
         let cached = inner.keys.cached(sha256, || self.fetch_key(sha256)).await;
@@ -208,7 +209,7 @@ impl Auth {
                 None => self.look_up(sha256).await.map_err(shared_error)?,
             },
         };
-        self.caller_of(found.as_deref(), Scope::Proxy)
+        self.caller_of(found.as_deref(), required)
     }
 
     /// The instance state; while the database is away, the last known one.

@@ -1,4 +1,4 @@
-//! Secrets that were made a moment ago and may be shown once.
+//! Secrets that were made a moment ago and may be shown once, to people of the project they are for.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,7 +32,7 @@ impl fmt::Debug for Reveal {
 impl Reveal {
     /// Keeps a project's secret under a new token; `None` when the system has no randomness to make one.
     pub fn put(&self, project: ProjectId, secret: String) -> Option<String> {
-        let token = super::sign_in::random_token()?;
+        let token = super::token::random_token()?;
         let now = Instant::now();
         self.keep(project, token.clone(), secret, now + SECRET_TTL, now);
         Some(token)

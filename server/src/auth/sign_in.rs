@@ -1,52 +1,78 @@
 //! Sessions: how they begin and end.
 
-use std::net::IpAddr;
-
 use app::Theme;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::account::{is_email, normalise_email};
 use domain::{Timestamp, UserId};
-use rand::TryRng as _;
-use rand::rngs::SysRng;
-use sha2::{Digest as _, Sha256};
+use storage::sessions::NewSession;
 use storage::users;
 
-use super::{Auth, Visitor, cookie};
+use super::failure_log::Failure;
+use super::password::PasswordError;
+use super::token::{random_token, token_sha256};
+use super::{Auth, Client, Visitor, cookie};
 use crate::error::{HttpError, HttpResult};
 
-pub(super) const SESSION_SECONDS: u64 = 30 * 86_400;
+const SESSION_SECONDS: u64 = 30 * 86_400;
+/// How long a session lasts that is not used.
 pub(super) const SESSION_MICROS: i64 = 30 * 86_400 * 1_000_000;
+/// How long it lasts at most, however much it is used.
+const MAX_SESSION_MICROS: i64 = 90 * 86_400 * 1_000_000;
 
 impl Auth {
-    /// The account that address and password belong to. Who fails too often has to wait, by address and by peer.
+    /// The account that address and password belong to. Who fails too often waits, longer each time; see
+    /// [`super::attempts`].
     pub(crate) async fn check_password(
         &self,
         email: &str,
         password: &str,
-        peer: Option<IpAddr>,
+        client: &Client,
         now: Timestamp,
     ) -> HttpResult<Option<UserId>> {
         let inner = &self.inner;
-        let email = users::normalise_email(email);
-        let mut who = vec![email.clone()];
-        who.extend(peer.map(|ip| ip.to_string()));
-        inner.attempts.begin(&who, now).map_err(too_many_attempts)?;
-        let (user, stored) = users::by_email(&inner.db, &email).await?.unzip();
-        let verified = inner.passwords.verify(password.to_owned(), stored).await;
-        let user = user.filter(|_| matches!(verified, Ok(true)));
-        if user.is_some() {
-            inner.attempts.succeeded(&who);
-        } else {
-            verified.map_err(HttpError::internal)?;
+        let email = normalise_email(email);
+        if !is_email(&email) {
+            // No account has it: nothing is compared, and nothing kept.
+            self.note_failure(Failure::Credentials, &email, client, now).await;
+            return Ok(None);
         }
-        Ok(user.map(|user| user.id))
+        let attempt = match inner.attempts.begin(&email, client.address, now) {
+            Ok(attempt) => attempt,
+            Err(seconds) => {
+                self.note_failure(Failure::Delayed { seconds }, &email, client, now)
+                    .await;
+                return Err(too_many_attempts(seconds));
+            }
+        };
+        if !attempt.hold.is_zero() {
+            tokio::time::sleep(attempt.hold).await;
+        }
+        let compared = async {
+            let (user, stored) = users::by_email(&inner.db, &email).await?.unzip();
+            let verified = inner.passwords.verify(password.to_owned(), stored).await;
+            let is_right = verified.map_err(password_error)?;
+            Ok::<_, HttpError>(user.filter(|_| is_right))
+        };
+        match compared.await {
+            Err(error) => {
+                attempt.take_back();
+                Err(error)
+            }
+            Ok(Some(user)) => {
+                attempt.succeeded(now);
+                Ok(Some(user.id))
+            }
+            Ok(None) => {
+                self.note_failure(Failure::Credentials, &email, client, now).await;
+                Ok(None)
+            }
+        }
     }
 
     /// The hash of a new password, worked out off the request threads.
     pub(crate) async fn hash_password(&self, password: &str) -> HttpResult<String> {
         let hash = self.inner.passwords.hash(password.to_owned()).await;
-        hash.map_err(HttpError::internal)
+        hash.map_err(password_error)
     }
 
     /// Begins a session and returns its cookie; the one that the browser had ends.
@@ -54,27 +80,43 @@ impl Auth {
         &self,
         user: UserId,
         headers: &HeaderMap,
+        client: &Client,
         now: Timestamp,
     ) -> HttpResult<HeaderValue> {
-        let db = &self.inner.db;
         let https = self.inner.settings.is_https();
-        for old in cookie::sessions(headers, https) {
-            storage::sessions::delete(db, &token_sha256(&old)).await?;
-        }
         let no_randomness = || HttpError::internal(anyhow::anyhow!("no randomness for a session"));
         let token = random_token().ok_or_else(no_randomness)?;
-        let expires_at = now.plus_micros(SESSION_MICROS);
-        storage::sessions::create(db, &token_sha256(&token), user, now, expires_at).await?;
+        let new = NewSession {
+            token_sha256: &token_sha256(&token),
+            user,
+            expires_at: now.plus_micros(SESSION_MICROS),
+            ends_at: now.plus_micros(MAX_SESSION_MICROS),
+            address: &client.address_text(),
+            browser: &client.browser,
+        };
+        let replaced: Vec<Vec<u8>> = cookie::sessions(headers, https)
+            .iter()
+            .map(|old| token_sha256(old).to_vec())
+            .collect();
+        storage::sessions::create(&self.inner.db, new, &replaced, now).await?;
         cookie::set_session(&token, SESSION_SECONDS, https).ok_or_else(no_randomness)
     }
 
     /// Ends a visitor's session and returns the cookie that takes theirs away.
-    pub(crate) async fn sign_out(&self, visitor: &Visitor) -> HttpResult<Option<HeaderValue>> {
+    pub(crate) async fn sign_out(
+        &self,
+        visitor: &Visitor,
+        now: Timestamp,
+    ) -> HttpResult<Option<HeaderValue>> {
         if let Some(session) = &visitor.session {
-            storage::sessions::delete(&self.inner.db, session).await?;
-            storage::live::notify_access(&self.inner.db).await?;
+            storage::sessions::sign_out(&self.inner.db, session, now).await?;
         }
-        Ok(cookie::set_session("", 0, self.inner.settings.is_https()))
+        Ok(self.no_session_cookie())
+    }
+
+    /// The cookie that takes a browser's session away.
+    pub(crate) fn no_session_cookie(&self) -> Option<HeaderValue> {
+        cookie::set_session("", 0, self.inner.settings.is_https())
     }
 
     /// The cookie that keeps a theme.
@@ -83,37 +125,21 @@ impl Auth {
     }
 }
 
+fn password_error(cause: PasswordError) -> HttpError {
+    match cause {
+        PasswordError::Busy => HttpError::overloaded("Many people sign in at this moment; try again"),
+        other => HttpError::internal(other),
+    }
+}
+
 fn too_many_attempts(wait_seconds: u32) -> HttpError {
+    let unit = if wait_seconds == 1 { "second" } else { "seconds" };
     HttpError {
         retry_after_seconds: Some(wait_seconds),
         ..HttpError::new(
             StatusCode::TOO_MANY_REQUESTS,
             "too_many_attempts",
-            format!("Too many attempts to sign in; try again in {wait_seconds} seconds"),
+            format!("Too many attempts to sign in; try again in {wait_seconds} {unit}"),
         )
-    }
-}
-
-/// 256 random bits as text; `None` when the system has none.
-pub(super) fn random_token() -> Option<String> {
-    let mut bytes = [0; 32];
-    SysRng.try_fill_bytes(&mut bytes).ok()?;
-    Some(URL_SAFE_NO_PAD.encode(bytes))
-}
-
-/// What is stored of a session's token.
-pub(super) fn token_sha256(token: &str) -> [u8; 32] {
-    Sha256::digest(token.as_bytes()).into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tokens_are_long_and_differ() {
-        let (a, b) = (random_token().unwrap(), random_token().unwrap());
-        assert_eq!(a.len(), 43);
-        assert_ne!(a, b);
     }
 }

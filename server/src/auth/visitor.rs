@@ -1,18 +1,16 @@
 //! Who looks at a page: sessions, and the middleware that works them out once per request.
 
-use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
-
 use app::{ApiError, Viewer, ViewerUser};
-use axum::extract::{ConnectInfo, FromRef, FromRequestParts, Request, State};
+use axum::extract::{FromRef, FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use domain::{Project, Role, Timestamp};
+use domain::{Project, Role, Timestamp, UserId};
 use leptos::server_fn::error::FromServerFnError as _;
 
-use super::sign_in::{SESSION_MICROS, SESSION_SECONDS, token_sha256};
+use super::sign_in::SESSION_MICROS;
+use super::token::token_sha256;
 use super::{Auth, cookie};
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
@@ -75,14 +73,17 @@ impl Visitor {
         };
         let mut prolonged = None;
         if now.micros() - session.last_seen_at.micros() > PROLONG_AFTER_MICROS {
-            storage::sessions::touch(db, &sha256, now, now.plus_micros(SESSION_MICROS)).await?;
-            prolonged = cookie::set_session(&token, SESSION_SECONDS, https);
+            let expires_at = now.plus_micros(SESSION_MICROS).min(session.ends_at);
+            storage::sessions::touch(db, &sha256, now, expires_at).await?;
+            let seconds = (expires_at.micros() - now.micros()).max(0).unsigned_abs() / 1_000_000;
+            prolonged = cookie::set_session(&token, seconds, https);
         }
         let projects = storage::members::of_user(db, session.user.id).await?;
         let user = ViewerUser {
             id: session.user.id,
             name: session.user.name,
             email: session.user.email,
+            is_instance_admin: session.user.is_instance_admin,
         };
         let viewer = Viewer {
             user: Some(user),
@@ -94,6 +95,18 @@ impl Visitor {
             session: Some(sha256),
             prolonged,
         })
+    }
+
+    /// The session they are in.
+    pub(crate) fn session(&self) -> Option<[u8; 32]> {
+        self.session
+    }
+
+    /// The account they are signed in to.
+    pub(crate) fn user_id(&self) -> HttpResult<UserId> {
+        let user = self.viewer.user.as_ref();
+        user.map(|user| user.id)
+            .ok_or_else(|| HttpError::unauthorized("Sign in first"))
     }
 
     /// Whether they have to sign in first.
@@ -112,10 +125,7 @@ impl Visitor {
 
     /// What the audit log calls them.
     pub(crate) fn name_in_log(&self) -> String {
-        self.viewer
-            .user
-            .as_ref()
-            .map_or_else(|| "local".to_owned(), |user| user.email.clone())
+        self.viewer.name_in_log()
     }
 }
 
@@ -194,6 +204,17 @@ pub async fn viewer(State(auth): State<Auth>, mut request: Request, next: Next) 
     response
 }
 
+/// What works before one is signed in: the way in, and what links of one's own lead to.
+const NEEDS_NO_ACCOUNT: [&str; 7] = [
+    "/login",
+    "/logout",
+    "/theme",
+    "/invite",
+    "/reset",
+    "/ui/invitations/get",
+    "/ui/account/reset_link",
+];
+
 /// The answer instead of the page for those who have to sign in first, and for pages that are of no use any more.
 fn sign_in_response(visitor: &Visitor, method: &Method, uri: &Uri) -> Option<Response> {
     let path = uri.path();
@@ -203,7 +224,7 @@ fn sign_in_response(visitor: &Visitor, method: &Method, uri: &Uri) -> Option<Res
     if visitor.viewer.user.is_some() && path == "/login" && method == Method::GET {
         return Some(Redirect::to("/").into_response());
     }
-    if !visitor.is_anonymous() || matches!(path, "/login" | "/logout" | "/theme") {
+    if !visitor.is_anonymous() || NEEDS_NO_ACCOUNT.contains(&path) {
         return None;
     }
     if path.starts_with("/ui/") {
@@ -226,43 +247,8 @@ fn sign_in_response(visitor: &Visitor, method: &Method, uri: &Uri) -> Option<Res
     Some(Redirect::to(&login).into_response())
 }
 
-/// The address a request came from. A proxy on this machine, or one that signs people in, says whose it forwards.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) Option<IpAddr>);
-
-impl<S> FromRequestParts<S> for Peer
-where
-    Auth: FromRef<S>,
-    S: Send + Sync,
-{
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        let direct = parts
-            .extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .map(|ConnectInfo(peer)| peer.ip());
-        let trusts = Auth::from_ref(state).inner.settings.behind_auth_proxy;
-        Ok(Self(peer(direct, &parts.headers, trusts)))
-    }
-}
-
-fn peer(direct: Option<IpAddr>, headers: &HeaderMap, trusts_every_proxy: bool) -> Option<IpAddr> {
-    let is_proxy = trusts_every_proxy || direct.is_some_and(|ip| ip.to_canonical().is_loopback());
-    // The last entry is the one that the proxy wrote itself.
-    let forwarded = headers
-        .get("x-forwarded-for")
-        .and_then(|list| list.to_str().ok()?.rsplit(',').next());
-    match forwarded.and_then(|ip| ip.trim().parse().ok()) {
-        Some(ip) if is_proxy => Some(ip),
-        _ => direct,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use domain::UserId;
-
     use super::*;
 
     fn visitor(signed_in: bool, open: bool) -> Visitor {
@@ -270,6 +256,7 @@ mod tests {
             id: UserId(uuid::Uuid::nil()),
             name: "Mara".to_owned(),
             email: "mara@acme.dev".to_owned(),
+            is_instance_admin: false,
         });
         Visitor {
             viewer: Viewer {
@@ -309,6 +296,12 @@ mod tests {
         check(Method::GET, "/login", None);
         check(Method::POST, "/login", None);
         check(Method::POST, "/theme", None);
+        check(Method::GET, "/invite?token=x", None);
+        check(Method::POST, "/reset", None);
+        check(Method::GET, "/invite/x", Some((303, "/login?next=/invite/x")));
+        check(Method::GET, "/account", Some((303, "/login?next=/account")));
+        check(Method::POST, "/account/password", Some((303, "/login")));
+        check(Method::GET, "/ui/account/sessions", Some((401, "")));
     }
 
     #[test]
@@ -323,26 +316,5 @@ mod tests {
         check(false, true, "/p/a/runs", true);
         check(false, true, "/setup", true);
         check(false, true, "/ui/runs/list", true);
-    }
-
-    #[test]
-    fn only_a_proxy_says_whose_request_it_forwards() {
-        let check = |direct: &str, forwarded: &'static str, trusts: bool, expected: &str| {
-            let headers = HeaderMap::from_iter([(
-                "x-forwarded-for".parse().unwrap(),
-                HeaderValue::from_static(forwarded),
-            )]);
-            let found = peer(direct.parse().ok(), &headers, trusts);
-            assert_eq!(
-                found.map(|ip| ip.to_string()).as_deref(),
-                Some(expected),
-                "{direct} {forwarded}"
-            );
-        };
-        check("127.0.0.1", "6.6.6.6, 1.2.3.4", false, "1.2.3.4");
-        check("::1", "1.2.3.4", false, "1.2.3.4");
-        check("127.0.0.1", "unknown", false, "127.0.0.1");
-        check("9.9.9.9", "1.2.3.4", false, "9.9.9.9");
-        check("9.9.9.9", "1.2.3.4", true, "1.2.3.4");
     }
 }

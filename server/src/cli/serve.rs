@@ -123,9 +123,9 @@ pub fn start_periodic_tasks(
     options: storage::PgConnectOptions,
     shutdown: &CancellationToken,
 ) {
-    let stopping = shutdown.clone();
+    let (audit_retention_days, stopping) = (state.config.audit_retention_days, shutdown.clone());
     state.supervisor.supervise("maintenance", move || {
-        maintenance::run(options.clone(), stopping.clone())
+        maintenance::run(options.clone(), audit_retention_days, stopping.clone())
     });
     let (db, wake, stopping) = (state.db.clone(), Arc::clone(&state.jobs_wake), shutdown.clone());
     let failures = state.metrics.job_failures.clone();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ConfigError, LogFormat, UpstreamUrl};
+use super::{ConfigError, LogFormat, TrustedProxies, UpstreamUrl};
 
 /// What the file says; everything it doesn't is `None`. Keys are called like the fields of `Config`.
 #[derive(Debug, Default, Deserialize)]
@@ -16,6 +16,9 @@ pub(super) struct FileConfig {
     pub(super) database_url: Option<String>,
     pub(super) public_url: Option<String>,
     pub(super) behind_auth_proxy: Option<bool>,
+    pub(super) trusted_proxies: Option<TrustedProxies>,
+    pub(super) metrics_without_key: Option<bool>,
+    pub(super) audit_retention_days: Option<u32>,
     pub(super) log: Option<String>,
     pub(super) log_format: Option<LogFormat>,
     pub(super) queue_steps: Option<usize>,

@@ -23,6 +23,17 @@ pub const SAMPLE: &str = r#"# Configuration of Plumbline. Flags and environment 
 # PLUMBLINE_BEHIND_AUTH_PROXY, --behind-auth-proxy
 #behind_auth_proxy = false
 
+# Proxies in front of Plumbline, single addresses and networks: their X-Forwarded-For or Forwarded says where a request
+# came from, which the limits of sign-in go by. Of everybody else such headers are ignored.
+# PLUMBLINE_TRUSTED_PROXIES, --trusted-proxies (with commas)
+#trusted_proxies = []
+
+# Whether `/metrics` of a server with accounts is read without a key. PLUMBLINE_METRICS_WITHOUT_KEY, --metrics-without-key
+#metrics_without_key = false
+
+# How long the audit log is kept. PLUMBLINE_AUDIT_RETENTION_DAYS, --audit-retention-days
+#audit_retention_days = 365
+
 # What is logged: error, warn, info, debug or trace, for everything or by part (`warn,server::pipeline=debug`).
 # PLUMBLINE_LOG, --log
 #log = "info"

@@ -54,6 +54,11 @@ fn unusable_values_say_what_they_have_to_be() {
     };
     check("queue_steps = 0", "queue_steps must be at least 1, not 0");
     check("db_connections = 3", "db_connections must be at least 4, not 3");
+    check(
+        "trusted_proxies = [\"nginx\"]",
+        "`nginx` is no address or network",
+    );
+    check("audit_retention_days = 0", "must be at least 1, not 0");
     check("log = \"loud=very\"", "log `loud=very` is not a log filter");
     check(
         "public_url = \"plumbline.example.com\"",
@@ -139,8 +144,20 @@ fn the_sample_names_every_key_with_its_default() {
             default.spool_bytes
         )
     );
+    assert_eq!(
+        (
+            config.trusted_proxies,
+            config.metrics_without_key,
+            config.audit_retention_days
+        ),
+        (
+            default.trusted_proxies,
+            default.metrics_without_key,
+            default.audit_retention_days
+        )
+    );
     assert_eq!((config.ask_for_usage, default.ask_for_usage), (Some(true), None));
     assert!(config.max_connections.is_some() && config.max_connections_per_address.is_some());
     assert!(config.database_url.is_some() && config.public_url.is_some() && config.postgres_bin.is_some());
-    assert_eq!(uncommented.lines().count(), 19, "one line for each key");
+    assert_eq!(uncommented.lines().count(), 22, "one line for each key");
 }

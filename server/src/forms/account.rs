@@ -1,16 +1,17 @@
-//! Signing in and out, the first account, and the theme.
+//! Signing in and out, the first account, a link to set a new password, and the theme.
 
 use app::Theme;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use domain::account::slug_from_name;
+use domain::account::{is_email, slug_from_name};
 use domain::{Project, Timestamp};
 use storage::Db;
 use storage::users::{self, NewUser, User};
 
-use super::{Failed, Fields, is_email, lead, on_conflict};
-use crate::auth::{Auth, Peer, Visitor, password};
+use super::{Failed, Fields, lead, on_conflict};
+use crate::auth::token::token_sha256;
+use crate::auth::{Auth, Client, Visitor, password};
 use crate::clock;
 use crate::error::HttpResult;
 use crate::local_path::{local_path, query_value};
@@ -19,16 +20,16 @@ use crate::state::AppState;
 /// `POST /login` {email, password, next}
 pub(super) async fn login(
     State(state): State<AppState>,
-    Peer(peer): Peer,
+    client: Client,
     headers: HeaderMap,
     fields: Fields,
 ) -> HttpResult<Response> {
     let now = clock::now();
     let next = local_path(fields.raw("next"));
     let (email, password) = (fields.text("email"), fields.raw("password"));
-    match state.auth.check_password(email, password, peer, now).await? {
+    match state.auth.check_password(email, password, &client, now).await? {
         Some(user) => {
-            let cookie = state.auth.sign_in(user, &headers, now).await?;
+            let cookie = state.auth.sign_in(user, &headers, &client, now).await?;
             Ok(with_cookie(&next, cookie))
         }
         None => {
@@ -40,7 +41,7 @@ pub(super) async fn login(
 
 /// `POST /logout`
 pub(super) async fn logout(State(state): State<AppState>, visitor: Visitor) -> HttpResult<Response> {
-    let cookie = state.auth.sign_out(&visitor).await?;
+    let cookie = state.auth.sign_out(&visitor, clock::now()).await?;
     let response = Redirect::to("/login?done=signed_out");
     Ok((cookie.map(|cookie| [(header::SET_COOKIE, cookie)]), response).into_response())
 }
@@ -49,6 +50,7 @@ pub(super) async fn logout(State(state): State<AppState>, visitor: Visitor) -> H
 pub(super) async fn setup(
     State(state): State<AppState>,
     visitor: Visitor,
+    client: Client,
     headers: HeaderMap,
     fields: Fields,
 ) -> HttpResult<Response> {
@@ -58,7 +60,7 @@ pub(super) async fn setup(
     let now = clock::now();
     match make_first_account(&state, &visitor, &fields, now).await {
         Ok((user, project)) => {
-            let cookie = state.auth.sign_in(user.id, &headers, now).await?;
+            let cookie = state.auth.sign_in(user.id, &headers, &client, now).await?;
             Ok(with_cookie(&format!("/p/{}", project.slug), cookie))
         }
         Err(Failed::Field("already_set_up")) => {
@@ -82,7 +84,11 @@ async fn make_first_account(
     };
     let name = fields.name("name")?;
     let email = fields.text("email");
-    let password_hash = checked_password_hash(&state.auth, email, fields.raw("password")).await?;
+    if !is_email(email) {
+        return Err(Failed::Field("email"));
+    }
+    let about = [email, name];
+    let password_hash = checked_password_hash(&state.auth, fields.raw("password"), &about).await?;
     let mut project = first_project(db, project_name, &actor, now).await?;
     let new = NewUser {
         email,
@@ -114,15 +120,34 @@ async fn first_project(db: &Db, name: Option<&str>, actor: &str, now: Timestamp)
     }
 }
 
-/// The hash of a new account's password, when address and password will do.
-pub(super) async fn checked_password_hash(auth: &Auth, email: &str, new: &str) -> Result<String, Failed> {
-    if !is_email(email) {
-        return Err(Failed::Field("email"));
+/// The hash of a new password, when it will do. `about` is what a guesser knows of the person.
+pub(super) async fn checked_password_hash(auth: &Auth, new: &str, about: &[&str]) -> Result<String, Failed> {
+    match password::problem(new, about) {
+        Some(problem) => Err(Failed::Field(problem.code())),
+        None => Ok(auth.hash_password(new).await?),
     }
-    if !password::is_long_enough(new) {
-        return Err(Failed::Field("password"));
-    }
-    Ok(auth.hash_password(new).await?)
+}
+
+/// `POST /reset` {token, password}: sets the password of whoever the link was made for, and ends their sessions. Does
+/// not sign in: the new password shows that it was kept.
+pub(super) async fn reset_password(State(state): State<AppState>, fields: Fields) -> HttpResult<Response> {
+    let now = clock::now();
+    let token = fields.text("token");
+    let page = format!("/reset?token={}", query_value(token));
+    let done = async {
+        let sha256 = token_sha256(token);
+        let user = storage::password_resets::find(&state.db, &sha256, now).await?;
+        let user = user.ok_or(Failed::Field("link"))?;
+        let about = [user.email.as_str(), &user.name];
+        let hash = checked_password_hash(&state.auth, fields.raw("password"), &about).await?;
+        match storage::password_resets::redeem(&state.db, &sha256, &hash, now).await {
+            Err(storage::Error::NotFound) => Err(Failed::Field("link")),
+            other => Ok(other?),
+        }?;
+        state.auth.invalidate();
+        Ok("/login?done=password_reset".to_owned())
+    };
+    Ok(lead(&page, done.await)?.into_response())
 }
 
 /// `POST /theme` {theme, next}
@@ -134,6 +159,6 @@ pub(super) async fn theme(State(state): State<AppState>, fields: Fields) -> Resp
     }
 }
 
-fn with_cookie(location: &str, cookie: HeaderValue) -> Response {
+pub(super) fn with_cookie(location: &str, cookie: HeaderValue) -> Response {
     ([(header::SET_COOKIE, cookie)], Redirect::to(location)).into_response()
 }

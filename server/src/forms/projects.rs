@@ -83,7 +83,6 @@ pub(super) async fn delete(
     let actor = visitor.name_in_log();
     storage::projects::deletion::start(&state.db, project.id, &actor, clock::now()).await?;
     state.auth.invalidate();
-    // The project's own audit log goes with it.
     tracing::info!(actor, project = project.slug, id = %project.id, "project deleted");
     Ok(Redirect::to("/?done=deleted"))
 }

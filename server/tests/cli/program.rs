@@ -192,6 +192,27 @@ impl Server {
         serde_json::from_str(body).unwrap_or_else(|cause| panic!("{path}: {cause}: {answer}"))
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Posts a form as a proxy does for somebody at `address`; returns the answer.
+    pub(crate) fn post_from(&self, address: &str, path: &str, form: &str) -> String {
+        let addr = self.addr.unwrap();
+        let mut stream = TcpStream::connect_timeout(&addr, Duration::from_secs(5)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nhost: {addr}\r\nx-forwarded-for: {address}\r\nconnection: close\r\n\
+             content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
+            form.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
     /// Opens an event stream, which goes on until the result is dropped, and waits for its first event.
     pub(crate) fn open_stream(&self, path: &str) -> TcpStream {
         let addr = self.addr.unwrap();

@@ -6,8 +6,20 @@ mod addresses;
 mod connections;
 #[path = "attack/first_key.rs"]
 mod first_key;
+#[path = "attack/h1_accounts.rs"]
+mod h1_accounts;
+#[path = "attack/h1_own_account.rs"]
+mod h1_own_account;
 #[path = "attack/hosts.rs"]
 mod hosts;
+#[path = "attack/l2_tokens.rs"]
+mod l2_tokens;
+#[path = "attack/l3_audit.rs"]
+mod l3_audit;
+#[path = "attack/l4_sessions.rs"]
+mod l4_sessions;
+#[path = "attack/m1_sign_in.rs"]
+mod m1_sign_in;
 #[path = "attack/neighbours.rs"]
 mod neighbours;
 #[path = "attack/other_sites.rs"]

@@ -137,6 +137,8 @@ async fn every_read_is_answered_as_the_document_says() {
             "/api/runs/r/steps/least/payload",
         ),
         ("/api/ledger", "/api/ledger"),
+        ("/api/audit", "/api/audit?limit=1"),
+        ("/api/audit", "/api/audit?instance=true&who=none"),
         ("/api/cost", "/api/cost?from=2020-01-01T00:00:00Z"),
         ("/api/cost", "/api/cost?to=2020-01-01T00:00:00Z"),
         ("/api/thresholds", "/api/thresholds"),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::audit::{AuditFilter, AuditRow};
 use domain::{Project, Role};
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use serde_json::Value;
@@ -116,7 +117,7 @@ pub(crate) async fn person(app: &TestApp, email: &str, roles: &[(&Project, Role)
         name: email,
         password_hash: &password_hash,
     };
-    let user = storage::users::create(db, new, now).await.unwrap();
+    let user = storage::users::create(db, new, "test", now).await.unwrap();
     for (project, role) in roles {
         storage::members::add(db, project.id, &user, *role, "test", now)
             .await
@@ -154,6 +155,59 @@ pub(crate) async fn key(app: &TestApp, project: &Project, scopes: &[domain::Scop
         .unwrap();
     app.state.auth.invalidate();
     made
+}
+
+/// What was written down, newest first: in a project, or on the whole server.
+pub(crate) async fn audit_log(app: &TestApp, project: Option<&Project>) -> Vec<AuditRow> {
+    let db = &app.state.db;
+    let project = project.map(|project| project.id);
+    let mut snapshot = match project {
+        Some(project) => db.snapshot(project).await.unwrap(),
+        None => db.snapshot_of_everything().await.unwrap(),
+    };
+    storage::audit::page(&mut snapshot, project, &AuditFilter::default(), None, 500)
+        .await
+        .unwrap()
+}
+
+/// Who did what to what, the oldest first.
+pub(crate) fn deeds(rows: &[AuditRow]) -> Vec<(&str, &str, &str)> {
+    rows.iter()
+        .rev()
+        .map(|row| (row.actor.as_str(), row.action.as_str(), row.subject.as_str()))
+        .collect()
+}
+
+/// Invites somebody as an admin does and returns the token of the link.
+pub(crate) async fn invite(browser: &Browser<'_>, slug: &str, email: &str, role: &str) -> String {
+    let page = format!("/p/{slug}/settings/members");
+    let made = browser.post(&page, &[("email", email), ("role", role)]).await;
+    assert!(made.location.starts_with(&format!("{page}?invited=")), "{made:?}");
+    let shown = browser.get(&made.location).await.text;
+    let (_, rest) = shown
+        .split_once("/invite?token=")
+        .unwrap_or_else(|| panic!("{shown}"));
+    rest.chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c))
+        .collect()
+}
+
+/// Accepts an invitation with a new account, and is signed in then.
+pub(crate) async fn accept_as_new<'a>(
+    app: &'a TestApp,
+    token: &str,
+    password: &str,
+) -> (Answer, Browser<'a>) {
+    let mut browser = Browser::new(app);
+    let fields = [
+        ("token", token),
+        ("how", "new"),
+        ("name", "Noor"),
+        ("password", password),
+    ];
+    let answer = browser.post("/invite", &fields).await;
+    browser.cookie = answer.cookie().unwrap_or_default();
+    (answer, browser)
 }
 
 /// The members of a project and their roles.

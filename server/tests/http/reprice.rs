@@ -193,11 +193,11 @@ async fn a_price_that_was_missing_is_added_and_history_follows_exactly() {
         "without its price it is unknown again, and not 0"
     );
     assert_recount_agrees(&app, project).await;
-    let actions: Vec<_> = storage::audit::list(&app.state.db, project, 50)
+    let of = storage::projects::get(&app.state.db, project).await.unwrap();
+    let actions: Vec<_> = crate::people::audit_log(&app, Some(&of))
         .await
-        .unwrap()
         .into_iter()
-        .map(|(_, entry)| entry.action)
+        .map(|row| row.action)
         .collect();
     for action in ["price.save", "price.delete", "job.start"] {
         assert!(actions.iter().any(|done| done == action), "{action}: {actions:?}");

@@ -4,7 +4,7 @@ use domain::Role;
 use serde_json::json;
 
 use crate::app::{TestApp, step};
-use crate::people::{Browser, default_project, person};
+use crate::people::{Browser, audit_log, default_project, person};
 
 const PAGE: &str = "/p/default/settings/scoring";
 
@@ -77,11 +77,9 @@ async fn the_form_saves_what_the_api_shows_in_every_process() {
         page.text.contains("Saved") && page.text.contains("by local"),
         "who saved it stands on the page"
     );
-    let entries = storage::audit::list(&app.state.db, default_project(&app).await.id, 10)
-        .await
-        .unwrap();
+    let log = audit_log(&app, Some(&default_project(&app).await)).await;
     assert_eq!(
-        (entries[0].1.action.as_str(), entries[0].1.actor.as_str()),
+        (log[0].action.as_str(), log[0].actor.as_str()),
         ("scoring.change", "local")
     );
 }

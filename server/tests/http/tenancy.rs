@@ -40,6 +40,7 @@ const PROGRAMS: &[(&str, Expect)] = &[
     ("GET /api/thresholds", Expect::Settings),
     ("GET /api/settings/scoring", Expect::Settings),
     ("PUT /api/settings/scoring", Expect::Settings),
+    ("GET /api/audit", Expect::Settings),
     ("GET /api/backtest", Expect::Settings),
     ("GET /api/openapi.json", Expect::Public),
     ("GET /healthz", Expect::Public),
@@ -62,6 +63,12 @@ fn functions() -> Vec<(&'static str, Value)> {
         ("/ui/keys/list", json!({})),
         ("/ui/keys/reveal", json!({ "made": "token" })),
         ("/ui/keys/first", json!({})),
+        ("/ui/invitations/list", json!({})),
+        ("/ui/invitations/reveal", json!({ "invited": "token" })),
+        (
+            "/ui/audit/list",
+            json!({ "instance": "false", "who": "", "what": "", "from": "", "to": "", "cursor": "" }),
+        ),
         ("/ui/ledger/minutes", json!({ "minutes": "60" })),
         ("/ui/members/list", json!({})),
         ("/ui/projects/server_facts", json!({})),
@@ -90,6 +97,13 @@ fn functions() -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// Server functions that name no project: what links of one's own lead to, and one's own account.
+const FUNCTIONS_OF_ONESELF: [(&str, u16); 3] = [
+    ("/ui/invitations/get?token=none", 200),
+    ("/ui/account/reset_link?token=none", 200),
+    ("/ui/account/sessions", 401),
+];
+
 /// Forms that name a project, with what they would need to be done. `{id}` is a key's or a member's.
 #[rustfmt::skip]
 const FORMS: &[(&str, &[(&str, &str)])] = &[
@@ -106,11 +120,24 @@ const FORMS: &[(&str, &[(&str, &str)])] = &[
     ("/p/{project}/settings/prices/reprice/{id}/cancel", &[]),
     ("/p/{project}/settings/scoring", &[("threshold", "1")]),
     ("/p/{project}/settings/members", &[("email", "eve@acme.dev"), ("role", "admin")]),
+    ("/p/{project}/settings/members/invitations/{id}/revoke", &[]),
     ("/p/{project}/settings/members/{id}/role", &[("role", "viewer")]),
     ("/p/{project}/settings/members/{id}/remove", &[]),
 ];
 /// Forms that name none.
-const FORMS_OF_ONESELF: [&str; 5] = ["/login", "/logout", "/setup", "/theme", "/projects"];
+const FORMS_OF_ONESELF: [&str; 11] = [
+    "/login",
+    "/logout",
+    "/setup",
+    "/theme",
+    "/projects",
+    "/invite",
+    "/reset",
+    "/account/password",
+    "/account/sessions/end",
+    "/account/sessions/{id}/end",
+    "/account/remove",
+];
 
 /// The template of that step's prompt.
 fn fingerprint() -> String {
@@ -257,7 +284,12 @@ async fn server_functions_answer_for_ones_own_projects_only() {
         .map(|(path, _)| path)
         .filter(|path| path.starts_with("/ui/"))
         .collect();
-    let tried: BTreeSet<&str> = functions.iter().map(|(path, _)| *path).collect();
+    let of_oneself = FUNCTIONS_OF_ONESELF.map(|(url, _)| url.split('?').next().unwrap());
+    let tried: BTreeSet<&str> = functions
+        .iter()
+        .map(|(path, _)| *path)
+        .chain(of_oneself)
+        .collect();
     assert_eq!(
         tried, registered,
         "the table of this test and the server functions differ"
@@ -301,6 +333,12 @@ async fn server_functions_answer_for_ones_own_projects_only() {
         check(&eve, Some(&eves_key), 401).await;
         check(&Browser::new(&app), None, 401).await;
         check(&Browser::new(&app), Some(&eves_key), 401).await;
+    }
+    for (url, anonymous) in FUNCTIONS_OF_ONESELF {
+        assert_eq!(Browser::new(&app).get(url).await.status, anonymous, "{url}");
+        let own = eve.get(url).await;
+        assert_eq!(own.status, 200, "{url} {own:?}");
+        assert!(!own.text.contains("mara@"), "{url} {own:?}");
     }
 }
 

@@ -52,6 +52,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("Prices", "settings/prices"),
     ("Members", "settings/members"),
     ("Ledger", "settings/ledger"),
+    ("Audit", "settings/audit"),
 ];
 
 /// The entries that hold every word of `query`, pages first. Found runs have been filtered by the server.

@@ -12,6 +12,7 @@ use sqlx::AssertSqlSafe;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
+use crate::audit::{self, Entry};
 use crate::jobs::{self, JobChunk, NewJob, Progress};
 use crate::{Db, Error, Result, Scope, Tx, live};
 
@@ -24,7 +25,7 @@ const CHUNK_ROWS: i64 = 5_000;
 /// Marks a project as deleted: from now on nothing is accepted for it and nobody sees it. Its keys end at once, its
 /// other jobs are cancelled, and a job deletes what it has.
 pub async fn start(db: &Db, project: ProjectId, actor: &str, now: Timestamp) -> Result<Uuid> {
-    let mut tx = lock_with_jobs(db, project).await?;
+    let (mut tx, found) = lock_with_jobs(db, project).await?;
     let at = now.to_offset_date_time();
     sqlx::query!(
         "update projects set deleted_at = $2 where project_id = $1",
@@ -34,6 +35,9 @@ pub async fn start(db: &Db, project: ProjectId, actor: &str, now: Timestamp) -> 
     .execute(&mut *tx)
     .await?;
     sqlx::query!("delete from api_keys where project_id = $1", project.0)
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query!("delete from invitations where project_id = $1", project.0)
         .execute(&mut *tx)
         .await?;
     sqlx::query!(
@@ -49,6 +53,13 @@ pub async fn start(db: &Db, project: ProjectId, actor: &str, now: Timestamp) -> 
         deduplicated: true,
         arguments: &json!({}),
     };
+    let entry = Entry::new(
+        actor,
+        "project.delete",
+        &found.slug,
+        json!({ "name": found.name }),
+    );
+    audit::record_within(&mut tx, project, &entry, now).await?;
     let job_id = jobs::start_within(&mut tx, project, &job, actor, now).await?;
     tx.commit().await?;
     live::notify_access(db).await?;
@@ -56,9 +67,15 @@ pub async fn start(db: &Db, project: ProjectId, actor: &str, now: Timestamp) -> 
     Ok(job_id)
 }
 
+/// The project as the audit log names it.
+struct Found {
+    slug: String,
+    name: String,
+}
+
 /// Begins a transaction that holds the project's row and its open jobs. The jobs come first: one at work is waited for
 /// without the project's row, for which every batch would wait meanwhile.
-async fn lock_with_jobs(db: &Db, project: ProjectId) -> Result<Tx> {
+async fn lock_with_jobs(db: &Db, project: ProjectId) -> Result<(Tx, Found)> {
     loop {
         let mut tx = db.project(project).await?;
         let held = sqlx::query_scalar!(
@@ -68,15 +85,14 @@ async fn lock_with_jobs(db: &Db, project: ProjectId) -> Result<Tx> {
         )
         .fetch_all(&mut *tx)
         .await?;
-        let found = sqlx::query_scalar!(
-            "select project_id from projects where project_id = $1 and deleted_at is null for update",
+        let found = sqlx::query_as!(
+            Found,
+            "select slug, name from projects where project_id = $1 and deleted_at is null for update",
             project.0
         )
         .fetch_optional(&mut *tx)
-        .await?;
-        if found.is_none() {
-            return Err(Error::NotFound);
-        }
+        .await?
+        .ok_or(Error::NotFound)?;
         // From here on no job can be added. One that came in between may be at work: once more.
         let is_all = sqlx::query_scalar!(
             "select not exists (select from jobs where project_id = $1 and state in ('waiting', 'running')
@@ -87,7 +103,7 @@ async fn lock_with_jobs(db: &Db, project: ProjectId) -> Result<Tx> {
         .fetch_one(&mut *tx)
         .await?;
         if is_all {
-            return Ok(tx);
+            return Ok((tx, found));
         }
         tx.rollback().await?;
     }
@@ -170,7 +186,8 @@ pub async fn delete_chunk(mut chunk: JobChunk, now: Timestamp) -> Result<Deleted
     Ok(Deleted { rows, is_last: true })
 }
 
-/// The tables to empty: all that say whose a row is and do not refer to the project's row. Prompts go first.
+/// The tables to empty: all that say whose a row is and do not refer to the project's row, but for the audit log, which
+/// outlives it. Prompts go first.
 async fn tables(tx: &mut Tx) -> Result<Vec<Table>> {
     let tables = sqlx::query_as!(
         Table,
@@ -179,7 +196,7 @@ async fn tables(tx: &mut Tx) -> Result<Vec<Table>> {
          join pg_attribute a on a.attrelid = c.oid and a.attname = 'project_id' and not a.attisdropped
          left join partitioned_tables p on p.table_name = c.relname
          where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p')
-           and not c.relispartition and c.oid <> 'projects'::regclass
+           and not c.relispartition and c.oid not in ('projects'::regclass, 'audit_log'::regclass)
            and not exists (
              select from pg_constraint f
              where f.conrelid = c.oid and f.contype = 'f' and f.confrelid = 'projects'::regclass)

@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod accounts;
+mod audit;
 mod batch;
 mod deletion;
 mod feedback;
 mod filing;
 mod partitions;
 mod parts;
+mod people;
 mod plans;
 mod prices;
 mod recount;
