@@ -110,6 +110,7 @@ raw_step!(
     total_tokens,
     cost,
     status_success,
+    aborted,
     error,
     output_code,
     span_id,
@@ -236,6 +237,7 @@ pub(super) fn decode_step(raw: &RawValue, source: &Source) -> Result<NewStep, Re
         .time()?
         .unwrap_or_else(|| source.received_at.plus_micros(elapsed_micros.saturating_neg()));
     let succeeded = raw.status_success().boolean()?.unwrap_or(true);
+    let aborted = raw.aborted().boolean()?.unwrap_or(false);
     let step = NewStep {
         kind: raw
             .kind()
@@ -250,10 +252,10 @@ pub(super) fn decode_step(raw: &RawValue, source: &Source) -> Result<NewStep, Re
         ended_at: Some(started_at.plus_micros(elapsed_micros)),
         latency_ms: Some(latency_ms),
         ttft_ms: raw.ttft_ms().number()?,
-        status: if succeeded {
-            StepStatus::Ok
-        } else {
-            StepStatus::Error
+        status: match (succeeded, aborted) {
+            (false, _) => StepStatus::Error,
+            (true, true) => StepStatus::Aborted,
+            (true, false) => StepStatus::Ok,
         },
         error: raw.error().body()?,
         error_class: raw.error_class().word()?,
