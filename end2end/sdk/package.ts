@@ -1,0 +1,35 @@
+// The packages as a user has them: packed, and unpacked into an empty project.
+
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { artifacts, repository } from '../harness/server';
+
+export interface Project {
+  /** A folder in which programs find `@plumbline/sdk` and the providers' clients. */
+  readonly folder: string;
+  readonly packedBytes: number;
+  readonly files: readonly string[];
+}
+
+let made: Project | undefined;
+
+/** Packs `sdk/typescript`, which `scripts/sdk` has built. Below the folder with Node's packages, where programs find those. */
+export function nodeProject(): Project {
+  return (made ??= makeNodeProject());
+}
+
+function makeNodeProject(): Project {
+  const folder = join(artifacts, 'sdk-project');
+  const installed = join(folder, 'node_modules/@plumbline/sdk');
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(installed, { recursive: true });
+  const package_ = join(repository, 'sdk/typescript');
+  const packed = execFileSync('npm', ['pack', '--silent', '--ignore-scripts', '--json', '--pack-destination', folder], { cwd: package_, encoding: 'utf8' });
+  const [{ filename, files }] = JSON.parse(packed) as [{ filename: string; files: { path: string }[] }];
+  const tarball = join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? filename);
+  execFileSync('tar', ['-xzf', tarball, '-C', installed, '--strip-components', '1']);
+  cpSync(join(repository, 'end2end/clients/programs'), join(folder, 'programs'), { recursive: true });
+  return { folder, packedBytes: statSync(tarball).size, files: files.map(({ path }) => path) };
+}

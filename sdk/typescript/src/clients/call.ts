@@ -1,0 +1,258 @@
+// One call of a wrapped client: what comes of it is recorded, and handed on as it is.
+
+import type { TraceOptions } from '../labels.js';
+import { cut, requestText } from '../snapshot.js';
+import { wireLabels, type OpenStep, type StepFields } from '../step.js';
+import { loose, word, type AskedFor, type Body, type CallReader, type Reading, type StreamReader } from './api.js';
+import { describeFailure, isAbort } from './failure.js';
+
+const MAX_OUTPUT = 8 * 1024 * 1024;
+
+/** The promise that clients return: `Promise` with the response, which it parses only when somebody waits for it. */
+interface LazyPromise {
+  responsePromise: Promise<unknown>;
+  parseResponse: (...args: unknown[]) => Promise<unknown>;
+  asResponse: () => Promise<Response>;
+}
+
+export class Call {
+  readonly #step: OpenStep;
+  readonly #reader: CallReader;
+  #asked: AskedFor = { usage: false };
+  #requestModel: string | undefined;
+  #isParsed = false;
+
+  constructor(step: OpenStep, reader: CallReader) {
+    this.#step = step;
+    this.#reader = reader;
+  }
+
+  /** Takes note of the request; never throws. */
+  asks(body: Body, trace: TraceOptions, asked: AskedFor): void {
+    this.#asked = asked;
+    this.#requestModel = word(body['model']);
+    const { stepName, promptTemplate, tags, attributes } = trace;
+    const fields: StepFields = { ...wireLabels(trace), prompt: requestText(body) };
+    if (stepName !== undefined) fields.step_name = stepName;
+    if (promptTemplate !== undefined) fields.prompt_template = promptTemplate;
+    if (tags !== undefined) fields.tags = tags;
+    if (attributes !== undefined) fields.attributes = attributes;
+    this.#step.set(fields);
+  }
+
+  /** Returns `promise`, or one that behaves like it. `again` gives another request in the place of one that failed. */
+  watch(promise: unknown, again: (error: unknown) => unknown): unknown {
+    if (isLazy(promise)) return this.#watchLazy(promise, again);
+    if (promise instanceof Promise) {
+      return promise.then(
+        (answer: unknown) => this.#answered(answer),
+        (error: unknown) => this.#rethrow(error),
+      );
+    }
+    return promise;
+  }
+
+  /** Its parts are replaced instead of the promise, so that it stays of its class and as lazy as it was. */
+  #watchLazy(promise: LazyPromise, again: (error: unknown) => unknown): LazyPromise {
+    const { parseResponse, asResponse } = promise;
+    const failed = (error: unknown) => this.#rethrow(error);
+    promise.responsePromise = promise.responsePromise.catch((error: unknown) => {
+      const other = again(error);
+      return isLazy(other) ? other.responsePromise.catch(failed) : failed(error);
+    });
+    promise.parseResponse = async (...args) => {
+      this.#isParsed = true;
+      let answer: unknown;
+      try {
+        answer = await parseResponse.apply(promise, args);
+      } catch (error) {
+        this.#rethrow(error);
+      }
+      return this.#answered(answer);
+    };
+    promise.asResponse = async () => {
+      const response = await asResponse.call(promise);
+      // The caller reads it alone. Of `withResponse()` the answer is being parsed by now.
+      if (!this.#isParsed) this.#answeredRaw(response);
+      return response;
+    };
+    return promise;
+  }
+
+  #rethrow(error: unknown): never {
+    this.failed(error);
+    throw error;
+  }
+
+  failed(error: unknown, reading: Reading = {}): void {
+    const fields = this.#fields(reading);
+    if (isAbort(error)) return this.#step.abort(fields);
+    const failure = describeFailure(error);
+    this.#step.fail(error, { ...fields, ...failure, attributes: { ...fields.attributes, ...failure.attributes } });
+  }
+
+  #answered(answer: unknown): unknown {
+    try {
+      if (isStream(answer)) return this.#watchStream(answer);
+      this.#ended(this.#reader.whole(answer));
+    } catch (error) {
+      this.#step.end({ attributes: { sdk_error: String(error) } });
+    }
+    return answer;
+  }
+
+  #answeredRaw(response: Response): void {
+    if (this.#step.hasEnded) return;
+    const isJson = response.headers.get('content-type')?.includes('json') === true && !response.bodyUsed;
+    const fields: StepFields = { attributes: { output_not_kept: true } };
+    if (!isJson) return this.#step.end({ ...this.#fields({}), ...fields });
+    response
+      .clone()
+      .json()
+      .then(
+        (answer) => this.#ended(this.#reader.whole(answer)),
+        () => this.#step.end({ ...this.#fields({}), ...fields }),
+      );
+  }
+
+  #ended(reading: Reading, fields: StepFields = {}): void {
+    const { error } = reading;
+    const failed: StepFields = error === undefined ? {} : { status_success: false, error: error.message, error_class: error.class ?? 'error' };
+    this.#step.end({ ...this.#fields(reading), ...failed, ...fields });
+  }
+
+  #fields(reading: Reading): StepFields {
+    const model = reading.model ?? this.#requestModel;
+    const fields: StepFields = {};
+    if (model !== undefined) fields.model = model;
+    if (this.#requestModel !== undefined && this.#requestModel !== model) fields.request_model = this.#requestModel;
+    if (reading.output !== undefined) fields.output_code = cut(reading.output, MAX_OUTPUT);
+    if (reading.usage !== undefined) fields.usage = reading.usage;
+    if (reading.stopReason !== undefined) fields.stop_reason = reading.stopReason;
+    if (reading.serviceTier !== undefined) fields.service_tier = reading.serviceTier;
+    if (reading.responseId !== undefined) fields.attributes = { 'gen_ai.response.id': reading.responseId };
+    return fields;
+  }
+
+  /** Every way of reading a stream goes through its iterator. */
+  #watchStream(stream: StreamLike): StreamLike {
+    const watched = new WatchedStream(this.#reader.stream(this.#asked), this.#step, {
+      ended: (reading, fields) => this.#ended(reading, fields),
+      left: (reading, fields) => this.#step.abort({ ...this.#fields(reading), ...fields }),
+      failed: (error, reading) => this.failed(error, reading),
+    });
+    const wasAborted = () => stream.controller?.signal.aborted === true;
+    const iterator = (typeof stream.iterator === 'function' ? stream.iterator : stream[Symbol.asyncIterator]).bind(stream);
+    const follow = () => watched.follow(iterator(), wasAborted);
+    if (typeof stream.iterator === 'function') stream.iterator = follow;
+    else stream[Symbol.asyncIterator] = follow;
+    return stream;
+  }
+}
+
+interface StreamLike {
+  iterator?: () => AsyncIterator<unknown>;
+  [Symbol.asyncIterator]: () => AsyncIterator<unknown>;
+  controller?: AbortController;
+}
+
+function isStream(value: unknown): value is StreamLike {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}
+
+function isLazy(value: unknown): value is LazyPromise {
+  const { responsePromise, parseResponse, asResponse } = loose(value);
+  return responsePromise instanceof Promise && typeof parseResponse === 'function' && typeof asResponse === 'function';
+}
+
+interface StreamEnds {
+  ended(reading: Reading, fields: StepFields): void;
+  /** The caller has stopped reading. */
+  left(reading: Reading, fields: StepFields): void;
+  failed(error: unknown, reading: Reading): void;
+}
+
+class WatchedStream {
+  readonly #reader: StreamReader;
+  readonly #step: OpenStep;
+  readonly #ends: StreamEnds;
+  #firstEventMs: number | undefined;
+  #firstContentMs: number | undefined;
+  #maxGapMs: number | undefined;
+
+  constructor(reader: StreamReader, step: OpenStep, ends: StreamEnds) {
+    this.#reader = reader;
+    this.#step = step;
+    this.#ends = ends;
+  }
+
+  follow(source: AsyncIterator<unknown>, wasAborted: () => boolean): AsyncIterableIterator<unknown> {
+    const next = async (): Promise<IteratorResult<unknown>> => {
+      for (;;) {
+        const began = this.#step.elapsedMs;
+        let result: IteratorResult<unknown>;
+        try {
+          result = await source.next();
+        } catch (error) {
+          this.#end((reading) => this.#ends.failed(error, reading));
+          throw error;
+        }
+        if (result.done) {
+          // A stream that was aborted ends without a word.
+          this.#end((reading, fields) => (wasAborted() ? this.#ends.left(reading, fields) : this.#ends.ended(reading, { ...fields, ...this.#incomplete() })));
+          return result;
+        }
+        if (!this.#see(result.value, began)) return result;
+      }
+    };
+    return {
+      next,
+      return: async (value?: unknown) => {
+        this.#end((reading, fields) => this.#ends.left(reading, fields));
+        return (await source.return?.(value)) ?? { done: true, value };
+      },
+      throw: async (error?: unknown) => {
+        this.#end((reading) => this.#ends.failed(error, reading));
+        if (source.throw === undefined) throw error;
+        return source.throw(error);
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  /** Takes note of an event; says whether it is none of the caller's. */
+  #see(event: unknown, began: number): boolean {
+    try {
+      const now = this.#step.elapsedMs;
+      // Waiting alone: a caller who takes time between two events is no pause of the provider.
+      if (this.#firstEventMs !== undefined) this.#maxGapMs = Math.max(this.#maxGapMs ?? 0, now - began);
+      this.#firstEventMs ??= now;
+      if (this.#reader.event(event)) this.#firstContentMs ??= now;
+      return this.#reader.isOurs?.(event) === true;
+    } catch {
+      return false;
+    }
+  }
+
+  #incomplete(): StepFields {
+    return this.#reader.isComplete ? {} : { stream_incomplete: true };
+  }
+
+  #end(end: (reading: Reading, fields: StepFields) => void): void {
+    if (this.#step.hasEnded) return;
+    const times: StepFields = {};
+    const ttftMs = this.#firstContentMs ?? this.#firstEventMs;
+    if (ttftMs !== undefined) times.ttft_ms = ttftMs;
+    if (this.#maxGapMs !== undefined) times.max_gap_ms = this.#maxGapMs;
+    this.#step.set(times);
+    let reading: Reading = {};
+    try {
+      reading = this.#reader.finish();
+    } catch {
+      // What can't be read is not recorded; the call itself is.
+    }
+    end(reading, {});
+  }
+}
