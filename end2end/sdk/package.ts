@@ -13,6 +13,20 @@ export interface Project {
   readonly files: readonly string[];
 }
 
+const venv = join(process.env.CARGO_TARGET_DIR ?? join(repository, 'target'), 'clients-venv');
+
+let wheelFolder: string | undefined;
+
+/** A folder for `PYTHONPATH` that holds the package as pip installs its wheel. */
+export function pythonPackage(): string {
+  if (wheelFolder !== undefined) return wheelFolder;
+  const folder = join(artifacts, 'sdk-python');
+  rmSync(folder, { recursive: true, force: true });
+  const pip = ['-m', 'pip', '--disable-pip-version-check', '--quiet', 'install', '--no-index', '--no-deps', '--no-build-isolation'];
+  execFileSync(join(venv, 'bin/python'), [...pip, '--target', folder, join(repository, 'sdk/python')]);
+  return (wheelFolder = folder);
+}
+
 let made: Project | undefined;
 
 /** Packs `sdk/typescript`, which `scripts/sdk` has built. Below the folder with Node's packages, where programs find those. */

@@ -61,6 +61,8 @@ export async function runAll(scenarios) {
     }
     console.log(JSON.stringify({ scenario, ...outcome }));
   }
+  // A debug build may need longer for what is large than the end of a process would wait.
+  await tracer?.shutdown({ timeoutMs: 30_000 });
 }
 
 export async function collect(events, pick = (event) => event) {

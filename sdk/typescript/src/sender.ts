@@ -10,6 +10,8 @@ const MAX_STEP_LENGTH = 24 * 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 10_000;
 const FIRST_BACKOFF_MS = 250;
 const MAX_BACKOFF_MS = 30_000;
+/** While somebody waits in `flush()`. */
+const HURRIED_BACKOFF_MS = 500;
 /** A server that asks for more patience is asked again after this. */
 const MAX_RETRY_AFTER_MS = 60_000;
 /** So often a batch is sent at which the server itself fails (500); then it is taken apart, and in the end given up. */
@@ -42,8 +44,8 @@ export interface SenderStats {
 /** What became of one request. */
 type Outcome =
   | { kind: 'taken'; rejected: number }
-  | { kind: 'refused'; reason: string }
-  | { kind: 'too-large' }
+  /** `isOfOne`: the batch may be refused because of one step in it. */
+  | { kind: 'refused'; reason: string; isOfOne: boolean }
   | { kind: 'again'; reason: string; afterMs: number; isFailureOfServer: boolean };
 
 export class Sender {
@@ -60,6 +62,8 @@ export class Sender {
   #request: AbortController | undefined;
   /** Ends the wait between two attempts. */
   #wake: (() => void) | undefined;
+  /** How many callers of `flush()` wait. */
+  #hurry = 0;
   #isClosed = false;
 
   constructor(options: SenderOptions) {
@@ -90,18 +94,23 @@ export class Sender {
   /** Waits until everything that was queued by now is sent, for up to `timeoutMs`. Says whether it is. */
   async flush(timeoutMs: number): Promise<boolean> {
     const deadline = Date.now() + timeoutMs;
-    while (this.#queue.length > 0) {
-      const left = deadline - Date.now();
-      if (left <= 0) return false;
-      this.#start();
-      this.#wake?.();
-      // This timer keeps the process alive on purpose.
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const patience = new Promise<void>((done) => (timer = setTimeout(done, left)));
-      await Promise.race([this.#sending, patience]);
-      clearTimeout(timer);
+    this.#hurry += 1;
+    try {
+      while (this.#queue.length > 0) {
+        const left = deadline - Date.now();
+        if (left <= 0) return false;
+        this.#start();
+        this.#wake?.();
+        // This timer keeps the process alive on purpose.
+        let timer: ReturnType<typeof setTimeout> | undefined;
+        const patience = new Promise<void>((done) => (timer = setTimeout(done, left)));
+        await Promise.race([this.#sending, patience]);
+        clearTimeout(timer);
+      }
+      return true;
+    } finally {
+      this.#hurry -= 1;
     }
-    return true;
   }
 
   /** Sends what it can for up to `timeoutMs` and gives up the rest. */
@@ -132,11 +141,11 @@ export class Sender {
       const isHopeless = outcome.kind === 'again' && outcome.isFailureOfServer && attempt + 1 >= MAX_FAILURES_OF_SERVER;
       if (outcome.kind === 'again' && !isHopeless) {
         this.#warnOnce('unreachable', `${outcome.reason}; steps wait and are sent again`);
-        await this.#wait(Math.max(backoffMs(attempt), outcome.afterMs));
+        await this.#wait(backoffMs(attempt), outcome.afterMs);
         attempt += 1;
         continue;
       }
-      if ((outcome.kind === 'too-large' || isHopeless) && batch.length > 1) {
+      if (batch.length > 1 && (isHopeless || (outcome.kind === 'refused' && outcome.isOfOne))) {
         // Smaller parts fit, and of them only the one with the culprit fails.
         this.#batchSteps = Math.ceil(batch.length / 2);
         attempt = 0;
@@ -151,8 +160,7 @@ export class Sender {
         this.#rejected += outcome.rejected;
       } else {
         this.#rejected += batch.length;
-        const reason = outcome.kind === 'too-large' ? 'a step is too large' : outcome.reason;
-        this.#warnOnce(reason, `${batch.length} steps were refused: ${reason}`);
+        this.#warnOnce(outcome.reason, `${batch.length} steps were refused: ${outcome.reason}`);
       }
     }
   }
@@ -205,17 +213,18 @@ export class Sender {
       for (const { message } of rejected) this.#warnOnce(`rejected: ${message}`, `the server refused a step: ${message}`);
       return { kind: 'taken', rejected: rejected.length };
     }
-    if (status === 413) return { kind: 'too-large' };
     const said = answer?.error?.message;
     const reason = `${this.#options.apiUrl} answered ${status}${said === undefined ? '' : `: ${said}`}`;
     if (status >= 500 || status === 429 || status === 408) {
       return { kind: 'again', reason, afterMs: retryAfterMs(response.headers.get('retry-after')), isFailureOfServer: status === 500 };
     }
-    return { kind: 'refused', reason };
+    return { kind: 'refused', reason, isOfOne: status === 400 || status === 413 };
   }
 
-  async #wait(milliseconds: number): Promise<void> {
+  /** Before another attempt. While somebody waits in `flush()` it is short. */
+  async #wait(backoffMs: number, atLeastMs: number): Promise<void> {
     if (this.#isClosed) return;
+    const milliseconds = Math.max(this.#hurry > 0 ? Math.min(backoffMs, HURRIED_BACKOFF_MS) : backoffMs, atLeastMs);
     await new Promise<void>((done) => {
       const timer = backgroundTimer(done, milliseconds);
       this.#wake = () => {

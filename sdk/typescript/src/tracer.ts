@@ -144,12 +144,19 @@ export class Tracer {
     if (!this.#isEnabled) return;
     try {
       const kept = this.#redact === undefined ? step : this.#redact(step);
-      if (kept) this.#sender.enqueue(JSON.stringify(kept));
+      if (kept) this.#sender.enqueue(jsonOf(kept));
     } catch (error) {
       // Better no step than one that was to be redacted.
       this.#warn(`a step could not be recorded: ${String(error)}`);
     }
   }
+}
+
+/** JSON in which half a character (of a text cut in its middle) is none: no server can read it. */
+function jsonOf(step: IngestStep): string {
+  const json = JSON.stringify(step);
+  if (!json.includes('\\ud')) return json;
+  return json.replace(/\\(?:u(d[89a-f][0-9a-f]{2})|.)/g, (escape, half: string | undefined) => (half === undefined ? escape : '\\ufffd'));
 }
 
 /** Without what somebody may have copied with it: slashes at the end, the path of ingest. */

@@ -87,6 +87,25 @@ test('both halves of tee() and toReadableStream() read the same stream, and it i
   assert.deepEqual(ingest.taken().map(({ output_code }) => output_code), ['Hello', 'Hello']);
 });
 
+test('a stream that is left is aborted, and after its last event it is not', async (t) => {
+  const { ingest, tracer } = await setUp(t);
+  const wrapped = tracer.wrapOpenAI(openaiOf().client);
+  for await (const each of await wrapped.chat.completions.create(question)) if (each) break;
+  for await (const each of await wrapped.chat.completions.create(question)) if (each.choices[0].finish_reason) break;
+  await tracer.flush();
+  assert.deepEqual(ingest.taken().map(({ aborted, output_code }) => [aborted, output_code]), [[true, 'Hel'], [undefined, 'Hello']]);
+});
+
+test('a chunk that says null says nothing', async (t) => {
+  const { ingest, tracer } = await setUp(t);
+  const delta = { content: 'Hi', role: 'assistant', function_call: null, tool_calls: null, refusal: null };
+  const body = `${chunk({ choices: [{ index: 0, delta, finish_reason: 'stop' }] })}data: [DONE]\n\n`;
+  const client = new OpenAI({ apiKey: 'k', fetch: async () => new Response(body, { headers: { 'content-type': 'text/event-stream' } }) });
+  await read(await tracer.wrapOpenAI(client).chat.completions.create(question));
+  await tracer.flush();
+  assert.equal(ingest.taken()[0].output_code, 'Hi');
+});
+
 test('helpers that call on their own are recorded call by call', async (t) => {
   const { ingest, tracer } = await setUp(t);
   const answers = [

@@ -138,7 +138,7 @@ export class Call {
   #watchStream(stream: StreamLike): StreamLike {
     const watched = new WatchedStream(this.#reader.stream(this.#asked), this.#step, {
       ended: (reading, fields) => this.#ended(reading, fields),
-      left: (reading, fields) => this.#step.abort({ ...this.#fields(reading), ...fields }),
+      left: (reading) => this.#step.abort(this.#fields(reading)),
       failed: (error, reading) => this.failed(error, reading),
     });
     const wasAborted = () => stream.controller?.signal.aborted === true;
@@ -168,7 +168,7 @@ function isLazy(value: unknown): value is LazyPromise {
 interface StreamEnds {
   ended(reading: Reading, fields: StepFields): void;
   /** The caller has stopped reading. */
-  left(reading: Reading, fields: StepFields): void;
+  left(reading: Reading): void;
   failed(error: unknown, reading: Reading): void;
 }
 
@@ -199,7 +199,10 @@ class WatchedStream {
         }
         if (result.done) {
           // A stream that was aborted ends without a word.
-          this.#end((reading, fields) => (wasAborted() ? this.#ends.left(reading, fields) : this.#ends.ended(reading, { ...fields, ...this.#incomplete() })));
+          this.#end((reading) => {
+            if (wasAborted() && !this.#reader.isComplete) this.#ends.left(reading);
+            else this.#ends.ended(reading, this.#reader.isComplete ? {} : { stream_incomplete: true });
+          });
           return result;
         }
         if (!this.#see(result.value, began)) return result;
@@ -208,7 +211,8 @@ class WatchedStream {
     return {
       next,
       return: async (value?: unknown) => {
-        this.#end((reading, fields) => this.#ends.left(reading, fields));
+        // After the last event it is an end like any other.
+        this.#end((reading) => (this.#reader.isComplete ? this.#ends.ended(reading, {}) : this.#ends.left(reading)));
         return (await source.return?.(value)) ?? { done: true, value };
       },
       throw: async (error?: unknown) => {
@@ -236,11 +240,7 @@ class WatchedStream {
     }
   }
 
-  #incomplete(): StepFields {
-    return this.#reader.isComplete ? {} : { stream_incomplete: true };
-  }
-
-  #end(end: (reading: Reading, fields: StepFields) => void): void {
+  #end(end: (reading: Reading) => void): void {
     if (this.#step.hasEnded) return;
     const times: StepFields = {};
     const ttftMs = this.#firstContentMs ?? this.#firstEventMs;
@@ -253,6 +253,6 @@ class WatchedStream {
     } catch {
       // What can't be read is not recorded; the call itself is.
     }
-    end(reading, {});
+    end(reading);
   }
 }

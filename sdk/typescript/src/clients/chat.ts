@@ -95,11 +95,12 @@ class ChatReader implements StreamReader {
     if (choice === undefined) this.#choices.set(index, (choice = { texts: {}, calls: new Map() }));
     let hasContent = false;
     for (const [field, value] of Object.entries(delta)) {
+      if (value === null || field === 'role' || field === 'obfuscation') continue;
       if (field === 'tool_calls') {
         for (const call of list(value)) hasContent = growCall(choice, loose(call)) || hasContent;
       } else if (field === 'function_call') {
         hasContent = growCall(choice, { function: value }) || hasContent;
-      } else if (field !== 'role' && field !== 'obfuscation' && typeof value === 'string' && value !== '') {
+      } else if (typeof value === 'string' && value !== '') {
         (choice.texts[field] ??= []).push(value);
         hasContent = true;
       }
