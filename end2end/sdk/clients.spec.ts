@@ -51,7 +51,7 @@ for (const [program, expected] of PROGRAMS) {
     const installed: { folder?: string; environment: Record<string, string> } = isPython
       ? { environment: { PYTHONPATH: pythonPackage() } }
       : { folder: join(nodeProject().folder, 'programs'), environment: {} };
-    const plain = await outcomes(program, direct.url, prefix, project.key);
+    const plain = await outcomes(program, direct.url, prefix, project.key, installed);
     const plainCalls = direct.take();
     const seen = await outcomes(program, direct.url, prefix, project.key, {
       ...installed,

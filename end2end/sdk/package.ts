@@ -17,14 +17,14 @@ const venv = join(process.env.CARGO_TARGET_DIR ?? join(repository, 'target'), 'c
 
 let wheelFolder: string | undefined;
 
-/** A folder for `PYTHONPATH` that holds the package as pip installs its wheel. */
+/** `PYTHONPATH` that holds the package as pip installs its wheel, after other versions of the clients where there are any. */
 export function pythonPackage(): string {
   if (wheelFolder !== undefined) return wheelFolder;
   const folder = join(artifacts, 'sdk-python');
   rmSync(folder, { recursive: true, force: true });
   const pip = ['-m', 'pip', '--disable-pip-version-check', '--quiet', 'install', '--no-index', '--no-deps', '--no-build-isolation'];
   execFileSync(join(venv, 'bin/python'), [...pip, '--target', folder, join(repository, 'sdk/python')]);
-  return (wheelFolder = folder);
+  return (wheelFolder = [process.env.SDK_PYTHON_CLIENTS, folder].filter(Boolean).join(':'));
 }
 
 let made: Project | undefined;
@@ -35,7 +35,8 @@ export function nodeProject(): Project {
 }
 
 function makeNodeProject(): Project {
-  const folder = join(artifacts, 'sdk-project');
+  // `scripts/sdk versions` names a folder with other versions of the clients.
+  const folder = join(process.env.SDK_NODE_CLIENTS ?? artifacts, 'sdk-project');
   const installed = join(folder, 'node_modules/@plumbline/sdk');
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(installed, { recursive: true });

@@ -138,6 +138,29 @@ const anthropicOf = (answer = () => Response.json(message)) => {
   return { client, bodies };
 };
 
+test('an error is thrown once, in every way of waiting, and recorded once', async (t) => {
+  const { ingest, tracer } = await setUp(t);
+  const error = { message: 'no such key', type: 'invalid_request_error', code: 'invalid_api_key' };
+  const fetch = async () => Response.json({ error }, { status: 401 });
+  const client = tracer.wrapOpenAI(new OpenAI({ apiKey: 'k', maxRetries: 0, fetch }));
+  const response = { model: 'm-1', input: 'Hello?' };
+  const unheard = [];
+  process.on('unhandledRejection', (reason) => unheard.push(reason));
+  for (const call of [
+    () => client.responses.create(response),
+    () => client.responses.create(response).withResponse(),
+    () => client.responses.create(response).asResponse(),
+    () => client.chat.completions.create(question),
+    () => client.chat.completions.stream(question).finalMessage(),
+  ]) {
+    await assert.rejects(call, OpenAI.AuthenticationError);
+  }
+  await new Promise((done) => setTimeout(done, 20));
+  assert.deepEqual(unheard, []);
+  await tracer.flush();
+  assert.deepEqual(ingest.taken().map(({ error_class, status_success }) => [error_class, status_success]), Array(5).fill(['invalid_request_error', false]));
+});
+
 test('the client that was given is not changed, and what is wrapped is it', async (t) => {
   const { ingest, tracer } = await setUp(t);
   const { client } = anthropicOf();

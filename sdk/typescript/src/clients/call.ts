@@ -8,19 +8,24 @@ import { describeFailure, isAbort } from './failure.js';
 
 const MAX_OUTPUT = 8 * 1024 * 1024;
 
-/** The promise that clients return: `Promise` with the response, which it parses only when somebody waits for it. */
-interface LazyPromise {
-  responsePromise: Promise<unknown>;
-  parseResponse: (...args: unknown[]) => Promise<unknown>;
-  asResponse: () => Promise<Response>;
+/** The promise that clients return: it sends at once, and parses the answer when somebody waits for that. */
+interface LazyPromise extends Promise<unknown> {
+  /** What `then`, `catch` and `finally` begin with. */
+  parse(): Promise<unknown>;
+  asResponse(): Promise<Response>;
+  withResponse(): Promise<{ data: unknown; response: Response }>;
+  /** The same request with its answer transformed; for the client's own helpers. */
+  _thenUnwrap?(transform: (answer: unknown, props: unknown) => unknown): LazyPromise;
 }
+
+/** Another request in the place of one that failed. */
+type Again = (error: unknown) => unknown;
 
 export class Call {
   readonly #step: OpenStep;
   readonly #reader: CallReader;
   #asked: AskedFor = { usage: false };
   #requestModel: string | undefined;
-  #isParsed = false;
 
   constructor(step: OpenStep, reader: CallReader) {
     this.#step = step;
@@ -40,42 +45,59 @@ export class Call {
     this.#step.set(fields);
   }
 
-  /** Returns `promise`, or one that behaves like it. `again` gives another request in the place of one that failed. */
-  watch(promise: unknown, again: (error: unknown) => unknown): unknown {
-    if (isLazy(promise)) return this.#watchLazy(promise, again);
+  /** Returns `promise`, or one that behaves like it. `again` is asked once at most. */
+  watch(promise: unknown, again: Again): unknown {
+    const once = memoized(again);
+    if (isLazy(promise)) return this.#watchLazy(promise, once, (answer) => this.#answered(answer));
     if (promise instanceof Promise) {
       return promise.then(
         (answer: unknown) => this.#answered(answer),
-        (error: unknown) => this.#rethrow(error),
+        (error: unknown) => once(error) ?? this.#rethrow(error),
       );
     }
     return promise;
   }
 
-  /** Its parts are replaced instead of the promise, so that it stays of its class and as lazy as it was. */
-  #watchLazy(promise: LazyPromise, again: (error: unknown) => unknown): LazyPromise {
-    const { parseResponse, asResponse } = promise;
-    const failed = (error: unknown) => this.#rethrow(error);
-    promise.responsePromise = promise.responsePromise.catch((error: unknown) => {
-      const other = again(error);
-      return isLazy(other) ? other.responsePromise.catch(failed) : failed(error);
-    });
-    promise.parseResponse = async (...args) => {
-      this.#isParsed = true;
-      let answer: unknown;
-      try {
-        answer = await parseResponse.apply(promise, args);
-      } catch (error) {
-        this.#rethrow(error);
-      }
-      return this.#answered(answer);
+  /**
+   * The promise stays of its class and as lazy as it was: its methods are replaced, and nothing is begun that nobody asked
+   * for, which might reject without anybody to hear it.
+   */
+  #watchLazy(promise: LazyPromise, again: Again, answered: (answer: unknown) => unknown): LazyPromise {
+    const { parse, asResponse, withResponse, _thenUnwrap: unwrap } = promise;
+    let parsed: Promise<unknown> | undefined;
+    let other: LazyPromise | undefined;
+    const instead = (error: unknown): LazyPromise => {
+      const found = again(error);
+      if (!isLazy(found)) this.#rethrow(error);
+      return (other = found);
+    };
+
+    promise.parse = () =>
+      (parsed ??= parse.call(promise).then(answered, (error: unknown) =>
+        instead(error)
+          .parse()
+          .then(answered, (error: unknown) => this.#rethrow(error)),
+      ));
+    promise.withResponse = async () => {
+      const data = await promise.parse();
+      return { ...(await (other === undefined ? withResponse.call(promise) : other.withResponse())), data };
     };
     promise.asResponse = async () => {
-      const response = await asResponse.call(promise);
+      const response = await asResponse.call(promise).catch((error: unknown) => instead(error).asResponse());
       // The caller reads it alone. Of `withResponse()` the answer is being parsed by now.
-      if (!this.#isParsed) this.#answeredRaw(response);
+      if (parsed === undefined) this.#answeredRaw(response);
       return response;
     };
+    if (unwrap !== undefined) {
+      promise._thenUnwrap = (transform) => {
+        const whole = (answer: unknown, props: unknown) => transform(answered(answer), props);
+        const unwrappedAgain = (error: unknown) => {
+          const found = again(error);
+          return isLazy(found) ? found._thenUnwrap?.(whole) : undefined;
+        };
+        return this.#watchLazy(unwrap.call(promise, whole), unwrappedAgain, (answer) => answer);
+      };
+    }
     return promise;
   }
 
@@ -161,8 +183,13 @@ function isStream(value: unknown): value is StreamLike {
 }
 
 function isLazy(value: unknown): value is LazyPromise {
-  const { responsePromise, parseResponse, asResponse } = loose(value);
-  return responsePromise instanceof Promise && typeof parseResponse === 'function' && typeof asResponse === 'function';
+  const { then, parse, asResponse, withResponse } = loose(value);
+  return [then, parse, asResponse, withResponse].every((method) => typeof method === 'function');
+}
+
+function memoized(again: Again): Again {
+  let asked: { found: unknown } | undefined;
+  return (error) => (asked ??= { found: again(error) }).found;
 }
 
 interface StreamEnds {
