@@ -15,12 +15,15 @@ export interface Project {
 
 const venv = join(process.env.CARGO_TARGET_DIR ?? join(repository, 'target'), 'clients-venv');
 
+/** Of Playwright's workers, each of which has folders of its own. */
+const worker = process.env.TEST_PARALLEL_INDEX ?? '0';
+
 let wheelFolder: string | undefined;
 
 /** `PYTHONPATH` that holds the package as pip installs its wheel, after other versions of the clients where there are any. */
 export function pythonPackage(): string {
   if (wheelFolder !== undefined) return wheelFolder;
-  const folder = join(artifacts, 'sdk-python');
+  const folder = join(artifacts, `sdk-python-${worker}`);
   rmSync(folder, { recursive: true, force: true });
   const pip = ['-m', 'pip', '--disable-pip-version-check', '--quiet', 'install', '--no-index', '--no-deps', '--no-build-isolation'];
   execFileSync(join(venv, 'bin/python'), [...pip, '--target', folder, join(repository, 'sdk/python')]);
@@ -36,7 +39,7 @@ export function nodeProject(): Project {
 
 function makeNodeProject(): Project {
   // `scripts/sdk versions` names a folder with other versions of the clients.
-  const folder = join(process.env.SDK_NODE_CLIENTS ?? artifacts, 'sdk-project');
+  const folder = join(process.env.SDK_NODE_CLIENTS ?? artifacts, `sdk-project-${worker}`);
   const installed = join(folder, 'node_modules/@plumbline/sdk');
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(installed, { recursive: true });
