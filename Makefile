@@ -1,6 +1,6 @@
 # `make run` and `make test` set up what they need. What takes more than a line is in scripts/.
 
-.PHONY: run test check site e2e clients release bench bench-proxy bench-ui sqlx setup clean
+.PHONY: run test check site e2e clients sdk release bench bench-proxy bench-ui sqlx setup clean
 
 run: ## the dashboard on http://127.0.0.1:3000
 	@scripts/setup run
@@ -23,6 +23,10 @@ clients: ## the providers' own clients through the proxy: make clients ARGS="sni
 	@scripts/setup test
 	@scripts/site dev
 	@scripts/clients $(ARGS)
+
+sdk: ## the SDKs' tests: make sdk ARGS="readme"
+	@scripts/setup test
+	@scripts/sdk $(ARGS)
 
 site: ## the browser's half as users download it, into target/site
 	@scripts/setup release

@@ -45,12 +45,19 @@ export async function run(file: string, environment: Record<string, string>): Pr
   return out;
 }
 
-/** All scenarios of one program, against `url`. */
-export async function outcomes(program: string, url: string, runPrefix: string, key: string): Promise<Outcome[]> {
-  const out = await run(join(programs, program), {
+/** All scenarios of one program, against `url`; of a copy in another `folder`, where other packages are found. */
+export async function outcomes(
+  program: string,
+  url: string,
+  runPrefix: string,
+  key: string,
+  { folder = programs, environment = {} }: { folder?: string; environment?: Record<string, string> } = {},
+): Promise<Outcome[]> {
+  const out = await run(join(folder, program), {
     CLIENT_BASE_URL: url,
     CLIENT_RUN_PREFIX: runPrefix,
     CLIENT_PLUMBLINE_KEY: key,
+    ...environment,
   });
   return out
     .trim()

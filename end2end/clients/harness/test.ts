@@ -45,7 +45,8 @@ export const test = base.extend<Tools, { way: Way }>({
     async ({}, use) => {
       const provider = await startProvider();
       const far = await tap(provider.url);
-      const server = await startServer('clients', {
+      // Workers have a number, and a log each.
+      const server = await startServer(`clients-${process.env.TEST_PARALLEL_INDEX ?? 0}`, {
         PLUMBLINE_UPSTREAM_ANTHROPIC: far.url,
         PLUMBLINE_UPSTREAM_OPENAI: far.url,
       });

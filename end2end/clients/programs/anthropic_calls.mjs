@@ -2,15 +2,15 @@
 
 import Anthropic from '@anthropic-ai/sdk';
 
-import { BASE_URL, callHeaders, collect, ofTheConnection, runAll } from './outcome.mjs';
+import { BASE_URL, callHeaders, collect, named, ofTheConnection, runAll, wrapped } from './outcome.mjs';
 
 const model = 'claude-sonnet-4-5-20250929';
 const tools = [{ name: 'get_weather', description: 'Weather of a city', input_schema: { type: 'object', properties: { city: { type: 'string' } } } }];
 
-const client = new Anthropic({ baseURL: BASE_URL, apiKey: 'sk-ant-callers-own', maxRetries: 0, timeout: 60_000 });
+const client = wrapped('wrapAnthropic', new Anthropic({ baseURL: BASE_URL, apiKey: 'sk-ant-callers-own', maxRetries: 0, timeout: 60_000 }));
 
 const question = (content) => [{ role: 'user', content }];
-const asking = (scenario, more) => ({ model, max_tokens: 1024, messages: question(`[${scenario}] What is a plumb line?`), ...more });
+const asking = (scenario, more) => ({ model, max_tokens: 1024, messages: question(`[${scenario}] What is a plumb line?`), ...named(scenario), ...more });
 const options = (scenario, more) => ({ headers: callHeaders(scenario), ...more });
 
 const create = (more) => (scenario) => client.messages.create(asking(scenario, more), options(scenario));

@@ -1,7 +1,7 @@
 """Every scenario with Anthropic's client for Python. Prints one JSON line each: what the program got to see."""
 
 import anthropic
-from outcome import BASE_URL, OF_THE_CONNECTION, call_headers, run_all
+from outcome import BASE_URL, OF_THE_CONNECTION, call_headers, run_all, wrapped
 
 MODEL = "claude-sonnet-4-5-20250929"
 TOOLS = [
@@ -12,7 +12,9 @@ TOOLS = [
     }
 ]
 
-client = anthropic.Anthropic(base_url=BASE_URL, api_key="sk-ant-callers-own", max_retries=0, timeout=60)
+client = wrapped(
+    "wrap_anthropic", anthropic.Anthropic(base_url=BASE_URL, api_key="sk-ant-callers-own", max_retries=0, timeout=60)
+)
 
 
 def asking(scenario, **more):

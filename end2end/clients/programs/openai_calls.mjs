@@ -2,18 +2,23 @@
 
 import OpenAI from 'openai';
 
-import { BASE_URL, callHeaders, collect, runAll } from './outcome.mjs';
+import { BASE_URL, callHeaders, collect, named, runAll, wrapped } from './outcome.mjs';
 
 const model = 'gpt-4o-mini';
 const chatTools = [{ type: 'function', function: { name: 'get_weather', parameters: { type: 'object' } } }];
 const responsesTools = [{ type: 'function', name: 'get_weather', parameters: { type: 'object' }, strict: false }];
 const askForUsage = { stream_options: { include_usage: true } };
 
-const client = new OpenAI({ baseURL: `${BASE_URL}/v1`, apiKey: 'sk-callers-own', maxRetries: 0, timeout: 60_000 });
+const client = wrapped(
+  'wrapOpenAI',
+  new OpenAI({ baseURL: `${BASE_URL}/v1`, apiKey: 'sk-callers-own', maxRetries: 0, timeout: 60_000 }),
+  { streamUsage: true },
+);
 
 const asking = (scenario, more) => ({
   model,
   messages: [{ role: 'user', content: `[${scenario.replace(/-asked$/, '')}] What is a plumb line?` }],
+  ...named(scenario),
   ...more,
 });
 const options = (scenario) => ({ headers: callHeaders(scenario) });
@@ -39,27 +44,27 @@ async function leave(scenario) {
 }
 
 const responses = (more) => async (scenario) => {
-  const answer = await client.responses.create({ model, input: `[${scenario}] What is a plumb line?`, ...more }, options(scenario));
+  const answer = await client.responses.create({ model, input: `[${scenario}] What is a plumb line?`, ...named(scenario), ...more }, options(scenario));
   return { text: answer.output_text, usage: answer.usage, kinds: answer.output.map(({ type }) => type) };
 };
 
 async function responsesStream(scenario) {
   const input = '[responses] What is a plumb line?';
-  return collect(await client.responses.create({ model, input, stream: true }, options(scenario)), ({ type }) => type);
+  return collect(await client.responses.create({ model, input, stream: true, ...named(scenario) }, options(scenario)), ({ type }) => type);
 }
 
 async function responsesLeave(scenario) {
-  for await (const event of await client.responses.create({ model, input: 'What?', stream: true }, options(scenario))) {
+  for await (const event of await client.responses.create({ model, input: 'What?', stream: true, ...named(scenario) }, options(scenario))) {
     if (event.type === 'response.output_text.delta') return { first: event.delta };
   }
 }
 
 const completing = { model: 'gpt-3.5-turbo-instruct', prompt: 'A plumb line is' };
-const completions = (scenario) => client.completions.create(completing, options(scenario));
-const completionsStream = async (scenario) => collect(await client.completions.create({ ...completing, stream: true }, options(scenario)));
+const completions = (scenario) => client.completions.create({ ...completing, ...named(scenario) }, options(scenario));
+const completionsStream = async (scenario) => collect(await client.completions.create({ ...completing, stream: true, ...named(scenario) }, options(scenario)));
 
 const embeddings = (scenario) =>
-  client.embeddings.create({ model: 'text-embedding-3-small', input: '[embeddings] a weight' }, options(scenario));
+  client.embeddings.create({ model: 'text-embedding-3-small', input: '[embeddings] a weight', ...named(scenario) }, options(scenario));
 const models = (scenario) => collect(client.models.list(options(scenario)));
 
 await runAll({

@@ -1,14 +1,16 @@
 """Every scenario with OpenAI's client for Python. Prints one JSON line each: what the program got to see."""
 
 import openai
-from outcome import BASE_URL, call_headers, run_all
+from outcome import BASE_URL, call_headers, run_all, wrapped
 
 MODEL = "gpt-4o-mini"
 CHAT_TOOLS = [{"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object"}}}]
 RESPONSES_TOOLS = [{"type": "function", "name": "get_weather", "parameters": {"type": "object"}, "strict": False}]
 ASK_FOR_USAGE = {"include_usage": True}
 
-client = openai.OpenAI(base_url=f"{BASE_URL}/v1", api_key="sk-callers-own", max_retries=0, timeout=60)
+client = wrapped(
+    "wrap_openai", openai.OpenAI(base_url=f"{BASE_URL}/v1", api_key="sk-callers-own", max_retries=0, timeout=60)
+)
 
 
 def asking(scenario, **more):

@@ -10,6 +10,16 @@ export const BASE_URL = environment('CLIENT_BASE_URL');
 const RUN_PREFIX = environment('CLIENT_RUN_PREFIX');
 const PLUMBLINE_KEY = environment('CLIENT_PLUMBLINE_KEY');
 
+/** With `CLIENT_SDK`, the calls are recorded by our SDK instead of the proxy. */
+const { Tracer } = process.env.CLIENT_SDK ? await import('@plumbline/sdk') : {};
+const tracer = Tracer && new Tracer({ apiUrl: process.env.CLIENT_SDK, apiKey: PLUMBLINE_KEY });
+
+/** The client that the program calls: of `wrapAnthropic` or `wrapOpenAI`, or as it is. */
+export const wrapped = (method, client, options) => (tracer ? tracer[method](client, options) : client);
+
+/** What names a call for the SDK. */
+export const named = (stepName) => (tracer ? { _trace: { stepName } } : {});
+
 /** Not the provider's words but the connection's, and the time. */
 export const ofTheConnection = ['connection', 'keep-alive', 'transfer-encoding', 'date'];
 
@@ -42,14 +52,17 @@ function raised(error) {
 
 export async function runAll(scenarios) {
   for (const [scenario, call] of Object.entries(scenarios)) {
+    const labels = { runId: `${RUN_PREFIX}${scenario}`, sessionId: `${RUN_PREFIX}session`, userId: 'u-1' };
     let outcome;
     try {
-      outcome = { returned: await call(scenario) };
+      outcome = { returned: await (tracer ? tracer.run(labels).within(() => call(scenario)) : call(scenario)) };
     } catch (error) {
       outcome = { raised: raised(error) };
     }
     console.log(JSON.stringify({ scenario, ...outcome }));
   }
+  // A debug build may need longer for what is large than the end of a process would wait.
+  await tracer?.shutdown({ timeoutMs: 30_000 });
 }
 
 export async function collect(events, pick = (event) => event) {

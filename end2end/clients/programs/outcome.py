@@ -3,10 +3,24 @@
 import json
 import os
 import sys
+from contextlib import ExitStack, nullcontext
 
 BASE_URL = os.environ["CLIENT_BASE_URL"]
 RUN_PREFIX = os.environ["CLIENT_RUN_PREFIX"]
 PLUMBLINE_KEY = os.environ["CLIENT_PLUMBLINE_KEY"]
+
+# With CLIENT_SDK, the calls are recorded by our SDK instead of the proxy.
+SDK = os.environ.get("CLIENT_SDK")
+if SDK:
+    from plumbline import Tracer
+
+    tracer = Tracer(PLUMBLINE_KEY, SDK)
+
+
+def wrapped(method, client, **options):
+    """The client that the program calls: of wrap_anthropic or wrap_openai, or as it is."""
+    return getattr(tracer, method)(client, **options) if SDK else client
+
 
 # Not the provider's words but the connection's, and the time.
 OF_THE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "date"}
@@ -40,11 +54,24 @@ def raised(error):
     }
 
 
+def in_run(scenario):
+    if not SDK:
+        return nullcontext()
+    stack = ExitStack()
+    stack.enter_context(tracer.run(f"{RUN_PREFIX}{scenario}", session_id=f"{RUN_PREFIX}session", user_id="u-1"))
+    stack.enter_context(tracer.labels(step_name=scenario))
+    return stack
+
+
 def run_all(scenarios):
     for scenario, call in scenarios.items():
         try:
-            outcome = {"returned": call(scenario)}
+            with in_run(scenario):
+                outcome = {"returned": call(scenario)}
         except Exception as error:  # whatever the client raises is what is compared
             outcome = {"raised": raised(error)}
         print(json.dumps({"scenario": scenario, **outcome}, default=str))
         sys.stdout.flush()
+    if SDK:
+        # A debug build may need longer for what is large than the end of a process would wait.
+        tracer.shutdown(timeout=30)

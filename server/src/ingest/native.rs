@@ -133,6 +133,9 @@ raw_step!(
     /// Whether it worked. False makes the step, and as a top-level step the run, failed.
     #[schema(default = true)]
     status_success: Option<bool>,
+    /// Its caller gave up before the end, which is no failure.
+    #[schema(default = false)]
+    aborted: Option<bool>,
     /// The error's text. It does not make a step fail by itself.
     error: Option<TextOrJson>,
     /// The output.
@@ -331,6 +334,7 @@ pub(super) fn decode_step(raw: &RawValue, source: &Source) -> Result<NewStep, Re
         .time()?
         .unwrap_or_else(|| source.received_at.plus_micros(elapsed_micros.saturating_neg()));
     let succeeded = raw.status_success().boolean()?.unwrap_or(true);
+    let aborted = raw.aborted().boolean()?.unwrap_or(false);
     let step = NewStep {
         kind: raw
             .kind()
@@ -345,10 +349,10 @@ pub(super) fn decode_step(raw: &RawValue, source: &Source) -> Result<NewStep, Re
         ended_at: Some(started_at.plus_micros(elapsed_micros)),
         latency_ms: Some(latency_ms),
         ttft_ms: raw.ttft_ms().number()?,
-        status: if succeeded {
-            StepStatus::Ok
-        } else {
-            StepStatus::Error
+        status: match (succeeded, aborted) {
+            (false, _) => StepStatus::Error,
+            (true, true) => StepStatus::Aborted,
+            (true, false) => StepStatus::Ok,
         },
         error: raw.error().body()?,
         error_class: raw.error_class().word()?,

@@ -145,6 +145,20 @@ async fn a_long_error_is_short_in_lists_and_whole_with_the_step() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_its_caller_gave_up_is_aborted_and_no_failure() {
+    let app = TestApp::new().await;
+    for (id, succeeded) in [("left", true), ("failed", false)] {
+        let mut given_up = step(id, "s");
+        given_up["aborted"] = json!(true);
+        given_up["status_success"] = json!(succeeded);
+        app.store(given_up).await;
+    }
+    let (_, left) = app.get("/api/runs/left").await;
+    assert_eq!(left["steps"][0]["status"], "aborted");
+    assert_eq!(app.get("/api/runs/failed").await.1["steps"][0]["status"], "error");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_step_from_before_the_retention_is_not_deleted_within_the_hour() {
     let app = TestApp::new().await;
     let mut old = step("r", "old");

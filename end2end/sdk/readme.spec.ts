@@ -1,0 +1,85 @@
+// The programs of the READMEs, run as a user who copied them would: the package installed, the key filled in, the
+// provider's key in the environment, nothing else.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { SENTENCE } from '../clients/harness/fixtures';
+import { run } from '../clients/harness/program';
+import { expect, test, type StoredStep } from '../clients/harness/test';
+import { repository } from '../harness/server';
+import { nodeProject, pythonPackage } from './package';
+
+const LANGUAGES = [
+  { name: 'typescript', block: 'js', file: 'program.mjs' },
+  { name: 'python', block: 'python', file: 'program.py' },
+].map((language) => {
+  const readme = readFileSync(join(repository, `sdk/${language.name}/README.md`), 'utf8');
+  const blocks = readme.matchAll(new RegExp(`^\`\`\`${language.block}\\n([^]*?)^\`\`\``, 'gm'));
+  return { ...language, programs: [...blocks].map(([, program]) => program ?? '') };
+});
+
+/** What each of them records: names, kinds and the names of their parents. */
+const RECORDED: [name: string, kind: string, parent: string | null, more?: Partial<StoredStep>][][] = [
+  [['step_1', 'llm', null, { model: 'claude-haiku-4-5', tokens: { input_fresh: 31, output: 17 } }]],
+  [
+    ['answer-customer', 'chain', null, { tokens: { input_fresh: null } }],
+    ['draft', 'llm', 'answer-customer', { model: 'gpt-4o-mini', tokens: { input_fresh: 31, output: 17 } }],
+  ],
+  [
+    ['answer', 'agent', null],
+    ['search', 'retrieval', 'answer'],
+    ['write', 'llm', 'answer', { model: 'claude-haiku-4-5', tokens: { input_fresh: 31, output: 17 } }],
+  ],
+  [['classify', 'llm', null, { model: 'in-house-7b', cost_usd: '0.0014', tokens: { input_fresh: 120, output: 1 } }]],
+];
+
+for (const { name, file, programs } of LANGUAGES) {
+  test(`each program of the README is here (${name})`, () => expect(programs).toHaveLength(RECORDED.length));
+
+  for (const [index, program] of programs.entries()) {
+    test(`program ${index + 1} of the README runs as it stands, and its run stands on the page (${name})`, async ({ way, project, request }) => {
+      expect(program.split('pl_live_...'), 'the key stands in it once').toHaveLength(2);
+      const copy = join(nodeProject().folder, file);
+      writeFileSync(copy, program.replace('pl_live_...', project.key));
+      const printed = await run(copy, {
+        ANTHROPIC_API_KEY: 'sk-ant-their-own',
+        ANTHROPIC_BASE_URL: way.provider.url,
+        OPENAI_API_KEY: 'sk-their-own',
+        OPENAI_BASE_URL: `${way.provider.url}/v1`,
+        PLUMBLINE_API_URL: way.server.url,
+        ...(name === 'python' ? { PYTHONPATH: pythonPackage() } : {}),
+      });
+      if (index < 3) expect(printed).toContain(SENTENCE);
+
+      // The program has ended, so everything is stored.
+      const read = { headers: { authorization: `Bearer ${project.key}` } };
+      const { items } = (await (await request.get(`${way.server.url}/api/runs`, read)).json()) as { items: { run_id: string }[] };
+      expect(items).toHaveLength(1);
+      const { steps } = (await (await request.get(`${way.server.url}/api/runs/${items[0]?.run_id}`, read)).json()) as { steps: StoredStep[] };
+      const names = new Map(steps.map(({ step_id, name }) => [step_id, name]));
+      const recorded = RECORDED[index] ?? [];
+      expect(steps).toHaveLength(recorded.length);
+      for (const [named, kind, parent, more] of recorded) {
+        const step = steps.find((each) => each.name === named);
+        expect(step, named).toMatchObject({ kind, status: 'ok', ...more });
+        expect(names.get(step?.parent_step_id ?? '') ?? null, named).toBe(parent);
+      }
+      const html = await (await request.get(`${way.server.url}${project.at(`runs/${items[0]?.run_id}`)}`)).text();
+      for (const [step] of recorded) expect(html).toContain(step);
+    });
+  }
+}
+
+test('the package holds what it needs and nothing else', () => {
+  const { files, packedBytes } = nodeProject();
+  console.log(`@plumbline/sdk: ${(packedBytes / 1024).toFixed(1)} KiB packed, ${files.length} files`);
+  expect(files.filter((path) => !/^dist\/(esm|cjs)\/[\w/-]+\.(js|d\.ts)$/.test(path)).sort()).toEqual([
+    'CHANGELOG.md',
+    'LICENSE',
+    'README.md',
+    'dist/cjs/package.json',
+    'package.json',
+  ]);
+  expect(packedBytes).toBeLessThan(64 * 1024);
+});

@@ -1,0 +1,1 @@
+"""The providers' clients: how their calls are found, read and handed on."""

@@ -1,0 +1,10 @@
+export { observe } from './default-tracer.js';
+export type { ObserveOptions } from './observe.js';
+export type { Run } from './scope.js';
+export type { Labels, TracedMessageParams, TraceOptions } from './labels.js';
+export type { IngestStep, StepKind } from './wire.js';
+export type { OpenStep, StepOptions } from './step.js';
+export { Tracer } from './tracer.js';
+export type { TracerOptions } from './tracer.js';
+export type { SenderStats as Stats } from './sender.js';
+export type { Traced, TracedRun } from './clients/typing.js';
