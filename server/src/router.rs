@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::api::{backtest, cost, health, ledger, openapi, runs, scoring};
+use crate::api::{backtest, cost, deploys, health, ledger, openapi, runs, scoring, series};
 use crate::error::{ErrorReport, HttpError};
 use crate::state::AppState;
 use crate::{auth, forms, ingest, live, site, web};
@@ -40,6 +40,11 @@ routes!(
     GET "/api/runs/{run_id}/steps/{step_id}/payload" => runs::payload,
     GET "/api/ledger"                                => ledger::list,
     GET "/api/cost"                                  => cost::get,
+    GET "/api/series"                                => series::get,
+    GET "/api/deploys"                               => deploys::list,
+    GET "/api/deploys/{id}"                          => deploys::get,
+    POST "/api/deploys"                              => deploys::record,
+    DELETE "/api/deploys/{id}"                       => deploys::delete,
     POST "/api/score"                                => scoring::score,
     GET "/api/thresholds"                            => scoring::thresholds,
     GET "/api/settings/scoring"                      => scoring::settings,
