@@ -1,6 +1,6 @@
 import { expect, hydrated, test } from '../harness/test';
 
-const pages = ['connect', 'anomalies', 'prompts', 'settings', 'settings/keys', 'settings/prices', 'settings/providers', 'settings/scoring', 'settings/members', 'settings/ledger'];
+const pages = ['', 'deploys', 'connect', 'anomalies', 'prompts', 'settings', 'settings/keys', 'settings/prices', 'settings/providers', 'settings/scoring', 'settings/members', 'settings/ledger'];
 
 test('the list of runs downloads one WASM, another page its own once', async ({ page, project }) => {
   const fetched: string[] = [];
