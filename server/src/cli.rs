@@ -1,6 +1,7 @@
 //! The command line. Data goes to stdout and everything else to stderr; exit codes are 0 done, 1 failed, 2 asked for
 //! in the wrong way, 3 not authorised, 4 not found.
 
+mod deploys;
 mod doctor;
 mod init;
 mod keys;
@@ -10,6 +11,7 @@ mod prices;
 mod reprice;
 mod seed;
 pub mod serve;
+mod stats;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -57,10 +59,14 @@ enum Command {
     Prices(prices::Command),
     /// Work out again what every stored step costs, with the prices of today
     Reprice(reprice::Arguments),
+    /// What calls cost, took and failed, by key, model, step or environment
+    Stats(stats::Arguments),
+    /// What shipped, and what each deploy moved
+    Deploys(deploys::Arguments),
     /// Fill a project with demo data
     ///
-    /// Everything in it is made up: runs of a support desk over the last two weeks, and one run that fails, named
-    /// cascade-demo. They go through the same pipeline as real steps and lie beside what the project holds already, so
+    /// Everything in it is made up: runs of a support desk over the last 30 days, three deploys of which one
+    /// raises the bill, and one run that fails, named cascade-demo. They go through the same pipeline as real steps and lie beside what the project holds already, so
     /// give them a project of their own where that matters. Seeding twice on a date stores nothing twice; deleting the
     /// project takes the demo data away again.
     Seed(seed::Arguments),
@@ -165,6 +171,8 @@ async fn run(cli: Cli) -> Result<(), Exit> {
         Command::Members(command) => members::run(&config, command).await,
         Command::Prices(command) => prices::run(&config, command).await,
         Command::Reprice(arguments) => reprice::run(&config, &arguments).await,
+        Command::Stats(arguments) => stats::run(&config, &arguments).await,
+        Command::Deploys(arguments) => deploys::run(&config, &arguments).await,
         Command::Seed(arguments) => Box::pin(seed::run(&config, &arguments)).await,
         Command::Init(_) => Ok(()),
     }
