@@ -7,16 +7,22 @@
 #[cfg(target_arch = "wasm32")]
 mod canvas;
 mod draw;
+mod lines;
 mod overlay;
 mod role;
 mod scale;
+mod spark;
 mod svg;
 mod table;
+mod time_axis;
 mod view;
 
-use crate::chart::scale::even_ticks;
+use crate::chart::scale::{even_ticks, value_ticks};
 
+pub(crate) use lines::{LineSeries, Lines, Marker, Moment, group_markers};
 pub(crate) use role::Role;
+pub(crate) use spark::spark;
+pub(crate) use time_axis::time_ticks;
 pub(crate) use view::{ChartBox, TableLink, TableToggle};
 
 /// A chart, without its size.
@@ -39,6 +45,8 @@ pub(crate) enum Marks {
     Bars(Bars),
     /// Dots, and lines across.
     Dots(Dots),
+    /// Values over time, as lines or stacked.
+    Lines(Lines),
 }
 
 /// Stacked bars.
@@ -121,6 +129,9 @@ pub(crate) struct Line {
 impl Chart {
     /// The ticks of the vertical axis; the last one is its end.
     fn y_ticks(&self) -> Vec<f64> {
+        if let Marks::Lines(lines) = &self.marks {
+            return value_ticks(lines.highest(), lines.unit);
+        }
         let highest = match &self.marks {
             Marks::Bars(bars) => bars.bars.iter().map(Bar::total).max().unwrap_or(0) as f64,
             Marks::Dots(dots) => dots
@@ -129,8 +140,30 @@ impl Chart {
                 .map(|dot| dot.value)
                 .chain(dots.lines.iter().map(|line| line.value))
                 .fold(dots.at_least, f64::max),
+            Marks::Lines(lines) => lines.highest(),
         };
         even_ticks(highest)
+    }
+
+    /// How a value reads beside the vertical axis.
+    fn y_text(&self, value: f64) -> String {
+        match &self.marks {
+            Marks::Lines(lines) => scale::axis_text(value, lines.unit),
+            Marks::Bars(_) | Marks::Dots(_) => domain::text::grouped(value.max(0.0) as u64),
+        }
+    }
+
+    /// What is kept below the zero line, in CSS pixels: the texts of the axis and, where there are markers, their lane.
+    fn foot_px(&self) -> f64 {
+        match &self.marks {
+            Marks::Lines(lines) if !lines.markers.is_empty() => TEXTS_PX + LANE_PX,
+            _ => TEXTS_PX,
+        }
+    }
+
+    /// Where the zero line is, in CSS pixels from the top.
+    fn base_px(&self) -> f64 {
+        f64::from(self.height_px) - self.foot_px()
     }
 
     /// Texts below the axis: place from 0 to 1, text, and whether it may go where there is little room.
@@ -149,12 +182,8 @@ impl Chart {
                     })
                     .collect()
             }
-            Marks::Dots(dots) => dots
-                .ticks
-                .iter()
-                .enumerate()
-                .map(|(index, (at, text))| (*at, text.as_str(), !index.is_multiple_of(2)))
-                .collect(),
+            Marks::Dots(dots) => ticks(&dots.ticks),
+            Marks::Lines(lines) => ticks(&lines.ticks),
         }
     }
 
@@ -163,10 +192,24 @@ impl Chart {
         match &self.marks {
             Marks::Bars(bars) => bars.bars.iter().all(|bar| bar.total() == 0),
             Marks::Dots(dots) => dots.dots.is_empty(),
+            Marks::Lines(lines) => lines.series.is_empty(),
         }
     }
 }
 
+/// Every second text goes where there is little room.
+fn ticks(ticks: &[(f64, String)]) -> Vec<(f64, &str, bool)> {
+    ticks
+        .iter()
+        .enumerate()
+        .map(|(index, (at, text))| (*at, text.as_str(), !index.is_multiple_of(2)))
+        .collect()
+}
+
+/// Kept for the texts below the zero line, in CSS pixels.
+const TEXTS_PX: f64 = 22.0;
+/// Kept for what hangs on plumb lines below those texts.
+const LANE_PX: f64 = 24.0;
 /// The most texts below an axis on a wide page.
 const MAX_LABELS: usize = 15;
 

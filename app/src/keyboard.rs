@@ -20,11 +20,18 @@ const fn key(keys: &'static [&'static str], does: &'static str, place: &'static 
 /// Every key of every page, in the order of the help.
 pub(crate) const ALL_KEYS: &[KeyHelp] = &[
     key(&["Ctrl", "K"], "commands, projects, runs by name", "Everywhere"),
+    key(&["g", "o"], "go to the overview", "Everywhere"),
     key(&["g", "r"], "go to runs", "Everywhere"),
     key(&["g", "a"], "go to anomalies", "Everywhere"),
+    key(&["g", "d"], "go to deploys", "Everywhere"),
     key(&["g", "s"], "go to settings", "Everywhere"),
     key(&["?"], "this help", "Everywhere"),
     key(&["Esc"], "close what is open", "Everywhere"),
+    key(&["["], "window before", "Overview"),
+    key(&["]"], "window after", "Overview"),
+    key(&["t"], "chart or its numbers", "Overview"),
+    key(&["←", "→"], "moment by moment, on the chart", "Overview"),
+    key(&["Shift", "→"], "draw a range, Enter goes to it", "Overview"),
     key(&["/"], "type a filter", "Runs"),
     key(&["j"], "next row", "Runs"),
     key(&["k"], "previous row", "Runs"),
@@ -187,6 +194,6 @@ mod tests {
 
     #[test]
     fn each_place_is_listed_once() {
-        assert_eq!(places(), ["Everywhere", "Runs", "Run", "Anomalies"]);
+        assert_eq!(places(), ["Everywhere", "Overview", "Runs", "Run", "Anomalies"]);
     }
 }

@@ -3,5 +3,7 @@
 
 pub(crate) mod activity;
 pub(crate) mod anomalies_query;
+pub(crate) mod overview_query;
 pub(crate) mod prompts;
 pub(crate) mod rise;
+pub(crate) mod rollout_words;

@@ -9,12 +9,12 @@ use leptos_router::path;
 
 use crate::context::{SiteUrls, provide_page_context};
 use crate::pages::login::LoginPage;
-use crate::pages::on_demand::{OnDemand, Report, Settings};
+use crate::pages::on_demand::{OnDemand, Report, Settings, Trends};
 use crate::pages::projects::{HomePage, NewProjectPage};
 use crate::pages::runs::RunsPage;
 use crate::pages::setup::SetupPage;
 use crate::theme::Theme;
-use crate::ui::frame::{Frame, ProjectHome};
+use crate::ui::frame::Frame;
 use crate::ui::icon::Sprite;
 use crate::ui::not_found::NotFoundPage;
 use crate::ui::time::provide_zone;
@@ -86,11 +86,13 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/account") view=OnDemand::Settings(Settings::Account) ssr=SsrMode::Async/>
                 <Route path=path!("/projects/new") view=NewProjectPage ssr=SsrMode::Async/>
                 <ParentRoute path=path!("/p/:project") view=Frame ssr=SsrMode::Async>
-                    <Route path=path!("") view=ProjectHome/>
+                    <Route path=path!("") view=OnDemand::Trends(Trends::Overview)/>
                     <Route path=path!("runs") view=RunsPage/>
                     <Route path=path!("runs/:run") view=OnDemand::Run/>
                     <Route path=path!("connect") view=OnDemand::Settings(Settings::Connect)/>
                     <Route path=path!("anomalies") view=OnDemand::Report(Report::Anomalies)/>
+                    <Route path=path!("deploys") view=OnDemand::Trends(Trends::Deploys)/>
+                    <Route path=path!("deploys/:deploy") view=OnDemand::Trends(Trends::Deploy)/>
                     <Route path=path!("prompts") view=OnDemand::Report(Report::Prompts)/>
                     <Route path=path!("prompts/:fingerprint") view=OnDemand::Report(Report::Prompt)/>
                     <Route path=path!("settings") view=OnDemand::Settings(Settings::General)/>

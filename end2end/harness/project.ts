@@ -10,7 +10,7 @@ export interface Project {
   readonly slug: string;
   /** A key that may do what a new key may, labelled `e2e`. */
   readonly key: string;
-  /** The address of one of its pages: `at('runs')`. */
+  /** The address of one of its pages: `at('runs')`; of its overview for ''. */
   at(page: string): string;
   /** Stores steps in it. */
   ingest: Ingest;
@@ -36,5 +36,5 @@ export async function makeProject(request: APIRequestContext, url: string, name?
     return secret;
   };
   const key = await makeKey('e2e');
-  return { slug, key, at: (page) => `/p/${slug}/${page}`, ingest: ingestInto(request, url, key), makeKey };
+  return { slug, key, at: (page) => (page === '' ? `/p/${slug}` : `/p/${slug}/${page}`), ingest: ingestInto(request, url, key), makeKey };
 }

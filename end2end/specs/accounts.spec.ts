@@ -17,7 +17,7 @@ test('the first account closes the server; people sign in, come back to where th
     await page.getByLabel('Password').fill(PASSWORD);
     await page.getByLabel('Project').fill('Acme support');
     await page.getByRole('button', { name: 'Create the account' }).click();
-    await expect(page).toHaveURL('/p/default/runs');
+    await expect(page).toHaveURL('/p/default');
     await expect(page.locator('.nav-project')).toContainText('Acme support');
 
     await page.goto('/p/default/settings/members');

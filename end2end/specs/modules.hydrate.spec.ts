@@ -1,6 +1,6 @@
 import { expect, hydrated, test } from '../harness/test';
 
-const pages = ['connect', 'anomalies', 'prompts', 'settings', 'settings/keys', 'settings/prices', 'settings/providers', 'settings/scoring', 'settings/members', 'settings/ledger', 'settings/audit'];
+const pages = ['', 'deploys', 'connect', 'anomalies', 'prompts', 'settings', 'settings/keys', 'settings/prices', 'settings/providers', 'settings/scoring', 'settings/members', 'settings/ledger', 'settings/audit'];
 
 test('the list of runs downloads one WASM, another page its own once', async ({ page, project }) => {
   const fetched: string[] = [];

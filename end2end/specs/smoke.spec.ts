@@ -25,7 +25,9 @@ test('what the page links to is compressed and kept for ever', async ({ page, re
   }
 });
 
-test("a project's own address leads to its runs", async ({ page, project }) => {
+test("a project's own address is its overview", async ({ page, project }) => {
+  await page.goto('/');
+  await expect(page).toHaveURL(/\/p\/[^/]+$/);
   await page.goto(`/p/${project.slug}`);
-  await expect(page).toHaveURL(project.at('runs'));
+  await expect(page.getByRole('heading', { level: 1, name: 'Overview' })).toBeVisible();
 });

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod audit;
+mod deploys;
 mod doctor;
 mod init;
 mod keys;
@@ -12,6 +13,7 @@ mod prices;
 mod reprice;
 mod seed;
 pub mod serve;
+mod stats;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -64,10 +66,14 @@ enum Command {
     Prices(prices::Command),
     /// Work out again what every stored step costs, with the prices of today
     Reprice(reprice::Arguments),
+    /// What calls cost, took and failed, by key, model, step or environment
+    Stats(stats::Arguments),
+    /// What shipped, and what each deploy moved
+    Deploys(deploys::Arguments),
     /// Fill a project with demo data
     ///
-    /// Everything in it is made up: runs of a support desk over the last two weeks, and one run that fails, named
-    /// cascade-demo. They go through the same pipeline as real steps and lie beside what the project holds already, so
+    /// Everything in it is made up: runs of a support desk over the last 30 days, three deploys of which one
+    /// raises the bill, and one run that fails, named cascade-demo. They go through the same pipeline as real steps and lie beside what the project holds already, so
     /// give them a project of their own where that matters. Seeding twice on a date stores nothing twice; deleting the
     /// project takes the demo data away again.
     Seed(seed::Arguments),
@@ -174,6 +180,8 @@ async fn run(cli: Cli) -> Result<(), Exit> {
         Command::Audit(arguments) => audit::run(&config, &arguments).await,
         Command::Prices(command) => prices::run(&config, command).await,
         Command::Reprice(arguments) => reprice::run(&config, &arguments).await,
+        Command::Stats(arguments) => stats::run(&config, &arguments).await,
+        Command::Deploys(arguments) => deploys::run(&config, &arguments).await,
         Command::Seed(arguments) => Box::pin(seed::run(&config, &arguments)).await,
         Command::Init(_) => Ok(()),
     }

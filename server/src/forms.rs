@@ -4,6 +4,7 @@
 
 mod account;
 mod conditions;
+mod demo;
 mod invitations;
 mod keys;
 mod members;
@@ -61,6 +62,7 @@ forms!(
     "/projects"                                           => projects::create,
     "/p/{project}/conditions/feedback"                    => conditions::mark,
     "/p/{project}/conditions/mute"                        => conditions::mute,
+    "/p/{project}/demo"                                   => demo::start,
     "/p/{project}/settings/general"                       => projects::rename,
     "/p/{project}/settings/delete"                        => projects::delete,
     "/p/{project}/settings/keys"                          => keys::make,

@@ -22,12 +22,17 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::delete_project::ProjectDeletion;
+use crate::demo::Seeding;
 use crate::metrics::Labelled;
 use crate::reprice::Repricing;
 use crate::supervise::panic_message;
 
 /// Every kind of job that this binary runs; others wait for one that does.
-const KINDS: &[Kind] = &[Kind::of::<Repricing>(), Kind::of::<ProjectDeletion>()];
+const KINDS: &[Kind] = &[
+    Kind::of::<Repricing>(),
+    Kind::of::<ProjectDeletion>(),
+    Kind::of::<Seeding>(),
+];
 
 /// How often it is looked whether a job is due, should no notification have come.
 const POLL_INTERVAL: Duration = Duration::from_secs(30);

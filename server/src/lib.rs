@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod database;
 pub mod delete_project;
+pub mod demo;
 pub mod error;
 pub mod forms;
 pub mod ingest;

@@ -4,8 +4,10 @@
 mod batch;
 mod cardinality;
 mod derived_step;
+mod first_seen;
 mod load;
 mod project_caches;
+mod release;
 mod rollup;
 mod run_delta;
 mod worker;

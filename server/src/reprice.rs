@@ -10,7 +10,7 @@ use engine::pricing::PriceTable;
 use serde::{Deserialize, Serialize};
 use storage::Db;
 use storage::jobs::{self, JobChunk, NewJob, Progress};
-use storage::reprice::{self, Cursor, Delta, NewCost, PricedStep, Which};
+use storage::reprice::{self, Cursor, Delta, NewCost, PricedStep, ReleaseKey, Which};
 use uuid::Uuid;
 
 use crate::jobs::{BackgroundJob, ChunkError, JobContext};
@@ -184,6 +184,7 @@ async fn write(
     let written = reprice::update_steps(chunk, changes).await?;
     let mut runs: BTreeMap<(Timestamp, String), Delta> = BTreeMap::new();
     let mut hours: BTreeMap<(Timestamp, Uuid), Delta> = BTreeMap::new();
+    let mut releases: BTreeMap<ReleaseKey, Delta> = BTreeMap::new();
     for ((step, new), _) in changes.iter().zip(&written).filter(|(_, written)| **written) {
         let delta = delta(step, new);
         if delta == Delta::default() {
@@ -204,18 +205,32 @@ async fn write(
             delta,
         );
         add(hours.entry((step.started_at.hour(), series)).or_default(), delta);
+        if let Some(release) = &step.release {
+            let key = ReleaseKey {
+                hour: step.started_at.hour(),
+                release: release.clone(),
+                key_label: step.key_label.clone(),
+                step_name: step.name.clone(),
+                model: step.model.clone(),
+                other_series: step.other_series,
+            };
+            add(releases.entry(key).or_default(), delta);
+        }
     }
     let changed = runs.keys().map(|(_, run_id)| run_id.clone()).collect();
     reprice::add_to_runs(chunk, &runs.into_iter().collect::<Vec<_>>()).await?;
+    reprice::add_to_releases(chunk, &releases.into_iter().collect::<Vec<_>>()).await?;
     reprice::add_to_rollups(chunk, &hours.into_iter().collect::<Vec<_>>()).await?;
     Ok(changed)
 }
 
 fn delta(step: &PricedStep, new: &NewCost) -> Delta {
     let nano = |cost: Option<NanoUsd>| cost.map_or(0, |cost| cost.0);
+    let square = |cost: Option<NanoUsd>| i128::from(nano(cost)) * i128::from(nano(cost));
     let unpriced = |source: CostSource| i64::from(source == CostSource::Unknown);
     Delta {
         cost: nano(new.cost).saturating_sub(nano(step.cost)),
+        cost_squares: square(new.cost) - square(step.cost),
         unpriced: unpriced(new.source) - unpriced(step.source),
         priced: i64::from(new.cost.is_some()) - i64::from(step.cost.is_some()),
     }
@@ -223,6 +238,7 @@ fn delta(step: &PricedStep, new: &NewCost) -> Delta {
 
 fn add(sum: &mut Delta, more: Delta) {
     sum.cost = sum.cost.saturating_add(more.cost);
+    sum.cost_squares = sum.cost_squares.saturating_add(more.cost_squares);
     sum.unpriced += more.unpriced;
     sum.priced += more.priced;
 }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 
-use crate::api::{audit, backtest, cost, health, ledger, runs, scoring};
+use crate::api::{audit, backtest, cost, deploys, health, ledger, runs, scoring, series};
 use crate::error::{ErrorBody, ErrorDetails, ErrorReport, HttpError};
 use crate::state::AppState;
 use crate::{auth, forms, ingest, live, read_limits, site, web};
@@ -49,6 +49,11 @@ routes!(
     GET "/api/ledger"                                => ledger::list,
     GET "/api/audit"                                 => audit::list,
     GET "/api/cost"                                  => cost::get,
+    GET "/api/series"                                => series::get,
+    GET "/api/deploys"                               => deploys::list,
+    GET "/api/deploys/{id}"                          => deploys::get,
+    POST "/api/deploys"                              => deploys::record,
+    DELETE "/api/deploys/{id}"                       => deploys::delete,
     POST "/api/score"                                => scoring::score,
     GET "/api/thresholds"                            => scoring::thresholds,
     GET "/api/settings/scoring"                      => scoring::settings,

@@ -292,6 +292,18 @@ fn seeding_fills_a_project_through_the_pipeline_and_only_once() {
         "{first:?}"
     );
 
+    // The command line and the API tell the same.
+    let printed = |arguments: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&folder.run(arguments).stdout).unwrap()
+    };
+    let stats = printed(&["stats", "--days", "4", "--by", "model", "--json"]);
+    let cost = server.json("/api/cost?from=2020-01-01T00:00:00Z");
+    assert_eq!(stats["total"]["cost_nano_usd"], cost["cost_nano_usd"], "{stats}");
+    let (deploys, listed) = (printed(&["deploys", "--json"]), server.json("/api/deploys"));
+    let count = |list: &serde_json::Value| list["items"].as_array().unwrap().len();
+    assert_eq!(count(&deploys), count(&listed), "{deploys}");
+    assert_eq!(folder.run(&["stats", "--by", "user"]).code, 2);
+
     // Beside the server, which the pages of the demo are open on.
     let again = folder.run(&seed);
     assert!(again.stderr.contains("\n0 steps stored"), "{again:?}");

@@ -24,6 +24,10 @@ mod cost;
 mod cross_site;
 #[path = "http/deletion.rs"]
 mod deletion;
+#[path = "http/demo.rs"]
+mod demo;
+#[path = "http/deploys.rs"]
+mod deploys;
 #[path = "http/ingest.rs"]
 mod ingest;
 #[path = "http/jobs.rs"]
@@ -68,6 +72,8 @@ mod scoring_form;
 mod scoring_history;
 #[path = "http/search.rs"]
 mod search;
+#[path = "http/series.rs"]
+mod series;
 #[path = "http/sessions.rs"]
 mod sessions;
 #[path = "http/supervision.rs"]

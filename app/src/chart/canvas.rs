@@ -199,6 +199,18 @@ impl DrawingBackend for Coloured<'_> {
         self.inner.draw_path(points, &style)
     }
 
+    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
+        &mut self,
+        corners: I,
+        _: &S,
+    ) -> Result<(), Error> {
+        let style = Style {
+            color: self.palette.colour(self.role),
+            stroke_width: 0,
+        };
+        self.inner.fill_polygon(corners, &style)
+    }
+
     fn draw_circle<S: BackendStyle>(
         &mut self,
         center: BackendCoord,

@@ -4,18 +4,16 @@ use plotters::coord::Shift;
 use plotters::coord::cartesian::Cartesian2d;
 use plotters::coord::types::RangedCoordf64;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind};
-use plotters::element::{Circle, Drawable, PathElement, PointCollection, Rectangle, Text};
+use plotters::element::{Circle, Drawable, PathElement, PointCollection, Polygon, Rectangle, Text};
 use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{BLACK, Color as _, IntoFont as _, ShapeStyle, TextStyle};
 use plotters_backend::{BackendCoord, DrawingErrorKind};
 
-use super::{Bars, Chart, Dots, Marks, Role};
+use super::{Bars, Chart, Dots, Lines, Marks, Role};
 
 /// Free above the highest tick, in CSS pixels.
 pub(super) const TOP_PX: f64 = 8.0;
-/// Kept for the texts below the zero line, in CSS pixels.
-pub(super) const FOOT_PX: f64 = 22.0;
 /// How far below the zero line the texts stand, in CSS pixels.
 const TEXT_DROP_PX: f64 = 15.0;
 /// The share of its place that a bar fills.
@@ -74,14 +72,14 @@ fn stroked(width: f64) -> ShapeStyle {
 /// Where a value stands, in CSS pixels from the top.
 pub(super) fn y_px(chart: &Chart, value: f64) -> f64 {
     let end = chart.y_ticks().last().copied().unwrap_or(1.0);
-    let base = f64::from(chart.height_px) - FOOT_PX;
+    let base = chart.base_px();
     base - (value / end).clamp(0.0, 1.0) * (base - TOP_PX)
 }
 
 /// The chart's own coordinates: 0 to 1 across, its unit upwards. `px` is the length of a CSS pixel on the backend.
 fn plane<B: DrawingBackend>(area: &DrawingArea<B, Shift>, chart: &Chart, px: f64) -> Plane<B> {
     let (width, _) = area.dim_in_pixel();
-    let base = (f64::from(chart.height_px) - FOOT_PX) * px;
+    let base = chart.base_px() * px;
     let end = chart.y_ticks().last().copied().unwrap_or(1.0);
     let pixels = (0..width as i32, base.round() as i32..(TOP_PX * px).round() as i32);
     area.apply_coord_spec(Cartesian2d::new(0.0..1.0, 0.0..end, pixels))
@@ -96,11 +94,11 @@ pub(super) fn marks<B: RoleBackend>(area: &DrawingArea<B, Shift>, chart: &Chart,
     for y in ticks.iter().skip(1) {
         plane.draw(&line(*y))?;
     }
-    let per_px =
-        ticks.last().copied().unwrap_or(1.0) / (f64::from(chart.height_px) - FOOT_PX - TOP_PX).max(1.0);
+    let per_px = ticks.last().copied().unwrap_or(1.0) / (chart.base_px() - TOP_PX).max(1.0);
     match &chart.marks {
         Marks::Bars(found) => bars(&plane, found, per_px)?,
         Marks::Dots(found) => dots(&plane, found, px)?,
+        Marks::Lines(found) => lines(&plane, found, px)?,
     }
     plane.draw(&As(Role::Axis))?;
     plane.draw(&line(0.0))
@@ -155,10 +153,35 @@ fn dots<B: RoleBackend>(plane: &Plane<B>, dots: &Dots, px: f64) -> Drawn<B> {
     Ok(())
 }
 
+/// Lines broken where a value is missing, or areas on top of one another with their upper edges.
+fn lines<B: RoleBackend>(plane: &Plane<B>, lines: &Lines, px: f64) -> Drawn<B> {
+    let heights = lines.heights();
+    if lines.is_stacked {
+        for (index, series) in lines.series.iter().enumerate() {
+            plane.draw(&As(series.role))?;
+            for area in lines.areas(&heights, index) {
+                plane.draw(&Polygon::new(area, filled()))?;
+            }
+        }
+        return Ok(());
+    }
+    // What has to be seen is drawn last.
+    for (series, heights) in lines.series.iter().zip(&heights).rev() {
+        plane.draw(&As(series.role))?;
+        for stretch in lines.stretches(heights) {
+            match stretch[..] {
+                [alone] => plane.draw(&Circle::new(alone, (2.0 * px).round() as i32, filled()))?,
+                _ => plane.draw(&PathElement::new(stretch, stroked(1.75 * px)))?,
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The texts below the zero line.
 pub(super) fn x_texts<B: RoleBackend>(area: &DrawingArea<B, Shift>, chart: &Chart, px: f64) -> Drawn<B> {
     let (width, _) = area.dim_in_pixel();
-    let y = ((f64::from(chart.height_px) - FOOT_PX + TEXT_DROP_PX) * px).round() as i32;
+    let y = ((chart.base_px() + TEXT_DROP_PX) * px).round() as i32;
     for (at, text, minor) in chart.x_ticks() {
         let x = (at * f64::from(width)).round() as i32;
         let role = if minor { Role::MinorText } else { Role::Text };
@@ -173,8 +196,7 @@ pub(super) fn y_texts<B: RoleBackend>(area: &DrawingArea<B, Shift>, chart: &Char
     area.draw(&As(Role::Text))?;
     for value in chart.y_ticks() {
         let y = ((y_px(chart, value) + 4.0) * px).round() as i32;
-        let text = domain::text::grouped(value as u64);
-        area.draw(&Text::new(text, (0, y), text_style(HPos::Left)))?;
+        area.draw(&Text::new(chart.y_text(value), (0, y), text_style(HPos::Left)))?;
     }
     Ok(())
 }

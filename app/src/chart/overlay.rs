@@ -1,12 +1,14 @@
 //! What lies above the marks: zones to point at, the crosshair and the tooltip. Pure: strings of SVG.
 
+mod lines;
+
 use std::fmt::Write as _;
 
 use domain::text;
 
 #[cfg(any(target_arch = "wasm32", test))]
 use super::Dot;
-use super::draw::{FOOT_PX, TOP_PX, y_px};
+use super::draw::{TOP_PX, y_px};
 use super::{Bar, Bars, Chart, Dots, Marks, Role};
 
 /// How near the pointer has to be to a dot, in CSS pixels.
@@ -33,11 +35,13 @@ pub(super) fn bar_text(chart: &Chart, bar: &Bar) -> String {
 /// A zone over each bar, as tall as the plot; a link where the bar leads somewhere.
 /// `titled` gives them the browser's own tooltips, for pages without script.
 pub(super) fn zones(chart: &Chart, titled: bool) -> String {
-    let Marks::Bars(bars) = &chart.marks else {
-        return String::new();
+    let bars = match &chart.marks {
+        Marks::Bars(bars) => bars,
+        Marks::Dots(_) => return String::new(),
+        Marks::Lines(lines) => return lines::zones(chart, lines, titled),
     };
     let pitch = 100.0 / bars.bars.len().max(1) as f64;
-    let height = f64::from(chart.height_px) - FOOT_PX;
+    let height = chart.base_px();
     let mut out = String::new();
     for (index, bar) in bars.bars.iter().enumerate() {
         let (x, label) = (index as f64 * pitch, escaped(&bar_text(chart, bar)));
@@ -85,6 +89,7 @@ pub(super) fn at(chart: &Chart, across: f64, down_px: f64, width_px: f64) -> Opt
                 .min_by(|a, b| a.1.total_cmp(&b.1))
                 .map(|(index, _)| index)
         }
+        Marks::Lines(lines) => lines.nearest(across),
     }
 }
 
@@ -98,6 +103,8 @@ pub(super) fn href(chart: &Chart, index: usize) -> Option<&str> {
             .href
             .as_deref(),
         Marks::Dots(dots) => dots.dots.get(index)?.href.as_deref(),
+        // Markers are links of their own.
+        Marks::Lines(_) => None,
     }
 }
 
@@ -106,6 +113,7 @@ pub(super) fn tooltip(chart: &Chart, index: usize) -> String {
     match &chart.marks {
         Marks::Bars(bars) => bar_tooltip(chart, bars, index),
         Marks::Dots(dots) => dot_tooltip(chart, dots, index),
+        Marks::Lines(found) => lines::tooltip(chart, found, index),
     }
     .unwrap_or_default()
 }
@@ -124,7 +132,7 @@ fn bar_tooltip(chart: &Chart, bars: &Bars, index: usize) -> Option<String> {
             )
         })
         .collect();
-    let base = f64::from(chart.height_px) - FOOT_PX;
+    let base = chart.base_px();
     let cross = format!(
         r#"<line class="ch-cross" x1="{x:.3}%" x2="{x:.3}%" y1="0" y2="{base}"/>"#,
         x = across * 100.0
@@ -139,7 +147,7 @@ fn dot_tooltip(chart: &Chart, dots: &Dots, index: usize) -> Option<String> {
     let ring = format!(r#"<circle class="ch-ring" cx="{x:.3}%" cy="{y:.1}" r="7"/>"#);
     let head = (dot.title.clone(), text::counted(dot.value as i64, chart.unit));
     let lines = [(Some(dot.role), dot.word.to_owned(), String::new())];
-    let top = (y - 24.0).clamp(0.0, f64::from(chart.height_px) - FOOT_PX - 40.0);
+    let top = (y - 24.0).clamp(0.0, (chart.base_px() - 40.0).max(0.0));
     Some(ring + &tip(dot.at, top, &head, &lines))
 }
 
@@ -186,10 +194,20 @@ fn tip(across: f64, top: f64, head: &(String, String), lines: &[(Option<Role>, S
     out
 }
 
+/// What hangs on plumb lines, in the lane below the axis.
+pub(super) fn markers(chart: &Chart) -> String {
+    match &chart.marks {
+        Marks::Lines(lines) => lines::markers(chart, lines),
+        Marks::Bars(_) | Marks::Dots(_) => String::new(),
+    }
+}
+
 /// The names of lines across, beside the plot. Two that would touch are moved apart.
 pub(super) fn line_labels(chart: &Chart) -> String {
-    let Marks::Dots(dots) = &chart.marks else {
-        return String::new();
+    let dots = match &chart.marks {
+        Marks::Bars(_) => return String::new(),
+        Marks::Dots(dots) => dots,
+        Marks::Lines(lines) => return lines::ends(chart, lines),
     };
     let mut labels: Vec<(f64, &super::Line)> = dots
         .lines

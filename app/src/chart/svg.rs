@@ -151,6 +151,19 @@ impl DrawingBackend for SvgBackend<'_> {
         ))
     }
 
+    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
+        &mut self,
+        corners: I,
+        _: &S,
+    ) -> Result<(), DrawingErrorKind<Infallible>> {
+        let data: Vec<String> = corners.into_iter().map(|(x, y)| format!("{x} {y}")).collect();
+        let (class, data, height) = (self.role.class(), data.join("L"), self.height);
+        self.write(format_args!(
+            r#"<svg width="100%" height="{}" viewBox="0 0 {WIDTH} {height}" preserveAspectRatio="none"><path class="fill {class}" d="M{data}Z"/></svg>"#,
+            px(height as i32)
+        ))
+    }
+
     fn draw_circle<S: BackendStyle>(
         &mut self,
         center: BackendCoord,

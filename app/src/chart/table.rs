@@ -3,7 +3,7 @@
 use domain::text;
 use leptos::prelude::*;
 
-use super::{Bars, Chart, Dots, Marks};
+use super::{Bars, Chart, Dots, Lines, Marks};
 
 /// The most rows of a scatter's table; it begins with what was drawn last, which matters most.
 const MAX_ROWS: usize = 500;
@@ -18,6 +18,7 @@ pub(super) fn ChartTable(chart: Signal<Chart>, #[prop(into)] label: Signal<Strin
                 match &chart.marks {
                     Marks::Bars(bars) => bars_table(&chart, bars),
                     Marks::Dots(dots) => dots_table(&chart, dots),
+                    Marks::Lines(lines) => lines_table(&chart, lines),
                 }
             }}
         </div>
@@ -77,6 +78,44 @@ fn dots_table(chart: &Chart, dots: &Dots) -> AnyView {
             <thead>
                 <tr><th scope="col">{chart.across}</th><th class="n" scope="col">{chart.unit}"s"</th><th scope="col">"Is"</th></tr>
             </thead>
+            <tbody>{rows}</tbody>
+        </table>
+        {(more > 0).then(|| view! { <p class="dim">{format!("and {} more", text::grouped(more as u64))}</p> })}
+    }
+    .into_any()
+}
+
+/// The latest first. What is unknown is a dash.
+fn lines_table(chart: &Chart, lines: &Lines) -> AnyView {
+    let heads = lines
+        .series
+        .iter()
+        .map(|series| view! { <th class="n" scope="col">{series.name.clone()}</th> })
+        .collect_view();
+    let more = lines.moments.len().saturating_sub(MAX_ROWS);
+    let rows = lines
+        .moments
+        .iter()
+        .enumerate()
+        .rev()
+        .take(MAX_ROWS)
+        .map(|(index, moment)| {
+            let cells = lines
+                .series
+                .iter()
+                .map(|series| match series.values.get(index).copied().flatten() {
+                    Some(value) => {
+                        view! { <td class="n t">{engine::series::text(value, lines.unit)}</td> }.into_any()
+                    }
+                    None => view! { <td class="n none">"–"</td> }.into_any(),
+                })
+                .collect_view();
+            view! { <tr><th scope="row">{moment.title.clone()}</th>{cells}</tr> }
+        })
+        .collect_view();
+    view! {
+        <table class="table compact">
+            <thead><tr><th scope="col">{chart.across}</th>{heads}</tr></thead>
             <tbody>{rows}</tbody>
         </table>
         {(more > 0).then(|| view! { <p class="dim">{format!("and {} more", text::grouped(more as u64))}</p> })}

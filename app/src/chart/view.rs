@@ -1,12 +1,15 @@
 //! The component: a chart or its table. The server's SVG is replaced by a canvas once the browser has drawn one.
 
+mod cursor;
+
 use leptos::ev;
 use leptos::html;
 use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 
+use self::cursor::{Brush, Cursor};
 use super::table::ChartTable;
-use super::{Chart, overlay, svg};
+use super::{Chart, Marks, overlay, svg};
 use crate::keyboard::use_keys;
 use crate::ui::icon::Icon;
 use crate::ui::time::use_attached;
@@ -74,18 +77,26 @@ pub(crate) fn ChartBox(
     /// More SVG above the marks, below the zones: events on the same axis.
     #[prop(optional, into)]
     above: Signal<String>,
+    /// Called with the places, from 0 to 1, between which the reader drew a range over lines.
+    #[prop(optional, into)]
+    on_range: Option<Callback<(f64, f64)>>,
 ) -> impl IntoView {
     move || {
         if as_table.get() {
             view! { <ChartTable chart label/> }.into_any()
         } else {
-            view! { <Drawing chart label above/> }.into_any()
+            view! { <Drawing chart label above on_range/> }.into_any()
         }
     }
 }
 
 #[component]
-fn Drawing(chart: Signal<Chart>, label: Signal<String>, above: Signal<String>) -> impl IntoView {
+fn Drawing(
+    chart: Signal<Chart>,
+    label: Signal<String>,
+    above: Signal<String>,
+    on_range: Option<Callback<(f64, f64)>>,
+) -> impl IntoView {
     let canvas = NodeRef::<html::Canvas>::new();
     let probe = NodeRef::<html::I>::new();
     let drawn = RwSignal::new(false);
@@ -94,9 +105,13 @@ fn Drawing(chart: Signal<Chart>, label: Signal<String>, above: Signal<String>) -
     #[cfg(target_arch = "wasm32")]
     browser::keep_drawn(chart, canvas, probe, drawn);
     let navigate = use_navigate();
+    let brush = Brush::new(on_range);
+    let is_lines = Memo::new(move |_| matches!(chart.read().marks, Marks::Lines(_)));
     let click = move |event: ev::MouseEvent| {
         let index = pointed.get_untracked();
-        let href = index.and_then(|index| overlay::href(&chart.read_untracked(), index).map(str::to_owned));
+        let of_index =
+            index.and_then(|index| overlay::href(&chart.read_untracked(), index).map(str::to_owned));
+        let href = of_index.or_else(|| marker_href(&event));
         // With a modifier the browser opens a tab of its own.
         if let Some(href) = href
             && !(event.ctrl_key() || event.meta_key() || event.shift_key())
@@ -132,22 +147,46 @@ fn Drawing(chart: Signal<Chart>, label: Signal<String>, above: Signal<String>) -
                     height=height
                     role="group"
                     aria-label=move || label.get()
-                    on:pointermove=move |event| pointed.set(place(&event, &chart.read_untracked()))
+                    on:pointerdown=move |event| {
+                        if is_lines.get_untracked() {
+                            brush.begin(&event);
+                        }
+                    }
+                    on:pointermove=move |event| {
+                        pointed.set(place(&event, &chart.read_untracked()));
+                        brush.move_to(&event);
+                    }
+                    on:pointerup=move |event| brush.end(&event)
+                    on:pointercancel=move |_| brush.forget()
                     on:pointerleave=move |_| pointed.set(None)
-                    on:focusin=move |event| pointed.set(focused(&event))
+                    on:focusin=move |event| {
+                        if !is_lines.get_untracked() {
+                            pointed.set(focused(&event));
+                        }
+                    }
                     on:focusout=move |_| pointed.set(None)
                     on:click=click
                 >
                     <g aria-hidden="true" inner_html=move || svg::x_texts(&chart.read())></g>
                     <g inner_html=move || above.get()></g>
                     <g inner_html=move || overlay::zones(&chart.read(), !attached.get())></g>
+                    {move || is_lines.get().then(|| view! { <Cursor chart pointed brush/> })}
+                    <g inner_html=move || overlay::markers(&chart.read())></g>
                     <g aria-hidden="true" inner_html=tooltip></g>
                 </svg>
                 <i class="ch-probe" hidden node_ref=probe></i>
             </div>
             {move || {
                 (!labels.read().is_empty())
-                    .then(|| view! { <svg class="plot ch-ends" height=height aria-hidden="true" inner_html=labels.get()></svg> })
+                    .then(|| view! {
+                            <svg
+                                class="plot ch-ends"
+                                class:ch-names=move || is_lines.get()
+                                height=height
+                                aria-hidden="true"
+                                inner_html=labels.get()
+                            ></svg>
+                        })
             }}
         </div>
     }
@@ -167,6 +206,21 @@ fn place(event: &ev::PointerEvent, chart: &Chart) -> Option<usize> {
     #[cfg(not(target_arch = "wasm32"))]
     {
         let _only_in_the_browser = (event, chart);
+        None
+    }
+}
+
+/// Where the marker leads that was clicked.
+fn marker_href(event: &ev::MouseEvent) -> Option<String> {
+    #[cfg(target_arch = "wasm32")]
+    {
+        use wasm_bindgen::JsCast;
+        let element: web_sys::Element = event.target()?.dyn_into().ok()?;
+        element.closest("a.ch-marker").ok()??.get_attribute("href")
+    }
+    #[cfg(not(target_arch = "wasm32"))]
+    {
+        let _only_in_the_browser = event;
         None
     }
 }

@@ -1,6 +1,6 @@
-//! The pages whose code comes when they are opened. Each of the four groups is a WASM file of its own, which
+//! The pages whose code comes when they are opened. Each of the five groups is a WASM file of its own, which
 //! `crates/browser_bindings` cuts out; what several of them use lies in files they share. The list of runs and the
-//! pages in front of it are what people open first, so they are part of the first file. More groups would mean less
+//! pages in front of it are part of the first file. More groups would mean less
 //! code that is not needed, and many more files that are shared.
 
 use leptos::prelude::*;
@@ -10,7 +10,10 @@ use leptos_router::ChooseView;
 use crate::pages::account::AccountPage;
 use crate::pages::anomalies::AnomaliesPage;
 use crate::pages::connect::ConnectPage;
+use crate::pages::deploy::DeployPage;
+use crate::pages::deploys::DeploysPage;
 use crate::pages::invite::InvitePage;
+use crate::pages::overview::OverviewPage;
 use crate::pages::prompt::PromptPage;
 use crate::pages::prompts::PromptsPage;
 use crate::pages::reset::ResetPage;
@@ -30,12 +33,25 @@ use crate::ui::load::query_suffix;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum OnDemand {
     Run,
+    /// What calls cost over time, and what shipped.
+    Trends(Trends),
     /// What many runs have in common.
     Report(Report),
     /// Settings → scoring, which brings the engine for its back-test.
     Scoring,
     /// One of the other settings, how to connect, or the pages of an account.
     Settings(Settings),
+}
+
+/// The pages on what changes with time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Trends {
+    /// The project's home.
+    Overview,
+    /// What shipped, and what each of it moved.
+    Deploys,
+    /// One deploy: before and after.
+    Deploy,
 }
 
 /// The pages on many runs at once.
@@ -80,6 +96,7 @@ impl ChooseView for OnDemand {
     async fn choose(self) -> AnyView {
         let page = match self {
             Self::Run => run().await,
+            Self::Trends(page) => trends(page).await,
             Self::Report(page) => report(page).await,
             Self::Scoring => scoring().await,
             Self::Settings(page) => settings(page).await,
@@ -101,6 +118,7 @@ impl OnDemand {
     async fn load(self) -> Result<(), SplitLoaderError> {
         match self {
             Self::Run => preload_run().await,
+            Self::Trends(_) => preload_trends().await,
             Self::Report(_) => preload_report().await,
             Self::Scoring => preload_scoring().await,
             Self::Settings(_) => preload_settings().await,
@@ -119,6 +137,9 @@ impl OnDemand {
             _ => return None,
         };
         Some(match rest {
+            [] => Self::Trends(Trends::Overview),
+            ["deploys"] => Self::Trends(Trends::Deploys),
+            ["deploys", _deploy] => Self::Trends(Trends::Deploy),
             ["runs", _run] => Self::Run,
             ["anomalies"] => Self::Report(Report::Anomalies),
             ["prompts"] => Self::Report(Report::Prompts),
@@ -140,6 +161,15 @@ impl OnDemand {
 #[wasm_split(run, wasm_split_path = ::leptos::wasm_split, preload(preload_run), fallible)]
 fn run() -> Result<AnyView, SplitLoaderError> {
     Ok(view! { <RunPage/> }.into_any())
+}
+
+#[wasm_split(trends, wasm_split_path = ::leptos::wasm_split, preload(preload_trends), fallible)]
+fn trends(page: Trends) -> Result<AnyView, SplitLoaderError> {
+    Ok(match page {
+        Trends::Overview => view! { <OverviewPage/> }.into_any(),
+        Trends::Deploys => view! { <DeploysPage/> }.into_any(),
+        Trends::Deploy => view! { <DeployPage/> }.into_any(),
+    })
 }
 
 #[wasm_split(report, wasm_split_path = ::leptos::wasm_split, preload(preload_report), fallible)]
@@ -209,7 +239,10 @@ mod tests {
         };
         check("/", "None");
         check("/login", "None");
-        check("/p/default", "None");
+        check("/p/default", "Some(Trends(Overview))");
+        check("/p/default/", "Some(Trends(Overview))");
+        check("/p/default/deploys", "Some(Trends(Deploys))");
+        check("/p/default/deploys/c4e2117%40production", "Some(Trends(Deploy))");
         check("/p/default/runs", "None");
         check("/p/default/runs/01a1", "Some(Run)");
         check("/p/default/anomalies", "Some(Report(Anomalies))");

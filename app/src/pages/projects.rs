@@ -21,7 +21,7 @@ pub(crate) fn HomePage() -> impl IntoView {
 /// Where `/` leads; `None` when there is no project yet.
 fn start(viewer: &Viewer) -> Option<String> {
     match viewer.projects.first() {
-        Some((project, _)) => Some(page_href(&project.slug, "runs")),
+        Some((project, _)) => Some(page_href(&project.slug, "")),
         None if viewer.user.is_none() && !viewer.open => Some("/login".to_owned()),
         None => None,
     }

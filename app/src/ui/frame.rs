@@ -51,13 +51,6 @@ pub(crate) fn Frame() -> impl IntoView {
     }
 }
 
-/// The project's own address leads to its runs.
-#[component]
-pub(crate) fn ProjectHome() -> impl IntoView {
-    let slug = use_slug();
-    view! { <Redirect path=page_href(&slug.get_untracked(), "runs")/> }
-}
-
 /// The login page, leading back here afterwards.
 pub(crate) fn login_href(path: &str, query: &str) -> String {
     let next = format!("{path}{}", query_suffix(query));

@@ -17,6 +17,13 @@ pub(crate) struct NavPage {
 /// The pages, in their order.
 pub(crate) const PAGES: &[NavPage] = &[
     NavPage {
+        segment: "",
+        label: "Overview",
+        icon: "overview",
+        letter: 'o',
+        foot: false,
+    },
+    NavPage {
         segment: "runs",
         label: "Runs",
         icon: "runs",
@@ -28,6 +35,13 @@ pub(crate) const PAGES: &[NavPage] = &[
         label: "Anomalies",
         icon: "anomalies",
         letter: 'a',
+        foot: false,
+    },
+    NavPage {
+        segment: "deploys",
+        label: "Deploys",
+        icon: "deploys",
+        letter: 'd',
         foot: false,
     },
     NavPage {
@@ -46,9 +60,18 @@ pub(crate) const PAGES: &[NavPage] = &[
     },
 ];
 
-/// The address of a page of a project.
+/// The address of a page of a project; of its overview without a segment.
 pub(crate) fn page_href(slug: &str, segment: &str) -> String {
-    format!("/p/{slug}/{segment}")
+    if segment.is_empty() {
+        format!("/p/{slug}")
+    } else {
+        format!("/p/{slug}/{segment}")
+    }
+}
+
+/// The address of a deploy's page.
+pub(crate) fn deploy_href(slug: &str, deploy_id: &str) -> String {
+    format!("{}/{}", page_href(slug, "deploys"), percent_encode(deploy_id))
 }
 
 /// An address that a link may lead to: text that came from elsewhere may be `javascript:…`.

@@ -61,7 +61,14 @@ pub(crate) fn PageLinks(
                     <a
                         href=href
                         title=format!("{} (g {})", page.label, page.letter)
-                        aria-current=move || is_within(&path.read(), &href()).then_some("page")
+                        aria-current=move || {
+                            // Every page lies below the overview.
+                            let is_here = match page.segment {
+                                "" => path.read().trim_end_matches('/') == href(),
+                                _ => is_within(&path.read(), &href()),
+                            };
+                            is_here.then_some("page")
+                        }
                     >
                         <Icon name=page.icon/>
                         <span class="nav-text">{page.label}</span>
@@ -118,7 +125,7 @@ pub(crate) fn ProjectLinks() -> impl IntoView {
         .projects
         .into_iter()
         .map(|(project, _)| {
-            let href = page_href(&project.slug, "runs");
+            let href = page_href(&project.slug, "");
             let is_current = move || (*slug.read() == project.slug).then_some("true");
             view! { <li><a href=href aria-current=is_current><span class="menu-text">{project.name}</span></a></li> }
         })

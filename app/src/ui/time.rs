@@ -22,6 +22,13 @@ pub(crate) fn use_attached() -> Signal<bool> {
     use_context::<OwnZone>().map_or_else(|| Signal::stored(false), |own| own.0.into())
 }
 
+/// The viewer's distance from UTC at an instant, in minutes, east positive: 0 until the page is attached. Follows the
+/// zone.
+pub(crate) fn use_zone() -> impl Fn(Timestamp) -> i64 + Copy + Send + Sync + 'static {
+    let own = use_attached();
+    move |at| if own.get() { offset_minutes(at) } else { 0 }
+}
+
 /// How a time reads: `09:12:27` today, else `12 Nov 15:02`, with the year where it is not this one. Follows the zone.
 pub(crate) fn use_time_text() -> impl Fn(Timestamp) -> String + Copy + Send + Sync + 'static {
     let now = use_page_request().now;

@@ -348,6 +348,8 @@ create table rollups (
   hour timestamptz not null,
   calls bigint not null,
   errors bigint not null,
+  -- steps that are warning or critical
+  anomalies bigint not null,
   unpriced bigint not null,
   -- steps whose cost is known; without one the sum is unknown, not 0
   priced bigint not null default 0,
@@ -358,6 +360,10 @@ create table rollups (
   reasoning bigint,
   cost_nano_usd bigint,
   series_id uuid not null,
+  -- sums of the squares of each step's cost, input (all three buckets) and output: what an interval is made of
+  cost_squares numeric not null,
+  input_squares numeric not null,
+  output_squares numeric not null,
   key_label text not null,
   environment text,
   step_name text not null,

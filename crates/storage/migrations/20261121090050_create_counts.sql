@@ -35,6 +35,7 @@ create table rollup_days (
   last_hour timestamptz not null,
   calls bigint not null,
   errors bigint not null,
+  anomalies bigint not null,
   unpriced bigint not null,
   -- hours whose cost is known; without one the sum is unknown, not 0
   priced_hours integer not null,

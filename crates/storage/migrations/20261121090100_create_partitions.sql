@@ -45,7 +45,7 @@ begin
   execute format('create table %I (like %I including defaults including constraints)', child, parent);
   if parent = 'step_payloads' then
     execute format('alter table %I set (toast_tuple_target = 256)', child);
-  elsif parent in ('runs', 'run_counts', 'rollup_days') then
+  elsif parent in ('runs', 'run_counts', 'rollup_days', 'release_hours') then
     -- room for the totals to be updated in place
     execute format('alter table %I set (fillfactor = 85)', child);
   end if;

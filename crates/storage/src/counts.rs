@@ -70,16 +70,16 @@ pub(crate) const COUNT_RUNS: &str = "
 
 /// The columns of an hour of a series, called `r`, that its day comes from.
 pub(crate) const SUMMED: &str = "r.project_id, r.hour, r.series_id, r.key_label, r.environment, r.step_name, r.model, \
-    r.template_fingerprint, r.calls, r.errors, r.unpriced, r.input_fresh, r.cache_read, r.cache_write, r.output, \
-    r.reasoning, r.cost_nano_usd";
+    r.template_fingerprint, r.calls, r.errors, r.anomalies, r.unpriced, r.input_fresh, r.cache_read, r.cache_write, \
+    r.output, r.reasoning, r.cost_nano_usd";
 
 /// Ends a statement that has the hours `added` and `removed`.
 pub(crate) const ADD_UP_DAYS: &str = "
-    insert into rollup_days as d (project_id, day, first_hour, last_hour, calls, errors, unpriced, priced_hours,
+    insert into rollup_days as d (project_id, day, first_hour, last_hour, calls, errors, anomalies, unpriced, priced_hours,
       series_id, input_fresh, cache_read, cache_write, output, reasoning, cost_nano_usd, key_label, environment,
       step_name, model, template_fingerprint)
     select project_id, date_trunc('day', hour, 'UTC'), min(hour), max(hour), sum(sign * calls),
-      sum(sign * errors), sum(sign * unpriced), coalesce(sum(sign) filter (where cost_nano_usd is not null), 0),
+      sum(sign * errors), sum(sign * anomalies), sum(sign * unpriced), coalesce(sum(sign) filter (where cost_nano_usd is not null), 0),
       series_id, sum(sign * input_fresh::numeric), sum(sign * cache_read::numeric),
       sum(sign * cache_write::numeric), sum(sign * output::numeric), sum(sign * reasoning::numeric),
       sum(sign * cost_nano_usd::numeric), min(key_label), min(environment), min(step_name), min(model),
@@ -92,6 +92,7 @@ pub(crate) const ADD_UP_DAYS: &str = "
       last_hour = greatest(d.last_hour, excluded.last_hour),
       calls = d.calls + excluded.calls,
       errors = d.errors + excluded.errors,
+      anomalies = d.anomalies + excluded.anomalies,
       unpriced = d.unpriced + excluded.unpriced,
       priced_hours = d.priced_hours + excluded.priced_hours,
       input_fresh = coalesce(d.input_fresh + excluded.input_fresh, d.input_fresh, excluded.input_fresh),

@@ -1,13 +1,15 @@
 //! The batch writer's SQL. One transaction per batch, read top to bottom in `server::pipeline::process_batch`:
 //! file the runs, insert the steps, then add what is new to everything that sums up.
 //!
-//! Locks are taken in one order by every writer (run keys, steps, prompt texts, runs, rollups, ledger; each sorted by its key),
+//! Locks are taken in one order by every writer (run keys, steps, prompt texts, runs, releases, first seen, rollups, ledger; each sorted by its key),
 //! so that two batches wait for each other instead of deadlocking.
 
 mod columns;
 mod filing;
+mod first_seen;
 mod ledger;
 mod prompt_texts;
+mod releases;
 mod rollups;
 mod runs;
 mod steps;
@@ -19,9 +21,11 @@ use uuid::Uuid;
 
 pub use columns::Column;
 pub use filing::{FiledRuns, file_runs, find_new, runs_done};
+pub use first_seen::{Seen, keep_first_seen};
 pub use ledger::{LedgerEntry, Outcome, add_to_ledger};
 pub use prompt_texts::{PromptText, keep_prompt_texts};
-pub use rollups::{Rollup, RollupKey, lock_rollups, write_rollups};
+pub use releases::{KeyedReleaseHour, ReleaseHour, add_to_releases};
+pub use rollups::{Rollup, RollupKey, Squares, lock_rollups, write_rollups};
 pub use runs::{Problem, RunDelta, add_to_runs};
 pub use steps::insert_steps;
 
@@ -111,11 +115,12 @@ pub async fn begin(db: &Db, projects: &[ProjectId]) -> Result<BatchTx> {
 }
 
 /// The columns that the batch writer fills, by table, for the test that compares them with the schema.
-pub const WRITTEN: [(&str, &[Column]); 6] = [
+pub const WRITTEN: [(&str, &[Column]); 7] = [
     ("steps", steps::STEPS),
     ("step_payloads", steps::PAYLOADS),
     ("step_events", steps::EVENTS),
     ("step_conditions", steps::CONDITIONS),
     ("runs", runs::COLUMNS),
     ("rollups", rollups::COLUMNS),
+    ("release_hours", releases::COLUMNS),
 ];

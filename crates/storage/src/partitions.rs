@@ -47,6 +47,8 @@ impl Expired {
 
 /// Weeks that are made ahead of time.
 const WEEKS_AHEAD: i64 = 2;
+/// How long calls are kept by release, unless runs are kept shorter.
+pub(crate) const RELEASE_DAYS: i64 = 14;
 /// Rows further in the past than this are odd and stay in the default partition.
 const BACKFILL_YEARS: i64 = 5;
 /// What is in the way while another process does a pass.
@@ -185,10 +187,12 @@ async fn drop_expired(connection: &mut PgConnection, now: OffsetDateTime) -> Res
     let payloads_before = now - Duration::days(longest.payload_days);
     let expired = sqlx::query!(
         "select child as \"child!\" from partitioned_tables, week_partitions(table_name)
-         where ends_at < case table_name when 'step_payloads' then $1 else $2::timestamptz end
+         where ends_at < case table_name when 'step_payloads' then $1 when 'release_hours'
+           then greatest($2::timestamptz, $3::timestamptz) else $2::timestamptz end
          order by child",
         payloads_before,
-        runs_before
+        runs_before,
+        now - Duration::days(RELEASE_DAYS)
     )
     .fetch_all(&mut *connection)
     .await?;

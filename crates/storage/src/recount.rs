@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use domain::{ProjectId, Timestamp};
 
 use crate::db::Tx;
+use crate::partitions::RELEASE_DAYS;
 use crate::{Db, Result};
 
 /// What a recount found. Everything agrees when the two lists are empty.
@@ -106,7 +107,12 @@ pub async fn recount(
              count(*) filter (where s.cost_source = 'unknown') as unpriced, count(s.cost_nano_usd) as priced,
              sum(s.input_fresh) as input_fresh,
              sum(s.cache_read) as cache_read, sum(s.cache_write) as cache_write, sum(s.output) as output,
-             sum(s.reasoning) as reasoning, sum(s.cost_nano_usd) as cost
+             sum(s.reasoning) as reasoning, sum(s.cost_nano_usd) as cost,
+             count(*) filter (where s.severity > 0) as anomalies,
+             coalesce(sum(s.cost_nano_usd::numeric ^ 2), 0) as cost_squares,
+             coalesce(sum((coalesce(s.input_fresh, 0)::numeric + coalesce(s.cache_read, 0)
+               + coalesce(s.cache_write, 0)) ^ 2), 0) as input_squares,
+             coalesce(sum(s.output::numeric ^ 2), 0) as output_squares
            from (
              select *, date_trunc('hour', started_at at time zone 'UTC') at time zone 'UTC' as hour
              from steps where project_id = $1 and started_at >= $2
@@ -115,11 +121,13 @@ pub async fn recount(
            group by 1, 2, 3, 4, 5, 6
            union all
            select hour, key_label, environment, step_name, model, template_fingerprint, -calls, -errors, -unpriced, -priced,
-             -input_fresh, -cache_read, -cache_write, -output, -reasoning, -cost_nano_usd
+             -input_fresh, -cache_read, -cache_write, -output, -reasoning, -cost_nano_usd, -anomalies, -cost_squares,
+             -input_squares, -output_squares
            from rollups where project_id = $1 and hour >= $2
          ), wrong as (
            select hour from sides group by hour, key_label, environment, step_name, model, template_fingerprint
-           having sum(calls) <> 0 or sum(errors) <> 0 or sum(unpriced) <> 0 or sum(priced) <> 0
+           having sum(calls) <> 0 or sum(errors) <> 0 or sum(unpriced) <> 0 or sum(priced) <> 0 or sum(anomalies) <> 0
+             or sum(cost_squares) <> 0 or sum(input_squares) <> 0 or sum(output_squares) <> 0
              or sum(input_fresh) <> 0 or count(input_fresh) = 1 or sum(cache_read) <> 0 or count(cache_read) = 1
              or sum(cache_write) <> 0 or count(cache_write) = 1 or sum(output) <> 0 or count(output) = 1
              or sum(reasoning) <> 0 or count(reasoning) = 1 or sum(cost) <> 0 or count(cost) = 1
@@ -134,12 +142,18 @@ pub async fn recount(
     let wrong_histograms = wrong_histograms(&mut tx, project, hours_from, agree).await?;
     let wrong_counts = counts::wrong_counts(&mut tx, project, hours_from).await?;
     let wrong_days = counts::wrong_days(&mut tx, project, hours_from).await?;
+    // The first of those days may be gone already.
+    let releases_from = now.plus_micros(-(RELEASE_DAYS - 1) * 24 * 3_600_000_000).hour();
+    let wrong_releases = counts::wrong_releases(&mut tx, project, hours_from.max(releases_from)).await?;
+    let wrong_first_seen = counts::wrong_first_seen(&mut tx, project, hours_from).await?;
     let wrong_hours: BTreeSet<String> = [
         wrong_hours,
         wrong_words,
         wrong_histograms,
         wrong_counts,
         wrong_days,
+        wrong_releases,
+        wrong_first_seen,
     ]
     .into_iter()
     .flatten()

@@ -2,7 +2,9 @@
 //! something; changed costs are written to the step and, in the same transaction, to the run's total and to the hour
 //! of its series.
 //!
-//! Locks are taken in the order of the batch writer: steps, runs, rollups.
+//! Locks are taken in the order of the batch writer: steps, runs, releases, rollups.
+
+mod releases;
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -14,6 +16,8 @@ use uuid::Uuid;
 use crate::Result;
 use crate::counts::{ADD_UP_DAYS, COUNT_RUNS, COUNTED, SUMMED, lock_counts};
 use crate::jobs::JobChunk;
+
+pub use releases::{ReleaseKey, add_to_releases};
 
 /// Runs that are looked at in one chunk.
 const PAGE_RUNS: i64 = 500;
@@ -76,6 +80,8 @@ pub struct PricedStep {
     pub template_fingerprint: Option<Vec<u8>>,
     /// The series that counts it, when that is not its own.
     pub other_series: Option<Uuid>,
+    /// What it says it ran.
+    pub release: Option<String>,
 }
 
 /// Steps to price, and where the next page begins.
@@ -138,7 +144,7 @@ pub async fn page(chunk: &mut JobChunk, which: &Which, cursor: Option<&Cursor>) 
         "select s.run_id, s.partition_at, s.step_id, s.started_at, s.provider, s.model, s.request_model, s.input_fresh,
            s.cache_read, s.cache_write, s.cache_write_1h, s.output, s.reasoning, s.service_tier, s.web_searches,
            s.cost_nano_usd, s.cost_source as \"cost_source!\", s.price_version, s.reported_cost_nano_usd, s.key_label,
-           s.environment, s.name, s.template_fingerprint, s.other_series
+           s.environment, s.name, s.template_fingerprint, s.other_series, s.release
          from unnest($2::timestamptz[], $3::text[]) as r (partition_at, run_id)
          join steps s on s.project_id = $1 and s.run_id = r.run_id and s.partition_at = r.partition_at
          where s.cost_source is not null
@@ -189,6 +195,7 @@ pub async fn page(chunk: &mut JobChunk, which: &Which, cursor: Option<&Cursor>) 
             name: s.name,
             template_fingerprint: s.template_fingerprint,
             other_series: s.other_series,
+            release: s.release,
         })
         .collect();
     let step_at = |run: usize| i64::from(runs[run].step_count);
@@ -296,6 +303,8 @@ pub async fn update_steps(chunk: &mut JobChunk, changes: &[(&PricedStep, NewCost
 pub struct Delta {
     /// To the known cost, in nano-dollars.
     pub cost: i64,
+    /// To the sum of the squares of the costs.
+    pub cost_squares: i128,
     /// To the steps without a price.
     pub unpriced: i64,
     /// To the steps whose cost is known. Without any the sum is unknown.
@@ -378,13 +387,14 @@ pub async fn add_to_rollups(chunk: &mut JobChunk, deltas: &[((Timestamp, Uuid), 
     static STATEMENT: LazyLock<String> = LazyLock::new(|| {
         format!(
             "with d as (
-               select * from unnest($2::timestamptz[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[])
-                 as d (hour, series_id, cost, unpriced, priced)
+               select * from unnest($2::timestamptz[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[])
+                 as d (hour, series_id, cost, unpriced, priced, cost_squares)
              ), removed as (
                select {SUMMED} from d
                join rollups r on r.project_id = $1 and r.hour = d.hour and r.series_id = d.series_id
              ), added as (
                update rollups r set unpriced = r.unpriced + d.unpriced, priced = r.priced + d.priced,
+                 cost_squares = r.cost_squares + d.cost_squares::numeric,
                  cost_nano_usd = case when r.priced + d.priced > 0 then coalesce(r.cost_nano_usd, 0) + d.cost end
                from d
                where r.project_id = $1 and r.hour = d.hour and r.series_id = d.series_id
@@ -399,6 +409,12 @@ pub async fn add_to_rollups(chunk: &mut JobChunk, deltas: &[((Timestamp, Uuid), 
         .bind(sorted.iter().map(|(_, delta)| delta.cost).collect::<Vec<_>>())
         .bind(sorted.iter().map(|(_, delta)| delta.unpriced).collect::<Vec<_>>())
         .bind(sorted.iter().map(|(_, delta)| delta.priced).collect::<Vec<_>>())
+        .bind(
+            sorted
+                .iter()
+                .map(|(_, delta)| delta.cost_squares.to_string())
+                .collect::<Vec<_>>(),
+        )
         .execute(&mut *chunk.tx)
         .await?;
     Ok(())

@@ -10,7 +10,7 @@ use storage::ingest::{self, LedgerEntry, Outcome, PromptText, StepRow};
 use tokio::task::yield_now;
 
 use super::cardinality::CountedAs;
-use super::{Delivery, DerivedStep, ProjectCaches, Received, Submission, rollup, run_deltas};
+use super::{Delivery, DerivedStep, ProjectCaches, Received, Submission, release, rollup, run_deltas};
 use crate::blocking::{run_blocking_if_large, text_bytes};
 use crate::metrics::Metrics;
 
@@ -96,6 +96,9 @@ pub async fn process_batch(
     };
     let new_rows = || new_counted().map(|(row, _)| row);
     ingest::add_to_runs(&mut batch, &mut run_deltas(new_rows())).await?;
+    ingest::add_to_releases(&mut batch, &release::release_hours(new_counted())).await?;
+    let seen = caches.first_seen.unknown(new_counted());
+    ingest::keep_first_seen(&mut batch, &seen).await?;
     let fresh = rollup::rollups(new_counted());
     let stored = ingest::lock_rollups(&mut batch, &fresh).await?;
     let merged: Vec<_> = fresh
@@ -111,6 +114,7 @@ pub async fn process_batch(
     scorer.settle(&is_new);
     let stored = texts.iter().map(|text| (text.project_id, text.fingerprint));
     caches.prompts.stored(stored);
+    caches.first_seen.stored(&seen);
 
     let mut changed_runs: BTreeMap<ProjectId, BTreeSet<String>> = BTreeMap::new();
     for row in new_rows() {

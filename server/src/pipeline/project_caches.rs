@@ -4,6 +4,7 @@ use domain::ProjectId;
 use storage::partitions::Weeks;
 
 use super::cardinality::Cardinality;
+use super::first_seen::FirstSeen;
 use crate::prices::Prices;
 use crate::prompts::PromptTexts;
 use crate::scoring::Scoring;
@@ -19,6 +20,8 @@ pub struct ProjectCaches {
     pub prompts: PromptTexts,
     /// Which values the sums of an hour have.
     pub cardinality: Cardinality,
+    /// Which models, steps and releases were named before.
+    pub first_seen: FirstSeen,
     /// Which weeks have their partitions.
     pub weeks: Weeks,
 }
@@ -31,6 +34,7 @@ impl ProjectCaches {
             prices: Prices::new(db.clone()),
             prompts: PromptTexts::default(),
             cardinality: Cardinality::default(),
+            first_seen: FirstSeen::default(),
             weeks: Weeks::new(db),
         }
     }
@@ -46,5 +50,6 @@ impl ProjectCaches {
         self.scoring.invalidate_all();
         self.prices.invalidate_all();
         self.prompts.invalidate_all();
+        self.first_seen.invalidate_all();
     }
 }

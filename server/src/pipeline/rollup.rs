@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::{CostSource, StepStatus};
+use domain::{CostSource, Severity, StepStatus};
 use engine::histogram::Histogram;
 use sha2::{Digest as _, Sha256};
-use storage::ingest::{Rollup, RollupKey, StepRow};
+use storage::ingest::{Rollup, RollupKey, Squares, StepRow};
 use storage::recount::Latencies;
 use uuid::Uuid;
 
@@ -36,6 +36,8 @@ pub(super) fn rollups<'a>(
 pub(super) fn merge(mut new: Rollup, stored: &Rollup) -> Rollup {
     new.calls += stored.calls;
     new.errors += stored.errors;
+    new.anomalies += stored.anomalies;
+    new.squares = new.squares.plus(stored.squares);
     new.unpriced += stored.unpriced;
     new.priced += stored.priced;
     new.tokens = new.tokens.plus(&stored.tokens);
@@ -114,6 +116,8 @@ impl Sum {
         let rollup = &mut self.rollup;
         rollup.calls += 1;
         rollup.errors += i64::from(row.step.status == StepStatus::Error);
+        rollup.anomalies += i64::from(row.severity > Severity::Ok);
+        rollup.squares = rollup.squares.plus(squares_of(row));
         rollup.unpriced += i64::from(row.cost_source == Some(CostSource::Unknown));
         rollup.priced += i64::from(row.cost_nano_usd.is_some());
         rollup.tokens = rollup.tokens.plus(&row.tokens);
@@ -131,6 +135,16 @@ impl Sum {
         self.rollup.latency_us = self.latency.encode();
         self.rollup.ttft_us = self.ttft.encode();
         self.rollup
+    }
+}
+
+/// What one step adds to the sums of squares.
+fn squares_of(row: &StepRow<'_>) -> Squares {
+    let square = |value: Option<i64>| value.map_or(0, |value| i128::from(value) * i128::from(value));
+    Squares {
+        cost_nano_usd: square(row.cost_nano_usd.map(|cost| cost.0)),
+        input: square(row.tokens.input()),
+        output: square(row.tokens.output),
     }
 }
 

@@ -123,6 +123,15 @@ async fn every_read_is_answered_as_the_document_says() {
     }
     app.store(least).await;
     app.store(step("other", "s")).await;
+    let shipped = json!({
+        "id": "d1", "sha": "9be04a7", "title": "switch the model", "pr_number": 2, "author": "jonas",
+        "url": "https://git.example/pull/2", "environment": "production", "repo": "acme/support", "branch": "main",
+        "started_at": "2026-11-20T09:00:00Z", "completed_at": "2026-11-20T09:07:00Z", "status": "success"
+    });
+    for deploy in [shipped, json!({ "sha": "1234567" })] {
+        let (_, answer) = app.post("/api/deploys", &deploy).await;
+        check(&document, ("post", "/api/deploys", 200), &answer);
+    }
 
     // What is answered with JSON, and where. The back-test's recording and the figures for Prometheus are other formats.
     let reads = [
@@ -141,6 +150,12 @@ async fn every_read_is_answered_as_the_document_says() {
         ("/api/audit", "/api/audit?instance=true&who=none"),
         ("/api/cost", "/api/cost?from=2020-01-01T00:00:00Z"),
         ("/api/cost", "/api/cost?to=2020-01-01T00:00:00Z"),
+        ("/api/series", "/api/series?metric=cost_per_call"),
+        ("/api/series", "/api/series?metric=latency_p95&by=model&bucket=1h"),
+        ("/api/series", "/api/series?metric=calls&by=environment&bucket=5m"),
+        ("/api/deploys", "/api/deploys?limit=1"),
+        ("/api/deploys/{id}", "/api/deploys/d1"),
+        ("/api/deploys/{id}", "/api/deploys/1234567"),
         ("/api/thresholds", "/api/thresholds"),
         ("/api/settings/scoring", "/api/settings/scoring"),
         ("/healthz", "/healthz"),
@@ -160,6 +175,8 @@ async fn every_read_is_answered_as_the_document_says() {
     let (status, answer) = app.post("/api/score", &step("r", "scored")).await;
     assert_eq!(status, 200, "{answer}");
     check(&document, ("post", "/api/score", 200), &answer);
+    let (_, answer) = crate::app::answer(app.client.delete(app.url("/api/deploys/d1"))).await;
+    check(&document, ("delete", "/api/deploys/{id}", 200), &answer);
     let (_, answer) = app.post("/ingest", &step("r", "again")).await;
     check(&document, ("post", "/ingest", 200), &answer);
     let batch = json!({ "steps": [step("r", "again"), { "run_id": 5 }] });

@@ -53,6 +53,7 @@ fn any_step() -> impl Strategy<Value = Value> {
                 one["model"] = json!(format!("model-{model}"));
                 one["step_name"] = json!(format!("step-{}", id % 4));
                 one["session_id"] = json!(format!("session-{}", model % 2));
+                one["release"] = json!((id % 3 > 0).then(|| format!("c4e211{}", id % 3)));
                 // Series also count conditions, shapes, reasons and latencies.
                 let (output, stop_reason) = ANSWERS[answer];
                 one["prompt"] = json!("Answer in JSON with the keys intent and order.");

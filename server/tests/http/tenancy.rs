@@ -21,6 +21,8 @@ enum Expect {
     Own(&'static str),
     /// Adds up: others see the sum of their own, which is nothing; naming the project is 404.
     Sum(&'static str),
+    /// Shows figures over time: others see none; naming the project is 404.
+    Series(&'static str),
     /// Reads or changes what a project has once; naming another project's is 404.
     Settings,
     /// Works on what it is sent, with the settings of the caller's own project.
@@ -36,6 +38,11 @@ const PROGRAMS: &[(&str, Expect)] = &[
     ("GET /api/runs/{run_id}/steps/{step_id}/payload", Expect::Hidden("/api/runs/theirs/steps/s1/payload")),
     ("GET /api/ledger", Expect::Own("/api/ledger")),
     ("GET /api/cost", Expect::Sum("/api/cost?run=theirs")),
+    ("GET /api/series", Expect::Series("/api/series?metric=calls&by=step")),
+    ("GET /api/deploys", Expect::Own("/api/deploys")),
+    ("GET /api/deploys/{id}", Expect::Hidden("/api/deploys/theirs")),
+    ("POST /api/deploys", Expect::Settings),
+    ("DELETE /api/deploys/{id}", Expect::Hidden("/api/deploys/theirs")),
     ("POST /api/score", Expect::Unnamed),
     ("GET /api/thresholds", Expect::Settings),
     ("GET /api/settings/scoring", Expect::Settings),
@@ -74,6 +81,18 @@ fn functions() -> Vec<(&'static str, Value)> {
         ("/ui/projects/server_facts", json!({})),
         ("/ui/projects/deleted", json!({})),
         ("/ui/scoring/view", json!({ "days": "30" })),
+        (
+            "/ui/overview/view",
+            json!({ "query": {
+                "range": { "Last": 43_200 }, "metric": "cost", "by": "key", "filter": domain::SeriesFilter::default(),
+                "is_stacked": false, "as_table": false
+            } }),
+        ),
+        (
+            "/ui/deploys/list",
+            json!({ "range": { "Last": 43_200 }, "cursor": null }),
+        ),
+        ("/ui/deploys/get", json!({ "deploy_id": "theirs" })),
         ("/ui/prompts/list", json!({ "minutes": "60" })),
         ("/ui/prices/list", json!({ "text": "" })),
         ("/ui/prices/reprices", json!({})),
@@ -109,6 +128,7 @@ const FUNCTIONS_OF_ONESELF: [(&str, u16); 3] = [
 const FORMS: &[(&str, &[(&str, &str)])] = &[
     ("/p/{project}/conditions/feedback", &[("run", "theirs"), ("step", "s1"), ("code", "2004"), ("verdict", "real")]),
     ("/p/{project}/conditions/mute", &[("code", "2004"), ("muted", "1")]),
+    ("/p/{project}/demo", &[]),
     ("/p/{project}/settings/general", &[("name", "Mine")]),
     ("/p/{project}/settings/delete", &[("confirm", "default")]),
     ("/p/{project}/settings/keys", &[("label", "mine"), ("scope", "read")]),
@@ -153,6 +173,8 @@ async fn server_with_two_projects() -> (TestApp, String) {
         theirs[field] = CANARY.into();
     }
     app.store(theirs).await;
+    let shipped = json!({ "id": "theirs", "sha": "c4e2117", "title": CANARY });
+    assert_eq!(app.post("/api/deploys", &shipped).await.0, 200);
     let (default, other) = (default_project(&app).await, other_project(&app).await);
     person(&app, "mara@acme.dev", &[(&default, Role::Admin)]).await;
     person(&app, "eve@acme.dev", &[(&other, Role::Admin)]).await;
@@ -185,7 +207,11 @@ async fn programs_reach_their_own_project_only() {
     let anonymous = Browser::new(&app);
     for (route, expect) in PROGRAMS {
         let (method, template) = route.split_once(' ').unwrap();
-        let call = |browser: &Browser<'_>, path: &str| browser.request(method, path).json(&json!({}));
+        let body = match *route {
+            "POST /api/deploys" => json!({ "sha": "9be04a7" }),
+            _ => json!({}),
+        };
+        let call = |browser: &Browser<'_>, path: &str| browser.request(method, path).json(&body);
         let as_eve = async |path: &str| {
             let with_key = Answer::of(call(&anonymous, path).bearer_auth(&eves_key)).await;
             [with_key, Answer::of(call(&eve, path)).await]
@@ -226,6 +252,21 @@ async fn programs_reach_their_own_project_only() {
                     assert_eq!(
                         (answer.status, &sum["calls"], &sum["cost_usd"], &sum["by_model"]),
                         (200, &json!(0), &Value::Null, &json!([])),
+                        "{route} {answer:?}"
+                    );
+                }
+                path
+            }
+            Expect::Series(path) => {
+                let shown = mara.get(path).await;
+                assert!(
+                    shown.text.contains(CANARY),
+                    "{route} shows nothing at all: {shown:?}"
+                );
+                for answer in as_eve(path).await {
+                    assert_eq!(
+                        (answer.status, &answer.json()["series"]),
+                        (200, &json!([])),
                         "{route} {answer:?}"
                     );
                 }
@@ -354,6 +395,7 @@ async fn pages_and_live_changes_are_for_members_only() {
         .map(|path| {
             path.replace("{project}", "default")
                 .replace("{run}", "theirs")
+                .replace("{deploy}", "theirs")
                 .replace("{fingerprint}", &fingerprint())
         })
         .collect();

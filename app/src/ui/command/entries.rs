@@ -140,7 +140,7 @@ fn other_project(project: &Project) -> Entry {
         text: project.name.clone(),
         hint: project.slug.clone(),
         keys: Vec::new(),
-        action: Action::Go(page_href(&project.slug, "runs")),
+        action: Action::Go(page_href(&project.slug, "")),
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) fn names(columns: &[Column]) -> String {
 pub(super) fn rows(columns: &[Column]) -> String {
     let names = names(columns);
     let values = join(columns, |_, Column { name, sql_type }| match *sql_type {
-        "jsonb" => format!("{name}::jsonb as {name}"),
+        "jsonb" | "numeric" => format!("{name}::{sql_type} as {name}"),
         "text[]" => format!("array(select jsonb_array_elements_text({name}::jsonb)) as {name}"),
         "int4[]" => format!(
             "(select array_agg(distinct hashtext(t)) from jsonb_array_elements_text({name}::jsonb) t) as {name}"
@@ -46,7 +46,7 @@ pub(super) fn rows(columns: &[Column]) -> String {
         _ => (*name).to_owned(),
     });
     let arrays = join(columns, |i, column| match column.sql_type {
-        "jsonb" | "text[]" | "int4[]" => format!("${}::text[]", i + 1),
+        "jsonb" | "numeric" | "text[]" | "int4[]" => format!("${}::text[]", i + 1),
         sql_type => format!("${}::{sql_type}[]", i + 1),
     });
     format!("select {values} from unnest({arrays}) as incoming ({names})")

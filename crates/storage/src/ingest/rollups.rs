@@ -25,6 +25,28 @@ pub struct RollupKey {
     pub series_id: Uuid,
 }
 
+/// Sums of the squares of what each step cost, read and wrote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Squares {
+    /// Of costs, in nano-dollars.
+    pub cost_nano_usd: i128,
+    /// Of input tokens, all three buckets together.
+    pub input: i128,
+    /// Of output tokens.
+    pub output: i128,
+}
+
+impl Squares {
+    /// The sums of both.
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            cost_nano_usd: self.cost_nano_usd.saturating_add(other.cost_nano_usd),
+            input: self.input.saturating_add(other.input),
+            output: self.output.saturating_add(other.output),
+        }
+    }
+}
+
 /// The sums of one hour of one series.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rollup {
@@ -37,6 +59,8 @@ pub struct Rollup {
     pub calls: i64,
     /// Failed steps.
     pub errors: i64,
+    /// Steps that are warning or critical.
+    pub anomalies: i64,
     /// Steps without a price.
     pub unpriced: i64,
     /// Steps whose cost is known.
@@ -45,6 +69,8 @@ pub struct Rollup {
     pub tokens: TokenUsage,
     /// Known cost.
     pub cost_nano_usd: Option<NanoUsd>,
+    /// Of what is known.
+    pub squares: Squares,
     /// Histogram of the latency in microseconds, encoded.
     pub latency_us: Vec<u8>,
     /// Histogram of the time to the first token in microseconds, encoded.
@@ -68,6 +94,7 @@ columns!(COLUMNS, bind_rollups<'q>, |row: &'q (RollupKey, Rollup)| {
     template_fingerprint: "bytea" = row.1.template_fingerprint.as_deref(),
     calls: "int8" = row.1.calls,
     errors: "int8" = row.1.errors,
+    anomalies: "int8" = row.1.anomalies,
     unpriced: "int8" = row.1.unpriced,
     priced: "int8" = row.1.priced,
     input_fresh: "int8" = row.1.tokens.input_fresh,
@@ -76,6 +103,9 @@ columns!(COLUMNS, bind_rollups<'q>, |row: &'q (RollupKey, Rollup)| {
     output: "int8" = row.1.tokens.output,
     reasoning: "int8" = row.1.tokens.reasoning,
     cost_nano_usd: "int8" = row.1.cost_nano_usd.map(|cost| cost.0),
+    cost_squares: "numeric" = row.1.squares.cost_nano_usd.to_string(),
+    input_squares: "numeric" = row.1.squares.input.to_string(),
+    output_squares: "numeric" = row.1.squares.output.to_string(),
     latency_us: "bytea" = row.1.latency_us.as_slice(),
     ttft_us: "bytea" = row.1.ttft_us.as_slice(),
     output_shapes: "jsonb" = json(&row.1.output_shapes),
@@ -115,8 +145,10 @@ async fn lock(
     }
     let found = sqlx::query!(
         "select r.project_id, r.hour, r.series_id, r.key_label, r.environment, r.step_name, r.model,
-           r.template_fingerprint, r.calls, r.errors, r.unpriced, r.priced, r.input_fresh, r.cache_read, r.cache_write,
-           r.output, r.reasoning, r.cost_nano_usd, r.latency_us, r.ttft_us,
+           r.template_fingerprint, r.calls, r.errors, r.anomalies, r.unpriced, r.priced, r.input_fresh, r.cache_read,
+           r.cache_write, r.output, r.reasoning, r.cost_nano_usd, r.cost_squares::text as \"cost_squares!\",
+           r.input_squares::text as \"input_squares!\", r.output_squares::text as \"output_squares!\", r.latency_us,
+           r.ttft_us,
            r.output_shapes as \"output_shapes: Json<BTreeMap<String, i64>>\",
            r.finish_reasons as \"finish_reasons: Json<BTreeMap<String, i64>>\",
            r.conditions as \"conditions: Json<BTreeMap<String, i64>>\"
@@ -146,6 +178,7 @@ async fn lock(
                 template_fingerprint: r.template_fingerprint,
                 calls: r.calls,
                 errors: r.errors,
+                anomalies: r.anomalies,
                 unpriced: r.unpriced,
                 priced: r.priced,
                 tokens: TokenUsage {
@@ -157,6 +190,11 @@ async fn lock(
                     reasoning: r.reasoning,
                 },
                 cost_nano_usd: r.cost_nano_usd.map(NanoUsd),
+                squares: Squares {
+                    cost_nano_usd: whole(&r.cost_squares),
+                    input: whole(&r.input_squares),
+                    output: whole(&r.output_squares),
+                },
                 latency_us: r.latency_us.unwrap_or_default(),
                 ttft_us: r.ttft_us.unwrap_or_default(),
                 output_shapes: r.output_shapes.0,
@@ -166,6 +204,11 @@ async fn lock(
             (key, rollup)
         })
         .collect())
+}
+
+/// A whole number that Postgres wrote.
+fn whole(digits: &str) -> i128 {
+    digits.parse().unwrap_or(i128::MAX)
 }
 
 /// Inserts those that nobody else has inserted meanwhile, and answers which.

@@ -5,7 +5,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, PgConnection};
 use time::{Duration, OffsetDateTime, Time, UtcOffset};
 
-use super::{BATCH_ROWS, Expired, Table, connect, prompt_texts, tables};
+use super::{BATCH_ROWS, Expired, RELEASE_DAYS, Table, connect, prompt_texts, tables};
 use crate::Result;
 
 /// How long something is kept.
@@ -32,6 +32,10 @@ pub async fn delete_expired(options: &PgConnectOptions, now: Timestamp) -> Resul
         for table in &tables {
             let (days, longest_days) = match table.name.as_str() {
                 "step_payloads" => (kept.payload_days, longest.payload_days),
+                "release_hours" => (
+                    kept.run_days.min(RELEASE_DAYS),
+                    longest.run_days.min(RELEASE_DAYS),
+                ),
                 _ => (kept.run_days, longest.run_days),
             };
             let before = today - Duration::days(days);
@@ -191,6 +195,24 @@ async fn delete_future_rollups(
         let deleted = sqlx::query!(
             "delete from rollups_default where ctid = any (array(
                select r.ctid from rollups_default r where r.project_id = $1 and r.hour > $2 and not exists (
+                 select from steps s where s.project_id = r.project_id and s.started_at >= r.hour
+                   and s.started_at < r.hour + interval '1 hour')
+               limit $3))",
+            project.0,
+            after,
+            BATCH_ROWS
+        )
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+        if done.add_and_see_if_last(deleted) {
+            break;
+        }
+    }
+    loop {
+        let deleted = sqlx::query!(
+            "delete from release_hours_default where ctid = any (array(
+               select r.ctid from release_hours_default r where r.project_id = $1 and r.hour > $2 and not exists (
                  select from steps s where s.project_id = r.project_id and s.started_at >= r.hour
                    and s.started_at < r.hour + interval '1 hour')
                limit $3))",

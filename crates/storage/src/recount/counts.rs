@@ -62,19 +62,19 @@ pub(super) async fn wrong_days(
     let wrong_days = sqlx::query_scalar!(
         "with sides as (
            select date_trunc('day', hour, 'UTC') as day, series_id, calls::numeric as calls, errors::numeric as errors,
-             unpriced::numeric as unpriced, coalesce(input_fresh, 0)::numeric as input_fresh,
+             anomalies::numeric as anomalies, unpriced::numeric as unpriced, coalesce(input_fresh, 0)::numeric as input_fresh,
              coalesce(output, 0)::numeric as output, coalesce(cost_nano_usd, 0)::numeric as cost,
              (cost_nano_usd is not null)::int as priced
            from rollups where project_id = $1 and hour >= date_trunc('day', $2::timestamptz, 'UTC')
            union all
-           select day, series_id, -calls, -errors, -unpriced, -coalesce(input_fresh, 0), -coalesce(output, 0),
+           select day, series_id, -calls, -errors, -anomalies, -unpriced, -coalesce(input_fresh, 0), -coalesce(output, 0),
              -coalesce(cost_nano_usd, 0), -priced_hours
            from rollup_days where project_id = $1 and day >= date_trunc('day', $2::timestamptz, 'UTC')
          )
          select distinct day::text as \"day!\" from (
            select day from sides group by day, series_id
-           having (sum(calls), sum(errors), sum(unpriced), sum(input_fresh), sum(output), sum(cost), sum(priced))
-             <> (0, 0, 0, 0, 0, 0, 0)
+           having (sum(calls), sum(errors), sum(anomalies), sum(unpriced), sum(input_fresh), sum(output), sum(cost),
+             sum(priced)) <> (0, 0, 0, 0, 0, 0, 0, 0)
          ) wrong order by 1 limit 20",
         project.0,
         hours_from.to_offset_date_time()
@@ -82,4 +82,91 @@ pub(super) async fn wrong_days(
     .fetch_all(&mut **tx)
     .await?;
     Ok(wrong_days.into_iter().map(|day| format!("{day} (day)")).collect())
+}
+
+/// Hours of releases that differ from the steps that said they ran them; at most 20 are named.
+pub(super) async fn wrong_releases(
+    tx: &mut Tx,
+    project: ProjectId,
+    hours_from: Timestamp,
+) -> Result<Vec<String>> {
+    let wrong_releases = sqlx::query_scalar!(
+        "with sides as (
+           select s.hour, s.release, s.key_label, coalesce(o.step_name, s.name) as step_name,
+             case when o.series_id is null then s.model else o.model end as model, 1::numeric as calls,
+             (s.status = 'error')::int as errors, coalesce((s.cost_source = 'unknown')::int, 0) as unpriced,
+             (s.cost_nano_usd is not null)::int as priced, (s.input is not null)::int as metered_input,
+             (s.output is not null)::int as metered_output, coalesce((s.latency_ms >= 0)::int, 0) as timed,
+             coalesce(s.input, 0) as input, coalesce(s.output, 0)::numeric as output,
+             case when s.latency_ms >= 0 then trunc((s.latency_ms * 1000)::numeric) else 0 end as latency_us,
+             coalesce(s.cost_nano_usd, 0)::numeric as cost
+           from (
+             select *, date_trunc('hour', started_at, 'UTC') as hour,
+               case when coalesce(input_fresh, cache_read, cache_write) is not null
+                 then coalesce(input_fresh, 0)::numeric + coalesce(cache_read, 0) + coalesce(cache_write, 0) end as input
+             from steps where project_id = $1 and started_at >= $2 and release is not null
+           ) s
+           left join rollups o on o.project_id = $1 and o.hour = s.hour and o.series_id = s.other_series
+         ), both_sides as (
+           select hour, release, key_label, step_name, model, calls, errors, unpriced, priced, metered_input,
+             metered_output, timed, input, output, latency_us, cost, cost ^ 2 as cost_squares
+           from sides
+           union all
+           select hour, release, key_label, step_name, model, -calls, -errors, -unpriced, -priced, -metered_input,
+             -metered_output, -timed, -input, -output, -latency_us, -cost_nano_usd, -cost_squares
+           from release_hours where project_id = $1 and hour >= $2
+         )
+         select distinct hour::text as \"hour!\" from (
+           select hour from both_sides group by hour, release, key_label, step_name, model
+           having (sum(calls), sum(errors), sum(unpriced), sum(priced), sum(metered_input), sum(metered_output),
+             sum(timed), sum(input), sum(output), sum(latency_us), sum(cost), sum(cost_squares))
+             <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+         ) wrong order by 1 limit 20",
+        project.0,
+        hours_from.to_offset_date_time()
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(wrong_releases
+        .into_iter()
+        .map(|hour| format!("{hour} (release)"))
+        .collect())
+}
+
+/// Models, steps and releases that were named before what is kept as their first time; at most 20 are named. What named
+/// them first may be gone.
+pub(super) async fn wrong_first_seen(
+    tx: &mut Tx,
+    project: ProjectId,
+    hours_from: Timestamp,
+) -> Result<Vec<String>> {
+    let wrong = sqlx::query_scalar!(
+        "with named as (
+           select d.dimension, d.value, min(least(s.started_at, s.received_at)) as at
+           from (
+             select *, date_trunc('hour', started_at, 'UTC') as hour
+             from steps where project_id = $1 and started_at >= $2
+           ) s
+           left join rollups o on o.project_id = $1 and o.hour = s.hour and o.series_id = s.other_series
+           cross join lateral (
+             values ('step', coalesce(o.step_name, s.name)),
+               ('model', case when o.series_id is null then s.model else o.model end), ('release', s.release)
+           ) d (dimension, value)
+           where d.value is not null
+           group by 1, 2
+         )
+         select n.dimension || ' ' || n.value as \"value!\"
+         from named n
+         left join first_seen f on f.project_id = $1 and f.dimension = n.dimension and f.value = n.value
+         where f.at is null or f.at > n.at
+         order by 1 limit 20",
+        project.0,
+        hours_from.to_offset_date_time()
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(wrong
+        .into_iter()
+        .map(|value| format!("{value} (first seen)"))
+        .collect())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::{Condition, NewStep, ProjectId, Severity, StepKind, StepStatus, Timestamp, TokenUsage};
 use serde_json::Map;
-use storage::ingest::{self, LedgerEntry, Outcome, PromptText, Rollup, RollupKey, RunDelta, StepRow};
+use storage::ingest::{self, LedgerEntry, Outcome, PromptText, Rollup, RollupKey, RunDelta, Seen, StepRow};
 use storage::partitions::Weeks;
 use storage::scoring::WantedRun;
 use storage::{Db, Result};
@@ -167,6 +167,14 @@ pub(crate) async fn write(
     };
     ingest::keep_prompt_texts(&mut batch, &mut vec![text]).await?;
     ingest::add_to_runs(&mut batch, &mut deltas(&rows, &is_new)).await?;
+    let began = rows.iter().map(|row| row.step.started_at.min(received_at)).min();
+    let seen = [("model", "claude-haiku"), ("step", "answer")].map(|(dimension, value)| Seen {
+        project_id: project,
+        dimension,
+        value,
+        at: began.unwrap_or(received_at),
+    });
+    ingest::keep_first_seen(&mut batch, &seen).await?;
     let mut hours: BTreeMap<RollupKey, Rollup> = BTreeMap::new();
     for (row, _) in rows.iter().zip(&is_new).filter(|(_, is_new)| **is_new) {
         let key = RollupKey {
@@ -181,6 +189,7 @@ pub(crate) async fn write(
             ..Rollup::default()
         });
         rollup.calls += 1;
+        rollup.anomalies += 1;
         *rollup.conditions.entry("2001".to_owned()).or_default() += 1;
     }
     let new: Vec<(RollupKey, Rollup)> = hours.into_iter().collect();
@@ -190,6 +199,7 @@ pub(crate) async fn write(
         .filter_map(|(key, mut rollup)| {
             let before = stored.get(&key)?;
             rollup.calls += before.calls;
+            rollup.anomalies += before.anomalies;
             for (code, count) in &before.conditions {
                 *rollup.conditions.entry(code.clone()).or_default() += count;
             }

@@ -8,7 +8,7 @@ use crate::support::{TestDatabase, at};
 
 /// A Tuesday of ISO week 48.
 const NOW: &str = "2026-11-24T12:00:00Z";
-const TABLES_BY_WEEK: u32 = 9;
+const TABLES_BY_WEEK: u32 = 10;
 const TABLES: [(&str, &str); 9] = [
     ("runs", "partition_at"),
     ("steps", "partition_at"),
@@ -36,18 +36,21 @@ async fn file(connection: &mut PgConnection, project: ProjectId, id: &str, when:
          values ($1, $2, 's', $3, 0, $3, 'n')",
         "insert into step_conditions (project_id, run_id, step_id, partition_at, code, layer, points, message, observed,
            expected, rule_version) values ($1, $2, 's', $3, 1, 1, 1, '', '', '', 1)",
-        "insert into rollups (project_id, hour, series_id, key_label, step_name, calls, errors, unpriced,
-           output_shapes, finish_reasons, conditions)
-         values ($1, $3, md5($2)::uuid, 'k', 'n', 1, 0, 0, '{}', '{}', '{}')",
+        "insert into rollups (project_id, hour, series_id, key_label, step_name, calls, errors, anomalies, unpriced,
+           cost_squares, input_squares, output_squares, output_shapes, finish_reasons, conditions)
+         values ($1, $3, md5($2)::uuid, 'k', 'n', 1, 0, 0, 0, 0, 0, 0, '{}', '{}', '{}')",
+        "insert into release_hours (project_id, hour, release, key_label, step_name, calls, errors, unpriced, priced,
+           metered_input, metered_output, timed, input, output, latency_us, cost_nano_usd, cost_squares)
+         values ($1, $3, $2, 'k', 'n', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
         "insert into ledger (project_id, minute, key_label, outcome, reason, steps)
          values ($1, $3, 'k', 'stored', $2, 1)",
         "insert into run_counts (project_id, hour, dimension, value, steps, priced_runs, unpriced_steps, cost_nano_usd,
            ok_clean, ok_warning, ok_critical, error_clean, error_warning, error_critical, running_clean,
            running_warning, running_critical)
          values ($1, $3, 'key', $2, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0)",
-        "insert into rollup_days (project_id, day, first_hour, last_hour, calls, errors, unpriced, priced_hours,
-           series_id, key_label, step_name)
-         values ($1, $3, $3, $3, 1, 0, 0, 0, md5($2)::uuid, 'k', 'n')",
+        "insert into rollup_days (project_id, day, first_hour, last_hour, calls, errors, anomalies, unpriced,
+           priced_hours, series_id, key_label, step_name)
+         values ($1, $3, $3, $3, 1, 0, 0, 0, 0, md5($2)::uuid, 'k', 'n')",
     ];
     for statement in statements {
         sqlx::query(statement)
@@ -160,7 +163,9 @@ async fn backfilled_weeks_move_out_of_the_default_partition_without_loss() {
     }
     assert!(is_due(&database.options, at(NOW)).await.unwrap());
     let done = maintain(&database.options, at(NOW)).await.unwrap();
-    assert_eq!((done.created, done.dropped), (TABLES_BY_WEEK * 6, vec![]));
+    // Calls by release are kept for two weeks, whatever the project keeps.
+    let brief = ["release_hours_2026w40", "release_hours_2026w41"].map(str::to_owned);
+    assert_eq!((done.created, done.dropped), (TABLES_BY_WEEK * 6, brief.to_vec()));
     assert!(!is_due(&database.options, at(NOW)).await.unwrap());
     assert_eq!(left(&mut owner, project).await, (3, 3));
     for (table, _) in TABLES {
@@ -185,8 +190,12 @@ async fn a_week_goes_when_no_project_keeps_it() {
     let done = maintain(&database.options, at(NOW)).await.unwrap();
     let dropped_weeks = |table: &str| done.dropped.iter().filter(|name| name.starts_with(table)).count();
     assert_eq!(
-        (dropped_weeks("runs_"), dropped_weeks("step_payloads_")),
-        (1, 2),
+        (
+            dropped_weeks("runs_"),
+            dropped_weeks("step_payloads_"),
+            dropped_weeks("release_hours_")
+        ),
+        (1, 2, 2),
         "{:?}",
         done.dropped
     );

@@ -32,15 +32,16 @@ async fn the_hour_in_which_anything_differs_is_named() {
            severity, sequence, latency_ms, ttft_ms, output_shape, stop_reason)
          select $project, 'r', 's' || n, $hour, 'llm', 'answer', $hour, $hour, 'ok', 'k', 2, n, 640, 120, 'json', 'length'
          from generate_series(1, 2) n",
+        "insert into first_seen (project_id, dimension, value, at) values ($project, 'step', 'answer', $hour)",
         "insert into step_conditions (project_id, run_id, step_id, partition_at, code, layer, points, message, observed,
            expected, rule_version) values ($project, 'r', 's1', $hour, 2001, 2, 40, '', '', '', 1)",
-        "insert into rollups (project_id, hour, series_id, key_label, step_name, calls, errors, unpriced,
-           latency_us, ttft_us, output_shapes, finish_reasons, conditions)
-         values ($project, $hour, $project, 'k', 'answer', 2, 0, 0, '\\x02', '\\x02', '{\"json\": 2}', '{\"length\": 2}',
+        "insert into rollups (project_id, hour, series_id, key_label, step_name, calls, errors, anomalies, unpriced,
+           cost_squares, input_squares, output_squares, latency_us, ttft_us, output_shapes, finish_reasons, conditions)
+         values ($project, $hour, $project, 'k', 'answer', 2, 0, 2, 0, 0, 0, 0, '\\x02', '\\x02', '{\"json\": 2}', '{\"length\": 2}',
            '{\"2001\": 1}')",
-        "insert into rollup_days (project_id, day, first_hour, last_hour, calls, errors, unpriced, priced_hours, series_id,
-           key_label, step_name)
-         values ($project, date_trunc('day', $hour, 'UTC'), $hour, $hour, 2, 0, 0, 0, $project, 'k', 'answer')",
+        "insert into rollup_days (project_id, day, first_hour, last_hour, calls, errors, anomalies, unpriced, priced_hours,
+           series_id, key_label, step_name)
+         values ($project, date_trunc('day', $hour, 'UTC'), $hour, $hour, 2, 0, 2, 0, 0, $project, 'k', 'answer')",
     ] {
         let statement = statement
             .replace("$project", &format!("'{project}'::uuid"))
@@ -57,6 +58,10 @@ async fn the_hour_in_which_anything_differs_is_named() {
     for (column, right, wrong) in [
         ("calls", "2", "3"),
         ("errors", "0", "1"),
+        ("anomalies", "2", "1"),
+        ("cost_squares", "0", "1"),
+        ("input_squares", "0", "1"),
+        ("output_squares", "0", "1"),
         ("cost_nano_usd", "null", "0"),
         ("conditions", r#"'{"2001": 1}'"#, "'{}'"),
         ("conditions", r#"'{"2001": 1}'"#, r#"'{"2001": 1, "1001": 1}'"#),
@@ -66,7 +71,7 @@ async fn the_hour_in_which_anything_differs_is_named() {
         ("ttft_us", r"'\x02'", r"'\x03'"),
     ] {
         run(&mut owner, format!("update rollups set {column} = {wrong}")).await;
-        let is_in_day = matches!(column, "calls" | "errors" | "cost_nano_usd");
+        let is_in_day = matches!(column, "calls" | "errors" | "anomalies" | "cost_nano_usd");
         let expected: &[&str] = if is_in_day { &[DAY, HOUR] } else { &[HOUR] };
         assert_eq!(wrong_hours().await, expected, "{column} = {wrong}");
         run(&mut owner, format!("update rollups set {column} = {right}")).await;

@@ -1,18 +1,62 @@
-//! Which runs a day has, and what was in force when they ran.
+//! Which runs a day has, what was in force when they ran, and what shipped meanwhile.
 //!
 //! A day is the 24 hours that end at the time of day of `now` and is called by its last date. Its runs are numbered;
 //! date and number decide everything about a run but its exact time. So whoever seeds twice on a date sends the same
 //! runs again, and whoever seeds tomorrow adds one day.
 
-use domain::Timestamp;
+use domain::{DeployRecord, DeployStatus, Timestamp};
 
 use super::random::Random;
 use super::recording::Recording;
 use super::{desk, documents};
 
 const DAY_MICROS: i64 = 86_400_000_000;
-/// By how much more pages are summarised once the better model does it.
-const MORE_SUMMARIES: f64 = 0.35;
+const MINUTE_MICROS: i64 = 60_000_000;
+/// The share of the runs of a usual day that summarise a page.
+const SUMMARIES: f64 = 0.8;
+/// By how much more pages are summarised from the day on on which the model is switched.
+const MORE_SUMMARIES: f64 = 0.6;
+/// Something that ships on one day: when, in minutes of the day, and what.
+struct Shipped {
+    started_minute: i64,
+    completed_minute: i64,
+    pr_number: i64,
+    sha: &'static str,
+    title: &'static str,
+    author: &'static str,
+}
+
+/// Three deploys within two and a half hours. The second is the one that costs.
+const SHIPPED: [Shipped; 3] = [
+    Shipped {
+        started_minute: 810,
+        completed_minute: 815,
+        pr_number: 1,
+        sha: "7d1f0a3c5e7190b2d4f6a8c0e2f41365788a9bcd",
+        title: "bump anthropic SDK to 0.45",
+        author: "mara",
+    },
+    Shipped {
+        started_minute: 845,
+        completed_minute: 852,
+        pr_number: 2,
+        sha: "c4e2117a90b3c5d7e9f1a3b5c7d9e1f3a5b7c9d1",
+        title: "switch summary endpoint to claude-sonnet",
+        author: "jonas",
+    },
+    Shipped {
+        started_minute: 950,
+        completed_minute: 953,
+        pr_number: 3,
+        sha: "9be04a7d2211f0e1d2c3b4a5968778695a4b3c2d",
+        title: "tidy README wording",
+        author: "ines",
+    },
+];
+/// What ran before the first of them.
+const FIRST_RELEASE: &str = "5b1d9e0";
+/// How the sha of a release is written by the desk's programs.
+const RELEASE_DIGITS: usize = 7;
 
 /// The days to make up.
 #[derive(Clone, Copy, Debug)]
@@ -35,29 +79,66 @@ pub(super) struct Era {
 }
 
 impl Days {
-    /// What was in force `ago` days before the last.
-    pub(super) fn era(&self, ago: u32) -> Era {
-        let summaries_by_sonnet = ago < self.days.div_ceil(3);
-        let chatty_parser = ago < self.days.div_ceil(5);
+    /// Midnight of the day on which things ship: the 22nd of thirty.
+    fn shipping_day(&self) -> Timestamp {
+        self.now
+            .plus_micros(-DAY_MICROS * i64::from(self.days * 4 / 15))
+            .day()
+    }
+
+    /// The rollouts that are over by now.
+    pub(super) fn deploys(&self) -> Vec<DeployRecord> {
+        let day = self.shipping_day();
+        let at = |minute: i64| day.plus_micros(minute * MINUTE_MICROS);
+        SHIPPED
+            .iter()
+            .filter(|shipped| at(shipped.completed_minute) < self.now)
+            .map(|shipped| DeployRecord {
+                id: Some(format!("demo-pr-{}", shipped.pr_number)),
+                sha: shipped.sha.to_owned(),
+                status: Some(DeployStatus::Success),
+                title: Some(shipped.title.to_owned()),
+                pr_number: Some(shipped.pr_number),
+                author: Some(shipped.author.to_owned()),
+                environment: Some("production".to_owned()),
+                repo: Some("acme/support".to_owned()),
+                branch: Some("main".to_owned()),
+                started_at: Some(at(shipped.started_minute)),
+                completed_at: Some(at(shipped.completed_minute)),
+                url: None,
+            })
+            .collect()
+    }
+
+    /// What was in force at a moment.
+    pub(super) fn era(&self, at: Timestamp) -> Era {
+        let length = DAY_MICROS * i64::from(self.days.max(1));
+        let begin = self.now.plus_micros(-length);
+        let shipped = |minute: i64| at >= self.shipping_day().plus_micros(minute * MINUTE_MICROS);
+        let latest = SHIPPED
+            .iter()
+            .rev()
+            .find(|deploy| shipped(deploy.completed_minute));
+        let release = latest.map_or(FIRST_RELEASE, |deploy| {
+            deploy.sha.get(..RELEASE_DIGITS).unwrap_or(deploy.sha)
+        });
         Era {
-            release: match (summaries_by_sonnet, chatty_parser) {
-                (_, true) => "9be04a7",
-                (true, false) => "c4e2117",
-                (false, false) => "7d1f0a3",
-            },
-            summaries_by_sonnet,
-            chatty_parser,
-            slower: 1.0 + 0.6 * f64::from(self.days - 1 - ago) / f64::from(self.days),
+            release,
+            summaries_by_sonnet: shipped(SHIPPED[1].completed_minute),
+            chatty_parser: at
+                >= self
+                    .now
+                    .plus_micros(-DAY_MICROS * i64::from(self.days.div_ceil(5))),
+            slower: 1.0 + 0.6 * (at.micros() - begin.micros()).max(0) as f64 / length as f64,
         }
     }
 
     /// The runs of the day that ended `ago` days before now, in no order.
     pub(super) fn recordings(&self, ago: u32) -> Vec<Recording> {
-        let era = self.era(ago);
         let end = self.now.plus_micros(-DAY_MICROS * i64::from(ago));
         let date = end.to_offset_date_time().date();
-        let more = if era.summaries_by_sonnet {
-            f64::from(self.runs_a_day) * 0.6 * MORE_SUMMARIES
+        let more = if end >= self.shipping_day() {
+            f64::from(self.runs_a_day) * SUMMARIES * MORE_SUMMARIES
         } else {
             0.0
         };
@@ -66,6 +147,7 @@ impl Days {
             .map(|number| {
                 let date_number = u64::from(date.to_julian_day().unsigned_abs());
                 let mut random = Random::new(date_number * 1_000_000 + u64::from(number));
+                let began = begin(&mut random, end);
                 let run = Run {
                     id: format!(
                         "demo-{:04}{:02}{:02}-{number:04}",
@@ -73,8 +155,8 @@ impl Days {
                         u8::from(date.month()),
                         date.day()
                     ),
-                    began: begin(&mut random, end),
-                    era,
+                    began,
+                    era: self.era(began),
                 };
                 // What comes on top of the usual day is summaries.
                 let kind = if number >= self.runs_a_day {
@@ -84,9 +166,9 @@ impl Days {
                 };
                 match (number, kind) {
                     (0, _) => documents::nightly_digest(run, &mut random),
-                    (_, ..0.60) => documents::summarize_page(run, &mut random),
-                    (_, ..0.80) => desk::answer_ticket(run, &mut random),
-                    (_, ..0.93) => documents::tag_document(run, &mut random),
+                    (_, ..SUMMARIES) => documents::summarize_page(run, &mut random),
+                    (_, ..0.86) => desk::answer_ticket(run, &mut random),
+                    (_, ..0.97) => documents::tag_document(run, &mut random),
                     _ => desk::resolve_ticket(run, &mut random),
                 }
             })
@@ -191,16 +273,45 @@ mod tests {
 
     #[test]
     fn what_changed_stays_changed() {
-        let days = days("2026-11-21T12:00:00Z", 14);
-        assert_eq!(days.era(13).release, "7d1f0a3");
-        assert_eq!(days.era(4).release, "c4e2117");
-        assert_eq!(days.era(0).release, "9be04a7");
-        assert!((days.era(13).slower - 1.0).abs() < 1e-9 && days.era(0).slower > 1.5);
-        for ago in 1..14 {
-            let (before, after) = (days.era(ago), days.era(ago - 1));
-            assert!(before.slower < after.slower);
-            assert!(after.chatty_parser || !before.chatty_parser);
-            assert!(after.summaries_by_sonnet || !before.summaries_by_sonnet);
+        let days = days("2026-11-21T12:00:00Z", 30);
+        let at = |text: &str| Timestamp::parse_rfc3339(text).unwrap();
+        let check = |time: &str, release: &str, by_sonnet: bool| {
+            let era = days.era(at(time));
+            assert_eq!(
+                (era.release, era.summaries_by_sonnet),
+                (release, by_sonnet),
+                "{time}"
+            );
+        };
+        check("2026-10-23T00:00:00Z", "5b1d9e0", false);
+        check("2026-11-13T13:34:00Z", "5b1d9e0", false);
+        check("2026-11-13T13:36:00Z", "7d1f0a3", false);
+        check("2026-11-13T14:11:00Z", "7d1f0a3", false);
+        check("2026-11-13T14:13:00Z", "c4e2117", true);
+        check("2026-11-13T16:00:00Z", "9be04a7", true);
+        check("2026-11-21T11:00:00Z", "9be04a7", true);
+        let eras: Vec<Era> = (0..30)
+            .rev()
+            .map(|ago| days.era(days.now.plus_micros(-DAY_MICROS * ago)))
+            .collect();
+        for pair in eras.windows(2) {
+            assert!(pair[0].slower < pair[1].slower);
+            assert!(pair[1].chatty_parser || !pair[0].chatty_parser);
         }
+        assert!(eras[29].slower > 1.5);
+    }
+
+    #[test]
+    fn nothing_ships_that_is_not_over() {
+        let numbers = |now: &str, count: u32| -> Vec<i64> {
+            days(now, count)
+                .deploys()
+                .iter()
+                .filter_map(|deploy| deploy.pr_number)
+                .collect()
+        };
+        assert_eq!(numbers("2026-11-21T12:00:00Z", 30), [1, 2, 3]);
+        assert_eq!(numbers("2026-11-21T14:30:00Z", 1), [1, 2]);
+        assert!(numbers("2026-11-21T09:00:00Z", 1).is_empty());
     }
 }
