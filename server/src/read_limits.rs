@@ -6,14 +6,12 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use app::ApiError;
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequestParts as _, Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use domain::UserId;
-use leptos::server_fn::error::FromServerFnError as _;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -25,7 +23,7 @@ use crate::metrics::Metrics;
 use crate::network::network_of;
 use crate::plain_page::Audience;
 use crate::state::AppState;
-use crate::web::SERVER_FUNCTIONS;
+use crate::web::{self, SERVER_FUNCTIONS};
 
 /// Answers for one caller at a time. Fewer than there are connections for reads, so that others always have some.
 const PER_CALLER: usize = 3;
@@ -205,13 +203,7 @@ pub async fn of_pages(State(state): State<AppState>, request: Request, next: Nex
     let audience = Audience::of(request.headers(), request.extensions());
     match state.reads.turn(reader).await {
         Ok(turn) => off_request_threads(turn, next.run(request)).await,
-        Err(error) if is_function => {
-            let mut answer = (error.status, ApiError::Busy.ser()).into_response();
-            answer
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-            answer
-        }
+        Err(error) if is_function => web::busy_function(error.status),
         Err(error) => audience.refuse(error),
     }
 }

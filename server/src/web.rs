@@ -6,17 +6,18 @@ mod deadline;
 use std::sync::{Arc, OnceLock};
 
 use app::{
-    App, CurrentSession, LinkHash, OneTimeSecrets, PageRequest, RulesInForce, ServerFacts, SiteUrls, Theme,
+    ApiError, App, CurrentSession, LinkHash, OneTimeSecrets, PageRequest, RulesInForce, ServerFacts, SiteUrls, Theme,
     Viewer, shell,
 };
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use leptos::context::{provide_context, use_context};
+use leptos::server_fn::error::FromServerFnError as _;
 use leptos_axum::{AxumRouteListing, LeptosRoutes as _, ResponseOptions, generate_route_list};
 
 use crate::auth::{self, Visitor, cookie};
@@ -81,6 +82,12 @@ async fn server_function(State(state): State<AppState>, request: Request) -> Res
     leptos_axum::handle_server_fns_with_context(context, request)
         .await
         .into_response()
+}
+
+/// The answer to a server function for which there is no turn, written the way the pages' code reads errors.
+pub(crate) fn busy_function(status: StatusCode) -> Response {
+    let retry_after = [(header::RETRY_AFTER, HeaderValue::from_static("1"))];
+    (status, retry_after, ApiError::Busy.ser()).into_response()
 }
 
 /// Middleware of pages and server functions: server_fn leads browsers that post a form back to where they came from,
