@@ -10,6 +10,7 @@ import anthropic
 import openai
 
 from .servers import MadeUpServer, WithIngest
+from .test_sender import run
 
 SSE = {"content-type": "text/event-stream"}
 USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
@@ -204,6 +205,28 @@ class Wrapped(WithIngest):
         (step,) = self.recorded()
         kept = json.loads(step["prompt"])["messages"][0]["content"][0]["source"]["data"]
         self.assertEqual(kept, "[file, 400000 characters of base64]")
+
+    def test_initialize_records_the_clients_of_everybody_once(self):
+        program = """
+import asyncio, sys
+import anthropic, openai
+import plumbline
+provider, ingest = sys.argv[1:]
+before = anthropic.Anthropic(api_key="k", base_url=provider)
+tracer = plumbline.initialize(integrations=[plumbline.Integration.ANTHROPIC, "openai"], api_url=ingest)
+ask = {"model": "claude-haiku-4-5", "max_tokens": 16, "messages": [{"role": "user", "content": "Hello?"}]}
+before.messages.create(**ask)
+tracer.wrap_anthropic(anthropic.Anthropic(api_key="k", base_url=provider)).messages.create(**ask)
+question = {"model": "m-1", "messages": [{"role": "user", "content": "Hello?"}]}
+client = openai.AsyncOpenAI(api_key="k", base_url=provider + "/v1")
+asyncio.run(client.chat.completions.create(**question))
+print("done", flush=True)
+"""
+        self.set_up()
+        code, complaints, _ = run(program, self.provider().url, self.ingest.url)
+        self.assertEqual((code, complaints), (0, ""))
+        outputs = [(step["provider"], step["output_code"]) for step in self.ingest.taken()]
+        self.assertEqual(outputs, [("anthropic", "Hi."), ("anthropic", "Hi."), ("openai", "Hello")])
 
     def test_what_is_no_client_comes_back_as_it_is(self):
         no_client = object()

@@ -11,7 +11,8 @@ from ._observe import bind, observe
 from ._scope import Run
 from ._sender import Stats
 from ._step import Step
-from ._tracer import Tracer
+from ._tracer import Tracer, initialize
+from .clients.patch import Integration
 
-__all__ = ["Run", "Stats", "Step", "Tracer", "bind", "observe"]
+__all__ = ["Integration", "Run", "Stats", "Step", "Tracer", "bind", "initialize", "observe"]
 __version__ = "0.1.0"

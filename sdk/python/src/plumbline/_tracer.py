@@ -16,6 +16,7 @@ from ._sender import EXIT_PATIENCE_S, Sender, Stats
 from ._step import Labels, WireStep
 from .clients.anthropic import ANTHROPIC
 from .clients.openai import OpenAi
+from .clients.patch import Integration, patch
 from .clients.wrap import wrap_client
 
 DEFAULT_API_URL = "http://127.0.0.1:3000"
@@ -198,6 +199,22 @@ class Tracer:
             self._on_warning(message)
         except Exception:
             pass  # Somebody else's, and nobody to tell.
+
+
+def initialize(*, integrations: Sequence[Integration], **options: Any) -> Tracer:
+    """
+    Records the calls of all clients of the named packages, also of those that other libraries make, without wrapping any.
+
+    :param integrations: a package that is not installed is a warning
+    :param options: those of :class:`Tracer`, which is returned
+    """
+    tracer = Tracer(**options)
+    for integration in map(Integration, integrations):
+        try:
+            patch(integration, tracer._tracing)
+        except Exception as error:
+            tracer._warn(f"calls of {integration.value} are not recorded: {error!r}")
+    return tracer
 
 
 def _json(step: WireStep) -> bytes:

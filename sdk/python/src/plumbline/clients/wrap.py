@@ -18,6 +18,8 @@ C = TypeVar("C")
 
 # On a copy: the client that it is a copy of.
 ORIGINAL = "_plumbline_original"
+# On a ``post`` that records the calls of all clients (``patch``): the one that it replaces.
+UNPATCHED = "_plumbline_unpatched"
 
 
 def wrap_client(client: C, tracing: Tracing, api: Api, warn: Callable[[str], None]) -> C:
@@ -32,10 +34,11 @@ def _wrapped(client: Any, tracing: Tracing, api: Api) -> Any:
     client = vars(client).get(ORIGINAL, client)
     wrapped = copy.copy(client)
     setattr(wrapped, ORIGINAL, client)
-    if inspect.iscoroutinefunction(client.post):
-        wrapped.post = functools.partial(_post_async, client.post, tracing, api)
-    else:
-        wrapped.post = functools.partial(_post, client.post, tracing, api)
+    # Otherwise a call of a patched class would be recorded twice.
+    unpatched = getattr(type(client).post, UNPATCHED, None)
+    post = client.post if unpatched is None else functools.partial(unpatched, client)
+    record = post_recorded_async if inspect.iscoroutinefunction(client.post) else post_recorded
+    wrapped.post = functools.partial(record, post, tracing, api)
     for method in ("copy", "with_options"):
         if hasattr(client, method):
             setattr(wrapped, method, functools.partial(_copied, getattr(client, method), tracing, api))
@@ -67,7 +70,7 @@ def _begin(tracing: Tracing, api: Api, path: str) -> Optional[Call]:
         return None  # Whatever it is, it is ours, and the call goes on without us.
 
 
-def _post(post: Callable[..., Any], tracing: Tracing, api: Api, path: str, **request: Any) -> Any:
+def post_recorded(post: Callable[..., Any], tracing: Tracing, api: Api, path: str, **request: Any) -> Any:
     call = _begin(tracing, api, path)
     if call is None:
         return post(path, **request)
@@ -90,7 +93,7 @@ def _post_again(post: Callable[..., Any], call: Call, path: str, request: Dict[s
         raise
 
 
-async def _post_async(post: Callable[..., Any], tracing: Tracing, api: Api, path: str, **request: Any) -> Any:
+async def post_recorded_async(post: Callable[..., Any], tracing: Tracing, api: Api, path: str, **request: Any) -> Any:
     call = _begin(tracing, api, path)
     if call is None:
         return await post(path, **request)
