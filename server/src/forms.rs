@@ -1,5 +1,5 @@
 //! What the plain HTML forms post to, a file per noun. Each handler does four things: authorise, parse, one storage call
-//! that writes the audit row in the same transaction (marks of conditions have none), redirect. It leads back to its page with `?error=` or `?done=`,
+//! that writes the audit row in the same transaction, redirect. It leads back to its page with `?error=` or `?done=`,
 //! whose words the page knows, or onwards.
 
 mod account;
