@@ -3,6 +3,7 @@
 
 mod doctor;
 mod init;
+mod jobs;
 mod keys;
 mod members;
 mod output;
@@ -57,6 +58,8 @@ enum Command {
     Prices(prices::Command),
     /// Work out again what every stored step costs, with the prices of today
     Reprice(reprice::Arguments),
+    /// Work in the background: re-pricing, and projects being deleted
+    Jobs(jobs::Arguments),
     /// Fill a project with demo data
     ///
     /// Everything in it is made up: runs of a support desk over the last two weeks, and one run that fails, named
@@ -165,6 +168,7 @@ async fn run(cli: Cli) -> Result<(), Exit> {
         Command::Members(command) => members::run(&config, command).await,
         Command::Prices(command) => prices::run(&config, command).await,
         Command::Reprice(arguments) => reprice::run(&config, &arguments).await,
+        Command::Jobs(arguments) => jobs::run(&config, &arguments).await,
         Command::Seed(arguments) => Box::pin(seed::run(&config, &arguments)).await,
         Command::Init(_) => Ok(()),
     }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 
-use crate::api::{backtest, cost, health, ledger, runs, scoring};
+use crate::api::{backtest, cost, health, jobs, ledger, runs, scoring};
 use crate::error::{ErrorBody, ErrorDetails, ErrorReport, HttpError};
 use crate::state::AppState;
 use crate::{auth, forms, ingest, live, site, web};
@@ -47,6 +47,9 @@ routes!(
     GET "/api/runs/{run_id}"                         => runs::get,
     GET "/api/runs/{run_id}/steps/{step_id}/payload" => runs::payload,
     GET "/api/ledger"                                => ledger::list,
+    GET "/api/jobs"                                  => jobs::list,
+    GET "/api/jobs/{job_id}"                         => jobs::get,
+    POST "/api/jobs/{job_id}/cancel"                 => jobs::cancel,
     GET "/api/cost"                                  => cost::get,
     POST "/api/score"                                => scoring::score,
     GET "/api/thresholds"                            => scoring::thresholds,

@@ -50,6 +50,8 @@ pub struct DeletedProject {
     pub deleted_at: domain::Timestamp,
     /// Rows deleted so far.
     pub rows: i64,
+    /// About how many there were, once that was estimated.
+    pub total_rows: Option<i64>,
     /// Whether the last attempt failed; it is made again.
     pub is_failing: bool,
 }
@@ -69,6 +71,7 @@ pub(crate) async fn list_deleted_projects(slug: String) -> Result<Vec<DeletedPro
             name: deletion.name,
             deleted_at: deletion.deleted_at,
             rows: deletion.rows,
+            total_rows: deletion.total_rows,
             is_failing: deletion.error.is_some(),
         })
         .collect())

@@ -7,8 +7,10 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 use server::router::ROUTES;
 use server::router::openapi::OPENAPI;
+use storage::jobs::{self, NewJob};
 
 use crate::app::{TestApp, step};
+use crate::people::default_project;
 
 /// The schema of an answer, with what it refers to.
 fn schema_of(document: &Value, path: &str, method: &str, status: &str) -> Validator {
@@ -124,6 +126,17 @@ async fn every_read_is_answered_as_the_document_says() {
     app.store(least).await;
     app.store(step("other", "s")).await;
 
+    let job = NewJob {
+        kind: "of no binary",
+        deduplicated: false,
+        arguments: &json!({}),
+    };
+    let project = default_project(&app).await.id;
+    let job_id = jobs::start(&app.state.db, project, &job, "local", server::clock::now())
+        .await
+        .unwrap();
+    let job_url = format!("/api/jobs/{job_id}");
+
     // What is answered with JSON, and where. The back-test's recording and the figures for Prometheus are other formats.
     let reads = [
         ("/api/runs", "/api/runs?limit=1"),
@@ -137,6 +150,8 @@ async fn every_read_is_answered_as_the_document_says() {
             "/api/runs/r/steps/least/payload",
         ),
         ("/api/ledger", "/api/ledger"),
+        ("/api/jobs", "/api/jobs"),
+        ("/api/jobs/{job_id}", &job_url),
         ("/api/cost", "/api/cost?from=2020-01-01T00:00:00Z"),
         ("/api/cost", "/api/cost?to=2020-01-01T00:00:00Z"),
         ("/api/thresholds", "/api/thresholds"),
@@ -158,6 +173,9 @@ async fn every_read_is_answered_as_the_document_says() {
     let (status, answer) = app.post("/api/score", &step("r", "scored")).await;
     assert_eq!(status, 200, "{answer}");
     check(&document, ("post", "/api/score", 200), &answer);
+    let (status, answer) = app.post(&format!("{job_url}/cancel"), &json!({})).await;
+    assert_eq!((status, &answer["state"]), (200, &json!("cancelled")), "{answer}");
+    check(&document, ("post", "/api/jobs/{job_id}/cancel", 200), &answer);
     let (_, answer) = app.post("/ingest", &step("r", "again")).await;
     check(&document, ("post", "/ingest", 200), &answer);
     let batch = json!({ "steps": [step("r", "again"), { "run_id": 5 }] });

@@ -77,11 +77,11 @@ fn Facts(facts: ServerFacts) -> impl IntoView {
 fn Deletions(deleted: Vec<DeletedProject>) -> impl IntoView {
     let text = use_time_text();
     let progress = |project: &DeletedProject| {
-        let rows = domain::text::grouped(u64::try_from(project.rows).unwrap_or(0));
+        let rows = domain::text::progress(project.rows, project.total_rows, true);
         if project.is_failing {
             format!("{rows} rows deleted; the last attempt failed and is repeated")
         } else {
-            format!("{rows} rows deleted so far")
+            format!("{rows} rows deleted")
         }
     };
     (!deleted.is_empty()).then(|| {
