@@ -34,8 +34,8 @@ pub(crate) const ALL_KEYS: &[KeyHelp] = &[
     key(&["k"], "previous step", "Run"),
     key(&["["], "newer run", "Run"),
     key(&["]"], "older run", "Run"),
-    key(&["["], "window before", "Anomalies"),
-    key(&["]"], "window after", "Anomalies"),
+    key(&["["], "previous window", "Anomalies"),
+    key(&["]"], "next window", "Anomalies"),
     key(&["t"], "chart or its numbers", "Anomalies"),
 ];
 

@@ -33,7 +33,7 @@ where
 {
     view! {
         <Transition fallback=move || {
-            view! { <div class="loading" aria-busy="true" aria-label=format!("{what} are being read")>{skeleton.run()}</div> }
+            view! { <div class="loading" aria-busy="true" aria-label=format!("{what}: loading")>{skeleton.run()}</div> }
         }>
             {move || {
                 let children = children.clone();
@@ -74,7 +74,7 @@ pub(crate) fn ErrorState(
     view! {
         <div class="state" role="alert">
             <Icon name="x" class="st-bad"/>
-            <b>{what}" could not be read"</b>
+            <b>{what}" could not be loaded"</b>
             <p>{error.advice()}</p>
             <div class="row">
                 {if signed_out {

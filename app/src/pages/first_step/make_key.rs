@@ -28,7 +28,7 @@ pub(crate) fn MakeKey(
             return view! {
                 <div class="notice">
                     <Icon name="lock"/>
-                    <div>{why}" Keys are made by an admin of the project. Ask one for a key."</div>
+                    <div>{why}" Only an admin of the project can create keys. Ask one for a key."</div>
                 </div>
             }
             .into_any();

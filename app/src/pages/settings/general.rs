@@ -114,10 +114,10 @@ fn DangerZone() -> impl IntoView {
         <section class="cell" aria-labelledby="general-danger">
             <div class="head">
                 <h2 id="general-danger">"Delete the project"</h2>
-                <span class="sub">"for good"</span>
+                <span class="sub">"permanent"</span>
             </div>
             <p class="dim2 form-note">
-                "Its keys end and its pages close at once. Its runs, steps, prompts, outputs and ledger are then deleted in the background. This can’t be undone, and no copy is kept."
+                "Its API keys stop working and its pages close at once. Its runs, steps, prompts, outputs and ledger are then deleted in the background. This can’t be undone, and no copy is kept."
             </p>
             <form class="form" method="post" action=move || format!("/p/{}/settings/delete", slug.get())>
                 <Field
