@@ -65,7 +65,6 @@ pub(crate) struct Press<'a> {
     pub(crate) key: &'a str,
     /// Ctrl or ⌘ is held.
     pub(crate) command: bool,
-    /// Alt is held.
     pub(crate) alt: bool,
     /// The cursor is in a field.
     pub(crate) typing: bool,

@@ -15,7 +15,6 @@ pub struct PageRequest {
     pub request_id: String,
 }
 
-/// The request that rendered the page.
 pub(crate) fn use_page_request() -> PageRequest {
     use_context().unwrap_or_default()
 }

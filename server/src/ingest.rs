@@ -33,7 +33,6 @@ use crate::state::AppState;
 pub const MAX_STEP_BYTES: usize = 32 * 1024 * 1024;
 /// Largest body of a batch, decompressed.
 pub const MAX_BATCH_BYTES: usize = 64 * 1024 * 1024;
-/// Most steps of a batch.
 pub const MAX_BATCH_STEPS: usize = 1_000;
 
 /// Most events of all steps of a batch.

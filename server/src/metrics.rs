@@ -34,11 +34,8 @@ pub struct Metrics {
     registry: Registry,
     /// Steps waiting for a transaction.
     pub queued_steps: Gauge,
-    /// Open live connections.
     pub live_connections: Gauge,
-    /// Calls that wait in the spool.
     pub spooled_calls: Gauge,
-    /// Bytes of the spool on disk.
     pub spooled_bytes: Gauge,
     /// Records that were found damaged in the spool.
     pub damaged_records: Gauge,

@@ -142,7 +142,6 @@ pub struct Pipeline {
     load: Arc<Load>,
 }
 
-/// What the pipeline is started with.
 #[derive(Clone, Debug)]
 pub struct PipelineSettings {
     /// Most steps queued at once.

@@ -10,7 +10,6 @@ use crate::error::ApiError;
 /// What the settings say about this server. The server puts it into the context; an empty text is not shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerFacts {
-    /// The version of the program.
     pub version: String,
     /// What stores the data: `private Postgres 18`.
     pub database: String,
@@ -42,7 +41,6 @@ pub(crate) async fn read_server_facts(slug: String) -> Result<ServerFacts, ApiEr
     })
 }
 
-/// A project that is being deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeletedProject {
     pub name: String,

@@ -9,7 +9,6 @@ use crate::ui::icon::Icon;
 /// A labelled text field.
 #[component]
 pub(crate) fn Field(
-    /// Its name in the form.
     name: &'static str,
     label: &'static str,
     /// `text`, `email`, `password`.
@@ -63,7 +62,6 @@ pub(crate) fn Field(
 /// The button that sends a form.
 #[component]
 pub(crate) fn Submit(
-    /// The word on it.
     label: &'static str,
     /// `primary`, `danger` or nothing.
     #[prop(optional)]

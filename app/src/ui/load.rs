@@ -116,10 +116,7 @@ pub(crate) fn query_suffix(query: &str) -> String {
 
 /// Grey bars in place of text or rows.
 #[component]
-pub(crate) fn SkeletonRows(
-    /// How many rows.
-    rows: usize,
-) -> impl IntoView {
+pub(crate) fn SkeletonRows(rows: usize) -> impl IntoView {
     view! {
         <div class="skeleton-rows" aria-hidden="true">
             {(0..rows).map(|_| view! { <div class="skeleton-row"><div class="skeleton"></div></div> }).collect_view()}

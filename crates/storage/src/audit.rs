@@ -12,7 +12,6 @@ const MAX_ENTRIES: u32 = 500;
 /// What the command line is called as an [`Entry::actor`].
 pub const COMMAND_LINE: &str = "command line";
 
-/// One change.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     /// Who: an e-mail, a key's label, [`COMMAND_LINE`], or `local` on a loopback without accounts.

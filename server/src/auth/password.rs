@@ -23,7 +23,6 @@ pub enum PasswordError {
     Ended,
 }
 
-/// Whether a password is long enough.
 pub fn is_long_enough(password: &str) -> bool {
     password.chars().count() >= MIN_CHARS
 }

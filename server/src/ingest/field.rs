@@ -85,7 +85,6 @@ impl<'a> Field<'a> {
             .map_err(|_not_boolean| self.wrong("must be true or false"))
     }
 
-    /// A point in time.
     pub(super) fn time(self) -> Result<Option<Timestamp>, Rejection> {
         let Some(text) = self.text()? else {
             return Ok(None);

@@ -240,7 +240,6 @@ struct EventBody {
     attributes: Option<Map<String, Value>>,
 }
 
-/// Decodes a body that is one step.
 pub(super) fn decode_body(bytes: &[u8], source: &Source) -> Result<NewStep, Rejection> {
     let raw: &RawValue = serde_json::from_slice(bytes).map_err(|cause| Rejection::json(bytes, &cause))?;
     decode_step(raw, source)
@@ -296,7 +295,6 @@ fn parse_object<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, serde_js
     serde_json::from_str(raw.get())
 }
 
-/// Decodes one step.
 pub(super) fn decode_step(raw: &RawValue, source: &Source) -> Result<NewStep, Rejection> {
     let raw: RawStep<'_> = parse_object(raw).map_err(|cause| {
         // The text of serde's error for a repeated field; every other failure here is another JSON type.

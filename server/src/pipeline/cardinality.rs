@@ -114,7 +114,6 @@ impl Known {
     }
 }
 
-/// One hour of one project.
 #[derive(Debug, Default)]
 struct Hour {
     used_at: u64,

@@ -15,7 +15,6 @@ pub(crate) fn MakeKey(
     why: &'static str,
     /// What the key's label begins with; the page's time makes it one that no earlier key has.
     label: &'static str,
-    /// The words on the button.
     button: &'static str,
     /// The page that shows the key, as the last part of its address.
     page: &'static str,

@@ -46,7 +46,6 @@ pub struct RunDelta {
     pub session_id: Option<String>,
     /// End user.
     pub user_id: Option<String>,
-    /// Labels.
     pub tags: Vec<String>,
     /// Attributes that runs are found by, `key=value`.
     pub attributes: Vec<String>,
@@ -62,9 +61,7 @@ pub struct RunDelta {
     pub cost_nano_usd: Option<NanoUsd>,
     /// Steps without a price.
     pub unpriced: i32,
-    /// Highest score.
     pub score_max: Option<i32>,
-    /// Sum of the scores.
     pub score_sum: Option<i64>,
     /// Worst severity.
     pub severity: Severity,

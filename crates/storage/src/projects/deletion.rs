@@ -15,7 +15,6 @@ use uuid::Uuid;
 use crate::jobs::{self, JobChunk, NewJob, Progress};
 use crate::{Db, Error, Result, Scope, Tx, live};
 
-/// The kind of the job.
 pub const KIND: &str = "delete_project";
 
 /// Rows deleted by one transaction.

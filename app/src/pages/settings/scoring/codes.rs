@@ -20,7 +20,6 @@ struct CodeRow {
 /// A share of real alerts below this is shown as low, in per cent.
 const LOW_PERCENT: i64 = 50;
 
-/// The table of codes.
 #[component]
 pub(super) fn Codes(page: Page, view: StoredValue<ScoringView>, filled: Filled) -> impl IntoView {
     let all = move || page.query.read().all_codes;
