@@ -41,6 +41,12 @@ fn page_routes() -> &'static [AxumRouteListing] {
     ROUTES.get_or_init(|| generate_route_list(App))
 }
 
+/// The path of every page, with `{name}`s in it. Tests ask here: generating the list again would stop the pages of other
+/// tests.
+pub fn page_paths() -> impl Iterator<Item = &'static str> {
+    page_routes().iter().map(AxumRouteListing::path)
+}
+
 /// A path that no route has: the page that says so.
 pub async fn not_found(State(state): State<AppState>, request: Request) -> Response {
     let context = page_context(&state);

@@ -324,9 +324,7 @@ async fn pages_and_live_changes_are_for_members_only() {
     let (app, eves_key) = server_with_two_projects().await;
     let eve = Browser::sign_in(&app, "eve@acme.dev").await;
     let mara = Browser::sign_in(&app, "mara@acme.dev").await;
-    let pages: Vec<String> = leptos_axum::generate_route_list(app::App)
-        .iter()
-        .map(|route| route.path().to_owned())
+    let pages: Vec<String> = server::web::page_paths()
         .filter(|path| path.starts_with("/p/"))
         .map(|path| {
             path.replace("{project}", "default")
