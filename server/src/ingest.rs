@@ -3,6 +3,7 @@
 mod body;
 mod field;
 mod native;
+mod rejection;
 pub(crate) mod step;
 
 use axum::Json;
@@ -19,8 +20,9 @@ use tower_http::decompression::RequestDecompressionLayer;
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
 pub use body::BodyBudget;
+use native::Source;
 pub(crate) use native::StepBody;
-use native::{Rejection, Source};
+use rejection::Rejection;
 
 use crate::blocking::run_blocking_if_large;
 use crate::clock;

@@ -8,6 +8,7 @@ mod load;
 mod project_caches;
 mod rollup;
 mod run_delta;
+mod series;
 mod worker;
 
 use std::sync::Arc;
@@ -21,8 +22,9 @@ pub use batch::{Written, process_batch};
 pub use cardinality::Cardinality;
 pub use derived_step::DerivedStep;
 pub use project_caches::ProjectCaches;
-pub use rollup::{histograms_agree, series_id};
+pub use rollup::histograms_agree;
 pub use run_delta::run_deltas;
+pub use series::series_id;
 
 use crate::auth::Caller;
 use crate::error::{HttpError, HttpResult};

@@ -5,6 +5,7 @@ mod cascade;
 mod days;
 mod desk;
 mod documents;
+mod era;
 mod marks;
 mod random;
 mod recording;

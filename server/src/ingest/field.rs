@@ -4,7 +4,7 @@ use domain::{NanoUsd, Timestamp};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::native::Rejection;
+use super::rejection::Rejection;
 
 /// A field as it stands in the body: absent, or its JSON text. `null` counts as absent.
 #[derive(Clone, Copy)]
