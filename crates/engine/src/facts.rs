@@ -3,7 +3,7 @@
 use domain::{NanoUsd, NewStep, StepKind, StepStatus, TokenUsage, step::ReportedTokens};
 use serde_json::Value;
 
-use crate::series::SeriesKey;
+use crate::series_key::SeriesKey;
 
 /// A step as the rules see it. Borrowed: scoring copies no text. Unknown is `None`, never 0.
 #[derive(Clone, Debug)]

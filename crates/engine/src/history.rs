@@ -19,7 +19,7 @@ use crate::codes;
 use crate::facts::{StepFacts, us_from_ms};
 use crate::sample::Sorted;
 use crate::score::Score;
-use crate::series::SeriesKey;
+use crate::series_key::SeriesKey;
 
 /// How many of the project's steps the limits of layer 4 look back on.
 pub const RECENT_STEPS: usize = 100;

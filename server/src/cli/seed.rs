@@ -5,7 +5,6 @@ mod cascade;
 mod days;
 mod desk;
 mod documents;
-mod era;
 mod marks;
 mod random;
 mod recording;

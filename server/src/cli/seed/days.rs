@@ -6,7 +6,6 @@
 
 use domain::Timestamp;
 
-use super::era::{Era, Run};
 use super::random::Random;
 use super::recording::Recording;
 use super::{desk, documents};
@@ -21,6 +20,18 @@ pub(super) struct Days {
     pub(super) now: Timestamp,
     pub(super) days: u32,
     pub(super) runs_a_day: u32,
+}
+
+/// What the desk's programs were like on a day.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Era {
+    pub(super) release: &'static str,
+    /// Summaries are written by the larger model.
+    pub(super) summaries_by_sonnet: bool,
+    /// The prompt of `parse-request` was rewritten, and often no longer gives JSON.
+    pub(super) chatty_parser: bool,
+    /// By how much `enrich-context` has become slower since the first day: 1.0 is not at all.
+    pub(super) slower: f64,
 }
 
 impl Days {
@@ -80,6 +91,26 @@ impl Days {
                 }
             })
             .collect()
+    }
+}
+
+/// A run that is to be made up.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    pub(super) id: String,
+    pub(super) began: Timestamp,
+    pub(super) era: Era,
+}
+
+impl Run {
+    /// A recording with what every step of a run says.
+    pub(super) fn recording(&self, key_label: &'static str, random: &mut Random) -> Recording {
+        let mut recording = Recording::new(self.id.clone(), key_label, self.began);
+        let shared = recording.shared();
+        let stages = ["production", "production", "production", "production", "staging"];
+        shared.environment = Some(random.pick(&stages).to_owned());
+        shared.release = Some(self.era.release.to_owned());
+        recording
     }
 }
 

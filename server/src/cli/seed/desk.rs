@@ -4,7 +4,7 @@
 use domain::StepKind;
 use serde_json::json;
 
-use super::era::{Era, Run};
+use super::days::{Era, Run};
 use super::random::Random;
 use super::recording::{EMBEDDING, HAIKU, Recording, SONNET, answered, called, chat, failed, tokens_of};
 use super::words::{self, Ticket};

@@ -3,7 +3,7 @@
 use domain::StepKind;
 use serde_json::json;
 
-use super::era::Run;
+use super::days::Run;
 use super::random::Random;
 use super::recording::{
     EMBEDDING, HAIKU, Model, OWN, Recording, SONNET, answered, called, chat, failed, tokens_of,
