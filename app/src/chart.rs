@@ -28,7 +28,6 @@ pub(crate) use view::{ChartBox, TableLink, TableToggle};
 /// A chart, without its size.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Chart {
-    /// What is drawn.
     pub(crate) marks: Marks,
     /// What one unit of the vertical axis is: `condition`, `point`.
     pub(crate) unit: &'static str,
@@ -38,7 +37,6 @@ pub(crate) struct Chart {
     pub(crate) height_px: u32,
 }
 
-/// What is drawn.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Marks {
     /// Bars side by side, each a stack.

@@ -36,7 +36,7 @@ pub enum ApiError {
         request_id: String,
     },
     /// The answer took longer than it may.
-    #[error("The answer took too long")]
+    #[error("The request took too long")]
     TimedOut {
         /// Reference id, also in the server's log.
         request_id: String,
@@ -75,7 +75,7 @@ impl ApiError {
                 "The database did not answer. What was stored is safe; try again in a moment.".to_owned()
             }
             Self::TimedOut { .. } => {
-                "The answer took too long, so the server stopped. Try again in a moment, or with a shorter time window."
+                "The request took too long and was cancelled. Try again in a moment, or with a shorter time window."
                     .to_owned()
             }
             Self::Busy => "Too much is being read at once. Wait a moment, then try again.".to_owned(),

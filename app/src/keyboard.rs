@@ -41,8 +41,8 @@ pub(crate) const ALL_KEYS: &[KeyHelp] = &[
     key(&["k"], "previous step", "Run"),
     key(&["["], "newer run", "Run"),
     key(&["]"], "older run", "Run"),
-    key(&["["], "window before", "Anomalies"),
-    key(&["]"], "window after", "Anomalies"),
+    key(&["["], "previous window", "Anomalies"),
+    key(&["]"], "next window", "Anomalies"),
     key(&["t"], "chart or its numbers", "Anomalies"),
 ];
 
@@ -72,7 +72,6 @@ pub(crate) struct Press<'a> {
     pub(crate) key: &'a str,
     /// Ctrl or ⌘ is held.
     pub(crate) command: bool,
-    /// Alt is held.
     pub(crate) alt: bool,
     /// The cursor is in a field.
     pub(crate) typing: bool,

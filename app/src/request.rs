@@ -17,7 +17,6 @@ pub struct PageRequest {
     pub live_position: String,
 }
 
-/// The request that rendered the page.
 pub(crate) fn use_page_request() -> PageRequest {
     use_context().unwrap_or_default()
 }

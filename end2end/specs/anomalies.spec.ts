@@ -39,9 +39,9 @@ test('without script the chart is split, narrowed and read as a table by links',
   await expect(page.getByRole('row', { name: /json_contract_violation/ })).toHaveCount(0);
   await page.getByRole('link', { name: 'Remove layer filter' }).click();
   await expect(page.getByRole('row', { name: /json_contract_violation/ })).toBeVisible();
-  await page.getByRole('link', { name: 'The window before ([)' }).click();
+  await page.getByRole('link', { name: 'Previous window ([)' }).click();
   await expect(page).toHaveURL(/until=/);
-  await page.getByRole('link', { name: 'The window after (])' }).click();
+  await page.getByRole('link', { name: 'Next window (])' }).click();
   await expect(page).not.toHaveURL(/until=/);
 });
 

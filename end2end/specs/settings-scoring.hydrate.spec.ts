@@ -127,7 +127,7 @@ test('points, muted codes, limits and the extended group are scored again as the
   await expect(page.locator('.limits tbody tr').first()).toContainText('as typed, not saved');
   await expect(say(page)).toHaveText('10 alerts in 30 days would become 20');
   await page.getByLabel('Latency override in ms').fill('-1');
-  await expect(page.getByText('A number of milliseconds above 0, or nothing')).toBeVisible();
+  await expect(page.getByText('A number of milliseconds above 0, or empty')).toBeVisible();
   await expect(say(page)).toHaveText('10 alerts in 30 days would stay');
 });
 

@@ -19,7 +19,7 @@ test('rules are read, changed and saved without script', async ({ page, project,
   await expect(page.getByRole('alert')).toContainText('Nothing was saved');
   await expect(page.getByLabel('Latency override in ms')).toHaveValue('soon');
   await expect(page.getByLabel('Tokens override in tok')).toHaveValue('8000');
-  await expect(page.getByText('A number of milliseconds above 0, or nothing')).toBeVisible();
+  await expect(page.getByText('A number of milliseconds above 0, or empty')).toBeVisible();
 
   await page.getByLabel('Latency override in ms').fill('');
   await page.getByRole('switch', { name: 'Code 1002 on' }).uncheck();

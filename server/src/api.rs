@@ -5,6 +5,7 @@ pub(crate) mod backtest;
 pub(crate) mod cost;
 pub(crate) mod deploys;
 pub(crate) mod health;
+pub(crate) mod jobs;
 pub(crate) mod ledger;
 mod query;
 pub(crate) mod runs;

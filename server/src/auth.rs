@@ -15,6 +15,7 @@ pub mod guard;
 pub mod headers;
 mod instance;
 mod key;
+mod outage;
 pub mod password;
 mod proxy_caller;
 mod refreshing_cache;
@@ -96,10 +97,8 @@ struct Inner {
     db: Db,
     settings: Settings,
     generation: Generation,
-    tasks: TaskTracker,
     keys: RefreshingCache<[u8; 32], Option<Arc<FoundKey>>>,
     instance_state: RefreshingCache<(), Arc<InstanceState>>,
-    stale_cache: proxy_caller::StaleCache,
     used: KeyUsage,
     attempts: Arc<Attempts>,
     failure_log: FailureLog,
@@ -160,15 +159,19 @@ impl Auth {
     /// As `settings` says.
     pub fn with_settings(db: Db, tasks: &TaskTracker, settings: Settings) -> Self {
         let generation = Generation::default();
+        let outage = Arc::default();
         let inner = Inner {
             csrf: guard::csrf(settings.public_url.as_deref()),
             db,
             settings,
-            keys: RefreshingCache::new(MAX_CACHED_KEYS, generation.clone(), tasks.clone()),
-            instance_state: RefreshingCache::new(1, generation.clone(), tasks.clone()),
-            stale_cache: proxy_caller::StaleCache::new(generation.clone()),
+            keys: RefreshingCache::new(
+                MAX_CACHED_KEYS,
+                generation.clone(),
+                Arc::clone(&outage),
+                tasks.clone(),
+            ),
+            instance_state: RefreshingCache::new(1, generation.clone(), outage, tasks.clone()),
             generation,
-            tasks: tasks.clone(),
             used: KeyUsage::default(),
             attempts: Arc::default(),
             failure_log: FailureLog::default(),
@@ -203,36 +206,24 @@ impl Auth {
     }
 
     async fn instance_state(&self) -> HttpResult<Arc<InstanceState>> {
-        self.load_instance_state().await.map_err(shared_error)
-    }
-
-    async fn load_instance_state(&self) -> Result<Arc<InstanceState>, Arc<storage::Error>> {
-        self.inner
-            .instance_state
+        let state = &self.inner.instance_state;
+        state
             .get((), || self.fetch_instance_state())
             .await
+            .map_err(shared_error)
     }
 
     fn fetch_instance_state(
         &self,
     ) -> impl Future<Output = storage::Result<Arc<InstanceState>>> + Send + 'static {
-        let auth = self.clone();
+        let db = self.inner.db.clone();
         async move {
-            let inner = &auth.inner;
-            let question = async {
-                let accounts_exist = storage::users::count(&inner.db).await? > 0;
-                let keyless = storage::projects::keyless(&inner.db).await?;
-                Ok(Arc::new(InstanceState {
-                    accounts_exist,
-                    keyless,
-                }))
-            };
-            let generation = inner.generation.current();
-            let instance_state = inner.stale_cache.observe(question).await?;
-            inner
-                .stale_cache
-                .store_instance_state(&instance_state, generation);
-            Ok(instance_state)
+            let accounts_exist = storage::users::count(&db).await? > 0;
+            let keyless = storage::projects::keyless(&db).await?;
+            Ok(Arc::new(InstanceState {
+                accounts_exist,
+                keyless,
+            }))
         }
     }
 
@@ -389,18 +380,8 @@ impl Auth {
         &self,
         sha256: [u8; 32],
     ) -> impl Future<Output = storage::Result<Option<Arc<FoundKey>>>> + Send + 'static {
-        let auth = self.clone();
-        async move {
-            let inner = &auth.inner;
-            let question = storage::keys::find(&inner.db, &sha256);
-            let generation = inner.generation.current();
-            let found = inner.stale_cache.observe(question).await?.map(Arc::new);
-            inner
-                .stale_cache
-                .store_key(sha256, found.as_ref(), generation)
-                .await;
-            Ok(found)
-        }
+        let db = self.inner.db.clone();
+        async move { Ok(storage::keys::find(&db, &sha256).await?.map(Arc::new)) }
     }
 
     /// What a key that was looked up may do.

@@ -6,6 +6,7 @@ mod audit;
 mod deploys;
 mod doctor;
 mod init;
+mod jobs;
 mod keys;
 mod members;
 mod output;
@@ -70,6 +71,8 @@ enum Command {
     Stats(stats::Arguments),
     /// What shipped, and what each deploy moved
     Deploys(deploys::Arguments),
+    /// Work in the background: re-pricing, and projects being deleted
+    Jobs(jobs::Arguments),
     /// Fill a project with demo data
     ///
     /// Everything in it is made up: runs of a support desk over the last 30 days, three deploys of which one
@@ -182,6 +185,7 @@ async fn run(cli: Cli) -> Result<(), Exit> {
         Command::Reprice(arguments) => reprice::run(&config, &arguments).await,
         Command::Stats(arguments) => stats::run(&config, &arguments).await,
         Command::Deploys(arguments) => deploys::run(&config, &arguments).await,
+        Command::Jobs(arguments) => jobs::run(&config, &arguments).await,
         Command::Seed(arguments) => Box::pin(seed::run(&config, &arguments)).await,
         Command::Init(_) => Ok(()),
     }

@@ -51,7 +51,6 @@ pub struct Config {
     pub audit_retention_days: u32,
     /// What is logged, in the words of `tracing`'s filters.
     pub log: String,
-    /// How it is logged.
     pub log_format: LogFormat,
     /// Steps that may wait to be written; more are refused with 503.
     pub queue_steps: usize,
@@ -121,7 +120,6 @@ impl Default for Config {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people.
     Text,
     /// One JSON object a line.
     Json,
@@ -221,7 +219,6 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read the configuration {}: {cause}", path.display())]
     Unreadable {
-        /// The file.
         path: PathBuf,
         /// The operating system's answer.
         cause: std::io::Error,
@@ -229,7 +226,6 @@ pub enum ConfigError {
     /// The file is not TOML, has an unknown key or a value of the wrong type.
     #[error("{}, line {line}: {message}", path.display())]
     Malformed {
-        /// The file.
         path: PathBuf,
         /// Counted from 1.
         line: usize,

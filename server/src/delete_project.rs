@@ -7,7 +7,6 @@ use storage::projects::deletion;
 
 use crate::jobs::{BackgroundJob, ChunkError, JobContext};
 
-/// The job of one project.
 #[derive(Debug)]
 pub struct ProjectDeletion;
 

@@ -3,6 +3,7 @@
 mod body;
 mod field;
 mod native;
+mod rejection;
 pub(crate) mod step;
 
 use axum::Json;
@@ -19,8 +20,9 @@ use tower_http::decompression::RequestDecompressionLayer;
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
 pub use body::BodyBudget;
+use native::Source;
 pub(crate) use native::StepBody;
-use native::{Rejection, Source};
+use rejection::Rejection;
 
 use crate::blocking::run_blocking_if_large;
 use crate::clock;
@@ -33,7 +35,6 @@ use crate::state::AppState;
 pub const MAX_STEP_BYTES: usize = 32 * 1024 * 1024;
 /// Largest body of a batch, decompressed.
 pub const MAX_BATCH_BYTES: usize = 64 * 1024 * 1024;
-/// Most steps of a batch.
 pub const MAX_BATCH_STEPS: usize = 1_000;
 
 /// Most events of all steps of a batch.

@@ -35,19 +35,15 @@ pub struct Metrics {
     registry: Registry,
     /// Steps waiting for a transaction.
     pub queued_steps: Gauge,
-    /// Open live connections.
     pub live_connections: Gauge,
     /// Live connections that were closed for a newer one of the same viewer.
     pub closed_live_connections: Counter,
-    /// Open connections of any kind.
     pub open_connections: Gauge,
     /// Connections that were closed because there were too many.
     pub refused_connections: Counter,
     /// Reads that were refused because too many were under way.
     pub refused_reads: Counter,
-    /// Calls that wait in the spool.
     pub spooled_calls: Gauge,
-    /// Bytes of the spool on disk.
     pub spooled_bytes: Gauge,
     /// Records that were found damaged in the spool.
     pub damaged_records: Gauge,

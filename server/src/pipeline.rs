@@ -10,6 +10,7 @@ mod project_caches;
 mod release;
 mod rollup;
 mod run_delta;
+mod series;
 mod worker;
 
 use std::sync::Arc;
@@ -23,8 +24,9 @@ pub use batch::{Written, process_batch};
 pub use cardinality::Cardinality;
 pub use derived_step::DerivedStep;
 pub use project_caches::ProjectCaches;
-pub use rollup::{histograms_agree, series_id};
+pub use rollup::histograms_agree;
 pub use run_delta::run_deltas;
+pub use series::series_id;
 
 use crate::auth::Caller;
 use crate::error::{HttpError, HttpResult};
@@ -173,7 +175,6 @@ pub struct Pipeline {
     load: Arc<Load>,
 }
 
-/// What the pipeline is started with.
 #[derive(Clone, Debug)]
 pub struct PipelineSettings {
     /// Most steps queued at once.

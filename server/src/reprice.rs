@@ -26,7 +26,6 @@ pub const KIND: &str = "reprice";
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Request {
-    /// Which steps.
     #[serde(flatten)]
     pub which: Which,
     /// Work out what would change, and change nothing.

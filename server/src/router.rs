@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 
-use crate::api::{audit, backtest, cost, deploys, health, ledger, runs, scoring, series};
+use crate::api::{audit, backtest, cost, deploys, health, jobs, ledger, runs, scoring, series};
 use crate::error::{ErrorBody, ErrorDetails, ErrorReport, HttpError};
 use crate::state::AppState;
 use crate::{auth, forms, ingest, live, read_limits, site, web};
@@ -48,6 +48,9 @@ routes!(
     GET "/api/runs/{run_id}/steps/{step_id}/payload" => runs::payload,
     GET "/api/ledger"                                => ledger::list,
     GET "/api/audit"                                 => audit::list,
+    GET "/api/jobs"                                  => jobs::list,
+    GET "/api/jobs/{job_id}"                         => jobs::get,
+    POST "/api/jobs/{job_id}/cancel"                 => jobs::cancel,
     GET "/api/cost"                                  => cost::get,
     GET "/api/series"                                => series::get,
     GET "/api/deploys"                               => deploys::list,

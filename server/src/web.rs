@@ -68,6 +68,12 @@ pub(crate) fn nearest_page(path: &str) -> String {
     "/".to_owned()
 }
 
+/// The path of every page, with `{name}`s in it. Tests ask here: generating the list again would stop the pages of other
+/// tests.
+pub fn page_paths() -> impl Iterator<Item = &'static str> {
+    page_routes().iter().map(AxumRouteListing::path)
+}
+
 /// A path that no route has: the page that says so.
 pub async fn not_found(State(state): State<AppState>, request: Request) -> Response {
     let context = page_context(&state);

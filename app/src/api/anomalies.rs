@@ -52,7 +52,6 @@ pub(crate) struct AnomaliesView {
     pub(crate) any_run: bool,
 }
 
-/// The anomalies page.
 #[server(prefix = "/ui", endpoint = "anomalies/view", input = Json)]
 pub(crate) async fn read_anomalies(slug: String, query: AnomaliesQuery) -> Result<AnomaliesView, ApiError> {
     use crate::models::anomalies_query::Split;

@@ -16,7 +16,6 @@ const UNPRICED_DAYS: i64 = 90;
 /// Models without a price that are named.
 #[cfg(feature = "ssr")]
 pub(crate) const MAX_UNPRICED: u32 = 20;
-/// Jobs that are listed.
 #[cfg(feature = "ssr")]
 const MAX_JOBS: u32 = 5;
 /// The kind of the jobs that re-price history.

@@ -10,7 +10,6 @@ use crate::error::ApiError;
 /// What the settings say about this server. The server puts it into the context; an empty text is not shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerFacts {
-    /// The version of the program.
     pub version: String,
     /// What stores the data: `private Postgres 18`.
     pub database: String,
@@ -42,7 +41,6 @@ pub(crate) async fn read_server_facts(slug: String) -> Result<ServerFacts, ApiEr
     })
 }
 
-/// A project that is being deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeletedProject {
     pub name: String,
@@ -50,6 +48,8 @@ pub struct DeletedProject {
     pub deleted_at: domain::Timestamp,
     /// Rows deleted so far.
     pub rows: i64,
+    /// About how many there were, once that was estimated.
+    pub total_rows: Option<i64>,
     /// Whether the last attempt failed; it is made again.
     pub is_failing: bool,
 }
@@ -69,6 +69,7 @@ pub(crate) async fn list_deleted_projects(slug: String) -> Result<Vec<DeletedPro
             name: deletion.name,
             deleted_at: deletion.deleted_at,
             rows: deletion.rows,
+            total_rows: deletion.total_rows,
             is_failing: deletion.error.is_some(),
         })
         .collect())

@@ -38,10 +38,8 @@ pub(crate) struct PromptView {
     pub(crate) changes: Vec<DiffLine>,
 }
 
-/// A line of a comparison.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DiffLine {
-    /// What became of it.
     pub(crate) change: Change,
     /// Its text in segments; those that are new or gone within a changed line are marked.
     pub(crate) segments: Vec<(bool, String)>,
@@ -52,9 +50,7 @@ pub(crate) struct DiffLine {
 pub(crate) enum Change {
     /// It stands in both.
     Same,
-    /// It is new.
     Added,
-    /// It is gone.
     Removed,
     /// Lines that stand in both were left out here.
     Cut,

@@ -39,7 +39,6 @@ pub(crate) struct ScoringView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct KeyCounts {
     pub(crate) key: String,
-    /// Critical steps.
     pub(crate) critical: i64,
     /// Steps with points that are not critical.
     pub(crate) warning: i64,

@@ -49,29 +49,18 @@ roles! {
     Below => "ch-below",
     /// What would become an alert: a disc in the colour of marks.
     Mark => "ch-mark",
-    /// Layer 1 of the score.
     Layer1 => "layer-1",
-    /// Layer 2.
     Layer2 => "layer-2",
-    /// Layer 3.
     Layer3 => "layer-3",
-    /// Layer 4.
     Layer4 => "layer-4",
-    /// Layer 5.
     Layer5 => "layer-5",
     /// The first series without a meaning of its own.
     Series1 => "c1",
-    /// The second.
     Series2 => "c2",
-    /// The third.
     Series3 => "c3",
-    /// The fourth.
     Series4 => "c4",
-    /// The fifth.
     Series5 => "c5",
-    /// The sixth.
     Series6 => "c6",
-    /// The seventh.
     Series7 => "c7",
     /// The rest.
     Rest => "c8",

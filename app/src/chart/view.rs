@@ -24,10 +24,7 @@ pub(crate) struct TableToggle {
 
 /// The button that shows a chart's numbers as a table, and its key `t`.
 #[component]
-pub(crate) fn TableLink(
-    /// What it changes.
-    toggle: TableToggle,
-) -> impl IntoView {
+pub(crate) fn TableLink(toggle: TableToggle) -> impl IntoView {
     let navigate = use_navigate();
     use_keys(move |key| {
         let pressed = key == "t";
@@ -65,9 +62,7 @@ pub(crate) fn TableLink(
 /// A chart, or its table.
 #[component]
 pub(crate) fn ChartBox(
-    /// What to draw.
-    #[prop(into)]
-    chart: Signal<Chart>,
+    #[prop(into)] chart: Signal<Chart>,
     /// What the chart shows, in a few words: `Conditions per day by layer`.
     #[prop(into)]
     label: Signal<String>,

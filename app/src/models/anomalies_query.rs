@@ -27,7 +27,6 @@ impl Period {
         (Self::Month, "30d", "30 days"),
     ];
 
-    /// Its length in hours.
     pub(crate) const fn hours(self) -> i64 {
         match self {
             Self::Day => 24,
@@ -175,7 +174,6 @@ impl AnomaliesQuery {
         }
     }
 
-    /// The value of a field.
     pub(crate) fn get(&self, field: Field) -> Option<String> {
         let filter = &self.filter;
         match field {

@@ -21,7 +21,6 @@ use crate::ui::load::{Load, SkeletonRows};
 /// What stands in place of a key where none is needed: the label of the calls.
 const LABEL: &str = "my-app";
 
-/// How a program is connected.
 #[component]
 pub(crate) fn ConnectPage() -> impl IntoView {
     let slug = use_slug();

@@ -221,7 +221,6 @@ fn Command(key_text: String) -> impl IntoView {
     }
 }
 
-/// What the visitor gets for it.
 #[component]
 fn WhatYouGet() -> impl IntoView {
     let ticks = [

@@ -67,7 +67,7 @@ impl LedgerSums {
     pub(crate) fn limited_sentence(&self) -> Option<String> {
         (!self.limited.is_empty()).then(|| {
             format!(
-                "More different values arrived within an hour than are counted one by one. Stored with their own, counted as “other”: {}",
+                "More distinct values arrived in an hour than are counted separately. These steps are stored as sent and counted as “other”: {}",
                 reasons(&self.limited)
             )
         })

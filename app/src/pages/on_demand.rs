@@ -60,18 +60,15 @@ pub(crate) enum Report {
     /// What keeps going wrong.
     Anomalies,
     Prompts,
-    /// One prompt, and what changed in it.
     Prompt,
 }
 
 /// The settings' pages but scoring, each of them small.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Settings {
-    /// How to connect an application.
     Connect,
     /// Facts and the danger zone.
     General,
-    /// API keys.
     Keys,
     /// What models cost.
     Prices,

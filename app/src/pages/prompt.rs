@@ -170,7 +170,7 @@ fn Text(view: PromptView) -> impl IntoView {
     if view.changes.is_empty() {
         let same = view.before.as_ref().map(|before| {
             let why = if before.canonical.is_empty() {
-                "The text of the other one was deleted, so they can’t be compared."
+                "The text of the other template was deleted, so the two can’t be compared."
             } else {
                 "Their stored texts are the same; they differ beyond the stored length."
             };

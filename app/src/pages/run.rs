@@ -95,7 +95,7 @@ fn Waiting() -> impl IntoView {
     view! {
         <TopBar><h1>"Run"</h1></TopBar>
         <main id="main" class="page page-run" tabindex="-1">
-            <div class="loading" aria-busy="true" aria-label="The run is being read"><SkeletonRows rows=20/></div>
+            <div class="loading" aria-busy="true" aria-label="The run: loading"><SkeletonRows rows=20/></div>
         </main>
     }
 }

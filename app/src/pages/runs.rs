@@ -40,7 +40,6 @@ pub(crate) struct Page {
     pub(crate) live: LiveState,
 }
 
-/// The runs of a project.
 #[component]
 pub(crate) fn RunsPage() -> impl IntoView {
     let slug = use_slug();

@@ -15,11 +15,8 @@ pub(crate) enum TokenKind {
     Open,
     /// `}` or `]`.
     Close,
-    /// `,`.
     Comma,
-    /// `:`.
     Colon,
-    /// White space.
     Space,
     /// What JSON does not know.
     Other,

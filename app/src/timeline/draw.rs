@@ -20,7 +20,6 @@ const THIN_PERCENT: f64 = 0.15;
 /// Up to this many steps each get their own line in the strip.
 const STRIP_LINES: usize = 27;
 
-/// The class that colours a kind of step.
 pub(crate) const fn kind_class(kind: StepKind) -> &'static str {
     match kind {
         StepKind::Llm => "kind-llm",
@@ -34,7 +33,6 @@ pub(crate) const fn kind_class(kind: StepKind) -> &'static str {
     }
 }
 
-/// The symbol of a kind of step.
 pub(crate) const fn kind_icon(kind: StepKind) -> &'static str {
     match kind {
         StepKind::Llm => "k-llm",

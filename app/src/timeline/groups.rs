@@ -10,7 +10,6 @@ use super::scale::drawn_end;
 /// All steps of one name, kind and model.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Group {
-    /// What the steps do.
     pub(crate) kind: StepKind,
     pub(crate) name: String,
     /// The model that answered.

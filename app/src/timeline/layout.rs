@@ -30,7 +30,6 @@ pub(crate) struct Layout {
 /// A line of the drawing: a row, or the heading over the orphans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Line {
-    /// The row with this number.
     Row(usize),
     /// "parent not received", over so many top rows.
     Orphans(usize),

@@ -19,7 +19,6 @@ use entries::{Action, Entry, FoundRun, matching, moved};
 /// Which of the floating parts are open.
 #[derive(Clone, Copy)]
 pub(crate) struct Overlays {
-    /// The command menu.
     pub(crate) commands: RwSignal<bool>,
     /// The list of keys.
     pub(crate) help: RwSignal<bool>,
@@ -48,11 +47,9 @@ impl Overlays {
 /// A modal dialog that follows a signal; Escape and a click beside it close it.
 #[component]
 pub(crate) fn Dialog(
-    /// Whether it is open.
     open: RwSignal<bool>,
     label: &'static str,
     class: &'static str,
-    /// What it holds.
     children: Children,
 ) -> impl IntoView {
     let dialog = NodeRef::<html::Dialog>::new();

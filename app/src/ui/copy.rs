@@ -8,9 +8,7 @@ use crate::ui::time::use_attached;
 /// Copies `text`. Hidden without WASM: the text beside it can be selected.
 #[component]
 pub(crate) fn CopyButton(
-    /// What is copied.
-    #[prop(into)]
-    text: Signal<String>,
+    #[prop(into)] text: Signal<String>,
     /// The word on the button.
     #[prop(default = "Copy")]
     label: &'static str,

@@ -9,7 +9,6 @@ use crate::ui::icon::Icon;
 /// A labelled text field.
 #[component]
 pub(crate) fn Field(
-    /// Its name in the form.
     name: &'static str,
     label: &'static str,
     /// Its id, where the page has several forms with a field of that name.
@@ -66,7 +65,6 @@ pub(crate) fn Field(
 /// The button that sends a form.
 #[component]
 pub(crate) fn Submit(
-    /// The word on it.
     label: &'static str,
     /// `primary`, `danger` or nothing.
     #[prop(optional)]

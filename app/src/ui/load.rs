@@ -33,7 +33,7 @@ where
 {
     view! {
         <Transition fallback=move || {
-            view! { <div class="loading" aria-busy="true" aria-label=format!("{what} are being read")>{skeleton.run()}</div> }
+            view! { <div class="loading" aria-busy="true" aria-label=format!("{what}: loading")>{skeleton.run()}</div> }
         }>
             {move || {
                 let children = children.clone();
@@ -74,7 +74,7 @@ pub(crate) fn ErrorState(
     view! {
         <div class="state" role="alert">
             <Icon name="x" class="st-bad"/>
-            <b>{what}" could not be read"</b>
+            <b>{what}" could not be loaded"</b>
             <p>{error.advice()}</p>
             <div class="row">
                 {if signed_out {
@@ -116,10 +116,7 @@ pub(crate) fn query_suffix(query: &str) -> String {
 
 /// Grey bars in place of text or rows.
 #[component]
-pub(crate) fn SkeletonRows(
-    /// How many rows.
-    rows: usize,
-) -> impl IntoView {
+pub(crate) fn SkeletonRows(rows: usize) -> impl IntoView {
     view! {
         <div class="skeleton-rows" aria-hidden="true">
             {(0..rows).map(|_| view! { <div class="skeleton-row"><div class="skeleton"></div></div> }).collect_view()}

@@ -20,7 +20,6 @@ pub(crate) fn Menu(
     /// The classes of the outer element: its place.
     #[prop(default = "menu-wrap")]
     class: &'static str,
-    /// What is unfolded.
     children: Children,
 ) -> impl IntoView {
     let details = NodeRef::<html::Details>::new();

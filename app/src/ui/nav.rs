@@ -11,7 +11,6 @@ use crate::ui::links::{PAGES, is_within, page_href};
 use crate::ui::load::query_suffix;
 use crate::ui::menu::Menu;
 
-/// The whole side bar.
 #[component]
 pub(crate) fn SideBar() -> impl IntoView {
     let overlays = Overlays::get();

@@ -13,6 +13,16 @@ pub fn grouped(value: u64) -> String {
     out
 }
 
+/// How far something is: `5,000`, `5,000 of 12,000`, `5,000 of about 12,000`.
+pub fn progress(done: i64, total: Option<i64>, is_estimate: bool) -> String {
+    let number = |n: i64| grouped(u64::try_from(n).unwrap_or(0));
+    match total {
+        None => number(done),
+        Some(total) if is_estimate => format!("{} of about {}", number(done), number(total)),
+        Some(total) => format!("{} of {}", number(done), number(total)),
+    }
+}
+
 /// A count in at most four characters: `986`, `4.5k`, `101.8k`, `2.3M`.
 pub fn short_count(value: i64) -> String {
     let sign = if value < 0 { "−" } else { "" };

@@ -26,17 +26,11 @@ pub enum Error {
         "another plumbline already uses the data folder {}. Stop it first, or give this one a data folder of its own",
         folder.display()
     )]
-    Locked {
-        /// The data folder.
-        folder: PathBuf,
-    },
+    Locked { folder: PathBuf },
 
     /// No server runs on the database of the data folder, or it does not accept connections yet.
     #[error("no Postgres answers for the data folder {}. Start `plumbline serve` on it", folder.display())]
-    NotRunning {
-        /// The data folder.
-        folder: PathBuf,
-    },
+    NotRunning { folder: PathBuf },
 
     /// A file or folder could not be made, read or changed.
     #[error("cannot {action} {}: {source}. Check that it exists and that this user may write to it", path.display())]
@@ -51,10 +45,7 @@ pub enum Error {
 
     /// The path of the data folder cannot be written in a connection address.
     #[error("the path of the data folder {} is not valid UTF-8. Choose another folder", folder.display())]
-    PathNotText {
-        /// The data folder.
-        folder: PathBuf,
-    },
+    PathNotText { folder: PathBuf },
 
     /// A program could not be run at all.
     #[error("cannot run {}: {source}", program.display())]

@@ -35,7 +35,6 @@ pub enum WireError {
     Unexpected(&'static str),
 }
 
-/// One session.
 pub(crate) struct Connection {
     stream: BufReader<UnixStream>,
 }

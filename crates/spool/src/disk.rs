@@ -9,7 +9,6 @@ pub use folder::Folder;
 
 /// A folder of files with a single writer.
 pub trait Disk {
-    /// An open file.
     type File: DiskFile;
 
     /// The names of all files.
@@ -43,7 +42,6 @@ pub trait Disk {
     fn sync_folder(&self) -> io::Result<()>;
 }
 
-/// An open file of a [`Disk`].
 pub trait DiskFile {
     /// Its size in bytes.
     ///

@@ -17,7 +17,6 @@ const DELETE_ROWS: i64 = 5_000;
 /// What the command line is called as an [`Entry::actor`].
 pub const COMMAND_LINE: &str = "command line";
 
-/// One thing that is done.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     /// Who: an e-mail, a key's label, [`COMMAND_LINE`], or `local` on a loopback without accounts.

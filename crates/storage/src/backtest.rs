@@ -31,18 +31,14 @@ pub struct StoredStep {
     pub partition_at: Timestamp,
     /// When it began.
     pub started_at: Timestamp,
-    /// What it did.
     pub kind: StepKind,
     pub name: String,
     /// The model that answered, else the one that was asked for.
     pub model: String,
     /// Template fingerprint in hexadecimal, blank when there is none.
     pub template: String,
-    /// The key it came with.
     pub key_label: String,
-    /// How it ended.
     pub status: StepStatus,
-    /// Whether it has an output.
     pub has_output: bool,
     /// Duration in milliseconds.
     pub latency_ms: Option<f64>,
@@ -56,13 +52,11 @@ pub struct StoredStep {
     pub output_tokens: Option<i64>,
     /// Reasoning tokens among them.
     pub reasoning_tokens: Option<i64>,
-    /// Cost in nano-dollars.
     pub cost_nano_usd: Option<i64>,
     /// The severity it was stored with.
     pub severity: Severity,
     /// The layer after which scoring stopped.
     pub stopped_at_layer: Option<u8>,
-    /// The codes that hit.
     pub codes: Vec<u16>,
     /// Points of code 4011, where it hit.
     pub context_points: Option<i32>,
@@ -70,7 +64,6 @@ pub struct StoredStep {
     pub marked_real: Option<bool>,
 }
 
-/// The texts of a stored step.
 #[derive(Clone, Debug)]
 pub struct StoredText {
     /// Its position among the steps.
@@ -287,13 +280,11 @@ pub struct Overview {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyAlerts {
     pub key_label: String,
-    /// Critical steps.
     pub critical: i64,
     /// Steps with points that are not critical.
     pub warning: i64,
 }
 
-/// A change of the rules.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     pub at: Timestamp,

@@ -15,14 +15,11 @@ use crate::{Result, Snapshot};
 pub struct CostFilter {
     pub session: Option<String>,
     pub run: Option<String>,
-    /// Of this end user.
     pub user: Option<String>,
     /// Sent with a key of this label.
     pub key: Option<String>,
     pub environment: Option<String>,
-    /// Answered by this model.
     pub model: Option<String>,
-    /// Of steps of this name.
     pub step: Option<String>,
     /// Begun then or later.
     pub from: Option<Timestamp>,
@@ -30,12 +27,10 @@ pub struct CostFilter {
     pub to: Option<Timestamp>,
 }
 
-/// The calls of one model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModelCost {
     /// The model; `None` for steps without one.
     pub model: Option<String>,
-    /// How many.
     pub calls: i64,
     /// How many of them have no known price.
     pub unpriced: i64,

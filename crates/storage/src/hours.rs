@@ -29,7 +29,6 @@ pub(crate) fn whole_days(from: Timestamp, to: Timestamp) -> (Timestamp, Timestam
     if first < last { (first, last) } else { (to, to) }
 }
 
-/// The length of an hour.
 pub(crate) const HOUR_MICROS: i64 = 3_600_000_000;
 
 /// A window cut where hours begin.

@@ -35,7 +35,6 @@ use crate::{Db, Error, Result, Scope, Tx};
 #[derive(Clone, Debug)]
 pub struct StepRow<'a> {
     pub project_id: ProjectId,
-    /// Label of the key that sent it.
     pub key_label: &'a str,
     /// When the server received it.
     pub received_at: Timestamp,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::audit::{self, Entry};
 use crate::error::OnConstraint as _;
-use crate::{Db, Result, Scope, Tx, live};
+use crate::{Db, Result, Scope, Snapshot, Tx, live};
 
 /// How far a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,14 @@ pub enum JobState {
 }
 
 impl JobState {
+    pub const ALL: [Self; 5] = [
+        Self::Waiting,
+        Self::Running,
+        Self::Done,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
     /// The word in the database and for programs.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -43,7 +51,7 @@ impl JobState {
     }
 
     fn parse(word: &str) -> Self {
-        [Self::Waiting, Self::Running, Self::Done, Self::Cancelled]
+        Self::ALL
             .into_iter()
             .find(|state| state.as_str() == word)
             .unwrap_or(Self::Failed)
@@ -175,6 +183,49 @@ pub async fn list(db: &Db, project: ProjectId, kind: &str, limit: u32) -> Result
     .fetch_all(&mut *tx)
     .await?;
     Ok(rows.into_iter().map(Job::from).collect())
+}
+
+/// A job and whose it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProjectJob {
+    /// The project's word in addresses; of one that is being deleted, another project may have it by now.
+    pub slug: String,
+    pub job: Job,
+}
+
+/// The latest jobs of a project, of all kinds, newest first; at most `limit`.
+pub async fn latest(snapshot: &mut Snapshot, project: ProjectId, limit: u32) -> Result<Vec<ProjectJob>> {
+    let rows = sqlx::query!(
+        "select p.slug, j.project_id, job_id, kind, arguments, state, progress_done, progress_total, result, error,
+           j.created_at, started_at, finished_at
+         from jobs j join projects p on p.project_id = j.project_id
+         where j.project_id = $1 order by j.created_at desc, job_id desc limit $2",
+        project.0,
+        i64::from(limit)
+    )
+    .fetch_all(&mut *snapshot)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ProjectJob {
+            slug: row.slug,
+            job: Row {
+                project_id: row.project_id,
+                job_id: row.job_id,
+                kind: row.kind,
+                arguments: row.arguments,
+                state: row.state,
+                progress_done: row.progress_done,
+                progress_total: row.progress_total,
+                result: row.result,
+                error: row.error,
+                created_at: row.created_at,
+                started_at: row.started_at,
+                finished_at: row.finished_at,
+            }
+            .into(),
+        })
+        .collect())
 }
 
 /// Ends a job that is not done, after the chunk that is under way. Ending one that has ended changes nothing.

@@ -63,7 +63,6 @@ async fn send(db: &Db, payload: &str) -> Result<()> {
     Ok(())
 }
 
-/// One notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangeEvent {
     /// Runs of a project changed.

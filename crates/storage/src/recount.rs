@@ -14,9 +14,7 @@ use crate::{Db, Result};
 /// What a recount found. Everything agrees when the two lists are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recount {
-    /// Steps counted.
     pub steps: i64,
-    /// Runs counted.
     pub runs: i64,
     /// Runs whose totals differ from their steps (at most 20 are named), or that have no steps.
     pub wrong_runs: Vec<String>,

@@ -24,7 +24,6 @@ const PAGE_RUNS: i64 = 500;
 /// Steps that are priced in one chunk.
 const PAGE_STEPS: i64 = 5_000;
 
-/// Which steps.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Which {

@@ -25,17 +25,13 @@ const MAX_CONCURRENT_BATCHES: i64 = 4_096;
 /// What is kept of a stored step for the history.
 #[derive(Clone, Debug)]
 pub struct HistoryStep {
-    /// Its sequence number.
     pub sequence: i64,
     pub run_id: String,
     pub name: String,
-    /// What it did.
     pub kind: StepKind,
     /// The model that answered, else the one that was asked for.
     pub model: String,
-    /// Template fingerprint.
     pub template: Vec<u8>,
-    /// How it ended.
     pub status: StepStatus,
     /// Duration in milliseconds, as reported.
     pub latency_ms: Option<f64>,
@@ -203,13 +199,11 @@ pub struct RunDone {
 /// The same call, some times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunCalls {
-    /// Name of the steps.
     pub name: String,
     /// The tool they called.
     pub tool_name: Option<String>,
     /// Hash of the whole prompt.
     pub prompt: Option<i64>,
-    /// How often.
     pub times: i64,
 }
 

@@ -10,7 +10,6 @@ use crate::audit::{self, Entry};
 use crate::error::OnConstraint as _;
 use crate::{Db, Error, Result, Scope, Tx, live, sessions};
 
-/// A person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     pub id: UserId,
@@ -160,7 +159,6 @@ pub async fn by_email(db: &Db, email: &str) -> Result<Option<(User, String)>> {
     }))
 }
 
-/// One person.
 pub async fn get(db: &Db, user: UserId) -> Result<User> {
     let mut tx = db.begin(Scope::All).await?;
     get_within(&mut tx, user).await

@@ -119,7 +119,6 @@ impl Auth {
         cookie::set_session("", 0, self.inner.settings.is_https())
     }
 
-    /// The cookie that keeps a theme.
     pub(crate) fn theme_cookie(&self, theme: Theme) -> Option<HeaderValue> {
         cookie::set_theme(theme.as_str(), self.inner.settings.is_https())
     }

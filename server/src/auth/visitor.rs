@@ -33,7 +33,7 @@ pub struct Visitor {
 
 impl Visitor {
     /// Finds the session of the cookie, or the open server, and what may be seen.
-    pub(super) async fn find(auth: &Auth, headers: &HeaderMap, now: Timestamp) -> HttpResult<Self> {
+    pub(crate) async fn find(auth: &Auth, headers: &HeaderMap, now: Timestamp) -> HttpResult<Self> {
         let db = &auth.inner.db;
         let anonymous = Self {
             viewer: Viewer::default(),

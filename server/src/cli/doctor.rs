@@ -24,7 +24,6 @@ pub(super) struct Arguments {
 #[serde(rename_all = "lowercase")]
 enum Status {
     Ok,
-    /// It works, with a warning.
     Warn,
     /// It does not work.
     Fail,
@@ -36,7 +35,6 @@ struct Check {
     name: &'static str,
     status: Status,
     message: String,
-    /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     advice: Option<String>,
 }

@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 
-/// A line of data.
 pub(super) fn line(text: &str) {
     writeln!(std::io::stdout(), "{text}").ok();
 }

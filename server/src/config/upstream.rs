@@ -23,7 +23,6 @@ impl UpstreamUrl {
         Self(Uri::from_static("https://api.openai.com"))
     }
 
-    /// Its parts.
     pub fn uri(&self) -> &Uri {
         &self.0
     }

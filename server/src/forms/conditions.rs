@@ -71,7 +71,6 @@ pub(super) async fn mute(
     Ok(Redirect::to(&format!("{path}{joint}{word}={code}{fragment}")))
 }
 
-/// A code that exists.
 fn code(fields: &Fields) -> HttpResult<u16> {
     let code = fields.text("code").parse().ok();
     code.filter(|code| engine::codes::find(*code).is_some())

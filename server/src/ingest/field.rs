@@ -4,7 +4,7 @@ use domain::{NanoUsd, Timestamp};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::native::Rejection;
+use super::rejection::Rejection;
 
 /// A field as it stands in the body: absent, or its JSON text. `null` counts as absent.
 #[derive(Clone, Copy)]
@@ -85,7 +85,6 @@ impl<'a> Field<'a> {
             .map_err(|_not_boolean| self.wrong("must be true or false"))
     }
 
-    /// A point in time.
     pub(super) fn time(self) -> Result<Option<Timestamp>, Rejection> {
         let Some(text) = self.text()? else {
             return Ok(None);

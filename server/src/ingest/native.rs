@@ -12,58 +12,9 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::MAX_BATCH_STEPS;
 use super::field::Field;
-use super::step::{
-    Invalid, MAX_ATTRIBUTES_BYTES, MAX_EVENT_ATTRIBUTES_BYTES, MAX_EVENTS, MAX_TAGS, StepBuilder,
-};
+use super::rejection::Rejection;
+use super::step::{MAX_ATTRIBUTES_BYTES, MAX_EVENT_ATTRIBUTES_BYTES, MAX_EVENTS, MAX_TAGS, StepBuilder};
 use used::reported_usage;
-
-/// Why a step or a body was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Rejection {
-    /// The field, where one is to blame.
-    pub(crate) field: Option<String>,
-    /// What it must be.
-    pub(crate) message: String,
-    /// The word in the error's code and in the ledger.
-    pub(crate) reason: &'static str,
-    /// How many steps were refused with it; a body that can't be read counts as one.
-    pub(crate) steps: usize,
-}
-
-impl Rejection {
-    pub(super) fn field(name: &str, message: String) -> Self {
-        Self {
-            field: Some(name.to_owned()),
-            message,
-            reason: "invalid_field",
-            steps: 1,
-        }
-    }
-
-    fn json(bytes: &[u8], cause: &serde_json::Error) -> Self {
-        Self {
-            field: None,
-            message: format!("The body is not valid JSON at byte {}", byte_of(bytes, cause)),
-            reason: "invalid_json",
-            steps: 1,
-        }
-    }
-}
-
-impl From<Invalid> for Rejection {
-    fn from(invalid: Invalid) -> Self {
-        Self::field(invalid.field, format!("{} {}", invalid.field, invalid.problem))
-    }
-}
-
-/// Where in a body serde_json stopped; it counts lines and, within them, bytes.
-fn byte_of(bytes: &[u8], cause: &serde_json::Error) -> usize {
-    let before = bytes
-        .split_inclusive(|byte| *byte == b'\n')
-        .take(cause.line().saturating_sub(1));
-    let at = before.map(<[u8]>::len).sum::<usize>() + cause.column();
-    at.min(bytes.len())
-}
 
 /// What a body does not say.
 pub(super) struct Source {
@@ -243,7 +194,6 @@ struct EventBody {
     attributes: Option<Map<String, Value>>,
 }
 
-/// Decodes a body that is one step.
 pub(super) fn decode_body(bytes: &[u8], source: &Source) -> Result<NewStep, Rejection> {
     let raw: &RawValue = serde_json::from_slice(bytes).map_err(|cause| Rejection::json(bytes, &cause))?;
     decode_step(raw, source)
@@ -299,7 +249,6 @@ fn parse_object<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, serde_js
     serde_json::from_str(raw.get())
 }
 
-/// Decodes one step.
 pub(super) fn decode_step(raw: &RawValue, source: &Source) -> Result<NewStep, Rejection> {
     let raw: RawStep<'_> = parse_object(raw).map_err(|cause| {
         // The text of serde's error for a repeated field; every other failure here is another JSON type.

@@ -12,7 +12,7 @@ use domain::ledger::{Dimension, OTHER};
 use domain::{NewStep, ProjectId, Timestamp};
 use uuid::Uuid;
 
-use super::rollup::series_id;
+use super::series::series_id;
 
 /// Different templates of one step name that one hour may have. Beyond it its prompts are taken for free text, which
 /// would make a template of each single one.
@@ -114,7 +114,6 @@ impl Known {
     }
 }
 
-/// One hour of one project.
 #[derive(Debug, Default)]
 struct Hour {
     used_at: u64,

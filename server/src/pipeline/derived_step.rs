@@ -6,7 +6,6 @@ use engine::{fingerprint, usage};
 
 use crate::prices;
 
-/// What is derived from one step.
 #[derive(Clone, Debug, Default)]
 pub struct DerivedStep {
     /// Its tokens in buckets.

@@ -17,7 +17,6 @@ use crate::auth::credentials::Credentials;
 /// provider sent nothing but shells for a long time.
 const MAX_MARKS: usize = 64;
 
-/// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// The answer came and was passed on to its end.
@@ -42,7 +41,6 @@ pub struct Answer {
     pub status: StatusCode,
     /// Whether it is a stream of events.
     pub is_stream: bool,
-    /// `Content-Encoding`.
     pub encoding: Option<HeaderValue>,
     /// The provider's id of the request.
     pub request_id: Option<HeaderValue>,
@@ -76,7 +74,6 @@ pub struct Exchange {
     pub request_encoding: Option<HeaderValue>,
     /// The answer, if one began.
     pub answer: Option<Answer>,
-    /// How it ended.
     pub ended: Ended,
     /// How long it took.
     pub latency: Duration,

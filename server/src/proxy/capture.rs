@@ -26,7 +26,6 @@ impl Budget {
         })
     }
 
-    /// What is taken.
     pub fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
@@ -72,7 +71,6 @@ impl Reservation {
         self.bytes = bytes;
     }
 
-    /// What it takes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }

@@ -92,7 +92,6 @@ trait Meter {
     fn finish(self: Box<Self>) -> Reading;
 }
 
-/// Reads a whole answer.
 pub fn read_whole(api: Api, body: &[u8]) -> Reading {
     let mut reading = match api {
         Api::Messages => anthropic::whole(body),

@@ -42,7 +42,6 @@ pub struct Recorder {
     stopping: CancellationToken,
 }
 
-/// What the recorder has in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecorderStats {
     /// Calls under way, and those that are neither in the database nor in the spool nor lost.

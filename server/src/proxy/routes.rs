@@ -7,7 +7,6 @@ use axum::http::{HeaderMap, Method};
 
 use super::api::{Api, Provider};
 
-/// What is passed on.
 #[derive(Debug)]
 pub struct Route {
     pub method: &'static str,

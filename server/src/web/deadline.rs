@@ -39,7 +39,7 @@ pub async fn within_deadline(State(state): State<AppState>, request: Request, ne
         }
         Err(_elapsed) => audience.refuse(HttpError {
             cause: Some(anyhow::anyhow!("{path} was not ready within {deadline:?}")),
-            ..HttpError::timed_out("The page took too long, so the server stopped. What was stored is safe. Try again in a moment, or with a shorter time window")
+            ..HttpError::timed_out("The page took too long to build, so the request was cancelled. What was stored is safe. Try again in a moment, or with a shorter time window")
         }),
     }
 }

@@ -87,6 +87,27 @@ fn repricing_reports_before_and_after() {
         (&json!("done"), &json!(0)),
         "{done}"
     );
+    let jobs = folder.run(&["jobs", "--json"]).json();
+    let job = &jobs["items"][0];
+    assert_eq!(
+        (
+            &job["kind"],
+            &job["state"],
+            &job["done"],
+            &job["total"],
+            &job["unit"]
+        ),
+        (
+            &json!("reprice"),
+            &json!("done"),
+            &json!(0),
+            &json!(0),
+            &json!("steps")
+        ),
+        "{jobs:#}"
+    );
+    let listed = folder.run(&["jobs"]);
+    assert!(listed.stdout.contains("0 of 0 steps"), "{listed:?}");
     assert_eq!(
         folder.run(&["reprice", "--cancel"]).code,
         4,

@@ -7,8 +7,10 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 use server::router::ROUTES;
 use server::router::openapi::OPENAPI;
+use storage::jobs::{self, NewJob};
 
 use crate::app::{TestApp, step};
+use crate::people::default_project;
 
 /// The schema of an answer, with what it refers to.
 fn schema_of(document: &Value, path: &str, method: &str, status: &str) -> Validator {
@@ -133,6 +135,17 @@ async fn every_read_is_answered_as_the_document_says() {
         check(&document, ("post", "/api/deploys", 200), &answer);
     }
 
+    let job = NewJob {
+        kind: "of no binary",
+        deduplicated: false,
+        arguments: &json!({}),
+    };
+    let project = default_project(&app).await.id;
+    let job_id = jobs::start(&app.state.db, project, &job, "local", server::clock::now())
+        .await
+        .unwrap();
+    let job_url = format!("/api/jobs/{job_id}");
+
     // What is answered with JSON, and where. The back-test's recording and the figures for Prometheus are other formats.
     let reads = [
         ("/api/runs", "/api/runs?limit=1"),
@@ -148,6 +161,8 @@ async fn every_read_is_answered_as_the_document_says() {
         ("/api/ledger", "/api/ledger"),
         ("/api/audit", "/api/audit?limit=1"),
         ("/api/audit", "/api/audit?instance=true&who=none"),
+        ("/api/jobs", "/api/jobs"),
+        ("/api/jobs/{job_id}", &job_url),
         ("/api/cost", "/api/cost?from=2020-01-01T00:00:00Z"),
         ("/api/cost", "/api/cost?to=2020-01-01T00:00:00Z"),
         ("/api/series", "/api/series?metric=cost_per_call"),
@@ -177,6 +192,9 @@ async fn every_read_is_answered_as_the_document_says() {
     check(&document, ("post", "/api/score", 200), &answer);
     let (_, answer) = crate::app::answer(app.client.delete(app.url("/api/deploys/d1"))).await;
     check(&document, ("delete", "/api/deploys/{id}", 200), &answer);
+    let (status, answer) = app.post(&format!("{job_url}/cancel"), &json!({})).await;
+    assert_eq!((status, &answer["state"]), (200, &json!("cancelled")), "{answer}");
+    check(&document, ("post", "/api/jobs/{job_id}/cancel", 200), &answer);
     let (_, answer) = app.post("/ingest", &step("r", "again")).await;
     check(&document, ("post", "/ingest", 200), &answer);
     let batch = json!({ "steps": [step("r", "again"), { "run_id": 5 }] });

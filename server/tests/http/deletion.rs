@@ -1,6 +1,7 @@
 //! Deleting a project: refused to everybody at once, in every process, and gone when the job is done.
 
 use domain::{Role, Scope};
+use serde_json::{Value, json};
 use server::jobs::{Worked, Worker};
 
 use crate::app::{TestApp, answer, step};
@@ -50,7 +51,30 @@ async fn a_deleted_project_is_refused_everywhere_and_its_rows_go_in_the_backgrou
         settings.contains("Projects being deleted") && settings.contains(&doomed.name),
         "{settings}"
     );
+    let listed = async |who: &Browser<'_>| who.get("/api/jobs?project=default").await.json()["items"].clone();
+    let waiting = listed(&mara).await;
+    assert_eq!(
+        (
+            &waiting[0]["kind"],
+            &waiting[0]["project"],
+            &waiting[0]["state"],
+            &waiting[0]["total"]
+        ),
+        (
+            &json!("delete_project"),
+            &json!(doomed.slug),
+            &json!("waiting"),
+            &Value::Null
+        ),
+        "{waiting:#}"
+    );
     let eve = Browser::sign_in(&app, "eve@acme.dev").await;
+    assert_eq!(listed(&eve).await, json!([]), "a stranger sees it");
+    let job = format!(
+        "/api/jobs/{}?project=default",
+        waiting[0]["job_id"].as_str().unwrap()
+    );
+    assert_eq!(eve.get(&job).await.status, 404);
     let settings = eve.get("/p/default/settings").await.text;
     assert!(
         !settings.contains("Projects being deleted"),
@@ -58,7 +82,27 @@ async fn a_deleted_project_is_refused_everywhere_and_its_rows_go_in_the_backgrou
     );
 
     let mut worker = Worker::new(app.state.db.clone());
+    assert_eq!(worker.work(None).await.unwrap(), Worked::Chunk);
+    let running = mara.get(&job).await.json();
+    let (done, total) = (
+        running["done"].as_i64().unwrap(),
+        running["total"].as_i64().unwrap(),
+    );
+    assert!(0 < done && done <= total, "{running:#}");
+    assert_eq!(
+        (&running["state"], &running["unit"], &running["total_is_estimate"]),
+        (&json!("running"), &json!("rows"), &json!(true))
+    );
+    let settings = mara.get("/p/default/settings").await.text;
+    assert!(
+        settings.contains(&format!(
+            "{} rows deleted",
+            domain::text::progress(done, Some(total), true)
+        )),
+        "{settings}"
+    );
     while worker.work(None).await.unwrap() == Worked::Chunk {}
+    assert_eq!(mara.get(&job).await.status, 404);
     let settings = mara.get("/p/default/settings").await.text;
     assert!(!settings.contains("Projects being deleted"), "{settings}");
     assert!(

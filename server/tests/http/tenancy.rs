@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use domain::{Role, Scope};
 use serde_json::{Value, json};
+use storage::jobs::{self, NewJob};
 
 use crate::app::{TestApp, step};
 use crate::people::{Answer, Browser, default_project, key, other_project, person, roles};
@@ -17,6 +18,8 @@ const RUN: &str = "/api/runs/theirs";
 enum Expect {
     /// Names an object of `default`: 404 for others.
     Hidden(&'static str),
+    /// Names a job of `default`: 404 for others.
+    Job(&'static str),
     /// Lists: others see their own, which is nothing; naming the project is 404.
     Own(&'static str),
     /// Adds up: others see the sum of their own, which is nothing; naming the project is 404.
@@ -37,6 +40,9 @@ const PROGRAMS: &[(&str, Expect)] = &[
     ("GET /api/runs/{run_id}", Expect::Hidden(RUN)),
     ("GET /api/runs/{run_id}/steps/{step_id}/payload", Expect::Hidden("/api/runs/theirs/steps/s1/payload")),
     ("GET /api/ledger", Expect::Own("/api/ledger")),
+    ("GET /api/jobs", Expect::Own("/api/jobs")),
+    ("GET /api/jobs/{job_id}", Expect::Job("")),
+    ("POST /api/jobs/{job_id}/cancel", Expect::Job("/cancel")),
     ("GET /api/cost", Expect::Sum("/api/cost?run=theirs")),
     ("GET /api/series", Expect::Series("/api/series?metric=calls&by=step")),
     ("GET /api/deploys", Expect::Own("/api/deploys")),
@@ -202,6 +208,15 @@ async fn programs_reach_their_own_project_only() {
     );
 
     let (app, eves_key) = server_with_two_projects().await;
+    let job = NewJob {
+        kind: "of no binary",
+        deduplicated: false,
+        arguments: &json!({}),
+    };
+    let default = default_project(&app).await.id;
+    let job_id = jobs::start(&app.state.db, default, &job, "mara", server::clock::now())
+        .await
+        .unwrap();
     let eve = Browser::sign_in(&app, "eve@acme.dev").await;
     let mara = Browser::sign_in(&app, "mara@acme.dev").await;
     let anonymous = Browser::new(&app);
@@ -229,7 +244,8 @@ async fn programs_reach_their_own_project_only() {
                 );
                 continue;
             }
-            Expect::Settings => template,
+            Expect::Settings => (*template).to_owned(),
+            Expect::Job(after) => format!("/api/jobs/{job_id}{after}"),
             Expect::Hidden(path) => {
                 assert!(
                     mara.get(path).await.text.contains(CANARY),
@@ -239,7 +255,7 @@ async fn programs_reach_their_own_project_only() {
                     assert_eq!(answer.status, 404, "{route} {answer:?}");
                     assert_nothing_is_shown(route, &answer);
                 }
-                path
+                (*path).to_owned()
             }
             Expect::Sum(path) => {
                 assert_eq!(
@@ -255,7 +271,7 @@ async fn programs_reach_their_own_project_only() {
                         "{route} {answer:?}"
                     );
                 }
-                path
+                (*path).to_owned()
             }
             Expect::Series(path) => {
                 let shown = mara.get(path).await;
@@ -280,7 +296,7 @@ async fn programs_reach_their_own_project_only() {
                         "{route} {answer:?}"
                     );
                 }
-                path
+                (*path).to_owned()
             }
         };
         let sign = if path.contains('?') { '&' } else { '?' };
@@ -291,7 +307,7 @@ async fn programs_reach_their_own_project_only() {
             assert_eq!(answer.status, 404, "{route} {answer:?}");
             assert_nothing_is_shown(route, &answer);
         }
-        assert_eq!(Answer::of(call(&anonymous, path)).await.status, 401, "{route}");
+        assert_eq!(Answer::of(call(&anonymous, &path)).await.status, 401, "{route}");
     }
 }
 
@@ -388,9 +404,7 @@ async fn pages_and_live_changes_are_for_members_only() {
     let (app, eves_key) = server_with_two_projects().await;
     let eve = Browser::sign_in(&app, "eve@acme.dev").await;
     let mara = Browser::sign_in(&app, "mara@acme.dev").await;
-    let pages: Vec<String> = leptos_axum::generate_route_list(app::App)
-        .iter()
-        .map(|route| route.path().to_owned())
+    let pages: Vec<String> = server::web::page_paths()
         .filter(|path| path.starts_with("/p/"))
         .map(|path| {
             path.replace("{project}", "default")

@@ -17,7 +17,6 @@ const SPARK_PX: f64 = 18.0;
 /// Under this share of real ones a code is drawn as noise, in per cent.
 const LOW_PERCENT: i64 = 50;
 
-/// The table.
 #[component]
 pub(super) fn Matrix(
     page: Page,

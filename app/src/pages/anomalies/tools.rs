@@ -70,7 +70,7 @@ pub(super) fn Tools(page: Page, resource: Resource<Result<AnomaliesView, ApiErro
                 }
             })}
         </Transition>
-        {step(-1, "left", "The window before ([)")}
+        {step(-1, "left", "Previous window ([)")}
         <Menu summary=move || {
             view! {
                 {move || query.read().period.label()}
@@ -96,7 +96,7 @@ pub(super) fn Tools(page: Page, resource: Resource<Result<AnomaliesView, ApiErro
                     .collect_view()}
             </ul>
         </Menu>
-        {step(1, "right", "The window after (])")}
+        {step(1, "right", "Next window (])")}
     }
 }
 

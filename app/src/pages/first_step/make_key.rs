@@ -15,7 +15,6 @@ pub(crate) fn MakeKey(
     why: &'static str,
     /// What the key's label begins with; the page's time makes it one that no earlier key has.
     label: &'static str,
-    /// The words on the button.
     button: &'static str,
     /// The page that shows the key, as the last part of its address.
     page: &'static str,
@@ -28,7 +27,7 @@ pub(crate) fn MakeKey(
             return view! {
                 <div class="notice">
                     <Icon name="lock"/>
-                    <div>{why}" Keys are made by an admin of the project. Ask one for a key."</div>
+                    <div>{why}" Only an admin of the project can create keys. Ask one for a key."</div>
                 </div>
             }
             .into_any();

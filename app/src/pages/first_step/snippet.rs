@@ -55,7 +55,6 @@ pub(super) const STEP: &str = r#"{
     "input_tokens": 48, "output_tokens": 11, "latency_ms": 640
   }"#;
 
-/// The command for this server and this key.
 pub(super) fn command(way: Way, origin: &str, key: &str) -> String {
     match way {
         Way::Curl => format!(

@@ -84,7 +84,6 @@ pub(super) fn Waiting(
     expect(dead_code, reason = "only the browser sends")
 )]
 enum Answer {
-    /// On its way.
     Sending,
     /// Stored; the page leads to the run.
     Stored,

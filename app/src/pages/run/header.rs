@@ -109,7 +109,6 @@ fn Neighbour(
     }
 }
 
-/// No run has this id.
 #[component]
 pub(super) fn UnknownRun(slug: Memo<String>, run_id: String) -> impl IntoView {
     let list = move || page_href(&slug.read(), "runs");

@@ -74,7 +74,6 @@ impl Parts {
         self.steps().get(self.layout.rows.get(row)?.step)
     }
 
-    /// The step with this id, with its row.
     pub(crate) fn find(&self, step_id: &str) -> Option<(usize, &StepSummary)> {
         let row = self.layout.row_of(self.steps(), step_id)?;
         Some((row, self.step_of(row)?))

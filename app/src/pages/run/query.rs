@@ -23,14 +23,10 @@ impl Colour {
     ];
 }
 
-/// How a text is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TextView {
-    /// As it stands.
     Raw,
-    /// As indented JSON.
     Json,
-    /// As a conversation.
     Chat,
 }
 
@@ -56,9 +52,7 @@ impl TextView {
 /// What the URL of a run page says. Unknown names and values are ignored: an old link still opens the run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RunQuery {
-    /// The selected step.
     pub(crate) step: Option<String>,
-    /// What colour means.
     pub(crate) colour: Colour,
     /// Steps as a table instead of the drawing.
     pub(crate) as_table: bool,

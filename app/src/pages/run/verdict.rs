@@ -32,15 +32,10 @@ impl Tone {
     }
 }
 
-/// A stretch of the sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SentencePart {
     Text(String),
-    /// A step to link to.
-    Step {
-        step_id: String,
-        name: String,
-    },
+    Step { step_id: String, name: String },
 }
 
 /// The sentence, and at most a few reasons below it.

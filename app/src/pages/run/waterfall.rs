@@ -334,8 +334,8 @@ fn Pages(page: Page, lines: Signal<usize>) -> impl IntoView {
                             text::grouped(count as u64),
                         )}
                     </span>
-                    {(from > 0).then(|| link(from.saturating_sub(ROWS_PER_PAGE), "Rows before"))}
-                    {(to < count).then(|| link(to, "Rows after"))}
+                    {(from > 0).then(|| link(from.saturating_sub(ROWS_PER_PAGE), "Previous rows"))}
+                    {(to < count).then(|| link(to, "Next rows"))}
                 }
             }}
         </div>

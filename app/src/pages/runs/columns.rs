@@ -9,7 +9,6 @@ pub(crate) enum Column {
     Score,
     /// The key's label.
     Key,
-    /// Number of steps.
     Steps,
     /// Duration with its bar.
     Duration,
@@ -21,7 +20,6 @@ pub(crate) enum Column {
     Session,
     /// End user.
     User,
-    /// Labels.
     Tags,
     /// Failed steps.
     Errors,

@@ -110,7 +110,6 @@ pub(super) fn name_and_operator(name: &str) -> (&str, &'static str) {
     }
 }
 
-/// A value with its unit.
 pub(super) fn shown_value(name: &str, value: String) -> String {
     match name {
         "cost_min" | "cost_max" => format!("${value}"),

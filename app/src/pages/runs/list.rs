@@ -15,7 +15,6 @@ use crate::pages::first_step::FirstStep;
 use crate::pages::settings::prices::UnpricedBanner;
 use crate::ui::icon::Icon;
 
-/// A reading of the list.
 #[component]
 pub(super) fn List(page: Page, view: RunsView) -> impl IntoView {
     let Page { query, .. } = page;

@@ -41,9 +41,7 @@ impl Default for RunsQuery {
 pub(crate) enum Show {
     /// Every run.
     All,
-    /// Runs of one severity.
     Severity(Severity),
-    /// Runs of one state.
     Status(RunStatus),
 }
 

@@ -11,7 +11,6 @@ use crate::live::waits_to_read_again;
 /// New rows kept above the divider; beyond it the oldest of them are let go, for the list is not a log.
 const MAX_NEWER: usize = 500;
 
-/// The rows of the table.
 #[derive(Clone, Copy)]
 pub(super) struct Rows {
     /// Runs that came since the page was opened, newest first.

@@ -77,11 +77,11 @@ fn Facts(facts: ServerFacts) -> impl IntoView {
 fn Deletions(deleted: Vec<DeletedProject>) -> impl IntoView {
     let text = use_time_text();
     let progress = |project: &DeletedProject| {
-        let rows = domain::text::grouped(u64::try_from(project.rows).unwrap_or(0));
+        let rows = domain::text::progress(project.rows, project.total_rows, true);
         if project.is_failing {
             format!("{rows} rows deleted; the last attempt failed and is repeated")
         } else {
-            format!("{rows} rows deleted so far")
+            format!("{rows} rows deleted")
         }
     };
     (!deleted.is_empty()).then(|| {
@@ -114,10 +114,10 @@ fn DangerZone() -> impl IntoView {
         <section class="cell" aria-labelledby="general-danger">
             <div class="head">
                 <h2 id="general-danger">"Delete the project"</h2>
-                <span class="sub">"for good"</span>
+                <span class="sub">"permanent"</span>
             </div>
             <p class="dim2 form-note">
-                "Its keys end and its pages close at once. Its runs, steps, prompts, outputs and ledger are then deleted in the background. This can’t be undone, and no copy is kept."
+                "Its API keys stop working and its pages close at once. Its runs, steps, prompts, outputs and ledger are then deleted in the background. This can’t be undone, and no copy is kept."
             </p>
             <form class="form" method="post" action=move || format!("/p/{}/settings/delete", slug.get())>
                 <Field

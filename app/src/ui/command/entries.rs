@@ -8,9 +8,7 @@ use crate::ui::links::{PAGES, page_href, run_href};
 /// What choosing an entry does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Action {
-    /// Go to this address.
     Go(String),
-    /// Change the theme.
     Theme(Theme),
     /// Put this page's address on the clipboard.
     CopyLink,

@@ -10,12 +10,9 @@ use sqlx::Postgres;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 
-/// A column of an insert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Column {
-    /// Its name in the table.
     pub name: &'static str,
-    /// Its type in the table.
     pub sql_type: &'static str,
 }
 
@@ -67,7 +64,6 @@ pub(super) fn json_object(map: &serde_json::Map<String, serde_json::Value>) -> O
     if map.is_empty() { None } else { json(map) }
 }
 
-/// Any value as JSON.
 pub(super) fn json<T: serde::Serialize + ?Sized>(value: &T) -> Option<String> {
     serde_json::to_string(value).ok()
 }

@@ -28,7 +28,6 @@ pub struct LedgerEntry<'a> {
     pub key_label: &'a str,
     /// What became of them.
     pub outcome: Outcome,
-    /// How many.
     pub steps: i64,
 }
 

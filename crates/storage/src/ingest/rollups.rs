@@ -19,7 +19,6 @@ use crate::counts::{ADD_UP_DAYS, SUMMED};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RollupKey {
     pub project_id: ProjectId,
-    /// The beginning of the hour.
     pub hour: Timestamp,
     /// Hash of the series' five dimensions.
     pub series_id: Uuid,

@@ -46,7 +46,6 @@ pub struct RunDelta {
     pub session_id: Option<String>,
     /// End user.
     pub user_id: Option<String>,
-    /// Labels.
     pub tags: Vec<String>,
     /// Attributes that runs are found by, `key=value`.
     pub attributes: Vec<String>,
@@ -64,9 +63,7 @@ pub struct RunDelta {
     pub unpriced: i32,
     /// Steps whose cost is known.
     pub priced: i32,
-    /// Highest score.
     pub score_max: Option<i32>,
-    /// Sum of the scores.
     pub score_sum: Option<i64>,
     /// Worst severity.
     pub severity: Severity,

@@ -18,7 +18,6 @@ pub struct StoredPrice {
     pub model: String,
     /// The moment from which it is billed so.
     pub valid_from: Timestamp,
-    /// The rates as JSON.
     pub rates: Value,
     /// How many tokens fit into the model's context.
     pub context_window: Option<i64>,

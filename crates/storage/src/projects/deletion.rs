@@ -16,7 +16,6 @@ use crate::audit::{self, Entry};
 use crate::jobs::{self, JobChunk, NewJob, Progress};
 use crate::{Db, Error, Result, Scope, Tx, live};
 
-/// The kind of the job.
 pub const KIND: &str = "delete_project";
 
 /// Rows deleted by one transaction.
@@ -141,6 +140,10 @@ pub async fn delete_chunk(mut chunk: JobChunk, now: Timestamp) -> Result<Deleted
         .as_ref()
         .and_then(|cursor| Cursor::deserialize(cursor).ok());
     let tables = tables(&mut chunk.tx).await?;
+    let total = match chunk.job.progress_total {
+        Some(total) => total,
+        None => estimate(&mut chunk.tx, project, &tables).await?,
+    };
     let begin = cursor
         .as_ref()
         .and_then(|cursor| tables.iter().position(|table| table.name == cursor.table))
@@ -169,7 +172,7 @@ pub async fn delete_chunk(mut chunk: JobChunk, now: Timestamp) -> Result<Deleted
             let progress = Progress {
                 next: Some(next),
                 done: rows,
-                total: None,
+                total: Some(total.max(rows)),
                 result: json!({ "table": table.name }),
             };
             chunk.commit(&progress, now).await?;
@@ -249,6 +252,22 @@ async fn delete_week(tx: &mut Tx, delete: &str, project: ProjectId, begins: Offs
     Ok(deleted.rows_affected())
 }
 
+/// About how many rows there are to delete, as the planner believes: counting them takes as long as reading them all.
+async fn estimate(tx: &mut Tx, project: ProjectId, tables: &[Table]) -> Result<i64> {
+    let mut rows = 0.0;
+    for table in tables {
+        let explain = format!(
+            "explain (format json) select from \"{}\" where project_id = '{}'",
+            table.name, project.0
+        );
+        let plan: serde_json::Value = sqlx::query_scalar(AssertSqlSafe(explain))
+            .fetch_one(&mut **tx)
+            .await?;
+        rows += plan[0]["Plan"]["Plan Rows"].as_f64().unwrap_or(0.0);
+    }
+    Ok(rows as i64)
+}
+
 async fn has_rows(tx: &mut Tx, project: ProjectId, table: &str) -> Result<bool> {
     let find = format!("select exists (select from \"{table}\" where project_id = $1)");
     Ok(sqlx::query_scalar(AssertSqlSafe(find))
@@ -278,8 +297,13 @@ pub struct Deletion {
     pub slug: String,
     /// Since when.
     pub deleted_at: Timestamp,
+    pub job_id: Uuid,
+    /// When its first rows were deleted.
+    pub started_at: Option<Timestamp>,
     /// Rows deleted so far.
     pub rows: i64,
+    /// About how many there were, once that was estimated.
+    pub total_rows: Option<i64>,
     /// Why the last chunk failed, if it did; it is tried again.
     pub error: Option<String>,
 }
@@ -288,9 +312,9 @@ pub struct Deletion {
 pub async fn under_way(db: &Db, of: Option<UserId>) -> Result<Vec<Deletion>> {
     let mut tx = db.begin(Scope::All).await?;
     let rows = sqlx::query!(
-        "select p.name, p.slug, p.deleted_at as \"deleted_at!\", coalesce(j.progress_done, 0) as \"rows!\", j.error
-         from projects p
-         left join jobs j on j.project_id = p.project_id and j.kind = 'delete_project'
+        "select p.name, p.slug, p.deleted_at as \"deleted_at!\", j.job_id, j.started_at, j.progress_done,
+           j.progress_total, j.error
+         from projects p join jobs j on j.project_id = p.project_id and j.kind = 'delete_project'
          where p.deleted_at is not null and ($1::uuid is null or exists (
            select from memberships m where m.project_id = p.project_id and m.user_id = $1))
          order by p.deleted_at, p.project_id",
@@ -304,7 +328,10 @@ pub async fn under_way(db: &Db, of: Option<UserId>) -> Result<Vec<Deletion>> {
             name: row.name,
             slug: row.slug,
             deleted_at: Timestamp::from_offset_date_time(row.deleted_at),
-            rows: row.rows,
+            job_id: row.job_id,
+            started_at: row.started_at.map(Timestamp::from_offset_date_time),
+            rows: row.progress_done,
+            total_rows: row.progress_total,
             error: row.error,
         })
         .collect())

@@ -166,7 +166,6 @@ fn fixed(from: Timestamp, to: Timestamp) -> Window {
     }
 }
 
-/// A run that a search found.
 #[derive(FromRow)]
 struct FoundRun {
     partition_at: OffsetDateTime,

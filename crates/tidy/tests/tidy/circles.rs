@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::repository::{File, Findings, files};
 
 /// Where no circle is left. Crates are added, never taken away.
-const OPENED: [&str; 8] = [
+const OPENED: [&str; 9] = [
     "app/src",
     "crates/browser_bindings/src",
     "crates/domain/src",
@@ -14,6 +14,16 @@ const OPENED: [&str; 8] = [
     "crates/private_postgres/src",
     "crates/spool/src",
     "crates/storage/src",
+    "server/src",
+];
+
+/// Parents in an opened crate whose modules still know each other in a circle: the server's top level, the proxy, and the
+/// demo data wherever it lies. They are taken away, never added.
+const CLOSED: [(&str, &str); 4] = [
+    ("server/src", "crate"),
+    ("server/src", "crate::proxy"),
+    ("server/src", "crate::cli::seed"),
+    ("server/src", "crate::demo"),
 ];
 
 /// Edges between modules of one parent, each with a file where it comes from.
@@ -29,8 +39,12 @@ fn modules_do_not_know_each_other_in_a_circle() {
             .iter()
             .filter(|file| file.is_below(crate_folder) && file.is_product())
             .collect();
-        for (parent, edges) in edges(crate_folder, &sources) {
-            for ((from, to), place) in circles(&edges) {
+        let edges = edges(crate_folder, &sources);
+        for (parent, edges) in edges
+            .iter()
+            .filter(|(parent, _)| !CLOSED.contains(&(crate_folder, parent.as_str())))
+        {
+            for ((from, to), place) in circles(edges) {
                 findings.add(place, format!("{parent}::{from} and {to} know each other"));
             }
         }

@@ -4,7 +4,8 @@ use domain::step::{InputMeaning, ReportedTokens};
 use engine::usage::{self, Usage};
 use serde_json::{Map, Value};
 
-use super::{RawStep, Rejection};
+use super::RawStep;
+use crate::ingest::rejection::Rejection;
 
 /// A provider's usage object is a few hundred bytes.
 const MAX_USAGE_BYTES: usize = 64 * 1024;

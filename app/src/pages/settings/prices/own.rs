@@ -113,7 +113,6 @@ fn Typed(
     }
 }
 
-/// The form that adds a price.
 #[component]
 pub(super) fn AddPrice() -> impl IntoView {
     let slug = use_slug();

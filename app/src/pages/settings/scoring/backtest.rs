@@ -121,8 +121,8 @@ fn Progress(context: BacktestContext) -> impl IntoView {
                 duration(took)
             )
         }
-        SessionState::Reading if attached.get() && steps > 0 => format!("{window} are being read"),
-        SessionState::Stopped => format!("{window}; reading was stopped"),
+        SessionState::Reading if attached.get() && steps > 0 => format!("{window}: loading"),
+        SessionState::Stopped => format!("{window}; loading was stopped"),
         SessionState::Reading | SessionState::Failed(_) => window.clone(),
     };
     let reading =
@@ -137,7 +137,7 @@ fn Progress(context: BacktestContext) -> impl IntoView {
         {move || {
             stopped()
                 .then(|| {
-                    view! { <button class="btn sm" type="button" on:click=move |_| context.session.read_again()>"Read them"</button> }
+                    view! { <button class="btn sm" type="button" on:click=move |_| context.session.read_again()>"Load them"</button> }
                 })
         }}
     }

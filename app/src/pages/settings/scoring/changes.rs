@@ -11,7 +11,6 @@ use super::session::BacktestSession;
 use crate::ui::links::run_href;
 use crate::ui::time::Time;
 
-/// Rows of the table.
 const MAX_ROWS: usize = 20;
 
 /// A run that changes, as its row shows it.

@@ -12,7 +12,6 @@ use crate::context::use_page_request;
 use crate::ui::links::run_href;
 use crate::ui::time::use_time_text;
 
-/// Height in pixels.
 const HEIGHT_PX: u32 = 288;
 /// Dots of one kind; beyond it every second, third, … is drawn.
 const MAX_DOTS: usize = 1_200;

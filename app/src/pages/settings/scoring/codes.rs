@@ -20,7 +20,6 @@ struct CodeRow {
 /// A share of real alerts below this is shown as low, in per cent.
 const LOW_PERCENT: i64 = 50;
 
-/// The table of codes.
 #[component]
 pub(super) fn Codes(page: Page, view: StoredValue<ScoringView>, filled: Filled) -> impl IntoView {
     let all = move || page.query.read().all_codes;
@@ -74,7 +73,7 @@ pub(super) fn Codes(page: Page, view: StoredValue<ScoringView>, filled: Filled) 
         if shown == total {
             format!("all {total}")
         } else {
-            format!("{shown} of {total} shown, those that hit in {days} days or were changed")
+            format!("{shown} of {total} shown: those that fired in the last {days} days or were changed")
         }
     };
     let extended = move || view.with_value(|view| page.form(&view.rules)).extended;
@@ -103,7 +102,7 @@ pub(super) fn Codes(page: Page, view: StoredValue<ScoringView>, filled: Filled) 
                         "Extended codes"
                     </label>
                     <a class="btn" href=move || page.href(|query| query.all_codes = !query.all_codes) data-noscroll>
-                        {move || if all() { "Show those that hit" } else { "Show all" }}
+                        {move || if all() { "Show those that fired" } else { "Show all" }}
                     </a>
                 </div>
             </div>

@@ -185,7 +185,7 @@ impl ScoringDraft {
             text => match text.parse::<f64>().ok().filter(|ms| ms.is_finite() && *ms > 0.0) {
                 Some(ms) => Some(ms),
                 None => {
-                    note("latency_ms", "A number of milliseconds above 0, or nothing");
+                    note("latency_ms", "A number of milliseconds above 0, or empty");
                     in_force.limits.latency_ms
                 }
             },
@@ -195,7 +195,7 @@ impl ScoringDraft {
             text => match text.parse::<i64>().ok().filter(|tokens| *tokens > 0) {
                 Some(tokens) => Some(tokens),
                 None => {
-                    note("tokens", "A whole number above 0, or nothing");
+                    note("tokens", "A whole number above 0, or empty");
                     in_force.limits.tokens
                 }
             },
@@ -205,7 +205,7 @@ impl ScoringDraft {
             text => match NanoUsd::parse_decimal(text).filter(|money| money.0 > 0) {
                 Some(money) => Some(money),
                 None => {
-                    note("cost_usd", "An amount in dollars above 0, or nothing");
+                    note("cost_usd", "An amount in dollars above 0, or empty");
                     in_force.limits.cost_nano_usd
                 }
             },

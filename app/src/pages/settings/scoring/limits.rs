@@ -20,7 +20,6 @@ const BINS: usize = 40;
 const BASE_PX: f64 = 34.0;
 const TALLEST_PX: f64 = 30.0;
 
-/// One metric of the table.
 struct Metric {
     index: usize,
     name: &'static str,
@@ -116,7 +115,6 @@ const METRICS: [Metric; 3] = [
     },
 ];
 
-/// The table with its mode.
 #[component]
 pub(super) fn LimitsTable(page: Page, view: StoredValue<ScoringView>, filled: Filled) -> impl IntoView {
     let recent = StoredValue::new(view.with_value(|view| {
