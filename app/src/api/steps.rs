@@ -17,10 +17,10 @@ pub(crate) const SHOWN_BYTES: usize = 64 * 1024;
 /// What is sent and shown of one that is asked for whole, in bytes. The API has all of it.
 pub(crate) const FULL_BYTES: usize = 1024 * 1024;
 /// What is sent of a step's attributes, and of its events, unless all is asked for: how many, and bytes of JSON.
-#[cfg(any(feature = "ssr", test))]
+#[cfg(feature = "ssr")]
 const SENT_DETAILS: (usize, usize) = (200, 64 * 1024);
 /// The same where all is asked for.
-#[cfg(any(feature = "ssr", test))]
+#[cfg(feature = "ssr")]
 const SENT_DETAILS_IN_FULL: (usize, usize) = (2_000, 512 * 1024);
 
 /// A text of a step, or its beginning.
