@@ -94,6 +94,8 @@ pub(crate) struct OverviewView {
     /// What the one of them made worse that made something clearly worse.
     pub(crate) worse: Option<Worse>,
     pub(crate) movers: Vec<Mover>,
+    /// They compare the halves of the window, because there was too little before it.
+    pub(crate) movers_of_halves: bool,
     /// The latest critical runs.
     pub(crate) critical: Vec<RunSummary>,
     /// What the menus offer.
@@ -138,7 +140,10 @@ pub(crate) async fn read_overview(slug: String, query: OverviewQuery) -> Result<
     let rollouts = crate::api::rollouts::compare(&mut snapshot, project, &latest, &shipped, now).await?;
     // Sums are of hours: of less there is nothing to compare.
     let changes = if span.is_of_hours() {
-        let hours = (span.before_from, span.from, span.to);
+        let hours = match sums.is_comparable() {
+            true => (span.before_from, span.from, span.to),
+            false => (span.from, span.middle(), span.to),
+        };
         series::changes(&mut snapshot, project, &query.filter, hours, FEW_MOVERS).await?
     } else {
         Vec::new()
@@ -162,6 +167,7 @@ pub(crate) async fn read_overview(slug: String, query: OverviewQuery) -> Result<
         now,
         span,
         cells: sums.cells(&CELLS),
+        movers_of_halves: !sums.is_comparable(),
         parts: sums.parts(query.metric),
         unpriced: sums.unpriced(),
         deploys: shipped,
@@ -230,6 +236,10 @@ pub(crate) mod server {
                     .add_read(&bucket.sums);
             }
             table
+        }
+
+        pub(crate) fn is_comparable(&self) -> bool {
+            self.is_comparable
         }
 
         pub(crate) fn unpriced(&self) -> i64 {

@@ -301,6 +301,13 @@ impl OverviewSpan {
         matches!(self.bucket, Bucket::Hour | Bucket::Day)
     }
 
+    /// The beginning of the bucket in its middle.
+    #[cfg(any(feature = "ssr", test))]
+    pub(crate) fn middle(&self) -> Timestamp {
+        let count = (self.to.micros() - self.from.micros()) / self.bucket.micros();
+        self.from.plus_micros(count / 2 * self.bucket.micros())
+    }
+
     /// The beginnings of its buckets.
     pub(crate) fn buckets(&self) -> Vec<Timestamp> {
         let count = (self.to.micros() - self.from.micros()) / self.bucket.micros();

@@ -96,6 +96,12 @@ fn windows_are_whole_buckets_and_end_with_the_one_that_goes_on() {
 }
 
 #[test]
+fn the_middle_is_a_bucket_s_beginning() {
+    let span = query(&[("range", "24h")]).span(at("2026-11-21T09:12:27Z"));
+    assert_eq!(span.middle(), at("2026-11-20T22:00:00Z"));
+}
+
+#[test]
 fn one_window_back_and_forth() {
     let now = at("2026-11-21T09:12:27Z");
     let here = query(&[("range", "7d")]);

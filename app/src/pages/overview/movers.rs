@@ -18,8 +18,13 @@ pub(super) fn Movers(page: Page, view: OverviewView) -> impl IntoView {
         .map(|mover| change(mover).unsigned_abs())
         .max()
         .unwrap_or(0);
+    let compared = if view.movers_of_halves {
+        "cost, the second half of the window against the first".to_owned()
+    } else {
+        format!("cost, {window} against the {window} before")
+    };
     let nothing = match (largest, view.span.is_of_hours()) {
-        (0, true) => Some("Nothing cost more or less than in the window before."),
+        (0, true) => Some("Nothing cost more or less than before."),
         (0, false) => Some("Whole hours are compared: choose 24 hours or more."),
         _ => None,
     };
@@ -58,7 +63,7 @@ pub(super) fn Movers(page: Page, view: OverviewView) -> impl IntoView {
         <section class="cell" aria-labelledby="movers-title">
             <div class="head">
                 <h2 id="movers-title">"Top movers"</h2>
-                <span class="sub">{format!("cost, {window} against the {window} before")}</span>
+                <span class="sub">{compared}</span>
             </div>
             <div class="scroll-x" tabindex="0" role="region" aria-label="Top movers">
                 <table class="table movers">

@@ -145,6 +145,7 @@ mod tests {
             compared,
             worse: None,
             movers: Vec::new(),
+            movers_of_halves: false,
             critical: Vec::new(),
             facets: domain::run::Facets::default(),
             unpriced: 0,
