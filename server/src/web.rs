@@ -6,8 +6,8 @@ mod deadline;
 use std::sync::{Arc, OnceLock};
 
 use app::{
-    ApiError, App, CurrentSession, LinkHash, OneTimeSecrets, PageRequest, RulesInForce, ServerFacts, SiteUrls, Theme,
-    Viewer, shell,
+    ApiError, App, CurrentSession, LinkHash, OneTimeSecrets, PageRequest, RulesInForce, ServerFacts,
+    SiteUrls, Theme, Viewer, shell,
 };
 use axum::Router;
 use axum::extract::{Request, State};

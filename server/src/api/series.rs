@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use storage::series::Span;
 use utoipa::openapi::schema::ArrayItems;
-use utoipa::openapi::{ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type, schema::SchemaType};
+use utoipa::openapi::{
+    ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type, schema::SchemaType,
+};
 use utoipa::{IntoParams, ToSchema};
 
 use super::query::{Params, Reader};
@@ -218,8 +220,14 @@ fn name_of(by: Option<SeriesBy>, group: Option<String>) -> SeriesOf {
             ..nobody
         },
         Some(SeriesBy::Key) => SeriesOf { key: value, ..nobody },
-        Some(SeriesBy::Model) => SeriesOf { model: value, ..nobody },
-        Some(SeriesBy::Step) => SeriesOf { step: value, ..nobody },
+        Some(SeriesBy::Model) => SeriesOf {
+            model: value,
+            ..nobody
+        },
+        Some(SeriesBy::Step) => SeriesOf {
+            step: value,
+            ..nobody
+        },
         Some(SeriesBy::Environment) => SeriesOf {
             environment: value,
             ..nobody
@@ -248,7 +256,10 @@ fn points_schema() -> Schema {
         .items(ArrayItems::False)
         .min_items(Some(3))
         .max_items(Some(3));
-    ArrayBuilder::new().items(Schema::from(point.build())).build().into()
+    ArrayBuilder::new()
+        .items(Schema::from(point.build()))
+        .build()
+        .into()
 }
 
 /// A line per point, with the unit in the heading of the value.
