@@ -26,6 +26,9 @@ BASE64 = re.compile(r"[A-Za-z0-9+/_-]{1024}")
 UNREADABLE = "[unreadable]"
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
+
 def cut(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[:length]}… [{len(text) - length} characters cut]"
 
@@ -33,10 +36,10 @@ def cut(text: str, length: int) -> str:
 def request_text(body: Any) -> str:
     """The body of a request to a provider as JSON. Files in it (base64) are named, not kept."""
     try:
-        text = json.dumps(body, ensure_ascii=False, default=str)
+        text = _encode(body)
         if len(text) <= LARGE_REQUEST:
             return text
-        return cut(json.dumps(_without_files(body), ensure_ascii=False, default=str), MAX_REQUEST)
+        return cut(_encode(_without_files(body)), MAX_REQUEST)
     except Exception:
         return UNREADABLE  # The client will say what is wrong with it.
 

@@ -217,12 +217,16 @@ def initialize(*, integrations: Sequence[Integration], **options: Any) -> Tracer
     return tracer
 
 
+# Made once: making one costs as much as a small step.
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str).encode
+
+
 def _json(step: WireStep) -> bytes:
     """As UTF-8, in which half a character is none and infinity is no number."""
     try:
-        text = json.dumps(step, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str)
+        text = _encode(step)
     except ValueError:
-        text = json.dumps(_finite(step), ensure_ascii=False, separators=(",", ":"), default=str)
+        text = _encode(_finite(step))
     return text.encode("utf-8", "replace")
 
 

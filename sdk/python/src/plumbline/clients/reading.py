@@ -73,7 +73,8 @@ class Api:
 
 def field(value: Any, name: str) -> Any:
     """A field of an object or of JSON; of anything else there is none."""
-    if isinstance(value, Mapping):
+    # Not any mapping: that question costs more than all else here, and there are no others.
+    if isinstance(value, dict):
         return value.get(name)
     return getattr(value, name, None)
 
@@ -96,4 +97,4 @@ def plain(value: Any) -> Any:
 
 def plain_object(value: Any) -> Optional[Dict[str, Any]]:
     found = plain(value)
-    return dict(found) if isinstance(found, Mapping) else None
+    return dict(found) if isinstance(found, dict) else None
