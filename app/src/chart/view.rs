@@ -165,7 +165,8 @@ fn Drawing(
                     <g aria-hidden="true" inner_html=move || svg::x_texts(&chart.read())></g>
                     <g inner_html=move || above.get()></g>
                     <g inner_html=move || overlay::zones(&chart.read(), !attached.get())></g>
-                    {move || is_lines.get().then(|| view! { <Cursor chart pointed brush/> })}
+                    // Nothing would answer the keyboard before.
+                    {move || (is_lines.get() && attached.get()).then(|| view! { <Cursor chart pointed brush/> })}
                     <g inner_html=move || overlay::markers(&chart.read())></g>
                     <g aria-hidden="true" inner_html=tooltip></g>
                 </svg>
