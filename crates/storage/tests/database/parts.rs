@@ -159,6 +159,7 @@ async fn a_cost_that_is_lost_is_taken_from_the_sums_without_reading_steps() {
     let series = Uuid::from_u128(1);
     let lose = Delta {
         cost: -5,
+        cost_squares: -25,
         unpriced: 1,
         priced: -1,
     };
