@@ -23,7 +23,7 @@ use crate::api::overview::{OverviewView, read_overview};
 use crate::context::{use_may, use_slug};
 use crate::live::{LiveState, use_live};
 use crate::models::overview_query::OverviewQuery;
-use crate::pages::first_step::{FirstStep, provide_shown_key};
+use crate::pages::first_step::{FirstStep, provide_key_to_show};
 use crate::query_string;
 use crate::ui::form::Submit;
 use crate::ui::frame::TopBar;
@@ -78,7 +78,7 @@ pub(crate) fn OverviewPage() -> impl IntoView {
         |(slug, query): (String, OverviewQuery)| read_overview(slug, query),
     );
     read_again_when_runs_come(page.live, resource);
-    provide_shown_key();
+    provide_key_to_show();
     view! {
         <Title text="Overview"/>
         <TopBar tools=move || view! { <Tools page resource/> }>

@@ -58,6 +58,7 @@ pub const ACTION_GROUPS: &[(&str, &str)] = &[
     ("scoring", "Scoring"),
     ("code", "Muted codes"),
     ("price", "Prices"),
+    ("condition", "Marks of conditions"),
     ("job", "Jobs"),
 ];
 

@@ -199,14 +199,23 @@ async fn the_rows_go_in_chunks_and_a_process_that_dies_loses_one() {
         .await
         .unwrap();
     assert!(!done.is_last && done.rows > 0 && done.rows < 17_280, "{done:?}");
+    let found = deletion::under_way(db, None).await.unwrap();
+    let total_rows = found.first().and_then(|deletion| deletion.total_rows);
+    assert!(
+        total_rows.is_none_or(|total| total >= done.rows),
+        "{total_rows:?}"
+    );
     let under_way = Deletion {
         name: "project-1".to_owned(),
         slug: "project-1".to_owned(),
         deleted_at: at(NOW),
+        job_id: job,
+        started_at: Some(at(NOW)),
         rows: done.rows,
+        total_rows,
         error: None,
     };
-    assert_eq!(deletion::under_way(db, None).await.unwrap(), [under_way]);
+    assert_eq!(found, [under_way]);
     assert_eq!(
         deletion::under_way(db, Some(domain::UserId(uuid::Uuid::nil())))
             .await

@@ -1,5 +1,6 @@
 //! What people said about conditions goes with the runs it is about.
 
+use domain::audit::AuditFilter;
 use domain::{Timestamp, Verdict};
 use serde_json::json;
 use sqlx::PgConnection;
@@ -106,7 +107,19 @@ async fn who_said_it_and_who_took_it_back_is_written_down() {
         .unwrap();
     let nothing = feedback::clear(db, project, about, "mara@acme.dev", last).await;
     assert!(matches!(nothing, Err(storage::Error::NotFound)));
-    let log = audit::list(db, project, 10).await.unwrap();
+    let mut snapshot = db.snapshot(project).await.unwrap();
+    let rows = audit::page(&mut snapshot, Some(project), &AuditFilter::default(), None, 10)
+        .await
+        .unwrap();
+    let log: Vec<_> = rows
+        .into_iter()
+        .map(|row| {
+            (
+                row.at,
+                Entry::new(&row.actor, &row.action, &row.subject, row.details),
+            )
+        })
+        .collect();
     let of = |verdict: serde_json::Value| json!({ "run_id": "r", "step_id": "s", "verdict": verdict });
     let expected = [
         (

@@ -121,6 +121,7 @@ async fn a_new_cost_is_counted_for_the_one_that_has_it() {
         name: "answer".to_owned(),
         template_fingerprint: None,
         other_series: None,
+        release: None,
     };
     let (first, second) = (old(FIRST), old("2026-11-23T12:00:00Z"));
     let new = || NewCost {
