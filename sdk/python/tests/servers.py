@@ -70,7 +70,7 @@ class WithIngest(unittest.TestCase):
         self.addCleanup(self.ingest.stop)
         self.warnings = []
         self.tracer = Tracer("pl_live_test", self.ingest.url, on_warning=self.warnings.append, **options)
-        self.addCleanup(lambda: self.tracer.shutdown(0))
+        self.addCleanup(self.tracer.shutdown, 0)
         return self.tracer
 
     def record(self, name="step", **more):

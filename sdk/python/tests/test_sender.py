@@ -20,7 +20,8 @@ def run(program, *arguments):
     """Runs a program to its end; says how it ended, what it complained of and how long it took after its last line."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.path.join(HERE, "src"), os.environ.get("PYTHONPATH", "")])}
     child = subprocess.Popen(
-        [sys.executable, "-c", program, *arguments],
+        # Python warns of a fork beside threads, which is what is tried here.
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program, *arguments],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
