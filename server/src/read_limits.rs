@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::{Peer, Visitor};
+use crate::auth::{Client, Visitor};
 use crate::error::{HttpError, HttpResult};
 use crate::metrics::Metrics;
 use crate::network::network_of;
@@ -237,11 +237,10 @@ async fn reader_of(state: &AppState, request: Request) -> HttpResult<(Reader, Re
 /// The reader of a request that brought nothing that was checked: its network.
 pub(crate) async fn reader_at(state: &AppState, request: Request) -> (Reader, Request) {
     let (mut parts, body) = request.into_parts();
-    let Ok(Peer(address)) = Peer::from_request_parts(&mut parts, state).await;
-    let forwards = state.config.behind_auth_proxy && !parts.headers.contains_key("x-forwarded-for");
-    let network = address.map(network_of);
+    let Ok(client) = Client::from_request_parts(&mut parts, state).await;
+    let network = client.address.map(network_of);
     let reader = match network {
-        Some(network) if !forwards => Reader::Network(network),
+        Some(network) if !client.is_of_a_proxy => Reader::Network(network),
         network => Reader::Shared(network),
     };
     (reader, Request::from_parts(parts, body))

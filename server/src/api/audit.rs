@@ -33,7 +33,7 @@ pub(crate) struct AuditParams {
     to: Option<Timestamp>,
     /// As CSV 10,000 where it is not given.
     #[param(inline)]
-    limit: Option<Bounded<DEFAULT_ROWS, { audit::MAX_ROWS }>>,
+    limit: Option<Bounded<{ DEFAULT_ROWS }, { audit::MAX_ROWS }>>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
     /// `csv` for a file: its header `x-next-cursor` says where rows follow that are not in it.

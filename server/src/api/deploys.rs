@@ -104,7 +104,7 @@ pub(crate) struct DeployParams {
     /// How many.
     #[serde(default)]
     #[param(inline)]
-    limit: Bounded<100, MAX_PAGE>,
+    limit: Bounded<100, { MAX_PAGE }>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
 }

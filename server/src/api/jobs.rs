@@ -40,7 +40,7 @@ pub(crate) struct JobList {
 /// Work in the background.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Job {
-    #[schema(value_type = String, format = Uuid)]
+    #[schema(value_type = String, format = "uuid")]
     pub(crate) job_id: Uuid,
     /// Slug of the project.
     pub(crate) project: String,

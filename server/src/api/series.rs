@@ -14,7 +14,7 @@ use serde_json::Value;
 use storage::series::Span;
 use utoipa::openapi::schema::ArrayItems;
 use utoipa::openapi::{
-    ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type, schema::SchemaType,
+    ArrayBuilder, KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type, schema::SchemaType,
 };
 use utoipa::{IntoParams, ToSchema};
 
@@ -257,7 +257,7 @@ fn points_schema() -> Schema {
         .min_items(Some(3))
         .max_items(Some(3));
     ArrayBuilder::new()
-        .items(Schema::from(point.build()))
+        .items(RefOr::T(Schema::from(point.build())))
         .build()
         .into()
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use domain::Timestamp;
 
-use super::client_address::network;
+use crate::network::network_of;
 
 /// Failures of a network at an address that cost nothing.
 const FREE_FAILURES: u32 = 5;
@@ -85,7 +85,7 @@ impl Attempts {
     ) -> Result<Attempt, u32> {
         let pair = Pair {
             email: self.hasher.hash_one(email),
-            network: peer.map(network),
+            network: peer.map(network_of),
         };
         let mut tables = self.lock();
         tables.sweep(now);

@@ -1,7 +1,7 @@
 //! Where a request comes from: what the limits of sign-in count by and the audit log names.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRef, FromRequestParts};
 use axum::http::request::Parts;
@@ -17,6 +17,8 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     pub(crate) address: Option<IpAddr>,
+    /// It is a proxy's, which does not say whose request it passes on, or is not believed.
+    pub(crate) is_of_a_proxy: bool,
     /// `Firefox on Linux`.
     pub(crate) browser: String,
 }
@@ -43,10 +45,15 @@ where
             .map(|ConnectInfo(peer)| peer.ip());
         let auth = Auth::from_ref(state);
         auth.warn_of_an_unlisted_proxy(direct, &parts.headers);
-        let address = client_address(direct, &parts.headers, &auth.inner.settings.trusted_proxies);
+        let settings = &auth.inner.settings;
+        let address = client_address(direct, &parts.headers, &settings.trusted_proxies);
+        let direct = direct.map(|direct| direct.to_canonical());
+        let is_proxy = settings.behind_auth_proxy
+            || direct.is_some_and(|direct| settings.trusted_proxies.contains(direct));
         let user_agent = parts.headers.get(header::USER_AGENT);
         Ok(Self {
             address,
+            is_of_a_proxy: is_proxy && address == direct,
             browser: browser_name(user_agent.map_or(&b""[..], |value| value.as_bytes())),
         })
     }
@@ -160,17 +167,6 @@ fn address_of(node: &str) -> Option<IpAddr> {
     Some(host.parse::<IpAddr>().ok()?.to_canonical())
 }
 
-/// What counts as one attacker: an IPv4 address, or the /64 that one subscriber of IPv6 has for themselves.
-pub(super) fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        address => address,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
@@ -254,15 +250,5 @@ mod tests {
         assert_eq!(found("127.0.0.1", "127.0.0.1", &agreed), "1.2.3.4");
         let several = [("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "1.2.3.4")];
         assert_eq!(found("127.0.0.1", "127.0.0.1", &several[1..]), "1.2.3.4");
-    }
-
-    #[test]
-    fn one_subscriber_is_one_network() {
-        let check = |address: &str, expected: &str| {
-            assert_eq!(network(address.parse().unwrap()).to_string(), expected);
-        };
-        check("1.2.3.4", "1.2.3.4");
-        check("::ffff:1.2.3.4", "1.2.3.4");
-        check("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::");
     }
 }

@@ -115,7 +115,8 @@ where
                             .as_mut()
                             .is_some_and(|entry| self.begins_refresh(entry))
                         {
-                            self.look_up(&slot, &mut slot_now, fetch());
+                            // Later calls find it; this one does not wait.
+                            let _under_way = self.look_up(&slot, &mut slot_now, fetch());
                         }
                         return Ok(value);
                     }
@@ -154,7 +155,7 @@ where
             Lookup::Background => {
                 let mut slot_now = locked(&slot);
                 if slot_now.lookup.is_none() {
-                    self.look_up(&slot, &mut slot_now, fetch());
+                    let _under_way = self.look_up(&slot, &mut slot_now, fetch());
                 }
                 return Ok(stale);
             }
