@@ -93,7 +93,7 @@ for (const [zone, hour] of [['UTC', '14'], ['Asia/Kathmandu', '19']] as const) {
 
     test('hours are those of the viewer', async ({ page, project }) => {
       const noon = Math.floor(Date.now() / DAY) * DAY - DAY + 14 * 3_600_000;
-      await project.ingest({ started_at: new Date(noon + 60_000).toISOString(), cost: 0.01 });
+      await project.ingest({ started_at: new Date(noon + 60_000).toISOString(), model: 'made-up', cost: 0.01 });
       const range = `from=${new Date(noon - 6 * 3_600_000).toISOString()}&to=${new Date(noon + 7 * 3_600_000).toISOString()}`;
       await page.goto(`/p/${project.slug}?${range}`);
       await hydrated(page);

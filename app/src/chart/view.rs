@@ -96,6 +96,8 @@ fn Drawing(
     let probe = NodeRef::<html::I>::new();
     let drawn = RwSignal::new(false);
     let pointed = RwSignal::new(None::<usize>);
+    // The last events of a plot may come when its page has been left and its signals are gone.
+    let point = move |index| _ = pointed.try_set(index);
     let attached = use_attached();
     #[cfg(target_arch = "wasm32")]
     browser::keep_drawn(chart, canvas, probe, drawn);
@@ -103,7 +105,7 @@ fn Drawing(
     let brush = Brush::new(on_range);
     let is_lines = Memo::new(move |_| matches!(chart.read().marks, Marks::Lines(_)));
     let click = move |event: ev::MouseEvent| {
-        let index = pointed.get_untracked();
+        let index = pointed.try_get_untracked().flatten();
         let of_index =
             index.and_then(|index| overlay::href(&chart.read_untracked(), index).map(str::to_owned));
         let href = of_index.or_else(|| marker_href(&event));
@@ -143,23 +145,25 @@ fn Drawing(
                     role="group"
                     aria-label=move || label.get()
                     on:pointerdown=move |event| {
-                        if is_lines.get_untracked() {
+                        if is_lines.try_get_untracked() == Some(true) {
                             brush.begin(&event);
                         }
                     }
                     on:pointermove=move |event| {
-                        pointed.set(place(&event, &chart.read_untracked()));
+                        if let Some(chart) = chart.try_read_untracked() {
+                            point(place(&event, &chart));
+                        }
                         brush.move_to(&event);
                     }
                     on:pointerup=move |event| brush.end(&event)
                     on:pointercancel=move |_| brush.forget()
-                    on:pointerleave=move |_| pointed.set(None)
+                    on:pointerleave=move |_| point(None)
                     on:focusin=move |event| {
-                        if !is_lines.get_untracked() {
-                            pointed.set(focused(&event));
+                        if is_lines.try_get_untracked() == Some(false) {
+                            point(focused(&event));
                         }
                     }
-                    on:focusout=move |_| pointed.set(None)
+                    on:focusout=move |_| point(None)
                     on:click=click
                 >
                     <g aria-hidden="true" inner_html=move || svg::x_texts(&chart.read())></g>

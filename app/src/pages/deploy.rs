@@ -89,7 +89,7 @@ fn loaded(slug: &str, view: DeployView) -> AnyView {
                 <h2 id="measures-title">"Before and after"</h2>
                 <span class="sub">{note.clone()}</span>
             </div>
-            <div class="scroll-x" tabindex="0" role="region" aria-label="Before and after">
+            <div class="scroll-x" tabindex="0" role="region" aria-label="Measures">
                 <table class="table bleed bna">
                     <thead>
                         <tr>

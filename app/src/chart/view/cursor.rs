@@ -41,8 +41,8 @@ impl Brush {
 
     /// The pointer is moved.
     pub(super) fn move_to(self, event: &ev::PointerEvent) {
-        if self.is_held.get_untracked()
-            && let (Some((from, _)), Some(at)) = (self.range.get_untracked(), share(event))
+        if self.is_held.try_get_untracked() == Some(true)
+            && let (Some((from, _)), Some(at)) = (self.range.try_get_untracked().flatten(), share(event))
         {
             self.range.set(Some((from, at)));
         }
@@ -50,7 +50,7 @@ impl Brush {
 
     /// The pointer is let go.
     pub(super) fn end(self, event: &ev::PointerEvent) {
-        if self.is_held.get_untracked() {
+        if self.is_held.try_get_untracked() == Some(true) {
             self.move_to(event);
             self.finish();
         }
@@ -58,12 +58,13 @@ impl Brush {
 
     /// Nothing is drawn any more.
     pub(super) fn forget(self) {
-        self.range.set(None);
-        self.is_held.set(false);
+        // The page may have been left.
+        _ = self.range.try_set(None);
+        _ = self.is_held.try_set(false);
     }
 
     fn finish(self) {
-        let drawn = self.range.get_untracked();
+        let drawn = self.range.try_get_untracked().flatten();
         self.forget();
         if let (Some((a, b)), Some(on_range)) = (drawn, self.on_range)
             && (a - b).abs() >= LEAST_SHARE

@@ -65,7 +65,7 @@ pub(super) fn Movers(page: Page, view: OverviewView) -> impl IntoView {
                 <h2 id="movers-title">"Top movers"</h2>
                 <span class="sub">{compared}</span>
             </div>
-            <div class="scroll-x" tabindex="0" role="region" aria-label="Top movers">
+            <div class="scroll-x" tabindex="0" role="region" aria-label="Movers as a table">
                 <table class="table movers">
                     <thead>
                         <tr>
