@@ -4,6 +4,7 @@
 //!     bench-incidents --fit 1              fits version 1 on the training set, writes data/attribution.json
 //!     bench-incidents --test 500           fewer incidents
 //!     bench-incidents --misses             lists what went wrong, one line each
+//!     bench-incidents --seed 3000045       one of them in detail
 
 #![expect(clippy::print_stdout, reason = "printing tables is what this program does")]
 #![expect(clippy::print_stderr, reason = "progress")]
@@ -11,12 +12,13 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
+use bench_incidents::convert;
 use bench_incidents::fit::{Example, fit, loss};
 use bench_incidents::outcome::{Label, Outcome, delay_hours, onset_error_hours, outcome, quiet_outcome};
 use bench_incidents::{QUIET, TEST, TRAIN, VALIDATION, in_parallel, plot, report};
-use engine::incidents::Weights;
 use engine::incidents::attribution::FEATURES;
-use incident_generator::Options;
+use engine::incidents::{Settings, Weights, judge};
+use incident_generator::{Options, scenario};
 
 const WEIGHTS: &str = "data/attribution.json";
 
@@ -31,6 +33,10 @@ fn main() -> ExitCode {
     let number = |name: &str, default: u64| value(name).and_then(|text| text.parse().ok()).unwrap_or(default);
     let has = |name: &str| arguments.iter().any(|word| word == name);
     let mut weights = Weights::shipped();
+    if let Some(seed) = value("--seed").and_then(|text| text.parse().ok()) {
+        show(seed, &weights);
+        return ExitCode::SUCCESS;
+    }
     if let Some(version) = value("--fit") {
         weights = match refit(
             version,
@@ -116,6 +122,53 @@ fn refit(version: &str, before: &Weights, train: u64, validation: u64) -> std::i
     );
     std::fs::write(WEIGHTS, weights.to_json())?;
     Ok(weights)
+}
+
+/// One incident in detail.
+fn show(seed: u64, weights: &Weights) {
+    let made = scenario(
+        seed,
+        Options {
+            held_out: seed >= TEST,
+        },
+    );
+    println!(
+        "{:?}\nkeys {} days {} series {}",
+        made.truth,
+        made.keys,
+        made.days,
+        made.series.len()
+    );
+    if let Some(truth) = &made.truth {
+        println!(
+            "began {}, half {}, until {}",
+            convert::at(truth.onset),
+            convert::at(truth.half),
+            convert::at(made.now)
+        );
+    }
+    for incident in judge(&convert::window(&made), &Settings::default(), weights) {
+        println!(
+            "{:?} {:?} {:?} {:?} {:?} onset {} ({} to {}) opened {} last {} {:?}",
+            incident.key,
+            incident.step,
+            incident.metric,
+            incident.door,
+            incident.status,
+            incident.onset.at,
+            incident.onset.from,
+            incident.onset.to,
+            incident.opened_at,
+            incident.last_at,
+            incident.verdict.sentence
+        );
+        for moved in &incident.also_moved {
+            println!(
+                "    {} {:?} {:?} {} {:+.2}",
+                moved.key, moved.step, moved.metric, moved.onset, moved.change
+            );
+        }
+    }
 }
 
 fn list_miss(outcome: &Outcome) {

@@ -158,7 +158,7 @@ fn value(grid: &Grid<'_>, scope: &Scope, metric: Metric, hours: &WeightedHours) 
         Metric::Cost => Amount::Whole(total.nano.round() as i64),
         Metric::Calls => Amount::Whole(total.calls.round() as i64),
         Metric::CostPerCall | Metric::CostPerRun => {
-            Amount::Whole(each(total.nano, total.priced).round() as i64)
+            Amount::Whole(each(total.nano, total.known_calls).round() as i64)
         }
         Metric::OutputTokens => Amount::Real(each(total.output, total.calls)),
         Metric::ErrorRate => Amount::Real(each(total.errors, total.calls)),

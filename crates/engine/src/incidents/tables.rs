@@ -16,7 +16,7 @@ pub(super) struct Cell {
     pub(super) calls: f64,
     pub(super) errors: f64,
     pub(super) anomalies: f64,
-    pub(super) priced: f64,
+    pub(super) known_calls: f64,
     pub(super) nano: f64,
     pub(super) input: f64,
     pub(super) output: f64,
@@ -29,7 +29,7 @@ impl Cell {
         self.calls += weight * sums.calls as f64;
         self.errors += weight * sums.errors as f64;
         self.anomalies += weight * sums.anomalies as f64;
-        self.priced += weight * sums.priced() as f64;
+        self.known_calls += weight * sums.priced() as f64;
         self.nano += weight * sums.cost.0 as f64;
         self.input += weight * sums.input() as f64;
         self.output += weight * sums.output as f64;
@@ -44,7 +44,7 @@ impl Cell {
         self.calls += other.calls;
         self.errors += other.errors;
         self.anomalies += other.anomalies;
-        self.priced += other.priced;
+        self.known_calls += other.known_calls;
         self.nano += other.nano;
         self.input += other.input;
         self.output += other.output;

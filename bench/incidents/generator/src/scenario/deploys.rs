@@ -166,12 +166,13 @@ fn weighted(random: &mut Random, weights: &[f64]) -> usize {
 
 fn guilty(random: &mut Random, plan: &mut Plan, made: &mut Made, mechanism: Mechanism, onset: i64) {
     let mut ramp = rollout(random, onset);
+    let mut reverts = None;
     if random.chance(0.15) {
         let end = onset + random.log_between(120.0, 720.0) as i64;
         ramp = with_end(ramp, end);
         let back = add_release(random, plan, Ramp::at_once(end));
         made.touched.push((back, Touched::Nothing));
-        made.titles.push((back, "Revert last release".to_owned()));
+        reverts = Some(back);
     }
     let release = add_release(
         random,
@@ -192,6 +193,15 @@ fn guilty(random: &mut Random, plan: &mut Plan, made: &mut Made, mechanism: Mech
     } else {
         (*random.pick(&HARMLESS)).to_owned()
     };
+    if let Some(back) = reverts {
+        let named = random.chance(0.7);
+        let title = if named {
+            format!("Revert \"{title}\"")
+        } else {
+            "roll back".to_owned()
+        };
+        made.titles.push((back, title));
+    }
     made.titles.push((release, title));
     if random.chance(0.05) {
         let at = onset + random.whole(-8, 8);

@@ -129,6 +129,12 @@ impl<'a> Case<'a> {
             return;
         }
         let own_models: BTreeSet<&str> = self.main_models();
+        let steps = self.changed_steps();
+        let main_step = steps
+            .into_iter()
+            .max_by(|a, b| a.1.total_cmp(&b.1))
+            .map(|(step, _)| step.to_owned());
+        let main_step = main_step.as_deref();
         let (mut moved, mut all) = (0.0, 0.0);
         let (mut same, mut other) = ((0.0, 0.0), (0.0, 0.0));
         for key in keys {
@@ -155,7 +161,11 @@ impl<'a> Case<'a> {
             for (name, cell) in &new.cells {
                 cells.entry((&name.step, &name.model)).or_default().1.merge(cell);
             }
-            for ((_, model), (a, b)) in &cells {
+            for ((step, model), (a, b)) in &cells {
+                // What changed most says nothing of what it has in common with others.
+                if *key == self.scope.key && main_step == Some(*step) {
+                    continue;
+                }
                 if a.calls >= LEAST_CALLS && b.calls >= LEAST_CALLS {
                     let count = if own_models.contains(model) {
                         &mut same
@@ -252,7 +262,7 @@ impl<'a> Case<'a> {
 /// The logarithm of what the metric's value was multiplied by.
 fn value_change(metric: Metric, old: &Cell, new: &Cell) -> f64 {
     let each = |cell: &Cell| match metric {
-        Metric::Cost | Metric::CostPerCall | Metric::CostPerRun => cell.nano / cell.priced.max(1e-9),
+        Metric::Cost | Metric::CostPerCall | Metric::CostPerRun => cell.nano / cell.known_calls.max(1e-9),
         Metric::OutputTokens => cell.output / cell.calls.max(1e-9),
         Metric::ErrorRate => (cell.errors + 0.5) / (cell.calls + 25.0),
         Metric::AnomalyRate => (cell.anomalies + 0.5) / (cell.calls + 25.0),
