@@ -3,14 +3,17 @@
 //! Values below 64 have a bucket each; above, every octave is cut into 64 buckets, so a bucket's middle is within
 //! 0.8 % of every value in it. Merging adds counts, which makes the order of merging irrelevant.
 
+use serde::{Deserialize, Serialize};
+
 /// Exact buckets at the bottom, and buckets per octave above.
 const PER_OCTAVE: u64 = 64;
 const OCTAVE_BITS: u32 = 6;
 /// The bucket of the largest value.
 const LAST_BUCKET: u16 = 57 * 64 + 63;
 
-/// Counts per bucket, only where there are any.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Counts per bucket, only where there are any. Serialised as [`Histogram::encode`] writes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Vec<u8>", try_from = "Vec<u8>")]
 pub struct Histogram {
     /// (bucket, count), ascending, no count of 0.
     buckets: Vec<(u16, u64)>,
@@ -25,6 +28,13 @@ impl Histogram {
     /// Adds one value, in microseconds; below 0 counts as 0.
     pub fn add(&mut self, value_us: i64) {
         self.add_count(bucket_of(value_us), 1);
+    }
+
+    /// Adds one value, in microseconds, so many times.
+    pub fn add_times(&mut self, value_us: i64, times: u64) {
+        if times > 0 {
+            self.add_count(bucket_of(value_us), times);
+        }
     }
 
     /// Adds one latency in milliseconds; anything but a number is left out.
@@ -79,6 +89,14 @@ impl Histogram {
             .map(|(bucket, count)| (middle_of(*bucket), *count))
     }
 
+    /// How many values lie above `value_us`, as far as buckets tell.
+    pub fn count_above(&self, value_us: i64) -> u64 {
+        let limit = bucket_of(value_us);
+        let from = self.buckets.partition_point(|(bucket, _)| *bucket <= limit);
+        let above = self.buckets.get(from..).unwrap_or_default();
+        above.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
+    }
+
     /// A compact form: for each bucket the distance to the one before and the count, as variable-length integers.
     /// Equal histograms give equal bytes; an empty one gives none.
     pub fn encode(&self) -> Vec<u8> {
@@ -121,6 +139,20 @@ impl Histogram {
             }
             Err(at) => self.buckets.insert(at, (bucket, more)),
         }
+    }
+}
+
+impl From<Histogram> for Vec<u8> {
+    fn from(histogram: Histogram) -> Self {
+        histogram.encode()
+    }
+}
+
+impl TryFrom<Vec<u8>> for Histogram {
+    type Error = &'static str;
+
+    fn try_from(bytes: Vec<u8>) -> Result<Self, Self::Error> {
+        Self::decode(&bytes).ok_or("not a histogram")
     }
 }
 

@@ -20,6 +20,7 @@ mod findings;
 pub mod fingerprint;
 pub mod histogram;
 pub mod history;
+pub mod incidents;
 pub mod json_scan;
 mod layer1;
 mod layer2;

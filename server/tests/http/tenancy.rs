@@ -286,7 +286,7 @@ async fn programs_reach_their_own_project_only() {
                         "{route} {answer:?}"
                     );
                 }
-                path
+                (*path).to_owned()
             }
             Expect::Own(path) => {
                 for answer in as_eve(path).await {

@@ -1,0 +1,69 @@
+//! Hours of the day, and weekdays apart from weekends.
+
+use std::collections::BTreeMap;
+
+use super::super::super::numbers::median;
+use super::super::{DAY, LEVEL_HOURS};
+use super::AmountKind;
+
+/// By place in the day, on weekdays and weekends: what a block is above the level.
+pub(super) fn season(
+    kind: AmountKind,
+    blocks: &[(usize, f64, f64)],
+    places: usize,
+    block: usize,
+    weekend: &[bool],
+    is_long: bool,
+) -> [Vec<f64>; 2] {
+    let none = || vec![0.0; places];
+    // A ratio of fused hours has no hours of the day.
+    if places == 1 && !kind.is_sum() || (!kind.is_sum() && block > 3) {
+        return [none(), none()];
+    }
+    let place = |start: usize| start % DAY / block;
+    let is_weekend = |start: usize| weekend.get(start).copied().unwrap_or(false);
+    // Away from its own week, so that drift is no season.
+    let mut levels: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
+    for (start, y, _) in blocks {
+        levels.entry(start / LEVEL_HOURS).or_default().push(*y);
+    }
+    let levels: BTreeMap<usize, f64> = levels
+        .into_iter()
+        .filter_map(|(week, mut ys)| Some((week, median(&mut ys)?)))
+        .collect();
+    let rest = |start: usize, y: f64| y - levels.get(&(start / LEVEL_HOURS)).copied().unwrap_or(0.0);
+    let cell = |chosen: &dyn Fn(usize) -> bool, known: &[f64]| -> Vec<f64> {
+        let mut by_place: Vec<Vec<f64>> = vec![Vec::new(); places];
+        for (start, y, _) in blocks.iter().filter(|(start, ..)| chosen(*start)) {
+            let at = place(*start);
+            by_place[at].push(rest(*start, *y) - known.get(at).copied().unwrap_or(0.0));
+        }
+        let raw: Vec<f64> = by_place
+            .iter_mut()
+            .map(|rests| {
+                let n = rests.len() as f64;
+                n / (n + kind.shrinkage()) * median(rests).unwrap_or(0.0)
+            })
+            .collect();
+        smoothed(&raw)
+    };
+    let all = cell(&|_| true, &[]);
+    if !is_long {
+        return [all.clone(), all];
+    }
+    [false, true].map(|weekend| {
+        let own = cell(&|start| is_weekend(start) == weekend, &all);
+        all.iter().zip(own).map(|(all, own)| all + own).collect()
+    })
+}
+
+/// A quarter of each neighbour, around the clock.
+fn smoothed(raw: &[f64]) -> Vec<f64> {
+    let n = raw.len();
+    if n < 6 {
+        return raw.to_vec();
+    }
+    (0..n)
+        .map(|at| raw[(at + n - 1) % n] / 4.0 + raw[at] / 2.0 + raw[(at + 1) % n] / 4.0)
+        .collect()
+}
