@@ -1,10 +1,11 @@
 //! The batch writer's SQL. One transaction per batch, read top to bottom in `server::pipeline::process_batch`:
 //! file the runs, insert the steps, then add what is new to everything that sums up.
 //!
-//! Locks are taken in one order by every writer (run keys, steps, prompt texts, runs, rollups, ledger; each sorted by its key),
+//! Locks are taken in one order by every writer (run keys, steps, prompt texts, runs, rollups, days of conditions, ledger; each sorted by its key),
 //! so that two batches wait for each other instead of deadlocking.
 
 mod columns;
+mod condition_days;
 mod filing;
 mod ledger;
 mod prompt_texts;
@@ -18,6 +19,7 @@ use domain::{Condition, CostSource, NanoUsd, NewStep, ProjectId, Severity, Times
 use uuid::Uuid;
 
 pub use columns::Column;
+pub use condition_days::{ConditionDay, add_to_condition_days};
 pub use filing::{FiledRuns, SEQUENCE_BITS, batch_of, file_runs, find_new, nth_of_batch, runs_done};
 pub use ledger::{LedgerEntry, Outcome, add_to_ledger};
 pub use prompt_texts::{PromptText, keep_prompt_texts};
@@ -111,11 +113,12 @@ pub async fn begin(db: &Db, projects: &[ProjectId]) -> Result<BatchTx> {
 }
 
 /// The columns that the batch writer fills, by table, for the test that compares them with the schema.
-pub const WRITTEN: [(&str, &[Column]); 6] = [
+pub const WRITTEN: [(&str, &[Column]); 7] = [
     ("steps", steps::STEPS),
     ("step_payloads", steps::PAYLOADS),
     ("step_events", steps::EVENTS),
     ("step_conditions", steps::CONDITIONS),
     ("runs", runs::COLUMNS),
     ("rollups", rollups::COLUMNS),
+    ("condition_days", condition_days::COLUMNS),
 ];

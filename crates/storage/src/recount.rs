@@ -133,12 +133,14 @@ pub async fn recount(
     let wrong_histograms = wrong_histograms(&mut tx, project, hours_from, agree).await?;
     let wrong_counts = counts::wrong_counts(&mut tx, project, hours_from).await?;
     let wrong_days = counts::wrong_days(&mut tx, project, hours_from).await?;
+    let wrong_conditions = counts::wrong_condition_days(&mut tx, project, hours_from).await?;
     let wrong_hours: BTreeSet<String> = [
         wrong_hours,
         wrong_words,
         wrong_histograms,
         wrong_counts,
         wrong_days,
+        wrong_conditions,
     ]
     .into_iter()
     .flatten()
