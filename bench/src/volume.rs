@@ -156,7 +156,7 @@ fn step(run: u64, step: u64, runs: u64, now_micros: i64) -> Value {
         "latency_ms": 100 + hash(n, 6) % 1_900,
         "input_tokens": 200 + hash(n, 7) % 800,
         "cache_read_tokens": hash(n, 8) % 600,
-        "output_tokens": 40 + hash(n, 9) % 160,
+        "output_tokens": 18 + hash(n, 9) % 22,
         "prompt": format!("{{\"system\":\"You are {name} of a support desk. Answer in one {}.\",\"messages\":[{{\"role\":\"user\",\"content\":\"Order {n} arrived with one keyboard instead of two.\"}}]}}", if goes_wrong { "word" } else { "sentence" }),
         "output_code": format!("Thank you for telling us about order {n}. The second keyboard leaves our warehouse today."),
         "attributes": {"customer": format!("c{}", hash(run, 10) % 500), "region": region, "request_id": format!("{:016x}", hash(run, 12))},

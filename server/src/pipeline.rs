@@ -3,6 +3,7 @@
 
 mod batch;
 mod cardinality;
+mod condition_days;
 mod derived_step;
 mod first_seen;
 mod load;

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "http/anomalies.rs"]
+mod anomalies;
 #[path = "http/app.rs"]
 mod app;
 #[path = "http/attack.rs"]

@@ -41,21 +41,64 @@ const SIZES: &str = "select coalesce(parent.relname, c.relname)::text,
   left join pg_inherits i on i.inhrelid = c.oid
   left join pg_class parent on parent.oid = i.inhparent
   where c.relkind = 'r'
-    and coalesce(parent.relname, c.relname) in ('steps', 'runs', 'run_keys', 'rollups', 'ledger', 'step_conditions')
+    and coalesce(parent.relname, c.relname) in ('steps', 'runs', 'run_keys', 'rollups', 'run_counts',
+      'rollup_days', 'ledger', 'step_conditions')
   group by 1 order by coalesce(parent.relname, c.relname) = 'step_conditions', sum(pg_total_relation_size(c.oid)) desc";
+
+/// Which ids clients send.
+#[derive(Clone, Copy)]
+enum Ids {
+    /// UUIDs of version 7, which are in the order of time.
+    Ordered,
+    /// UUIDs that lie anywhere among others, of which an index keeps a third of its pages free.
+    Random,
+}
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
+    let ordered = measure_in_folder(&args, Ids::Ordered).await?;
+    let random = measure_in_folder(&args, Ids::Random).await?;
+    println!("| | rows | indexes | together | with random ids |");
+    println!("|---|---|---|---|---|");
+    for size in &ordered {
+        let with_random = random.iter().find(|other| other.of == size.of);
+        let with_random = with_random.context("a table is missing")?;
+        println!(
+            "| {} | {:.0} B | {:.0} B | {:.0} B | {:.0} B |",
+            size.of,
+            size.rows,
+            size.indexes,
+            size.rows + size.indexes,
+            with_random.rows + with_random.indexes
+        );
+    }
+    println!();
+    println!(
+        "{} steps in runs of {STEPS_EACH}, ids of runs and steps are UUIDs of version 7 or random ones, one step in {FLAGGED} with a condition; prompts and outputs not counted.",
+        args.steps
+    );
+    Ok(())
+}
+
+async fn measure_in_folder(args: &Args, ids: Ids) -> anyhow::Result<Vec<Size>> {
     let folder =
         std::path::absolute(&args.parent)?.join(format!("plumbline-bench-disk-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
-    let measured = measure(&args, &folder).await;
+    let measured = measure(args, ids, &folder).await;
     std::fs::remove_dir_all(&folder)?;
     measured
 }
 
-async fn measure(args: &Args, folder: &std::path::Path) -> anyhow::Result<()> {
+/// Bytes of a step, or of a condition, in one table or several.
+struct Size {
+    of: String,
+    rows: f64,
+    indexes: f64,
+}
+
+/// The tables, the largest first, then all of them together, then a condition.
+async fn measure(args: &Args, ids: Ids, folder: &std::path::Path) -> anyhow::Result<Vec<Size>> {
     let postgres = PrivatePostgres::start(Settings {
         data_dir: folder.join("data"),
         bin_dir: None,
@@ -69,7 +112,9 @@ async fn measure(args: &Args, folder: &std::path::Path) -> anyhow::Result<()> {
     let server = tokio::task::spawn_blocking(start).await??;
     let client = Client::new();
     for batch in 0..args.steps.div_ceil(BATCH) {
-        let steps: Vec<Value> = (batch * BATCH..(batch + 1) * BATCH).map(step).collect();
+        let steps: Vec<Value> = (batch * BATCH..(batch + 1) * BATCH)
+            .map(|n| step(n, ids))
+            .collect();
         let answer = client
             .post(format!("{}/ingest/batch", server.origin))
             .json(&json!({ "steps": steps }))
@@ -85,61 +130,71 @@ async fn measure(args: &Args, folder: &std::path::Path) -> anyhow::Result<()> {
         .await?;
     let conditions: f64 = conditions[0][0].as_deref().context("no count")?.parse()?;
     let steps = (args.steps.div_ceil(BATCH) * BATCH) as f64;
-
-    println!("| table | rows | indexes | together |");
-    println!("|---|---|---|---|");
-    let mut a_step = 0.0;
+    ensure!(
+        (conditions * FLAGGED as f64 / steps - 1.0).abs() < 0.1,
+        "{conditions} conditions of {steps} steps"
+    );
+    let mut sizes = Vec::new();
+    let mut all = Size {
+        of: "**a step**".to_owned(),
+        rows: 0.0,
+        indexes: 0.0,
+    };
+    let mut condition = None;
     for row in postgres.query(SIZES).await? {
         let [Some(table), Some(rows), Some(indexes)] = row.as_slice() else {
             anyhow::bail!("a row of sizes is {row:?}");
         };
-        let is_condition = table == "step_conditions";
-        let of = if is_condition { conditions } else { steps };
-        let (rows, indexes) = (rows.parse::<f64>()? / of, indexes.parse::<f64>()? / of);
-        if is_condition {
-            println!("| **a step** | | | **{a_step:.0} B** |");
-            println!(
-                "| a condition | {rows:.0} B | {indexes:.0} B | {:.0} B |",
-                rows + indexes
-            );
-        } else {
-            a_step += rows + indexes;
-            println!(
-                "| `{table}` | {rows:.0} B | {indexes:.0} B | {:.0} B |",
-                rows + indexes
-            );
+        let (rows, indexes): (f64, f64) = (rows.parse()?, indexes.parse()?);
+        if table == "step_conditions" {
+            condition = Some(Size {
+                of: "a condition".to_owned(),
+                rows: rows / conditions,
+                indexes: indexes / conditions,
+            });
+            continue;
         }
+        let size = Size {
+            of: format!("`{table}`"),
+            rows: rows / steps,
+            indexes: indexes / steps,
+        };
+        all.rows += size.rows;
+        all.indexes += size.indexes;
+        sizes.push(size);
     }
-    println!();
-    println!(
-        "{steps:.0} steps in runs of {STEPS_EACH}, all ids UUIDs, one step in {FLAGGED} with a condition; prompts and outputs not counted."
-    );
+    sizes.push(all);
+    sizes.extend(condition);
     postgres.stop().await?;
-    Ok(())
+    Ok(sizes)
 }
 
 /// A step as an SDK sends it.
-fn step(n: u64) -> Value {
+fn step(n: u64, ids: Ids) -> Value {
     let (run, part) = (n / STEPS_EACH, n % STEPS_EACH);
     let name = [
         "answer-question",
-        "classify-intent",
+        "rewrite-question",
         "retrieve-context",
         "fetch-orders",
         "draft-reply",
     ];
+    // A run begins before its first step.
+    let run_id = uuid(run * STEPS_EACH, 0, ids);
+    let step_id = |n| uuid(n, 1, ids);
     let mut step = json!({
-        "run_id": uuid(run), "step_id": uuid(1 << 40 | n), "step_name": name[part as usize % name.len()],
+        "run_id": run_id, "step_id": step_id(n), "step_name": name[part as usize % name.len()],
         "environment": "production", "release": "a1b2c3d4", "model": "claude-haiku-4-5-20251001",
-        "prompt": "Answer yes or no: is this a refund request?", "output_code": "yes",
-        "latency_ms": if n.is_multiple_of(FLAGGED) { -1.0 } else { 640.25 + (n % 977) as f64 },
+        "prompt": format!("Write a short reply to the customer about order {n}."),
+        "output_code": format!("Thank you for telling us about order {n}. The second keyboard leaves our warehouse today."),
+        "latency_ms": if n.is_multiple_of(FLAGGED) { -1.0 } else { 640.25 + (n % 97) as f64 },
     });
     let more = match part {
         0 => json!({ "kind": "agent" }),
-        3 => json!({ "kind": "tool", "tool_name": "orders", "parent_step_id": uuid(1 << 40 | (n - part)) }),
+        3 => json!({ "kind": "tool", "tool_name": "orders", "parent_step_id": step_id(n - part) }),
         _ => json!({
             "kind": "llm", "provider": "anthropic", "stop_reason": "end_turn",
-            "parent_step_id": uuid(1 << 40 | (n - part)), "input_tokens": 900 + n % 700, "output_tokens": 200 + n % 300,
+            "parent_step_id": step_id(n - part), "input_tokens": 400 + n % 300, "output_tokens": 20 + n % 9,
             "ttft_ms": 180.5,
         }),
     };
@@ -149,10 +204,15 @@ fn step(n: u64) -> Value {
     step
 }
 
-/// Something that looks like a UUID and lies anywhere among others.
-fn uuid(n: u64) -> String {
-    let high = (n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let low = high.rotate_left(29).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+/// A UUID: the nth of its kind, of two.
+fn uuid(n: u64, kind: u64, ids: Ids) -> String {
+    let random = (2 * n + kind + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let low = random.rotate_left(29).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    let high = match ids {
+        Ids::Random => random,
+        // Milliseconds since 1970, the version, and the rest.
+        Ids::Ordered => (0x019a_0000_0000 + n / 2) << 16 | 0x7000 | (random & 0xfff),
+    };
     let text = format!("{high:016x}{low:016x}");
     let parts = [
         &text[..8],

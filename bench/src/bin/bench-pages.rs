@@ -30,7 +30,7 @@ struct Args {
 }
 
 /// What is asked for, the p95 in milliseconds that it must stay below, and the path. `{…}` is filled in.
-const READS: [(&str, f64, &str); 27] = [
+const READS: [(&str, f64, &str); 34] = [
     ("runs, 24 hours", 50.0, "/p/default/runs"),
     (
         "runs, an hour without any",
@@ -105,10 +105,37 @@ const READS: [(&str, f64, &str); 27] = [
         "/p/default/runs?range=90d&q=zebra",
     ),
     ("runs, an id", 300.0, "/p/default/runs?range=90d&q={run}"),
-    ("one run", 20.0, "/api/runs/{run}"),
+    ("one run", 20.0, "/p/default/runs/{run}"),
+    ("`/api/runs/{id}`", 20.0, "/api/runs/{run}"),
     ("anomalies, 30 days", 100.0, "/p/default/anomalies?range=30d"),
+    (
+        "anomalies, by severity",
+        100.0,
+        "/p/default/anomalies?range=30d&by=severity",
+    ),
+    (
+        "anomalies of one code, by severity",
+        100.0,
+        "/p/default/anomalies?range=30d&by=severity&code=3010",
+    ),
+    (
+        "anomalies of one code, 7 days",
+        100.0,
+        "/p/default/anomalies?by=severity&code=3010",
+    ),
+    (
+        "anomalies, the list",
+        100.0,
+        "/p/default/anomalies?range=30d&show=steps&code=3010",
+    ),
     ("prompts, 30 days", 100.0, "/p/default/prompts?range=30d"),
     ("`/api/cost`, 85 days", 50.0, "/api/cost?from={from}"),
+    ("`/api/cost`, a user", 50.0, "/api/cost?from={from}&user=user-17"),
+    (
+        "`/api/cost`, a session",
+        50.0,
+        "/api/cost?from={from}&session=sess-1700",
+    ),
     ("`/api/runs`", 50.0, "/api/runs?limit=50"),
 ];
 

@@ -115,7 +115,10 @@ create table audit_log (
 create index audit_log_project_idx on audit_log (project_id, at, id);
 create index audit_log_at_idx on audit_log (at, id);
 
--- Runs and steps. Everything is filed under the run's partition_at: the start of whichever step of the run was received
+-- Runs and steps. What belongs to a step has its key in the order of time: ids that lie anywhere among others would leave
+-- a third of each page free. Whoever looks for a step takes the times of its run's parts from `runs`.
+--
+-- Everything is filed under the run's partition_at: the start of whichever step of the run was received
 -- first, and for each further day that the run goes on a day more. It never changes, so it can lead partitions, and
 -- (project, run, step) stays one identity across them.
 
@@ -192,11 +195,11 @@ create table runs (
   attribute_hashes integer[],
   primary key (project_id, run_id, partition_at)
 ) partition by range (partition_at);
--- The list and its keyset. The condition holds always; lists state it, and what looks for one run does not: in a new
+-- The list and its keyset; few runs begin at the same moment, so their ids need not be in it. The condition holds always; lists state it, and what looks for one run does not: in a new
 -- week, which nobody has counted, this index would look as good as the key for that, and read all of a project's runs.
-create index runs_list_idx on runs (project_id, partition_at, run_id) where step_count > 0;
+create index runs_list_idx on runs (project_id, partition_at) where step_count > 0;
 -- The same list narrowed to what is wrong: few rows among many.
-create index runs_problem_idx on runs (project_id, partition_at, run_id) where severity > 0 or status <> 'ok';
+create index runs_problem_idx on runs (project_id, partition_at) where severity > 0 or status <> 'ok';
 
 -- The order in which steps were scored, over all server processes: what a step is judged against is what arrived
 -- before it. The upper bits of `steps.sequence` number the batches, the lower 20 the steps of one. Times can't say it:
@@ -263,7 +266,7 @@ create table steps (
   output_shape text,
   template_fingerprint bytea,
   attributes jsonb,
-  primary key (project_id, run_id, step_id, partition_at)
+  primary key (project_id, partition_at, run_id, step_id)
 ) partition by range (partition_at);
 -- Anomalous steps over time, without reading steps.
 create index steps_anomaly_idx on steps (project_id, partition_at) include (severity, key_label, model, name)
@@ -272,6 +275,8 @@ create index steps_anomaly_idx on steps (project_id, partition_at) include (seve
 create index steps_anomaly_latest_idx on steps (project_id, started_at) where severity > 0;
 -- What calls cost by session, whatever runs they belong to; steps without a session cost nothing here.
 create index steps_session_idx on steps (project_id, session_id) where session_id is not null;
+-- The same by end user.
+create index steps_user_idx on steps (project_id, user_id) where user_id is not null;
 -- The parts of an hour that rollups can't answer. Steps lie in the order of their arrival, which is nearly that of
 -- their start, so summaries of a few pages find an hour at almost no cost to those who write.
 create index steps_started_idx on steps using brin (started_at timestamptz_minmax_multi_ops)
@@ -294,7 +299,7 @@ create table step_payloads (
   input text,
   output text,
   prompt_template text,
-  primary key (project_id, run_id, step_id, partition_at)
+  primary key (project_id, partition_at, run_id, step_id)
 ) partition by range (partition_at);
 
 create table step_events (
@@ -306,7 +311,7 @@ create table step_events (
   step_id text not null,
   name text not null,
   attributes jsonb,
-  primary key (project_id, run_id, step_id, ordinal, partition_at)
+  primary key (project_id, partition_at, run_id, step_id, ordinal)
 ) partition by range (partition_at);
 
 create table step_conditions (
@@ -323,8 +328,9 @@ create table step_conditions (
   expected text not null,
   place jsonb,
   sample jsonb,
-  primary key (project_id, run_id, step_id, code, partition_at)
+  primary key (project_id, partition_at, run_id, step_id, code)
 ) partition by range (partition_at);
+-- The steps of a rare code.
 create index step_conditions_code_idx on step_conditions (project_id, code, partition_at);
 
 -- What people said about a condition. Of a run that is gone it is deleted with the run's key.

@@ -27,6 +27,22 @@ create table run_counts (
   primary key (project_id, dimension, value, hour)
 ) partition by range (hour);
 
+-- How many steps of a day had a condition, by the step's severity: one row for each code, one for each layer (1 to 5) in
+-- which a step has any, and one (0) for steps with any at all.
+create table condition_days (
+  project_id uuid not null,
+  day timestamptz not null,
+  ok bigint not null,
+  warning bigint not null,
+  critical bigint not null,
+  code smallint not null,
+  key_label text not null,
+  step_name text not null,
+  -- blank without one
+  model text not null,
+  primary key (project_id, day, code, step_name, model, key_label)
+) partition by range (day);
+
 -- `rollups` by the day, for windows of weeks. Numeric: the sum of what fits into a bigint may not.
 create table rollup_days (
   project_id uuid not null,

@@ -14,6 +14,7 @@ insert into partitioned_tables (table_name, time_column) values
   ('step_conditions', 'partition_at'),
   ('rollups', 'hour'),
   ('rollup_days', 'day'),
+  ('condition_days', 'day'),
   ('ledger', 'minute');
 
 create table runs_default partition of runs default;
@@ -24,6 +25,7 @@ create table step_events_default partition of step_events default;
 create table step_conditions_default partition of step_conditions default;
 create table rollups_default partition of rollups default;
 create table rollup_days_default partition of rollup_days default with (fillfactor = 85);
+create table condition_days_default partition of condition_days default with (fillfactor = 85);
 create table ledger_default partition of ledger default;
 
 create function create_week_partition(parent text, time_column text, week date) returns boolean
@@ -45,7 +47,7 @@ begin
   execute format('create table %I (like %I including defaults including constraints)', child, parent);
   if parent = 'step_payloads' then
     execute format('alter table %I set (toast_tuple_target = 256)', child);
-  elsif parent in ('runs', 'run_counts', 'rollup_days', 'release_hours') then
+  elsif parent in ('run_counts', 'rollup_days', 'release_hours', 'condition_days') then
     -- room for the totals to be updated in place
     execute format('alter table %I set (fillfactor = 85)', child);
   end if;

@@ -24,7 +24,7 @@ pub enum ByName {
 
 /// Counts the conditions of a span. Its two halves are compared with one another.
 ///
-/// One pass over the hours; the answer has a row per bucket and code, per bucket and name, per code and step.
+/// One pass over the hours, or over the days where buckets are days.
 pub async fn counts(
     snapshot: &mut Snapshot,
     project: ProjectId,
@@ -32,37 +32,12 @@ pub async fn counts(
     span: BucketSpan,
     by: ByName,
 ) -> Result<ConditionCounts> {
-    let (first_code, last_code) = filter.code_range();
     let buckets = span.count().max(1);
-    let rows = sqlx::query!(
-        "with hours as (
-           select floor(date_part('epoch', hour - $2) / $4)::int as bucket, step_name,
-             case when $8 then coalesce(model, '') else step_name end as name, conditions
-           from rollups
-           where project_id = $1 and hour >= $2 and hour < $3 and conditions <> '{}'
-             and ($5::text is null or key_label = $5) and ($6::text is null or model = $6)
-             and ($7::text is null or step_name = $7)
-         ), found as (
-           select bucket, bucket >= $11::int as is_now, step_name, name, key::int as code, value::bigint as count
-           from hours, jsonb_each_text(conditions)
-         )
-         select bucket, code, is_now, step_name as \"step_name?\", name, sum(count)::bigint as \"count!\"
-         from found where code between $9::int and $10::int
-         group by grouping sets ((bucket, code), (bucket, name), (code, step_name, is_now))",
-        project.0,
-        span.from.to_offset_date_time(),
-        span.to.to_offset_date_time(),
-        bucket_seconds(span),
-        filter.key,
-        filter.model,
-        filter.step,
-        by == ByName::Model,
-        i32::from(first_code),
-        i32::from(last_code),
-        i32::try_from(buckets / 2).unwrap_or(0)
-    )
-    .fetch_all(&mut *snapshot)
-    .await?;
+    let rows = if is_whole_days(span) {
+        grouped_by_day(snapshot, project, filter, span, by).await?
+    } else {
+        grouped_by_hour(snapshot, project, filter, span, by).await?
+    };
     let middle = span.start_of(buckets / 2);
     let mut counts = ConditionCounts {
         steps_now: calls(snapshot, project, filter, middle, span.to).await?,
@@ -107,6 +82,97 @@ pub async fn counts(
     Ok(counts)
 }
 
+/// Whether buckets are days of UTC, or several: then the sums of days tell all.
+fn is_whole_days(span: BucketSpan) -> bool {
+    span.bucket_hours.is_multiple_of(24) && span.from.day() == span.from && span.to.day() == span.to
+}
+
+/// A count of conditions by bucket and code, by bucket and name, or by code, step and half.
+struct Grouped {
+    bucket: Option<i32>,
+    code: Option<i32>,
+    is_now: Option<bool>,
+    step_name: Option<String>,
+    name: Option<String>,
+    count: i64,
+}
+
+async fn grouped_by_day(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    filter: &ConditionFilter,
+    span: BucketSpan,
+    by: ByName,
+) -> Result<Vec<Grouped>> {
+    let (first_code, last_code) = filter.code_range();
+    Ok(sqlx::query_as!(
+        Grouped,
+        "with found as (
+           select floor(date_part('epoch', day - $2) / $4)::int as bucket, day >= $11 as is_now, step_name,
+             case when $8 then model else step_name end as name, code::int as code, ok + warning + critical as count
+           from condition_days
+           where project_id = $1 and day >= $2 and day < $3 and code between $9::int and $10::int and code > 5
+             and ($5::text is null or key_label = $5) and ($6::text is null or model = $6)
+             and ($7::text is null or step_name = $7)
+         )
+         select bucket, code, is_now, step_name as \"step_name?\", name, sum(count)::bigint as \"count!\"
+         from found group by grouping sets ((bucket, code), (bucket, name), (code, step_name, is_now))",
+        project.0,
+        span.from.to_offset_date_time(),
+        span.to.to_offset_date_time(),
+        bucket_seconds(span),
+        filter.key,
+        filter.model,
+        filter.step,
+        by == ByName::Model,
+        i32::from(first_code),
+        i32::from(last_code),
+        span.start_of(span.count().max(1) / 2).to_offset_date_time()
+    )
+    .fetch_all(&mut *snapshot)
+    .await?)
+}
+
+async fn grouped_by_hour(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    filter: &ConditionFilter,
+    span: BucketSpan,
+    by: ByName,
+) -> Result<Vec<Grouped>> {
+    let (first_code, last_code) = filter.code_range();
+    Ok(sqlx::query_as!(
+        Grouped,
+        "with hours as (
+           select floor(date_part('epoch', hour - $2) / $4)::int as bucket, hour >= $11 as is_now, step_name,
+             case when $8 then coalesce(model, '') else step_name end as name, conditions
+           from rollups
+           where project_id = $1 and hour >= $2 and hour < $3 and conditions <> '{}'
+             and ($5::text is null or key_label = $5) and ($6::text is null or model = $6)
+             and ($7::text is null or step_name = $7)
+         ), found as (
+           select bucket, is_now, step_name, name, key::int as code, value::bigint as count
+           from hours, jsonb_each_text(conditions)
+         )
+         select bucket, code, is_now, step_name as \"step_name?\", name, sum(count)::bigint as \"count!\"
+         from found where code between $9::int and $10::int
+         group by grouping sets ((bucket, code), (bucket, name), (code, step_name, is_now))",
+        project.0,
+        span.from.to_offset_date_time(),
+        span.to.to_offset_date_time(),
+        bucket_seconds(span),
+        filter.key,
+        filter.model,
+        filter.step,
+        by == ByName::Model,
+        i32::from(first_code),
+        i32::from(last_code),
+        span.start_of(span.count().max(1) / 2).to_offset_date_time()
+    )
+    .fetch_all(&mut *snapshot)
+    .await?)
+}
+
 /// How many steps began in a span of whole hours.
 async fn calls(
     snapshot: &mut Snapshot,
@@ -139,7 +205,8 @@ async fn calls(
     .await?)
 }
 
-/// Steps with a condition by severity, in buckets of when their run began.
+/// Steps with a condition by severity, in buckets of when they began; of when their run's part began where a bucket is
+/// shorter than a day.
 pub async fn severities(
     snapshot: &mut Snapshot,
     project: ProjectId,
@@ -147,6 +214,9 @@ pub async fn severities(
     span: BucketSpan,
 ) -> Result<Vec<SeverityCount>> {
     let (first_code, last_code) = filter.code_range();
+    if is_whole_days(span) {
+        return severities_by_day(snapshot, project, filter, span).await;
+    }
     if filter.code.is_none() && filter.layer.is_none() {
         let rows = sqlx::query!(
             "select floor(date_part('epoch', partition_at - $2) / $4)::int as \"bucket!\", severity, count(*) as \"count!\"
@@ -197,6 +267,44 @@ pub async fn severities(
     Ok(rows
         .into_iter()
         .map(|r| severity_count(r.bucket, r.severity, r.count))
+        .collect())
+}
+
+async fn severities_by_day(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    filter: &ConditionFilter,
+    span: BucketSpan,
+) -> Result<Vec<SeverityCount>> {
+    let (first_code, last_code) = filter.code_range();
+    if first_code > last_code {
+        return Ok(Vec::new());
+    }
+    let counted_under = filter.code.or(filter.layer.map(u16::from)).unwrap_or(0);
+    let rows = sqlx::query!(
+        "select floor(date_part('epoch', day - $2) / $4)::int as \"bucket!\",
+           sum(warning)::bigint as \"warning!\", sum(critical)::bigint as \"critical!\"
+         from condition_days
+         where project_id = $1 and day >= $2 and day < $3 and code = $8::int
+           and ($5::text is null or key_label = $5) and ($6::text is null or model = $6)
+           and ($7::text is null or step_name = $7)
+         group by 1 order by 1",
+        project.0,
+        span.from.to_offset_date_time(),
+        span.to.to_offset_date_time(),
+        bucket_seconds(span),
+        filter.key,
+        filter.model,
+        filter.step,
+        i32::from(counted_under)
+    )
+    .fetch_all(&mut *snapshot)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .flat_map(|r| [(r.bucket, 1, r.warning), (r.bucket, 2, r.critical)])
+        .filter(|(.., count)| *count > 0)
+        .map(|(bucket, number, count)| severity_count(bucket, number, count))
         .collect())
 }
 

@@ -92,12 +92,15 @@ pub async fn cost(snapshot: &mut Snapshot, project: ProjectId, filter: &CostFilt
         cost.add(found, &mut by_model);
     } else {
         let parts = Parts::of(filter.from, filter.to);
-        if let Some((from, to)) = parts.hours {
-            let found = from_rollups(snapshot, project, filter, from, to).await?;
-            cost.add(found, &mut by_model);
-        }
         for (from, to) in parts.ragged {
             let found = from_steps(snapshot, project, filter, Some(from), Some(to)).await?;
+            cost.add(found, &mut by_model);
+        }
+        if let Some((from, to)) = parts.hours {
+            let mut found = from_rollups(snapshot, project, filter, from, to).await?;
+            found.first_call =
+                first_moment(snapshot, project, filter, found.first_call, cost.first_call).await?;
+            found.last_call = last_moment(snapshot, project, filter, found.last_call, cost.last_call).await?;
             cost.add(found, &mut by_model);
         }
     }
@@ -153,7 +156,7 @@ impl From<Vec<Row>> for Cost {
 fn sums() -> String {
     let sum = |(column, name): (&str, &str)| {
         format!(
-            "case when count({column}) > 0 then \
+            "case when sum({column}) is not null then \
              least(greatest(sum({column}), -9223372036854775808), 9223372036854775807)::bigint end as {name}"
         )
     };
@@ -295,19 +298,42 @@ async fn from_rollups(
     }
     query.push(") summed group by model");
     let rows: Vec<Row> = query.build_query_as().fetch_all(&mut *snapshot).await?;
-    let mut cost = Cost::from(rows);
-    // Which moment of its hour it was, only the steps know.
-    if let Some(hour) = cost.first_call {
-        let found: Option<OffsetDateTime> =
-            within(snapshot, project, filter, "min(started_at)", hour).await?;
-        cost.first_call = Some(found.map_or(hour, Timestamp::from_offset_date_time));
+    Ok(rows.into())
+}
+
+/// When the first call of the hours began. Which moment of its hour it was, only the steps know; they are not asked where
+/// the part of an hour before has a call.
+async fn first_moment(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    filter: &CostFilter,
+    hour: Option<Timestamp>,
+    ragged: Option<Timestamp>,
+) -> Result<Option<Timestamp>> {
+    match hour {
+        Some(hour) if ragged.is_none_or(|at| at >= hour) => {
+            let found = within(snapshot, project, filter, "min(started_at)", hour).await?;
+            Ok(Some(found.map_or(hour, Timestamp::from_offset_date_time)))
+        }
+        _ => Ok(hour),
     }
-    if let Some(hour) = cost.last_call {
-        let found: Option<OffsetDateTime> =
-            within(snapshot, project, filter, "max(started_at)", hour).await?;
-        cost.last_call = Some(found.map_or(hour, Timestamp::from_offset_date_time));
+}
+
+/// When the last one began, likewise.
+async fn last_moment(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    filter: &CostFilter,
+    hour: Option<Timestamp>,
+    ragged: Option<Timestamp>,
+) -> Result<Option<Timestamp>> {
+    match hour {
+        Some(hour) if ragged.is_none_or(|at| at < hour) => {
+            let found = within(snapshot, project, filter, "max(started_at)", hour).await?;
+            Ok(Some(found.map_or(hour, Timestamp::from_offset_date_time)))
+        }
+        _ => Ok(hour),
     }
-    Ok(cost)
 }
 
 async fn within(

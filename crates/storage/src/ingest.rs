@@ -1,10 +1,11 @@
 //! The batch writer's SQL. One transaction per batch, read top to bottom in `server::pipeline::process_batch`:
 //! file the runs, insert the steps, then add what is new to everything that sums up.
 //!
-//! Locks are taken in one order by every writer (run keys, steps, prompt texts, runs, releases, first seen, rollups, ledger; each sorted by its key),
+//! Locks are taken in one order by every writer (run keys, steps, prompt texts, runs, releases, first seen, rollups, days of conditions, ledger; each sorted by its key),
 //! so that two batches wait for each other instead of deadlocking.
 
 mod columns;
+mod condition_days;
 mod filing;
 mod first_seen;
 mod ledger;
@@ -20,6 +21,7 @@ use domain::{Condition, CostSource, NanoUsd, NewStep, ProjectId, Severity, Times
 use uuid::Uuid;
 
 pub use columns::Column;
+pub use condition_days::{ConditionDay, add_to_condition_days};
 pub use filing::{FiledRuns, file_runs, find_new, runs_done};
 pub use first_seen::{Seen, keep_first_seen};
 pub use ledger::{LedgerEntry, Outcome, add_to_ledger};
@@ -122,4 +124,5 @@ pub const WRITTEN: [(&str, &[Column]); 7] = [
     ("runs", runs::COLUMNS),
     ("rollups", rollups::COLUMNS),
     ("release_hours", releases::COLUMNS),
+    ("condition_days", condition_days::COLUMNS),
 ];

@@ -144,6 +144,7 @@ pub async fn recount(
     let releases_from = now.plus_micros(-(RELEASE_DAYS - 1) * 24 * 3_600_000_000).hour();
     let wrong_releases = counts::wrong_releases(&mut tx, project, hours_from.max(releases_from)).await?;
     let wrong_first_seen = counts::wrong_first_seen(&mut tx, project, hours_from).await?;
+    let wrong_conditions = counts::wrong_condition_days(&mut tx, project, hours_from).await?;
     let wrong_hours: BTreeSet<String> = [
         wrong_hours,
         wrong_words,
@@ -152,6 +153,7 @@ pub async fn recount(
         wrong_days,
         wrong_releases,
         wrong_first_seen,
+        wrong_conditions,
     ]
     .into_iter()
     .flatten()

@@ -10,6 +10,7 @@ use storage::ingest::{self, LedgerEntry, Outcome, PromptText, StepRow};
 use tokio::task::yield_now;
 
 use super::cardinality::CountedAs;
+use super::condition_days::condition_days;
 use super::{Delivery, DerivedStep, ProjectCaches, Received, Submission, release, rollup, run_deltas};
 use crate::blocking::{run_blocking_if_large, text_bytes};
 use crate::metrics::Metrics;
@@ -106,6 +107,7 @@ pub async fn process_batch(
         .filter_map(|(key, new)| stored.get(&key).map(|stored| (key, rollup::merge(new, stored))))
         .collect();
     ingest::write_rollups(&mut batch, &merged).await?;
+    ingest::add_to_condition_days(&mut batch, &condition_days(new_counted())).await?;
     let received = received_by_submission(submissions, &is_new);
     let mut entries = ledger_entries(submissions, &received, &limited(new_counted()));
     ingest::add_to_ledger(&mut batch, &mut entries).await?;

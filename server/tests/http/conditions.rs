@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::anomaly::BucketSpan;
-use domain::{ConditionFilter, Role, Timestamp};
+use domain::{ConditionFilter, Role, Severity, Timestamp};
 use serde_json::{Value, json};
 use storage::anomalies::{self, ByName};
 
@@ -18,13 +18,13 @@ fn wordy(run_id: &str, step_id: &str, now: Timestamp, hours: i64) -> Value {
     wordy
 }
 
-/// The last `days` days by day.
-fn last_days(now: Timestamp, days: i64) -> BucketSpan {
+/// The last `days` days.
+fn last_days(now: Timestamp, days: i64, bucket_hours: u32) -> BucketSpan {
     let to = now.day().plus_micros(86_400_000_000);
     BucketSpan {
         from: to.plus_micros(-days * 86_400_000_000),
         to,
-        bucket_hours: 24,
+        bucket_hours,
     }
 }
 
@@ -49,7 +49,6 @@ async fn counts_are_those_of_the_stored_conditions() {
         app.store(sent).await;
     }
     let (db, project) = (&app.state.db, default_project(&app).await.id);
-    let span = last_days(now, 14);
     let filters = [
         ConditionFilter::default(),
         ConditionFilter {
@@ -70,11 +69,16 @@ async fn counts_are_those_of_the_stored_conditions() {
             ..ConditionFilter::default()
         },
     ];
-    for filter in filters {
+    // Days come from other sums than hours.
+    let both = filters.iter().flat_map(|filter| [(filter, 24), (filter, 12)]);
+    for (filter, bucket_hours) in both {
+        let span = last_days(now, 14, bucket_hours);
+        let bucket_micros = i64::from(bucket_hours) * 3_600_000_000;
+        let middle = span.start_of(span.count() / 2);
         let page = anomalies::latest(
             &mut db.snapshot(project).await.unwrap(),
             project,
-            &filter,
+            filter,
             span,
             None,
             200,
@@ -84,21 +88,29 @@ async fn counts_are_those_of_the_stored_conditions() {
         assert_eq!(page.next_cursor, None);
         let mut by_code: BTreeMap<(u32, u16), i64> = BTreeMap::new();
         let mut by_name: BTreeMap<(u32, String), i64> = BTreeMap::new();
+        let mut by_severity: BTreeMap<(u32, Severity), i64> = BTreeMap::new();
         let mut cells: BTreeMap<(u16, String), (i64, i64)> = BTreeMap::new();
         for step in &page.items {
-            let bucket = ((step.started_at.micros() - span.from.micros()) / 86_400_000_000) as u32;
+            let bucket = ((step.started_at.micros() - span.from.micros()) / bucket_micros) as u32;
+            if step.conditions.iter().any(|c| filter.has_code(c.code)) {
+                *by_severity.entry((bucket, step.severity)).or_default() += 1;
+            }
             for condition in step.conditions.iter().filter(|c| filter.has_code(c.code)) {
                 *by_code.entry((bucket, condition.code)).or_default() += 1;
                 let model = step.model.clone().unwrap_or_default();
                 *by_name.entry((bucket, model)).or_default() += 1;
                 let cell = cells.entry((condition.code, step.name.clone())).or_default();
-                *(if bucket >= 7 { &mut cell.0 } else { &mut cell.1 }) += 1;
+                *(if step.started_at >= middle {
+                    &mut cell.0
+                } else {
+                    &mut cell.1
+                }) += 1;
             }
         }
         let counts = anomalies::counts(
             &mut db.snapshot(project).await.unwrap(),
             project,
-            &filter,
+            filter,
             span,
             ByName::Model,
         )
@@ -123,18 +135,19 @@ async fn counts_are_those_of_the_stored_conditions() {
             .collect();
         assert_eq!(counted, cells, "{filter:?}");
         let severities =
-            anomalies::severities(&mut db.snapshot(project).await.unwrap(), project, &filter, span)
+            anomalies::severities(&mut db.snapshot(project).await.unwrap(), project, filter, span)
                 .await
                 .unwrap();
-        assert_eq!(
-            severities.iter().map(|s| s.count).sum::<i64>(),
-            page.items.len() as i64
-        );
+        let counted: BTreeMap<_, _> = severities
+            .iter()
+            .map(|s| ((s.bucket, s.severity), s.count))
+            .collect();
+        assert_eq!(counted, by_severity, "{filter:?}");
         if filter.code == Some(2004) {
             let found = anomalies::templates(
                 &mut db.snapshot(project).await.unwrap(),
                 project,
-                &filter,
+                filter,
                 span,
                 (2004, "answer"),
             )
@@ -155,7 +168,7 @@ async fn pages_of_steps_follow_one_another_without_gap_or_repetition() {
             .await;
     }
     let project = default_project(&app).await.id;
-    let (filter, span) = (ConditionFilter::default(), last_days(now, 4));
+    let (filter, span) = (ConditionFilter::default(), last_days(now, 4, 24));
     let mut seen = Vec::new();
     let mut cursor: Option<String> = None;
     loop {

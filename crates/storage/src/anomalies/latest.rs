@@ -41,35 +41,76 @@ pub async fn latest(
         Some((started_at, run_id, step_id)) => (Some(started_at), run_id, step_id),
         None => (None, String::new(), String::new()),
     };
-    let rows = sqlx::query!(
-        "select s.run_id, s.partition_at, s.step_id, s.name, s.started_at, s.key_label,
-           coalesce(s.model, s.request_model) as model, coalesce(s.score, 0) as \"score!\", s.severity,
-           s.threshold
-         from steps s
-         where s.project_id = $1 and s.started_at >= $2 and s.started_at < $3 and s.severity > 0
-           and ($4::text is null or s.key_label = $4) and ($5::text is null or s.model = $5)
-           and ($6::text is null or s.name = $6)
-           and ($7 or exists (select from step_conditions c where c.project_id = s.project_id and c.run_id = s.run_id
-             and c.step_id = s.step_id and c.partition_at = s.partition_at and c.code between $8::int and $9::int))
-           and ($10::timestamptz is null or s.started_at <= $10)
-           and ($10::timestamptz is null or (s.started_at, s.run_id, s.step_id) < ($10, $11, $12))
-         order by s.started_at desc, s.run_id desc, s.step_id desc limit $13",
-        project.0,
-        span.from.to_offset_date_time(),
-        span.to.to_offset_date_time(),
-        filter.key,
-        filter.model,
-        filter.step,
-        any_code,
-        i32::from(first_code),
-        i32::from(last_code),
-        started_at,
-        run_id,
-        step_id,
-        i64::from(limit) + 1
-    )
-    .fetch_all(&mut *snapshot)
-    .await?;
+    let sql_limit = i64::from(limit) + 1;
+    // Of a code that few steps have, all are looked up and sorted; otherwise the latest steps are asked for it in turn. A
+    // subquery with a limit is asked for each row and not made a join.
+    let rows = if !any_code && is_rare(snapshot, project, filter, span).await? {
+        sqlx::query_as!(
+            StepRow,
+            "with meant as materialized (
+               select distinct c.run_id, c.step_id, c.partition_at from step_conditions c
+               where c.project_id = $1 and c.code between $7::int and $8::int
+                 and c.partition_at >= $2::timestamptz - interval '1 day'
+             )
+             select s.run_id, s.partition_at, s.step_id, s.name, s.started_at, s.key_label,
+               coalesce(s.model, s.request_model) as model, coalesce(s.score, 0) as \"score!\", s.severity,
+               s.threshold
+             from meant m
+             join steps s on s.project_id = $1 and s.partition_at = m.partition_at and s.run_id = m.run_id
+               and s.step_id = m.step_id
+             where s.started_at >= $2 and s.started_at < $3 and s.severity > 0
+               and ($4::text is null or s.key_label = $4) and ($5::text is null or s.model = $5)
+               and ($6::text is null or s.name = $6)
+               and ($9::timestamptz is null or (s.started_at, s.run_id, s.step_id) < ($9, $10, $11))
+             order by s.started_at desc, s.run_id desc, s.step_id desc limit $12",
+            project.0,
+            span.from.to_offset_date_time(),
+            span.to.to_offset_date_time(),
+            filter.key,
+            filter.model,
+            filter.step,
+            i32::from(first_code),
+            i32::from(last_code),
+            started_at,
+            run_id,
+            step_id,
+            sql_limit
+        )
+        .fetch_all(&mut *snapshot)
+        .await?
+    } else {
+        sqlx::query_as!(
+            StepRow,
+            "select s.run_id, s.partition_at, s.step_id, s.name, s.started_at, s.key_label,
+               coalesce(s.model, s.request_model) as model, coalesce(s.score, 0) as \"score!\", s.severity,
+               s.threshold
+             from steps s
+             where s.project_id = $1 and s.started_at >= $2 and s.started_at < $3 and s.severity > 0
+               and ($4::text is null or s.key_label = $4) and ($5::text is null or s.model = $5)
+               and ($6::text is null or s.name = $6)
+               and ($7 or (select true from step_conditions c where c.project_id = s.project_id
+                 and c.partition_at = s.partition_at and c.run_id = s.run_id and c.step_id = s.step_id
+                 and c.code between $8::int and $9::int limit 1))
+               and ($10::timestamptz is null or s.started_at <= $10)
+               and ($10::timestamptz is null or (s.started_at, s.run_id, s.step_id) < ($10, $11, $12))
+             order by s.started_at desc, s.run_id desc, s.step_id desc limit $13",
+            project.0,
+            span.from.to_offset_date_time(),
+            span.to.to_offset_date_time(),
+            filter.key,
+            filter.model,
+            filter.step,
+            any_code,
+            i32::from(first_code),
+            i32::from(last_code),
+            started_at,
+            run_id,
+            step_id,
+            sql_limit
+        )
+        .fetch_all(&mut *snapshot)
+        .await?
+    };
     let more = rows.len() > limit as usize;
     let mut items: Vec<AnomalousStep> = rows
         .into_iter()
@@ -92,6 +133,44 @@ pub async fn latest(
     fill(snapshot, project, filter, &mut items).await?;
     let next_cursor = items.last().filter(|_| more).map(write_cursor);
     Ok(AnomalousSteps { items, next_cursor })
+}
+
+/// A step as lists of anomalies show it.
+struct StepRow {
+    run_id: String,
+    partition_at: OffsetDateTime,
+    step_id: String,
+    name: String,
+    started_at: OffsetDateTime,
+    key_label: String,
+    model: Option<String>,
+    score: i32,
+    severity: i16,
+    threshold: Option<i32>,
+}
+
+/// Whether fewer than one in fifty of the steps with conditions have the meant ones, by the days of the span.
+async fn is_rare(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    filter: &ConditionFilter,
+    span: BucketSpan,
+) -> Result<bool> {
+    let (first_code, last_code) = filter.code_range();
+    let is_rare = sqlx::query_scalar!(
+        "select coalesce(sum(warning + critical) filter (where code between $4::int and $5::int), 0) * 50
+           < coalesce(sum(warning + critical) filter (where code = 0), 0) as \"is_rare!\"
+         from condition_days
+         where project_id = $1 and day >= $2 and day < $3 and (code = 0 or code between $4::int and $5::int)",
+        project.0,
+        span.from.day().to_offset_date_time(),
+        span.to.to_offset_date_time(),
+        i32::from(first_code),
+        i32::from(last_code)
+    )
+    .fetch_one(&mut *snapshot)
+    .await?;
+    Ok(is_rare)
 }
 
 /// Adds conditions and verdicts to the steps of a page.

@@ -295,7 +295,9 @@ async fn steps_stored_anywhere(
     let stored = sqlx::query!(
         "select s.project_id, s.run_id, s.step_id
          from unnest($1::uuid[], $2::text[], $3::text[]) as w (project_id, run_id, step_id)
-         join steps s on s.project_id = w.project_id and s.run_id = w.run_id and s.step_id = w.step_id",
+         join runs r on r.project_id = w.project_id and r.run_id = w.run_id
+         join steps s on s.project_id = w.project_id and s.run_id = w.run_id and s.step_id = w.step_id
+           and s.partition_at = r.partition_at",
         &wanted.iter().map(|row| row.project_id.0).collect::<Vec<_>>(),
         &wanted
             .iter()

@@ -242,6 +242,24 @@ async fn delete_future_rollups(
         .await?
         .rows_affected();
         if done.add_and_see_if_last(deleted) {
+            break;
+        }
+    }
+    loop {
+        let deleted = sqlx::query!(
+            "delete from condition_days_default where ctid = any (array(
+               select d.ctid from condition_days_default d where d.project_id = $1 and d.day > $2 and not exists (
+                 select from rollups r where r.project_id = d.project_id
+                   and r.hour >= d.day and r.hour < d.day + interval '1 day')
+               limit $3))",
+            project.0,
+            after,
+            BATCH_ROWS
+        )
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+        if done.add_and_see_if_last(deleted) {
             return Ok(());
         }
     }
@@ -257,8 +275,11 @@ async fn delete_feedback(
         let deleted = sqlx::query!(
             "delete from condition_feedback where ctid = any (array(
                select f.ctid from condition_feedback f where f.project_id = $1 and not exists (
-                 select from step_conditions c where c.project_id = f.project_id and c.run_id = f.run_id
-                   and c.step_id = f.step_id and c.code = f.code)
+                 select from runs r
+                 join step_conditions c on c.project_id = r.project_id and c.partition_at = r.partition_at
+                   and c.run_id = r.run_id
+                 where r.project_id = f.project_id and r.run_id = f.run_id and c.step_id = f.step_id
+                   and c.code = f.code)
                limit $2))",
             project.0,
             BATCH_ROWS

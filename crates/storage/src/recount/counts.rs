@@ -170,3 +170,50 @@ pub(super) async fn wrong_first_seen(
         .map(|value| format!("{value} (first seen)"))
         .collect())
 }
+
+/// Days whose steps with conditions are others than those that are stored; at most 20 are named. By key: names may be
+/// counted as other ones.
+pub(super) async fn wrong_condition_days(
+    tx: &mut Tx,
+    project: ProjectId,
+    hours_from: Timestamp,
+) -> Result<Vec<String>> {
+    let wrong_days = sqlx::query_scalar!(
+        "with found as (
+           select s.run_id, s.step_id, s.partition_at, date_trunc('day', s.started_at, 'UTC') as day, s.key_label,
+             s.severity, c.code
+           from steps s
+           join step_conditions c on c.project_id = $1 and c.run_id = s.run_id and c.step_id = s.step_id
+             and c.partition_at = s.partition_at
+           where s.project_id = $1 and s.started_at >= date_trunc('day', $2::timestamptz, 'UTC')
+         ), counted as (
+           select day, key_label, code, severity from found
+           union all
+           select day, key_label, layer, severity from (
+             select distinct run_id, step_id, partition_at, day, key_label, severity, (code / 1000)::smallint as layer
+             from found) f
+           union all
+           select day, key_label, 0::smallint, severity from (
+             select distinct run_id, step_id, partition_at, day, key_label, severity from found) f
+         ), sides as (
+           select day, key_label, code, (severity = 0)::int as ok, (severity = 1)::int as warning,
+             (severity = 2)::int as critical
+           from counted
+           union all
+           select day, key_label, code, -ok, -warning, -critical
+           from condition_days where project_id = $1 and day >= date_trunc('day', $2::timestamptz, 'UTC')
+         )
+         select distinct day::text as \"day!\" from (
+           select day from sides group by day, key_label, code
+           having (sum(ok), sum(warning), sum(critical)) <> (0, 0, 0)
+         ) wrong order by 1 limit 20",
+        project.0,
+        hours_from.to_offset_date_time()
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(wrong_days
+        .into_iter()
+        .map(|day| format!("{day} (conditions)"))
+        .collect())
+}

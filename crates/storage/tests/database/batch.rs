@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use domain::{Condition, NewStep, ProjectId, Severity, StepKind, StepStatus, Timestamp, TokenUsage};
 use serde_json::Map;
-use storage::ingest::{self, LedgerEntry, Outcome, PromptText, Rollup, RollupKey, RunDelta, Seen, StepRow};
+use storage::ingest::{
+    self, ConditionDay, LedgerEntry, Outcome, PromptText, Rollup, RollupKey, RunDelta, Seen, StepRow,
+};
 use storage::partitions::Weeks;
 use storage::scoring::WantedRun;
 use storage::{Db, Result};
@@ -207,6 +209,27 @@ pub(crate) async fn write(
         })
         .collect();
     ingest::write_rollups(&mut batch, &merged).await?;
+    let mut days: BTreeMap<(Timestamp, u16), ConditionDay> = BTreeMap::new();
+    for (row, _) in rows.iter().zip(&is_new).filter(|(_, is_new)| **is_new) {
+        // The condition, its layer, and any at all.
+        for code in [0, 2, 2001] {
+            let day = days
+                .entry((row.step.started_at.day(), code))
+                .or_insert_with(|| ConditionDay {
+                    project_id: project,
+                    day: row.step.started_at.day(),
+                    code,
+                    key_label: row.key_label.to_owned(),
+                    step_name: row.step.name.clone(),
+                    model: row.step.model.clone().unwrap_or_default(),
+                    ok: 0,
+                    warning: 0,
+                    critical: 0,
+                });
+            day.warning += 1;
+        }
+    }
+    ingest::add_to_condition_days(&mut batch, &days.into_values().collect::<Vec<_>>()).await?;
     let mut entries = [
         (Outcome::Stored, is_new.iter().filter(|is_new| **is_new).count()),
         (

@@ -8,8 +8,8 @@ use crate::support::{TestDatabase, at};
 
 /// A Tuesday of ISO week 48.
 const NOW: &str = "2026-11-24T12:00:00Z";
-const TABLES_BY_WEEK: u32 = 10;
-const TABLES: [(&str, &str); 9] = [
+const TABLES_BY_WEEK: u32 = 11;
+const TABLES: [(&str, &str); 10] = [
     ("runs", "partition_at"),
     ("steps", "partition_at"),
     ("step_payloads", "partition_at"),
@@ -19,6 +19,7 @@ const TABLES: [(&str, &str); 9] = [
     ("ledger", "minute"),
     ("run_counts", "hour"),
     ("rollup_days", "day"),
+    ("condition_days", "day"),
 ];
 
 /// Files one row at `when` in every partitioned table, and the run's key.
@@ -51,6 +52,8 @@ async fn file(connection: &mut PgConnection, project: ProjectId, id: &str, when:
         "insert into rollup_days (project_id, day, first_hour, last_hour, calls, errors, anomalies, unpriced,
            priced_hours, series_id, key_label, step_name)
          values ($1, $3, $3, $3, 1, 0, 0, 0, 0, md5($2)::uuid, 'k', 'n')",
+        "insert into condition_days (project_id, day, ok, warning, critical, code, key_label, step_name, model)
+         values ($1, $3, 0, 1, 0, 1001, 'k', $2, '')",
     ];
     for statement in statements {
         sqlx::query(statement)

@@ -11,7 +11,7 @@ use crate::batch::{step, write};
 use crate::support::{TestDatabase, at};
 
 const NOW: &str = "2026-11-24T12:00:00Z";
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "run_keys",
     "runs",
     "steps",
@@ -19,6 +19,7 @@ const TABLES: [&str; 9] = [
     "step_events",
     "step_conditions",
     "rollups",
+    "condition_days",
     "ledger",
     "prompt_texts",
 ];

@@ -7,6 +7,7 @@ use crate::support::{TestDatabase, at};
 
 const NOW: &str = "2026-11-20T12:30:00Z";
 const HOUR: &str = "2026-11-20 12:00:00+00";
+const CONDITIONS: &str = "2026-11-20 00:00:00+00 (conditions)";
 const DAY: &str = "2026-11-20 00:00:00+00 (day)";
 
 /// As a histogram here: how many values it holds.
@@ -42,6 +43,9 @@ async fn the_hour_in_which_anything_differs_is_named() {
         "insert into rollup_days (project_id, day, first_hour, last_hour, calls, errors, anomalies, unpriced, priced_hours,
            series_id, key_label, step_name)
          values ($project, date_trunc('day', $hour, 'UTC'), $hour, $hour, 2, 0, 2, 0, 0, $project, 'k', 'answer')",
+        "insert into condition_days (project_id, day, ok, warning, critical, code, key_label, step_name, model)
+         select $project, date_trunc('day', $hour, 'UTC'), 0, 0, 1, code, 'k', 'answer', ''
+         from unnest(array[0, 2, 2001]) code",
     ] {
         let statement = statement
             .replace("$project", &format!("'{project}'::uuid"))
@@ -75,6 +79,21 @@ async fn the_hour_in_which_anything_differs_is_named() {
         let expected: &[&str] = if is_in_day { &[DAY, HOUR] } else { &[HOUR] };
         assert_eq!(wrong_hours().await, expected, "{column} = {wrong}");
         run(&mut owner, format!("update rollups set {column} = {right}")).await;
+    }
+    assert_eq!(wrong_hours().await, Vec::<String>::new());
+
+    for code in [0, 2, 2001] {
+        run(
+            &mut owner,
+            format!("update condition_days set warning = 1, critical = 0 where code = {code}"),
+        )
+        .await;
+        assert_eq!(wrong_hours().await, [CONDITIONS], "{code}");
+        run(
+            &mut owner,
+            format!("update condition_days set warning = 0, critical = 1 where code = {code}"),
+        )
+        .await;
     }
     assert_eq!(wrong_hours().await, Vec::<String>::new());
 }
