@@ -116,7 +116,7 @@ pub async fn begin(db: &Db, projects: &[ProjectId]) -> Result<BatchTx> {
 }
 
 /// The columns that the batch writer fills, by table, for the test that compares them with the schema.
-pub const WRITTEN: [(&str, &[Column]); 7] = [
+pub const WRITTEN: [(&str, &[Column]); 8] = [
     ("steps", steps::STEPS),
     ("step_payloads", steps::PAYLOADS),
     ("step_events", steps::EVENTS),

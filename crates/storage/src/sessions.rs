@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::audit::{self, Entry};
 use crate::users::{self, User};
-use crate::{Db, Error, Result, Scope, Tx, live};
+use crate::{Db, Error, Result, Scope, live};
 
 /// A session that has not expired.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,7 +171,7 @@ pub async fn end(db: &Db, user: &User, session: Uuid, now: Timestamp) -> Result<
 /// Ends all sessions of a person, the one they ask in as well.
 pub async fn end_all(db: &Db, user: &User, now: Timestamp) -> Result<()> {
     let mut tx = db.begin(Scope::All).await?;
-    let ended = end_within(&mut tx, user.id, None).await?;
+    let ended = users::end_sessions_within(&mut tx, user.id, None).await?;
     let entry = Entry::new(
         &user.email,
         "session.end_all",
@@ -181,18 +181,6 @@ pub async fn end_all(db: &Db, user: &User, now: Timestamp) -> Result<()> {
     audit::record_of_server_within(&mut tx, &entry, now).await?;
     tx.commit().await?;
     live::notify_access(db).await
-}
-
-/// Ends a person's sessions but the one with the token `kept`; returns how many.
-pub(crate) async fn end_within(tx: &mut Tx, user: UserId, kept: Option<&[u8]>) -> Result<u64> {
-    let done = sqlx::query!(
-        "delete from web_sessions where user_id = $1 and ($2::bytea is null or token_sha256 <> $2)",
-        user.0,
-        kept
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok(done.rows_affected())
 }
 
 /// Deletes the sessions and links that have expired by `now`; returns how many sessions.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::audit::{self, Entry};
 use crate::error::OnConstraint as _;
-use crate::{Db, Error, Result, Scope, Tx, live, sessions};
+use crate::{Db, Error, Result, Scope, Tx, live};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
@@ -260,7 +260,7 @@ pub(crate) async fn set_password_within(
     if done.rows_affected() == 0 {
         return Err(Error::NotFound);
     }
-    let ended = sessions::end_within(tx, user, kept_session).await?;
+    let ended = end_sessions_within(tx, user, kept_session).await?;
     sqlx::query!("delete from password_resets where user_id = $1", user.0)
         .execute(&mut **tx)
         .await?;
@@ -391,4 +391,16 @@ async fn admin_alone_of(tx: &mut Tx, user: UserId) -> Result<Vec<String>> {
         .collect();
     alone.sort_unstable();
     Ok(alone)
+}
+
+/// Ends a person's sessions but the one with the token `kept`; returns how many.
+pub(crate) async fn end_sessions_within(tx: &mut Tx, user: UserId, kept: Option<&[u8]>) -> Result<u64> {
+    let done = sqlx::query!(
+        "delete from web_sessions where user_id = $1 and ($2::bytea is null or token_sha256 <> $2)",
+        user.0,
+        kept
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected())
 }
