@@ -96,7 +96,8 @@ fn Drawing(
     let probe = NodeRef::<html::I>::new();
     let drawn = RwSignal::new(false);
     let pointed = RwSignal::new(None::<usize>);
-    // The last events of a plot may come when its page has been left and its signals are gone.
+    // The last events of a plot come while its page is being left: what they change, and what shows it, may find the
+    // signals gone.
     let point = move |index| _ = pointed.try_set(index);
     let attached = use_attached();
     #[cfg(target_arch = "wasm32")]
@@ -128,9 +129,10 @@ fn Drawing(
     };
     let labels = Memo::new(move |_| overlay::line_labels(&chart.read()));
     let tooltip = move || {
-        pointed
-            .get()
-            .map(|index| overlay::tooltip(&chart.read(), index))
+        let index = pointed.try_get().flatten();
+        index
+            .zip(chart.try_read())
+            .map(|(index, chart)| overlay::tooltip(&chart, index))
             .unwrap_or_default()
     };
     view! {

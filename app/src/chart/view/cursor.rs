@@ -78,18 +78,23 @@ impl Brush {
 /// it. What is pointed at is said aloud.
 #[component]
 pub(super) fn Cursor(chart: Signal<Chart>, pointed: RwSignal<Option<usize>>, brush: Brush) -> impl IntoView {
-    let count = move || match &chart.read().marks {
-        Marks::Lines(lines) => lines.moments.len(),
+    // These may run once more while the page is being left and the signals are gone.
+    let count = move || match chart.try_read().as_deref().map(|chart| &chart.marks) {
+        Some(Marks::Lines(lines)) => lines.moments.len(),
         _ => 0,
+    };
+    let shown = move || {
+        let last = count().saturating_sub(1);
+        pointed.try_get().flatten().unwrap_or(last)
     };
     let place_of = move |index: usize| match &chart.read_untracked().marks {
         Marks::Lines(lines) => lines.moments.get(index).map(|moment| moment.at),
         _ => None,
     };
     let in_words = move || {
-        let index = pointed.get().unwrap_or_else(|| count().saturating_sub(1));
-        match &chart.read().marks {
-            Marks::Lines(lines) => lines.in_words(index),
+        let index = shown();
+        match chart.try_read().as_deref().map(|chart| &chart.marks) {
+            Some(Marks::Lines(lines)) => lines.in_words(index),
             _ => String::new(),
         }
     };
@@ -127,7 +132,7 @@ pub(super) fn Cursor(chart: Signal<Chart>, pointed: RwSignal<Option<usize>>, bru
         pointed.set(Some(to));
     };
     let drawn = move || {
-        brush.range.get().map(|(a, b)| {
+        brush.range.try_get().flatten().map(|(a, b)| {
             let (x, width) = (a.min(b) * 100.0, (a - b).abs() * 100.0);
             let height = chart.read().base_px().to_string();
             view! {
@@ -155,7 +160,7 @@ pub(super) fn Cursor(chart: Signal<Chart>, pointed: RwSignal<Option<usize>>, bru
             aria-label="Moment"
             aria-valuemin="0"
             aria-valuemax=move || count().saturating_sub(1).to_string()
-            aria-valuenow=move || pointed.get().unwrap_or_else(|| count().saturating_sub(1)).to_string()
+            aria-valuenow=move || shown().to_string()
             aria-valuetext=in_words
             on:keydown=pressed
         ></rect>
