@@ -243,7 +243,7 @@ fn a_killed_server_starts_again_with_everything_it_had() {
 #[test]
 fn seeding_fills_a_project_through_the_pipeline_and_only_once() {
     let folder = Folder::new();
-    let seed = ["seed", "--days", "2", "--runs", "20"];
+    let seed = ["seed", "--days", "3", "--runs", "100"];
     let first = folder.run(&seed);
     assert_eq!(first.code, 0, "{first:?}");
     for part in ["made up", "project default", "/p/default/runs/cascade-demo"] {
@@ -256,7 +256,7 @@ fn seeding_fills_a_project_through_the_pipeline_and_only_once() {
     let mut server = folder.serve(&[]);
     let runs = server.json("/api/runs?limit=200");
     let listed = runs["items"].as_array().unwrap().len();
-    assert!(listed > 40, "two days and the cascade: {listed}");
+    assert!(listed > 40, "three days and the cascade: {listed}");
 
     let cascade = server.json("/api/runs/cascade-demo");
     let codes = |step_id: &str| -> Vec<u64> {

@@ -58,8 +58,15 @@ pub fn problem(password: &str, about: &[&str]) -> Option<PasswordProblem> {
         }
     }
     known.extend(joined.iter().map(String::as_str));
-    let is_blank = password.trim().is_empty();
-    (is_blank || zxcvbn(password, &known).score() < Score::Three).then_some(PasswordProblem::Guessable)
+    // Who guesses a word guesses it twice as well.
+    let mut words: Vec<&str> = Vec::new();
+    for word in password.split_whitespace() {
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    let is_guessable = words.is_empty() || zxcvbn(&words.join(" "), &known).score() < Score::Three;
+    is_guessable.then_some(PasswordProblem::Guessable)
 }
 
 #[cfg(test)]
