@@ -45,8 +45,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
             .map(Self)
             .map_err(|error| {
                 let name = error.path().to_string();
-                let message = format!("{name} {}", error.into_inner());
-                HttpError::invalid(name, message)
+                let problem = error.into_inner().to_string();
+                // serde says which one is missing in words alone.
+                let missing = problem
+                    .strip_prefix("missing field `")
+                    .and_then(|rest| rest.strip_suffix('`'));
+                match missing {
+                    Some(name) => HttpError::invalid(name.to_owned(), format!("{name} is missing")),
+                    None => HttpError::invalid(name.clone(), format!("{name} {problem}")),
+                }
             })
     }
 }

@@ -92,16 +92,16 @@ struct SeriesOf {
     #[schema(value_type = bool, required = false)]
     total: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, required = false)]
+    #[schema(schema_with = text_or_null, required = false)]
     key: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, required = false)]
+    #[schema(schema_with = text_or_null, required = false)]
     model: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, required = false)]
+    #[schema(schema_with = text_or_null, required = false)]
     step: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, required = false)]
+    #[schema(schema_with = text_or_null, required = false)]
     environment: Option<Value>,
 }
 
@@ -242,6 +242,14 @@ impl SeriesOf {
             .flatten()
             .find_map(Value::as_str)
     }
+}
+
+/// Not typed: a member whose type may be null is said to be always there, and only one of these is.
+fn text_or_null() -> Schema {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::AnyValue)
+        .description(Some("A string; null for calls that have none"))
+        .into()
 }
 
 /// `[time, number or null, integer]`.

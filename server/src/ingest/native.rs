@@ -80,7 +80,7 @@ raw_step!(
     /// Only used to tell whether `output_tokens` contains the reasoning.
     total_tokens: Option<i64>,
     /// US dollars: what you believe the step cost. Shown beside the computed cost, and used where no price is known.
-    cost: Option<f64>,
+    cost: Option<Dollars>,
     /// Whether it worked. False makes the step, and as a top-level step the run, failed.
     #[schema(default = true)]
     status_success: Option<bool>,
@@ -153,6 +153,17 @@ raw_step!(
     /// The model that was asked for, where another one answered.
     request_model: Option<String>,
 );
+
+/// A number of US dollars as JSON has it; read without becoming a float.
+struct Dollars;
+
+impl ToSchema for Dollars {}
+
+impl PartialSchema for Dollars {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::Number).into()
+    }
+}
 
 /// A text of any length. An object or an array is taken as its JSON text.
 struct TextOrJson;

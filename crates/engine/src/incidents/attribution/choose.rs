@@ -8,7 +8,7 @@ use super::super::rubric::{CallCount, Rollout, rubric};
 use super::case::Case;
 use super::rollout::{Candidate, candidates};
 use super::sentences::{cleared, evidence, verdict_sentence};
-use super::weights::{FEATURES, Features, Weights};
+use super::weights::{FEW_CALLS, Features, Weights};
 use super::{Attribution, NullCause, NullOption, Verdict, VerdictKind};
 
 /// A deploy at least this likely is named.
@@ -17,8 +17,6 @@ const NAMED: f64 = 0.60;
 const PROBABLE: f64 = 0.35;
 /// So likely together, the other causes are the answer.
 const NO_DEPLOY: f64 = 0.50;
-/// Fewer calls than this on a side are said aloud, and nobody is that sure of them.
-pub(super) const FEW_CALLS: i64 = 20;
 const FEW_CALLS_CAP: f64 = 0.70;
 
 /// What an incident may have been caused by, as numbers.
@@ -262,14 +260,3 @@ fn calls_by_minute<'a>(grid: &Grid<'a>, case: &Case<'_>, t: Timestamp) -> Vec<Ca
     }
     calls
 }
-
-/// Used by the sentences: which features a deploy may have.
-pub(super) const OF_DEPLOYS: [super::Feature; 10] = {
-    let mut of = [super::Feature::Time; 10];
-    let mut at = 0;
-    while at < of.len() {
-        of[at] = FEATURES[at];
-        at += 1;
-    }
-    of
-};

@@ -5,9 +5,9 @@ use domain::text::grouped;
 
 use super::super::metric::Metric;
 use super::case::Case;
-use super::choose::{FEW_CALLS, OF_DEPLOYS};
 use super::contrast::Contrast;
 use super::rollout::Candidate;
+use super::weights::{FEW_CALLS, OF_DEPLOYS};
 use super::{Attribution, Evidence, Feature, Features, NullCause, VerdictKind, Weights};
 
 /// Evidence that changes the odds by less is not listed.

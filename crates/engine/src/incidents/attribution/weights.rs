@@ -173,6 +173,20 @@ const fn null_word(cause: NullCause) -> &'static str {
     }
 }
 
+/// Fewer calls than this on a side are said aloud, and nobody is that sure of them.
+pub(super) const FEW_CALLS: i64 = 20;
+
+/// Which features a deploy may have.
+pub(super) const OF_DEPLOYS: [Feature; 10] = {
+    let mut of = [Feature::Time; 10];
+    let mut at = 0;
+    while at < of.len() {
+        of[at] = FEATURES[at];
+        at += 1;
+    }
+    of
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
