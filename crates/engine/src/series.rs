@@ -36,12 +36,24 @@ pub struct Sums {
 /// A value of a metric, exact where the metric is a sum.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum MetricValue {
     /// Nano-dollars, calls, tokens.
     Whole(i64),
     /// Milliseconds, shares.
     Real(f64),
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for MetricValue {}
+
+/// A whole number is a number too, so that a choice between them would be ambiguous.
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for MetricValue {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::Type::Number)
+            .into()
+    }
 }
 
 impl MetricValue {

@@ -98,7 +98,7 @@ pub(super) async fn wrong_releases(
              (s.cost_nano_usd is not null)::int as priced, (s.input is not null)::int as metered_input,
              (s.output is not null)::int as metered_output, coalesce((s.latency_ms >= 0)::int, 0) as timed,
              coalesce(s.input, 0) as input, coalesce(s.output, 0)::numeric as output,
-             case when s.latency_ms >= 0 then trunc((s.latency_ms * 1000)::numeric) else 0 end as latency_us,
+             case when s.latency_ms >= 0 then trunc(s.latency_ms * 1000)::numeric else 0 end as latency_us,
              coalesce(s.cost_nano_usd, 0)::numeric as cost
            from (
              select *, date_trunc('hour', started_at, 'UTC') as hour,
