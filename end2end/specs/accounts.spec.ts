@@ -40,7 +40,7 @@ test('the first account closes the server; people sign in, come back to where th
     await isNew.getByLabel('Your name').fill('Noor');
     await isNew.getByLabel('New password').fill(PASSWORD);
     await isNew.getByRole('button').click();
-    await expect(noors).toHaveURL('/p/default/runs');
+    await expect(noors).toHaveURL('/p/default');
     await noors.goto(link);
     await expect(noors.getByRole('heading', { name: 'This link is not good any more' })).toBeVisible();
     await noors.goto('/account');
