@@ -54,7 +54,7 @@ test('a project is renamed, another one is made, and one is deleted by typing it
   await expect(page.getByRole('heading', { name: 'Send the first step' })).toBeVisible();
   await page.locator('.nav-switch > summary').click();
   await page.locator('.nav-switch').getByRole('link', { name: 'Renamed project' }).click();
-  await expect(page).toHaveURL(project.at('runs'));
+  await expect(page).toHaveURL(`/p/${project.slug}`);
 
   await page.goto(project.at('settings'));
   await page.getByLabel('Type the project’s slug to confirm').fill('something else');
