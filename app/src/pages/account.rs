@@ -37,7 +37,7 @@ fn Account(user: ViewerUser) -> impl IntoView {
                     {of_server}
                     <FormOutcome/>
                 </section>
-                <section class="panel-form" aria-labelledby="account-sessions">
+                <section class="panel-form">
                     <h2 id="account-sessions">"Where you are signed in"</h2>
                     <Load resource=sessions what="Your sessions" skeleton=|| view! { <SkeletonRows rows=2/> } let:sessions>
                         <Sessions sessions/>
