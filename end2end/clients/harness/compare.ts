@@ -33,6 +33,19 @@ const ABOUT_THE_HOST = [
   'strict-transport-security',
 ];
 
+/** Fields of answers that are not as the provider sent them: docs/proxy.md says why. */
+const OF_ANSWERS = [...ADDED_TO_ANSWERS, ...ABOUT_THE_HOST];
+
+/** What a program printed, without those among the header fields, which it prints as pairs of name and value. */
+export function withoutFieldsOfOurs(printed: unknown): unknown {
+  if (Array.isArray(printed)) {
+    const isOurs = (item: unknown) => Array.isArray(item) && item.length === 2 && OF_ANSWERS.includes(String(item[0]).toLowerCase());
+    return printed.filter((item) => !isOurs(item)).map(withoutFieldsOfOurs);
+  }
+  if (printed === null || typeof printed !== 'object') return printed;
+  return Object.fromEntries(Object.entries(printed).map(([name, value]) => [name, withoutFieldsOfOurs(value)]));
+}
+
 const mayDiffer = (name: string) => HOP_BY_HOP.includes(name) || WHOM.includes(name) || OURS.test(name);
 
 /** Fields that have to arrive, in an order that says nothing across names and keeps values of one name in theirs. */
@@ -91,8 +104,7 @@ export function changes(near: Exchange, far: Exchange): string[] {
     return found;
   }
   same('status', status(far.response), status(near.response));
-  const ofAnswers = [...ADDED_TO_ANSWERS, ...ABOUT_THE_HOST];
-  same('response headers', endToEnd(far.response, ofAnswers), endToEnd(near.response, ofAnswers));
+  same('response headers', endToEnd(far.response, OF_ANSWERS), endToEnd(near.response, OF_ANSWERS));
   const sent = ourQuestion ? withoutUsageChunk(far.response.body) : far.response.body;
   const got = near.response.body;
   // A client that left did not wait for the rest.
@@ -115,7 +127,7 @@ export function essence(exchange: Exchange, withoutEmptyUsage = false): Record<s
     ...(response && {
       status: status(response),
       // The time of the answer, and nothing else, is another one.
-      responseHeaders: endToEnd(response, ['date']),
+      responseHeaders: endToEnd(response, ['date', ...OF_ANSWERS]),
       // Only what came whole: where a client leaves, chance decides how much was under way.
       ...(response.complete && {
         responseBody: withoutMintedIds(response).replaceAll(withoutEmptyUsage ? ',"usage":null}' : '\0', '}'),
