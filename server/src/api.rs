@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod backtest;
 pub(crate) mod cost;
+mod csv;
 pub(crate) mod deploys;
 pub(crate) mod health;
 pub(crate) mod jobs;

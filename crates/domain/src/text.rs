@@ -1,5 +1,7 @@
 //! How figures read: one place, so that lists, tooltips, tables and reports agree.
 
+use crate::Timestamp;
+
 /// An integer with thousands separators: `101,785`.
 pub fn grouped(value: u64) -> String {
     let digits = value.to_string();
@@ -90,6 +92,23 @@ pub fn first_line(text: &str, max_chars: usize) -> String {
     }
 }
 
+/// The days from `first` to `last`, UTC: `21 Nov`, `15 – 21 Nov`, `28 Oct – 3 Nov`.
+pub fn day_range(first: Timestamp, last: Timestamp) -> String {
+    let day_and_month = |at: Timestamp| {
+        let at = at.to_offset_date_time();
+        let month: String = at.month().to_string().chars().take(3).collect();
+        (at.day(), month)
+    };
+    let (from, to) = (day_and_month(first), day_and_month(last));
+    if from == to {
+        format!("{} {}", to.0, to.1)
+    } else if from.1 == to.1 {
+        format!("{} – {} {}", from.0, to.0, to.1)
+    } else {
+        format!("{} {} – {} {}", from.0, from.1, to.0, to.1)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,5 +153,16 @@ mod tests {
         assert_eq!(short_id("é"), "é");
         assert_eq!(first_line("  größer als\nzwei", 4), "größ…");
         assert_eq!(first_line("\n\nkurz", 10), "kurz");
+    }
+
+    #[test]
+    fn ranges_of_days() {
+        let check = |first: &str, last: &str, expected: &str| {
+            let at = |day: &str| Timestamp::parse_rfc3339(&format!("{day}T09:00:00Z")).unwrap();
+            assert_eq!(day_range(at(first), at(last)), expected);
+        };
+        check("2026-11-21", "2026-11-21", "21 Nov");
+        check("2026-11-15", "2026-11-21", "15 – 21 Nov");
+        check("2026-10-28", "2026-11-03", "28 Oct – 3 Nov");
     }
 }

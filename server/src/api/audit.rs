@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use storage::audit;
 use utoipa::{IntoParams, ToSchema};
 
+use super::csv::{self, Format};
 use super::query::{Bounded, Flag, Params};
 use crate::error::{HttpError, HttpResult, ReadErrors};
 use crate::state::AppState;
@@ -46,14 +47,6 @@ pub(crate) struct AuditParams {
     instance: Flag,
     /// Slug of the project, for signed-in people; a key knows its own.
     project: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum Format {
-    #[default]
-    Json,
-    Csv,
 }
 
 /// Newest first.
@@ -146,20 +139,12 @@ fn csv_response(rows: &[AuditRow], next: Option<&str>) -> Response {
             row.subject.clone(),
             row.details.to_string(),
         ];
-        for (i, cell) in cells.iter().enumerate() {
-            if i > 0 {
-                text.push(',');
-            }
-            push_cell(&mut text, cell);
-        }
+        text.push_str(&cells.map(|cell| csv::quoted(&cell)).join(","));
         text.push_str("\r\n");
     }
     let mut response = text.into_response();
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/csv; charset=utf-8"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(csv::CONTENT_TYPE));
     headers.insert(
         header::CONTENT_DISPOSITION,
         HeaderValue::from_static("attachment; filename=\"plumbline-audit.csv\""),
@@ -168,32 +153,4 @@ fn csv_response(rows: &[AuditRow], next: Option<&str>) -> Response {
         headers.insert("x-next-cursor", next);
     }
     response
-}
-
-/// Quoted, and never a formula: spreadsheets run what begins like one, and names and addresses come from anybody.
-fn push_cell(text: &mut String, cell: &str) {
-    text.push('"');
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        text.push('\'');
-    }
-    text.push_str(&cell.replace('"', "\"\""));
-    text.push('"');
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cells_are_quoted_and_no_formulas() {
-        let check = |cell: &str, expected: &str| {
-            let mut text = String::new();
-            push_cell(&mut text, cell);
-            assert_eq!(text, expected);
-        };
-        check("a,b", "\"a,b\"");
-        check("say \"x\"\r\n", "\"say \"\"x\"\"\r\n\"");
-        check("=HYPERLINK(1)", "\"'=HYPERLINK(1)\"");
-        check("@x", "\"'@x\"");
-    }
 }

@@ -18,6 +18,7 @@ use utoipa::openapi::{
 };
 use utoipa::{IntoParams, ToSchema};
 
+use super::csv::{self, Format};
 use super::query::{Params, Reader};
 use crate::clock;
 use crate::error::{HttpError, HttpResult, ReadErrors};
@@ -53,14 +54,6 @@ pub(crate) struct SeriesParams {
     #[serde(default)]
     #[param(inline, value_type = Option<Format>)]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum Format {
-    #[default]
-    Json,
-    Csv,
 }
 
 /// A metric over time.
@@ -205,10 +198,10 @@ pub(crate) async fn get(
     }
     let name = format!("attachment; filename=\"{}.csv\"", answer.metric.as_str());
     let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
+        (header::CONTENT_TYPE, csv::CONTENT_TYPE.to_owned()),
         (header::CONTENT_DISPOSITION, name),
     ];
-    Ok((headers, csv(&answer, asked.by)).into_response())
+    Ok((headers, lines(&answer, asked.by)).into_response())
 }
 
 fn name_of(by: Option<SeriesBy>, group: Option<String>) -> SeriesOf {
@@ -271,7 +264,7 @@ fn points_schema() -> Schema {
 }
 
 /// A line per point, with the unit in the heading of the value.
-fn csv(answer: &SeriesAnswer, by: Option<SeriesBy>) -> String {
+fn lines(answer: &SeriesAnswer, by: Option<SeriesBy>) -> String {
     let heading = by.map_or(String::new(), |by| format!("{},", by.as_str()));
     let mut out = format!(
         "at,{heading}{}_{},calls\r\n",
@@ -280,7 +273,7 @@ fn csv(answer: &SeriesAnswer, by: Option<SeriesBy>) -> String {
     );
     for series in &answer.series {
         let name = by.map_or(String::new(), |_| {
-            format!("{},", csv_field(series.of.name().unwrap_or_default()))
+            format!("{},", csv::field(series.of.name().unwrap_or_default()))
         });
         for (at, value, n) in &series.points {
             let value = match value {
@@ -292,36 +285,4 @@ fn csv(answer: &SeriesAnswer, by: Option<SeriesBy>) -> String {
         }
     }
     out
-}
-
-/// A field in quotes where it needs them. A name comes from elsewhere: one that a spreadsheet would take for a formula
-/// gets an apostrophe.
-fn csv_field(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if formula {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    };
-    if text.contains(['"', ',', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_no_formulas_and_no_columns() {
-        let check = |text: &str, expected: &str| assert_eq!(csv_field(text), expected);
-        check("prod-frontend", "prod-frontend");
-        check("a,b", "\"a,b\"");
-        check("say \"hi\"", "\"say \"\"hi\"\"\"");
-        check("=1+1", "'=1+1");
-        check("@cmd,x", "\"'@cmd,x\"");
-        check("", "");
-    }
 }

@@ -2,6 +2,7 @@
 
 use domain::Timestamp;
 use domain::anomaly::BucketSpan;
+use domain::text::day_range;
 use leptos::prelude::*;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
@@ -140,22 +141,9 @@ fn field_menu(
     }
 }
 
-/// The days of the window: `15 – 21 Nov`.
+/// The days of the window.
 fn days(span: BucketSpan, now: Timestamp) -> String {
-    let from = day_and_month(span.start_of(span.count() / 2));
-    let to = day_and_month(span.to.min(now).plus_micros(-1));
-    if from == to {
-        format!("{} {}", to.0, to.1)
-    } else if from.1 == to.1 {
-        format!("{} – {} {}", from.0, to.0, to.1)
-    } else {
-        format!("{} {} – {} {}", from.0, from.1, to.0, to.1)
-    }
-}
-
-fn day_and_month(at: Timestamp) -> (u8, String) {
-    let at = at.to_offset_date_time();
-    (at.day(), at.month().to_string().chars().take(3).collect())
+    day_range(span.start_of(span.count() / 2), span.to.min(now).plus_micros(-1))
 }
 
 /// The filters that are set, each with its way out.

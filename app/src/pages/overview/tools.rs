@@ -2,6 +2,7 @@
 
 use domain::Timestamp;
 use domain::series::{Bucket, SeriesBy};
+use domain::text::day_range;
 use leptos::prelude::*;
 
 use super::Page;
@@ -164,24 +165,13 @@ fn field_menu(
     }
 }
 
-/// The days of the window: `15 – 21 Nov`; of a short one nothing, its length says enough.
+/// The days of the window; of a short one nothing, its length says enough.
 fn days(span: OverviewSpan) -> String {
-    if !matches!(span.bucket, Bucket::Day | Bucket::Hour) {
-        return String::new();
-    }
-    let (from, to) = (day_and_month(span.from), day_and_month(span.to.plus_micros(-1)));
-    if from == to {
-        format!("{} {}", to.0, to.1)
-    } else if from.1 == to.1 {
-        format!("{} – {} {}", from.0, to.0, to.1)
+    if matches!(span.bucket, Bucket::Day | Bucket::Hour) {
+        day_range(span.from, span.to.plus_micros(-1))
     } else {
-        format!("{} {} – {} {}", from.0, from.1, to.0, to.1)
+        String::new()
     }
-}
-
-fn day_and_month(at: Timestamp) -> (u8, String) {
-    let at = at.to_offset_date_time();
-    (at.day(), at.month().to_string().chars().take(3).collect())
 }
 
 /// The filters that are set, each with its way out.
