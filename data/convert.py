@@ -5,7 +5,9 @@
     /tmp/lists/bin/pip install genai-prices
     pip download --no-deps -d /tmp/lists litellm
     unzip -p /tmp/lists/litellm-*.whl litellm/model_prices_and_context_window_backup.json > /tmp/lists/litellm.json
-    /tmp/lists/bin/python data/convert.py --litellm /tmp/lists/litellm.json --version 2026-11-21 > data/prices.json
+    /tmp/lists/bin/python data/convert.py --litellm /tmp/lists/litellm.json --previous data/prices.json \\
+        --version 2026-11-30 > /tmp/lists/prices.json && mv /tmp/lists/prices.json data/prices.json
+    /tmp/lists/bin/python data/compare.py --litellm /tmp/lists/litellm.json
 
 Opens no connection. What it leaves out or finds in disagreement is said on stderr. README.md beside this file says
 what each list is used for.
@@ -17,6 +19,7 @@ import re
 import sys
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 from genai_prices import data as genai
 
@@ -78,6 +81,16 @@ BUCKETS = {
     "cache_read": "cache_read_mtok",
     "cache_write_5m": "cache_write_mtok",
     "cache_write_1h": "cache_write_1h_mtok",
+    "input_audio": "input_audio_mtok",
+    "input_image": "input_image_mtok",
+    "input_video": "input_video_mtok",
+    "cache_read_audio": "cache_audio_read_mtok",
+    "cache_read_image": "cache_image_read_mtok",
+    "output_audio": "output_audio_mtok",
+    "output_image": "output_image_mtok",
+    "output_video": "output_video_mtok",
+    "output_reasoning": "output_reasoning_mtok",
+    "citations": "output_citation_mtok",
 }
 LITELLM_BUCKETS = {
     "input": "input_cost_per_token",
@@ -85,6 +98,23 @@ LITELLM_BUCKETS = {
     "cache_read": "cache_read_input_token_cost",
     "cache_write_5m": "cache_creation_input_token_cost",
 }
+# Parts of the tokens, where LiteLLM's list has them and the other does not. Of the input, pictures and moving pictures
+# are billed as text where no list says otherwise.
+LITELLM_PARTS = {
+    "input_audio": "input_cost_per_audio_token",
+    "input_image": "input_cost_per_image_token",
+    "input_video": "input_cost_per_video_token",
+    "cache_read_audio": "cache_read_input_audio_token_cost",
+    "cache_read_image": "cache_read_input_image_token_cost",
+    "output_audio": "output_cost_per_audio_token",
+    "output_image": "output_cost_per_image_token",
+    "output_video": "output_cost_per_video_token",
+}
+# Fees of OpenAI's own tools, which it asks for with every model: a thousand searches of files, a thousand sessions of
+# the code interpreter.
+OPENAI_TOOLS = {"file_search": 2_500_000_000, "code_interpreter": 30_000_000_000}
+# Models that search the web for each answer and are billed for it by the call.
+SEARCHES_ALWAYS = ("search-preview", "search-api")
 MAKERS = (
     "anthropic. amazon. meta. mistral. cohere. deepseek. ai21. openai. qwen. moonshotai. google. nvidia. minimax. zai."
 ).split()
@@ -146,14 +176,17 @@ def rates_of(price):
     ]:
         if price.__dict__.get(key) is not None:
             rates[name] = whole(price.__dict__[key], factor)
-    every = [v for r in [rates, *listed] for k, v in r.items() if k != "tiers"]
+    if price.__dict__.get("storage_searches_kcount") is not None:
+        rates["tools_per_1k"] = {"file_search": whole(price.__dict__["storage_searches_kcount"])}
+    every = [v for r in [rates, *listed] for k, v in r.items() if k not in ("tiers", "tools_per_1k")]
     return None if any(value is None for value in every) else rates
 
 
 def dated(model):
-    """[(first day, price)] of a model, oldest first. Prices by time of day become the one of most hours."""
+    """[(first day, price, [(from minute, to minute, price)])] of a model, oldest first. Prices by time of day stand
+    beside the one of the rest of the day."""
     if not isinstance(model.prices, list):
-        return [(BEGINNING, model.prices)]
+        return [(BEGINNING, model.prices, [])]
     rows, by_hour = [], []
     for entry in model.prices:
         if entry.constraint is None:
@@ -162,10 +195,20 @@ def dated(model):
             rows.append((entry.constraint.start_date, entry.prices))
         else:
             start, end = entry.constraint.start_time, entry.constraint.end_time
-            by_hour.append(((end.hour * 60 + end.minute - start.hour * 60 - start.minute) % 1440, entry.prices))
-    if by_hour and sum(minutes for minutes, _ in by_hour) > 720:
-        rows = [(BEGINNING, max(by_hour, key=lambda timed: timed[0])[1])]
-    return sorted(rows, key=lambda row: row[0])
+            by_hour.append((start.hour * 60 + start.minute, end.hour * 60 + end.minute, entry.prices))
+    rows = sorted(rows, key=lambda row: row[0])
+    # The list does not say from which day the hours differ; it has them beside the newest price.
+    return [(since, price, by_hour if at + 1 == len(rows) else []) for at, (since, price) in enumerate(rows)]
+
+
+def hours_of(by_hour):
+    """Rates that hold within hours of the day."""
+    hours = []
+    for start, end, price in by_hour:
+        rates = rates_of(price)
+        if rates:
+            hours.append({"from_minute": start, "to_minute": end, **{k: v for k, v in rates.items() if k in BUCKETS}})
+    return hours
 
 
 def service_tiers(model, since, until):
@@ -274,9 +317,11 @@ def genai_rows():
             continue
         for model in provider.models:
             prices = dated(model)
-            for at, (since, price) in enumerate(prices):
+            for at, (since, price, by_hour) in enumerate(prices):
                 until = prices[at + 1][0] if at + 1 < len(prices) else None
                 rates = rates_of(price)
+                if rates is not None and by_hour:
+                    rates["hours"] = hours_of(by_hour)
                 if rates is None or "input" not in rates:
                     if at == 0:
                         note(f"left out: {provider.id} {model.id} has no price by the token")
@@ -352,11 +397,34 @@ class LiteLlm:
             found = self.tiered(entry, suffix)
             if word not in tiers and found and "input" in found:
                 tiers[word] = found
+        # The rates may be shared with rows of other names.
+        rates = row["rates"] = {**rates}
+        for part, key in LITELLM_PARTS.items():
+            if part not in rates and entry.get(key) is not None:
+                rates[part] = whole(entry[key], NANO * 10**6)
         if tiers:
-            # The rates may be shared with rows of other names.
-            row["rates"] = {**rates, "service_tiers": dict(sorted(tiers.items()))}
+            row["rates"]["service_tiers"] = dict(sorted(tiers.items()))
             with_tiers(row["rates"])
+        self.add_fees(row, entry)
         return True
+
+    def add_fees(self, row, entry):
+        """Fees by how much is searched, and factors by where a model runs."""
+        rates, provider = row["rates"], row["provider"]
+        by_size = {
+            size.removeprefix("search_context_size_"): whole(fee)
+            for size, fee in (entry.get("search_context_cost_per_query") or {}).items()
+        }
+        if provider == "perplexity" and by_size and "per_request" in rates:
+            rates["per_request_by_context"] = by_size
+            del rates["per_request"]
+        if provider == "openai" and any(word in row["model"] for word in SEARCHES_ALWAYS) and by_size:
+            rates["per_request"] = by_size["medium"]
+            rates.pop("web_search_per_1k", None)
+        for place in ("us",):
+            factor = (entry.get("provider_specific_entry") or {}).get(place)
+            if provider == "anthropic" and factor is not None:
+                rates["geographies"] = {place: int(Decimal(str(factor)) * 1000)}
 
     def rows(self, known):
         """Models that the other list does not know, of providers that it does."""
@@ -376,6 +444,9 @@ class LiteLlm:
                 search = (entry.get("search_context_cost_per_query") or {}).get("search_context_size_medium")
                 if search is not None:
                     rates["web_search_per_1k"] = whole(search * 1000)
+                for part, key in LITELLM_PARTS.items():
+                    if entry.get(key) is not None:
+                        rates[part] = whole(entry[key], NANO * 10**6)
                 row = {
                     "price_id": f"{provider}/{model}/{BEGINNING}",
                     "provider": provider,
@@ -387,13 +458,69 @@ class LiteLlm:
                 if isinstance(entry.get("max_input_tokens"), int):
                     row["context_window"] = entry["max_input_tokens"]
                 row["source"] = entry.get("source") or "https://github.com/BerriAI/litellm"
+                self.add_fees(row, entry)
                 yield row
+
+
+def corrected(rows):
+    """What neither list has right, with reasons in corrections.json."""
+    with open(Path(__file__).with_name("corrections.json")) as file:
+        corrections = json.load(file)
+    for wrong in corrections["replace"]:
+        for how, model in wrong["models"]:
+            is_it = lambda row: (row["provider"], row["model_match"], row["model"]) == (wrong["provider"], how, model)
+            if not any(is_it(row) for row in rows):
+                continue
+            rows = [row for row in rows if not is_it(row)]
+            for right in wrong["rows"]:
+                since = right["valid_from"]
+                day = since[:10]
+                rows.append({
+                    "price_id": f"{wrong['provider']}/{model}{'*' if how == 'prefix' else ''}/{day}",
+                    "provider": wrong["provider"],
+                    "model_match": how,
+                    "model": model,
+                    "valid_from": since,
+                    "rates": right["rates"],
+                    "context_window": wrong["context_window"],
+                    "source": wrong["source"],
+                })
+    dropped = {(provider, model) for drop in corrections["drop"] for provider, model in drop["rows"]}
+    rows = [row for row in rows if (row["provider"], row["model"]) not in dropped]
+    for tier in corrections["tiers"]:
+        for row in rows:
+            if row["provider"] not in tier["providers"] or row["model"] not in tier["models"] or "tiers" in row["rates"]:
+                continue
+            scaled = lambda rates: {
+                bucket: rates[bucket] * permille // 1000 for bucket, permille in tier["permille"].items() if bucket in rates
+            }
+            above = {"above_input_tokens": tier["above_input_tokens"]}
+            row["rates"] = {**row["rates"], "tiers": [{**above, **scaled(row["rates"])}]}
+            variants = row["rates"].get("service_tiers", {})
+            if variants:
+                row["rates"]["service_tiers"] = {
+                    word: {**rates, "tiers": [{**above, **scaled(rates)}]} for word, rates in variants.items()
+                }
+            row["context_window"] = tier["context_window"]
+    return rows
+
+
+def gone(rows, previous):
+    """Rows of the edition before for models that no list has any more. Their calls of the past are still priced."""
+    listed = {(row["provider"], row["model_match"], row["model"]) for row in rows}
+    with open(previous) as file:
+        before = json.load(file)["prices"]
+    kept = [row for row in before if (row["provider"], row["model_match"], row["model"]) not in listed]
+    for row in kept:
+        note(f"kept, in no list any more: {row['price_id']}")
+    return kept
 
 
 def main():
     arguments = argparse.ArgumentParser(description="Writes prices.json from two downloaded price lists.")
     arguments.add_argument("--litellm", required=True, help="LiteLLM's model_prices_and_context_window.json")
     arguments.add_argument("--version", required=True, help="day of the edition, such as 2026-11-21")
+    arguments.add_argument("--previous", help="the edition before: what no list has any more is kept for its history")
     arguments = arguments.parse_args()
     rows, seen = [], set()
     for row in genai_rows():
@@ -424,6 +551,12 @@ def main():
         )
 
     rows.extend(list(litellm.rows(known)))
+    if arguments.previous:
+        rows.extend(gone(rows, arguments.previous))
+    rows = corrected(rows)
+    for row in rows:
+        if row["provider"] == "openai" and "output" in row["rates"]:
+            row["rates"] = {**row["rates"], "tools_per_1k": {**OPENAI_TOOLS, **row["rates"].get("tools_per_1k", {})}}
     rows = [within_window(row) for row in rows if is_served(row)]
     rows.sort(key=lambda row: (row["provider"], row["model"], row["model_match"], row["valid_from"]))
     lines = ",\n".join(json.dumps(row, separators=(", ", ": ")) for row in rows)

@@ -1,20 +1,37 @@
 //! Server functions, grouped by noun. Each authorises, reads one snapshot, and returns.
 
 pub(crate) mod account;
+pub(crate) mod alerts;
+pub(crate) mod analyses;
 pub(crate) mod anomalies;
 pub(crate) mod audit;
 pub(crate) mod commands;
+pub(crate) mod comparison;
 pub(crate) mod deploys;
+pub(crate) mod detectors;
+pub(crate) mod flow;
+pub(crate) mod forecast;
+pub(crate) mod groups;
+pub(crate) mod incidents;
+pub(crate) mod inquiries;
+pub(crate) mod integrations;
 pub(crate) mod invitations;
+pub(crate) mod key_limits;
 pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod members;
+pub(crate) mod models;
+pub(crate) mod outbound;
 pub(crate) mod overview;
 pub(crate) mod prices;
 pub(crate) mod projects;
 pub(crate) mod prompts;
+pub(crate) mod redaction;
+pub(crate) mod retention;
 #[cfg(feature = "ssr")]
 pub(crate) mod rollouts;
 pub(crate) mod runs;
+pub(crate) mod scope;
 pub(crate) mod scoring;
+pub(crate) mod shares;
 pub(crate) mod steps;

@@ -12,6 +12,8 @@ mod overlay;
 mod role;
 mod scale;
 mod spark;
+#[cfg(feature = "ssr")]
+mod still;
 mod svg;
 mod table;
 mod time_axis;
@@ -20,9 +22,13 @@ mod view;
 use crate::chart::scale::{even_ticks, value_ticks};
 
 pub(crate) use lines::{LineSeries, Lines, Marker, Moment, group_markers};
+pub(crate) use overlay::escaped;
+pub(crate) use overlay::plumb_lines;
 pub(crate) use role::Role;
 pub(crate) use spark::spark;
-pub(crate) use time_axis::time_ticks;
+#[cfg(feature = "ssr")]
+pub(crate) use still::still;
+pub(crate) use time_axis::{instant_text, moment_title, so_far, time_ticks};
 pub(crate) use view::{ChartBox, TableLink, TableToggle};
 
 /// A chart, without its size.
@@ -151,9 +157,12 @@ impl Chart {
         }
     }
 
-    /// What is kept below the zero line, in CSS pixels: the texts of the axis and, where there are markers, their lane.
+    /// What is kept below the zero line, in CSS pixels: the texts of the axis and, where there are markers, their lane. A
+    /// chart without texts stands above another one that has them.
     fn foot_px(&self) -> f64 {
         match &self.marks {
+            Marks::Lines(lines) if lines.ticks.is_empty() => BARE_PX,
+            Marks::Bars(bars) if bars.bars.iter().all(|bar| bar.label.is_empty()) => BARE_PX,
             Marks::Lines(lines) if !lines.markers.is_empty() => TEXTS_PX + LANE_PX,
             _ => TEXTS_PX,
         }
@@ -206,6 +215,8 @@ fn ticks(ticks: &[(f64, String)]) -> Vec<(f64, &str, bool)> {
 
 /// Kept for the texts below the zero line, in CSS pixels.
 const TEXTS_PX: f64 = 22.0;
+/// Kept where there are no texts, in CSS pixels.
+const BARE_PX: f64 = 4.0;
 /// Kept for what hangs on plumb lines below those texts.
 const LANE_PX: f64 = 24.0;
 /// The most texts below an axis on a wide page.

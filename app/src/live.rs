@@ -27,6 +27,8 @@ pub(crate) struct LiveState {
     pub(crate) lost_since: Signal<Option<Timestamp>>,
     /// The newest event.
     pub(crate) last: Signal<Option<LiveEvent>>,
+    /// How often incidents changed, and nobody knows which.
+    pub(crate) incidents: Signal<u64>,
     /// How often events were missed, here or on the server: whatever the page shows has to be read again.
     pub(crate) gaps: Signal<u64>,
 }
@@ -48,6 +50,7 @@ pub(crate) fn use_live(slug: Signal<String>, run: Signal<Option<String>>) -> Liv
     let lost_since = RwSignal::new(None);
     let last = RwSignal::new(None);
     let gaps = RwSignal::new(0);
+    let incidents = RwSignal::new(0);
     let rendered_after = use_page_request().live_position;
     #[cfg(target_arch = "wasm32")]
     Effect::new(move |_| {
@@ -59,6 +62,7 @@ pub(crate) fn use_live(slug: Signal<String>, run: Signal<Option<String>>) -> Liv
             connected_since,
             lost_since,
             last,
+            incidents,
             gaps,
         };
         let listening = browser::listen(slug, run, rendered_after.clone(), signals);
@@ -76,6 +80,7 @@ pub(crate) fn use_live(slug: Signal<String>, run: Signal<Option<String>>) -> Liv
         connected_since: connected_since.into(),
         lost_since: lost_since.into(),
         last: last.into(),
+        incidents: incidents.into(),
         gaps: gaps.into(),
     }
 }
@@ -147,6 +152,7 @@ mod browser {
         pub(super) connected_since: RwSignal<Option<Timestamp>>,
         pub(super) lost_since: RwSignal<Option<Timestamp>>,
         pub(super) last: RwSignal<Option<LiveEvent>>,
+        pub(super) incidents: RwSignal<u64>,
         pub(super) gaps: RwSignal<u64>,
     }
 
@@ -180,14 +186,15 @@ mod browser {
         let Ok(mut source) = EventSource::new(url) else {
             return false;
         };
-        let (Ok(runs), Ok(hellos), Ok(gaps)) = (
+        let (Ok(runs), Ok(hellos), Ok(incidents), Ok(gaps)) = (
             source.subscribe("run"),
             source.subscribe("hello"),
+            source.subscribe("incidents"),
             source.subscribe("gap"),
         ) else {
             return false;
         };
-        let mut events = merge(merge(runs, gaps), hellos);
+        let mut events = merge(merge(runs, gaps), merge(hellos, incidents));
         let mut connected = false;
         loop {
             match select(events.next(), TimeoutFuture::new(WATCH_MS)).await {
@@ -199,6 +206,7 @@ mod browser {
                     note_id(message.last_event_id());
                     match (kind.as_str(), message.data().as_string()) {
                         ("run", Some(text)) => note_event(&text, signals),
+                        ("incidents", _) => note_incidents(signals),
                         ("gap", _) => note_gap(signals),
                         _ => {}
                     }
@@ -227,6 +235,10 @@ mod browser {
         if !id.is_empty() {
             LAST_EVENT_ID.set(id);
         }
+    }
+
+    fn note_incidents(signals: Signals) {
+        signals.incidents.try_update(|count| *count += 1);
     }
 
     fn note_gap(signals: Signals) {

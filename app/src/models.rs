@@ -3,6 +3,7 @@
 
 pub(crate) mod activity;
 pub(crate) mod anomalies_query;
+pub(crate) mod cost_words;
 pub(crate) mod overview_query;
 pub(crate) mod prompts;
 pub(crate) mod rise;

@@ -4,4 +4,7 @@ pub(crate) mod budget;
 pub(crate) mod chat;
 pub(crate) mod lex;
 pub(crate) mod marks;
+pub(crate) mod state_diff;
 pub(crate) mod text;
+#[cfg(any(feature = "ssr", test))]
+pub(crate) mod turn;

@@ -9,7 +9,7 @@ use leptos_router::path;
 
 use crate::context::{SiteUrls, provide_page_context};
 use crate::pages::login::LoginPage;
-use crate::pages::on_demand::{OnDemand, Report, Settings, Trends};
+use crate::pages::on_demand::{Judging, OnDemand, OneRun, Report, Settings, Trends};
 use crate::pages::projects::{HomePage, NewProjectPage};
 use crate::pages::runs::RunsPage;
 use crate::pages::setup::SetupPage;
@@ -83,24 +83,48 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/setup") view=SetupPage ssr=SsrMode::Async/>
                 <Route path=path!("/invite") view=OnDemand::Settings(Settings::Invite) ssr=SsrMode::Async/>
                 <Route path=path!("/reset") view=OnDemand::Settings(Settings::Reset) ssr=SsrMode::Async/>
+                <Route path=path!("/s/:token") view=OnDemand::Run(OneRun::Shared) ssr=SsrMode::Async/>
                 <Route path=path!("/account") view=OnDemand::Settings(Settings::Account) ssr=SsrMode::Async/>
                 <Route path=path!("/projects/new") view=NewProjectPage ssr=SsrMode::Async/>
                 <ParentRoute path=path!("/p/:project") view=Frame ssr=SsrMode::Async>
                     <Route path=path!("") view=OnDemand::Trends(Trends::Overview)/>
                     <Route path=path!("runs") view=RunsPage/>
-                    <Route path=path!("runs/:run") view=OnDemand::Run/>
+                    <Route path=path!("runs/:run") view=OnDemand::Run(OneRun::Member)/>
+                    <Route path=path!("runs/:run/share") view=OnDemand::Settings(Settings::Share)/>
+                    <Route path=path!("compare") view=OnDemand::Run(OneRun::Compare)/>
                     <Route path=path!("connect") view=OnDemand::Settings(Settings::Connect)/>
                     <Route path=path!("anomalies") view=OnDemand::Report(Report::Anomalies)/>
                     <Route path=path!("deploys") view=OnDemand::Trends(Trends::Deploys)/>
                     <Route path=path!("deploys/:deploy") view=OnDemand::Trends(Trends::Deploy)/>
+                    <Route path=path!("steps/:name") view=OnDemand::Trends(Trends::Step)/>
+                    <Route path=path!("keys/:name") view=OnDemand::Trends(Trends::Key)/>
+                    <Route path=path!("models/:name") view=OnDemand::Trends(Trends::Model)/>
+                    <Route path=path!("ask") view=OnDemand::Trends(Trends::Ask)/>
+                    <Route path=path!("incidents") view=OnDemand::Trends(Trends::Incidents)/>
+                    <Route path=path!("incidents/:incident") view=OnDemand::Trends(Trends::Incident)/>
+                    <Route path=path!("detectors") view=OnDemand::Report(Report::Detectors)/>
+                    <Route path=path!("detectors/:detector") view=OnDemand::Report(Report::Detector)/>
+                    <Route path=path!("findings/:finding") view=OnDemand::Report(Report::Finding)/>
                     <Route path=path!("prompts") view=OnDemand::Report(Report::Prompts)/>
                     <Route path=path!("prompts/:fingerprint") view=OnDemand::Report(Report::Prompt)/>
+                    <Route path=path!("sessions") view=OnDemand::Report(Report::Sessions)/>
+                    <Route path=path!("sessions/:session") view=OnDemand::Report(Report::Session)/>
+                    <Route path=path!("users") view=OnDemand::Report(Report::Users)/>
+                    <Route path=path!("users/:user") view=OnDemand::Report(Report::User)/>
                     <Route path=path!("settings") view=OnDemand::Settings(Settings::General)/>
                     <Route path=path!("settings/keys") view=OnDemand::Settings(Settings::Keys)/>
+                    <Route path=path!("settings/integrations") view=OnDemand::Settings(Settings::Integrations)/>
+                    <Route path=path!("settings/alerts") view=OnDemand::Settings(Settings::Alerts)/>
                     <Route path=path!("settings/prices") view=OnDemand::Settings(Settings::Prices)/>
+                    <Route path=path!("settings/budgets") view=OnDemand::Settings(Settings::Budgets)/>
                     <Route path=path!("settings/providers") view=OnDemand::Settings(Settings::Providers)/>
-                    <Route path=path!("settings/scoring") view=OnDemand::Scoring/>
+                    <Route path=path!("settings/outbound") view=OnDemand::Settings(Settings::Outbound)/>
+                    <Route path=path!("settings/redaction") view=OnDemand::Settings(Settings::Redaction)/>
+                    <Route path=path!("settings/retention") view=OnDemand::Settings(Settings::Retention)/>
+                    <Route path=path!("settings/scoring") view=OnDemand::Judging(Judging::Scoring)/>
+                    <Route path=path!("settings/incidents") view=OnDemand::Judging(Judging::Incidents)/>
                     <Route path=path!("settings/members") view=OnDemand::Settings(Settings::Members)/>
+                    <Route path=path!("settings/shares") view=OnDemand::Settings(Settings::Shares)/>
                     <Route path=path!("settings/ledger") view=OnDemand::Settings(Settings::Ledger)/>
                     <Route path=path!("settings/audit") view=OnDemand::Settings(Settings::Audit)/>
                 </ParentRoute>

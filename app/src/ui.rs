@@ -11,4 +11,6 @@ pub(crate) mod menu;
 pub(crate) mod nav;
 pub(crate) mod not_found;
 pub(crate) mod pointer;
+#[cfg(target_arch = "wasm32")]
+pub(crate) mod redraw;
 pub(crate) mod time;

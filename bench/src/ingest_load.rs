@@ -37,6 +37,17 @@ impl Sent {
 
 /// Sends for `time` to the server at `origin`. Runs are named after `round`, so that no two rounds send the same step.
 pub async fn send(origin: &str, load: &Load, round: &str, time: Duration) -> anyhow::Result<Sent> {
+    send_changed(origin, load, round, time, |_step| {}).await
+}
+
+/// The same with something changed in each step.
+pub async fn send_changed(
+    origin: &str,
+    load: &Load,
+    round: &str,
+    time: Duration,
+    change: fn(&mut Value),
+) -> anyhow::Result<Sent> {
     let client = reqwest::Client::builder()
         .pool_max_idle_per_host(load.connections)
         .build()?;
@@ -54,7 +65,7 @@ pub async fn send(origin: &str, load: &Load, round: &str, time: Duration) -> any
             let mut latencies_ms = Vec::new();
             let mut n = 0u64;
             while begun.elapsed() < time {
-                let (url, body) = request(&origin, &name, connection, n, steps);
+                let (url, body) = request(&origin, &name, connection, n, steps, change);
                 let sent = Instant::now();
                 let answer = client
                     .post(url)
@@ -84,8 +95,19 @@ pub async fn send(origin: &str, load: &Load, round: &str, time: Duration) -> any
 }
 
 /// Steps as an application sends them: runs of five steps, a prompt of some hundred bytes, an answer, tokens, cost.
-fn request(origin: &str, load: &str, connection: usize, n: u64, steps: usize) -> (String, String) {
-    let step = |i: u64| step(&format!("{load}-{connection}-{}", i / 5), i);
+fn request(
+    origin: &str,
+    load: &str,
+    connection: usize,
+    n: u64,
+    steps: usize,
+    change: fn(&mut Value),
+) -> (String, String) {
+    let step = |i: u64| {
+        let mut step = step(&format!("{load}-{connection}-{}", i / 5), i);
+        change(&mut step);
+        step
+    };
     if steps == 1 {
         return (format!("{origin}/ingest"), step(n).to_string());
     }

@@ -11,6 +11,8 @@ use time::format_description::well_known::Rfc3339;
 const STEPS_PER_RUN: u64 = 5;
 /// How far back the first run lies.
 pub const DAYS: u64 = 85;
+/// What shipped meanwhile.
+const RELEASES: u64 = 60;
 /// Requests under way at once.
 const SENDERS: usize = 4;
 const STEPS_PER_REQUEST: u64 = 1_000;
@@ -94,6 +96,44 @@ pub async fn send(target: &Target, steps: u64, now_micros: i64) -> anyhow::Resul
     Ok(())
 }
 
+/// Records each release as a deploy that was live when its first run began.
+pub async fn ship(target: &Target, steps: u64, now_micros: i64) -> anyhow::Result<()> {
+    let client = reqwest::Client::new();
+    let runs = steps / STEPS_PER_RUN;
+    let Some((_, secret)) = target.secrets.first() else {
+        return Ok(());
+    };
+    for nth in 0..RELEASES {
+        let first = (nth * runs).div_ceil(RELEASES);
+        let record = json!({
+            "id": format!("release-{nth}"),
+            "sha": release(nth),
+            "pr_number": nth + 1,
+            "completed_at": rfc3339(began_at(first, runs, now_micros)),
+        });
+        let answer = client
+            .post(format!("{}/api/deploys", target.origin))
+            .bearer_auth(secret)
+            .header("content-type", "application/json")
+            .body(record.to_string())
+            .send()
+            .await?;
+        let status = answer.status();
+        ensure!(status.is_success(), "answered {status}: {}", answer.text().await?);
+    }
+    Ok(())
+}
+
+fn release(nth: u64) -> String {
+    format!("{:010x}", hash(nth, 5) & 0xff_ffff_ffff)
+}
+
+/// When a run began, in microseconds.
+fn began_at(run: u64, runs: u64, now_micros: i64) -> i64 {
+    let span_micros = DAYS * 86_400_000_000;
+    now_micros - (span_micros / runs * (runs - run)) as i64
+}
+
 fn app(run: u64) -> &'static (&'static str, &'static str, &'static str) {
     &APPS[(hash(run, 1) % APPS.len() as u64) as usize]
 }
@@ -125,8 +165,7 @@ pub fn days_before(now_micros: i64, days: u64) -> String {
 
 fn step(run: u64, step: u64, runs: u64, now_micros: i64) -> Value {
     let (app, _, model) = app(run);
-    let span_micros = DAYS * 86_400_000_000;
-    let at = now_micros - (span_micros / runs * (runs - run)) as i64 + (step * 120_000) as i64;
+    let at = began_at(run, runs, now_micros) + (step * 120_000) as i64;
     let fate = hash(run, 3) % 100;
     let n = run * STEPS_PER_RUN + step;
     let environment = ["production"; 8]
@@ -151,7 +190,7 @@ fn step(run: u64, step: u64, runs: u64, now_micros: i64) -> Value {
         "step_index": step,
         "model": if step == 2 { "text-embedding-3-small" } else { *model },
         "environment": environment,
-        "release": format!("{:010x}", hash(run * 60 / runs, 5) & 0xff_ffff_ffff),
+        "release": release(run * RELEASES / runs),
         "started_at": rfc3339(at),
         "latency_ms": 100 + hash(n, 6) % 1_900,
         "input_tokens": 200 + hash(n, 7) % 800,

@@ -3,10 +3,10 @@ import { defineConfig } from '@playwright/test';
 // No tests: Playwright's runner, because the binary is started as for the browser tests.
 export default defineConfig({
   testDir: '.',
-  testMatch: 'lighthouse.ts',
+  testMatch: ['lighthouse.ts', 'timeline.ts'],
   outputDir: '../test-results',
   workers: 1,
   forbidOnly: true,
-  timeout: 600_000,
+  timeout: 900_000,
   reporter: [['list']],
 });

@@ -1,5 +1,6 @@
 // The snippets that the dashboard shows, run as a user who copied them would: address and key filled in, the provider's
-// key in the environment, nothing else.
+// key in the environment, nothing else. Those in `send` go past the proxy: end2end/sdk runs them; those in `otel`
+// as well: otel.spec.ts does.
 
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +13,7 @@ import { expect, test } from './harness/test';
 
 const folder = join(repository, 'docs/snippets');
 
-for (const file of readdirSync(folder).sort()) {
+for (const file of readdirSync(folder).filter((name) => name.includes('.')).sort()) {
   test(`docs/snippets/${file} prints the answer and is seen as a step`, async ({ way, project, request }) => {
     const text = readFileSync(join(folder, file), 'utf8');
     const filled = text.replaceAll('http://127.0.0.1:3000', way.server.url).replaceAll('pl_live_...', project.key);

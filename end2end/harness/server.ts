@@ -14,6 +14,8 @@ export const artifacts = join(repository, 'end2end/artifacts');
 export interface Server {
   /** http://127.0.0.1:<port>, without a slash at the end. */
   readonly url: string;
+  /** The same of gRPC. */
+  readonly grpcUrl: string;
   /** Its data folder. */
   readonly data: string;
   /** Everything the server has logged so far. */
@@ -44,6 +46,7 @@ export async function startServer(name: string, environment: Record<string, stri
   const data = mkdtempSync(join(tmpdir(), 'plumbline-e2e-'));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
+  const grpcPort = await freePort();
   const logFile = join(artifacts, `${name}.log`);
 
   // Nothing of the developer's own configuration reaches the tests.
@@ -52,6 +55,7 @@ export async function startServer(name: string, environment: Record<string, stri
     ...Object.fromEntries(inherited),
     ...(process.env.PLUMBLINE_POSTGRES_BIN ? { PLUMBLINE_POSTGRES_BIN: process.env.PLUMBLINE_POSTGRES_BIN } : {}),
     PLUMBLINE_ADDR: `127.0.0.1:${port}`,
+    PLUMBLINE_OTLP_GRPC_ADDR: `127.0.0.1:${grpcPort}`,
     PLUMBLINE_DATA: join(data, 'data'),
     ...environment,
   };
@@ -85,7 +89,7 @@ export async function startServer(name: string, environment: Record<string, stri
     const { stdout, stderr } = await promisify(execFile)(binary(), words, { cwd: data, env });
     return stdout + stderr;
   };
-  return { url, data: env.PLUMBLINE_DATA, log, command, stop };
+  return { url, grpcUrl: `http://127.0.0.1:${grpcPort}`, data: env.PLUMBLINE_DATA, log, command, stop };
 }
 
 async function ready(url: string, child: ChildProcess): Promise<void> {

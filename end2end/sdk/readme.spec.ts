@@ -8,7 +8,7 @@ import { SENTENCE } from '../clients/harness/fixtures';
 import { run } from '../clients/harness/program';
 import { expect, test, type StoredStep } from '../clients/harness/test';
 import { repository } from '../harness/server';
-import { nodeProject, pythonPackage } from './package';
+import { nodeProject, pythonPackage, pythonWheel } from './package';
 
 /** What the programs record: names, kinds and the names of their parents. */
 type Recorded = [name: string, kind: string, parent: string | null, more?: Partial<StoredStep>][];
@@ -72,6 +72,30 @@ for (const { name, file, programs, recorded } of LANGUAGES) {
     });
   }
 }
+
+test('the lines of the quickstart are those of programs that are run', () => {
+  const quickstart = readFileSync(join(repository, 'docs/quickstart.md'), 'utf8');
+  const blocks = [...quickstart.matchAll(/^ *```(js|python|rust)\n([^]*?)^ *```/gm)];
+  expect(blocks.map(([, language]) => language)).toEqual(['js', 'python', 'rust']);
+  for (const [, language, lines] of blocks) {
+    const readme = readFileSync(join(repository, `sdk/${language === 'js' ? 'typescript' : language}/README.md`), 'utf8');
+    const known = readme.split('\n').map((line) => line.trim());
+    for (const line of (lines ?? '').trim().split('\n')) expect(known).toContain(line.trim());
+  }
+});
+
+test('the wheel holds what it needs and nothing else', () => {
+  const { files, bytes } = pythonWheel();
+  console.log(`plumbline: ${(bytes / 1024).toFixed(1)} KiB packed, ${files.length} files`);
+  expect(files.filter((path) => !/^plumbline\/(clients\/)?\w+\.py$/.test(path)).sort()).toEqual([
+    'plumbline-0.1.0.dist-info/METADATA',
+    'plumbline-0.1.0.dist-info/RECORD',
+    'plumbline-0.1.0.dist-info/WHEEL',
+    'plumbline-0.1.0.dist-info/licenses/LICENSE',
+    'plumbline/py.typed',
+  ]);
+  expect(bytes).toBeLessThan(64 * 1024);
+});
 
 test('the package holds what it needs and nothing else', () => {
   const { files, packedBytes } = nodeProject();

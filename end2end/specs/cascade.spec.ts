@@ -1,7 +1,7 @@
 import { expect, test } from '../harness/test';
 
 test('the demo run reads as a story: its origin, its way and its end, without script too', async ({ page, project, server }) => {
-  const said = await server.command('seed', '--project', project.slug, '--days', '1', '--runs', '30');
+  const said = await server.command('seed', '--project', project.slug, '--days', '1', '--runs', '120');
   expect(said).toContain('made up');
   await page.goto(project.at('runs/cascade-demo'));
   const result = page.getByRole('region', { name: 'Result' });

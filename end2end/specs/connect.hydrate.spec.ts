@@ -12,6 +12,11 @@ test('a key made on the page that connects an app stays in the program, whicheve
   await page.getByRole('tab', { name: 'Node, Anthropic' }).click();
   await expect(panel).toContainText("baseURL: '");
   await expect(panel).toContainText('pl_live_');
+  for (const [tab, sign] of [['TypeScript SDK', "apiKey: 'pl_live_"], ['Python SDK', 'api_key="pl_live_'], ['Rust SDK', '.api_key("pl_live_'], ['curl', 'Bearer pl_live_']] as const) {
+    await page.getByRole('tab', { name: tab }).click();
+    await expect(panel).toContainText(sign);
+  }
+  await page.getByRole('tab', { name: 'Rust SDK' }).click();
   await axe(page);
   await noSidewaysScroll(page);
   await shots(page, 'connect');

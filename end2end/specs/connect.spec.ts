@@ -5,6 +5,16 @@ test('the page that connects an app has its address, a key that works, and where
   await expect(page.getByRole('tabpanel')).toContainText(`base_url="${server.url}"`);
   await page.getByRole('tab', { name: 'Node, OpenAI' }).click();
   await expect(page.getByRole('tabpanel')).toContainText(`baseURL: '${server.url}/v1'`);
+  for (const [tab, program, install] of [
+    ['TypeScript SDK', `new Tracer({ apiUrl: '${server.url}' })`, 'npm install @plumbline/sdk'],
+    ['Python SDK', `Tracer(api_url="${server.url}")`, 'pip install plumbline'],
+    ['Rust SDK', `Tracer::builder().api_url("${server.url}")`, 'cargo add plumbline-sdk'],
+    ['curl', `curl ${server.url}/ingest`, ''],
+  ] as const) {
+    await page.getByRole('tab', { name: tab }).click();
+    await expect(page.getByRole('tabpanel')).toContainText(program);
+    await expect(page.getByRole('main')).toContainText(install);
+  }
   await expect(page.getByRole('row', { name: /ANTHROPIC_BASE_URL/ })).toContainText('https://api.anthropic.com');
   await expect(page.getByRole('row', { name: /OPENAI_BASE_URL/ })).toContainText('https://api.openai.com');
   await page.goto(project.at('settings/providers'));

@@ -18,8 +18,8 @@ const HOSTILE = [
   '\u202Egnp.exe\u0007\u2028<b>bold</b>',
 ];
 
-test('hostile text stays text in every field of every page', async ({ page, project }) => {
-  test.setTimeout(120_000);
+test('hostile text stays text in every field of every page', async ({ page, project, request, server }) => {
+  test.setTimeout(180_000);
   const dialogs: string[] = [];
   page.on('dialog', (dialog) => {
     dialogs.push(dialog.message());
@@ -73,6 +73,16 @@ test('hostile text stays text in every field of every page', async ({ page, proj
     await expect(page.getByRole('region', { name: 'Output' })).toBeVisible();
     expect(visible(await page.getByRole('region', { name: 'Output' }).innerText())).toContain(visible(text));
     expect(visible(await page.title())).toContain(visible(text));
+    await nothingRan();
+
+    // The same run as whoever holds a link sees it.
+    const data = { content: 'shown', without_people: false, without_key: false };
+    const made = await request.post(`${server.url}/api/runs/${run}/shares?project=${project.slug}`, { data });
+    const { url } = (await made.json()) as { url: string };
+    await page.goto(`${new URL(url).pathname}?step=${step}&in=chat`);
+    await hydrated(page);
+    expect(visible(await page.getByRole('region', { name: 'Output' }).innerText())).toContain(visible(text));
+    expect(await page.title()).toBe('A shared run · Plumbline');
     await nothingRan();
   }
 

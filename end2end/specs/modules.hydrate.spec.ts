@@ -1,6 +1,6 @@
 import { expect, hydrated, test } from '../harness/test';
 
-const pages = ['', 'deploys', 'connect', 'anomalies', 'prompts', 'settings', 'settings/keys', 'settings/prices', 'settings/providers', 'settings/scoring', 'settings/members', 'settings/ledger', 'settings/audit'];
+const pages = ['', 'incidents', 'ask', 'deploys', 'connect', 'anomalies', 'prompts', 'sessions', 'users', 'detectors', 'settings', 'settings/keys', 'settings/integrations', 'settings/alerts', 'settings/prices', 'settings/budgets', 'settings/providers', 'settings/outbound', 'settings/redaction', 'settings/retention', 'settings/scoring', 'settings/members', 'settings/shares', 'settings/ledger', 'settings/audit', 'compare'];
 
 test('the list of runs downloads one WASM, another page its own once', async ({ page, project }) => {
   const fetched: string[] = [];

@@ -136,7 +136,7 @@ test('a run of 5,000 steps opens, scrolls and finds its last step', async ({ pag
   await expect(row(page, /step-4999/)).toBeInViewport();
 });
 
-test('[ and ] go to the newer and the older run', async ({ page, project }) => {
+test('{ and } go to the newer and the older run', async ({ page, project }) => {
   const at = (seconds: number) => new Date(Date.now() - seconds * 1_000).toISOString();
   await project.ingest(
     { run_id: 'old', step_name: 'old', started_at: at(30) },
@@ -145,10 +145,10 @@ test('[ and ] go to the newer and the older run', async ({ page, project }) => {
   );
   await page.goto(project.at('runs/mid'));
   await hydrated(page);
-  await page.keyboard.press(']');
+  await page.keyboard.press('}');
   await expect(page.getByRole('heading', { level: 1, name: 'old' })).toBeVisible();
-  await page.keyboard.press('[');
+  await page.keyboard.press('{');
   await expect(page.getByRole('heading', { level: 1, name: 'mid' })).toBeVisible();
-  await page.keyboard.press('[');
+  await page.keyboard.press('{');
   await expect(page.getByRole('heading', { level: 1, name: 'new' })).toBeVisible();
 });

@@ -2,7 +2,7 @@ import { expect, test } from '../harness/test';
 
 test('a key is shown once, works, and is refused as soon as it is revoked', async ({ page, project, request, server }) => {
   await page.goto(project.at('settings/keys'));
-  await page.getByLabel('Label').fill('prod-frontend');
+  await page.getByLabel('Label', { exact: true }).fill('prod-frontend');
   await page.getByRole('button', { name: 'Create the key' }).click();
   const secret = await page.getByLabel('The key', { exact: true }).innerText();
   expect(secret).toMatch(/^pl_live_\w{40,}$/);
@@ -43,7 +43,7 @@ test('the ledger says what became of every step, and why one was refused', async
 test('a project is renamed, another one is made, and one is deleted by typing its word', async ({ page, project }) => {
   await page.goto(project.at('settings'));
   await page.getByLabel('Name').fill('Renamed project');
-  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
   await expect(page.getByRole('status')).toContainText('Saved');
   await expect(page.getByLabel('Name')).toHaveValue('Renamed project');
 

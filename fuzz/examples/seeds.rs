@@ -20,14 +20,18 @@ const BODIES: [&str; 8] = [
     "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"output_index\":0,\"delta\":\"t\"}\n\nevent: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"id\":\"i\",\"usage\":{\"input_tokens\":1,\"output_tokens\":2}}}\n\n",
 ];
 
+/// A span of each shape that attributes have.
+const SPANS: &str = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"s"}}]},"scopeSpans":[{"scope":{"name":"n"},"spans":[{"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060708","parentSpanId":"","name":"chat","startTimeUnixNano":"1","endTimeUnixNano":2,"attributes":[{"key":"gen_ai.input.messages","value":{"stringValue":"[{\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"content\":\"t\"}]}]"}},{"key":"llm.input_messages.0.message.tool_calls.0.tool_call.function.name","value":{"stringValue":"f"}},{"key":"gen_ai.usage.input_tokens","value":{"intValue":"5"}},{"key":"a","value":{"arrayValue":{"values":[{"doubleValue":0.5},{"kvlistValue":{"values":[{"key":"k","value":{"boolValue":true}}]}}]}}}],"events":[{"name":"exception","timeUnixNano":"1","attributes":[]}],"links":[{"traceId":"01","spanId":"02"}],"status":{"code":2,"message":"m"}}]}]}]}"#;
+
 /// As in fuzz_targets/score.rs: zeros are an ordinary step under ordinary rules.
 const HEADER: [u8; 96] = [0; 96];
 
 fn main() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
-    for target in ["score", "prompt", "bodies", "recording"] {
+    for target in ["score", "prompt", "bodies", "recording", "otlp"] {
         std::fs::create_dir_all(corpus.join(target)).expect("the folder can be made");
     }
+    std::fs::write(corpus.join("otlp/spans"), SPANS).expect("the disk has room");
     for (number, row) in row::corpus().iter().enumerate() {
         let step = &row.step;
         let call = step.tool_calls.first();
@@ -66,7 +70,8 @@ fn main() {
         texts: vec![StepText::default()],
         ..Recording::default()
     };
-    std::fs::write(corpus.join("recording").join("three-steps"), recording.encode()).expect("the disk has room");
+    std::fs::write(corpus.join("recording").join("three-steps"), recording.encode())
+        .expect("the disk has room");
     for (number, body) in BODIES.iter().enumerate() {
         std::fs::write(corpus.join("bodies").join(format!("body-{number}")), body)
             .expect("the disk has room");

@@ -1,4 +1,5 @@
-//! Any bytes as headers: cookies, credentials, what is told to the recorder, encodings, paths of the proxy.
+//! Any bytes as headers: cookies, credentials, what is told to the recorder, encodings, paths of the proxy, for whom a
+//! request was forwarded.
 
 #![no_main]
 
@@ -7,10 +8,19 @@
 mod auth {
     pub(crate) mod cookie;
     pub(crate) mod credentials;
+    pub(crate) mod forwarded;
 
     pub(crate) fn sessions(headers: &axum::http::HeaderMap) -> Vec<String> {
         cookie::sessions(headers, false)
     }
+}
+
+#[allow(dead_code, reason = "a part of the configuration is fuzzed here")]
+#[path = "../../server/src/config"]
+mod config {
+    mod trusted_proxies;
+
+    pub(crate) use trusted_proxies::TrustedProxies;
 }
 
 #[allow(dead_code, reason = "a part of ingest is needed here")]
@@ -41,11 +51,14 @@ mod site {
     }
 }
 
+use std::net::IpAddr;
+
 use auth::credentials::{Credentials, looks_like_a_provider_key};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use config::TrustedProxies;
 use libfuzzer_sys::fuzz_target;
 
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 10] = [
     "cookie",
     "authorization",
     "x-api-key",
@@ -54,6 +67,8 @@ const NAMES: [&str; 8] = [
     "x-plumbline-tags",
     "traceparent",
     "connection",
+    "x-forwarded-for",
+    "forwarded",
 ];
 
 fuzz_target!(|bytes: &[u8]| {
@@ -68,6 +83,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let _theme = auth::cookie::get(&headers, "plumbline_theme");
     let _context = proxy::request_context::RequestContext::read(&headers);
+    forwarded(&headers);
     let text = String::from_utf8_lossy(bytes);
     site::choose(&text);
     let _looks = looks_like_a_provider_key(&text);
@@ -77,3 +93,19 @@ fuzz_target!(|bytes: &[u8]| {
     let hidden = credentials.hide(text.into_owned());
     assert!(!credentials.are_in(&hidden) || hidden.contains("[hidden key]"));
 });
+
+/// Only who is trusted is believed, and what is found is no proxy unless there is nothing else.
+fn forwarded(headers: &HeaderMap) {
+    let direct = IpAddr::from([127, 0, 0, 1]);
+    let trusted: TrustedProxies = "127.0.0.1,10.0.0.0/8".parse().unwrap_or_default();
+    let unlisted = TrustedProxies::default();
+    assert_eq!(
+        auth::forwarded::client_address(Some(direct), headers, &unlisted),
+        Some(direct)
+    );
+    let found = auth::forwarded::client_address(Some(direct), headers, &trusted);
+    assert!(found.is_some_and(|found| found == found.to_canonical()));
+    if !headers.contains_key("x-forwarded-for") && !headers.contains_key("forwarded") {
+        assert_eq!(found, Some(direct));
+    }
+}

@@ -11,8 +11,8 @@ use domain::step::ReportedTokens;
 use domain::{NanoUsd, Place, Severity, StepKind, StepStatus, TokenUsage};
 use engine::codes::{self, Group};
 use engine::{
-    History, LimitMode, ManualLimits, Rules, Score, SeriesKey, StepFacts, StepRecord, Threshold, ToolCall, score,
-    score_every_layer,
+    History, LimitMode, ManualLimits, Rules, Score, SeriesKey, StepFacts, StepRecord, Threshold, ToolCall,
+    score, score_every_layer,
 };
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,5 @@
-//! Any text as what stands in addresses and forms: filters, times, amounts of money, where a form leads.
+//! Any text as what stands in addresses and forms: filters, times, amounts of money, where a form
+//! leads, where a page of the audit log and a page's events begin.
 
 #![no_main]
 
@@ -6,6 +7,13 @@
 #[path = "../../server/src/local_path.rs"]
 mod local_path;
 
+#[allow(dead_code, reason = "a part of the server is fuzzed here")]
+#[path = "../../server/src/live"]
+mod live {
+    pub(crate) mod position;
+}
+
+use domain::audit::AuditCursor;
 use domain::{NanoUsd, RunFilter, Timestamp};
 use libfuzzer_sys::fuzz_target;
 
@@ -25,6 +33,12 @@ fuzz_target!(|text: &str| {
     }
     if let Some(money) = NanoUsd::parse_decimal(text) {
         assert_eq!(NanoUsd::parse_decimal(&money.to_decimal()), Some(money));
+    }
+    if let Ok(cursor) = text.parse::<AuditCursor>() {
+        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+    }
+    if let Ok(position) = text.parse::<live::position::LivePosition>() {
+        assert_eq!(position.to_string().parse(), Ok(position));
     }
     let path = local_path::local_path(text);
     assert!(path.starts_with('/') && !path.starts_with("//"), "{path}");

@@ -2,25 +2,41 @@
 //! in the wrong way, 3 not authorised, 4 not found.
 
 mod accounts;
+mod analyze;
 mod audit;
+mod completions;
 mod deploys;
 mod doctor;
+mod export;
+mod forecast;
+mod health;
+mod import;
+mod incidents;
 mod init;
 mod jobs;
 mod keys;
+mod man;
+mod mcp;
 mod members;
+mod migrate;
 mod output;
 mod prices;
+mod report;
 mod reprice;
+mod runs;
+mod secrets;
 mod seed;
 pub mod serve;
+mod source;
 mod stats;
+mod sync_deploys;
+mod tail;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use domain::Project;
+use domain::{Project, Timestamp};
 use storage::{Db, projects};
 
 pub use serve::{Ready, serve};
@@ -28,7 +44,7 @@ pub use serve::{Ready, serve};
 use crate::clock;
 use crate::config::{self, Config, Flags, LogFormat};
 use crate::database::Database;
-use crate::price_file;
+use crate::router::openapi::OPENAPI;
 
 /// How long threads may take to end after the command is done.
 const THREAD_END_TIMEOUT: Duration = Duration::from_secs(2);
@@ -47,13 +63,18 @@ struct Cli {
 enum Command {
     /// Run the server; without DATABASE_URL also a private Postgres in the data folder
     Serve,
-    /// Bring the database to this version's schema
-    Migrate,
+    /// Bring the database to this version's schema, or say what that would take
+    Migrate(migrate::Arguments),
     /// Check the installation and print the configuration in force
     Doctor(doctor::Arguments),
+    /// Ask the server of this configuration whether it is ready; for the health checks of containers
+    Health,
     /// API keys of programs
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Secrets of integrations
+    #[command(subcommand)]
+    Secrets(secrets::Command),
     /// People of a project
     #[command(subcommand)]
     Members(members::Command),
@@ -71,17 +92,55 @@ enum Command {
     Stats(stats::Arguments),
     /// What shipped, and what each deploy moved
     Deploys(deploys::Arguments),
+    /// What left its baseline, and what caused it
+    #[command(alias = "anomalies")]
+    Incidents(incidents::Arguments),
+    /// The deploys behind each incident, with confidence and probability
+    Correlate(incidents::Arguments),
+    /// One incident in words: its cause, the others, and where the change comes from
+    Explain(incidents::ExplainArguments),
+    /// Let a model investigate an incident, with look-ups, and print what it finds
+    Analyze(analyze::Arguments),
+    /// Say each incident that opens, ends or gets another verdict
+    Watch(incidents::WatchArguments),
+    /// Ask GitHub now what shipped; a server does so every few minutes
+    SyncDeploys(sync_deploys::Arguments),
+    /// Runs, newest first, or one run with its steps
+    Runs(Box<runs::Arguments>),
+    /// The latest runs, and then each that comes in
+    Tail(Box<tail::Arguments>),
+    /// What some days cost, and which deploy raised the bill
+    ///
+    /// As text, as Markdown, or as one HTML file with charts that needs nothing else.
+    Report(report::Arguments),
+    /// How the month ends, and when budgets are used up
+    Forecast(forecast::Arguments),
+    /// Runs, steps or a series of a range, as JSON lines or CSV
+    Export(Box<export::Arguments>),
+    /// Files of spans or steps into a project
+    ///
+    /// OpenTelemetry's JSON (one request, or one a line, as collectors write files) or what `plumbline export steps`
+    /// wrote. A file is stored whole or not at all; importing it again stores nothing twice.
+    Import(import::Arguments),
+    /// Look-ups for the model of an editor or an agent: the Model Context Protocol on stdin and stdout
+    Mcp(mcp::Arguments),
     /// Work in the background: re-pricing, and projects being deleted
     Jobs(jobs::Arguments),
     /// Fill a project with demo data
     ///
     /// Everything in it is made up: runs of a support desk over the last 30 days, three deploys of which one
     /// raises the bill, and one run that fails, named cascade-demo. They go through the same pipeline as real steps and lie beside what the project holds already, so
-    /// give them a project of their own where that matters. Seeding twice on a date stores nothing twice; deleting the
-    /// project takes the demo data away again.
+    /// give them a project of their own where that matters. Seeding twice on a date stores nothing twice; --remove
+    /// takes exactly the demo data away again.
     Seed(seed::Arguments),
     /// Write a commented plumbline.toml
     Init(init::Arguments),
+    /// The description of the API for programs, as `GET /api/openapi.json`
+    Openapi,
+    /// What a shell needs to complete commands and flags
+    Completions(completions::Arguments),
+    /// The manual page, for `man -l -`
+    Man(man::Arguments),
 }
 
 /// Why a command ends with another code than 0.
@@ -93,6 +152,8 @@ enum Exit {
     FailedAsReported,
     /// 2
     Usage(String),
+    /// 3
+    NotAuthorised(String),
     /// 4
     NotFound(String),
 }
@@ -107,9 +168,12 @@ impl Exit {
     /// Says why, and returns the code.
     fn report(self) -> ExitCode {
         let (text, code) = match self {
+            // Whoever read the output has enough of it.
+            Self::Failed(cause) if cause.is::<output::Gone>() => return ExitCode::SUCCESS,
             Self::Failed(cause) => (format!("{cause:#}"), 1),
             Self::FailedAsReported => return ExitCode::from(1),
             Self::Usage(text) => (text, 2),
+            Self::NotAuthorised(text) => (text, 3),
             Self::NotFound(text) => (text, 4),
         };
         output::note(&format!("error: {text}"));
@@ -166,6 +230,12 @@ async fn run(cli: Cli) -> Result<(), Exit> {
     let command = match cli.command {
         // The way out of a broken configuration must not need one.
         Command::Init(arguments) => return init::run(&arguments, cli.flags.config.as_deref()),
+        Command::Completions(arguments) => return completions::run(&arguments, command_line()),
+        Command::Man(arguments) => return man::run(&arguments, command_line()),
+        Command::Openapi => {
+            output::write_line(&OPENAPI)?;
+            return Ok(());
+        }
         other => other,
     };
     let filter_given = cli.flags.log.is_some();
@@ -175,9 +245,11 @@ async fn run(cli: Cli) -> Result<(), Exit> {
     start_logging(if quiet { "warn" } else { &config.log }, config.log_format)?;
     match command {
         Command::Serve => Box::pin(serve::command(config)).await,
-        Command::Migrate => migrate(&config).await,
+        Command::Migrate(arguments) => migrate::run(&config, &arguments).await,
         Command::Doctor(arguments) => doctor::run(&config, &arguments).await,
+        Command::Health => health::run(&config).await,
         Command::Keys(command) => keys::run(&config, command).await,
+        Command::Secrets(command) => secrets::run(&config, command).await,
         Command::Members(command) => members::run(&config, command).await,
         Command::Accounts(command) => accounts::run(&config, command).await,
         Command::Audit(arguments) => audit::run(&config, &arguments).await,
@@ -185,9 +257,23 @@ async fn run(cli: Cli) -> Result<(), Exit> {
         Command::Reprice(arguments) => reprice::run(&config, &arguments).await,
         Command::Stats(arguments) => stats::run(&config, &arguments).await,
         Command::Deploys(arguments) => deploys::run(&config, &arguments).await,
+        Command::Incidents(arguments) => incidents::run(&config, &arguments).await,
+        Command::Correlate(arguments) => incidents::correlate(&config, &arguments).await,
+        Command::Explain(arguments) => incidents::explain(&config, &arguments).await,
+        Command::Analyze(arguments) => Box::pin(analyze::run(&config, &arguments)).await,
+        Command::Watch(arguments) => incidents::watch(&config, &arguments).await,
+        Command::SyncDeploys(arguments) => Box::pin(sync_deploys::run(&config, &arguments)).await,
+        Command::Runs(arguments) => runs::run(&config, &arguments).await,
+        Command::Tail(arguments) => tail::run(&config, &arguments).await,
+        Command::Report(arguments) => Box::pin(report::run(&config, &arguments)).await,
+        Command::Forecast(arguments) => forecast::run(&config, &arguments).await,
+        Command::Export(arguments) => export::run(&config, &arguments).await,
+        Command::Import(arguments) => Box::pin(import::run(&config, &arguments)).await,
+        Command::Mcp(arguments) => Box::pin(mcp::run(&config, &arguments)).await,
         Command::Jobs(arguments) => jobs::run(&config, &arguments).await,
         Command::Seed(arguments) => Box::pin(seed::run(&config, &arguments)).await,
-        Command::Init(_) => Ok(()),
+        // Done above.
+        Command::Init(_) | Command::Completions(_) | Command::Man(_) | Command::Openapi => Ok(()),
     }
 }
 
@@ -202,22 +288,6 @@ fn start_logging(filter: &str, format: LogFormat) -> Result<(), Exit> {
         LogFormat::Json => lines.json().try_init(),
     };
     started.map_err(|cause| Exit::Failed(anyhow::anyhow!("cannot start logging: {cause}")))
-}
-
-async fn migrate(config: &Config) -> Result<(), Exit> {
-    let (database, applied) = Database::migrate(config).await?;
-    output::note(&match applied {
-        0 => format!("{}: already up to date", database.description()),
-        n => format!("{}: {n} migrations applied", database.description()),
-    });
-    let db = Db::connect_lazy(database.options(), 1);
-    let loaded = price_file::load_shipped(&db, clock::now()).await;
-    db.close().await;
-    database.stop().await?;
-    if let Some(prices) = loaded? {
-        output::note(&format!("prices: {}", prices::in_words(prices)));
-    }
-    Ok(())
 }
 
 /// Opens the database, does `work` with it and closes it again, however the work ended.
@@ -243,6 +313,13 @@ async fn project(db: &Db, slug: Option<&str>) -> Result<Project, Exit> {
             other => other.into(),
         }),
     }
+}
+
+/// A date, or an RFC 3339 time.
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse_rfc3339(text)
+        .or_else(|| Timestamp::parse_rfc3339(&format!("{text}T00:00:00Z")))
+        .ok_or_else(|| "must be a date or an RFC 3339 time".to_owned())
 }
 
 #[cfg(test)]

@@ -3,9 +3,16 @@
 //! The only file that reads the environment. Secrets have no flag: every user of a machine can see command lines.
 
 mod database_url;
+mod error;
 mod file;
+mod grpc_addr;
 mod leptos;
+mod log_format;
+mod networks;
 mod sample;
+mod secret_key;
+mod source;
+mod terminal;
 mod trusted_proxies;
 mod upstream;
 
@@ -18,12 +25,18 @@ use std::time::Duration;
 
 use axum::http::Uri;
 use clap::builder::BoolishValueParser;
-use serde::{Deserialize, Serialize};
 
 pub use database_url::DatabaseUrl;
+pub use error::ConfigError;
 use file::FileConfig;
+pub use grpc_addr::GrpcAddr;
 pub use leptos::leptos_options;
+pub use log_format::LogFormat;
+pub use networks::Networks;
 pub use sample::SAMPLE;
+pub use secret_key::SecretKey;
+pub use source::{ReadKey, ServerUrl, SourceFlags};
+pub use terminal::{Colour, PrintFlags};
 pub use trusted_proxies::TrustedProxies;
 pub use upstream::UpstreamUrl;
 
@@ -35,6 +48,8 @@ pub const DEFAULT_FILE: &str = "plumbline.toml";
 pub struct Config {
     /// Where to listen.
     pub addr: SocketAddr,
+    /// Where to take OpenTelemetry over gRPC.
+    pub otlp_grpc_addr: GrpcAddr,
     /// The data folder: the private Postgres and the key of stored secrets.
     pub data: PathBuf,
     /// An existing Postgres; without it a private one runs in the data folder.
@@ -74,6 +89,12 @@ pub struct Config {
     pub upstream_timeout_s: u64,
     /// How much may wait on disk for the database, in bytes.
     pub spool_bytes: u64,
+    /// Private addresses that integrations may call; all other addresses have to be public ones.
+    pub allow_private_targets: Networks,
+    /// The key of stored secrets, where the environment says it.
+    pub secret_key: Option<SecretKey>,
+    /// The file of that key; without either, `secret.key` in the data folder.
+    pub secret_key_file: Option<PathBuf>,
     /// How long a page or a server function may take. Nothing sets it but tests.
     pub page_deadline: Duration,
     /// The folder of Postgres' programs, where they are not to be searched for.
@@ -88,6 +109,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             addr: SocketAddr::from(([127, 0, 0, 1], 3000)),
+            otlp_grpc_addr: GrpcAddr(Some(SocketAddr::from(([127, 0, 0, 1], 4317)))),
             data: PathBuf::from("./.plumbline"),
             database_url: None,
             public_url: None,
@@ -108,21 +130,15 @@ impl Default for Config {
             upstream_connect_timeout_s: 10,
             upstream_timeout_s: 600,
             spool_bytes: 1024 * 1024 * 1024,
+            allow_private_targets: Networks::default(),
+            secret_key: None,
+            secret_key_file: None,
             page_deadline: Duration::from_secs(15),
             postgres_bin: None,
             path_env: None,
             file: None,
         }
     }
-}
-
-/// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    Text,
-    /// One JSON object a line.
-    Json,
 }
 
 /// The heading of these flags in `--help`.
@@ -138,6 +154,9 @@ pub struct Flags {
     /// Where to listen [default: 127.0.0.1:3000]
     #[arg(long, global = true, env = "PLUMBLINE_ADDR")]
     pub addr: Option<SocketAddr>,
+    /// Where to take OpenTelemetry over gRPC, or `off` [default: 127.0.0.1:4317]
+    #[arg(long, global = true, env = "PLUMBLINE_OTLP_GRPC_ADDR", value_name = "ADDR")]
+    pub otlp_grpc_addr: Option<GrpcAddr>,
     /// Data folder [default: ./.plumbline]
     #[arg(long, global = true, env = "PLUMBLINE_DATA", value_name = "FOLDER")]
     pub data: Option<PathBuf>,
@@ -208,38 +227,20 @@ pub struct Flags {
     /// Bytes that may wait on disk for the database [default: 1073741824]
     #[arg(long, global = true, env = "PLUMBLINE_SPOOL_BYTES", value_name = "N")]
     pub spool_bytes: Option<u64>,
+    /// Private addresses that integrations may call, for instance 10.0.0.0/8 [default: none]
+    #[arg(
+        long,
+        global = true,
+        env = "PLUMBLINE_ALLOW_PRIVATE_TARGETS",
+        value_name = "CIDR,…"
+    )]
+    pub allow_private_targets: Option<Networks>,
+    /// File with the key of stored secrets [default: secret.key in the data folder]
+    #[arg(long, global = true, env = "PLUMBLINE_SECRET_KEY_FILE", value_name = "FILE")]
+    pub secret_key_file: Option<PathBuf>,
     /// Folder of Postgres' programs [default: searched for]
     #[arg(long, global = true, env = "PLUMBLINE_POSTGRES_BIN", value_name = "FOLDER")]
     pub postgres_bin: Option<PathBuf>,
-}
-
-/// Why there is no configuration.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("cannot read the configuration {}: {cause}", path.display())]
-    Unreadable {
-        path: PathBuf,
-        /// The operating system's answer.
-        cause: std::io::Error,
-    },
-    /// The file is not TOML, has an unknown key or a value of the wrong type.
-    #[error("{}, line {line}: {message}", path.display())]
-    Malformed {
-        path: PathBuf,
-        /// Counted from 1.
-        line: usize,
-        /// What is wrong; without the line's text, which may hold a password.
-        message: String,
-    },
-    /// A value cannot be used.
-    #[error("{key} {problem}")]
-    Invalid {
-        /// The key as it is called in the file.
-        key: &'static str,
-        /// What it has to be.
-        problem: String,
-    },
 }
 
 impl Config {
@@ -255,8 +256,12 @@ impl Config {
         };
         let database_url = environment("DATABASE_URL").map(|url| url.to_string_lossy().into_owned());
         let config = merge(flags, database_url, file)?;
+        let secret_key = environment("PLUMBLINE_SECRET_KEY")
+            .map(|text| SecretKey::from_str(&text.to_string_lossy()))
+            .transpose()?;
         Ok(Self {
             file: path,
+            secret_key,
             path_env: environment("PATH"),
             ..config
         })
@@ -283,6 +288,10 @@ fn merge(flags: Flags, database_url: Option<String>, file: FileConfig) -> Result
     let default = Config::default();
     Ok(Config {
         addr: flags.addr.or(file.addr).unwrap_or(default.addr),
+        otlp_grpc_addr: flags
+            .otlp_grpc_addr
+            .or(file.otlp_grpc_addr)
+            .unwrap_or(default.otlp_grpc_addr),
         data: flags.data.or(file.data).unwrap_or(default.data),
         database_url: database_url
             .or(file.database_url)
@@ -365,6 +374,12 @@ fn merge(flags: Flags, database_url: Option<String>, file: FileConfig) -> Result
             .spool_bytes
             .or(file.spool_bytes)
             .unwrap_or(default.spool_bytes),
+        allow_private_targets: flags
+            .allow_private_targets
+            .or(file.allow_private_targets)
+            .unwrap_or_default(),
+        secret_key: None,
+        secret_key_file: flags.secret_key_file.or(file.secret_key_file),
         postgres_bin: flags.postgres_bin.or(file.postgres_bin),
         page_deadline: default.page_deadline,
         path_env: None,

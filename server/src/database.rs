@@ -122,6 +122,11 @@ impl Database {
         &self.version
     }
 
+    /// Whether its processes are this server's own, on this machine.
+    pub fn is_private(&self) -> bool {
+        matches!(self.source, Source::Private(_))
+    }
+
     /// What it is, for people.
     pub fn description(&self) -> String {
         match &self.source {

@@ -9,6 +9,9 @@ mod documents;
 mod marks;
 mod random;
 mod recording;
+pub(crate) mod removal;
+#[cfg(test)]
+mod story;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +41,8 @@ pub(crate) const DAYS: u32 = 30;
 pub(crate) const RUNS_A_DAY: u32 = 640;
 /// The kind of the job.
 const KIND: &str = "demo";
+/// What the audit log calls whoever recorded the deploys.
+const ACTOR: &str = "demo data";
 
 /// How much is made up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,7 +96,7 @@ impl Seeding {
             db: db.clone(),
             project,
             amount,
-            caches: ProjectCaches::new(db),
+            caches: ProjectCaches::new(db, None),
             metrics: Metrics::default(),
             process: Uuid::now_v7(),
         }
@@ -115,6 +120,12 @@ impl Seeding {
         if ago == 0 {
             recordings.push(cascade::recording(self.amount.until));
         }
+        let run_ids: Vec<&str> = recordings
+            .iter()
+            .filter_map(|recording| recording.steps.first())
+            .map(|step| step.run_id.as_str())
+            .collect();
+        storage::demo_runs::remember(&self.db, self.project, &run_ids).await?;
         recordings.sort_by_key(|recording| recording.ended_at());
         let mut waiting = Vec::new();
         let mut steps = 0;
@@ -134,7 +145,7 @@ impl Seeding {
         const DAY_MICROS: i64 = 86_400_000_000;
         let now = self.amount.until;
         for deploy in self.amount.days().deploys() {
-            storage::deploys::record(&self.db, self.project, deploy, now).await?;
+            storage::deploys::record(&self.db, self.project, deploy, ACTOR, now).await?;
             written.deploys += 1;
         }
         let span = BucketSpan {

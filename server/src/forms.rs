@@ -3,16 +3,30 @@
 //! whose words the page knows, or onwards.
 
 mod account;
+mod alerts;
+mod analyses;
+mod budgets;
 mod conditions;
 mod demo;
+mod detectors;
+mod incident_settings;
+mod incidents;
+mod inquiries;
+mod integrations;
 mod invitations;
+mod key_limits;
 mod keys;
 mod members;
+mod models;
 mod own_account;
 mod prices;
 mod projects;
+mod redaction;
 mod reprice;
+mod retention;
 mod scoring;
+mod shares;
+mod spans;
 
 use std::time::Duration;
 
@@ -63,16 +77,49 @@ forms!(
     "/p/{project}/conditions/feedback"                    => conditions::mark,
     "/p/{project}/conditions/mute"                        => conditions::mute,
     "/p/{project}/demo"                                   => demo::start,
+    "/p/{project}/runs/{run}/share"                       => shares::make,
+    "/p/{project}/runs/{run}/analysis"                    => analyses::start,
+    "/p/{project}/shares/{id}/revoke"                     => shares::revoke,
+    "/p/{project}/detectors"                              => detectors::create,
+    "/p/{project}/detectors/{detector}"                       => detectors::change,
+    "/p/{project}/detectors/{id}/switch"                  => detectors::switch,
+    "/p/{project}/detectors/{id}/delete"                  => detectors::delete,
+    "/p/{project}/findings/{id}/feedback"                 => detectors::mark,
+    "/p/{project}/incidents/{id}/state"                   => incidents::change,
+    "/p/{project}/incidents/{id}/investigation"           => inquiries::investigate,
+    "/p/{project}/ask"                                    => inquiries::ask_in_chat,
+    "/p/{project}/ask/{id}/delete"                        => inquiries::delete_chat,
+    "/p/{project}/demo/remove"                            => demo::remove,
     "/p/{project}/settings/general"                       => projects::rename,
     "/p/{project}/settings/delete"                        => projects::delete,
     "/p/{project}/settings/keys"                          => keys::make,
     "/p/{project}/settings/keys/first"                    => keys::show_first,
+    "/p/{project}/settings/keys/limits"                   => key_limits::save,
     "/p/{project}/settings/keys/{id}/revoke"              => keys::revoke,
+    "/p/{project}/settings/spans"                         => spans::save,
     "/p/{project}/settings/scoring"                       => scoring::save,
+    "/p/{project}/settings/incidents"                     => incident_settings::save,
+    "/p/{project}/settings/integrations/github"           => integrations::save_github,
+    "/p/{project}/settings/integrations/github/sync"      => integrations::sync_github,
+    "/p/{project}/settings/integrations/github/remove"    => integrations::remove_github,
+    "/p/{project}/settings/integrations/{kind}"           => alerts::save_channel,
+    "/p/{project}/settings/integrations/{kind}/test"      => alerts::test,
+    "/p/{project}/settings/integrations/{kind}/pause"     => alerts::pause,
+    "/p/{project}/settings/integrations/{kind}/remove"    => alerts::remove,
+    "/p/{project}/settings/alerts"                        => alerts::save,
+    "/p/{project}/settings/alerts/{id}/resend"            => alerts::resend,
     "/p/{project}/settings/prices"                        => prices::save,
     "/p/{project}/settings/prices/delete"                 => prices::delete,
     "/p/{project}/settings/prices/reprice"                => reprice::start,
     "/p/{project}/settings/prices/reprice/{id}/cancel"    => reprice::cancel,
+    "/p/{project}/settings/budgets"                       => budgets::set,
+    "/p/{project}/settings/budgets/remove"                => budgets::remove,
+    "/p/{project}/settings/providers"                     => models::save_provider,
+    "/p/{project}/settings/providers/uses"                => models::save_uses,
+    "/p/{project}/settings/providers/{id}/test"           => models::test_provider,
+    "/p/{project}/settings/providers/{id}/remove"         => models::remove_provider,
+    "/p/{project}/settings/redaction"                     => redaction::save,
+    "/p/{project}/settings/retention"                     => retention::save,
     "/p/{project}/settings/members"                       => invitations::make,
     "/p/{project}/settings/members/invitations/{id}/revoke" => invitations::revoke,
     "/p/{project}/settings/members/{id}/role"             => members::set_role,

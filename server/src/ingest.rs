@@ -3,6 +3,7 @@
 mod body;
 mod field;
 mod native;
+pub(crate) mod otlp;
 mod rejection;
 pub(crate) mod step;
 
@@ -19,6 +20,7 @@ use sha2::{Digest as _, Sha256};
 use tower_http::decompression::RequestDecompressionLayer;
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
+pub(crate) use self::otlp::step_of_span;
 pub use body::BodyBudget;
 use native::Source;
 pub(crate) use native::StepBody;
@@ -48,6 +50,11 @@ pub fn routes() -> Router<AppState> {
         .route("/ingest/", any(unknown_route))
         .route("/ingest/{*unknown}", any(unknown_route))
         .layer(RequestDecompressionLayer::new())
+        .merge(
+            otlp::routes()
+                .layer(RequestDecompressionLayer::new())
+                .layer(middleware::map_request(otlp::within_packed_limit)),
+        )
         .layer(middleware::map_request(canonical_encoding))
         .layer(middleware::map_response(plain_unsupported_encoding))
 }
@@ -91,6 +98,7 @@ enum StepOutcome {
 async fn ingest_one(State(state): State<AppState>, request: Request) -> HttpResult<Json<StepAnswer>> {
     let (parts, body) = request.into_parts();
     let caller = state.auth.key_actor(&parts.headers, Scope::Ingest).await?;
+    state.key_limits.admit(&caller)?;
     body::require_json(&parts.headers)?;
     let (bytes, _budget) = body::read(&parts.headers, body, MAX_STEP_BYTES, &state.body_budget).await?;
     let received_at = clock::now();
@@ -163,6 +171,7 @@ struct RejectedStep {
 async fn ingest_batch(State(state): State<AppState>, request: Request) -> HttpResult<Json<BatchAnswer>> {
     let (parts, body) = request.into_parts();
     let caller = state.auth.key_actor(&parts.headers, Scope::Ingest).await?;
+    state.key_limits.admit(&caller)?;
     body::require_json(&parts.headers)?;
     let (bytes, _budget) = body::read(&parts.headers, body, MAX_BATCH_BYTES, &state.body_budget).await?;
     let received_at = clock::now();
@@ -264,6 +273,16 @@ pub(crate) async fn read_json(
     Ok(body::read(headers, body, limit, budget).await?.0)
 }
 
+/// A body of any type, of at most `limit` bytes.
+pub(crate) async fn read_body(
+    headers: &HeaderMap,
+    body: axum::body::Body,
+    limit: usize,
+    budget: &BodyBudget,
+) -> HttpResult<bytes::Bytes> {
+    Ok(body::read(headers, body, limit, budget).await?.0)
+}
+
 /// A body of `/api/score`: a step as `/ingest` takes it, and beside it the object `rules`, if there is one.
 pub(crate) async fn read_step(
     headers: &HeaderMap,
@@ -281,6 +300,19 @@ pub(crate) async fn read_step(
             native::rules_of_body(&bytes)?,
         ))
     })
+}
+
+/// A step as `/ingest` takes it, from a file; what is wrong with it in words.
+pub(crate) fn step_of_json(
+    bytes: &[u8],
+    received_at: Timestamp,
+    fallback_id: &str,
+) -> Result<NewStep, String> {
+    let source = Source {
+        received_at,
+        fallback_id: fallback_id.to_owned(),
+    };
+    native::decode_body(bytes, &source).map_err(|rejection| rejection.message)
 }
 
 /// The id of a step that has none: the same for a retry with the same `Idempotency-Key`, otherwise a new one.

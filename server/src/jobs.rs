@@ -23,6 +23,7 @@ use uuid::Uuid;
 use crate::clock;
 use crate::delete_project::ProjectDeletion;
 use crate::demo::Seeding;
+use crate::demo::removal::DemoRemoval;
 use crate::metrics::Labelled;
 use crate::reprice::Repricing;
 use crate::supervise::panic_message;
@@ -32,6 +33,7 @@ const KINDS: &[Kind] = &[
     Kind::of::<Repricing>(),
     Kind::of::<ProjectDeletion>(),
     Kind::of::<Seeding>(),
+    Kind::of::<DemoRemoval>(),
 ];
 
 /// How often it is looked whether a job is due, should no notification have come.

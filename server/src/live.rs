@@ -2,6 +2,7 @@
 //! and each open page gets what concerns it as server-sent events. A page then reads again; nothing else travels.
 
 mod changes;
+mod position;
 mod stream;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,8 +24,9 @@ use crate::supervise::Supervisor;
 use changes::Changes;
 use stream::OpenStreams;
 
-pub use changes::{LivePosition, Numbered};
-pub use stream::events;
+pub use changes::Numbered;
+pub use position::LivePosition;
+pub use stream::{LiveQuery, among_open, changes_of, events};
 
 /// How long changes are coalesced before they are sent: one message instead of one per batch.
 const COALESCE_INTERVAL: Duration = Duration::from_millis(100);
@@ -242,10 +244,17 @@ impl ChangeListener {
             ChangeEvent::Access => self.auth.invalidate(),
             ChangeEvent::Settings(project) => self.caches.invalidate(*project),
             ChangeEvent::Prices => self.caches.prices.invalidate_all(),
-            ChangeEvent::Runs { origin, project, .. } if *origin != self.origin => {
-                self.caches.scoring.request_delta(*project)
-            }
-            ChangeEvent::Runs { .. } => {}
+            ChangeEvent::Runs {
+                stored_by: None,
+                project,
+                run_ids,
+            } => self.caches.scoring.outdate_runs(*project, run_ids),
+            ChangeEvent::Runs {
+                stored_by: Some(origin),
+                project,
+                ..
+            } if *origin != self.origin => self.caches.scoring.request_delta(*project),
+            ChangeEvent::Runs { .. } | ChangeEvent::Incidents(_) => {}
         }
     }
 }

@@ -79,7 +79,7 @@ async fn move_backfill(options: &PgConnectOptions, now: Timestamp) -> storage::R
 async fn make_and_drop_weeks(options: &PgConnectOptions, now: Timestamp) -> storage::Result<()> {
     let done = partitions::maintain(options, now).await?;
     if done != partitions::Maintained::default() {
-        tracing::info!(created = done.created, dropped = ?done.dropped, "partitions maintained");
+        tracing::info!(created = done.created, dropped = ?done.dropped, postponed = done.postponed, "partitions maintained");
     }
     Ok(())
 }

@@ -4,10 +4,12 @@
 mod batch;
 mod cardinality;
 mod condition_days;
+mod counted_usage;
 mod derived_step;
 mod first_seen;
 mod load;
 mod project_caches;
+mod redact;
 mod release;
 mod rollup;
 mod run_delta;
@@ -15,8 +17,10 @@ mod series;
 mod worker;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::{NewStep, ProjectId, Timestamp};
+use engine::redaction::Hidden;
 use futures::future::BoxFuture;
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -25,7 +29,7 @@ pub use batch::{Written, process_batch};
 pub use cardinality::Cardinality;
 pub use derived_step::DerivedStep;
 pub use project_caches::ProjectCaches;
-pub use rollup::histograms_agree;
+pub use rollup::{histogram_of, histograms_agree};
 pub use run_delta::run_deltas;
 pub use series::series_id;
 
@@ -43,15 +47,19 @@ const WORKERS: [&str; 2] = ["ingest_worker_1", "ingest_worker_2"];
 const INTERNAL: &str = "internal";
 
 /// Steps of one request on their way in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Submission {
     project_id: ProjectId,
     key_label: String,
     received_at: Timestamp,
     steps: Vec<NewStep>,
     rejected: Vec<&'static str>,
+    /// What was hidden in each step; shorter than they are where nothing was.
+    hidden: Vec<Hidden>,
     bytes: usize,
     delivery: Delivery,
+    /// Whether its steps may repeat what others of their run used.
+    repeats_usage: bool,
 }
 
 /// How often the same receipt of a step may come to the pipeline. The ledger counts it once.
@@ -81,8 +89,20 @@ impl Submission {
             received_at,
             steps,
             rejected,
+            hidden: Vec::new(),
             bytes,
             delivery: Delivery::Once,
+            repeats_usage: false,
+        }
+    }
+
+    /// The same of steps some of which may say again what others below them used: instrumentations have agents sum up
+    /// their calls, and two of them may watch one call. What is said twice counts once.
+    #[must_use]
+    pub fn that_may_repeat_usage(self) -> Self {
+        Self {
+            repeats_usage: true,
+            ..self
         }
     }
 
@@ -93,6 +113,12 @@ impl Submission {
             delivery: Delivery::Repeated { is_final },
             ..Self::new(caller, received_at, steps, Vec::new())
         }
+    }
+
+    /// The same of steps in which something was hidden before they came here.
+    #[must_use]
+    pub fn with_hidden(self, hidden: Vec<Hidden>) -> Self {
+        Self { hidden, ..self }
     }
 
     /// Whether steps that a defect keeps out are rejected for good.
@@ -114,8 +140,10 @@ impl Submission {
             received_at: self.received_at,
             steps: Vec::new(),
             rejected: own.chain(self.steps.iter().map(|_| reason)).collect(),
+            hidden: Vec::new(),
             bytes: 0,
             delivery: self.delivery,
+            repeats_usage: self.repeats_usage,
         }
     }
 }
@@ -182,7 +210,12 @@ pub struct PipelineSettings {
     pub max_queued_steps: usize,
     /// Most bytes of steps queued at once.
     pub max_queued_bytes: usize,
+    /// How long the database may take for a batch.
+    pub write_timeout: Duration,
 }
+
+/// How long the database may take for a batch: longer than it waits for any one lock.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Pipeline {
     /// Starts the workers. They end, with everything queued written, after `shutdown` and the last sender is gone.
@@ -197,6 +230,7 @@ impl Pipeline {
         let (queue, receiver) = mpsc::channel(settings.max_queued_steps.max(1));
         let worker = Worker {
             writer,
+            write_timeout: settings.write_timeout,
             live,
             receiver: Arc::new(Mutex::new(receiver)),
             permit: Arc::new(Semaphore::new(1)),

@@ -4,8 +4,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use domain::{CostSource, NanoUsd, ProjectId, Timestamp, TokenUsage};
-use engine::pricing::{self, ModelMatch, PriceRow, PriceTable, Rates};
+use domain::{CostSource, NanoUsd, ProjectId, Timestamp, TokenUsage, UsageDetails};
+use engine::pricing::{self, Billed, ModelMatch, PriceRow, PriceTable, Rates};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use storage::prices::StoredPrice;
@@ -109,6 +109,8 @@ pub struct Call<'a> {
     pub started_at: Timestamp,
     /// Its tokens in buckets.
     pub tokens: &'a TokenUsage,
+    /// Parts of the tokens, and what else is billed.
+    pub details: &'a UsageDetails,
     /// The tier at which it was served.
     pub service_tier: Option<&'a str>,
     pub web_searches: Option<i64>,
@@ -132,13 +134,23 @@ pub struct Cost {
 /// By the price of the model that answered, or of the one that was asked for where the answer names none. Where that
 /// has no price, or the call can't be priced by it, the cost is what the client said.
 pub fn cost_of(prices: &PriceTable, call: &Call<'_>) -> Cost {
-    let row = [call.model, call.request_model]
+    let model = [call.model, call.request_model]
         .into_iter()
         .flatten()
-        .find(|model| !model.trim().is_empty())
-        .and_then(|model| prices.find(call.provider, model, call.started_at));
-    let receipt = row.and_then(|row| pricing::price(row, call.tokens, call.service_tier, call.web_searches));
-    let (cost, source, price_version) = match (receipt, call.reported) {
+        .find(|model| !model.trim().is_empty());
+    let row = model.and_then(|model| prices.find(call.provider, model, call.started_at));
+    let billed = Billed {
+        tokens: call.tokens,
+        details: call.details,
+        model,
+        service_tier: call.service_tier,
+        web_searches: call.web_searches,
+        at: Some(call.started_at),
+    };
+    let receipt = row.and_then(|row| pricing::try_price_of(row, &billed).ok());
+    // A cost below zero is a mistake: it is kept as reported, and counts nowhere.
+    let reported = call.reported.filter(|reported| reported.0 >= 0);
+    let (cost, source, price_version) = match (receipt, reported) {
         (Some(receipt), _) => (Some(receipt.total), CostSource::Computed, Some(receipt.price_id)),
         (None, Some(reported)) => (Some(reported), CostSource::Reported, None),
         (None, None) => (None, CostSource::Unknown, row.map(|row| row.price_id.clone())),

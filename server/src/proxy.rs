@@ -130,6 +130,10 @@ async fn pass(
         return Err(HttpError::unauthorized(MISPLACED));
     }
     let caller = state.auth.proxy_caller(&parts.uri, &parts.headers).await?;
+    if api.is_some() {
+        state.key_limits.admit(&caller)?;
+    }
+    state.redaction.learn(caller.project_id);
     let upstreams = &state.upstreams;
     let upstream = upstreams.of(provider);
     let target = upstream.target(&parts.uri).ok_or_else(|| {
@@ -137,6 +141,7 @@ async fn pass(
             "a path with a segment `.` or `..`, or one that is not valid in a URL, is not forwarded";
         HttpError::new(StatusCode::BAD_REQUEST, "invalid_url", message)
     })?;
+    upstream.note_call(clock::now());
     let mut held = state.recorder.held();
     let Sent { body, whole } = request::read(body, &mut held).await?;
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequestParts as _, Request, State};
-use axum::http::{Method, StatusCode};
+use axum::http::header::ACCEPT;
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use domain::UserId;
@@ -33,6 +34,10 @@ const PER_PROXY: usize = 8;
 const IN_ALL: usize = 12;
 /// How many requests of one caller may wait for their turn; a page and what its code asks for are a handful.
 const MAX_WAITING: usize = 24;
+/// Scores a step of up to 32 MiB and stores nothing: a read, although its step comes as a body.
+const SCORE_ONLY: &str = "/api/score";
+/// Look-ups for models come as bodies too.
+const LOOK_UPS: &str = "/mcp";
 /// How long a request waits for its turn.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
@@ -145,6 +150,21 @@ impl Reader {
     }
 }
 
+/// The turn of a program's request, for a handler that gives it back before it waits for somebody else.
+#[derive(Clone, Debug)]
+pub(crate) struct HeldTurn(Arc<Mutex<Option<Turn>>>);
+
+impl HeldTurn {
+    fn new(turn: Turn) -> Self {
+        Self(Arc::new(Mutex::new(Some(turn))))
+    }
+
+    /// Lets another request be answered.
+    pub(crate) fn give_back(&self) {
+        drop(locked(&self.0).take());
+    }
+}
+
 impl Drop for Turn {
     fn drop(&mut self) {
         self.own = None;
@@ -210,21 +230,47 @@ pub async fn of_pages(State(state): State<AppState>, request: Request, next: Nex
 
 /// Middleware of what programs call: of these, what reads stored data.
 pub async fn of_programs(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let is_get = request.method() == Method::GET || request.method() == Method::HEAD;
-    if !is_get || !request.uri().path().starts_with("/api/") {
+    if !reads(
+        request.method(),
+        request.uri().path(),
+        wants_events(request.headers()),
+    ) {
         return next.run(request).await;
     }
-    let (reader, request) = match reader_of(&state, request).await {
+    let (reader, mut request) = match reader_of(&state, request).await {
         Ok(found) => found,
         Err(error) => return error.into_response(),
     };
     match state.reads.turn(reader).await {
-        Ok(turn) => off_request_threads(turn, next.run(request)).await,
+        Ok(turn) => {
+            let turn = HeldTurn::new(turn);
+            request.extensions_mut().insert(turn.clone());
+            off_request_threads(turn, next.run(request)).await
+        }
         Err(error) => error.into_response(),
     }
 }
 
-async fn reader_of(state: &AppState, request: Request) -> HttpResult<(Reader, Request)> {
+/// Whether a reader wants server-sent events where a route has them.
+pub(crate) fn wants_events(headers: &HeaderMap) -> bool {
+    headers
+        .get(ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/event-stream"))
+}
+
+/// Whether a program's request is answered from stored data, or takes as much working out. A stream of changes goes on for
+/// minutes and reads nothing; that of an investigation reads a few rows now and then.
+fn reads(method: &Method, path: &str, wants_events: bool) -> bool {
+    let is_get = method == Method::GET || method == Method::HEAD;
+    let is_stream = path == "/api/live" || (wants_events && path.ends_with("/investigation"));
+    // Reads many runs and stores nothing.
+    let is_trial = method == Method::POST && path.starts_with("/api/detectors/") && path.ends_with("/try");
+    (is_get && path.starts_with("/api/") && !is_stream) || is_trial || path == SCORE_ONLY || path == LOOK_UPS
+}
+
+/// By key, by session, or by where the request comes from.
+pub(crate) async fn reader_of(state: &AppState, request: Request) -> HttpResult<(Reader, Request)> {
     if let Some(sha256) = state.auth.presented_key(request.headers()) {
         return Ok((Reader::Key(sha256), request));
     }
@@ -250,7 +296,7 @@ pub(crate) async fn reader_at(state: &AppState, request: Request) -> (Reader, Re
 /// many steps as JSON may take it for long. When nobody waits for the answer any more, it ends at its next wait for
 /// something.
 async fn off_request_threads(
-    turn: Turn,
+    turn: impl Send + 'static,
     answer: impl Future<Output = Response> + Send + 'static,
 ) -> Response {
     let runtime = Handle::current();
@@ -295,6 +341,27 @@ mod tests {
         Reader::Key([n; 32])
     }
 
+    #[test]
+    fn scoring_alone_is_a_read_and_ingest_is_none() {
+        let check = |method: Method, path: &str, expected: bool| {
+            assert_eq!(reads(&method, path, false), expected, "{method} {path}");
+        };
+        check(Method::GET, "/api/runs", true);
+        check(Method::HEAD, "/api/runs", true);
+        check(Method::POST, "/api/score", true);
+        check(Method::POST, "/mcp", true);
+        check(Method::POST, "/api/detectors/1/try", true);
+        check(Method::POST, "/api/detectors", false);
+        check(Method::GET, "/api/incidents/1/investigation", true);
+        check(Method::POST, "/api/deploys", false);
+        check(Method::PUT, "/api/settings/scoring", false);
+        check(Method::POST, "/ingest", false);
+        check(Method::GET, "/healthz", false);
+        // A stream is held open for minutes; saying so makes nothing else one.
+        assert!(!reads(&Method::GET, "/api/incidents/1/investigation", true));
+        assert!(reads(&Method::GET, "/api/runs", true));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn one_reader_waits_for_itself_and_others_do_not() {
         let limits = ReadLimits::new(Arc::default());
@@ -312,6 +379,17 @@ mod tests {
         held.push(limits.turn(reader(1)).await.unwrap());
         drop(held);
         assert!(locked(&limits.readers).is_empty() && locked(&limits.waiting).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_is_given_back_holds_nobody_up() {
+        let limits = ReadLimits::new(Arc::default());
+        let held = HeldTurn::new(limits.turn(reader(1)).await.unwrap());
+        assert_eq!(limits.all.available_permits(), IN_ALL - 1);
+        held.clone().give_back();
+        assert_eq!(limits.all.available_permits(), IN_ALL);
+        assert!(locked(&limits.readers).is_empty());
+        drop(held);
     }
 
     #[tokio::test(start_paused = true)]

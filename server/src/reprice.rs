@@ -10,6 +10,7 @@ use engine::pricing::PriceTable;
 use serde::{Deserialize, Serialize};
 use storage::Db;
 use storage::jobs::{self, JobChunk, NewJob, Progress};
+pub use storage::reprice::KIND;
 use storage::reprice::{self, Cursor, Delta, NewCost, PricedStep, ReleaseKey, Which};
 use uuid::Uuid;
 
@@ -18,9 +19,6 @@ use crate::pipeline::series_id;
 use crate::prices;
 
 pub use totals::{Sum, Totals};
-
-/// The kind of these jobs.
-pub const KIND: &str = "reprice";
 
 /// What is to be re-priced.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,24 +48,19 @@ pub async fn start(
     jobs::start(db, project, &new, actor, now).await
 }
 
-/// What all chunks of one job need.
+/// What all chunks of one job need: what it is asked. Each reads the prices, so that none has older ones than when its
+/// job began, or began again because they changed.
 #[derive(Debug)]
 pub struct Repricing {
     request: Request,
-    prices: PriceTable,
 }
 
 impl BackgroundJob for Repricing {
     const NAME: &'static str = KIND;
     type Arguments = Request;
 
-    /// Reads the project's prices as they are now.
-    async fn prepare(context: &JobContext, project: ProjectId, request: Request) -> Result<Self, ChunkError> {
-        let stored = storage::prices::of_project(&mut context.db.snapshot(project).await?, project).await?;
-        Ok(Self {
-            request,
-            prices: PriceTable::new(stored.into_iter().filter_map(prices::row_of).collect()),
-        })
+    async fn prepare(_: &JobContext, _: ProjectId, request: Request) -> Result<Self, ChunkError> {
+        Ok(Self { request })
     }
 
     async fn run_chunk(
@@ -77,7 +70,9 @@ impl BackgroundJob for Repricing {
         now: Timestamp,
     ) -> Result<(), ChunkError> {
         let project = chunk.job.project_id;
-        let done = self.price_chunk(chunk, now).await?;
+        let stored = storage::prices::of_project(&mut context.db.snapshot(project).await?, project).await?;
+        let prices = PriceTable::new(stored.into_iter().filter_map(prices::row_of).collect());
+        let done = self.price_chunk(chunk, &prices, now).await?;
         if done.is_last {
             // Limits are learned from costs, and pages show them.
             context
@@ -86,7 +81,7 @@ impl BackgroundJob for Repricing {
         }
         let runs: Vec<&str> = done.changed_runs.iter().map(String::as_str).collect();
         if !runs.is_empty() {
-            let changed = storage::live::notify_runs(&context.db, Uuid::now_v7(), project, &runs);
+            let changed = storage::live::notify_costs(&context.db, project, &runs);
             context.tell(changed).await;
         }
         Ok(())
@@ -102,7 +97,12 @@ struct ChunkDone {
 
 impl Repricing {
     /// Prices the next steps, writes what changed and commits it with the progress.
-    async fn price_chunk(&self, mut chunk: JobChunk, now: Timestamp) -> Result<ChunkDone, ChunkError> {
+    async fn price_chunk(
+        &self,
+        mut chunk: JobChunk,
+        prices: &PriceTable,
+        now: Timestamp,
+    ) -> Result<ChunkDone, ChunkError> {
         let which = &self.request.which;
         let cursor: Option<Cursor> = chunk
             .cursor
@@ -121,7 +121,7 @@ impl Repricing {
         let page = reprice::page(&mut chunk, which, cursor.as_ref()).await?;
         let mut changes = Vec::new();
         for step in &page.steps {
-            let new = self.cost_of(step);
+            let new = cost_of(prices, step);
             let is_other =
                 (new.cost, new.source, &new.price_version) != (step.cost, step.source, &step.price_version);
             totals.add(step, &new, is_other);
@@ -152,26 +152,25 @@ impl Repricing {
             changed_runs,
         })
     }
+}
 
-    fn cost_of(&self, step: &PricedStep) -> NewCost {
-        let priced = prices::cost_of(
-            &self.prices,
-            &prices::Call {
-                provider: step.provider.as_deref(),
-                model: step.model.as_deref(),
-                request_model: step.request_model.as_deref(),
-                started_at: step.started_at,
-                tokens: &step.tokens,
-                service_tier: step.service_tier.as_deref(),
-                web_searches: step.web_searches,
-                reported: step.reported,
-            },
-        );
-        NewCost {
-            cost: priced.cost,
-            source: priced.source,
-            price_version: priced.price_version,
-        }
+fn cost_of(prices: &PriceTable, step: &PricedStep) -> NewCost {
+    let call = prices::Call {
+        provider: step.provider.as_deref(),
+        model: step.model.as_deref(),
+        request_model: step.request_model.as_deref(),
+        started_at: step.started_at,
+        tokens: &step.tokens,
+        details: &step.usage_details,
+        service_tier: step.service_tier.as_deref(),
+        web_searches: step.web_searches,
+        reported: step.reported,
+    };
+    let priced = prices::cost_of(prices, &call);
+    NewCost {
+        cost: priced.cost,
+        source: priced.source,
+        price_version: priced.price_version,
     }
 }
 

@@ -17,7 +17,12 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 
-use crate::api::{audit, backtest, cost, deploys, health, jobs, ledger, runs, scoring, series};
+use crate::api::live as changes;
+use crate::api::{
+    alerts, analyses, audit, backtest, channels, chats, cost, deploys, detectors, findings, forecast, groups,
+    health, hooks, incident_settings, incidents, integrations, investigations, jobs, key_limits, ledger, mcp,
+    models, redaction, retention, runs, scoring, series, shares, skeleton, spans, stats, watcher,
+};
 use crate::error::{ErrorBody, ErrorDetails, ErrorReport, HttpError};
 use crate::state::AppState;
 use crate::{auth, forms, ingest, live, read_limits, site, web};
@@ -46,23 +51,90 @@ routes!(
     GET "/api/runs"                                  => runs::list,
     GET "/api/runs/{run_id}"                         => runs::get,
     GET "/api/runs/{run_id}/steps/{step_id}/payload" => runs::payload,
+    POST "/api/runs/{run_id}/analysis"               => analyses::start,
+    GET "/api/runs/{run_id}/analysis"                => analyses::get,
+    POST "/api/runs/{run_id}/shares"                 => shares::make,
+    GET "/api/runs/{run_id}/shares"                  => shares::of_run,
+    GET "/api/shares"                                => shares::list,
+    DELETE "/api/shares/{id}"                        => shares::revoke,
+    GET "/api/sessions"                              => groups::sessions,
+    GET "/api/sessions/{session_id}"                 => groups::session,
+    GET "/api/users"                                 => groups::users,
+    GET "/api/users/{user_id}"                       => groups::user,
+    GET "/api/live"                                  => changes::events,
     GET "/api/ledger"                                => ledger::list,
+    GET "/api/ledger/usage-shapes"                   => ledger::usage_shapes,
     GET "/api/audit"                                 => audit::list,
     GET "/api/jobs"                                  => jobs::list,
     GET "/api/jobs/{job_id}"                         => jobs::get,
     POST "/api/jobs/{job_id}/cancel"                 => jobs::cancel,
     GET "/api/cost"                                  => cost::get,
     GET "/api/series"                                => series::get,
+    GET "/api/forecast"                              => forecast::get,
+    GET "/api/stats"                                 => stats::get,
     GET "/api/deploys"                               => deploys::list,
     GET "/api/deploys/{id}"                          => deploys::get,
     POST "/api/deploys"                              => deploys::record,
     DELETE "/api/deploys/{id}"                       => deploys::delete,
+    GET "/api/incidents"                             => incidents::list,
+    GET "/api/incidents/window"                      => incident_settings::history,
+    GET "/api/incidents/{id}"                        => incidents::get,
+    POST "/api/incidents/{id}/state"                 => incidents::change,
+    POST "/api/incidents/{id}/investigation"         => investigations::start,
+    GET "/api/incidents/{id}/investigation"          => investigations::get,
+    POST "/api/incidents/{id}/github"                => watcher::on_github,
+    GET "/api/settings/watcher"                      => watcher::settings,
+    PUT "/api/settings/watcher"                      => watcher::save_settings,
+    GET "/api/chats"                                 => chats::list,
+    POST "/api/chats"                                => chats::create,
+    GET "/api/chats/{id}"                            => chats::get,
+    DELETE "/api/chats/{id}"                         => chats::delete,
+    POST "/api/chats/{id}/messages"                  => chats::message,
+    GET "/api/attribution"                           => incidents::attribution,
     POST "/api/score"                                => scoring::score,
     GET "/api/thresholds"                            => scoring::thresholds,
     GET "/api/settings/scoring"                      => scoring::settings,
     PUT "/api/settings/scoring"                      => scoring::save_settings,
+    GET "/api/settings/incidents"                    => incident_settings::settings,
+    PUT "/api/settings/incidents"                    => incident_settings::save_settings,
+    GET "/api/settings/integrations"                 => integrations::list,
+    PUT "/api/settings/integrations/github"          => integrations::save_github,
+    POST "/api/settings/integrations/github/sync"    => integrations::sync_github,
+    DELETE "/api/settings/integrations/github"       => integrations::remove_github,
+    PUT "/api/settings/integrations/{kind}"          => channels::save,
+    DELETE "/api/settings/integrations/{kind}"       => channels::remove,
+    POST "/api/settings/integrations/{kind}/test"    => channels::test,
+    GET "/api/settings/models"                       => models::settings,
+    PUT "/api/settings/models"                       => models::save,
+    POST "/api/settings/models/{id}/test"            => models::test,
+    GET "/api/settings/models/usage"                 => models::usage,
+    GET "/api/settings/alerts"                       => alerts::settings,
+    PUT "/api/settings/alerts"                       => alerts::save_settings,
+    GET "/api/settings/key-limits"                   => key_limits::list,
+    PUT "/api/settings/key-limits"                   => key_limits::save,
+    GET "/api/settings/redaction"                    => redaction::settings,
+    PUT "/api/settings/redaction"                    => redaction::save_settings,
+    GET "/api/settings/retention"                    => retention::settings,
+    PUT "/api/settings/retention"                    => retention::save_settings,
+    GET "/api/settings/spans"                        => spans::settings,
+    PUT "/api/settings/spans"                        => spans::save_settings,
+    GET "/api/alerts"                                => alerts::list,
+    POST "/api/alerts/{id}/resend"                   => alerts::resend,
+    GET "/api/detectors"                             => detectors::list,
+    POST "/api/detectors"                            => detectors::create,
+    GET "/api/detectors/{id}"                        => detectors::get,
+    PUT "/api/detectors/{id}"                        => detectors::change,
+    DELETE "/api/detectors/{id}"                     => detectors::delete,
+    POST "/api/detectors/{id}/try"                   => detectors::try_it,
+    GET "/api/findings"                              => findings::list,
+    GET "/api/findings/{id}"                         => findings::get,
+    POST "/api/findings/{id}/feedback"               => findings::mark,
+    GET "/api/runs/{run_id}/skeleton"                => skeleton::get,
     GET "/api/backtest"                              => backtest::recording,
+    POST "/mcp"                                      => mcp::message,
     GET "/api/openapi.json"                          => openapi::document,
+    // those who sign what they send
+    POST "/hooks/github"                             => hooks::github,
     // whoever runs the server
     GET "/healthz"                                   => health::healthz,
     GET "/readyz"                                    => health::readyz,
@@ -83,8 +155,15 @@ pub fn router(state: AppState, shutdown: CancellationToken) -> Router {
         .layer(from_fn_with_state(state.clone(), web::within_deadline))
         .layer(web::compression::layer())
         .layer(from_fn(web::compression::for_own_pages));
+    // Whoever holds a link is nobody: no session, no key, no sign-in.
+    let shared = web::share_page::routes()
+        .layer(from_fn_with_state(state.clone(), read_limits::of_pages))
+        .layer(from_fn_with_state(state.clone(), web::within_deadline))
+        .layer(web::compression::layer())
+        .layer(from_fn(web::compression::for_own_pages));
     let people = events_and_forms
         .merge(pages)
+        .merge(shared)
         .method_not_allowed_fallback(forms::other_method);
     listed()
         .layer(from_fn_with_state(state.clone(), read_limits::of_programs))
@@ -95,6 +174,7 @@ pub fn router(state: AppState, shutdown: CancellationToken) -> Router {
         .route("/api/{*unknown}", any(unknown_route))
         .merge(people)
         .layer(from_fn_with_state(state.clone(), auth::guard::protect))
+        .layer(from_fn(ingest::otlp::in_their_words))
         .layer(from_fn(site::serve))
         .layer(from_fn_with_state(state.clone(), auth::headers::secure))
         .layer(CatchPanicLayer::custom(panicked))
@@ -137,7 +217,7 @@ async fn with_request_id(State(state): State<AppState>, mut request: Request, ne
     let id = id[20..].to_owned();
     request.extensions_mut().insert(RequestId(id.clone()));
     let method = request.method().clone();
-    let path = request.uri().path().to_owned();
+    let path = web::share_page::without_token(request.uri().path()).to_owned();
     let started = std::time::Instant::now();
     let mut response = next.run(request).await;
     let status = response.status();

@@ -93,9 +93,9 @@ impl Scoring {
                 None => project.lock().request_reload(),
             }
         }
-        if let Some(request) = refresh.everything {
-            let (steps, watermark) = storage::scoring::latest_steps(&self.db, id).await?;
-            project.lock().apply_reload(&steps, watermark, request);
+        if let Some(reload) = refresh.everything {
+            let (steps, watermark) = storage::scoring::latest_steps(&self.db, id, reload.previous).await?;
+            project.lock().apply_reload(&steps, watermark, reload);
         }
         Ok(())
     }
@@ -129,6 +129,11 @@ impl Scoring {
         self.if_known(id, ProjectScoring::request_delta);
     }
 
+    /// What runs of the project cost was changed; their steps are the same.
+    pub fn outdate_runs(&self, id: ProjectId, run_ids: &[String]) {
+        self.if_known(id, |project| project.outdate_runs(run_ids));
+    }
+
     /// Notifications were missed: everything is read again.
     pub fn invalidate_all(&self) {
         for project in self.projects.all() {
@@ -138,7 +143,7 @@ impl Scoring {
         }
     }
 
-    fn if_known(&self, id: ProjectId, ask: fn(&mut ProjectScoring)) {
+    fn if_known(&self, id: ProjectId, ask: impl FnOnce(&mut ProjectScoring)) {
         if let Some(project) = self.projects.if_known(id) {
             ask(&mut project.lock());
         }

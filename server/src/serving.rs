@@ -1,6 +1,7 @@
 //! Connections from outside. Served as `axum::serve` would, with room for more headers: those of one call come from an
 //! SDK, a mesh, tracing and several gateways, and hyper's hundred are refused without a word that an SDK understands.
 
+pub mod grpc;
 mod head_timer;
 mod limits;
 

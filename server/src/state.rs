@@ -10,19 +10,28 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::alerts::{Alerts, Sender};
 use crate::auth::Auth;
 use crate::config::{self, Config};
 use crate::database::Database;
+use crate::detectors::{Detectors, Judge};
+use crate::giving_way;
 use crate::ingest::BodyBudget;
+use crate::key_limits::KeyLimits;
 use crate::live::{ChangeListener, LiveHub};
 use crate::metrics::Metrics;
-use crate::pipeline::{DatabaseWriter, Pipeline, PipelineSettings, ProjectCaches};
+use crate::models::Models;
+use crate::outbound::Outbound;
+use crate::pipeline::{DatabaseWriter, Pipeline, PipelineSettings, ProjectCaches, WRITE_TIMEOUT};
 use crate::prices::Prices;
 use crate::proxy::recorder::{Backlog, Recorder};
 use crate::proxy::upstream::Upstreams;
 use crate::read_limits::ReadLimits;
+use crate::redaction::Redaction;
 use crate::scoring::Scoring;
+use crate::secrets::Secrets;
 use crate::supervise::Supervisor;
+use crate::tools::Toolbox;
 
 /// How much the bodies of all requests may take in memory.
 const BODY_BUDGET_BYTES: usize = 256 * 1024 * 1024;
@@ -58,6 +67,26 @@ pub struct Shared {
     pub supervisor: Supervisor,
     /// Notified when there may be a job to run.
     pub jobs_wake: Arc<Notify>,
+    /// What keys may use.
+    pub key_limits: KeyLimits,
+    /// What each project hides.
+    pub redaction: Redaction,
+    /// Seals and opens the secrets of integrations.
+    pub secrets: Secrets,
+    /// Calls to addresses that settings name.
+    pub outbound: Outbound,
+    /// Calls to language models with the projects' own keys.
+    pub models: Models,
+    /// Notified when there may be an analysis to write.
+    pub analyses_wake: Arc<Notify>,
+    /// Notified when a model is to look into something.
+    pub inquiries_wake: Arc<Notify>,
+    /// Notified when GitHub may be due to be asked.
+    pub github_wake: Arc<Notify>,
+    /// Who is told of what.
+    pub alerts: Alerts,
+    /// Whose runs are judged.
+    pub detectors: Detectors,
     /// Figures for Prometheus.
     pub metrics: Arc<Metrics>,
     /// How much of all bodies may be in memory.
@@ -85,8 +114,9 @@ impl AppState {
         tasks: &TaskTracker,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
+        let on_reader: Option<storage::OnReader> = database.is_private().then_some(giving_way::lower_process);
         let Connections { ingest, pages } =
-            Connections::connect_lazy(&database.server_options(), config.db_connections);
+            Connections::connect_lazy(&database.server_options(), config.db_connections, on_reader);
         let metrics = Arc::new(Metrics::default());
         let supervisor = Supervisor::new(tasks.clone(), shutdown.clone());
         let auth = Auth::new(ingest.clone(), &config, tasks);
@@ -94,7 +124,13 @@ impl AppState {
         supervisor.supervise("key_usage", move || {
             usage_flusher.clone().run_usage_flush(stopping.clone())
         });
-        let caches = ProjectCaches::new(&ingest);
+        let secrets = Secrets::of(&config)?;
+        let redaction = Redaction::new(ingest.clone(), secrets.clone());
+        let caches = ProjectCaches::new(&ingest, Some(redaction.clone()));
+        let (key_limits, limits_db, stopping) = (caches.key_limits.clone(), ingest.clone(), shutdown.clone());
+        supervisor.supervise("key_limits", move || {
+            key_limits.clone().run(limits_db.clone(), stopping.clone())
+        });
         let jobs_wake = Arc::new(Notify::new());
         let listener = ChangeListener::new(
             database.server_options(),
@@ -106,6 +142,7 @@ impl AppState {
         let settings = PipelineSettings {
             max_queued_steps: config.queue_steps,
             max_queued_bytes: config.queue_bytes,
+            write_timeout: WRITE_TIMEOUT,
         };
         let writer = DatabaseWriter {
             db: ingest.clone(),
@@ -127,11 +164,28 @@ impl AppState {
             pipeline.clone(),
             Arc::clone(&metrics),
             backlog,
+            redaction.clone(),
             &supervisor,
             &shutdown,
         );
+        let outbound = Outbound::new(config.allow_private_targets.clone())?;
+        let models = Models::new(
+            pages.clone(),
+            secrets.clone(),
+            outbound.clone(),
+            caches.prices.clone(),
+            pipeline.clone(),
+        );
         Ok(Self(Arc::new(Shared {
             upstreams: Upstreams::new(&config)?,
+            secrets,
+            key_limits: caches.key_limits,
+            redaction,
+            outbound,
+            models,
+            analyses_wake: Arc::default(),
+            inquiries_wake: Arc::default(),
+            github_wake: Arc::default(),
             recorder,
             supervisor,
             jobs_wake,
@@ -140,6 +194,8 @@ impl AppState {
             auth,
             scoring: caches.scoring,
             prices: caches.prices,
+            alerts: caches.alerts,
+            detectors: caches.detectors,
             pipeline,
             reads: ReadLimits::new(Arc::clone(&metrics)),
             live,
@@ -152,8 +208,55 @@ impl AppState {
     }
 }
 
+impl AppState {
+    /// Judges finished runs.
+    pub fn judge(&self) -> Judge {
+        Judge {
+            db: self.db.clone(),
+            models: self.models.clone(),
+            alerts_wake: Arc::clone(&self.alerts.wake),
+        }
+    }
+
+    /// Sends alerts, with links that begin as the server is called from outside.
+    pub fn sender(&self) -> Sender {
+        Sender::new(
+            self.db.clone(),
+            self.secrets.clone(),
+            self.outbound.clone(),
+            &self.origin(),
+        )
+    }
+
+    /// How links begin that are followed from outside.
+    pub fn origin(&self) -> String {
+        match &self.config.public_url {
+            Some(url) => url.clone(),
+            None => format!("http://{}", self.config.addr),
+        }
+    }
+}
+
+impl AppState {
+    /// Look-ups for models.
+    pub fn toolbox(&self) -> Toolbox {
+        Toolbox {
+            db: self.db.clone(),
+            secrets: self.secrets.clone(),
+            outbound: self.outbound.clone(),
+        }
+    }
+}
+
 impl FromRef<AppState> for LeptosOptions {
     fn from_ref(state: &AppState) -> Self {
         state.leptos_options.clone()
+    }
+}
+
+/// The store as pages and the API read it.
+impl FromRef<AppState> for storage::Db {
+    fn from_ref(state: &AppState) -> Self {
+        state.db.clone()
     }
 }

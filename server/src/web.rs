@@ -2,18 +2,19 @@
 
 pub mod compression;
 mod deadline;
+pub(crate) mod share_page;
 
 use std::sync::{Arc, OnceLock};
 
 use app::{
-    ApiError, App, CurrentSession, LinkHash, OneTimeSecrets, PageRequest, RulesInForce, ServerFacts,
-    SiteUrls, Theme, Viewer, shell,
+    ApiError, App, CurrentSession, LinkHash, OneTimeSecrets, OpenedShare, PageRequest, RulesInForce,
+    ServerFacts, SiteUrls, Theme, UpstreamCalls, Viewer, shell,
 };
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use leptos::context::{provide_context, use_context};
@@ -22,6 +23,7 @@ use leptos_axum::{AxumRouteListing, LeptosRoutes as _, ResponseOptions, generate
 
 use crate::auth::{self, Visitor, cookie};
 use crate::clock;
+use crate::proxy::api::Provider;
 use crate::router::RequestId;
 use crate::state::AppState;
 
@@ -33,9 +35,14 @@ pub(crate) const SERVER_FUNCTIONS: &str = "/ui/";
 /// All pages and server functions. Needs the `Viewer` that `auth`'s middleware finds out.
 pub fn routes(state: &AppState) -> Router<AppState> {
     let context = page_context(state);
+    // Whoever holds a link is nobody: that page has a handler of its own.
+    let pages = page_routes()
+        .iter()
+        .filter(|route| route.path() != share_page::PATH);
     Router::new()
         .route("/ui/{*function}", any(server_function))
-        .leptos_routes_with_context(state, page_routes().to_vec(), context, shell)
+        .leptos_routes_with_context(state, pages.cloned().collect(), context, shell)
+        .layer(from_fn_with_state(state.clone(), share_page::functions))
         .layer(from_fn(without_way_back))
 }
 
@@ -76,7 +83,12 @@ pub fn page_paths() -> impl Iterator<Item = &'static str> {
 
 /// A path that no route has: the page that says so.
 pub async fn not_found(State(state): State<AppState>, request: Request) -> Response {
-    let context = page_context(&state);
+    render(&state, request).await
+}
+
+/// The page at the request's path, for whoever its extensions name.
+async fn render(state: &AppState, request: Request) -> Response {
+    let context = page_context(state);
     leptos_axum::render_app_async_with_context(context, shell)(request)
         .await
         .into_response()
@@ -145,6 +157,10 @@ fn page_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
         provide_context(state.db.clone());
         provide_context(urls.clone());
         provide_context(facts.clone());
+        provide_context(UpstreamCalls {
+            anthropic: state.upstreams.of(Provider::Anthropic).last_call(),
+            openai: state.upstreams.of(Provider::OpenAi).last_call(),
+        });
         provide_context(secrets.clone());
         provide_context(LinkHash(auth::token::token_sha256));
         provide_context(in_force.clone());
@@ -152,6 +168,9 @@ fn page_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
             provide_context(parts.extensions.get::<Viewer>().cloned().unwrap_or_default());
             if let Some(session) = parts.extensions.get::<Visitor>().and_then(Visitor::session) {
                 provide_context(CurrentSession(session));
+            }
+            if let Some(opened) = parts.extensions.get::<OpenedShare>() {
+                provide_context(opened.clone());
             }
             provide_context(theme(parts));
             provide_context(page_request(&state, parts));
@@ -187,20 +206,21 @@ fn theme(parts: &Parts) -> Theme {
     cookie::get(&parts.headers, "plumbline_theme").map_or(Theme::System, |word| Theme::parse(&word))
 }
 
-fn page_request(state: &AppState, parts: &Parts) -> PageRequest {
-    let origin = match &state.config.public_url {
+/// Where visitors reach the server, as links to it begin.
+pub(crate) fn origin(state: &AppState, headers: &HeaderMap) -> String {
+    match &state.config.public_url {
         Some(url) => url.trim_end_matches('/').to_owned(),
         None => {
-            let host = parts
-                .headers
-                .get(header::HOST)
-                .and_then(|host| host.to_str().ok());
+            let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
             format!(
                 "http://{}",
                 host.map_or_else(|| state.config.addr.to_string(), str::to_owned)
             )
         }
-    };
+    }
+}
+
+fn page_request(state: &AppState, parts: &Parts) -> PageRequest {
     let request_id = parts
         .extensions
         .get::<RequestId>()
@@ -209,7 +229,7 @@ fn page_request(state: &AppState, parts: &Parts) -> PageRequest {
     PageRequest {
         now: clock::now(),
         live_position: state.live.position().to_string(),
-        origin,
+        origin: origin(state, &parts.headers),
         request_id,
     }
 }

@@ -4,10 +4,22 @@
 
 #[path = "cli/accounts.rs"]
 mod accounts;
+#[path = "cli/backup.rs"]
+mod backup;
+#[path = "cli/import.rs"]
+mod import;
+#[path = "cli/integrations.rs"]
+mod integrations;
+#[path = "cli/offline.rs"]
+mod offline;
+#[path = "cli/openapi.rs"]
+mod openapi;
 #[path = "cli/prices.rs"]
 mod prices;
 #[path = "cli/program.rs"]
 mod program;
+#[path = "cli/reading.rs"]
+mod reading;
 
 use std::time::{Duration, Instant};
 
@@ -86,6 +98,27 @@ fn what_is_asked_for_wrongly_ends_with_2() {
 }
 
 #[test]
+fn a_key_is_rotated_with_its_label_and_scopes() {
+    let folder = Folder::new();
+    let made = folder.run(&["keys", "add", "prod", "--scope", "ingest"]);
+    let rotated = folder.run(&["keys", "rotate", "prod", "--json"]);
+    assert_eq!(rotated.code, 0, "{rotated:?}");
+    let new = rotated.json();
+    assert_eq!(
+        (&new["label"], &new["scopes"]),
+        (&"prod".into(), &serde_json::json!(["ingest"]))
+    );
+    assert_ne!(new["key"], key_of(&made));
+    let listed = folder.run(&["keys", "list", "--json"]).json();
+    let revoked = |item: &serde_json::Value| !item["revoked_at"].is_null();
+    let states: Vec<bool> = listed["items"].as_array().unwrap().iter().map(revoked).collect();
+    assert_eq!(states, [false, true], "{listed}");
+    assert_eq!(folder.run(&["keys", "rotate", "prod", "--keep"]).code, 0);
+    let ambiguous = folder.run(&["keys", "rotate", "prod"]);
+    assert_eq!(ambiguous.code, 2, "{ambiguous:?}");
+}
+
+#[test]
 fn keys_are_managed_without_a_server() {
     let folder = Folder::new();
     let made = folder.run(&["keys", "add", "prod"]);
@@ -140,8 +173,21 @@ fn commands_work_beside_a_running_server_and_leave_it_running() {
     let doctor = folder.run(&["doctor", "--json"]);
     assert_eq!(doctor.code, 0, "{doctor:?}");
     assert_eq!(folder.run(&["migrate"]).code, 0);
+    let addr = server.url().replace("http://", "");
+    let health = folder.run(&["--addr", &addr, "health"]);
+    assert_eq!(
+        (health.code, health.json()["status"].as_str()),
+        (0, Some("ok")),
+        "{health:?}"
+    );
     assert!(server.answers(), "{}", server.log());
     assert_eq!(server.stop(), Some(0), "{}", server.log());
+    let health = folder.run(&["--addr", &addr, "health"]);
+    assert_eq!(health.code, 1, "{health:?}");
+    assert!(
+        health.stderr.contains("nothing answers on 127.0.0.1"),
+        "{health:?}"
+    );
     folder.assert_no_postgres();
 }
 

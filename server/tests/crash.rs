@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "crash/alerts.rs"]
+mod alerts;
 #[path = "crash/deletion.rs"]
 mod deletion;
 #[path = "crash/hang.rs"]
@@ -14,6 +16,8 @@ mod load;
 mod program;
 #[path = "crash/proxy.rs"]
 mod proxy;
+#[path = "crash/several.rs"]
+mod several;
 #[expect(dead_code, reason = "the tests of the proxy use the rest")]
 #[path = "http/upstream.rs"]
 mod upstream;

@@ -2,6 +2,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "http/alert_channels.rs"]
+mod alert_channels;
+#[path = "http/alert_email.rs"]
+mod alert_email;
+#[path = "http/alert_news.rs"]
+mod alert_news;
+#[path = "http/alert_receiver.rs"]
+mod alert_receiver;
+#[path = "http/alert_traces.rs"]
+mod alert_traces;
+#[path = "http/alerts.rs"]
+mod alerts;
+#[path = "http/analyses.rs"]
+mod analyses;
 #[path = "http/anomalies.rs"]
 mod anomalies;
 #[path = "http/app.rs"]
@@ -24,20 +38,72 @@ mod contract;
 mod cost;
 #[path = "http/cross_site.rs"]
 mod cross_site;
+#[path = "http/day_histograms.rs"]
+mod day_histograms;
 #[path = "http/deletion.rs"]
 mod deletion;
 #[path = "http/demo.rs"]
 mod demo;
 #[path = "http/deploys.rs"]
 mod deploys;
+#[path = "http/detectors.rs"]
+mod detectors;
+#[path = "http/detectors_model.rs"]
+mod detectors_model;
+#[path = "http/detectors_told.rs"]
+mod detectors_told;
+#[path = "http/figures.rs"]
+mod figures;
+#[path = "http/forecast.rs"]
+mod forecast;
+#[path = "http/github_hooks.rs"]
+mod github_hooks;
+#[path = "http/github_stand_in.rs"]
+mod github_stand_in;
+#[path = "http/github_sync.rs"]
+mod github_sync;
+#[path = "http/github_turns.rs"]
+mod github_turns;
+#[path = "http/incident_settings.rs"]
+mod incident_settings;
+#[path = "http/incidents.rs"]
+mod incidents;
 #[path = "http/ingest.rs"]
 mod ingest;
+#[path = "http/inquiry_contract.rs"]
+mod inquiry_contract;
+#[path = "http/investigations.rs"]
+mod investigations;
 #[path = "http/jobs.rs"]
 mod jobs;
+#[path = "http/key_limits.rs"]
+mod key_limits;
 #[path = "http/keys.rs"]
 mod keys;
 #[path = "http/live.rs"]
 mod live;
+#[path = "http/mcp.rs"]
+mod mcp;
+#[path = "http/model_keys.rs"]
+mod model_keys;
+#[path = "http/model_stand_in.rs"]
+mod model_stand_in;
+#[path = "http/models.rs"]
+mod models;
+#[path = "http/operators.rs"]
+mod operators;
+#[path = "http/otlp.rs"]
+mod otlp;
+#[path = "http/otlp_growing.rs"]
+mod otlp_growing;
+#[path = "http/otlp_grpc.rs"]
+mod otlp_grpc;
+#[path = "http/otlp_refused.rs"]
+mod otlp_refused;
+#[path = "http/otlp_usage.rs"]
+mod otlp_usage;
+#[path = "http/outbound.rs"]
+mod outbound;
 #[path = "http/overload.rs"]
 mod overload;
 #[path = "http/pages.rs"]
@@ -46,6 +112,8 @@ mod pages;
 mod people;
 #[path = "http/pricing.rs"]
 mod pricing;
+#[path = "http/private_targets.rs"]
+mod private_targets;
 #[path = "http/proxy.rs"]
 mod proxy;
 #[path = "http/proxy_keys.rs"]
@@ -62,10 +130,16 @@ mod proxy_streams;
 mod read;
 #[path = "http/recount.rs"]
 mod recount;
+#[path = "http/redaction.rs"]
+mod redaction;
 #[path = "http/reprice.rs"]
 mod reprice;
 #[path = "http/reprice_jobs.rs"]
 mod reprice_jobs;
+#[path = "http/retention.rs"]
+mod retention;
+#[path = "http/run_groups.rs"]
+mod run_groups;
 #[path = "http/scoring.rs"]
 mod scoring;
 #[path = "http/scoring_form.rs"]
@@ -78,11 +152,23 @@ mod search;
 mod series;
 #[path = "http/sessions.rs"]
 mod sessions;
+#[path = "http/share_makers.rs"]
+mod share_makers;
+#[path = "http/shares.rs"]
+mod shares;
+#[path = "http/skeleton.rs"]
+mod skeleton;
+#[path = "http/smtp_stand_in.rs"]
+mod smtp_stand_in;
 #[path = "http/supervision.rs"]
 mod supervision;
 #[path = "http/tenancy.rs"]
 mod tenancy;
+#[path = "http/truth.rs"]
+mod truth;
 #[path = "http/unpriced.rs"]
 mod unpriced;
 #[path = "http/upstream.rs"]
 mod upstream;
+#[path = "http/watcher.rs"]
+mod watcher;

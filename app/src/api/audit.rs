@@ -17,6 +17,8 @@ pub struct AuditPage {
     pub rows: Vec<AuditRow>,
     /// Where the next page begins, if there is one.
     pub next: Option<String>,
+    /// Earlier rows have not been looked through yet.
+    pub searched_in_part: bool,
 }
 
 /// The rows of a project, for its admins; with `instance` those of the server and of all projects, for those who
@@ -31,7 +33,7 @@ pub(crate) async fn read_audit(
     to: String,
     cursor: String,
 ) -> Result<AuditPage, ApiError> {
-    use domain::audit::{AuditCursor, AuditFilter};
+    use domain::audit::AuditFilter;
     use domain::{Role, Timestamp};
 
     use crate::context::{authorise, database, use_viewer};
@@ -56,16 +58,10 @@ pub(crate) async fn read_audit(
         Some(project) => db.snapshot(project).await?,
         None => db.snapshot_of_everything().await?,
     };
-    let mut rows =
-        storage::audit::page(&mut snapshot, of, &filter, cursor.parse().ok(), PAGE_ROWS + 1).await?;
-    let has_more = rows.len() > PAGE_ROWS as usize;
-    rows.truncate(PAGE_ROWS as usize);
-    let next = rows.last().filter(|_| has_more).map(|last| {
-        AuditCursor {
-            at: last.at,
-            id: last.id,
-        }
-        .to_string()
-    });
-    Ok(AuditPage { rows, next })
+    let page = storage::audit::page(&mut snapshot, of, &filter, cursor.parse().ok(), PAGE_ROWS).await?;
+    Ok(AuditPage {
+        rows: page.rows,
+        next: page.next.map(|next| next.to_string()),
+        searched_in_part: page.searched_in_part,
+    })
 }

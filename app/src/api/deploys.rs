@@ -8,12 +8,16 @@ use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use serde::{Deserialize, Serialize};
 
+use crate::api::incidents::ListedIncident;
 use crate::error::ApiError;
 use crate::models::overview_query::Range;
 
 /// Deploys of one page of the list.
 #[cfg(feature = "ssr")]
 const DEPLOYS_PER_PAGE: u32 = 20;
+/// Incidents of one deploy that are listed.
+#[cfg(feature = "ssr")]
+const FEW_INCIDENTS: u32 = 10;
 
 /// A deploy of the list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,7 +74,8 @@ pub(crate) async fn list_deploys(
     }
     known.sort_by(|a, b| a.id.cmp(&b.id));
     known.dedup_by(|a, b| a.id == b.id);
-    let moved = crate::api::rollouts::compare(&mut snapshot, project, &page.items, &known, now).await?;
+    let all = domain::SeriesFilter::default();
+    let moved = crate::api::rollouts::compare(&mut snapshot, project, &all, &page.items, &known, now).await?;
     let any = !page.items.is_empty()
         || !deploys::list(&mut snapshot, project, &DeployFilter::default(), None, 1)
             .await?
@@ -120,6 +125,8 @@ pub(crate) struct DeployView {
     pub(crate) first_seen: Vec<FirstSeen>,
     /// The deploy before it and the one after it, if they cut its windows.
     pub(crate) neighbours: (Option<Deploy>, Option<Deploy>),
+    /// The incidents that it is named for, by the verdict or by people.
+    pub(crate) incidents: Vec<ListedIncident>,
 }
 
 /// One deploy.
@@ -135,8 +142,14 @@ pub(crate) async fn read_deploy(slug: String, deploy_id: String) -> Result<Deplo
     let around = deploys::around(&mut snapshot, project, &deploy, engine::rollout::REACH_MICROS).await?;
     let windows = engine::rollout::windows(&deploy, &around, now);
     let rows = storage::series::windows(&mut snapshot, project, &windows.sides()).await?;
-    let releases = deploys::releases(&mut snapshot, project, windows.before_from, windows.after_to).await?;
+    let (from, to) = (windows.before_from, windows.after_to);
+    let releases = deploys::releases(&mut snapshot, project, from, to, &deploy.sha).await?;
     let first_seen = deploys::first_seen(&mut snapshot, project, deploy.began_at(), windows.after_to).await?;
+    let named = storage::incidents::IncidentFilter {
+        deploy_id: Some(deploy.id.clone()),
+        ..storage::incidents::IncidentFilter::default()
+    };
+    let incidents = storage::incidents::list(&mut snapshot, project, &named, FEW_INCIDENTS).await?;
     let is_cut = |other: &&Deploy| other.went_live();
     let mut before = around
         .iter()
@@ -147,6 +160,10 @@ pub(crate) async fn read_deploy(slug: String, deploy_id: String) -> Result<Deplo
         .filter(is_cut)
         .filter(|other| windows.after_to == other.began_at() || windows.after_to == other.at());
     Ok(DeployView {
+        incidents: incidents
+            .iter()
+            .filter_map(crate::api::incidents::listed)
+            .collect(),
         first_seen,
         neighbours: (before.next().cloned(), after.next().cloned()),
         moved: engine::rollout::rollout_effect(windows, &rows),

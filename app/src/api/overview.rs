@@ -4,16 +4,21 @@ use domain::run::Facets;
 use domain::series::{Metric, SeriesBy};
 use domain::{Deploy, NanoUsd, RunSummary, Timestamp};
 use engine::compare::Effect;
+use engine::usual_range::UsualRange;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use serde::{Deserialize, Serialize};
 
+use crate::api::incidents::ListedIncident;
 use crate::error::ApiError;
 use crate::models::overview_query::{OverviewQuery, OverviewSpan};
 
 /// Critical runs beside the movers.
 #[cfg(feature = "ssr")]
 const FEW_RUNS: u32 = 7;
+/// Incidents of a window.
+#[cfg(feature = "ssr")]
+const FEW_INCIDENTS: u32 = 50;
 /// Keys, models and steps that are listed as movers.
 #[cfg(feature = "ssr")]
 const FEW_MOVERS: u32 = 8;
@@ -40,7 +45,7 @@ pub(crate) struct Cell {
     pub(crate) metric: Metric,
     /// In the window; `None` is unknown.
     pub(crate) now: Option<f64>,
-    /// In the window before.
+    /// In the window before, or before the deploy.
     pub(crate) before: Option<f64>,
     /// One value for each bucket.
     pub(crate) buckets: Vec<Option<f64>>,
@@ -55,6 +60,8 @@ pub(crate) struct Part {
     pub(crate) others: usize,
     /// One value for each bucket.
     pub(crate) buckets: Vec<Option<f64>>,
+    /// Between what each usually lies, where that was worked out: of the largest series.
+    pub(crate) usual: Vec<Option<UsualRange>>,
 }
 
 /// A deploy after which something was clearly worse.
@@ -93,6 +100,11 @@ pub(crate) struct OverviewView {
     pub(crate) compared: usize,
     /// What the one of them made worse that made something clearly worse.
     pub(crate) worse: Option<Worse>,
+    /// The deploy that the window is compared around, and the moment at which the comparison parts. Without one it is
+    /// compared with the window before.
+    pub(crate) since: Option<(Deploy, Timestamp)>,
+    /// Incidents of the window, the latest first.
+    pub(crate) incidents: Vec<ListedIncident>,
     pub(crate) movers: Vec<Mover>,
     /// They compare the halves of the window, because there was too little before it.
     pub(crate) movers_of_halves: bool,
@@ -111,6 +123,9 @@ pub(crate) struct OverviewView {
 pub(crate) async fn read_overview(slug: String, query: OverviewQuery) -> Result<OverviewView, ApiError> {
     use domain::{RunFilter, Severity, Window};
     use storage::{deploys, series};
+
+    use super::rollouts;
+    use crate::models::rollout_words;
 
     let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
     let mut snapshot = crate::context::database()?.snapshot(project).await?;
@@ -137,12 +152,48 @@ pub(crate) async fn read_overview(slug: String, query: OverviewQuery) -> Result<
         .take(COMPARED_DEPLOYS)
         .cloned()
         .collect();
-    let rollouts = crate::api::rollouts::compare(&mut snapshot, project, &latest, &shipped, now).await?;
+    let all = domain::SeriesFilter::default();
+    let moved = rollouts::compare(&mut snapshot, project, &all, &latest, &shipped, now).await?;
+    let worse = match rollout_words::worst(&moved) {
+        Some((deploy, moved, key, effect)) => Some(Worse {
+            deploy: deploy.clone(),
+            key: key.to_owned(),
+            effect: *effect,
+            switched: rollouts::switched(&mut snapshot, project, &all, moved.windows, Some(key)).await?,
+        }),
+        None => None,
+    };
+    let since = query.against.as_deref().and_then(|id| {
+        let deploy = shipped
+            .iter()
+            .find(|deploy| deploy.id == id && deploy.went_live())?;
+        Some((deploy, span.around(deploy.at())?))
+    });
+    let cells = match since {
+        Some((_, (before, middle, to))) => {
+            let sides = [(before, middle), (middle, to)];
+            let [before, after] = server::sides(&mut snapshot, project, &query.filter, span, sides).await?;
+            sums.cells_between(&CELLS, &before, &after)
+        }
+        None => sums.cells(&CELLS),
+    };
+    let mut parts = sums.parts(query.metric);
+    if let Some(largest) = parts.first_mut() {
+        server::add_usual(&mut snapshot, project, &query, span, largest).await?;
+    }
+    let incidents = storage::incidents::IncidentFilter {
+        since: Some(span.from),
+        until: Some(span.to),
+        key: query.filter.key.clone(),
+        ..storage::incidents::IncidentFilter::default()
+    };
+    let incidents = storage::incidents::list(&mut snapshot, project, &incidents, FEW_INCIDENTS).await?;
     // Sums are of hours: of less there is nothing to compare.
     let changes = if span.is_of_hours() {
-        let hours = match sums.is_comparable() {
-            true => (span.before_from, span.from, span.to),
-            false => (span.from, span.middle(), span.to),
+        let hours = match (since, sums.is_comparable()) {
+            (Some((_, around)), _) => around,
+            (None, true) => (span.before_from, span.from, span.to),
+            (None, false) => (span.from, span.middle(), span.to),
         };
         series::changes(&mut snapshot, project, &query.filter, hours, FEW_MOVERS).await?
     } else {
@@ -166,13 +217,18 @@ pub(crate) async fn read_overview(slug: String, query: OverviewQuery) -> Result<
     Ok(OverviewView {
         now,
         span,
-        cells: sums.cells(&CELLS),
-        movers_of_halves: !sums.is_comparable(),
-        parts: sums.parts(query.metric),
+        cells,
+        movers_of_halves: since.is_none() && !sums.is_comparable(),
+        since: since.map(|(deploy, (_, middle, _))| (deploy.clone(), middle)),
+        parts,
         unpriced: sums.unpriced(),
         deploys: shipped,
-        compared: rollouts.len(),
-        worse: server::worse(&rollouts),
+        compared: moved.len(),
+        worse,
+        incidents: incidents
+            .iter()
+            .filter_map(crate::api::incidents::listed)
+            .collect(),
         movers: changes
             .into_iter()
             .map(|change| Mover {
@@ -189,158 +245,4 @@ pub(crate) async fn read_overview(slug: String, query: OverviewQuery) -> Result<
 }
 
 #[cfg(feature = "ssr")]
-pub(crate) mod server {
-    use std::collections::BTreeMap;
-
-    use domain::Deploy;
-    use domain::series::{BucketSums, Metric};
-    use engine::rollout::RolloutEffect;
-    use engine::series::Sums;
-
-    use super::{Cell, OverviewSpan, Part, Worse};
-    use crate::models::rollout_words;
-
-    /// Series with a name of their own in the chart; the others are one.
-    const NAMED: usize = 7;
-
-    /// What was read, by group and bucket.
-    pub(crate) struct Table {
-        /// By group, one for each bucket that has any.
-        groups: BTreeMap<Option<String>, BTreeMap<usize, Sums>>,
-        before: Sums,
-        /// The window before is nothing to compare with when its first half has no call: the project only began.
-        is_comparable: bool,
-        buckets: usize,
-    }
-
-    impl Table {
-        pub(crate) fn of(found: &[BucketSums], span: &OverviewSpan) -> Self {
-            let mut table = Self {
-                groups: BTreeMap::new(),
-                before: Sums::default(),
-                is_comparable: false,
-                buckets: span.buckets().len(),
-            };
-            let half = (span.from.micros() - span.before_from.micros()) / 2;
-            for bucket in found {
-                if bucket.at < span.from {
-                    table.before.add_read(&bucket.sums);
-                    table.is_comparable |= bucket.at.micros() - span.before_from.micros() <= half;
-                    continue;
-                }
-                let place = (bucket.at.micros() - span.from.micros()) / span.bucket.micros();
-                let group = table.groups.entry(bucket.group.clone()).or_default();
-                group
-                    .entry(usize::try_from(place).unwrap_or(0))
-                    .or_default()
-                    .add_read(&bucket.sums);
-            }
-            table
-        }
-
-        pub(crate) fn is_comparable(&self) -> bool {
-            self.is_comparable
-        }
-
-        pub(crate) fn unpriced(&self) -> i64 {
-            let all = self.groups.values().flat_map(BTreeMap::values);
-            all.map(|sums| sums.unpriced).sum()
-        }
-
-        /// Each metric of all calls.
-        pub(crate) fn cells(&self, metrics: &[Metric]) -> Vec<Cell> {
-            let all = merged(self.groups.values());
-            let mut total = Sums::default();
-            for sums in all.values() {
-                total.add(sums);
-            }
-            let value = |sums: &Sums, metric| sums.value(metric).0.map(|value| value.as_f64());
-            metrics
-                .iter()
-                .map(|metric| Cell {
-                    metric: *metric,
-                    now: value(&total, *metric).filter(|_| total.calls > 0 || *metric == Metric::Cost),
-                    before: value(&self.before, *metric)
-                        .filter(|_| self.is_comparable && (self.before.calls > 0 || *metric == Metric::Cost)),
-                    buckets: self.row(&all, *metric),
-                })
-                .collect()
-        }
-
-        /// The metric of each group, the largest first, and of all that have no room together.
-        pub(crate) fn parts(&self, metric: Metric) -> Vec<Part> {
-            let weight = |rows: &BTreeMap<usize, Sums>| {
-                // By what it adds up to; of rates and percentiles by the number of calls.
-                let by = if metric.adds_up() { metric } else { Metric::Calls };
-                let values = rows.values().filter_map(|sums| sums.value(by).0);
-                values.map(|value| value.as_f64()).sum::<f64>()
-            };
-            let mut groups: Vec<_> = self
-                .groups
-                .iter()
-                .map(|(name, rows)| (weight(rows), name, rows))
-                .collect();
-            groups.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-            let rest = if groups.len() > NAMED + 1 {
-                groups.split_off(NAMED)
-            } else {
-                Vec::new()
-            };
-            let mut parts: Vec<Part> = groups
-                .into_iter()
-                .map(|(_, name, rows)| Part {
-                    name: name.clone(),
-                    others: 0,
-                    buckets: self.row(rows, metric),
-                })
-                .collect();
-            if !rest.is_empty() {
-                let others = rest.len();
-                let rows = merged(rest.into_iter().map(|(_, _, rows)| rows));
-                parts.push(Part {
-                    name: None,
-                    others,
-                    buckets: self.row(&rows, metric),
-                });
-            }
-            parts.retain(|part| part.buckets.iter().any(Option::is_some));
-            parts
-        }
-
-        fn row(&self, rows: &BTreeMap<usize, Sums>, metric: Metric) -> Vec<Option<f64>> {
-            (0..self.buckets)
-                .map(|bucket| {
-                    let sums = rows
-                        .get(&bucket)
-                        .filter(|sums| sums.calls > 0 || sums.cost.is_some())?;
-                    sums.value(metric).0.map(|value| value.as_f64())
-                })
-                .collect()
-        }
-    }
-
-    fn merged<'a>(groups: impl Iterator<Item = &'a BTreeMap<usize, Sums>>) -> BTreeMap<usize, Sums> {
-        let mut all: BTreeMap<usize, Sums> = BTreeMap::new();
-        for rows in groups {
-            for (bucket, sums) in rows {
-                all.entry(*bucket).or_default().add(sums);
-            }
-        }
-        all
-    }
-
-    /// The deploy to name, if one made something clearly worse.
-    pub(crate) fn worse(rollouts: &[(Deploy, RolloutEffect)]) -> Option<Worse> {
-        let (deploy, moved, key, effect) = rollout_words::worst(rollouts)?;
-        let part = moved.keys.iter().find(|part| part.key == key);
-        Some(Worse {
-            deploy: deploy.clone(),
-            key: key.to_owned(),
-            effect: *effect,
-            switched: part.and_then(|part| {
-                rollout_words::switch_words(&part.models)
-                    .or_else(|| rollout_words::switch_words(&part.templates))
-            }),
-        })
-    }
-}
+pub(crate) mod server;

@@ -41,6 +41,25 @@ pub(crate) async fn read_server_facts(slug: String) -> Result<ServerFacts, ApiEr
     })
 }
 
+/// Whether the project holds demo data.
+#[server(prefix = "/ui", endpoint = "projects/demo_data", input = GetUrl)]
+pub(crate) async fn has_demo_data(slug: String) -> Result<bool, ApiError> {
+    use crate::context::{authorise, database};
+
+    let project = authorise(&slug, domain::Role::Viewer)?.id;
+    let mut snapshot = database()?.snapshot(project).await?;
+    Ok(storage::demo_runs::any(&mut snapshot, project).await?)
+}
+
+/// Whether spans of OpenTelemetry are kept that belong to no call of a model.
+#[server(prefix = "/ui", endpoint = "projects/keeps_plain_spans", input = GetUrl)]
+pub(crate) async fn keeps_plain_spans(slug: String) -> Result<bool, ApiError> {
+    use crate::context::{authorise, database};
+
+    let project = authorise(&slug, domain::Role::Viewer)?.id;
+    Ok(storage::spans::keeps_plain(&database()?, project).await?)
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeletedProject {
     pub name: String,

@@ -2,10 +2,11 @@
 
 use domain::{PromptDay, PromptTemplate, PromptUse, Timestamp};
 use leptos::prelude::*;
-use leptos::server_fn::codec::GetUrl;
+use leptos::server_fn::codec::{GetUrl, Json};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ApiError;
+use crate::models::overview_query::OverviewQuery;
 
 /// The most rows of template, step and model that a page is given.
 #[cfg(feature = "ssr")]
@@ -61,25 +62,29 @@ pub(crate) enum Change {
 pub(crate) async fn list_prompts(slug: String, minutes: u32) -> Result<PromptsView, ApiError> {
     let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
     let mut snapshot = crate::context::database()?.snapshot(project).await?;
-    within_window(&mut snapshot, project, minutes).await
+    let now = crate::context::use_page_request().now;
+    let from = now.plus_micros(-i64::from(minutes) * 60_000_000);
+    within_window(&mut snapshot, project, (from, now)).await
 }
 
-/// One template, by its first digits or all of them. `before` names another to compare with.
-#[server(prefix = "/ui", endpoint = "prompts/get", input = GetUrl)]
+/// One template within the window of `query`, by its first digits or all of them.
+#[server(prefix = "/ui", endpoint = "prompts/get", input = Json)]
 pub(crate) async fn read_prompt(
     slug: String,
     fingerprint: String,
-    before: Option<String>,
-    minutes: u32,
+    query: OverviewQuery,
 ) -> Result<PromptView, ApiError> {
     let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
+    let now = crate::context::use_page_request().now;
     let mut snapshot = crate::context::database()?.snapshot(project).await?;
     let template = storage::prompts::template(&mut snapshot, project, &fingerprint).await?;
-    let window = within_window(&mut snapshot, project, minutes).await?;
+    let span = query.span(now);
+    let window = within_window(&mut snapshot, project, (span.from, span.to.min(now))).await?;
     let (from, to) = (window.from, window.now);
     let days = storage::prompts::days(&mut snapshot, project, &template.fingerprint, from, to).await?;
-    let before =
-        before.or_else(|| crate::models::prompts::used_before(&window.uses, &template).map(str::to_owned));
+    let before = query
+        .before
+        .or_else(|| crate::models::prompts::used_before(&window.uses, &template).map(str::to_owned));
     let before = match before {
         Some(digits) => Some(storage::prompts::template(&mut snapshot, project, &digits).await?),
         None => None,
@@ -105,15 +110,13 @@ pub(crate) async fn read_prompt(
 async fn within_window(
     snapshot: &mut storage::Snapshot,
     project: domain::ProjectId,
-    minutes: u32,
+    (from, to): (Timestamp, Timestamp),
 ) -> Result<PromptsView, ApiError> {
-    let now = crate::context::use_page_request().now;
-    let from = now.plus_micros(-i64::from(minutes) * 60_000_000);
-    let mut uses = storage::prompts::uses(snapshot, project, from, now, MAX_USES + 1).await?;
+    let mut uses = storage::prompts::uses(snapshot, project, from, to, MAX_USES + 1).await?;
     let is_cut = u32::try_from(uses.len()).is_ok_and(|rows| rows > MAX_USES);
     uses.truncate(MAX_USES as usize);
     Ok(PromptsView {
-        now,
+        now: to,
         from,
         uses,
         is_cut,
@@ -121,4 +124,4 @@ async fn within_window(
 }
 
 #[cfg(feature = "ssr")]
-mod diff;
+pub(crate) mod diff;

@@ -1,12 +1,19 @@
 //! Reading runs.
 
+#[cfg(feature = "ssr")]
+mod part;
+
+use std::collections::BTreeMap;
+
 use domain::run::{ActivityBucket, Facets, Neighbours, RunTotals};
+use domain::skeleton::Skeleton;
 use domain::{RunFilter, RunSummary, StepSummary, Timestamp};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ApiError;
+use crate::timeline::groups::Group;
 
 /// Rows of one page of the list.
 pub(crate) const RUNS_PER_PAGE: u32 = 50;
@@ -114,37 +121,113 @@ pub(crate) async fn list_runs(
     .await?)
 }
 
-/// The most steps one page is given: more would take the browser seconds and the server's threads from ingest.
+/// A run of more steps is sent in part; the browser reads the whole as columns.
 #[cfg(feature = "ssr")]
-const MAX_STEPS_SHOWN: u32 = 5_000;
+pub(crate) const MAX_STEPS_WHOLE: u32 = crate::timeline::layout::LONG_RUN as u32;
+/// The most steps of a run that are laid out for its first screen.
+#[cfg(feature = "ssr")]
+const MAX_STEPS_LAID_OUT: u32 = 500_000;
 
-/// One run with its first steps, without their texts.
+/// One run, without its texts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RunView {
     /// When it was read: where running steps end in the drawing.
     pub(crate) now: Timestamp,
     pub(crate) run: RunSummary,
-    /// Its steps in the order of time.
+    /// Its steps in the order of time; of a run that is sent in part, those with the gravest problems.
     pub(crate) steps: Vec<StepSummary>,
+    /// Steps that sent a prompt which others of the run sent too, those of one prompt with one number.
+    #[serde(default)]
+    pub(crate) same_calls: BTreeMap<String, u32>,
+    /// What is shown of a long run before the browser has read all of it.
+    #[serde(default)]
+    pub(crate) part: Option<RunPart>,
     /// The runs listed beside it.
     pub(crate) neighbours: Neighbours,
     /// What people said about its conditions.
     pub(crate) feedback: Vec<domain::anomaly::Feedback>,
 }
 
+/// The first screen of a long run, and what else its page says of all steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RunPart {
+    /// The steps of some lines, with all that contain them.
+    pub(crate) skeleton: Skeleton,
+    /// Which of them lie on the critical path.
+    pub(crate) on_path: Vec<bool>,
+    /// The first of the lines, and how many all steps make.
+    pub(crate) first_line: u32,
+    pub(crate) line_count: u32,
+    /// From the run's first to its last instant, in microseconds since 1970.
+    pub(crate) bounds: (i64, i64),
+    /// The overview strip as SVG.
+    pub(crate) strip: String,
+    /// The largest groups by name and model, and how many there are.
+    pub(crate) groups: Vec<Group>,
+    pub(crate) group_count: u32,
+}
+
+/// A run; of a long one the lines from `first_line` on and the selected step. Who has the whole of a long run already
+/// says so, and gets neither lines nor steps.
 #[server(prefix = "/ui", endpoint = "runs/get", input = Json)]
-pub(crate) async fn read_run(slug: String, run_id: String) -> Result<RunView, ApiError> {
+pub(crate) async fn read_run(
+    slug: String,
+    run_id: String,
+    #[server(default)] first_line: u32,
+    #[server(default)] selected: Option<String>,
+    #[server(default)] has_whole: bool,
+) -> Result<RunView, ApiError> {
     let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
     let mut snapshot = crate::context::database()?.snapshot(project).await?;
+    let now = crate::context::use_page_request().now;
     let run = storage::runs::get(&mut snapshot, project, &run_id).await?;
-    let steps = storage::steps::of_run(&mut snapshot, project, &run_id, MAX_STEPS_SHOWN).await?;
+    let skeleton = if has_whole {
+        Skeleton::default()
+    } else {
+        storage::steps::skeleton(&mut snapshot, project, &run_id, None, MAX_STEPS_LAID_OUT).await?
+    };
+    let is_long = skeleton.steps.len() > MAX_STEPS_WHOLE as usize;
+    let (part, steps) = if is_long {
+        let (part, mut ids) = part::of_long_run(&skeleton, &run, first_line as usize, now.micros());
+        ids.extend(selected);
+        let steps = storage::steps::of_ids(&mut snapshot, project, &run_id, &ids).await?;
+        (Some(part), steps)
+    } else if has_whole {
+        (None, Vec::new())
+    } else {
+        let steps = storage::steps::of_run(&mut snapshot, project, &run_id, MAX_STEPS_WHOLE).await?;
+        (None, steps)
+    };
     let neighbours = storage::runs::neighbours(&mut snapshot, project, &run_id).await?;
     let feedback = storage::feedback::of_run(&mut snapshot, project, &run_id).await?;
+    let calls = skeleton.ids.iter().zip(&skeleton.steps);
+    let same_calls = if is_long {
+        BTreeMap::new()
+    } else {
+        calls
+            .filter_map(|(id, step)| Some((id.clone(), step.same_call?)))
+            .collect()
+    };
     Ok(RunView {
-        now: crate::context::use_page_request().now,
+        now,
         run,
         steps,
+        same_calls,
+        part,
         neighbours,
         feedback,
     })
+}
+
+/// One step of a long run with its conditions; `None` when the run has no such step.
+#[server(prefix = "/ui", endpoint = "steps/get", input = Json)]
+pub(crate) async fn read_step(
+    slug: String,
+    run_id: String,
+    step_id: String,
+) -> Result<Option<StepSummary>, ApiError> {
+    let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
+    let mut snapshot = crate::context::database()?.snapshot(project).await?;
+    let steps = storage::steps::of_ids(&mut snapshot, project, &run_id, &[step_id]).await?;
+    Ok(steps.into_iter().next())
 }

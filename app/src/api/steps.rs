@@ -76,8 +76,20 @@ pub(crate) async fn read_step_texts(
 ) -> Result<StepTexts, ApiError> {
     let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
     let mut snapshot = crate::context::database()?.snapshot(project).await?;
-    let payload = storage::steps::payload(&mut snapshot, project, &run_id, &step_id).await?;
-    let price = storage::prices::behind_step(&mut snapshot, project, &run_id, &step_id).await?;
+    texts_of(&mut snapshot, project, &run_id, &step_id, full).await
+}
+
+/// What is sent of a step's texts, of a project that whoever asks may see.
+#[cfg(feature = "ssr")]
+pub(crate) async fn texts_of(
+    snapshot: &mut storage::Snapshot,
+    project: domain::ProjectId,
+    run_id: &str,
+    step_id: &str,
+    full: bool,
+) -> Result<StepTexts, ApiError> {
+    let payload = storage::steps::payload(snapshot, project, run_id, step_id).await?;
+    let price = storage::prices::behind_step(snapshot, project, run_id, step_id).await?;
     let sent = |text: Option<String>| text.map(|text| SentText::of(text, full));
     let details = if full { SENT_DETAILS_IN_FULL } else { SENT_DETAILS };
     let (attribute_count, event_count) = (payload.attributes.len(), payload.events.len());

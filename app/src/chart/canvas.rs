@@ -13,6 +13,9 @@ use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, HtmlElement};
 use super::draw::RoleBackend;
 use super::{Chart, Role, draw};
 
+/// How opaque areas are that still grow: as much as the style sheet's.
+const UNFINISHED_ALPHA: f64 = 0.45;
+
 /// The colour of each role, in their order.
 #[derive(Clone)]
 pub(super) struct Palette(Vec<BackendColor>);
@@ -66,11 +69,22 @@ fn context_of(canvas: &HtmlCanvasElement) -> Option<CanvasRenderingContext2d> {
 /// Draws grid and marks, sharp on any screen. False when the browser can't, or the canvas has no width yet.
 pub(super) fn draw_marks(canvas: &HtmlCanvasElement, chart: &Chart, palette: &Palette) -> bool {
     let ratio = leptos::prelude::window().device_pixel_ratio().clamp(1.0, 4.0);
-    let width = (f64::from(canvas.client_width()) * ratio).round() as u32;
-    let height = (f64::from(chart.height_px) * ratio).round() as u32;
+    let Some(place) = canvas.parent_element() else {
+        return false;
+    };
+    // A canvas that is not as large as its pixels, wherever on the page it stands, is stretched and blurred. Its place
+    // may end within a pixel of the screen; it ends before.
+    let width = (place.get_bounding_client_rect().width() * ratio).floor() as u32;
+    let height = (f64::from(chart.height_px) * ratio).floor() as u32;
     let (Some(context), true) = (context_of(canvas), width > 0) else {
         return false;
     };
+    for (property, pixels) in [("width", width), ("height", height)] {
+        // Browsers cut lengths to 1/64 of a pixel: this is no less than it takes.
+        let length = (f64::from(pixels) + 0.02) / ratio;
+        // Only a style sheet that is read-only refuses.
+        _ = canvas.style().set_property(property, &format!("{length}px"));
+    }
     // Setting a size clears the canvas, even when it is the same.
     canvas.set_width(width);
     canvas.set_height(height);
@@ -83,6 +97,7 @@ pub(super) fn draw_marks(canvas: &HtmlCanvasElement, chart: &Chart, palette: &Pa
         palette,
         ratio,
         role: Role::Axis,
+        is_unfinished: false,
     }
     .into_drawing_area();
     draw::marks(&area, chart, ratio).is_ok()
@@ -95,11 +110,13 @@ struct Coloured<'a> {
     palette: &'a Palette,
     ratio: f64,
     role: Role,
+    is_unfinished: bool,
 }
 
 impl RoleBackend for Coloured<'_> {
-    fn set_role(&mut self, role: Role) {
+    fn set_role(&mut self, role: Role, is_unfinished: bool) {
         self.role = role;
+        self.is_unfinished = is_unfinished;
     }
 }
 
@@ -168,9 +185,21 @@ impl DrawingBackend for Coloured<'_> {
         to: BackendCoord,
         look: &S,
     ) -> Result<(), Error> {
-        self.dash(self.role.is_dashed());
+        self.dash(self.role.is_dashed() || self.is_unfinished);
         let style = self.coloured(look);
-        self.inner.draw_line(from, to, &style)
+        // plotters-canvas puts the middle of a straight line into that of a pixel. One of an even number of pixels has
+        // its middle between two.
+        let is_straight = from.0 == to.0 || from.1 == to.1;
+        let shift = if is_straight && style.stroke_width.is_multiple_of(2) {
+            -0.5
+        } else {
+            0.0
+        };
+        // Only a singular matrix is refused.
+        _ = self.context.translate(shift, shift);
+        let drawn = self.inner.draw_line(from, to, &style);
+        _ = self.context.translate(-shift, -shift);
+        drawn
     }
 
     fn draw_rect<S: BackendStyle>(
@@ -194,7 +223,7 @@ impl DrawingBackend for Coloured<'_> {
         if let [from, to] = points[..] {
             return self.draw_line(from, to, look);
         }
-        self.dash(self.role.is_dashed());
+        self.dash(self.role.is_dashed() || self.is_unfinished);
         let style = self.coloured(look);
         self.inner.draw_path(points, &style)
     }
@@ -204,8 +233,12 @@ impl DrawingBackend for Coloured<'_> {
         corners: I,
         _: &S,
     ) -> Result<(), Error> {
+        let mut color = self.palette.colour(self.role);
+        if self.is_unfinished {
+            color.alpha *= UNFINISHED_ALPHA;
+        }
         let style = Style {
-            color: self.palette.colour(self.role),
+            color,
             stroke_width: 0,
         };
         self.inner.fill_polygon(corners, &style)

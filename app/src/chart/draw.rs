@@ -24,12 +24,12 @@ type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType
 
 /// A backend that is told what is drawn next, and knows how that looks.
 pub(super) trait RoleBackend: DrawingBackend {
-    /// What everything drawn from here on is.
-    fn set_role(&mut self, role: Role);
+    /// What everything drawn from here on is, and whether it still grows.
+    fn set_role(&mut self, role: Role, is_unfinished: bool);
 }
 
-/// An element of no extent that says what those after it are.
-struct As(Role);
+/// An element of no extent that says what those after it are, and whether they still grow.
+struct As(Role, bool);
 
 impl<'a, Coord: 'a> PointCollection<'a, Coord> for &'a As {
     type Point = &'a Coord;
@@ -47,7 +47,7 @@ impl<B: RoleBackend> Drawable<B> for As {
         backend: &mut B,
         _: (u32, u32),
     ) -> Result<(), DrawingErrorKind<B::ErrorType>> {
-        backend.set_role(self.0);
+        backend.set_role(self.0, self.1);
         Ok(())
     }
 }
@@ -69,11 +69,27 @@ fn stroked(width: f64) -> ShapeStyle {
     }
 }
 
-/// Where a value stands, in CSS pixels from the top.
-pub(super) fn y_px(chart: &Chart, value: f64) -> f64 {
-    let end = chart.y_ticks().last().copied().unwrap_or(1.0);
-    let base = chart.base_px();
-    base - (value / end).clamp(0.0, 1.0) * (base - TOP_PX)
+/// The vertical axis. Working it out looks at every value of the chart.
+#[derive(Clone, Copy)]
+pub(super) struct Upwards {
+    /// Its highest tick.
+    end: f64,
+    /// Where its zero is, in CSS pixels from the top.
+    base_px: f64,
+}
+
+impl Upwards {
+    pub(super) fn of(chart: &Chart) -> Self {
+        Self {
+            end: chart.y_ticks().last().copied().unwrap_or(1.0),
+            base_px: chart.base_px(),
+        }
+    }
+
+    /// Where a value stands, in CSS pixels from the top.
+    pub(super) fn px(self, value: f64) -> f64 {
+        self.base_px - (value / self.end).clamp(0.0, 1.0) * (self.base_px - TOP_PX)
+    }
 }
 
 /// The chart's own coordinates: 0 to 1 across, its unit upwards. `px` is the length of a CSS pixel on the backend.
@@ -90,7 +106,7 @@ pub(super) fn marks<B: RoleBackend>(area: &DrawingArea<B, Shift>, chart: &Chart,
     let plane = plane(area, chart, px);
     let line = |y: f64| PathElement::new(vec![(0.0, y), (1.0, y)], stroked(px));
     let ticks = chart.y_ticks();
-    plane.draw(&As(Role::Grid))?;
+    plane.draw(&As(Role::Grid, false))?;
     for y in ticks.iter().skip(1) {
         plane.draw(&line(*y))?;
     }
@@ -100,7 +116,7 @@ pub(super) fn marks<B: RoleBackend>(area: &DrawingArea<B, Shift>, chart: &Chart,
         Marks::Dots(found) => dots(&plane, found, px)?,
         Marks::Lines(found) => lines(&plane, found, px)?,
     }
-    plane.draw(&As(Role::Axis))?;
+    plane.draw(&As(Role::Axis, false))?;
     plane.draw(&line(0.0))
 }
 
@@ -119,7 +135,7 @@ fn bars<B: RoleBackend>(plane: &Plane<B>, bars: &Bars, per_px: f64) -> Drawn<B> 
             so_far = so_far.saturating_add(*value);
             // A hairline of the background parts the segments; one of a single pixel stays whole.
             let top = (so_far as f64 - per_px).max(bottom + per_px);
-            plane.draw(&As(series.role))?;
+            plane.draw(&As(series.role, false))?;
             plane.draw(&Rectangle::new([(from, bottom), (to, top)], filled()))?;
         }
     }
@@ -132,18 +148,18 @@ fn dots<B: RoleBackend>(plane: &Plane<B>, dots: &Dots, px: f64) -> Drawn<B> {
             (0.0, one.value.min(other.value)),
             (1.0, one.value.max(other.value)),
         ];
-        plane.draw(&As(Role::Between))?;
+        plane.draw(&As(Role::Between, false))?;
         plane.draw(&Rectangle::new(corners, filled()))?;
     }
     for line in &dots.lines {
         let ends = vec![(0.0, line.value), (1.0, line.value)];
-        plane.draw(&As(line.role))?;
+        plane.draw(&As(line.role, false))?;
         plane.draw(&PathElement::new(ends, stroked(px)))?;
     }
     for dot in &dots.dots {
         let (radius, is_filled) = dot.role.dot();
         let style = if is_filled { filled() } else { stroked(1.5 * px) };
-        plane.draw(&As(dot.role))?;
+        plane.draw(&As(dot.role, false))?;
         plane.draw(&Circle::new(
             (dot.at, dot.value),
             (radius * px).round() as i32,
@@ -158,20 +174,38 @@ fn lines<B: RoleBackend>(plane: &Plane<B>, lines: &Lines, px: f64) -> Drawn<B> {
     let heights = lines.heights();
     if lines.is_stacked {
         for (index, series) in lines.series.iter().enumerate() {
-            plane.draw(&As(series.role))?;
-            for area in lines.areas(&heights, index) {
-                plane.draw(&Polygon::new(area, filled()))?;
+            let finished = lines.finished();
+            let parts = [
+                (0..finished, false),
+                (finished.saturating_sub(1)..lines.moments.len(), true),
+            ];
+            for (between, is_unfinished) in parts {
+                if is_unfinished && !lines.is_last_unfinished {
+                    continue;
+                }
+                plane.draw(&As(series.role, is_unfinished))?;
+                for area in lines.areas(&heights, index, between) {
+                    plane.draw(&Polygon::new(area, filled()))?;
+                }
             }
         }
         return Ok(());
     }
+    plane.draw(&As(Role::Usual, false))?;
+    for band in lines.bands() {
+        plane.draw(&Polygon::new(band, filled()))?;
+    }
     // What has to be seen is drawn last.
     for (series, heights) in lines.series.iter().zip(&heights).rev() {
-        plane.draw(&As(series.role))?;
         for stretch in lines.stretches(heights) {
-            match stretch[..] {
-                [alone] => plane.draw(&Circle::new(alone, (2.0 * px).round() as i32, filled()))?,
-                _ => plane.draw(&PathElement::new(stretch, stroked(1.75 * px)))?,
+            let (finished, unfinished) = lines.parted(stretch);
+            for (points, is_unfinished) in [(finished, false), (unfinished, true)] {
+                plane.draw(&As(series.role, is_unfinished))?;
+                match points[..] {
+                    [] => {}
+                    [alone] => plane.draw(&Circle::new(alone, (2.0 * px).round() as i32, filled()))?,
+                    _ => plane.draw(&PathElement::new(points, stroked(1.75 * px)))?,
+                }
             }
         }
     }
@@ -185,7 +219,7 @@ pub(super) fn x_texts<B: RoleBackend>(area: &DrawingArea<B, Shift>, chart: &Char
     for (at, text, minor) in chart.x_ticks() {
         let x = (at * f64::from(width)).round() as i32;
         let role = if minor { Role::MinorText } else { Role::Text };
-        area.draw(&As(role))?;
+        area.draw(&As(role, false))?;
         area.draw(&Text::new(text, (x, y), text_style(HPos::Center)))?;
     }
     Ok(())
@@ -193,9 +227,10 @@ pub(super) fn x_texts<B: RoleBackend>(area: &DrawingArea<B, Shift>, chart: &Char
 
 /// The texts of the vertical axis, from its left edge.
 pub(super) fn y_texts<B: RoleBackend>(area: &DrawingArea<B, Shift>, chart: &Chart, px: f64) -> Drawn<B> {
-    area.draw(&As(Role::Text))?;
+    let upwards = Upwards::of(chart);
+    area.draw(&As(Role::Text, false))?;
     for value in chart.y_ticks() {
-        let y = ((y_px(chart, value) + 4.0) * px).round() as i32;
+        let y = ((upwards.px(value) + 4.0) * px).round() as i32;
         area.draw(&Text::new(chart.y_text(value), (0, y), text_style(HPos::Left)))?;
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! Values over time: what is where. Places across go from 0 to 1.
 
 use domain::series::MetricUnit;
+use engine::usual_range::UsualRange;
 
 use super::Role;
 
@@ -19,6 +20,8 @@ pub(crate) struct Lines {
     pub(crate) markers: Vec<Marker>,
     /// Texts below the axis, each with its place.
     pub(crate) ticks: Vec<(f64, String)>,
+    /// The last moment goes on: its sums still grow, and what leads to it is drawn as unfinished.
+    pub(crate) is_last_unfinished: bool,
 }
 
 /// A moment for which there may be values.
@@ -36,6 +39,10 @@ pub(crate) struct LineSeries {
     pub(crate) role: Role,
     /// One for each moment; `None` is unknown and not drawn.
     pub(crate) values: Vec<Option<f64>>,
+    /// Between what each value usually lies: a band behind the lines. Empty without any.
+    pub(crate) usual: Vec<Option<UsualRange>>,
+    /// Where its name at the end of the line leads.
+    pub(crate) href: Option<String>,
 }
 
 /// Something that happened: a plumb line with a bob in the lane below the axis.
@@ -52,6 +59,9 @@ pub(crate) struct Marker {
     /// It is named in the page's sentence.
     pub(crate) is_named: bool,
 }
+
+/// Points beside each other, without a gap between them.
+type Stretch = Vec<(f64, f64)>;
 
 impl Lines {
     /// Where the values stand: as they are, or each on top of those before it.
@@ -70,18 +80,72 @@ impl Lines {
         heights
     }
 
-    /// The highest of all.
-    pub(super) fn highest(&self) -> f64 {
-        self.heights()
+    /// The same of one moment.
+    pub(super) fn heights_at(&self, index: usize) -> Vec<Option<f64>> {
+        let mut below = 0.0;
+        let values = self
+            .series
             .iter()
-            .flatten()
-            .flatten()
-            .copied()
-            .fold(0.0, f64::max)
+            .map(|series| series.values.get(index).copied().flatten());
+        values
+            .map(|value| {
+                if !self.is_stacked {
+                    return value;
+                }
+                below += value.unwrap_or(0.0).max(0.0);
+                Some(below)
+            })
+            .collect()
+    }
+
+    /// The highest of all, bands included.
+    pub(super) fn highest(&self) -> f64 {
+        let bands = self.series.iter().filter(|_| !self.is_stacked);
+        let bands = bands.flat_map(|series| series.usual.iter().flatten().map(|usual| usual.high));
+        let heights = self.heights();
+        let lines = heights.iter().flatten().flatten().copied();
+        lines.chain(bands).fold(0.0, f64::max)
+    }
+
+    /// The corners of the bands of all series, each in stretches without a gap. Bands lie behind lines, not in stacks.
+    pub(super) fn bands(&self) -> Vec<Vec<(f64, f64)>> {
+        if self.is_stacked {
+            return Vec::new();
+        }
+        let mut bands = Vec::new();
+        for series in &self.series {
+            let ends = |end: fn(&UsualRange) -> f64| -> Vec<Option<f64>> {
+                series.usual.iter().map(|usual| usual.as_ref().map(end)).collect()
+            };
+            let highs = self.stretches(&ends(|usual| usual.high));
+            let lows = self.stretches(&ends(|usual| usual.low));
+            for (mut corners, low) in highs.into_iter().zip(lows) {
+                corners.extend(low.into_iter().rev());
+                bands.push(self.widened(corners));
+            }
+        }
+        bands
+    }
+
+    /// A band of one moment alone is as wide as that moment.
+    fn widened(&self, corners: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+        let [(at, high), (_, low)] = corners[..] else {
+            return corners;
+        };
+        let half = 0.5 / self.moments.len().max(1) as f64;
+        let (from, to) = ((at - half).max(0.0), (at + half).min(1.0));
+        vec![(from, high), (to, high), (to, low), (from, low)]
+    }
+
+    /// Between what the value of a moment usually lies: `usually $3.90 to $4.50`.
+    pub(super) fn usual_in_words(&self, series: &LineSeries, index: usize) -> Option<String> {
+        let usual = series.usual.get(index).copied().flatten()?;
+        let text = |value: f64| engine::series::text(value, self.unit);
+        Some(format!("usually {} to {}", text(usual.low), text(usual.high)))
     }
 
     /// The points of one series, in stretches without a gap.
-    pub(super) fn stretches(&self, heights: &[Option<f64>]) -> Vec<Vec<(f64, f64)>> {
+    pub(super) fn stretches(&self, heights: &[Option<f64>]) -> Vec<Stretch> {
         let mut stretches = vec![Vec::new()];
         for (moment, height) in self.moments.iter().zip(heights) {
             match (height, stretches.last_mut()) {
@@ -93,8 +157,31 @@ impl Lines {
         stretches
     }
 
-    /// The corners of the areas of one series of a stack. One moment alone is as wide as a moment is.
-    pub(super) fn areas(&self, heights: &[Vec<Option<f64>>], index: usize) -> Vec<Vec<(f64, f64)>> {
+    /// A stretch as far as it is finished, and the rest of it, which begins where the other ends.
+    pub(super) fn parted(&self, mut stretch: Stretch) -> (Stretch, Stretch) {
+        let last = self.moments.last().map(|moment| moment.at);
+        let is_last = stretch.last().map(|point| point.0) == last;
+        if !(self.is_last_unfinished && is_last) {
+            return (stretch, Vec::new());
+        }
+        let unfinished = stretch.split_off(stretch.len().saturating_sub(2));
+        stretch.extend(unfinished.first().filter(|_| unfinished.len() > 1));
+        (stretch, unfinished)
+    }
+
+    /// How many moments are finished.
+    pub(super) fn finished(&self) -> usize {
+        self.moments.len() - usize::from(self.is_last_unfinished && !self.moments.is_empty())
+    }
+
+    /// The corners of the areas of one series of a stack between some moments. One moment alone is as wide as a moment
+    /// is.
+    pub(super) fn areas(
+        &self,
+        heights: &[Vec<Option<f64>>],
+        index: usize,
+        between: std::ops::Range<usize>,
+    ) -> Vec<Vec<(f64, f64)>> {
         let zero = vec![Some(0.0); self.moments.len()];
         let below = match index.checked_sub(1).and_then(|before| heights.get(before)) {
             Some(below) => below,
@@ -113,6 +200,8 @@ impl Lines {
         let edge = |heights: &[Option<f64>]| -> Vec<(f64, f64)> {
             let points = self.moments.iter().zip(heights);
             points
+                .take(between.end)
+                .skip(between.start)
                 .filter_map(|(moment, height)| Some((moment.at, (*height)?)))
                 .collect()
         };
@@ -141,11 +230,10 @@ impl Lines {
             .iter()
             .filter_map(|series| {
                 let value = series.values.get(index).copied().flatten()?;
-                Some(format!(
-                    "{} {}",
-                    series.name,
-                    engine::series::text(value, self.unit)
-                ))
+                let value = engine::series::text(value, self.unit);
+                let usual = self.usual_in_words(series, index).filter(|_| !self.is_stacked);
+                let usual = usual.map_or_else(String::new, |usual| format!(", {usual}"));
+                Some(format!("{} {value}{usual}", series.name))
             })
             .collect();
         if values.is_empty() {
@@ -212,12 +300,15 @@ mod tests {
                     name: format!("key-{index}"),
                     role: Role::series(index),
                     values: values.to_vec(),
+                    usual: Vec::new(),
+                    href: None,
                 })
                 .collect(),
             is_stacked,
             unit: MetricUnit::Calls,
             markers: Vec::new(),
             ticks: Vec::new(),
+            is_last_unfinished: false,
         }
     }
 
@@ -232,9 +323,10 @@ mod tests {
     fn a_stack_is_as_high_as_its_parts() {
         let chart = lines(&[&[Some(1.0), Some(2.0)], &[Some(3.0), None]], true);
         assert_eq!(chart.highest(), 4.0);
+        assert_eq!(chart.heights_at(0), [Some(1.0), Some(4.0)]);
         let heights = chart.heights();
         assert_eq!(
-            chart.areas(&heights, 1),
+            chart.areas(&heights, 1, 0..2),
             [vec![(0.25, 4.0), (0.75, 2.0), (0.75, 2.0), (0.25, 1.0)]]
         );
         assert_eq!(
@@ -244,9 +336,27 @@ mod tests {
     }
 
     #[test]
+    fn what_still_grows_is_parted_from_what_is_finished() {
+        let mut chart = lines(&[&[Some(4.0), Some(4.0), Some(1.0)]], false);
+        let points = chart.stretches(&chart.series[0].values).remove(0);
+        let [first, second, third] = points[..] else {
+            panic!("three points");
+        };
+        assert_eq!(chart.parted(points.clone()), (points.clone(), vec![]));
+        chart.is_last_unfinished = true;
+        assert_eq!(chart.parted(points), (vec![first, second], vec![second, third]));
+        // A line that ended before is finished, and one that only begins is not.
+        assert_eq!(chart.parted(vec![first, second]), (vec![first, second], vec![]));
+        assert_eq!(chart.parted(vec![third]), (vec![], vec![third]));
+        assert_eq!(chart.parted(vec![]), (vec![], vec![]));
+        chart.is_stacked = true;
+        assert_eq!(chart.areas(&chart.heights(), 0, 0..chart.finished())[0].len(), 4);
+    }
+
+    #[test]
     fn one_moment_and_none_can_be_drawn() {
         let one = lines(&[&[Some(5.0)]], true);
-        assert_eq!(one.areas(&one.heights(), 0)[0].len(), 4);
+        assert_eq!(one.areas(&one.heights(), 0, 0..1)[0].len(), 4);
         assert_eq!(one.nearest(0.0), Some(0));
         let none = lines(&[], false);
         assert_eq!((none.highest(), none.nearest(0.3)), (0.0, None));
@@ -259,6 +369,25 @@ mod tests {
         assert_eq!(chart.nearest(0.9), Some(1));
         assert_eq!(chart.in_words(0), "0 Nov: key-0 1, key-1 1,200");
         assert_eq!(chart.in_words(1), "1 Nov: nothing");
+    }
+
+    #[test]
+    fn a_band_lies_behind_lines_and_is_said() {
+        let usual = |low, high| Some(UsualRange { low, high });
+        let mut chart = lines(&[&[Some(5.0), Some(9.0), Some(1.0), Some(1.0)]], false);
+        chart.series[0].usual = vec![usual(4.0, 6.0), usual(4.0, 12.0), None, usual(1.0, 2.0)];
+        assert_eq!(chart.highest(), 12.0);
+        assert_eq!(
+            chart.bands(),
+            [
+                vec![(0.125, 6.0), (0.375, 12.0), (0.375, 4.0), (0.125, 4.0)],
+                vec![(0.75, 2.0), (1.0, 2.0), (1.0, 1.0), (0.75, 1.0)],
+            ]
+        );
+        assert_eq!(chart.in_words(0), "0 Nov: key-0 5, usually 4 to 6");
+        assert_eq!(chart.in_words(2), "2 Nov: key-0 1");
+        chart.is_stacked = true;
+        assert_eq!((chart.bands(), chart.highest()), (Vec::new(), 9.0));
     }
 
     #[test]

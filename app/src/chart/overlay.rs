@@ -2,13 +2,15 @@
 
 mod lines;
 
+pub(crate) use lines::plumb_lines;
+
 use std::fmt::Write as _;
 
 use domain::text;
 
 #[cfg(any(target_arch = "wasm32", test))]
 use super::Dot;
-use super::draw::{TOP_PX, y_px};
+use super::draw::{TOP_PX, Upwards};
 use super::{Bar, Bars, Chart, Dots, Marks, Role};
 
 /// How near the pointer has to be to a dot, in CSS pixels.
@@ -20,7 +22,7 @@ const FLIP: f64 = 0.58;
 const LINE_PX: f64 = 18.0;
 
 /// A text inside markup.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
@@ -77,8 +79,9 @@ pub(super) fn at(chart: &Chart, across: f64, down_px: f64, width_px: f64) -> Opt
             Some(index.min(bars.bars.len() - 1))
         }
         Marks::Dots(dots) => {
+            let upwards = Upwards::of(chart);
             let distance = |dot: &Dot| {
-                let (x, y) = ((dot.at - across) * width_px, y_px(chart, dot.value) - down_px);
+                let (x, y) = ((dot.at - across) * width_px, upwards.px(dot.value) - down_px);
                 x.hypot(y)
             };
             dots.dots
@@ -143,7 +146,7 @@ fn bar_tooltip(chart: &Chart, bars: &Bars, index: usize) -> Option<String> {
 
 fn dot_tooltip(chart: &Chart, dots: &Dots, index: usize) -> Option<String> {
     let dot = dots.dots.get(index)?;
-    let (x, y) = (dot.at * 100.0, y_px(chart, dot.value));
+    let (x, y) = (dot.at * 100.0, Upwards::of(chart).px(dot.value));
     let ring = format!(r#"<circle class="ch-ring" cx="{x:.3}%" cy="{y:.1}" r="7"/>"#);
     let head = (dot.title.clone(), text::counted(dot.value as i64, chart.unit));
     let lines = [(Some(dot.role), dot.word.to_owned(), String::new())];
@@ -209,10 +212,11 @@ pub(super) fn line_labels(chart: &Chart) -> String {
         Marks::Dots(dots) => dots,
         Marks::Lines(lines) => return lines::ends(chart, lines),
     };
+    let upwards = Upwards::of(chart);
     let mut labels: Vec<(f64, &super::Line)> = dots
         .lines
         .iter()
-        .map(|line| (y_px(chart, line.value), line))
+        .map(|line| (upwards.px(line.value), line))
         .collect();
     labels.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut out = String::new();

@@ -39,6 +39,8 @@ roles! {
     AsTried => "ch-as-tried",
     /// What lies between the two.
     Between => "ch-between",
+    /// Between what values usually lie: a band.
+    Usual => "ch-usual",
     /// An alert that stays one: a disc.
     Stays => "ch-stays",
     /// An alert that would go quiet: a ring.

@@ -45,6 +45,7 @@ fn draw_with(chart: &Chart, drawing: impl FnOnce(&Area<'_>) -> Drawn) -> String 
         out: &mut out,
         height,
         role: Role::Axis,
+        is_unfinished: false,
     }
     .into_drawing_area();
     let drawn = drawing(&area);
@@ -59,15 +60,23 @@ struct SvgBackend<'a> {
     out: &'a mut String,
     height: u32,
     role: Role,
+    is_unfinished: bool,
 }
 
 impl RoleBackend for SvgBackend<'_> {
-    fn set_role(&mut self, role: Role) {
+    fn set_role(&mut self, role: Role, is_unfinished: bool) {
         self.role = role;
+        self.is_unfinished = is_unfinished;
     }
 }
 
 impl SvgBackend<'_> {
+    /// The classes of a line or an area.
+    fn classes(&self) -> String {
+        let unfinished = if self.is_unfinished { " ch-unfinished" } else { "" };
+        format!("{}{unfinished}", self.role.class())
+    }
+
     fn write(&mut self, element: std::fmt::Arguments<'_>) -> Result<(), DrawingErrorKind<Infallible>> {
         // Only a Display of a client's could fail, and there is none.
         _ = self.out.write_fmt(element);
@@ -112,7 +121,7 @@ impl DrawingBackend for SvgBackend<'_> {
         _: &S,
     ) -> Result<(), DrawingErrorKind<Infallible>> {
         let (x1, x2, y1, y2) = (across(from.0), across(to.0), px(from.1), px(to.1));
-        let class = self.role.class();
+        let class = self.classes();
         self.write(format_args!(
             r#"<line class="{class}" x1="{x1}" x2="{x2}" y1="{y1}" y2="{y2}"/>"#
         ))
@@ -144,7 +153,7 @@ impl DrawingBackend for SvgBackend<'_> {
             return self.draw_line(from, to, look);
         }
         let data: Vec<String> = points.iter().map(|(x, y)| format!("{x} {y}")).collect();
-        let (class, data, height) = (self.role.class(), data.join("L"), self.height);
+        let (class, data, height) = (self.classes(), data.join("L"), self.height);
         self.write(format_args!(
             r#"<svg width="100%" height="{}" viewBox="0 0 {WIDTH} {height}" preserveAspectRatio="none"><path class="line {class}" d="M{data}"/></svg>"#,
             px(height as i32)
@@ -157,7 +166,7 @@ impl DrawingBackend for SvgBackend<'_> {
         _: &S,
     ) -> Result<(), DrawingErrorKind<Infallible>> {
         let data: Vec<String> = corners.into_iter().map(|(x, y)| format!("{x} {y}")).collect();
-        let (class, data, height) = (self.role.class(), data.join("L"), self.height);
+        let (class, data, height) = (self.classes(), data.join("L"), self.height);
         self.write(format_args!(
             r#"<svg width="100%" height="{}" viewBox="0 0 {WIDTH} {height}" preserveAspectRatio="none"><path class="fill {class}" d="M{data}Z"/></svg>"#,
             px(height as i32)

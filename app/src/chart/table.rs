@@ -90,7 +90,11 @@ fn lines_table(chart: &Chart, lines: &Lines) -> AnyView {
     let heads = lines
         .series
         .iter()
-        .map(|series| view! { <th class="n" scope="col">{series.name.clone()}</th> })
+        .map(|series| {
+            let usual =
+                (!series.usual.is_empty()).then(|| view! { <th class="n" scope="col">"Usually"</th> });
+            view! { <th class="n" scope="col">{series.name.clone()}</th> {usual} }
+        })
         .collect_view();
     let more = lines.moments.len().saturating_sub(MAX_ROWS);
     let rows = lines
@@ -103,11 +107,20 @@ fn lines_table(chart: &Chart, lines: &Lines) -> AnyView {
             let cells = lines
                 .series
                 .iter()
-                .map(|series| match series.values.get(index).copied().flatten() {
-                    Some(value) => {
-                        view! { <td class="n t">{engine::series::text(value, lines.unit)}</td> }.into_any()
-                    }
-                    None => view! { <td class="n none">"–"</td> }.into_any(),
+                .map(|series| {
+                    let value = match series.values.get(index).copied().flatten() {
+                        Some(value) => {
+                            view! { <td class="n t">{engine::series::text(value, lines.unit)}</td> }
+                                .into_any()
+                        }
+                        None => view! { <td class="n none">"–"</td> }.into_any(),
+                    };
+                    let usual = (!series.usual.is_empty()).then(|| {
+                        let words = lines.usual_in_words(series, index);
+                        let words = words.map(|words| words.trim_start_matches("usually ").to_owned());
+                        view! { <td class="n">{words}</td> }
+                    });
+                    view! { {value} {usual} }
                 })
                 .collect_view();
             view! { <tr><th scope="row">{moment.title.clone()}</th>{cells}</tr> }

@@ -79,6 +79,34 @@ pub(crate) fn time_ticks(
     ticks
 }
 
+/// `Thu 12 Nov`, `12 Nov 14:00`: what a bucket is called that begins then, on the viewer's clock. Days are those of UTC.
+pub(crate) fn moment_title(
+    at: Timestamp,
+    bucket: Bucket,
+    offset_minutes: &impl Fn(Timestamp) -> i64,
+) -> String {
+    if bucket == Bucket::Day {
+        let weekday = at.to_offset_date_time().weekday().to_string();
+        return format!("{} {}", weekday.get(..3).unwrap_or(&weekday), date(at));
+    }
+    instant_text(at, offset_minutes)
+}
+
+/// `Thu 12 Nov, so far`: the title of a moment, which may still go on.
+pub(crate) fn so_far(title: String, goes_on: bool) -> String {
+    if goes_on {
+        format!("{title}, so far")
+    } else {
+        title
+    }
+}
+
+/// `12 Nov 14:07`: an instant on the viewer's clock.
+pub(crate) fn instant_text(at: Timestamp, offset_minutes: &impl Fn(Timestamp) -> i64) -> String {
+    let local = at.plus_micros(offset_minutes(at) * 60_000_000);
+    format!("{} {}", date(local), clock(local))
+}
+
 /// `12 Nov`.
 fn date(at: Timestamp) -> String {
     let at = at.to_offset_date_time();
@@ -160,6 +188,17 @@ mod tests {
                 "12:00", "15:00", "18:00", "21:00", "21 Nov", "03:00", "06:00", "09:00",
             ],
         );
+    }
+
+    #[test]
+    fn moments_are_called_by_the_viewers_clock_and_days_by_utc() {
+        let at = at("2026-11-12T20:00");
+        let check = |bucket: Bucket, offset: i64, expected: &str| {
+            assert_eq!(moment_title(at, bucket, &|_| offset), expected);
+        };
+        check(Bucket::Hour, 0, "12 Nov 20:00");
+        check(Bucket::Hour, 345, "13 Nov 01:45");
+        check(Bucket::Day, 345, "Thu 12 Nov");
     }
 
     #[test]

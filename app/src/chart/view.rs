@@ -5,6 +5,7 @@ mod cursor;
 use leptos::ev;
 use leptos::html;
 use leptos::prelude::*;
+use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 
 use self::cursor::{Brush, Cursor};
@@ -29,16 +30,18 @@ pub(crate) fn TableLink(toggle: TableToggle) -> impl IntoView {
     use_keys(move |key| {
         let pressed = key == "t";
         if pressed {
-            let options = leptos_router::NavigateOptions {
+            let options = NavigateOptions {
                 scroll: false,
                 ..Default::default()
             };
-            navigate(&toggle.href.get_untracked(), options);
+            navigate(&toggle.href.try_get_untracked().unwrap_or_default(), options);
         }
         pressed
     });
+    // The address changes as its page is left: what shows it may find the signals gone.
+    let is_shown = move || toggle.shown.try_get().unwrap_or_default();
     let word = move || {
-        if toggle.shown.get() {
+        if is_shown() {
             "Show the chart (t)"
         } else {
             "Show the numbers (t)"
@@ -48,8 +51,8 @@ pub(crate) fn TableLink(toggle: TableToggle) -> impl IntoView {
         <a
             class="btn icon"
             data-variant="quiet"
-            href=move || toggle.href.get()
-            data-pressed=move || toggle.shown.get().then_some("true")
+            href=move || toggle.href.try_get().unwrap_or_default()
+            data-pressed=move || is_shown().then_some("true")
             aria-label=word
             title=word
             data-noscroll
@@ -109,15 +112,17 @@ fn Drawing(
         let index = pointed.try_get_untracked().flatten();
         let of_index =
             index.and_then(|index| overlay::href(&chart.read_untracked(), index).map(str::to_owned));
-        let href = of_index.or_else(|| marker_href(&event));
-        // With a modifier the browser opens a tab of its own.
-        if let Some(href) = href
-            && !(event.ctrl_key() || event.meta_key() || event.shift_key())
-        {
-            event.prevent_default();
-            navigate(&href, Default::default());
-        }
+        follow(
+            &event,
+            of_index.or_else(|| href_of(&event, "a.ch-marker")),
+            &navigate,
+        );
     };
+    let has_pages = Memo::new(move |_| match &chart.read().marks {
+        Marks::Lines(lines) => lines.series.iter().any(|series| series.href.is_some()),
+        Marks::Bars(_) | Marks::Dots(_) => false,
+    });
+    let by_name = use_navigate();
     let height = move || chart.read().height_px.to_string();
     // The canvas has taken over: what it shows is not written as SVG again.
     let marks = move || {
@@ -134,6 +139,23 @@ fn Drawing(
             .zip(chart.try_read())
             .map(|(index, chart)| overlay::tooltip(&chart, index))
             .unwrap_or_default()
+    };
+    let ends = move || {
+        let by_name = by_name.clone();
+        (!labels.read().is_empty()).then(|| {
+            view! {
+                <svg
+                    class="plot ch-ends"
+                    class:ch-names=move || is_lines.get()
+                    height=height
+                    role=move || has_pages.get().then_some("group")
+                    aria-label=move || has_pages.get().then_some("Pages of the series")
+                    aria-hidden=move || (!has_pages.get()).then_some("true")
+                    inner_html=labels.get()
+                    on:click=move |event| follow(&event, href_of(&event, "a.ch-name"), &by_name)
+                ></svg>
+            }
+        })
     };
     view! {
         <div class="ch">
@@ -178,18 +200,7 @@ fn Drawing(
                 </svg>
                 <i class="ch-probe" hidden node_ref=probe></i>
             </div>
-            {move || {
-                (!labels.read().is_empty())
-                    .then(|| view! {
-                            <svg
-                                class="plot ch-ends"
-                                class:ch-names=move || is_lines.get()
-                                height=height
-                                aria-hidden="true"
-                                inner_html=labels.get()
-                            ></svg>
-                        })
-            }}
+            {ends}
         </div>
     }
 }
@@ -212,17 +223,27 @@ fn place(event: &ev::PointerEvent, chart: &Chart) -> Option<usize> {
     }
 }
 
-/// Where the marker leads that was clicked.
-fn marker_href(event: &ev::MouseEvent) -> Option<String> {
+/// Goes there without a new document. With a modifier the browser opens a tab of its own.
+fn follow(event: &ev::MouseEvent, href: Option<String>, navigate: &impl Fn(&str, NavigateOptions)) {
+    if let Some(href) = href
+        && !(event.ctrl_key() || event.meta_key() || event.shift_key())
+    {
+        event.prevent_default();
+        navigate(&href, NavigateOptions::default());
+    }
+}
+
+/// Where the link leads that was clicked, if it is one of these.
+fn href_of(event: &ev::MouseEvent, selector: &str) -> Option<String> {
     #[cfg(target_arch = "wasm32")]
     {
         use wasm_bindgen::JsCast;
         let element: web_sys::Element = event.target()?.dyn_into().ok()?;
-        element.closest("a.ch-marker").ok()??.get_attribute("href")
+        element.closest(selector).ok()??.get_attribute("href")
     }
     #[cfg(not(target_arch = "wasm32"))]
     {
-        let _only_in_the_browser = event;
+        let _only_in_the_browser = (event, selector);
         None
     }
 }
@@ -247,12 +268,12 @@ mod browser {
     use leptos::html;
     use leptos::prelude::*;
     use wasm_bindgen::JsCast as _;
-    use wasm_bindgen::closure::Closure;
-    use web_sys::{HtmlElement, ResizeObserver};
+    use web_sys::HtmlElement;
 
     use super::Chart;
     use crate::chart::canvas::{Palette, draw_marks};
     use crate::theme::use_theme;
+    use crate::ui::redraw::{watch_scheme, watch_size};
 
     /// Draws the chart, and again whenever it, the size of its place or the theme changes.
     pub(super) fn keep_drawn(
@@ -264,7 +285,11 @@ mod browser {
         let theme = use_theme();
         let palette = StoredValue::new_local(None::<Palette>);
         let (size, scheme) = (RwSignal::new(0_u32), RwSignal::new(0_u32));
-        watch_size(canvas, size);
+        // The canvas has the size that it was drawn with; its place has not.
+        watch_size(
+            move || canvas.get().and_then(|canvas| canvas.parent_element()),
+            size,
+        );
         watch_scheme(scheme);
         let draw = move || {
             let (Some(Some(canvas)), Some(Some(probe))) =
@@ -294,44 +319,6 @@ mod browser {
             // One frame later the theme is on the document and the canvas has its width.
             request_animation_frame(draw);
             look
-        });
-    }
-
-    fn watch_size(canvas: NodeRef<html::Canvas>, size: RwSignal<u32>) {
-        Effect::new(move |_| {
-            let Some(canvas) = canvas.get() else { return };
-            let changed = Closure::<dyn FnMut()>::new(move || {
-                size.try_update(|n| *n = n.wrapping_add(1));
-            });
-            let Ok(observer) = ResizeObserver::new(changed.as_ref().unchecked_ref()) else {
-                return;
-            };
-            observer.observe(&canvas);
-            let kept = StoredValue::new_local((observer, changed));
-            on_cleanup(move || {
-                kept.try_with_value(|(observer, _)| observer.disconnect());
-            });
-        });
-    }
-
-    fn watch_scheme(scheme: RwSignal<u32>) {
-        let Ok(Some(dark)) = window().match_media("(prefers-color-scheme: dark)") else {
-            return;
-        };
-        let changed = Closure::<dyn FnMut()>::new(move || {
-            scheme.try_update(|n| *n = n.wrapping_add(1));
-        });
-        if dark
-            .add_event_listener_with_callback("change", changed.as_ref().unchecked_ref())
-            .is_err()
-        {
-            return;
-        }
-        let kept = StoredValue::new_local((dark, changed));
-        on_cleanup(move || {
-            kept.try_with_value(|(dark, changed)| {
-                _ = dark.remove_event_listener_with_callback("change", changed.as_ref().unchecked_ref());
-            });
         });
     }
 }

@@ -62,9 +62,16 @@ impl Default for Range {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OverviewQuery {
     pub(crate) range: Range,
+    /// What the window is cut into, where that is not what fits it.
+    pub(crate) bucket: Option<Bucket>,
     pub(crate) metric: Metric,
     pub(crate) by: SeriesBy,
     pub(crate) filter: SeriesFilter,
+    /// The deploy with the time before which the time since it is compared, by its id. Without one the window is compared
+    /// with the one before it.
+    pub(crate) against: Option<String>,
+    /// On the page of a template, the one that its text is compared with.
+    pub(crate) before: Option<String>,
     /// Areas on top of one another instead of lines.
     pub(crate) is_stacked: bool,
     /// The chart's numbers instead of the chart.
@@ -75,9 +82,12 @@ impl Default for OverviewQuery {
     fn default() -> Self {
         Self {
             range: Range::default(),
+            bucket: None,
             metric: Metric::Cost,
             by: SeriesBy::Key,
             filter: SeriesFilter::default(),
+            against: None,
+            before: None,
             is_stacked: false,
             as_table: false,
         }
@@ -114,12 +124,19 @@ impl OverviewQuery {
                 }
                 "from" => from = moment(value),
                 "to" => to = moment(value),
+                "bucket" => {
+                    let choice = Bucket::parse(value);
+                    query.bucket = choice.filter(|bucket| matches!(bucket, Bucket::Hour | Bucket::Day));
+                }
                 "metric" => query.metric = Metric::parse(value).unwrap_or(query.metric),
                 "by" => query.by = SeriesBy::parse(value).unwrap_or(query.by),
                 "key" => query.filter.key = text(),
                 "model" => query.filter.model = text(),
                 "step" => query.filter.step = text(),
                 "environment" => query.filter.environment = text(),
+                "template" => query.filter.template = text(),
+                "against" => query.against = text(),
+                "before" => query.before = text(),
                 "drawn" => query.is_stacked = value == "stacked",
                 "view" => query.as_table = value == "table",
                 _ => {}
@@ -147,6 +164,7 @@ impl OverviewQuery {
                 pairs.push(("to", to.to_string()));
             }
         }
+        pairs.extend(self.bucket.map(|bucket| ("bucket", bucket.as_str().to_owned())));
         if self.metric != Metric::Cost {
             pairs.push(("metric", self.metric.as_str().to_owned()));
         }
@@ -159,6 +177,9 @@ impl OverviewQuery {
             ("model", &filter.model),
             ("step", &filter.step),
             ("environment", &filter.environment),
+            ("template", &filter.template),
+            ("against", &self.against),
+            ("before", &self.before),
         ] {
             pairs.extend(value.clone().map(|value| (name, value)));
         }
@@ -175,11 +196,13 @@ impl OverviewQuery {
     /// The window alone, for a link to another page.
     pub(crate) fn range_href(&self) -> String {
         let range = self.range;
-        Self {
+        let href = Self {
             range,
             ..Self::default()
         }
-        .to_href()
+        .to_href();
+        // It goes behind another page's path, where a bare question mark says nothing.
+        if href == "?" { String::new() } else { href }
     }
 
     /// This state after a change.
@@ -191,23 +214,12 @@ impl OverviewQuery {
 
     /// The value of a filter.
     pub(crate) fn get(&self, by: SeriesBy) -> Option<&str> {
-        match by {
-            SeriesBy::Key => self.filter.key.as_deref(),
-            SeriesBy::Model => self.filter.model.as_deref(),
-            SeriesBy::Step => self.filter.step.as_deref(),
-            SeriesBy::Environment => self.filter.environment.as_deref(),
-        }
+        self.filter.get(by)
     }
 
     /// This state with a filter set or cleared.
     pub(crate) fn with_filter(&self, by: SeriesBy, value: Option<&str>) -> Self {
-        let value = value.map(str::to_owned);
-        self.with(|query| match by {
-            SeriesBy::Key => query.filter.key = value,
-            SeriesBy::Model => query.filter.model = value,
-            SeriesBy::Step => query.filter.step = value,
-            SeriesBy::Environment => query.filter.environment = value,
-        })
+        self.with(|query| query.filter = query.filter.clone().with(by, value.map(str::to_owned)))
     }
 
     /// The filters that are set.
@@ -230,7 +242,9 @@ impl OverviewQuery {
                 )
             }
         };
-        let bucket = Bucket::of_window(to.micros() - from.micros());
+        let length = to.micros() - from.micros();
+        let chosen = self.bucket.filter(|bucket| Self::may_choose(*bucket, length));
+        let bucket = chosen.unwrap_or_else(|| Bucket::of_window(length));
         let end = bucket.start_of(to.plus_micros(bucket.micros() - 1));
         let begin = match self.range {
             // As many buckets as fit, of which the one that goes on is the last.
@@ -243,6 +257,13 @@ impl OverviewQuery {
             to: end,
             bucket,
         }
+    }
+
+    /// Whether a window of so many microseconds may be cut into hours or days, which a reader chooses between.
+    pub(crate) fn may_choose(bucket: Bucket, length: i64) -> bool {
+        matches!(bucket, Bucket::Hour | Bucket::Day)
+            && length > 2 * Bucket::Day.micros()
+            && length <= bucket.max_window_micros()
     }
 
     /// The window before (−1) or after (1) the one of this span; `None` when that lies in the future.
@@ -296,6 +317,28 @@ fn moment(text: &str) -> Option<Timestamp> {
 }
 
 impl OverviewSpan {
+    /// Whether a bucket that begins at `at` has not ended at `now`.
+    pub(crate) fn goes_on(&self, at: Timestamp, now: Timestamp) -> bool {
+        now < at.plus_micros(self.bucket.micros())
+    }
+
+    /// The time before a moment and the time since it, equally long: where the first begins, the moment itself to the
+    /// nearest hour (where buckets are shorter, to the nearest of them), and where the second ends, which is the end of
+    /// the window. `None` when the moment is not within the window.
+    pub(crate) fn around(&self, at: Timestamp) -> Option<(Timestamp, Timestamp, Timestamp)> {
+        let grain = if self.is_of_hours() {
+            Bucket::Hour
+        } else {
+            self.bucket
+        };
+        let middle = grain.start_of(at.plus_micros(grain.micros() / 2));
+        if middle <= self.from || middle >= self.to {
+            return None;
+        }
+        let before = middle.plus_micros(middle.micros() - self.to.micros());
+        Some((before, middle, self.to))
+    }
+
     /// Whether it begins and ends with an hour.
     pub(crate) fn is_of_hours(&self) -> bool {
         matches!(self.bucket, Bucket::Hour | Bucket::Day)

@@ -96,10 +96,15 @@ pub(crate) fn basis(effect: &Effect) -> String {
     }
 }
 
-/// The value that most calls moved to, with its shares before and after, where that is a third of all or more.
+/// The value that most calls moved to, with its shares before and after, where that is a third of all or more. What had
+/// no calls on one side has no shares there, so nothing moved.
 pub(crate) fn switched(mix: &[MixPart]) -> Option<(String, f64, f64)> {
-    let sum = |count: fn(&MixPart) -> i64| mix.iter().map(count).sum::<i64>().max(1) as f64;
+    let sum = |count: fn(&MixPart) -> i64| mix.iter().map(count).sum::<i64>();
     let (before, after) = (sum(|part| part.before), sum(|part| part.after));
+    if before == 0 || after == 0 {
+        return None;
+    }
+    let (before, after) = (before as f64, after as f64);
     mix.iter()
         .filter_map(|part| {
             let value = part.value.clone()?;
@@ -119,6 +124,17 @@ pub(crate) fn switch_words(mix: &[MixPart]) -> Option<String> {
     ))
 }
 
+/// How much a measure matters where only one is named; `None` for those that never are.
+#[cfg(feature = "ssr")]
+pub(crate) const fn rank(measure: Measure) -> Option<u8> {
+    match measure {
+        Measure::CostPerCall => Some(2),
+        Measure::ErrorRate => Some(1),
+        Measure::LatencyP95 => Some(0),
+        _ => None,
+    }
+}
+
 /// The deploy that made something clearly worse, of several with what they moved: the one whose calls differ most
 /// surely. With the key and the effect.
 #[cfg(feature = "ssr")]
@@ -126,11 +142,6 @@ pub(crate) fn worst<'a>(
     rollouts: impl IntoIterator<Item = &'a (Deploy, RolloutEffect)>,
 ) -> Option<(&'a Deploy, &'a RolloutEffect, &'a str, &'a Effect)> {
     let surely = |effect: &Effect| effect.change.map_or(0.0, |change| change.standard_errors.abs());
-    let rank = |measure: Measure| match measure {
-        Measure::CostPerCall => 2,
-        Measure::ErrorRate => 1,
-        _ => 0,
-    };
     rollouts
         .into_iter()
         .filter_map(|(deploy, moved)| {
@@ -226,5 +237,11 @@ mod tests {
         );
         assert_eq!(switched(&[part("sonnet", 20, 21), part("haiku", 20, 19)]), None);
         assert_eq!(switched(&[]), None);
+        assert_eq!(
+            switched(&[part("sonnet", 0, 6)]),
+            None,
+            "new here, not switched to"
+        );
+        assert_eq!(switched(&[part("sonnet", 6, 0)]), None);
     }
 }

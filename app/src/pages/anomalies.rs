@@ -15,6 +15,7 @@ use leptos_router::hooks::use_location;
 use self::layers::Layers;
 use self::matrix::Matrix;
 use self::over_time::OverTime;
+pub(crate) use self::steps::steps_table;
 use self::steps::{Latest, StepList};
 use self::sums::Sums;
 use self::tools::{Chips, Tools};

@@ -1,7 +1,10 @@
 //! Small figures of runs and steps that several pages show: severities, score bars, costs.
 
+use domain::series::SeriesBy;
 use domain::{NanoUsd, RunStatus, RunSummary, Severity, text};
 use leptos::prelude::*;
+
+use crate::ui::links::scope_href;
 
 /// The score a whole bar stands for, unless the score is higher.
 const BAR_POINTS: f64 = 200.0;
@@ -27,6 +30,19 @@ pub(crate) fn layer_of(run: &RunSummary) -> u8 {
     let without_code = if run.severity == Severity::Critical { 1 } else { 4 };
     code.and_then(|code| u8::try_from(code / 1_000).ok())
         .unwrap_or(without_code)
+}
+
+/// The name of a step, key, model or template, which leads to its page where it has one, in the window that `range` says.
+pub(crate) fn name_link(slug: &str, by: SeriesBy, name: &str, range: &str) -> AnyView {
+    let text = match by {
+        SeriesBy::Template => domain::prompt::short_fingerprint(name).to_owned(),
+        _ if name.trim().is_empty() => "unnamed".to_owned(),
+        _ => name.to_owned(),
+    };
+    match scope_href(slug, by, name) {
+        Some(href) => view! { <a class="link" href=format!("{href}{range}")>{text}</a> }.into_any(),
+        None => text.into_any(),
+    }
 }
 
 /// A score bar: points by layer on 0 to 200, a tick at the threshold that the step was judged by where it is known.

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
-use self::program::Program;
+use self::program::{LABEL, PROGRAMS, Program, ProgramKey};
 use crate::api::projects::{ServerFacts, read_server_facts};
 use crate::context::{use_page_request, use_slug, use_viewer};
 use crate::pages::first_step::make_key::MakeKey;
@@ -17,9 +17,6 @@ use crate::ui::copy::CopyButton;
 use crate::ui::frame::TopBar;
 use crate::ui::links::page_href;
 use crate::ui::load::{Load, SkeletonRows};
-
-/// What stands in place of a key where none is needed: the label of the calls.
-const LABEL: &str = "my-app";
 
 #[component]
 pub(crate) fn ConnectPage() -> impl IntoView {
@@ -37,6 +34,9 @@ pub(crate) fn ConnectPage() -> impl IntoView {
                     <h2>"Change the base URL, and every call is recorded"</h2>
                     <p>
                         "Plumbline forwards each call to the provider byte for byte, with your own provider key, and streams the answer as it arrives. The provider key is never stored or logged. If recording fails, the call still goes through."
+                    </p>
+                    <p>
+                        "Where a program can’t change a URL, or you want steps around its own code too, an SDK wraps the provider’s client instead and sends what it did in the background. Use one of the two for a call, or it is recorded twice."
                     </p>
                 </div>
             </section>
@@ -74,11 +74,15 @@ fn Programs(
     let origin = use_page_request().origin;
     let slug = use_slug();
     let query = use_query_map();
-    let chosen = Memo::new(move |_| Program::parse(&query.read().get("program").unwrap_or_default()));
-    let has_key = key_text.is_some();
+    let chosen = Memo::new(move |_| Program::of_word(&query.read().get("program").unwrap_or_default()));
+    let is_known = key_text.is_some();
     let is_open = use_viewer().open;
-    let key_text = key_text.or_else(|| is_open.then(|| LABEL.to_owned()));
-    let text = Memo::new(move |_| chosen.get().text(&origin, key_text.as_deref()));
+    let key = match key_text {
+        Some(text) => ProgramKey::Known(text),
+        None if is_open => ProgramKey::Needless,
+        None => ProgramKey::Hidden,
+    };
+    let text = Memo::new(move |_| chosen.get().text(&origin, &key));
     // The word of a key that was made a moment ago stays in the address: without it the key would be gone.
     let href = move |program: Program| {
         let made = query
@@ -88,22 +92,22 @@ fn Programs(
         format!(
             "{}?program={}{}",
             page_href(&slug.read(), "connect"),
-            program.as_str(),
+            program.word,
             made.unwrap_or_default()
         )
     };
-    let tabs = Program::ALL
+    let tabs = PROGRAMS
         .map(|program| {
             view! {
                 <a
                     role="tab"
-                    id=format!("program-{}", program.as_str())
+                    id=format!("program-{}", program.word)
                     href=move || href(program)
                     aria-selected=move || if chosen.get() == program { "true" } else { "false" }
                     aria-controls="program-panel"
                     data-noscroll
                 >
-                    {program.label()}
+                    {program.label}
                 </a>
             }
         })
@@ -114,13 +118,15 @@ fn Programs(
             .map(|(class, segment)| view! { <span class=class>{segment}</span> })
             .collect_view()
     };
-    let key_note = if has_key {
+    let key_note = if is_known {
         view! { <p class="dim2">"The key in it is real and shown only this once."</p> }.into_any()
     } else if is_open {
         view! {
             <p class="dim2">
-                "It works as it is: without accounts, on this machine, no key is needed. The label in its place, "
-                <code>{LABEL}</code>", names the series of the calls; choose your own."
+                "It works as it is: without accounts, on this machine, no key is needed."
+                <span hidden=move || !chosen.get().is_proxied>
+                    " The label in its place, "<code>{LABEL}</code>", names the series of the calls; choose your own."
+                </span>
             </p>
             <MakeKey
                 why="A key keeps working once there are accounts, or when programs call from other machines."
@@ -132,8 +138,11 @@ fn Programs(
         .into_any()
     } else {
         view! {
+            <p class="dim2">
+                "The program needs a key with the scope "<code>{move || chosen.get().scope()}</code>" in place of YOUR_KEY."
+            </p>
             <MakeKey
-                why="The program needs a key with the scope proxy in place of YOUR_KEY."
+                why="A key for this program, with the scopes of both ways in."
                 label="app"
                 button="Create a key and show it here"
                 page="connect"
@@ -143,11 +152,16 @@ fn Programs(
     };
     view! {
         <div class="tabs" role="tablist" aria-label="Program">{tabs}</div>
-        <p class="dim2">
-            "Install: "<code>{move || chosen.get().install()}</code>". It reads the provider’s key from "
-            <code>{move || chosen.get().key_variable()}</code>"."
-        </p>
-        <div class="code copyable" id="program-panel" role="tabpanel" aria-labelledby=move || format!("program-{}", chosen.get().as_str())>
+        {move || chosen.get().install.map(|install| view! {
+            <p class="dim2">
+                "Install: "<code>{install}</code>
+                {chosen.get().key_variable.map(|variable| view! { ". It reads the provider’s key from "<code>{variable}</code>"." })}
+            </p>
+        })}
+        {move || (!chosen.get().is_tested).then(|| view! {
+            <p class="dim2">"Written after the framework’s documentation; our own tests do not run this one."</p>
+        })}
+        <div class="code copyable" id="program-panel" role="tabpanel" aria-labelledby=move || format!("program-{}", chosen.get().word)>
             <CopyButton text/>
             <pre tabindex="0" aria-label="Program">{segments}</pre>
         </div>

@@ -2,6 +2,7 @@
 
 use domain::Deploy;
 use domain::deploy::FirstSeen;
+use domain::series::SeriesBy;
 use engine::compare::{Effect, Measure};
 use engine::rollout::{MixPart, PartEffect};
 use engine::series::percent;
@@ -10,14 +11,16 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
 use crate::api::deploys::{DeployView, ReleaseRow, read_deploy};
+use crate::api::incidents::ListedIncident;
 use crate::context::use_slug;
-use crate::models::rollout_words::{change, deploy_name, moved, switch_words, value};
-use crate::pages::cells::cost_view;
+use crate::models::rollout_words::{deploy_name, moved, switch_words};
+use crate::pages::cells::{cost_view, name_link};
 use crate::pages::deploys::{rollout_length, status_word};
-use crate::pages::effects::{calls_view, effect_cell};
+use crate::pages::effects::{calls_view, effect_cell, measures_table};
+use crate::pages::incidents::{figures, probability_text, status_glyph};
 use crate::ui::frame::{Crumbs, TopBar};
 use crate::ui::icon::Icon;
-use crate::ui::links::{deploy_href, page_href};
+use crate::ui::links::{deploy_href, incident_href, page_href, scope_href};
 use crate::ui::load::{Load, SkeletonRows};
 use crate::ui::time::Time;
 
@@ -66,6 +69,7 @@ fn loaded(slug: &str, view: DeployView) -> AnyView {
         releases,
         first_seen,
         neighbours,
+        incidents,
     } = view;
     let worst = moved.worst().map(|(key, effect)| (key.to_owned(), *effect));
     let switched = worst.as_ref().and_then(|(key, _)| {
@@ -80,30 +84,16 @@ fn loaded(slug: &str, view: DeployView) -> AnyView {
         length(windows.before_micros()),
         length(windows.after_micros())
     );
-    let rows = moved.effects.iter().map(measure_row).collect_view();
-    let steps = moved.steps.iter().map(step_row).collect_view();
+    let steps = moved.steps.iter().map(|part| step_row(slug, part)).collect_view();
     view! {
         <Head slug=slug.to_owned() deploy=deploy.clone() worst neighbours switched/>
+        {caused(slug, incidents)}
         <section class="cell flush" aria-labelledby="measures-title">
             <div class="head">
                 <h2 id="measures-title">"Before and after"</h2>
                 <span class="sub">{note.clone()}</span>
             </div>
-            <div class="scroll-x" tabindex="0" role="region" aria-label="Measures">
-                <table class="table bleed bna">
-                    <thead>
-                        <tr>
-                            <th class="ba-m" scope="col">"Metric"</th>
-                            <th class="n ba-v" scope="col">"Before"</th>
-                            <th class="n ba-v" scope="col">"After"</th>
-                            <th class="n ba-v" scope="col">"Calls before"</th>
-                            <th class="n ba-v" scope="col">"Calls after"</th>
-                            <th class="n dp-fx" scope="col">"Change"</th>
-                        </tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
+            {measures_table(&moved.effects)}
         </section>
         <div class="split" data-cols="2-1">
             <section class="cell" aria-labelledby="steps-title">
@@ -112,12 +102,12 @@ fn loaded(slug: &str, view: DeployView) -> AnyView {
                     <span class="sub">{steps_note(&moved.steps)}</span>
                 </div>
                 <div class="scroll-x" tabindex="0" role="region" aria-label="Steps">
-                    <table class="table">
+                    <table class="table ds">
                         <thead>
                             <tr>
                                 <th scope="col">"Step"</th>
-                                <th scope="col">"Key"</th>
-                                <th scope="col">"Models"</th>
+                                <th class="ds-key" scope="col">"Key"</th>
+                                <th class="ds-models" scope="col">"Models"</th>
                                 <th class="n" scope="col">"Calls"</th>
                                 <th class="n dp-fx" scope="col">"Cost per call"</th>
                             </tr>
@@ -128,7 +118,7 @@ fn loaded(slug: &str, view: DeployView) -> AnyView {
             </section>
             <section class="cell" aria-labelledby="mix-title">
                 <div class="head"><h2 id="mix-title">"Model and prompt mix"</h2><span class="sub">"share of calls"</span></div>
-                {mix("Models", &moved.models, |value| (value.to_owned(), None))}
+                {mix("Models", &moved.models, |value| (value.to_owned(), scope_href(slug, SeriesBy::Model, value)))}
                 {mix("Prompts", &moved.templates, |value| {
                     let short = domain::prompt::short_fingerprint(value);
                     (short.to_owned(), Some(page_href(slug, &format!("prompts/{value}"))))
@@ -203,18 +193,33 @@ fn Head(
     }
 }
 
-fn measure_row(effect: &Effect) -> impl IntoView + use<> {
-    let class = change(effect).is_none().then_some("flat");
-    view! {
-        <tr class=class>
-            <th class="main" scope="row">{effect.measure.label()}</th>
-            <td class="n">{value(effect, false)}</td>
-            <td class="n t">{value(effect, true)}</td>
-            <td class="n">{calls_view(effect.n_before)}</td>
-            <td class="n">{calls_view(effect.n_after)}</td>
-            <td class="n dp-fx">{effect_cell(Some(effect))}</td>
-        </tr>
+/// The incidents that it is named for.
+fn caused(slug: &str, incidents: Vec<ListedIncident>) -> AnyView {
+    if incidents.is_empty() {
+        return ().into_any();
     }
+    let items = incidents
+        .into_iter()
+        .map(|incident| {
+            let (icon, class, word) = status_glyph(incident.status);
+            view! {
+                <li>
+                    <Icon name=icon class=class/>
+                    <span class="vh">{word}</span>
+                    <a class="link" href=incident_href(slug, &incident.id)>{incident.name.clone()}</a>
+                    <span class="num">{figures(&incident)}</span>
+                    <span class="dim">"since "<Time at=incident.onset/>", probability "{probability_text(incident.probability)}</span>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <section class="cell" aria-labelledby="caused-title">
+            <div class="head"><h2 id="caused-title">"Incidents it is named for"</h2></div>
+            <ul class="caused">{items}</ul>
+        </section>
+    }
+    .into_any()
 }
 
 /// Whether its calls moved to another model or prompt.
@@ -222,27 +227,52 @@ fn is_switched(part: &PartEffect) -> bool {
     switch_words(&part.models).is_some() || switch_words(&part.templates).is_some()
 }
 
-fn steps_note(steps: &[PartEffect]) -> String {
-    let switched = steps.iter().filter(|step| is_switched(step)).count();
-    format!(
-        "{switched} of {} switched model or prompt; the others are the control",
-        steps.len()
-    )
+/// Calls of a part before and after.
+fn calls_of(part: &PartEffect) -> (i64, i64) {
+    let effect = part
+        .effects
+        .iter()
+        .find(|effect| effect.measure == Measure::CallsPerDay);
+    effect.map_or((0, 0), |effect| (effect.n_before, effect.n_after))
 }
 
-fn step_row(part: &PartEffect) -> impl IntoView + use<> {
+/// What of it can be compared: a step that ran on one side only neither switched nor is it a control.
+fn steps_note(steps: &[PartEffect]) -> String {
+    let compared = steps.iter().filter(|step| {
+        let (before, after) = calls_of(step);
+        before > 0 && after > 0
+    });
+    let (switched, same): (Vec<_>, Vec<_>) = compared.partition(|step| is_switched(step));
+    let one_sided = steps.len() - switched.len() - same.len();
+    let mut note = format!(
+        "{} switched model or prompt, {} kept both and {} the control",
+        switched.len(),
+        same.len(),
+        if same.len() == 1 { "is" } else { "are" }
+    );
+    if one_sided > 0 {
+        note.push_str(&format!("; {one_sided} ran on one side only"));
+    }
+    note
+}
+
+fn step_row(slug: &str, part: &PartEffect) -> impl IntoView + use<> {
     let of = |measure: Measure| part.effects.iter().find(|effect| effect.measure == measure);
-    let calls = of(Measure::CallsPerDay).map_or((0, 0), |effect| (effect.n_before, effect.n_after));
-    let step = part.step.clone().filter(|step| !step.trim().is_empty());
-    let models = switch_words(&part.models).unwrap_or_else(|| "same".to_owned());
+    let calls = calls_of(part);
+    let step = name_link(slug, SeriesBy::Step, part.step.as_deref().unwrap_or_default(), "");
+    let models = match calls {
+        (0, _) => "no calls before".to_owned(),
+        (_, 0) => "no calls after".to_owned(),
+        _ => switch_words(&part.models).unwrap_or_else(|| "same".to_owned()),
+    };
     view! {
         <tr>
             <th class="main" scope="row">
-                {step.unwrap_or_else(|| "unnamed".to_owned())}
+                {step}
                 {is_switched(part).then(|| view! { " "<span class="badge" data-tone="accent">"switched"</span> })}
             </th>
-            <td>{part.key.clone()}</td>
-            <td class="wrap">{models}</td>
+            <td class="ds-key">{name_link(slug, SeriesBy::Key, &part.key, "")}</td>
+            <td class="wrap ds-models">{models}</td>
             <td class="n">{calls_view(calls.0)}" "<span class="dim">"→"</span>" "{calls_view(calls.1)}</td>
             <td class="n dp-fx">{effect_cell(of(Measure::CostPerCall))}</td>
         </tr>
@@ -280,7 +310,7 @@ fn mix(title: &'static str, parts: &[MixPart], name: impl Fn(&str) -> (String, O
         .map(|(index, part)| {
             let (text, href) = part.value.as_deref().map_or(("none".to_owned(), None), &name);
             let label = match href {
-                Some(href) => view! { <a class="link mono" href=href>{text}</a> }.into_any(),
+                Some(href) => view! { <a class="link" href=href>{text}</a> }.into_any(),
                 None => text.into_any(),
             };
             view! {
@@ -320,7 +350,10 @@ fn first_times(slug: &str, first_seen: Vec<FirstSeen>) -> AnyView {
                     let href = page_href(slug, &format!("prompts/{}", seen.value));
                     view! { "prompt "<a class="link mono" href=href>{short}</a> }.into_any()
                 }
-                dimension => format!("{dimension} {}", seen.value).into_any(),
+                dimension => {
+                    let by = SeriesBy::parse(dimension).unwrap_or(SeriesBy::Environment);
+                    view! { {dimension.to_owned()} " " {name_link(slug, by, &seen.value, "")} }.into_any()
+                }
             };
             view! { <li>{label}", "<Time at=seen.at/></li> }
         })

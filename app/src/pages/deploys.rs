@@ -299,7 +299,9 @@ fn nothing(range: Range, any: bool) -> impl IntoView {
             <p class="dim">
                 "The key needs the scope deploy, which keys have unless told otherwise: "
                 <a class="link" href=move || page_href(&slug.read(), "settings/keys")>"keys"</a>
-                ". A step that says the same sha as its release is counted with its deploy."
+                ". A step that says the same sha as its release is counted with its deploy. From GitHub they come without a line in CI: "
+                <a class="link" href=move || page_href(&slug.read(), "settings/integrations")>"connect a repository"</a>
+                "."
             </p>
         </div>
     }

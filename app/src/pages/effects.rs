@@ -3,7 +3,7 @@
 use engine::compare::{Effect, FEW_CALLS, Measure, Reading};
 use leptos::prelude::*;
 
-use crate::models::rollout_words::{basis, change};
+use crate::models::rollout_words::{basis, change, value};
 
 /// Half of the drawing, in CSS pixels.
 const HALF_PX: f64 = 38.0;
@@ -76,6 +76,42 @@ pub(crate) fn calls_view(calls: i64) -> AnyView {
         view! { <span class="few" title="Few calls on this side">{text}</span> }.into_any()
     } else {
         text.into_any()
+    }
+}
+
+/// Every measure before and after, one a row.
+pub(crate) fn measures_table(effects: &[Effect]) -> impl IntoView + use<> {
+    let rows = effects.iter().map(measure_row).collect_view();
+    view! {
+        <div class="scroll-x" tabindex="0" role="region" aria-label="Measures">
+            <table class="table bleed bna">
+                <thead>
+                    <tr>
+                        <th class="ba-m" scope="col">"Metric"</th>
+                        <th class="n ba-v" scope="col">"Before"</th>
+                        <th class="n ba-v" scope="col">"After"</th>
+                        <th class="n ba-v" scope="col">"Calls before"</th>
+                        <th class="n ba-v" scope="col">"Calls after"</th>
+                        <th class="n dp-fx" scope="col">"Change"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+}
+
+fn measure_row(effect: &Effect) -> impl IntoView + use<> {
+    let class = change(effect).is_none().then_some("flat");
+    view! {
+        <tr class=class>
+            <th class="main" scope="row">{effect.measure.label()}</th>
+            <td class="n">{value(effect, false)}</td>
+            <td class="n t">{value(effect, true)}</td>
+            <td class="n">{calls_view(effect.n_before)}</td>
+            <td class="n">{calls_view(effect.n_after)}</td>
+            <td class="n dp-fx">{effect_cell(Some(effect))}</td>
+        </tr>
     }
 }
 

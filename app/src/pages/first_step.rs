@@ -121,6 +121,7 @@ pub(crate) fn FirstStep(
 /// The command, with the key or with a place for one, and the panel that waits.
 #[component]
 fn WithKey(live: LiveState, key: ShownKey) -> impl IntoView {
+    let slug = use_slug();
     let how = match &key {
         ShownKey::Known(_) => view! {
             <p class="dim2">
@@ -135,6 +136,11 @@ fn WithKey(live: LiveState, key: ShownKey) -> impl IntoView {
     view! {
         {how}
         <Command key_text=secret.clone().unwrap_or_else(|| KEY_PLACEHOLDER.to_owned())/>
+        <p class="dim2">
+            "Your own program needs two lines of it: "
+            <a class="link" href=move || page_href(&slug.get(), "connect")>"connect an app"</a>
+            ", through the proxy or with an SDK for TypeScript, Python or Rust."
+        </p>
         <Waiting live secret/>
     }
 }

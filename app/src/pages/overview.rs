@@ -1,87 +1,56 @@
 //! The overview, a project's home: is something wrong, what does it cost, what shipped.
 
 mod cells;
+mod compare;
 mod critical;
 mod movers;
-mod tools;
 mod trend;
 mod verdict;
 
 use domain::Role;
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::NavigateOptions;
-use leptos_router::hooks::{use_location, use_navigate, use_query_map};
+use leptos_router::hooks::use_query_map;
 
 use self::cells::Cells;
+use self::compare::CompareMenu;
 use self::critical::CriticalRuns;
 use self::movers::Movers;
-use self::tools::{Chips, Tools};
 use self::trend::Trend;
 use self::verdict::VerdictSentence;
+use crate::api::forecast::{ForecastView, read_forecast};
 use crate::api::overview::{OverviewView, read_overview};
-use crate::context::{use_may, use_slug};
-use crate::live::{LiveState, use_live};
+use crate::context::use_may;
 use crate::models::overview_query::OverviewQuery;
 use crate::pages::first_step::{FirstStep, provide_key_to_show};
-use crate::query_string;
+use crate::pages::time_window::{
+    Chips, ENVIRONMENT_MENU, KEY_MENU, Page, Tools, read_again_when_runs_come, use_page,
+};
 use crate::ui::form::Submit;
 use crate::ui::frame::TopBar;
 use crate::ui::icon::Icon;
 use crate::ui::links::page_href;
 use crate::ui::load::{Load, SkeletonRows};
 
-/// What all parts of the page share.
-#[derive(Clone, Copy)]
-pub(crate) struct Page {
-    /// The project's word in the URL.
-    pub(crate) slug: Memo<String>,
-    /// The state in the URL.
-    pub(crate) query: Memo<OverviewQuery>,
-    /// Goes to another state of the page.
-    pub(crate) go: Callback<OverviewQuery>,
-    pub(crate) live: LiveState,
-}
-
 /// What calls cost and how that moves, what shipped, what went wrong.
 #[component]
 pub(crate) fn OverviewPage() -> impl IntoView {
-    let slug = use_slug();
-    let search = use_location().search;
-    let query = Memo::new(move |_| {
-        let pairs = query_string::pairs(&search.read());
-        OverviewQuery::from_pairs(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())))
-    });
-    let navigate = use_navigate();
-    let page = Page {
-        slug,
-        query,
-        go: Callback::new(move |query: OverviewQuery| {
-            let options = NavigateOptions {
-                scroll: false,
-                ..NavigateOptions::default()
-            };
-            navigate(&query.to_href(), options);
-        }),
-        live: use_live(slug.into(), Signal::stored(None)),
-    };
-    // How it is drawn is in the URL too, but changes nothing about what is read.
-    let asked = Memo::new(move |_| {
-        let query = query.read().with(|query| {
-            query.as_table = false;
-            query.is_stacked = false;
-        });
-        (slug.get(), query)
-    });
+    let page = use_page();
+    let asked = page.asked();
     let resource = Resource::new(
-        move || asked.get(),
-        |(slug, query): (String, OverviewQuery)| read_overview(slug, query),
+        move || (asked.get(), page.live.incidents.get()),
+        |((slug, query), _): ((String, OverviewQuery), u64)| read_overview(slug, query),
     );
     read_again_when_runs_come(page.live, resource);
     provide_key_to_show();
     view! {
         <Title text="Overview"/>
-        <TopBar tools=move || view! { <Tools page resource/> }>
+        <TopBar tools=move || {
+            view! {
+                <CompareMenu page resource/>
+                <Tools page resource facets=|view: OverviewView| view.facets menus=&[KEY_MENU, ENVIRONMENT_MENU]/>
+            }
+        }>
             <h1>"Overview"</h1>
         </TopBar>
         <main id="main" class="page page-overview" tabindex="-1">
@@ -97,51 +66,6 @@ pub(crate) fn OverviewPage() -> impl IntoView {
     .into_any()
 }
 
-/// Sums change with every step. They are read again some seconds after the first change.
-fn read_again_when_runs_come(
-    live: LiveState,
-    resource: Resource<Result<OverviewView, crate::error::ApiError>>,
-) {
-    #[cfg(target_arch = "wasm32")]
-    {
-        const WAIT_MS: u32 = 5_000;
-        let is_waiting = StoredValue::new(false);
-        Effect::new(move |before: Option<()>| {
-            live.last.track();
-            live.gaps.track();
-            if before.is_none() || is_waiting.get_value() {
-                return;
-            }
-            is_waiting.set_value(true);
-            leptos::task::spawn_local(async move {
-                // Not under the hand of somebody who reads the chart.
-                loop {
-                    gloo_timers::future::TimeoutFuture::new(WAIT_MS).await;
-                    if !is_chart_in_use() {
-                        break;
-                    }
-                }
-                if is_waiting.try_set_value(false).is_none() {
-                    resource.refetch();
-                }
-            });
-        });
-    }
-    #[cfg(not(target_arch = "wasm32"))]
-    let _only_in_the_browser = (live, resource);
-}
-
-/// Whether the chart has the focus, or a range is being drawn on it.
-#[cfg(target_arch = "wasm32")]
-fn is_chart_in_use() -> bool {
-    let has = |selector: &str| {
-        document()
-            .query_selector(selector)
-            .is_ok_and(|found| found.is_some())
-    };
-    has(".ch-over :focus") || has(".ch-brush")
-}
-
 #[component]
 fn Loaded(page: Page, view: OverviewView) -> impl IntoView {
     if !view.any_run {
@@ -151,6 +75,7 @@ fn Loaded(page: Page, view: OverviewView) -> impl IntoView {
     view! {
         <VerdictSentence page view=view.clone()/>
         <Cells page view=view.clone()/>
+        <Expected page/>
         {if is_empty {
             nothing_found(page).into_any()
         } else {
@@ -162,6 +87,31 @@ fn Loaded(page: Page, view: OverviewView) -> impl IntoView {
         </div>
     }
     .into_any()
+}
+
+/// How the month ends and when a budget is used up, in words; of the key that the page is narrowed to.
+#[component]
+fn Expected(page: Page) -> impl IntoView {
+    let forecast = Resource::new(move || page.slug.get(), read_forecast);
+    let href = move || page_href(&page.slug.read(), "settings/budgets");
+    view! {
+        <Load
+            resource=forecast
+            what="The forecast"
+            children={move |view: ForecastView| {
+                let key = page.query.read_untracked().filter.key.clone();
+                let found = view.forecasts.into_iter().find(|forecast| forecast.key == key);
+                found.map(|found| {
+                    let link = if found.budget.is_some() { "Budgets" } else { "Set a budget" };
+                    view! {
+                        <section class="cell" aria-label="This month">
+                            <p class="expected">{found.sentences().join(" ")}" "<a class="link" href=href>{link}</a></p>
+                        </section>
+                    }
+                })
+            }}
+        />
+    }
 }
 
 /// Nothing was ever received: how to send the first step, or what else there is to see. While demo data is on its way the
@@ -188,7 +138,7 @@ fn Empty(page: Page) -> impl IntoView {
             <form class="notice demo-offer" method="post" action=format!("{}/demo", page_href(&page.slug.read_untracked(), ""))>
                 <Icon name="overview"/>
                 <div>
-                    "Or look around first: thirty days of a made-up support desk in this project, with the deploy that raised its bill. Deleting the project takes them away again."
+                    "Or look around first: thirty days of a made-up support desk in this project, with the deploy that raised its bill. The settings take them away again."
                 </div>
                 <span class="push"><Submit label="Fill it with demo data"/></span>
             </form>

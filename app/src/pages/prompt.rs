@@ -3,16 +3,20 @@
 mod mix;
 
 use domain::prompt::short_fingerprint;
+use domain::series::SeriesBy;
 use domain::text;
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::{use_params_map, use_query_map};
+use leptos_router::hooks::use_params_map;
 
-use crate::api::prompts::{Change, DiffLine, PromptView, read_prompt};
-use crate::chart::{ChartBox, TableLink, TableToggle};
-use crate::context::use_slug;
+use crate::api::prompts::{PromptView, read_prompt};
+use crate::api::scope::ScopeView;
+use crate::chart::ChartBox;
 use crate::models::prompts::{self as model, StepPrompts};
-use crate::pages::prompts::{Range, RangeMenu, prompt_href, use_range};
+use crate::pages::cells::name_link;
+use crate::pages::diff_lines::diff_line;
+use crate::pages::scope::{TemplateHistory, use_scope};
+use crate::pages::time_window::{Chips, ENVIRONMENT_MENU, KEY_MENU, Page, Tools, use_page};
 use crate::ui::frame::{Crumbs, TopBar};
 use crate::ui::icon::Icon;
 use crate::ui::links::page_href;
@@ -22,44 +26,38 @@ use crate::ui::time::Time;
 /// A template by the first digits of its fingerprint.
 #[component]
 pub(crate) fn PromptPage() -> impl IntoView {
-    let slug = use_slug();
-    let range = use_range();
+    let page = use_page();
     let params = use_params_map();
-    let query = use_query_map();
     let fingerprint = Memo::new(move |_| params.read().get("fingerprint").unwrap_or_default());
-    let before = Memo::new(move |_| query.read().get("before"));
-    let as_table = Memo::new(move |_| query.read().get("view").as_deref() == Some("table"));
+    let asked = page.asked();
     let resource = Resource::new(
-        move || (slug.get(), fingerprint.get(), before.get(), range.get().2),
-        |(slug, fingerprint, before, minutes)| read_prompt(slug, fingerprint, before, minutes),
+        move || (asked.get(), fingerprint.get()),
+        |((slug, query), fingerprint)| read_prompt(slug, fingerprint, query),
     );
-    let path = Signal::derive(move || {
-        format!(
-            "{}/{}",
-            page_href(&slug.read(), "prompts"),
-            short_fingerprint(&fingerprint.read())
-        )
-    });
-    let toggle = TableToggle {
-        shown: as_table.into(),
-        href: Signal::derive(move || {
-            let before = before
-                .get()
-                .map(|digits| format!("&before={digits}"))
-                .unwrap_or_default();
-            let view = if as_table.get() { "" } else { "&view=table" };
-            format!("{}?range={}{before}{view}", path.get(), range.get().0)
-        }),
-    };
+    let history = use_scope(page, SeriesBy::Template, fingerprint.into());
     let title = Signal::derive(move || short_fingerprint(&fingerprint.read()).to_owned());
+    let above = Signal::derive(move || ("Prompts".to_owned(), page_href(&page.slug.read(), "prompts")));
     view! {
         <Title text=move || format!("Prompt {}", title.get())/>
-        <TopBar tools=move || view! { <RangeMenu range path/> }>
-            <Crumbs above=Signal::derive(move || ("Prompts".to_owned(), page_href(&slug.read(), "prompts"))) title/>
+        <TopBar tools=move || {
+            view! {
+                <Tools
+                    page
+                    resource=history
+                    facets=|view: ScopeView| view.facets
+                    menus=&[KEY_MENU, ENVIRONMENT_MENU]
+                />
+            }
+        }>
+            <Crumbs above title/>
         </TopBar>
-        <main id="main" class="page page-prompts" tabindex="-1">
+        <main id="main" class="page page-prompts page-scope" tabindex="-1">
+            <Chips page/>
             <Load resource what="The prompt" skeleton=|| view! { <SkeletonRows rows=12/> } let:view>
-                <Prompt view range=range.get_untracked() slug=slug.get_untracked() toggle/>
+                <Prompt page view/>
+            </Load>
+            <Load resource=history what="Its history" skeleton=|| view! { <SkeletonRows rows=12/> } let:view>
+                <TemplateHistory page view/>
             </Load>
         </main>
     }
@@ -67,7 +65,14 @@ pub(crate) fn PromptPage() -> impl IntoView {
 }
 
 #[component]
-fn Prompt(view: PromptView, range: Range, slug: String, toggle: TableToggle) -> impl IntoView {
+fn Prompt(page: Page, view: PromptView) -> impl IntoView {
+    let slug = page.slug.get_untracked();
+    let query = page.query;
+    let (range, when) = {
+        let query = query.read_untracked();
+        (query.range_href(), query.range.label())
+    };
+    let as_table = Signal::derive(move || query.read().as_table);
     let steps: Vec<StepPrompts> = model::by_step(&view.window.uses)
         .into_iter()
         .filter(|step| {
@@ -78,7 +83,7 @@ fn Prompt(view: PromptView, range: Range, slug: String, toggle: TableToggle) -> 
         .collect();
     let names: Vec<String> = steps.iter().map(|step| step.step_name.clone()).collect();
     let sentence = match names.as_slice() {
-        [] => format!("No step used this prompt in the last {}", range.1),
+        [] => format!("No step used this prompt in these {when}"),
         [one] => format!("{one} uses this prompt"),
         [first, rest @ ..] => {
             let more = i64::try_from(rest.len()).unwrap_or(i64::MAX);
@@ -93,7 +98,7 @@ fn Prompt(view: PromptView, range: Range, slug: String, toggle: TableToggle) -> 
             "First seen "
             <Time at=view.template.first_seen_at/>
             ", compared with "
-            <a class="link mono" href=prompt_href(&slug, &before.fingerprint, range)>{short_fingerprint(&before.fingerprint).to_owned()}</a>
+            <a class="link mono" href=template_href(&slug, &before.fingerprint, &range)>{short_fingerprint(&before.fingerprint).to_owned()}</a>
             ", first seen "
             <Time at=before.first_seen_at/>
             "."
@@ -103,7 +108,7 @@ fn Prompt(view: PromptView, range: Range, slug: String, toggle: TableToggle) -> 
     };
     let usage = steps
         .into_iter()
-        .map(|step| versions(step, &view.template.fingerprint, range, &slug))
+        .map(|step| versions(step, &view.template.fingerprint, &range, &slug))
         .collect_view();
     let chart = mix::chart(&view.days, view.window.from, view.window.now);
     let is_empty = chart.is_empty();
@@ -124,12 +129,11 @@ fn Prompt(view: PromptView, range: Range, slug: String, toggle: TableToggle) -> 
         <section class="cell" aria-labelledby="prompt-mix">
             <div class="head">
                 <h2 id="prompt-mix">"Calls per day by model"</h2>
-                <span class="push"><TableLink toggle/></span>
             </div>
             {if is_empty {
-                view! { <p class="dim">{format!("No calls in the last {}", range.1)}</p> }.into_any()
+                view! { <p class="dim">{format!("No calls in these {when}")}</p> }.into_any()
             } else {
-                view! { <ChartBox chart label="Calls per day by model" as_table=toggle.shown/> {mix::legend(&view.days)} }.into_any()
+                view! { <ChartBox chart label="Calls per day by model" as_table/> {mix::legend(&view.days)} }.into_any()
             }}
         </section>
         <section class="cell flush">
@@ -198,34 +202,13 @@ fn Text(view: PromptView) -> impl IntoView {
     .into_any()
 }
 
-fn diff_line(line: DiffLine) -> AnyView {
-    let (name, sign, said) = match line.change {
-        Change::Same => ("same", " ", ""),
-        Change::Added => ("added", "+", "Added: "),
-        Change::Removed => ("removed", "−", "Removed: "),
-        Change::Cut => ("cut", "⋯", ""),
-    };
-    let segments = line
-        .segments
-        .into_iter()
-        .map(|(marked, text)| {
-            if marked {
-                view! { <mark>{text}</mark> }.into_any()
-            } else {
-                view! { <span>{text}</span> }.into_any()
-            }
-        })
-        .collect_view();
-    view! {
-        <div class="diff-line" data-change=name>
-            <span class="sign" aria-hidden="true">{sign}</span>
-            <span class="diff-text"><span class="vh">{said}</span>{segments}</span>
-        </div>
-    }
-    .into_any()
+/// The address of a template's page, in the window of this one.
+fn template_href(slug: &str, fingerprint: &str, range: &str) -> String {
+    let prompts = page_href(slug, "prompts");
+    format!("{prompts}/{}{range}", short_fingerprint(fingerprint))
 }
 
-fn versions(step: StepPrompts, own: &str, range: Range, slug: &str) -> impl IntoView {
+fn versions(step: StepPrompts, own: &str, range: &str, slug: &str) -> impl IntoView {
     let calls = step.calls;
     let rows = step
         .versions
@@ -233,9 +216,10 @@ fn versions(step: StepPrompts, own: &str, range: Range, slug: &str) -> impl Into
         .map(|version| {
             let is_own = version.fingerprint == own;
             let compare = (!is_own).then(|| {
+                let and = if range.is_empty() { "?" } else { "&" };
                 let href = format!(
-                    "{}&before={}",
-                    prompt_href(slug, own, range),
+                    "{}{and}before={}",
+                    template_href(slug, own, range),
                     short_fingerprint(&version.fingerprint)
                 );
                 view! { <a class="link" href=href>"With this one"</a> }
@@ -243,7 +227,7 @@ fn versions(step: StepPrompts, own: &str, range: Range, slug: &str) -> impl Into
             view! {
                 <tr aria-current=is_own.then_some("true")>
                     <td class="main">
-                        <a class="link mono" href=prompt_href(slug, &version.fingerprint, range)>
+                        <a class="link mono" href=template_href(slug, &version.fingerprint, range)>
                             {short_fingerprint(&version.fingerprint).to_owned()}
                         </a>
                         {is_own.then(|| view! { " " <span class="badge" data-tone="line">"this one"</span> })}
@@ -259,7 +243,7 @@ fn versions(step: StepPrompts, own: &str, range: Range, slug: &str) -> impl Into
         .collect_view();
     view! {
         <tbody>
-            <tr class="group"><th scope="rowgroup" colspan="6">{step.step_name}</th></tr>
+            <tr class="group"><th scope="rowgroup" colspan="6">{name_link(slug, SeriesBy::Step, &step.step_name, range)}</th></tr>
             {rows}
         </tbody>
     }

@@ -1,6 +1,7 @@
 //! Prompts: which template each step uses, since when, and what it costs.
 
 use domain::prompt::short_fingerprint;
+use domain::series::SeriesBy;
 use domain::{Window, text};
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -9,6 +10,7 @@ use leptos_router::hooks::use_query_map;
 use crate::api::prompts::{PromptsView, list_prompts};
 use crate::context::use_slug;
 use crate::models::prompts::{self as model, PromptChange, StepPrompts, Version};
+use crate::pages::cells::name_link;
 use crate::ui::frame::TopBar;
 use crate::ui::icon::Icon;
 use crate::ui::links::page_href;
@@ -22,10 +24,10 @@ const DEFAULT_RANGE: &str = "7d";
 const MODELS_NAMED: usize = 2;
 
 /// A window as a word, a label, and minutes.
-pub(crate) type Range = (&'static str, &'static str, u32);
+type Range = (&'static str, &'static str, u32);
 
 /// The window in the URL, or the default one.
-pub(crate) fn use_range() -> Memo<Range> {
+fn use_range() -> Memo<Range> {
     let query = use_query_map();
     Memo::new(move |_| {
         let word = query.read().get("range").unwrap_or_default();
@@ -39,7 +41,7 @@ pub(crate) fn use_range() -> Memo<Range> {
 
 /// The menu that chooses the window; the rest of the URL stays in `path`.
 #[component]
-pub(crate) fn RangeMenu(
+fn RangeMenu(
     range: Memo<Range>,
     /// The page's address without its query.
     #[prop(into)]
@@ -61,7 +63,7 @@ pub(crate) fn RangeMenu(
 }
 
 /// The address of a template's page.
-pub(crate) fn prompt_href(slug: &str, fingerprint: &str, range: Range) -> String {
+fn prompt_href(slug: &str, fingerprint: &str, range: Range) -> String {
     format!(
         "{}/{}?range={}",
         page_href(slug, "prompts"),
@@ -234,7 +236,7 @@ fn step_rows(
         <tbody>
             <tr class="group">
                 <th scope="rowgroup" colspan="10">
-                    {step.step_name}
+                    {name_link(slug, SeriesBy::Step, &step.step_name, &format!("?range={}", range.0))}
                     " "
                     <span class="dim">{text::counted(count, "template")}", "{text::counted(calls, "call")}</span>
                 </th>

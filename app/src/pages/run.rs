@@ -1,6 +1,9 @@
 //! The page of one run: what went wrong, when, and what each step said.
 
+mod analysis;
 mod facts;
+mod flow;
+mod found;
 mod groups;
 mod header;
 mod keys;
@@ -10,17 +13,22 @@ mod problems;
 mod query;
 mod receipt;
 mod score;
+mod share_page;
 mod table;
 mod texts;
 mod verdict;
 mod waterfall;
+mod whole;
 
+use domain::ShareContent;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate, use_params_map};
 
+use self::analysis::{Analysis, analysis_of};
 use self::facts::RunHead;
+use self::found::{Found, RunFindings};
 use self::groups::Groups;
 use self::header::{RunTop, UnknownRun};
 use self::keys::use_run_keys;
@@ -29,7 +37,11 @@ use self::model::Run;
 pub(crate) use self::model::tests::sample_run;
 use self::panel::StepPanel;
 use self::query::RunQuery;
+pub(crate) use self::share_page::SharedRunPage;
 use self::waterfall::Waterfall;
+use self::whole::{Whole, read_whole};
+use crate::api::analyses::AnalysisView;
+use crate::api::detectors::findings_of_run;
 use crate::api::runs::{RunView, read_run};
 use crate::api::steps::{StepTexts, read_step_texts};
 use crate::context::use_slug;
@@ -53,10 +65,12 @@ pub(crate) fn RunPage() -> impl IntoView {
         let pairs = query_string::pairs(&search.read());
         RunQuery::from_pairs(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())))
     });
+    let opened = query.get_untracked();
     let resource = Resource::new(
         move || (slug.get(), run_id.get()),
-        |(slug, run_id)| read_run(slug, run_id),
+        move |(slug, run_id)| read_run(slug, run_id, opened.first_row as u32, opened.step.clone(), false),
     );
+    let analysis = analysis_of(slug, run_id);
     let asked = move || {
         let query = query.read();
         (slug.get(), run_id.get(), query.step.clone(), query.full)
@@ -67,11 +81,15 @@ pub(crate) fn RunPage() -> impl IntoView {
             None => Ok(None),
         }
     });
+    let findings: RunFindings = Resource::new(
+        move || (slug.get(), run_id.get()),
+        |(slug, run_id)| findings_of_run(slug, run_id),
+    );
     view! {
         <Transition fallback=|| view! { <Waiting/> }>
             {move || Suspend::new(async move {
                 match resource.await {
-                    Ok(view) => view! { <Loaded view slug query texts/> }.into_any(),
+                    Ok(view) => view! { <Loaded view slug query texts analysis findings/> }.into_any(),
                     Err(ApiError::NotFound) => view! { <UnknownRun slug run_id=run_id.get_untracked()/> }.into_any(),
                     Err(error) => {
                         view! {
@@ -112,18 +130,32 @@ pub(crate) struct Page {
     /// Goes to another state of the page; true replaces this one in the history.
     pub(crate) go: Callback<(RunQuery, bool)>,
     pub(crate) live: LiveState,
+    /// What is shown of its texts to whoever holds a link; `None` for members.
+    pub(crate) shared: Option<ShareContent>,
 }
 
 #[component]
-fn Loaded(view: RunView, slug: Memo<String>, query: Memo<RunQuery>, texts: SelectedTexts) -> impl IntoView {
+fn Loaded(
+    view: RunView,
+    slug: Memo<String>,
+    query: Memo<RunQuery>,
+    texts: SelectedTexts,
+    analysis: Resource<Result<AnalysisView, ApiError>>,
+    findings: RunFindings,
+) -> impl IntoView {
     let run_id = view.run.run_id.clone();
     let name = view.run.name.clone();
     let view = RwSignal::new(view);
-    let live = read_again_when_it_changes(slug, run_id.clone(), view, texts);
+    let whole = RwSignal::new(Whole::Awaited);
+    let live = read_again_when_it_changes(slug, run_id.clone(), view, texts, whole);
+    read_whole(slug, run_id.clone(), view, whole);
     let navigate = use_navigate();
     let page = Page {
         slug,
-        run: Memo::new(move |_| Run::new(view.get())),
+        run: Memo::new(move |_| match &*whole.read() {
+            Whole::Here(skeleton) => Run::whole(view.get(), skeleton.clone()),
+            Whole::Awaited => Run::new(view.get()),
+        }),
         query,
         go: Callback::new(move |(query, replace): (RunQuery, bool)| {
             let path = run_href(&slug.read_untracked(), &run_id);
@@ -135,22 +167,28 @@ fn Loaded(view: RunView, slug: Memo<String>, query: Memo<RunQuery>, texts: Selec
             navigate(&format!("{path}{}", query.to_href()), options);
         }),
         live,
+        shared: None,
     };
-    use_run_keys(page);
-    view! {
+    flow::provide_flow(page);
+    let content = view! {
         <Title text=name/>
         <RunTop page/>
         <main id="main" class="page page-run" tabindex="-1">
             <RunHead page/>
+            <Found page findings/>
             <div class="run-grid">
                 <div class="run-main">
                     <Waterfall page/>
                     <Groups page/>
+                    <Analysis page reading=analysis/>
                 </div>
                 <StepPanel page texts/>
             </div>
         </main>
-    }
+    };
+    // After those of the drawing, which closes its area before the page is left.
+    use_run_keys(page);
+    content
 }
 
 /// Keeps `view` as the server has it: after every event of this run and after every gap. One reading at a
@@ -160,6 +198,7 @@ fn read_again_when_it_changes(
     run_id: String,
     view: RwSignal<RunView>,
     texts: SelectedTexts,
+    whole: RwSignal<Whole>,
 ) -> LiveState {
     let live = use_live(slug.into(), Signal::stored(Some(run_id.clone())));
     let reading = StoredValue::new(false);
@@ -179,11 +218,23 @@ fn read_again_when_it_changes(
         leptos::task::spawn_local(async move {
             loop {
                 changed_meanwhile.try_set_value(false);
-                match read_run(slug.clone(), run_id.clone()).await {
-                    Ok(fresh) => {
+                let has_whole = whole.try_get_untracked().is_some_and(|whole| whole.is_here());
+                let read = read_run(slug.clone(), run_id.clone(), 0, None, has_whole).await;
+                let newer = whole::newer_steps(&slug, &run_id, whole).await;
+                match read.and_then(|read| newer.map(|newer| (read, newer))) {
+                    Ok((mut fresh, newer)) => {
                         let was_running = view
                             .try_get_untracked()
                             .is_some_and(|v| v.run.status == domain::RunStatus::Running);
+                        if has_whole {
+                            // Of a long run only the figures were read again.
+                            if let Some(before) = view.try_get_untracked() {
+                                (fresh.part, fresh.steps) = (before.part, before.steps);
+                            }
+                        }
+                        if let Some(newer) = newer {
+                            whole.try_set(newer);
+                        }
                         view.try_set(fresh);
                         if was_running {
                             texts.refetch();

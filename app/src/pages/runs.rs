@@ -1,7 +1,7 @@
 //! The runs list: which run.
 
 mod columns;
-mod filter_bar;
+pub(crate) mod filter_bar;
 mod histogram;
 mod list;
 pub(crate) mod query;

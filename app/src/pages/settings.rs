@@ -1,13 +1,22 @@
 //! The settings of a project. A new page is one line in [`PAGES`] and one in the router.
 
+pub(crate) mod alerts;
 pub(crate) mod audit;
+pub(crate) mod budgets;
 pub(crate) mod general;
+pub(crate) mod incidents;
+pub(crate) mod integrations;
 pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod members;
+pub(crate) mod models;
+pub(crate) mod outbound;
 pub(crate) mod prices;
 pub(crate) mod providers;
+pub(crate) mod redaction;
+pub(crate) mod retention;
 pub(crate) mod scoring;
+pub(crate) mod shares;
 
 use domain::Role;
 use leptos::prelude::*;
@@ -24,9 +33,17 @@ const PAGES: &[(&str, &str)] = &[
     ("General", "settings"),
     ("Keys", "settings/keys"),
     ("Scoring", "settings/scoring"),
+    ("Incidents", "settings/incidents"),
+    ("Integrations", "settings/integrations"),
+    ("Alerts", "settings/alerts"),
     ("Prices", "settings/prices"),
+    ("Budgets", "settings/budgets"),
     ("Model providers", "settings/providers"),
+    ("What leaves", "settings/outbound"),
+    ("Redaction", "settings/redaction"),
+    ("Retention", "settings/retention"),
     ("Members", "settings/members"),
+    ("Shares", "settings/shares"),
     ("Ledger", "settings/ledger"),
     ("Audit", "settings/audit"),
 ];
@@ -57,7 +74,7 @@ pub(crate) fn SettingsPage(
     let locked = use_admin_lock();
     // These have nothing to change.
     let is_locked =
-        move || !["Ledger", "Model providers", "Audit"].contains(&name) && !locked.read().is_empty();
+        move || !["Ledger", "Audit", "Shares", "What leaves"].contains(&name) && !locked.read().is_empty();
     let links = PAGES
         .iter()
         .map(|(label, segment)| {

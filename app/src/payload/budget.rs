@@ -42,6 +42,16 @@ impl Budget {
         }
     }
 
+    /// Of what was said in the runs of a session.
+    #[cfg(any(feature = "ssr", test))]
+    pub(crate) const fn conversation() -> Self {
+        Self {
+            part_bytes: 4 * 1024,
+            bytes: 128 * 1024,
+            ..Self::opened()
+        }
+    }
+
     /// Nothing more is shown.
     pub(crate) const fn is_spent(&self) -> bool {
         self.parts == 0 || self.bytes == 0

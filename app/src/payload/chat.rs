@@ -1,5 +1,7 @@
 //! Reads a prompt as a conversation: OpenAI, Anthropic and Gemini shapes, and plain lists of messages.
 
+mod media;
+
 use serde_json::Value;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,11 +195,8 @@ fn part_of(part: &Value) -> Part {
             }
         }
         "image" | "image_url" | "input_image" | "document" | "file" | "input_file" | "input_audio" => {
-            return Part::Media(
-                kind.trim_start_matches("input_")
-                    .trim_end_matches("_url")
-                    .to_owned(),
-            );
+            let kind = kind.trim_start_matches("input_").trim_end_matches("_url");
+            return Part::Media(media::words(kind, part));
         }
         _ => {}
     }
@@ -208,12 +207,7 @@ fn part_of(part: &Value) -> Part {
         return Part::Result(response.get("response").map(plain).unwrap_or_default());
     }
     if let Some(data) = part.get("inlineData") {
-        return Part::Media(
-            data.get("mimeType")
-                .and_then(Value::as_str)
-                .unwrap_or("file")
-                .to_owned(),
-        );
+        return Part::Media(media::words("file", data));
     }
     match text("text")
         .or_else(|| text("content"))

@@ -160,7 +160,7 @@ fn said(part: Part, budget: &mut Budget) -> AnyView {
         }
         Part::Media(kind) => {
             let kind = budget.take_word(kind);
-            view! { <p class="dim">{format!("{kind}, not shown")}</p> }.into_any()
+            view! { <p><span class="badge" data-tone="line">{kind}</span>" "<span class="dim">"not shown"</span></p> }.into_any()
         }
         Part::Unknown(json) => {
             let json = json_stretch(json, budget);

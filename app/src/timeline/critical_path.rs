@@ -1,35 +1,30 @@
-//! The chain of steps that decided how long the run took.
+//! The chain of steps that decided how long the run took, and the one that decided what it cost.
 
-use domain::{StepSummary, Timestamp};
+use domain::skeleton::Skeleton;
 
 use super::layout::Layout;
-use super::scale::drawn_end;
 
 /// Which rows lie on the critical path by time: walking back from the end of the run, at each moment the step
 /// that ended last before it. A row with children is on the path through them.
-pub(crate) fn by_time(layout: &Layout, steps: &[StepSummary], now: Timestamp) -> Vec<bool> {
+pub(crate) fn by_time(layout: &Layout, skeleton: &Skeleton, now_us: i64) -> Vec<bool> {
     let mut on_path = vec![false; layout.rows.len()];
     let children = children(layout);
-    let tops: Vec<usize> = (0..layout.rows.len())
-        .filter(|row| layout.rows[*row].parent.is_none())
-        .collect();
-    let end_of = |row: usize| drawn_end(&steps[layout.rows[row].step], now);
-    let start_of = |row: usize| steps[layout.rows[row].step].started_at;
-
-    let Some(last) = tops.iter().map(|row| end_of(*row)).max() else {
+    let tops = tops(layout);
+    let step_of = |row: usize| &skeleton.steps[layout.rows[row].step];
+    let Some(last) = tops.iter().map(|row| step_of(*row).end_us(now_us)).max() else {
         return on_path;
     };
     let mut open = vec![(tops.as_slice(), last)];
     while let Some((siblings, until)) = open.pop() {
         // A child that outlives its parent counts up to the parent's end.
-        let mut by_end: Vec<(Timestamp, usize)> = siblings
+        let mut by_end: Vec<(i64, usize)> = siblings
             .iter()
-            .map(|row| (end_of(*row).min(until), *row))
+            .map(|row| (step_of(*row).end_us(now_us).min(until), *row))
             .collect();
         by_end.sort_by(|a, b| b.cmp(a));
         let mut covered_from = until;
         for (end, row) in by_end {
-            let start = start_of(row);
+            let start = step_of(row).started_us;
             // Steps of no length decide nothing.
             if end > covered_from || start >= end {
                 continue;
@@ -40,6 +35,40 @@ pub(crate) fn by_time(layout: &Layout, steps: &[StepSummary], now: Timestamp) ->
         }
     }
     on_path
+}
+
+/// Which rows lie on the critical path by cost: from the costliest top-level step down, at each step its costliest
+/// child, what is in it included, as long as that costs more than the step itself.
+pub(crate) fn by_cost(layout: &Layout, skeleton: &Skeleton) -> Vec<bool> {
+    let mut on_path = vec![false; layout.rows.len()];
+    let mut with_children: Vec<i64> = vec![0; layout.rows.len()];
+    // Children come after their parents.
+    for (row, place) in layout.rows.iter().enumerate().rev() {
+        let own = skeleton.steps[place.step].cost_nano_usd.unwrap_or(0).max(0);
+        with_children[row] = with_children[row].saturating_add(own);
+        if let Some(parent) = place.parent {
+            with_children[parent] = with_children[parent].saturating_add(with_children[row]);
+        }
+    }
+    let children = children(layout);
+    let costliest = |rows: &[usize]| {
+        // The first of equals.
+        let found = rows.iter().rev().copied().max_by_key(|row| with_children[*row]);
+        found.filter(|row| with_children[*row] > 0)
+    };
+    let mut here = costliest(&tops(layout));
+    while let Some(row) = here {
+        on_path[row] = true;
+        let own = skeleton.steps[layout.rows[row].step].cost_nano_usd.unwrap_or(0);
+        here = costliest(&children[row]).filter(|child| with_children[*child] > own);
+    }
+    on_path
+}
+
+fn tops(layout: &Layout) -> Vec<usize> {
+    (0..layout.rows.len())
+        .filter(|row| layout.rows[*row].parent.is_none())
+        .collect()
 }
 
 fn children(layout: &Layout) -> Vec<Vec<usize>> {
@@ -55,7 +84,11 @@ fn children(layout: &Layout) -> Vec<Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timeline::sample::{BEGIN, step};
+    use proptest::prelude::*;
+
+    use domain::NanoUsd;
+
+    use crate::timeline::sample::{BEGIN, skeleton, step};
 
     #[test]
     fn paths() {
@@ -67,8 +100,8 @@ mod tests {
                     step(id, (!parent.is_empty()).then_some(*parent), *start, *length)
                 })
                 .collect();
-            let layout = Layout::of(&steps);
-            let on_path = by_time(&layout, &steps, BEGIN);
+            let layout = Layout::of(&skeleton(&steps));
+            let on_path = by_time(&layout, &skeleton(&steps), BEGIN.micros());
             let ids: Vec<&str> = layout
                 .rows
                 .iter()
@@ -109,5 +142,74 @@ mod tests {
             "o a b",
         );
         check(&[("z", "", 0, 0)], "");
+    }
+
+    #[test]
+    fn the_path_by_cost_follows_the_money() {
+        let check = |list: &[(&str, &str, i64)], expected: &str| {
+            let steps: Vec<_> = list
+                .iter()
+                .enumerate()
+                .map(|(at, (id, parent, cost))| {
+                    let mut step = step(id, (!parent.is_empty()).then_some(*parent), at as i64, 1);
+                    step.cost_nano_usd = (*cost > 0).then_some(NanoUsd(*cost));
+                    step
+                })
+                .collect();
+            let skeleton = skeleton(&steps);
+            let layout = Layout::of(&skeleton);
+            let on_path = by_cost(&layout, &skeleton);
+            let ids: Vec<&str> = (0..layout.rows.len())
+                .filter(|row| on_path[*row])
+                .map(|row| skeleton.id_of(layout.rows[row].step))
+                .collect();
+            assert_eq!(ids.join(" "), expected);
+        };
+        check(&[], "");
+        check(&[("a", "", 0)], "");
+        check(&[("r", "", 0), ("a", "r", 5), ("b", "r", 9)], "r b");
+        // Many cheap ones together are dearer than one.
+        check(
+            &[
+                ("r", "", 0),
+                ("a", "r", 5),
+                ("b", "r", 0),
+                ("c", "b", 3),
+                ("d", "b", 4),
+            ],
+            "r b d",
+        );
+        // What a step costs itself is not its children's.
+        check(&[("r", "", 90), ("a", "r", 5)], "r");
+        check(&[("a", "b", 1), ("b", "a", 2)], "a b");
+    }
+
+    proptest! {
+        #[test]
+        fn a_path_is_a_chain_from_the_top(links in prop::collection::vec((0usize..12, 0i64..50, 0i64..40, 0i64..9), 1..40)) {
+            let steps: Vec<_> = links
+                .iter()
+                .enumerate()
+                .map(|(at, (parent, start, length, cost))| {
+                    let parent = (*parent < at).then(|| parent.to_string());
+                    let mut step = step(&at.to_string(), parent.as_deref(), *start, *length);
+                    step.cost_nano_usd = Some(NanoUsd(*cost));
+                    step
+                })
+                .collect();
+            let skeleton = skeleton(&steps);
+            let layout = Layout::of(&skeleton);
+            for on_path in [by_time(&layout, &skeleton, BEGIN.micros()), by_cost(&layout, &skeleton)] {
+                for row in (0..on_path.len()).filter(|row| on_path[*row]) {
+                    prop_assert!(layout.rows[row].parent.is_none_or(|parent| on_path[parent]));
+                }
+            }
+            // By cost one child at most is on it.
+            let by_cost = by_cost(&layout, &skeleton);
+            let mut seen = std::collections::HashSet::new();
+            for row in (0..by_cost.len()).filter(|row| by_cost[*row]) {
+                prop_assert!(seen.insert(layout.rows[row].parent));
+            }
+        }
     }
 }

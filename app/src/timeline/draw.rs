@@ -1,4 +1,4 @@
-//! The drawings of a run as SVG text: overview strip, ruler, waterfall.
+//! The drawings of a run as SVG text: ruler and waterfall.
 //!
 //! Geometry is percent across and pixels down, so the drawing needs neither script nor style attributes. Only
 //! numbers, figures and class names go into the text: nothing a client sent.
@@ -6,19 +6,18 @@
 use std::fmt::Write;
 use std::ops::Range;
 
-use domain::{NanoUsd, Severity, StepKind, StepStatus, StepSummary, Timestamp, text};
+use domain::skeleton::{Skeleton, SkeletonStep};
+use domain::{Severity, StepKind, StepStatus, text};
 
 use super::layout::{Layout, Line};
-use super::scale::{Scale, drawn_end};
+use super::scale::Scale;
 
 /// Height of a row in tree and drawing, in pixels.
 pub(crate) const ROW_PX: usize = 28;
-/// Height of the overview strip, in pixels.
-pub(crate) const STRIP_PX: usize = 56;
 /// Bars narrower than this are drawn 1.5 px wide, in percent.
 const THIN_PERCENT: f64 = 0.15;
-/// Up to this many steps each get their own line in the strip.
-const STRIP_LINES: usize = 27;
+/// Calls of a folded line that are drawn without a script.
+const GROUP_BLOCKS: usize = 200;
 
 pub(crate) const fn kind_class(kind: StepKind) -> &'static str {
     match kind {
@@ -61,117 +60,9 @@ pub(crate) const fn glyph(
     }
 }
 
-/// How long a step took or has been running, in milliseconds: as reported, else from its times.
-pub(crate) fn shown_ms(step: &StepSummary, now: Timestamp) -> f64 {
-    step.latency_ms
-        .unwrap_or_else(|| drawn_end(step, now).ms_since(step.started_at))
-}
-
-/// The whole run in 56 pixels: steps as lines, findings as ticks, cost so far as a curve.
-pub(crate) fn strip(layout: &Layout, steps: &[StepSummary], now: Timestamp) -> String {
-    let scale = Scale::full_width(steps, now);
-    let mut out = String::from(r#"<rect class="strip-bg" width="100%" height="56"/>"#);
-    cost_curve(&mut out, steps, scale, now);
-    strip_lines(&mut out, layout, steps, scale, now);
-    strip_ticks(&mut out, steps, scale);
-    out
-}
-
-fn cost_curve(out: &mut String, steps: &[StepSummary], scale: Scale, now: Timestamp) {
-    let mut costs: Vec<(Timestamp, NanoUsd)> = steps
-        .iter()
-        .filter_map(|step| Some((drawn_end(step, now), step.cost_nano_usd.filter(|c| c.0 > 0)?)))
-        .collect();
-    costs.sort();
-    let whole: i128 = costs.iter().map(|(_, cost)| i128::from(cost.0)).sum();
-    if whole <= 0 {
-        return;
-    }
-    let mut line = String::from("M0 56");
-    let (mut so_far, mut last_x) = (0_i128, f64::MIN);
-    let mut y = 56.0;
-    for (index, (at, cost)) in costs.iter().enumerate() {
-        so_far += i128::from(cost.0);
-        let x = scale.percent_from_time(*at) * 10.0;
-        if x - last_x < 0.5 && index + 1 < costs.len() {
-            continue;
-        }
-        let next_y = 56.0 - (so_far as f64 / whole as f64) * 40.0;
-        _ = write!(line, "L{x:.1} {y:.1}L{x:.1} {next_y:.1}");
-        (y, last_x) = (next_y, x);
-    }
-    _ = write!(line, "L1000 {y:.1}");
-    _ = write!(
-        out,
-        r#"<svg x="0" y="0" width="100%" height="56" viewBox="0 0 1000 56" preserveAspectRatio="none"><path class="strip-cost" d="{line}L1000 56L0 56Z"/><path class="strip-cost-line" d="{line}"/></svg>"#
-    );
-}
-
-fn strip_lines(out: &mut String, layout: &Layout, steps: &[StepSummary], scale: Scale, now: Timestamp) {
-    let count = layout.rows.len();
-    let lines = count.clamp(1, STRIP_LINES);
-    let pitch = if lines > 1 { 42.0 / lines as f64 } else { 0.0 };
-    // The open stretch of each line: steps of one kind that touch are drawn as one.
-    let mut open: Option<(usize, &'static str, f64, f64)> = None;
-    let mut flush = |stretch: Option<(usize, &'static str, f64, f64)>| {
-        if let Some((line, class, from, to)) = stretch {
-            let y = 12.0 + line as f64 * pitch;
-            let width = width_text(to - from);
-            _ = write!(
-                out,
-                r#"<rect class="{class}" x="{from:.2}%" y="{y:.2}" width="{width}" height="1.5"/>"#
-            );
-        }
-    };
-    for (row, place) in layout.rows.iter().enumerate() {
-        let step = &steps[place.step];
-        let line = if count <= STRIP_LINES {
-            row
-        } else {
-            row * lines / count
-        };
-        let class = kind_class(step.kind);
-        let from = scale.percent_from_time(step.started_at);
-        let to = scale.percent_from_time(drawn_end(step, now));
-        match &mut open {
-            Some((l, c, start, end))
-                if count > STRIP_LINES
-                    && *l == line
-                    && *c == class
-                    && from <= *end + 0.2
-                    && from >= *start =>
-            {
-                *end = end.max(to);
-            }
-            _ => flush(open.replace((line, class, from, to))),
-        }
-    }
-    flush(open);
-}
-
-fn strip_ticks(out: &mut String, steps: &[StepSummary], scale: Scale) {
-    let mut ticks: Vec<(i64, bool)> = steps
-        .iter()
-        .filter(|s| s.severity != Severity::Ok || s.status == StepStatus::Error)
-        .map(|s| {
-            let grave = s.severity == Severity::Critical || s.status == StepStatus::Error;
-            (
-                (scale.percent_from_time(s.started_at) * 5.0).round() as i64,
-                grave,
-            )
-        })
-        .collect();
-    // One tick per fifth of a percent, the grave one where several meet.
-    ticks.sort_by_key(|(x, grave)| (*x, !grave));
-    ticks.dedup_by_key(|(x, _)| *x);
-    for (x, grave) in ticks {
-        let (class, height) = if grave { ("tick-crit", 9) } else { ("tick-warn", 6) };
-        let x = x as f64 / 5.0;
-        _ = write!(
-            out,
-            r#"<rect class="{class}" x="{x:.1}%" y="0" width="2" height="{height}"/>"#
-        );
-    }
+/// The place of a kind in [`StepKind::ALL`].
+pub(crate) fn kind_place(kind: StepKind) -> usize {
+    StepKind::ALL.iter().position(|k| *k == kind).unwrap_or(0)
 }
 
 /// The ruler over the waterfall.
@@ -191,11 +82,11 @@ pub(crate) fn ruler(scale: Scale) -> String {
 pub(crate) struct Bars<'a> {
     pub(crate) layout: &'a Layout,
     /// The steps it was laid out from.
-    pub(crate) steps: &'a [StepSummary],
+    pub(crate) skeleton: &'a Skeleton,
     /// Time to percent.
     pub(crate) scale: Scale,
-    /// Where running steps end.
-    pub(crate) now: Timestamp,
+    /// Where running steps end, in microseconds since 1970.
+    pub(crate) now_us: i64,
     /// Rows on the critical path.
     pub(crate) on_path: &'a [bool],
 }
@@ -208,7 +99,7 @@ impl Bars<'_> {
         lines: &[Line],
         shown: Range<usize>,
         selected: Option<usize>,
-        class_of: impl Fn(&StepSummary) -> &'static str,
+        class_of: impl Fn(&SkeletonStep) -> &'static str,
     ) -> String {
         let shown = shown.start.min(lines.len())..shown.end.min(lines.len());
         let (top, bottom) = (shown.start * ROW_PX, shown.end * ROW_PX);
@@ -234,20 +125,53 @@ impl Bars<'_> {
             );
         }
         for at in shown {
-            if let Some(Line::Row(row)) = lines.get(at) {
-                let next = lines.get(at + 1);
-                let is_folded = self.layout.is_parent(*row) && next != Some(&Line::Row(row + 1));
-                self.bar(
-                    &mut out,
-                    *row,
-                    at * ROW_PX,
-                    is_folded,
-                    selected == Some(at),
-                    &class_of,
-                );
+            let top = at * ROW_PX;
+            let is_selected = selected == Some(at);
+            match lines.get(at) {
+                Some(Line::Row(row)) => {
+                    let is_folded = self.layout.is_parent(*row)
+                        && lines.get(at + 1).and_then(|line| line.first_row()) != Some(row + 1);
+                    self.bar(&mut out, *row, top, is_folded, is_selected, &class_of);
+                }
+                Some(Line::Group(first, end)) => self.group(&mut out, *first..*end, top, &class_of),
+                Some(Line::Orphans(_)) | None => {}
             }
         }
         out
+    }
+
+    /// Calls that are one line: a block for each, and what they took together.
+    fn group(
+        &self,
+        out: &mut String,
+        rows: Range<usize>,
+        top: usize,
+        class_of: &impl Fn(&SkeletonStep) -> &'static str,
+    ) {
+        let y = top + 8;
+        let steps = rows
+            .clone()
+            .map(|row| &self.skeleton.steps[self.layout.rows[row].step]);
+        let mut ends = (f64::MAX, 0.0_f64);
+        out.push_str(r#"<g class="wf-bar">"#);
+        for step in steps.clone().take(GROUP_BLOCKS) {
+            let from = self.scale.percent_from_us(step.started_us);
+            let to = self.scale.percent_from_us(step.end_us(self.now_us));
+            ends = (ends.0.min(from), ends.1.max(to));
+            let class = class_of(step);
+            let width = width_text((to - from - 0.1).max(0.0));
+            _ = write!(
+                out,
+                r#"<rect class="{class}" x="{from:.2}%" y="{y}" width="{width}" height="12"/>"#
+            );
+        }
+        let label = group_label(steps, self.now_us);
+        let text_y = top + 18;
+        let end = ends.1;
+        _ = write!(
+            out,
+            r#"<svg x="{end:.2}%" y="0" overflow="visible"><text class="strong" x="7" y="{text_y}">{label}</text></svg></g>"#
+        );
     }
 
     fn bar(
@@ -257,15 +181,13 @@ impl Bars<'_> {
         top: usize,
         is_folded: bool,
         is_selected: bool,
-        class_of: &impl Fn(&StepSummary) -> &'static str,
+        class_of: &impl Fn(&SkeletonStep) -> &'static str,
     ) {
         let place = self.layout.rows[row];
-        let step = &self.steps[place.step];
+        let step = &self.skeleton.steps[place.step];
         let class = class_of(step);
-        let from = self.scale.percent_from_time(step.started_at);
-        let length = self
-            .scale
-            .percent_between(step.started_at, drawn_end(step, self.now));
+        let from = self.scale.percent_from_us(step.started_us);
+        let length = self.scale.percent_from_us(step.end_us(self.now_us)) - from;
         let width = width_text(length);
         let is_parent = self.layout.is_parent(row);
         let (bar_y, height, parent) = if is_parent {
@@ -284,7 +206,7 @@ impl Bars<'_> {
                 r#"<rect class="cp" x="{from:.2}%" y="{y}" width="{width}" height="2"/>"#
             );
         }
-        let mut label = text::duration(shown_ms(step, self.now));
+        let mut label = text::duration(step.shown_ms(self.now_us));
         if is_folded {
             let hidden = place.subtree_end - row - 1;
             _ = write!(label, ", {} folded", text::counted(hidden as i64, "step"));
@@ -311,7 +233,34 @@ impl Bars<'_> {
     }
 }
 
-fn width_text(percent: f64) -> String {
+/// `×17 identical calls, 11.1 s, $0.0898`
+pub(crate) fn group_label<'a>(steps: impl Iterator<Item = &'a SkeletonStep> + Clone, now_us: i64) -> String {
+    let count = steps.clone().count();
+    let first = steps.clone().next().and_then(|step| step.same_call);
+    let is_same = first.is_some() && steps.clone().all(|step| step.same_call == first);
+    let time: f64 = steps.clone().map(|step| step.shown_ms(now_us)).sum();
+    let failed = steps
+        .clone()
+        .filter(|step| step.status == StepStatus::Error)
+        .count();
+    let known = steps
+        .filter_map(|step| step.cost_nano_usd)
+        .reduce(i64::saturating_add);
+    let mut label = format!(
+        "×{count} {}, {}",
+        if is_same { "identical calls" } else { "calls" },
+        text::duration(time)
+    );
+    if let Some(cost) = known {
+        _ = write!(label, ", {}", domain::NanoUsd(cost).to_short());
+    }
+    if failed > 0 {
+        _ = write!(label, ", {failed} failed");
+    }
+    label
+}
+
+pub(super) fn width_text(percent: f64) -> String {
     if percent < THIN_PERCENT {
         "1.5".to_owned()
     } else {
@@ -321,25 +270,38 @@ fn width_text(percent: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use domain::StepSummary;
 
     use super::*;
     use crate::timeline::critical_path;
-    use crate::timeline::sample::{BEGIN, step};
+    use crate::timeline::layout::Folds;
+    use crate::timeline::overview;
+    use crate::timeline::sample::{BEGIN, call, skeleton, skeleton_of_calls, step};
 
     fn drawn(steps: &[StepSummary], folded: &[&str]) -> String {
-        let layout = Layout::of(steps);
-        let on_path = critical_path::by_time(&layout, steps, BEGIN);
-        let folded: HashSet<String> = folded.iter().map(|id| (*id).to_owned()).collect();
-        let lines = layout.lines(steps, &folded);
+        let skeleton = skeleton_of_calls(steps);
+        let layout = Layout::of(&skeleton);
+        let now_us = BEGIN.micros();
+        let on_path = critical_path::by_time(&layout, &skeleton, now_us);
+        let folded: Vec<String> = folded.iter().map(|id| (*id).to_owned()).collect();
+        let lines = layout.lines(&Folds::of(&layout, &skeleton, &folded, None, true));
         let bars = Bars {
             layout: &layout,
-            steps,
-            scale: Scale::with_labels(steps, BEGIN),
-            now: BEGIN,
+            skeleton: &skeleton,
+            scale: Scale::with_labels(skeleton.bounds(now_us)),
+            now_us,
             on_path: &on_path,
         };
         bars.draw(&lines, 0..usize::MAX, Some(0), |s| kind_class(s.kind))
+    }
+
+    #[test]
+    fn identical_calls_keep_their_blocks_and_say_what_they_took() {
+        let mut steps = vec![step("root", None, 0, 100)];
+        steps.extend((0..17).map(|n| call(&format!("c{n}"), "root", 10 + n)));
+        let svg = drawn(&steps, &[]);
+        assert!(svg.contains("×17 identical calls, 17 ms"), "{svg}");
+        assert_eq!(svg.matches("height=\"12\"").count(), 17);
     }
 
     #[test]
@@ -349,8 +311,12 @@ mod tests {
         evil.error = Some("<b>".to_owned());
         evil.severity = Severity::Critical;
         let steps = [evil];
-        let layout = Layout::of(&steps);
-        for svg in [drawn(&steps, &[]), strip(&layout, &steps, BEGIN)] {
+        let skeleton = skeleton(&steps);
+        let layout = Layout::of(&skeleton);
+        for svg in [
+            drawn(&steps, &[]),
+            overview::strip(&layout, &skeleton, BEGIN.micros()),
+        ] {
             assert!(!svg.contains("script") && !svg.contains("<b>"), "{svg}");
         }
     }
@@ -377,12 +343,5 @@ mod tests {
         check(&["a"], "class=\"wf-bar\"", 1);
         check(&["a"], "1.00 s, 2 steps folded", 1);
         check(&[], "class=\"wf-sel\"", 1);
-    }
-
-    #[test]
-    fn a_long_run_stays_a_short_strip() {
-        let steps: Vec<_> = (0..5_000).map(|n| step(&n.to_string(), None, n, 1)).collect();
-        let svg = strip(&Layout::of(&steps), &steps, BEGIN);
-        assert!(svg.len() < 10_000, "{}", svg.len());
     }
 }

@@ -1,14 +1,15 @@
-//! Time, tokens and cost of a run by step name and model.
+//! Time, tokens and cost of steps by name and model: of a whole run, or of an area of its drawing.
 
 use std::collections::HashMap;
 
-use domain::{NanoUsd, StepKind, StepSummary, Timestamp, TokenUsage};
+use domain::skeleton::Skeleton;
+use domain::{NanoUsd, StepKind};
+use serde::{Deserialize, Serialize};
 
 use super::layout::Layout;
-use super::scale::drawn_end;
 
-/// All steps of one name, kind and model.
-#[derive(Clone, Debug, PartialEq)]
+/// All steps of one name, kind, model and error.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Group {
     pub(crate) kind: StepKind,
     pub(crate) name: String,
@@ -16,47 +17,83 @@ pub(crate) struct Group {
     pub(crate) model: Option<String>,
     /// How many there are.
     pub(crate) count: i64,
+    /// How many of them failed.
+    pub(crate) failed: i64,
     /// Their durations added up, in milliseconds.
     pub(crate) time_ms: f64,
-    pub(crate) tokens: TokenUsage,
+    /// Their tokens; `None` when none were reported.
+    pub(crate) tokens: Option<i64>,
     /// Their known cost; `None` when none is known.
     pub(crate) cost_nano_usd: Option<NanoUsd>,
     /// Steps whose cost is unknown.
     pub(crate) unpriced: i64,
-    /// Whole percent of the run's known cost; the groups' percents add up to 100.
+    /// Whole percent of the known cost; the groups' percents add up to 100.
     pub(crate) cost_percent: Option<u8>,
 }
 
 /// The groups of a run, longest first. A step that only contains others is left out: its time is theirs.
-pub(crate) fn by_name_and_model(layout: &Layout, steps: &[StepSummary], now: Timestamp) -> Vec<Group> {
-    let mut places: HashMap<(&str, StepKind, Option<&str>), usize> = HashMap::new();
+pub(crate) fn by_name_and_model(layout: &Layout, skeleton: &Skeleton, now_us: i64) -> Vec<Group> {
+    of_rows(
+        layout,
+        skeleton,
+        0..layout.rows.len(),
+        (i64::MIN, i64::MAX),
+        now_us,
+    )
+}
+
+/// The groups of what these rows do between two moments (microseconds since 1970), longest first: count, tokens and
+/// cost of the steps that are at work in between, and the time that falls into it.
+pub(crate) fn of_rows(
+    layout: &Layout,
+    skeleton: &Skeleton,
+    rows: impl Iterator<Item = usize>,
+    (from_us, to_us): (i64, i64),
+    now_us: i64,
+) -> Vec<Group> {
+    let mut places: HashMap<(u32, StepKind, Option<u32>), usize> = HashMap::new();
     let mut groups: Vec<Group> = Vec::new();
-    for (row, place) in layout.rows.iter().enumerate() {
-        let step = &steps[place.step];
-        if layout.is_parent(row) && step.cost_nano_usd.is_none() && step.tokens.total().is_none() {
+    for row in rows {
+        let Some(step) = layout.rows.get(row).map(|place| &skeleton.steps[place.step]) else {
+            continue;
+        };
+        let end_us = step.end_us(now_us);
+        let is_empty = layout.is_parent(row) && step.cost_nano_usd.is_none() && step.tokens.is_none();
+        if is_empty || end_us < from_us || step.started_us > to_us {
             continue;
         }
-        let key = (step.name.as_str(), step.kind, step.model.as_deref());
-        let at = *places.entry(key).or_insert_with(|| {
-            groups.push(Group {
-                kind: step.kind,
-                name: step.name.clone(),
-                model: step.model.clone(),
-                count: 0,
-                time_ms: 0.0,
-                tokens: TokenUsage::default(),
-                cost_nano_usd: None,
-                unpriced: 0,
-                cost_percent: None,
+        let at = *places
+            .entry((step.name, step.kind, step.model))
+            .or_insert_with(|| {
+                groups.push(Group {
+                    kind: step.kind,
+                    name: skeleton.name_of(step).to_owned(),
+                    model: skeleton.model_of(step).map(str::to_owned),
+                    count: 0,
+                    failed: 0,
+                    time_ms: 0.0,
+                    tokens: None,
+                    cost_nano_usd: None,
+                    unpriced: 0,
+                    cost_percent: None,
+                });
+                groups.len() - 1
             });
-            groups.len() - 1
-        });
         let group = &mut groups[at];
         group.count += 1;
-        group.time_ms += drawn_end(step, now).ms_since(step.started_at);
-        group.tokens = group.tokens.plus(&step.tokens);
+        group.failed += i64::from(step.status == domain::StepStatus::Error);
+        let within = end_us.min(to_us).saturating_sub(step.started_us.max(from_us));
+        group.time_ms += within as f64 / 1_000.0;
+        if let Some(tokens) = step.tokens {
+            group.tokens = Some(group.tokens.unwrap_or(0).saturating_add(tokens));
+        }
         if let Some(cost) = step.cost_nano_usd {
-            group.cost_nano_usd = Some(group.cost_nano_usd.unwrap_or_default().saturating_add(cost));
+            group.cost_nano_usd = Some(
+                group
+                    .cost_nano_usd
+                    .unwrap_or_default()
+                    .saturating_add(NanoUsd(cost)),
+            );
         } else if step.kind.is_billable() {
             group.unpriced += 1;
         }
@@ -98,7 +135,9 @@ fn percents(parts: &[Option<i64>]) -> Vec<Option<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timeline::sample::{BEGIN, step};
+    use proptest::prelude::*;
+
+    use crate::timeline::sample::{BEGIN, skeleton, step};
 
     #[test]
     fn percents_add_up() {
@@ -126,7 +165,8 @@ mod tests {
             paid,
             step("look", Some("agent"), 0, 90),
         ];
-        let groups = by_name_and_model(&Layout::of(&steps), &steps, BEGIN);
+        let skeleton = skeleton(&steps);
+        let groups = by_name_and_model(&Layout::of(&skeleton), &skeleton, BEGIN.micros());
         let said: Vec<String> = groups
             .iter()
             .map(|g| {
@@ -137,5 +177,37 @@ mod tests {
             })
             .collect();
         assert_eq!(said, ["look 1 90 None 0", "call 2 25 Some(100) 1"]);
+    }
+
+    proptest! {
+        /// Areas side by side add up to the whole.
+        #[test]
+        fn an_area_is_the_sum_of_what_lies_in_it(
+            steps in prop::collection::vec((0i64..900, 1i64..200, 0i64..50), 1..40),
+            cut in 0i64..1_100,
+        ) {
+            let steps: Vec<_> = steps
+                .iter()
+                .enumerate()
+                .map(|(at, (start, length, cost))| {
+                    let mut step = step(&at.to_string(), None, *start, *length);
+                    step.name = format!("n{}", at % 3);
+                    step.cost_nano_usd = Some(NanoUsd(*cost));
+                    step
+                })
+                .collect();
+            let skeleton = skeleton(&steps);
+            let layout = Layout::of(&skeleton);
+            let cut_us = BEGIN.micros() + cut * 1_000;
+            let sums = |span: (i64, i64)| {
+                let groups = of_rows(&layout, &skeleton, 0..layout.rows.len(), span, BEGIN.micros());
+                let time: f64 = groups.iter().map(|g| g.time_ms).sum();
+                (time, groups.iter().map(|g| g.count).sum::<i64>())
+            };
+            let (before, after, whole) = (sums((i64::MIN, cut_us)), sums((cut_us, i64::MAX)), sums((i64::MIN, i64::MAX)));
+            prop_assert!((before.0 + after.0 - whole.0).abs() < 1e-6);
+            let in_both = skeleton.steps.iter().filter(|s| s.started_us <= cut_us && s.end_us(0) >= cut_us).count();
+            prop_assert_eq!(before.1 + after.1, whole.1 + in_both as i64);
+        }
     }
 }

@@ -147,18 +147,84 @@ fn error_words(code: &str) -> String {
         "label" => "The label is empty, too long or already in use. Choose another one.",
         "scope" => "Choose at least one scope.",
         "rate" => {
-            "A rate must be a number of dollars per million tokens, 0 or more, such as 0.15. The input rate is required."
+            "A rate must be a number of dollars per million tokens, from 0 to 100,000, such as 0.15. The input rate is required."
         }
         "model" => "The model's name is empty or too long.",
+        "budget" => "A budget is a number of dollars above 0, such as 250 or 99.50.",
+        "key_limit" => "A limit is a number above 0, or empty for none. Nothing was saved.",
         "day" => "The date must look like 2026-11-21.",
         "context_window" => "The context window must be a whole number of tokens, or empty.",
         "regex" => "The regular expression is invalid or too large. Check its brackets and repetitions.",
         "regex_rows" => "A project has at most 20 prices with a regular expression. Delete one, or use a beginning of names.",
         "job_runs" => "History is already being re-priced. Wait for it to finish, or cancel it.",
+        "share_content" => "Choose what the link shows: masked, removed or shown.",
+        "share_days" => "A link is good for 1 to 365 days. Nothing was created.",
+        "share_many" => "This run has 100 links that work. Revoke some first.",
         "role" => "That role does not exist.",
         "confirm" => "What you typed does not match the project's slug. Nothing was deleted.",
         "last_admin" => "A project needs at least one admin. Make another member admin first.",
+        "incident_settings" => {
+            "A value is out of its range, or a line of the quiet series names no metric. Nothing was saved."
+        }
+        "detector_name" => "The detector needs a name of at most 200 characters. Nothing was saved.",
+        "detector_prompt" => "The prompt must say what to look for, in at most 20,000 bytes. Nothing was saved.",
+        "detector_schema" => "The schema must be a JSON schema: an object. Nothing was saved.",
+        "detector_step" => "Say the name of the step that must not be missing. Nothing was saved.",
+        "detector_every_run" => {
+            "Without conditions it judges every run. Add one, or confirm that. Nothing was saved."
+        }
+        "detector_sample" => "The sample is a number from 0 to 100, such as 25. Nothing was saved.",
+        "detector_cap" => "The cap is a number of dollars a day, such as 0.50, or empty. Nothing was saved.",
+        "detector_model" => "A model of its own needs the provider’s id and the model’s name. Nothing was saved.",
+        "detector_conditions" => {
+            "A condition can’t be read: choose what it looks at, how, and with which value. Nothing was saved."
+        }
+        "detectors_many" => "A project has at most 100 detectors. Delete one first.",
         "scoring" => "Some values are invalid; see the fields below. Nothing was saved.",
+        "github_repository" => "The repository must look like owner/name. Nothing was saved.",
+        "github_api_url" => {
+            "The API’s address must begin with https:// and have a public address; the operator of this server can allow private ones (allow_private_targets). Nothing was saved."
+        }
+        "github_environments" => "Environments: at most 20 names, with commas between them. Nothing was saved.",
+        "github_workflows" => {
+            "Workflows: at most 20 names of files such as deploy.yml, with commas between them. Nothing was saved."
+        }
+        "github_branch" => "One branch, or none for all of them. Nothing was saved.",
+        "github_deployments" => {
+            "Something has to count as a deploy: deployments, a workflow or releases. Nothing was saved."
+        }
+        "github_token" => "The token has characters that no token has, or is too long. Nothing was saved.",
+        "github_webhook_secret" => {
+            "The webhook secret must have 16 to 500 characters, none of them a space. Nothing was saved."
+        }
+        "channel_url" => {
+            "The address must begin with https:// and hold neither a user nor a password. Nothing was saved."
+        }
+        "smtp_url" => {
+            "The server must look like smtps://user:password@host:465 or smtp://user:password@host:587; other characters than letters and digits in name and password as %40. Nothing was saved."
+        }
+        "email_from" => "From must be an address such as Plumbline <alerts@acme.dev>. Nothing was saved.",
+        "email_to" => "To must be 1 to 20 addresses such as ops@acme.dev, with commas between them. Nothing was saved.",
+        "private_target" => {
+            "That is no public address, so it is not called; the operator of this server can allow private ones (allow_private_targets). Nothing was saved."
+        }
+        "dsn" => "The DSN must look like https://key@host/project, as Sentry shows it under Client Keys. Nothing was saved.",
+        "test_refused" => "The receiver did not take the test. What it answered stands below.",
+        "alert_settings" => {
+            "Some values are out of range: percent 1 to 100, steps 1 to 500 with no more to start from, cooldowns of at most a day, at most 50 names. Nothing was saved."
+        }
+        "model_provider" => {
+            "The provider’s id is a word of a-z, 0-9 and -, at most 40 characters, and no other provider’s. Nothing was saved."
+        }
+        "model_address" => {
+            "The address must begin with https:// and hold neither a user nor a password, such as https://host/v1. Nothing was saved."
+        }
+        "model_key" => "The key has characters that no key has, or is too long. Nothing was saved.",
+        "model_to_test" => "Name a model to test the provider with: none of it is in use yet.",
+        "model_refused" => "The model gave no answer. Why stands below.",
+        "redaction" => "That can’t be used; what is wrong stands in the form. Nothing was saved.",
+        "legal_hold" => "The project is on legal hold, so nothing of it is deleted. Lift the hold under Retention first.",
+        "retention" => "Days are whole numbers from 1 to 3,650, and prompts are kept no longer than their runs. Nothing was saved.",
         "already_set_up" => "Accounts are set up already. Sign in.",
         "forbidden" => "Your role in this project does not allow that. Ask an admin of the project.",
         "not_found" => "It no longer exists. Reload the page.",
@@ -173,7 +239,10 @@ fn error_words(code: &str) -> String {
 fn done_words(code: &str) -> String {
     match code {
         "saved" => "Saved.",
+        "incident_settings" => "Saved. The last ten days are judged by it within a minute.",
+        "redaction" => "Saved. It holds for what comes in from now on.",
         "revoked" => "The key is revoked. Requests with it are refused from now on.",
+        "share_revoked" => "The link is revoked. Whoever opens it sees that it opens nothing.",
         "uninvited" => "The invitation is taken back. Its link is of no use any more.",
         "password" => "The password is changed. Your other sessions have ended.",
         "password_reset" => "The new password is set and every session has ended. Sign in with it.",
@@ -182,14 +251,34 @@ fn done_words(code: &str) -> String {
         "account_removed" => "Your account is removed.",
         "removed" => "Removed. Their access has ended.",
         "deleted" => "The project and its data are deleted.",
+        "github_saved" => "Saved. GitHub is asked within seconds.",
+        "github_sync" => "GitHub is asked within seconds. Reload the page to see what came of it.",
+        "github_removed" => "The connection and its secrets are removed. Deploys that came by it stay.",
         "price_saved" => {
             "The price is saved and applies to new calls. Re-price history to apply it to past calls."
         }
         "price_deleted" => {
             "The price is deleted. Costs that were computed with it stay until history is re-priced."
         }
+        "budget_removed" => "The budget is removed.",
+        "demo_removed" => "The demo data is being taken away. It takes some seconds.",
         "reprice" => "Started. See its progress below.",
         "cancelled" => "Cancelled. Steps already re-priced keep their new cost.",
+        "channel_saved" => "Saved. Send a test to see whether it arrives.",
+        "channel_paused" => "Paused. What is worth telling waits for a day.",
+        "channel_resumed" => "Resumed. What waited is sent now.",
+        "channel_removed" => "The channel and its secrets are removed. What waited for it is dropped.",
+        "test_taken" => "The receiver took the test.",
+        "model_provider_saved" => {
+            "Saved. Send a test to see whether it answers, then choose what its models are for."
+        }
+        "model_provider_removed" => "The provider and its key are removed.",
+        "model_answered" => "The model answered. What it said stands below.",
+        "resent" => "It waits to be sent again. Reload the page to see the answer.",
+        "detector_made" => "Made. It judges runs that end from now on.",
+        "detector_on" => "It is on.",
+        "detector_off" => "It is off. What it found stays.",
+        "detector_deleted" => "The detector and its findings are deleted.",
         "signed_out" => "You are signed out.",
         _ => "Done.",
     }

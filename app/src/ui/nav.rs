@@ -7,7 +7,7 @@ use crate::context::{use_project, use_slug, use_viewer};
 use crate::theme::{Theme, choose_theme, use_theme};
 use crate::ui::command::Overlays;
 use crate::ui::icon::Icon;
-use crate::ui::links::{PAGES, is_within, page_href};
+use crate::ui::links::{PAGES, ask_href, is_within, page_href};
 use crate::ui::load::query_suffix;
 use crate::ui::menu::Menu;
 
@@ -55,10 +55,15 @@ pub(crate) fn PageLinks(
         .filter(|page| page.foot == foot)
         .map(|page| {
             let href = move || page_href(&slug.read(), page.segment);
+            // What is asked is about the page that it is asked on.
+            let link = move || match page.segment {
+                "ask" => ask_href(&slug.read(), &path.read()),
+                _ => href(),
+            };
             view! {
                 <li>
                     <a
-                        href=href
+                        href=link
                         title=format!("{} (g {})", page.label, page.letter)
                         aria-current=move || {
                             // Every page lies below the overview.

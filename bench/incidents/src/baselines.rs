@@ -1,13 +1,12 @@
 //! Simpler rules on the same incidents, and the best that anybody could do.
 
 use domain::Timestamp;
-use incident_generator::{Cause, Touched, Truth};
+use incident_generator::{Cause, Ratio, Truth, ratios};
 
 use crate::convert::at;
 use crate::outcome::{Found, Label, Outcome};
 
 const HOUR: i64 = 3_600_000_000;
-const ALL_NULLS: usize = 6;
 
 /// A rule's answer: deploys and "no deploy" with probabilities that sum to 1.
 #[derive(Clone, Debug, Default)]
@@ -123,39 +122,13 @@ pub fn prior_only(found: &Found) -> Answer {
     }
 }
 
-/// What the generator's own likelihood says when it is told the exact onset and what every deploy touched, and only
-/// not which one it was: the ceiling.
+/// What the generator's own likelihood says of an onset that is known to the minute: the ceiling.
 pub fn ceiling(truth: &Truth) -> Answer {
-    // Recorded starts are up to 6 minutes early; on 3 projects of 10 the clock is off by up to 10 more.
-    let clock = |after: i64| -> f64 {
-        let exact = if (-6..=0).contains(&after) { 0.7 / 7.0 } else { 0.0 };
-        let off =
-            (-10..=10).filter(|off| (-6..=0).contains(&(after - off))).count() as f64 * 0.3 / (21.0 * 7.0);
-        exact + off
-    };
-    let weigh = |touched: Touched| {
-        if touched == Touched::WhatChanged {
-            1.0
-        } else {
-            1e-6
-        }
-    };
-    let deploys: Vec<(usize, f64)> = truth
-        .neighbours
-        .iter()
-        .enumerate()
-        .map(|(index, near)| {
-            (
-                index,
-                0.6 * clock(near.recorded_after_onset) * weigh(near.touched),
-            )
-        })
-        .collect();
-    // A cause that is no deploy begins at any minute of the day.
-    let no_deploy = 0.4 / (28.0 * 60.0 * ALL_NULLS as f64);
-    let sum: f64 = deploys.iter().map(|(_, p)| p).sum::<f64>() + no_deploy;
+    let Ratio { deploys, no_deploy } = ratios(truth);
+    let sum = deploys.iter().sum::<f64>() + no_deploy;
+    let deploys = deploys.into_iter().enumerate();
     Answer {
-        deploys: deploys.into_iter().map(|(index, p)| (index, p / sum)).collect(),
+        deploys: deploys.map(|(index, p)| (index, p / sum)).collect(),
         no_deploy: no_deploy / sum,
     }
 }

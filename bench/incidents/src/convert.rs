@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::{NanoUsd, Timestamp};
 use engine::Histogram;
+use engine::incidents::WantedMinutes;
 use engine::incidents::window::{
     FirstSeen, MinuteRow, ModelRates, Novelty, ReleaseRow, Row, RunRow, SeriesName, Shipped, Sums, Window,
 };
@@ -111,16 +112,7 @@ pub fn window(scenario: &Scenario) -> Window {
                 runs: *runs,
             })
             .collect(),
-        minutes: scenario
-            .minutes
-            .iter()
-            .map(|(series, minute, calls, errors)| MinuteRow {
-                series: *series as u32,
-                minute: at(*minute),
-                calls: *calls,
-                errors: *errors,
-            })
-            .collect(),
+        minutes: Vec::new(),
         releases: releases.collect(),
         first_seen: scenario
             .first_seen
@@ -150,4 +142,27 @@ pub fn window(scenario: &Scenario) -> Window {
         rates: rates.collect(),
         now: at(scenario.now),
     }
+}
+
+/// The minutes that a first judgement asks for.
+pub fn minutes(scenario: &Scenario, wanted: &[WantedMinutes]) -> Vec<MinuteRow> {
+    let is_wanted = |key: &str, at: Timestamp| {
+        wanted.iter().any(|wanted| {
+            wanted.key.as_deref().is_none_or(|own| own == key) && at >= wanted.from && at < wanted.to
+        })
+    };
+    let rows = scenario.minutes.iter().filter_map(|(series, minute, cell)| {
+        let key = &scenario.series.get(*series)?.key;
+        is_wanted(key, at(*minute)).then(|| MinuteRow {
+            series: *series as u32,
+            minute: at(*minute),
+            calls: cell.calls,
+            errors: cell.errors,
+            anomalies: cell.anomalies,
+            cost: NanoUsd(cell.cost_nano),
+            output: cell.output,
+            latency_us: cell.latency_sum_us,
+        })
+    });
+    rows.collect()
 }

@@ -1,11 +1,11 @@
 //! What the engine said of a scenario, beside what happened in it.
 
 use domain::Timestamp;
-use engine::incidents::attribution::{Choice, Features, NullCause, VerdictKind};
-use engine::incidents::{Door, Incident, Metric, Settings, Status, Weights, judge};
+use engine::incidents::attribution::{Choice, Features, NAMED, NO_DEPLOY, NullCause, probabilities};
+use engine::incidents::{Door, Incident, Metric, Settings, Status, Weights, judge, judge_closely};
 use incident_generator::{Cause, Options, Scenario, Truth, quiet, scenario};
 
-use crate::convert::{at, window};
+use crate::convert::{at, minutes, window};
 
 const HOUR: i64 = 3_600_000_000;
 
@@ -81,8 +81,7 @@ pub fn word(cause: NullCause) -> &'static str {
 pub fn outcome(seed: u64, options: Options, weights: &Weights) -> Option<Outcome> {
     let made = scenario(seed, options);
     let truth = made.truth.clone()?;
-    let window = window(&made);
-    let incidents = judge(&window, &Settings::default(), weights);
+    let incidents = judged(&made, weights);
     let (mut matching, others): (Vec<Incident>, Vec<Incident>) = incidents
         .into_iter()
         .partition(|incident| is_of(incident, &truth));
@@ -104,6 +103,13 @@ pub fn outcome(seed: u64, options: Options, weights: &Weights) -> Option<Outcome
             .collect(),
         is_tagged: !made.releases.is_empty(),
         truth,
+    })
+}
+
+/// As the product judges: once by hours, and where something was found again with the minutes that it asks for.
+pub fn judged(made: &Scenario, weights: &Weights) -> Vec<Incident> {
+    judge_closely(&window(made), &Settings::default(), weights, |wanted| {
+        minutes(made, wanted)
     })
 }
 
@@ -172,13 +178,43 @@ impl Found {
         choice
     }
 
+    /// The same with the probabilities that other weights give. Few calls cap nothing here.
+    pub fn rescore(&mut self, weights: &Weights) {
+        let (deploys, nulls) = probabilities(&self.choice(), weights);
+        let mut deploys = deploys.into_iter();
+        for (label, _, p) in &mut self.options {
+            *p = match label {
+                Label::Null(cause) => nulls[*cause as usize],
+                _ => deploys.next().unwrap_or(0.0),
+            };
+        }
+    }
+
+    /// The likeliest deploy or release, where it is likely enough to be named.
+    pub fn named(&self) -> Option<&Label> {
+        let deploys = self
+            .options
+            .iter()
+            .filter(|(label, ..)| !matches!(label, Label::Null(_)));
+        let best = deploys.max_by(|a, b| a.2.total_cmp(&b.2))?;
+        (best.2 >= NAMED).then_some(&best.0)
+    }
+
     pub fn is_named(&self) -> bool {
-        self.incident.verdict.kind == VerdictKind::Deploy
+        self.named().is_some()
     }
 
     pub fn says_no_deploy(&self) -> bool {
-        self.incident.verdict.kind == VerdictKind::NoDeploy
-            || self.is_named() && self.incident.verdict.deploy_id.is_none()
+        match self.named() {
+            Some(label) => matches!(label, Label::Release(_)),
+            None => {
+                let nulls = self
+                    .options
+                    .iter()
+                    .filter(|(label, ..)| matches!(label, Label::Null(_)));
+                nulls.map(|(_, _, p)| p).sum::<f64>() >= NO_DEPLOY
+            }
+        }
     }
 }
 

@@ -148,14 +148,8 @@ pub fn attribution(outcomes: &[Outcome]) -> String {
         .filter(|outcome| outcome.found.as_ref().is_some_and(|found| found.says_no_deploy()))
         .collect();
     let named_right = |outcome: &Outcome| {
-        let top = outcome.found.as_ref().and_then(|found| {
-            found
-                .options
-                .iter()
-                .filter(|(l, ..)| !matches!(l, Label::Null(_)))
-                .max_by(|a, b| a.2.total_cmp(&b.2))
-        });
-        top.is_some_and(|(label, ..)| outcome.is_right(label))
+        let named = outcome.found.as_ref().and_then(|found| found.named());
+        named.is_some_and(|label| outcome.is_right(label))
     };
     let kind_right = |outcome: &Outcome| {
         let best = outcome.found.as_ref().and_then(|found| {

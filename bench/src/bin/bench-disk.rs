@@ -42,8 +42,8 @@ const SIZES: &str = "select coalesce(parent.relname, c.relname)::text,
   left join pg_class parent on parent.oid = i.inhparent
   where c.relkind = 'r'
     and coalesce(parent.relname, c.relname) in ('steps', 'runs', 'run_keys', 'rollups', 'run_counts',
-      'rollup_days', 'ledger', 'step_conditions')
-  group by 1 order by coalesce(parent.relname, c.relname) = 'step_conditions', sum(pg_total_relation_size(c.oid)) desc";
+      'rollup_days', 'condition_days', 'release_hours', 'first_seen', 'ledger', 'step_conditions')
+  group by coalesce(parent.relname, c.relname) order by coalesce(parent.relname, c.relname) = 'step_conditions', sum(pg_total_relation_size(c.oid)) desc";
 
 /// Which ids clients send.
 #[derive(Clone, Copy)]

@@ -30,7 +30,35 @@ struct Args {
 }
 
 /// What is asked for, the p95 in milliseconds that it must stay below, and the path. `{…}` is filled in.
-const READS: [(&str, f64, &str); 34] = [
+const READS: [(&str, f64, &str); 51] = [
+    ("overview, 24 hours", 50.0, "/p/default?range=24h"),
+    ("overview, 7 days", 50.0, "/p/default?range=7d"),
+    ("overview, 30 days", 50.0, "/p/default"),
+    (
+        "overview, 90 days",
+        50.0,
+        "/p/default?range=90d&metric=latency_p95",
+    ),
+    ("step, 90 days", 100.0, "/p/default/steps/search-kb?range=90d"),
+    ("key, 90 days", 100.0, "/p/default/keys/prod-frontend?range=90d"),
+    ("model, 90 days", 100.0, "/p/default/models/gpt-4o?range=90d"),
+    ("deploys, 90 days", 100.0, "/p/default/deploys?range=90d"),
+    ("one deploy", 100.0, "/p/default/deploys/release-30"),
+    (
+        "`/api/series`, cost by key, 90 days",
+        50.0,
+        "/api/series?metric=cost&by=key&bucket=1d&from={from}",
+    ),
+    (
+        "`/api/series`, p95 by key, 90 days",
+        50.0,
+        "/api/series?metric=latency_p95&by=key&bucket=1d&from={from}",
+    ),
+    (
+        "`/api/series`, p95 by model, 7 days by the hour",
+        50.0,
+        "/api/series?metric=latency_p95&by=model&bucket=1h&from={week}",
+    ),
     ("runs, 24 hours", 50.0, "/p/default/runs"),
     (
         "runs, an hour without any",
@@ -129,6 +157,11 @@ const READS: [(&str, f64, &str); 34] = [
         "/p/default/anomalies?range=30d&show=steps&code=3010",
     ),
     ("prompts, 30 days", 100.0, "/p/default/prompts?range=30d"),
+    ("sessions, 24 hours", 100.0, "/p/default/sessions"),
+    ("sessions, 90 days", 300.0, "/p/default/sessions?range=90d"),
+    ("one session", 100.0, "/p/default/sessions/sess-1700"),
+    ("users, 24 hours", 100.0, "/p/default/users?range=24h"),
+    ("users, 7 days", 300.0, "/p/default/users"),
     ("`/api/cost`, 85 days", 50.0, "/api/cost?from={from}"),
     ("`/api/cost`, a user", 50.0, "/api/cost?from={from}&user=user-17"),
     (
@@ -155,7 +188,9 @@ async fn main() -> anyhow::Result<()> {
                 .collect::<anyhow::Result<_>>()?,
         };
         let begun = Instant::now();
-        volume::send(&target, args.steps, now_micros()?).await?;
+        let now = now_micros()?;
+        volume::send(&target, args.steps, now).await?;
+        volume::ship(&target, args.steps, now).await?;
         println!(
             "{} steps sent in {:.0} s.",
             args.steps,
@@ -181,6 +216,7 @@ async fn main() -> anyhow::Result<()> {
             .replace("{run}", run["run_id"].as_str().unwrap_or_default())
             .replace("{release}", run["release"].as_str().unwrap_or_default())
             .replace("{none}", "2020-01-01T00:00:00Z")
+            .replace("{week}", &volume::days_before(now_micros()?, 7))
             .replace("{from}", &volume::days_before(now_micros()?, volume::DAYS));
         let mut latencies_ms = Vec::with_capacity(args.rounds);
         let mut bytes = 0;

@@ -35,6 +35,8 @@ struct Args {
 const BATCH: usize = 1_000;
 /// Steps that each project sends: three names in five runs.
 const STEPS_EACH: usize = 60;
+/// What every key begins with.
+const KEY_PREFIX: &str = "pl_live_";
 /// Requests under way at once.
 const CONNECTIONS: usize = 2;
 
@@ -102,13 +104,26 @@ fn make_projects(server: &Server, client: &Client, projects: usize) -> anyhow::R
             "making a project was answered {}",
             made.status()
         );
-        // The key that was made together with the project is told once.
+        // The key that was made together with the project is shown once, on a page.
         let slug = format!("soak-{n}");
-        let told = client
-            .get(format!("{}/ui/keys/first?slug={slug}", server.origin))
+        let shown = client
+            .post(format!("{}/p/{slug}/settings/keys/first", server.origin))
+            .header("origin", &server.origin)
+            .header("content-type", "application/x-www-form-urlencoded")
             .send()?;
-        let key: Value = told.error_for_status()?.json()?;
-        let key = key.as_str().context("a new project has no key")?;
+        let page = shown
+            .headers()
+            .get("location")
+            .context("the key is shown nowhere")?;
+        let page = client
+            .get(format!("{}{}", server.origin, page.to_str()?))
+            .send()?;
+        let page = page.error_for_status()?.text()?;
+        let key = page.find(KEY_PREFIX).context("a new project has no key")?;
+        let key: String = page[key..]
+            .chars()
+            .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+            .collect();
         if let Ok(mut keys) = keys.lock() {
             keys.push(key.to_owned());
         }

@@ -7,6 +7,7 @@ use crate::{Condition, Severity, Timestamp};
 /// What a person said about a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Feedback))]
 pub enum Verdict {
     /// It says something true and useful.
     Real,

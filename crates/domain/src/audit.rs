@@ -60,6 +60,13 @@ pub const ACTION_GROUPS: &[(&str, &str)] = &[
     ("price", "Prices"),
     ("condition", "Marks of conditions"),
     ("job", "Jobs"),
+    ("deploy", "Deploys"),
+    ("share", "Share links"),
+    ("integration", "Integrations"),
+    ("detector", "Detectors"),
+    ("finding", "Marks of findings"),
+    ("redaction", "Redaction"),
+    ("retention", "Retention"),
 ];
 
 /// The end of a page of rows; the next one begins after it.

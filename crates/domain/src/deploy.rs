@@ -1,6 +1,10 @@
 //! Deploys: what shipped and when, and which release of a step is which deploy.
 
+mod report;
+
 use serde::{Deserialize, Serialize};
+
+pub use report::DeployReport;
 
 use crate::Timestamp;
 use crate::step::words;

@@ -29,6 +29,22 @@ pub struct LedgerMinute {
     pub limited: BTreeMap<String, i64>,
 }
 
+/// A usage object that was not understood, told by its names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct UsageShape {
+    /// The names in the object, those inside objects behind a dot.
+    pub shape: String,
+    /// The model that answered; empty when none was named.
+    pub model: String,
+    /// How many steps had it.
+    pub steps: i64,
+    /// When the last of them began.
+    pub last_at: Timestamp,
+    /// The run of that step.
+    pub run_id: String,
+}
+
 /// What is counted under this name when a dimension has too many different values.
 pub const OTHER: &str = "other";
 
@@ -43,17 +59,20 @@ pub enum Dimension {
     Model,
     /// Reasons for which an answer ended.
     FinishReason,
+    /// Releases.
+    Release,
     /// Combinations of all of them with keys and templates.
     Series,
 }
 
 impl Dimension {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Environment,
         Self::StepName,
         Self::Model,
         Self::FinishReason,
+        Self::Release,
         Self::Series,
     ];
 
@@ -64,6 +83,7 @@ impl Dimension {
             Self::StepName => "step_name",
             Self::Model => "model",
             Self::FinishReason => "finish_reason",
+            Self::Release => "release",
             Self::Series => "series",
         }
     }

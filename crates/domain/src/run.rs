@@ -1,9 +1,11 @@
 //! A run: one end-to-end execution, summed up from its steps.
 
+mod group;
 mod list;
 
 use serde::{Deserialize, Serialize};
 
+pub use group::{GroupOrder, GroupRuns, GroupTotals, RunGroup, RunGroupPage, RunGrouping};
 pub use list::{ActivityBucket, Facets, Neighbours, RunPage, RunTotals};
 
 use crate::step::words;

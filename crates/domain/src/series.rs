@@ -60,6 +60,8 @@ words!(
         Step = "step",
         /// Where they ran.
         Environment = "environment",
+        /// The template of their prompt, in hex.
+        Template = "template",
     }
 );
 
@@ -180,6 +182,33 @@ pub struct SeriesFilter {
     pub step: Option<String>,
     /// Exact match.
     pub environment: Option<String>,
+    /// The template of the prompt: 64 hexadecimal digits.
+    pub template: Option<String>,
+}
+
+impl SeriesFilter {
+    /// The value of one of its fields.
+    pub fn get(&self, by: SeriesBy) -> Option<&str> {
+        match by {
+            SeriesBy::Key => self.key.as_deref(),
+            SeriesBy::Model => self.model.as_deref(),
+            SeriesBy::Step => self.step.as_deref(),
+            SeriesBy::Environment => self.environment.as_deref(),
+            SeriesBy::Template => self.template.as_deref(),
+        }
+    }
+
+    /// The same with one of its fields set, or cleared.
+    pub fn with(mut self, by: SeriesBy, value: Option<String>) -> Self {
+        match by {
+            SeriesBy::Key => self.key = value,
+            SeriesBy::Model => self.model = value,
+            SeriesBy::Step => self.step = value,
+            SeriesBy::Environment => self.environment = value,
+            SeriesBy::Template => self.template = value,
+        }
+        self
+    }
 }
 
 /// Sums of one bucket, or of anything else that is added up. Calls, errors and anomalies are those of model calls; of
@@ -228,6 +257,32 @@ pub struct BucketSums {
     pub group: Option<String>,
     /// What was counted.
     pub sums: CallSums,
+}
+
+/// What one key, model, step, environment or template did in a window.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PartSums {
+    /// By what the calls are told apart.
+    pub by: SeriesBy,
+    /// The value; `None` for calls without one.
+    pub name: Option<String>,
+    /// What they did.
+    pub sums: CallSums,
+    /// The hour, or where they were counted one by one the moment, of its first call in the window.
+    pub first: Timestamp,
+    /// The same of its last call.
+    pub last: Timestamp,
+}
+
+/// Conditions of one layer in one bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerCount {
+    /// When the bucket begins.
+    pub at: Timestamp,
+    /// The layer, 1 to 5.
+    pub layer: u8,
+    /// How many conditions.
+    pub count: i64,
 }
 
 /// What one key, step, model and template did in one of several windows.

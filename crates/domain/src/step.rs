@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Condition, NanoUsd, Severity, Timestamp, TokenUsage};
+use crate::{Condition, NanoUsd, Severity, Timestamp, TokenUsage, UsageDetails};
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
@@ -68,6 +68,11 @@ words!(
 impl StepKind {
     /// Whether a step of this kind is expected to cost money, so that a missing price has to be said.
     pub const fn is_billable(self) -> bool {
+        matches!(self, Self::Llm | Self::Embedding)
+    }
+
+    /// Whether a step of this kind is a call to a model.
+    pub const fn is_model_call(self) -> bool {
         matches!(self, Self::Llm | Self::Embedding)
     }
 }
@@ -147,6 +152,24 @@ pub struct ReportedTokens {
     pub input_meaning: InputMeaning,
 }
 
+impl ReportedTokens {
+    /// Whether a count is below zero, which no call can have used: it fills no bucket and makes a cost unknown.
+    pub fn has_negative(&self) -> bool {
+        [
+            self.input,
+            self.output,
+            self.reasoning,
+            self.total,
+            self.cache_read,
+            self.cache_write,
+            self.cache_write_1h,
+        ]
+        .into_iter()
+        .flatten()
+        .any(|count| count < 0)
+    }
+}
+
 /// A step as it was received, decoded and checked. What Plumbline works out (buckets, cost, score) is added by
 /// the pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -194,6 +217,9 @@ pub struct NewStep {
     pub stream_incomplete: bool,
     /// Token counts as reported.
     pub tokens: ReportedTokens,
+    /// What the call used beside the counts.
+    #[serde(default, skip_serializing_if = "UsageDetails::is_empty")]
+    pub usage_details: UsageDetails,
     /// Searches of the web that the provider made and bills by number.
     pub web_searches: Option<i64>,
     /// The client's own idea of the cost.
@@ -267,6 +293,9 @@ pub struct StepSummary {
     pub tokens: TokenUsage,
     /// How the buckets were worked out, in a word.
     pub usage_semantics: Option<String>,
+    /// What it used beside the buckets.
+    #[serde(default, skip_serializing_if = "UsageDetails::is_empty")]
+    pub usage_details: UsageDetails,
     /// Searches of the web that the provider bills by number.
     pub web_searches: Option<i64>,
     /// The price row behind a computed cost, or the one by which an unknown one can't be computed.

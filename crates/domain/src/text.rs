@@ -1,6 +1,6 @@
 //! How figures read: one place, so that lists, tooltips, tables and reports agree.
 
-use crate::Timestamp;
+use crate::{NanoUsd, Timestamp};
 
 /// An integer with thousands separators: `101,785`.
 pub fn grouped(value: u64) -> String {
@@ -65,6 +65,48 @@ pub fn duration(ms: f64) -> String {
         let minutes = (ms / 60_000.0).round() as u64;
         format!("{sign}{} h {:02} m", minutes / 60, minutes % 60)
     }
+}
+
+/// Two durations that differ, with digits enough to differ: as [`duration`] has them, else in milliseconds.
+pub fn durations_apart(a: f64, b: f64) -> (String, String) {
+    let short = (duration(a), duration(b));
+    if short.0 != short.1 || a == b || !a.is_finite() || !b.is_finite() {
+        return short;
+    }
+    let digits = (0..=3)
+        .find(|digits| fixed(a, *digits) != fixed(b, *digits))
+        .unwrap_or(3);
+    let exact = |ms: f64| format!("{} ms", fixed(ms, digits));
+    (exact(a), exact(b))
+}
+
+/// Two costs that differ, with digits enough to differ.
+pub fn costs_apart(a: NanoUsd, b: NanoUsd) -> (String, String) {
+    let short = (a.to_short(), b.to_short());
+    if short.0 != short.1 || a == b {
+        return short;
+    }
+    let exact = |cost: NanoUsd| format!("${}", cost.to_decimal());
+    (exact(a), exact(b))
+}
+
+/// A number with `digits` decimals, or with as many as it takes to differ from another.
+pub fn number_apart(value: f64, other: f64, digits: usize) -> String {
+    const MOST_DIGITS: usize = 6;
+    let enough =
+        (digits..=MOST_DIGITS).find(|digits| format!("{value:.digits$}") != format!("{other:.digits$}"));
+    let digits = enough.unwrap_or(digits);
+    format!("{value:.digits$}")
+}
+
+/// A number with so many decimals and thousands separators: `10,000.5`.
+fn fixed(value: f64, digits: usize) -> String {
+    let text = format!("{:.digits$}", value.abs());
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let whole = whole.parse().map_or_else(|_too_large| whole.to_owned(), grouped);
+    let sign = if value < 0.0 { "−" } else { "" };
+    let point = if fraction.is_empty() { "" } else { "." };
+    format!("{sign}{whole}{point}{fraction}")
 }
 
 /// `1 step`, `2 steps`: the count grouped, the noun in its number.
@@ -145,6 +187,23 @@ mod tests {
         check(7_500_000.0, "2 h 05 m");
         check(-5.0, "−5.0 ms");
         check(f64::NAN, "unknown");
+    }
+
+    #[test]
+    fn what_differs_reads_differently() {
+        let check = |a: f64, b: f64, expected: (&str, &str)| {
+            let (a, b) = durations_apart(a, b);
+            assert_eq!((a.as_str(), b.as_str()), expected);
+        };
+        check(10_001.0, 10_000.0, ("10,001 ms", "10,000 ms"));
+        check(10_000.25, 10_000.0, ("10,000.2 ms", "10,000.0 ms"));
+        check(12_000.0, 10_000.0, ("12.0 s", "10.0 s"));
+        check(10_000.0, 10_000.0, ("10.0 s", "10.0 s"));
+        let cost = |a: i64, b: i64| costs_apart(NanoUsd(a), NanoUsd(b)).0;
+        assert_eq!(cost(1_000_000_001, 1_000_000_000), "$1.000000001");
+        assert_eq!(cost(2_000_000_000, 1_000_000_000), "$2.00");
+        assert_eq!(number_apart(8.02, 8.0, 1), "8.02");
+        assert_eq!(number_apart(9.5, 8.0, 1), "9.5");
     }
 
     #[test]

@@ -85,6 +85,20 @@ impl Timestamp {
     pub const fn day(self) -> Self {
         Self(self.0 - self.0.rem_euclid(86_400_000_000))
     }
+
+    /// The beginning of its month, UTC.
+    pub fn month(self) -> Self {
+        const DAY: i64 = 86_400_000_000;
+        let day_of_month = i64::from(self.to_offset_date_time().day());
+        self.day().plus_micros(-(day_of_month - 1) * DAY)
+    }
+
+    /// The beginning of the month after it, UTC.
+    pub fn next_month(self) -> Self {
+        const DAY: i64 = 86_400_000_000;
+        // Its first days, whatever the length of this one.
+        self.month().plus_micros(31 * DAY).month()
+    }
 }
 
 /// RFC 3339 in UTC, with as many digits below the second as are needed.
@@ -114,6 +128,22 @@ impl<'de> Deserialize<'de> for Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn months_begin_on_their_first_day() {
+        let check = |text: &str, month: &str, next: &str| {
+            let at = Timestamp::parse_rfc3339(text).unwrap();
+            assert_eq!(
+                (at.month().to_string(), at.next_month().to_string()),
+                (format!("{month}T00:00:00Z"), format!("{next}T00:00:00Z")),
+                "{text}"
+            );
+        };
+        check("2026-11-30T23:59:59Z", "2026-11-01", "2026-12-01");
+        check("2026-12-01T00:00:00Z", "2026-12-01", "2027-01-01");
+        check("2028-02-29T12:00:00Z", "2028-02-01", "2028-03-01");
+        check("2027-02-01T00:00:00Z", "2027-02-01", "2027-03-01");
+    }
 
     #[test]
     fn reads_and_writes_rfc3339() {

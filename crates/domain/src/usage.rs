@@ -1,6 +1,10 @@
 //! Tokens in four disjoint billable buckets.
 
+mod details;
+
 use serde::{Deserialize, Serialize};
+
+pub use details::{Parts, UsageDetails};
 
 /// Tokens of one step or the known sum of many. A bucket that was not reported is `None`, never 0.
 /// The four buckets are disjoint; `reasoning` is a known part of `output` and

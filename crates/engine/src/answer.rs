@@ -21,6 +21,9 @@ pub struct Answer<'a> {
     pub text: Option<Cow<'a, str>>,
     /// Whether `text` was taken out of a message, so that places in it are not places in what was recorded.
     pub is_message: bool,
+    /// Whether the message holds something that is neither text nor a call of the caller's tools: a picture, sound, what
+    /// a tool of the provider did.
+    pub has_other_content: bool,
     /// The JSON schema that the request declared for the text.
     pub output_schema: Option<Value>,
     calls: Vec<Call>,
@@ -84,7 +87,9 @@ fn message_of(output: &str) -> Option<Value> {
     if !trimmed.starts_with('{') || !trimmed.contains("\"assistant\"") {
         return None;
     }
-    let message: Value = serde_json::from_str(trimmed).ok()?;
+    let message: Value = serde_json::from_str(trimmed)
+        .or_else(|_half_surrogate| serde_json::from_str(&crate::half_surrogates::replaced(trimmed)))
+        .ok()?;
     let is_message = message.get("role")?.as_str()? == "assistant"
         && ["content", "tool_calls", "function_call", "parts"]
             .iter()
@@ -95,7 +100,10 @@ fn message_of(output: &str) -> Option<Value> {
 fn taken_apart<'a>(message: &Value) -> Answer<'a> {
     let mut text = String::new();
     let mut calls = Vec::new();
-    let content = message.get("content").or_else(|| message.get("parts"));
+    let content = message
+        .get("content")
+        .filter(|content| !content.is_null())
+        .or_else(|| message.get("parts"));
     match content {
         Some(Value::String(whole)) => text.push_str(whole),
         Some(Value::Array(parts)) => parts.iter().for_each(|part| match part {
@@ -108,15 +116,68 @@ fn taken_apart<'a>(message: &Value) -> Answer<'a> {
     if let Some(refusal) = declined.filter(|_| text.is_empty()) {
         text.push_str(refusal);
     }
+    let spoken = message
+        .get("audio")
+        .and_then(|audio| audio.get("transcript")?.as_str());
+    if let Some(transcript) = spoken.filter(|_| text.is_empty()) {
+        text.push_str(transcript);
+    }
     let listed = message.get("tool_calls").and_then(Value::as_array);
     calls.extend(listed.into_iter().flatten().filter_map(call_of));
     calls.extend(message.get("function_call").and_then(call_of));
     Answer {
         text: Some(Cow::Owned(text)),
         is_message: true,
+        has_other_content: has_other_content(message, content),
         output_schema: None,
         calls,
     }
+}
+
+/// Whether there is content beside text and calls. Thinking is none: nobody is shown it.
+fn has_other_content(message: &Value, content: Option<&Value>) -> bool {
+    const TEXT_OR_CALL: &[&str] = &[
+        "text",
+        "output_text",
+        "refusal",
+        "thinking",
+        "redacted_thinking",
+        "reasoning",
+        "tool_use",
+        "tool_call",
+        "function_call",
+    ];
+    // What says something about the answer, and is none.
+    const ABOUT: &[&str] = &[
+        "annotations",
+        "citations",
+        "content",
+        "function_call",
+        "metadata",
+        "parts",
+        "tool_calls",
+    ];
+    let is_other = |part: &Value| {
+        part["type"]
+            .as_str()
+            .is_some_and(|kind| !TEXT_OR_CALL.contains(&kind))
+    };
+    let is_something = |value: &Value| match value {
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(map) => !map.is_empty(),
+        _ => false,
+    };
+    content
+        .and_then(Value::as_array)
+        .is_some_and(|parts| parts.iter().any(is_other))
+        || message["parts"]
+            .as_array()
+            .is_some_and(|parts| parts.iter().any(is_other))
+        || message.as_object().into_iter().flatten().any(|(key, value)| {
+            let is_about =
+                ABOUT.contains(&key.as_str()) || key.starts_with("reasoning") || key.starts_with("thinking");
+            !is_about && is_something(value)
+        })
 }
 
 fn read_part(part: &Value, text: &mut String, calls: &mut Vec<Call>) {

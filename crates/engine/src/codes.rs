@@ -61,7 +61,7 @@ mod table {
     codes! {
         STATUS_FAILURE = 1001, "status_failure", 100, Core, "The step's status is failure.";
         ERROR_PRESENT = 1002, "error_present", 100, Core, "The step carries an error text.";
-        EMPTY_OUTPUT_ON_SUCCESS = 1003, "empty_output_on_success", 100, Core, "The step succeeded and its output is blank or missing.";
+        EMPTY_OUTPUT_ON_SUCCESS = 1003, "empty_output_on_success", 100, Core, "The step succeeded and its output is blank or missing, with no tool call, picture or sound in it. What is still queued has not been answered.";
         NEGATIVE_TOKENS = 1004, "negative_tokens", 100, Core, "A reported token count is below zero.";
         NEGATIVE_LATENCY = 1005, "negative_latency", 100, Core, "The latency is below zero.";
         NEGATIVE_COST = 1006, "negative_cost", 100, Core, "The cost is below zero.";
@@ -76,7 +76,7 @@ mod table {
         ENUM_CONTRACT_VIOLATION = 2003, "enum_contract_violation", 35, Core, "The instruction lists two or more options and the answer is none of them.";
         YES_NO_CONTRACT_VIOLATION = 2004, "yes_no_contract_violation", 25, Core, "Yes or no was asked for and the answer is neither.";
         NUMBER_CONTRACT_VIOLATION = 2005, "number_contract_violation", 25, Extended, "The instruction asks how many or how much and the answer has no number in it.";
-        LIST_LENGTH_CONTRACT_VIOLATION = 2006, "list_length_contract_violation", 20, Extended, "A list of N items was asked for and the list has another length.";
+        LIST_LENGTH_CONTRACT_VIOLATION = 2006, "list_length_contract_violation", 20, Extended, "A list of N things was asked for, whatever they are called, and the list has another length.";
         SCHEMA_VIOLATION = 2007, "schema_violation", 50, Extended, "The output or a tool call does not match its declared JSON schema.";
 
         WORD_COUNT_EXCEEDED = 3010, "word_count_exceeded", 20, Core, "One word or N words were asked for and the output has more.";
@@ -85,9 +85,9 @@ mod table {
         OUTPUT_BLOAT_RATIO = 3013, "output_bloat_ratio", 20, Core, "A classify, intent or enum step answers with more than 20 times the instruction's characters.";
         PROMPT_OUTPUT_SHAPE_MISMATCH = 3014, "prompt_output_shape_mismatch", 30, Core, "The instruction asks for one shape and the output has another.";
         TRUNCATED_TEXT = 3015, "truncated_text", 25, Extended, "The token limit cut off the text, or a code fence is never closed.";
-        REPETITION_LOOP = 3016, "repetition_loop", 25, Extended, "The output repeats the same passage over and over.";
+        REPETITION_LOOP = 3016, "repetition_loop", 25, Extended, "The output repeats the same passage over and over. Rows of a table and lines of code in a fence may be equal.";
         PLACEHOLDER_LEAK = 3017, "placeholder_leak", 20, Extended, "The output contains an unfilled placeholder, \"undefined\" or lorem ipsum.";
-        REFUSAL = 3018, "refusal", 25, Extended, "The model declines on a step that normally answers.";
+        REFUSAL = 3018, "refusal", 25, Extended, "The model declines on a step that normally answers: in whole words of its own, outside quotations, code and letters.";
         PROMPT_ECHO = 3019, "prompt_echo", 20, Extended, "The output repeats the beginning of the instruction word for word.";
 
         LATENCY_THRESHOLD = 4001, "latency_threshold", 15, Core, "The latency is above its limit.";
@@ -98,7 +98,7 @@ mod table {
         SHORT_STEP_OUTPUT_BLOAT = 4006, "short_step_output_bloat", 20, Core, "A short choice is expected and the answer has more than 30 tokens.";
         HIGH_LATENCY_LOW_OUTPUT = 4007, "high_latency_low_output", 20, Core, "More than 3 seconds for fewer than 10 output tokens.";
         JSON_STEP_TOKEN_BLOAT = 4008, "json_step_token_bloat", 20, Core, "JSON is expected and the answer has more than 500 tokens.";
-        CHARS_PER_TOKEN_SUSPICIOUS = 4009, "chars_per_token_suspicious", 15, Core, "With 10 tokens of text or more, the characters per token are outside 2.0 to 8.0. Reasoning tokens do not count as text.";
+        CHARS_PER_TOKEN_SUSPICIOUS = 4009, "chars_per_token_suspicious", 15, Core, "With 10 tokens of text or more, the characters per token are outside 2.0 to 8.0; digits, signs and other scripts than Latin may have fewer, and a run of equal characters counts once. Reasoning tokens do not count as text.";
         ZERO_OUTPUT_TOKENS_WITH_BODY = 4010, "zero_output_tokens_with_body", 25, Core, "The output is not blank but its token count is zero or missing.";
         CONTEXT_NEAR_FULL = 4011, "context_near_full", 15, Extended, "The context window is more than 80 % full; above 95 % the hit costs 10 points more.";
         DUPLICATE_CALL_LOOP = 4012, "duplicate_call_loop", 20, Extended, "The same call of the same step came three times or more in one run.";

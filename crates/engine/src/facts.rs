@@ -30,6 +30,8 @@ pub struct StepFacts<'a> {
     pub output: Option<&'a str>,
     /// There was an answer that was not kept: a missing `output` means nothing then.
     pub output_is_unknown: bool,
+    /// The answer is something else than a text: a picture, sound, what a tool of the provider did.
+    pub answers_without_text: bool,
     /// Tool calls in the answer.
     pub tool_calls: &'a [ToolCall<'a>],
     /// The JSON schema the output was declared to follow.
@@ -91,6 +93,7 @@ impl<'a> StepFacts<'a> {
             error: None,
             output: None,
             output_is_unknown: false,
+            answers_without_text: false,
             tool_calls: &[],
             output_schema: None,
             stop_reason: None,

@@ -32,6 +32,7 @@
 mod canonical;
 mod mask;
 mod skeleton;
+mod template;
 
 pub use canonical::{fingerprints, prompt_fingerprint};
 

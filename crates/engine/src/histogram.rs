@@ -50,9 +50,55 @@ impl Histogram {
             self.buckets.clone_from(&other.buckets);
             return;
         }
-        for (bucket, count) in &other.buckets {
-            self.add_count(*bucket, *count);
+        // Most buckets of another are known when many are merged: then nothing has to move.
+        let (mut at, mut new) = (0, Vec::new());
+        for (bucket, more) in &other.buckets {
+            while self.buckets.get(at).is_some_and(|(known, _)| known < bucket) {
+                at += 1;
+            }
+            match self.buckets.get_mut(at) {
+                Some((known, count)) if known == bucket => *count = count.saturating_add(*more),
+                _ => new.push((*bucket, *more)),
+            }
         }
+        if !new.is_empty() {
+            self.buckets.extend(new);
+            self.buckets.sort_by_key(|(bucket, _)| *bucket);
+        }
+    }
+
+    /// Adds all values of many histograms that [`Histogram::encode`] wrote. Anything else among them is left out.
+    pub fn merge_encoded<'a>(&mut self, encoded: impl IntoIterator<Item = &'a [u8]>) {
+        let mut encoded = encoded.into_iter();
+        let (Some(first), second) = (encoded.next(), encoded.next()) else {
+            return;
+        };
+        let Some(second) = second else {
+            if let Some(more) = Self::decode(first) {
+                self.merge(&more);
+            }
+            return;
+        };
+        // Of many, each adds to a count of its own for every bucket there can be.
+        let mut counts = vec![0_u64; usize::from(LAST_BUCKET) + 1];
+        let mut read = Self::default();
+        for bytes in [first, second].into_iter().chain(encoded) {
+            if read.decode_from(bytes).is_none() {
+                continue;
+            }
+            for (bucket, count) in &read.buckets {
+                if let Some(sum) = counts.get_mut(usize::from(*bucket)) {
+                    *sum = sum.saturating_add(*count);
+                }
+            }
+        }
+        let all = Self {
+            buckets: (0..=LAST_BUCKET)
+                .zip(counts)
+                .filter(|(_, count)| *count > 0)
+                .collect(),
+        };
+        self.merge(&all);
     }
 
     /// How many values it holds.
@@ -112,7 +158,14 @@ impl Histogram {
 
     /// Reads what [`Histogram::encode`] wrote; `None` for anything else.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut buckets = Vec::new();
+        let mut read = Self::default();
+        read.decode_from(bytes)?;
+        Some(read)
+    }
+
+    /// The same in place of what it was. After `None` it is of no use.
+    fn decode_from(&mut self, bytes: &[u8]) -> Option<()> {
+        self.buckets.clear();
         let mut rest = bytes;
         let mut next = 0u64;
         while !rest.is_empty() {
@@ -124,10 +177,10 @@ impl Histogram {
             if count == 0 {
                 return None;
             }
-            buckets.push((bucket_u16, count));
+            self.buckets.push((bucket_u16, count));
             next = bucket + 1;
         }
-        Some(Self { buckets })
+        Some(())
     }
 
     fn add_count(&mut self, bucket: u16, more: u64) {
@@ -246,6 +299,17 @@ mod tests {
             merged.merge(&histogram(&b));
             prop_assert_eq!(&merged, &histogram(&[a, b].concat()));
             prop_assert_eq!(Histogram::decode(&merged.encode()), Some(merged));
+        }
+
+        #[test]
+        fn merging_many_is_merging_one_by_one(
+            parts in prop::collection::vec(prop::collection::vec(0i64..100_000_000, 0..20), 0..6),
+        ) {
+            let encoded: Vec<Vec<u8>> = parts.iter().map(|part| histogram(part).encode()).collect();
+            let mut merged = histogram(&[7]);
+            // What is no histogram is left out.
+            merged.merge_encoded(encoded.iter().map(Vec::as_slice).chain([&[0x80][..]]));
+            prop_assert_eq!(merged, histogram(&[vec![7], parts.concat()].concat()));
         }
 
         #[test]

@@ -15,32 +15,75 @@ pub mod incident;
 mod judge;
 mod merge;
 pub mod metric;
+mod movers;
 mod numbers;
 pub mod onset;
 pub mod rubric;
 mod shift;
+pub mod similar;
 mod tables;
+mod wanted;
 pub mod window;
+mod wire;
+pub mod words;
 
 pub use attribution::Weights;
 pub use incident::Incident;
-pub use metric::{Metric, Minimums, Settings};
+pub use metric::{MAX_QUIET, Metric, Minimums, Settings};
+pub use movers::{Learning, learning, movers};
 pub use shift::{Door, Status};
-pub use window::Window;
+pub use wanted::{WantedMinutes, wanted_minutes};
+pub use window::{MinuteRow, Window};
 
 /// Every incident of the window, in the order of their onsets.
 pub fn judge(window: &Window, settings: &Settings, weights: &Weights) -> Vec<Incident> {
-    let Some(grid) = grid::Grid::of(window) else {
+    match Judgement::of(window, settings) {
+        Some(judgement) => judgement.incidents(settings, weights, &window.minutes),
+        None => Vec::new(),
+    }
+}
+
+/// The same with the minutes that `look` brings of the hours it is asked for, where anything was found. Two calls of
+/// [`judge`] do the same, with [`wanted_minutes`] between them, in twice the time.
+pub fn judge_closely(
+    window: &Window,
+    settings: &Settings,
+    weights: &Weights,
+    look: impl FnOnce(&[WantedMinutes]) -> Vec<MinuteRow>,
+) -> Vec<Incident> {
+    let Some(judgement) = Judgement::of(window, settings) else {
         return Vec::new();
     };
-    let detected = detect::detect(&grid, settings);
-    let groups = merge::merge(&grid, settings, &detected);
-    let mut incidents: Vec<Incident> = groups
-        .iter()
-        .map(|group| assemble::assemble(&grid, weights, &detected, group))
-        .collect();
-    incidents.sort_by(|a, b| {
-        (a.onset.at, &a.key, &a.step, a.metric).cmp(&(b.onset.at, &b.key, &b.step, b.metric))
-    });
-    incidents
+    let incidents = judgement.incidents(settings, weights, &window.minutes);
+    let wanted = wanted_minutes(window, &incidents);
+    if wanted.is_empty() {
+        return incidents;
+    }
+    judgement.incidents(settings, weights, &look(&wanted))
+}
+
+/// What was found in a window, before anybody asks for its cause.
+struct Judgement<'a> {
+    grid: grid::Grid<'a>,
+    detected: detect::Detected,
+}
+
+impl<'a> Judgement<'a> {
+    fn of(window: &'a Window, settings: &Settings) -> Option<Self> {
+        let grid = grid::Grid::of(window)?;
+        let detected = detect::detect(&grid, settings);
+        Some(Self { grid, detected })
+    }
+
+    fn incidents(&self, settings: &Settings, weights: &Weights, minutes: &[MinuteRow]) -> Vec<Incident> {
+        let groups = merge::merge(&self.grid, settings, &self.detected);
+        let mut incidents: Vec<Incident> = groups
+            .iter()
+            .map(|group| assemble::assemble(&self.grid, minutes, weights, &self.detected, group))
+            .collect();
+        incidents.sort_by(|a, b| {
+            (a.onset.at, &a.key, &a.step, a.metric).cmp(&(b.onset.at, &b.key, &b.step, b.metric))
+        });
+        incidents
+    }
 }

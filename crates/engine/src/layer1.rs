@@ -89,7 +89,13 @@ fn status_failure(reading: &Reading<'_>) -> Option<Evidence> {
 
 fn empty_output(reading: &Reading<'_>) -> Option<Evidence> {
     let facts = reading.facts;
-    let applies = facts.status == StepStatus::Ok && facts.has_answer() && facts.tool_calls.is_empty();
+    // What was put into a queue has not been answered yet.
+    const NOT_ANSWERED_YET: &[&str] = &["queued", "in_progress", "cancelled"];
+    let applies = facts.status == StepStatus::Ok
+        && facts.has_answer()
+        && facts.tool_calls.is_empty()
+        && !facts.answers_without_text
+        && reading.stop_reason_in(NOT_ANSWERED_YET).is_none();
     (applies && reading.trimmed.is_empty()).then(|| {
         let observed = match reading.output {
             "" => "no output",

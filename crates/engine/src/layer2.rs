@@ -160,7 +160,17 @@ fn list_length(reading: &Reading<'_>) -> Option<Evidence> {
     if reading.requested.json {
         return None;
     }
-    let came = reading.trimmed.lines().filter(|line| is_item(line)).count();
+    let [numbered, marked] = items_of(reading.trimmed)?;
+    // Points under numbered headings are no items, or the other way round.
+    let fits = |came: usize| match bound {
+        Bound::Exactly => came == items,
+        Bound::AtLeast => came >= items,
+        Bound::AtMost => came <= items,
+    };
+    if numbered > 0 && marked > 0 && (fits(numbered) || fits(marked)) {
+        return None;
+    }
+    let came = numbered + marked;
     let (wrong, expected) = match bound {
         Bound::Exactly => (came != items, format!("{items} items")),
         Bound::AtLeast => (came < items, format!("at least {items} items")),
@@ -180,16 +190,41 @@ fn list_length(reading: &Reading<'_>) -> Option<Evidence> {
     })
 }
 
+/// How many items the outermost list has, by numbers and by marks. `None` where the answer has sections, or code, whose
+/// lists are lists of their own.
+fn items_of(text: &str) -> Option<[usize; 2]> {
+    let mut items = [0; 2];
+    for line in text.lines() {
+        if line.starts_with('#')
+            || line.starts_with("```")
+            || line.trim_end().ends_with("**") && line.starts_with("**")
+        {
+            return None;
+        }
+        match item(line) {
+            Some(Mark::Number) => items[0] += 1,
+            Some(Mark::Sign) => items[1] += 1,
+            None => {}
+        }
+    }
+    Some(items)
+}
+
+enum Mark {
+    Number,
+    Sign,
+}
+
 /// Whether a line is an item of the outermost list.
-fn is_item(line: &str) -> bool {
+fn item(line: &str) -> Option<Mark> {
     let rest = line.trim_start_matches(|c: char| c.is_ascii_digit());
     let numbered = rest.len() < line.len() && rest.starts_with(['.', ')']);
-    let marker = if numbered {
-        rest.get(1..)
+    let (mark, after) = if numbered {
+        (Mark::Number, rest.get(1..)?)
     } else {
-        line.strip_prefix(['-', '*', '•'])
+        (Mark::Sign, line.strip_prefix(['-', '*', '•'])?)
     };
-    marker.is_some_and(|after| after.starts_with(char::is_whitespace))
+    after.starts_with(char::is_whitespace).then_some(mark)
 }
 
 fn output_schema(reading: &Reading<'_>) -> Option<Evidence> {

@@ -161,6 +161,12 @@ fn repetition_loop(reading: &Reading<'_>) -> Option<Evidence> {
         return None;
     }
     let found = repetition::find(reading.output)?;
+    // Who asks for it gets it.
+    let asks =
+        |word: &str| crate::words::words(&reading.instruction).any(|w| w.text.eq_ignore_ascii_case(word));
+    if asks("repeat") || asks("times") {
+        return None;
+    }
     let passage = reading.output.get(found.first.clone()).unwrap_or("");
     Some(
         Evidence::new(

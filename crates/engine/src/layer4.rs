@@ -1,6 +1,6 @@
 //! Layer 4, performance: latency, tokens and cost against limits and against each other.
 
-use domain::text::{counted, duration, grouped};
+use domain::text::{costs_apart, counted, durations_apart, grouped, number_apart};
 
 use crate::band::has_baseline;
 use crate::codes;
@@ -42,7 +42,7 @@ fn thresholds(reading: &Reading<'_>, limits: &Limits, active: [bool; 3], finding
         let is_above = |us: i64| us as f64 > limit.limit * 1_000.0;
         let latency_us = facts.latency_us().filter(|us| latency_active && is_above(*us))?;
         let latency = latency_us as f64 / 1_000.0;
-        let (observed, expected) = (duration(latency), duration(limit.limit));
+        let (observed, expected) = durations_apart(latency, limit.limit);
         let evidence = Evidence::new(
             format!("It took {observed}, the limit is {expected}."),
             observed,
@@ -66,7 +66,7 @@ fn thresholds(reading: &Reading<'_>, limits: &Limits, active: [bool; 3], finding
     findings.check(&codes::COST_THRESHOLD, || {
         let limit = &limits.cost_nano_usd;
         let cost = facts.cost.filter(|cost| cost_active && *cost > limit.limit)?;
-        let (observed, expected) = (cost.to_short(), limit.limit.to_short());
+        let (observed, expected) = costs_apart(cost, limit.limit);
         let evidence = Evidence::new(
             format!("It cost {observed}, the limit is {expected}."),
             observed,
@@ -112,7 +112,8 @@ fn proportions(reading: &Reading<'_>, findings: &mut Findings<'_>) {
     findings.check(&codes::HIGH_LATENCY_LOW_OUTPUT, || {
         let latency = facts.latency_ms.filter(|ms| ms.is_finite() && *ms > 3_000.0)?;
         let output = output.filter(|tokens| *tokens < 10)?;
-        let observed = format!("{} for {}", duration(latency), counted(output, "output token"));
+        let (latency, _) = durations_apart(latency, 3_000.0);
+        let observed = format!("{latency} for {}", counted(output, "output token"));
         Some(Evidence::new(
             format!("It took {observed}."),
             observed,
@@ -163,10 +164,44 @@ fn chars_per_token(reading: &Reading<'_>) -> Option<Evidence> {
         return None;
     }
     let ratio = reading.output.chars().count() as f64 / tokens as f64;
-    (!(2.0..=8.0).contains(&ratio)).then(|| {
-        let observed = format!("{ratio:.1} characters per token");
+    let is_usual = if ratio < LEAST {
+        ratio >= fewest_per_token(reading.output)
+    } else {
+        ratio <= MOST || squeezed(reading.output) as f64 / tokens as f64 <= MOST
+    };
+    (!is_usual).then(|| {
+        let limit = if ratio < LEAST { LEAST } else { MOST };
+        let observed = format!("{} characters per token", number_apart(ratio, limit, 1));
         Evidence::new(format!("The answer has {observed}."), observed, "2.0 to 8.0")
     })
+}
+
+/// Characters per token of ordinary prose in Latin letters.
+const LEAST: f64 = 2.0;
+const MOST: f64 = 8.0;
+
+/// How few characters a token of this text may have on average: digits and signs are often tokens of their own, and
+/// tokenizers know few words of other scripts, of which one character may be several tokens.
+fn fewest_per_token(text: &str) -> f64 {
+    let (mut sum, mut characters) = (0.0, 0.0);
+    for character in text.chars() {
+        sum += match character {
+            'a'..='z' | 'A'..='Z' | ' ' => LEAST,
+            character if character.is_ascii() => 0.8,
+            '\u{80}'..='\u{24f}' => 0.8,
+            _ => 0.25,
+        };
+        characters += 1.0;
+    }
+    sum / f64::max(characters, 1.0)
+}
+
+/// The characters of a text with each run of equal ones as one: rules and indents are few tokens.
+fn squeezed(text: &str) -> usize {
+    let mut before = None;
+    text.chars()
+        .filter(|character| before.replace(*character) != Some(*character))
+        .count()
 }
 
 /// How the step fits into its run, and how its answer arrived.
@@ -202,7 +237,7 @@ fn progress(reading: &Reading<'_>, samples: Option<&StepSamples>, findings: &mut
         let after = before.saturating_add(facts.cost?);
         // Only the step that passes the limit, not every one after it.
         (before <= run_limit && after > run_limit).then(|| {
-            let (observed, expected) = (after.to_short(), run_limit.to_short());
+            let (observed, expected) = costs_apart(after, run_limit);
             Evidence::new(
                 format!("The run has cost {observed}, its limit is {expected}."),
                 observed,
@@ -215,7 +250,7 @@ fn progress(reading: &Reading<'_>, samples: Option<&StepSamples>, findings: &mut
         let ttft = facts
             .ttft_ms
             .filter(|ms| !is_reasoning && ms.is_finite() && *ms > 5_000.0)?;
-        let observed = duration(ttft);
+        let (observed, _) = durations_apart(ttft, 5_000.0);
         Some(Evidence::new(
             format!("The first token came after {observed}."),
             observed,
@@ -224,7 +259,7 @@ fn progress(reading: &Reading<'_>, samples: Option<&StepSamples>, findings: &mut
     });
     findings.check(&codes::STALL, || {
         let gap = facts.max_gap_ms.filter(|ms| ms.is_finite() && *ms > 10_000.0)?;
-        let observed = duration(gap);
+        let (observed, _) = durations_apart(gap, 10_000.0);
         Some(Evidence::new(
             format!("The stream paused for {observed}."),
             observed,
@@ -239,7 +274,7 @@ fn slow_generation(reading: &Reading<'_>) -> Option<Evidence> {
     let generating_ms = facts.latency_ms? - facts.ttft_ms.unwrap_or(0.0).max(0.0);
     let per_second = tokens as f64 * 1_000.0 / generating_ms;
     (generating_ms > 0.0 && per_second < 5.0).then(|| {
-        let observed = format!("{per_second:.1} tokens a second");
+        let observed = format!("{} tokens a second", number_apart(per_second, 5.0, 1));
         Evidence::new(format!("The model wrote only {observed}."), observed, "5 or more")
     })
 }

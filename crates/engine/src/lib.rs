@@ -9,15 +9,22 @@
 
 #![warn(missing_docs)]
 
+pub mod alignment;
+pub mod analysis;
 pub mod answer;
 pub mod backtest;
 mod band;
 mod brackets;
+pub mod citations;
 pub mod codes;
 pub mod compare;
+pub mod detectors;
 pub mod facts;
 mod findings;
 pub mod fingerprint;
+pub mod flow;
+pub mod forecast;
+pub mod half_surrogates;
 pub mod histogram;
 pub mod history;
 pub mod incidents;
@@ -28,12 +35,15 @@ mod layer3;
 mod layer4;
 mod layer5;
 pub mod limits;
+pub mod masking;
 mod named_keys;
 mod options;
 mod placeholder;
 pub mod pricing;
 pub mod prompt;
+mod quotation;
 mod reading;
+pub mod redaction;
 mod refusal;
 mod repetition;
 mod request;
@@ -47,7 +57,9 @@ mod scoring;
 pub mod series;
 mod series_key;
 pub mod shape;
+pub mod skeleton_wire;
 pub mod usage;
+pub mod usual_range;
 mod words;
 
 pub use facts::{StepFacts, ToolCall};

@@ -58,6 +58,12 @@
 //! **Units.** Token rates are nano-dollars per million tokens: $3 per million is `3000000000`. `web_search_per_1k` is
 //! nano-dollars per thousand searches, `per_request` nano-dollars per call.
 //!
+//! **Parts.** Sound, pictures and moving pictures have rates of their own (`input_audio`, `output_image`, …). One that
+//! is left out makes a call that used such tokens one without a price, but for pictures in the input, which providers
+//! bill as text where their lists say nothing else.
+//!
+//! **Modifiers multiply** in this order: size of the input or time of day, service tier, geography, factors of the cache.
+//!
 //! **Keys that are left out.** `output` for models without output (embeddings). A cache rate that is left out is
 //! derived ([`price()`] says how). A tier and a service tier replace only the rates that they name.
 //!
@@ -67,17 +73,22 @@
 //! costs something else and is not listed has no price: [`try_price()`] says which those are.
 //! **Model names** are compared in lower case; `prefix` is the beginning of a name, `regex` has to match all of it.
 
+mod billed;
 mod inherit;
+mod lines;
 mod model_name;
 mod receipt;
+mod seller;
 mod table;
+mod token_lines;
 
 use std::collections::BTreeMap;
 
 use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use receipt::{BilledAs, Receipt, ReceiptLine, Unpriced, costs_otherwise, drift, price, try_price};
+pub use billed::{Billed, BilledAs, Receipt, ReceiptLine, Unpriced, costs_otherwise};
+pub use receipt::{drift, price, try_price, try_price_of};
 pub use table::{CUSTOM, MAX_REGEX_ROWS, PriceTable};
 
 /// A file of prices, such as the one that is shipped.
@@ -149,26 +160,67 @@ impl ModelMatch {
     }
 }
 
-/// What a million tokens cost, by bucket, in nano-dollars. `None` is: not said here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct TokenRates {
-    /// Fresh input.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub input: Option<i64>,
-    /// Output, reasoning included.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub output: Option<i64>,
-    /// Read from the prompt cache.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cache_read: Option<i64>,
-    /// Written to the prompt cache, kept for five minutes or for an unknown time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cache_write_5m: Option<i64>,
-    /// Written to the prompt cache, kept for an hour.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cache_write_1h: Option<i64>,
+/// Declares the token rates once, with what goes over all of them.
+macro_rules! token_rates {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        /// What a million tokens cost, by bucket, in nano-dollars. `None` is: not said here.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default)]
+        pub struct TokenRates {
+            $($(#[$doc])* #[serde(skip_serializing_if = "Option::is_none")] pub $name: Option<i64>),+
+        }
+
+        impl TokenRates {
+            /// Every rate by its name.
+            pub fn named(&self) -> impl Iterator<Item = (&'static str, Option<i64>)> {
+                [$((stringify!($name), self.$name)),+].into_iter()
+            }
+
+            /// The place of every rate, in the same order.
+            fn places(&mut self) -> impl Iterator<Item = &mut Option<i64>> {
+                [$(&mut self.$name),+].into_iter()
+            }
+
+            /// Each rate made of the same rate of two others.
+            fn zipped(a: Self, b: Self, f: impl Fn(Option<i64>, Option<i64>) -> Option<i64>) -> Self {
+                Self { $($name: f(a.$name, b.$name)),+ }
+            }
+        }
+    };
 }
+
+token_rates!(
+    /// Fresh input.
+    input,
+    /// Output, reasoning included.
+    output,
+    /// Read from the prompt cache.
+    cache_read,
+    /// Written to the prompt cache, kept for five minutes or for an unknown time.
+    cache_write_5m,
+    /// Written to the prompt cache, kept for an hour.
+    cache_write_1h,
+    /// Sound in the input.
+    input_audio,
+    /// Pictures in the input.
+    input_image,
+    /// Moving pictures in the input.
+    input_video,
+    /// Sound that was read from the prompt cache.
+    cache_read_audio,
+    /// Pictures that were read from the prompt cache.
+    cache_read_image,
+    /// Sound in the output.
+    output_audio,
+    /// Pictures in the output.
+    output_image,
+    /// Moving pictures in the output.
+    output_video,
+    /// Reasoning, where it costs something else than the rest of the output.
+    output_reasoning,
+    /// Tokens of cited pages, where they are billed.
+    citations,
+);
 
 /// All that a row asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,12 +235,43 @@ pub struct Rates {
     /// Nano-dollars for each call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_request: Option<i64>,
+    /// Nano-dollars for each call by how much is searched for it, by the provider's word: `low`, `medium`, `high`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub per_request_by_context: BTreeMap<String, i64>,
+    /// Nano-dollars for a thousand uses of a tool of the provider: `file_search`, `code_interpreter`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tools_per_1k: BTreeMap<String, i64>,
+    /// Thousandths of all token rates by where the model runs: `us` at 1100.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub geographies: BTreeMap<String, i64>,
+    /// Other rates by the time of day.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hours: Vec<HourRates>,
     /// Other rates for calls with much input.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tiers: Vec<InputTier>,
     /// Other rates by service tier, by the provider's word in lower case.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub service_tiers: BTreeMap<String, ServiceTierRates>,
+}
+
+/// Rates for calls that begin within some hours of the day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HourRates {
+    /// The first minute of the day at which they hold, in UTC.
+    pub from_minute: i64,
+    /// The first minute at which they do not; at or before the other, that of the next day.
+    pub to_minute: i64,
+    /// They hold from Monday to Friday alone, by the day in UTC.
+    #[serde(skip_serializing_if = "is_false")]
+    pub weekdays_only: bool,
+    /// Something else is asked in these hours, and nobody says what: a call has no price then.
+    #[serde(skip_serializing_if = "is_false")]
+    pub is_unknown: bool,
+    /// The rates that are other than the ordinary ones.
+    #[serde(flatten)]
+    pub tokens: TokenRates,
 }
 
 /// Rates for calls with more input than a limit.

@@ -23,7 +23,35 @@ pub(crate) fn find(text: &str) -> Option<Repetition> {
     if text.len() < MIN_BYTES {
         return None;
     }
-    loop_at_end(text.trim_end()).or_else(|| equal_lines(text))
+    loop_at_end(text.trim_end())
+        .filter(|found| !is_data(text, found.all.start))
+        .or_else(|| equal_lines(text))
+}
+
+/// Whether what begins here is a table or code in a fence, of which equal rows are no loop.
+fn is_data(text: &str, at: usize) -> bool {
+    let before = text.get(..at).unwrap_or_default();
+    let fences = before.lines().filter(|line| is_fence(line)).count();
+    let from = before.rfind('\n').map_or(0, |end| end + 1);
+    let row = text.get(from..).unwrap_or_default();
+    // The loop may begin in the middle of a row.
+    fences % 2 == 1 || row.lines().take(2).any(is_row)
+}
+
+fn is_fence(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with("```") || line.starts_with("~~~")
+}
+
+/// Whether a line is a row of a table: Markdown's, or values between tabs, semicolons or commas without space.
+fn is_row(line: &str) -> bool {
+    let line = line.trim();
+    let count = |mark: char| line.matches(mark).count();
+    count('|') >= 2
+        || line.starts_with('|')
+        || count('\t') >= 1
+        || count(';') >= 2 && !line.contains("; ")
+        || count(',') >= 2 && !line.contains(", ")
 }
 
 fn loop_at_end(text: &str) -> Option<Repetition> {
@@ -66,11 +94,18 @@ fn equal_lines(text: &str) -> Option<Repetition> {
     let mut at = 0;
     // With the first line's text without the space around it.
     let mut run: Option<(Repetition, &str)> = None;
+    let mut in_fence = false;
     for line in text.split_inclusive('\n') {
         let range = at..at + line.len();
         at = range.end;
         let content = line.trim();
         if content.is_empty() {
+            continue;
+        }
+        let marks_code = is_fence(content);
+        if marks_code || in_fence || is_row(content) {
+            in_fence ^= marks_code;
+            run = None;
             continue;
         }
         match &mut run {
@@ -127,6 +162,22 @@ mod tests {
         check(&"I will check the order. ".repeat(3), None);
         check(&"-----+".repeat(80), None);
         check("short short short short short", None);
+        check(
+            &format!("| City | Open |\n|---|---|\n{}", "| Berlin | yes |\n".repeat(20)),
+            None,
+        );
+        check(
+            &format!(
+                "```sql\n{}```\nDone.",
+                "insert into t values (null, 'x');\n".repeat(12)
+            ),
+            None,
+        );
+        check(
+            &format!("```\n{}```", "sleep 1 && echo waiting for it\n".repeat(12)),
+            None,
+        );
+        check(&"north,closed,unknown\n".repeat(12), None);
         check(
             &(0..200)
                 .map(|n| format!("row {n} is not like the others\n"))

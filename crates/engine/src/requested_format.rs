@@ -1,7 +1,9 @@
 //! What an instruction asks for, found in one pass over its words.
 
+mod listing;
 mod term;
 
+use listing::Listing;
 use term::{Term, term};
 
 use crate::options::{self, Options};
@@ -137,6 +139,7 @@ pub(crate) fn requested_format(instruction: &str) -> RequestedFormat {
     let mut trail = Trail([(Term::Other, Gap::Apart); 4]);
     let mut end = 0;
     let mut options_from = 0;
+    let mut listing = Listing::default();
     for word in words(instruction) {
         let between = instruction.get(end..word.start).unwrap_or("");
         end = word.end;
@@ -149,6 +152,7 @@ pub(crate) fn requested_format(instruction: &str) -> RequestedFormat {
             gap = Gap::Apart;
         }
         trail.push(term, gap);
+        listing.take(&trail, &mut requested);
         if term == Term::Other {
             continue;
         }
@@ -160,6 +164,7 @@ pub(crate) fn requested_format(instruction: &str) -> RequestedFormat {
             options_from = until;
         }
     }
+    listing.end(&mut requested);
     requested
 }
 
@@ -205,12 +210,6 @@ fn note_lengths(requested: &mut RequestedFormat, trail: &Trail) {
             requested.list_length = Some(ListLength {
                 items,
                 bound: trail.bound(),
-            });
-        }
-        (Term::List, Term::Quantity(items)) if items > 1 => {
-            requested.list_length = Some(ListLength {
-                items,
-                bound: Bound::Exactly,
             });
         }
         (Term::Of, Term::Quantity(items)) if items > 1 && trail.back(2) == Term::List => {
@@ -309,5 +308,16 @@ mod tests {
         check("at least 3 items", Some((3, Bound::AtLeast)));
         check("up to 7 points", Some((7, Bound::AtMost)));
         check("a list of names", None);
+        check("List exactly 3 colours.", Some((3, Bound::Exactly)));
+        check("Give me five good reasons to stay", Some((5, Bound::Exactly)));
+        check("the top 10 cities of Peru", Some((10, Bound::Exactly)));
+        check("Name at least four rivers", Some((4, Bound::AtLeast)));
+        check("Suggest up to 6 titles", Some((6, Bound::AtMost)));
+        check("Give me 3 sentences", None);
+        check("Give me 3 short sentences", None);
+        check("Give it 5 minutes", None);
+        check("Name: 17 Main Street", None);
+        check("There are 3 colours", None);
+        check("List it, 3 colours are enough", None);
     }
 }

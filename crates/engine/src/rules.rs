@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::codes::{Code, Group};
 
 /// Version of the rules: stored with every condition, raised whenever a rule changes its verdict.
-pub const RULE_VERSION: u16 = 2;
+pub const RULE_VERSION: u16 = 3;
 
 /// The points a hit of a code may be made to cost.
 pub const POINTS: RangeInclusive<i32> = 0..=1_000;

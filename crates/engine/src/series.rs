@@ -160,11 +160,7 @@ fn share(part: i64, of: i64) -> Option<MetricValue> {
 }
 
 fn merge(histogram: &mut Histogram, read: &Latencies) {
-    for encoded in &read.histograms {
-        if let Some(more) = Histogram::decode(encoded) {
-            histogram.merge(&more);
-        }
-    }
+    histogram.merge_encoded(read.histograms.iter().map(Vec::as_slice));
     for ms in &read.ms {
         // As the batch writer records them.
         if *ms >= 0.0 {

@@ -4,12 +4,18 @@
 //! say what was reported and in which sense; [`normalise`] decides once and for all of them.
 
 mod dialects;
+mod iterations;
+mod numbers;
 mod read;
+mod shape;
+mod stream;
 
 use domain::step::{InputMeaning, ReportedTokens};
-use domain::{NanoUsd, TokenUsage};
+use domain::{NanoUsd, TokenUsage, UsageDetails};
 
-pub use read::{from_attributes, from_provider, merge_anthropic};
+pub use read::{from_attributes, from_provider};
+pub use shape::shape;
+pub use stream::merge_anthropic;
 
 /// The most tokens, searches or the like of one step, whoever reports them: sums over millions of steps have to fit.
 pub const MAX_TOKENS: u64 = 1_000_000_000_000;
@@ -21,6 +27,8 @@ pub const MAX_NANO_USD: u64 = 100_000_000_000_000;
 pub struct Usage {
     /// The token counts, and what they mean.
     pub tokens: ReportedTokens,
+    /// Parts of them, and what else is billed.
+    pub details: UsageDetails,
     /// Searches of the web, which are billed by number.
     pub web_searches: Option<i64>,
     /// The tier at which the call was served.
@@ -42,10 +50,14 @@ impl Usage {
             tokens.cache_write,
             tokens.cache_write_1h,
             self.web_searches,
+            self.details.citations,
         ];
+        let parts = [self.details.input, self.details.cache_read, self.details.output];
         counts
             .into_iter()
+            .chain(parts.iter().flat_map(|parts| parts.all()))
             .flatten()
+            .chain(self.details.tools.values().copied())
             .all(|count| count.unsigned_abs() <= MAX_TOKENS)
             && self
                 .reported_cost
@@ -53,8 +65,8 @@ impl Usage {
     }
 }
 
-/// The buckets, and in a word how they were found; no word when nothing was reported. Never a negative bucket
-/// that was not reported as negative.
+/// The buckets, and in a word how they were found; no word when nothing was reported. Never a negative bucket: what was
+/// reported as negative is unknown.
 pub fn normalise(reported: &ReportedTokens) -> (TokenUsage, Option<&'static str>) {
     let counts = [
         reported.input,
@@ -67,6 +79,17 @@ pub fn normalise(reported: &ReportedTokens) -> (TokenUsage, Option<&'static str>
     if counts.iter().all(Option::is_none) {
         return (TokenUsage::default(), None);
     }
+    let known = |count: Option<i64>| count.filter(|count| *count >= 0);
+    let reported = &ReportedTokens {
+        input: known(reported.input),
+        output: known(reported.output),
+        reasoning: known(reported.reasoning),
+        total: known(reported.total),
+        cache_read: known(reported.cache_read),
+        cache_write: known(reported.cache_write),
+        cache_write_1h: known(reported.cache_write_1h),
+        input_meaning: reported.input_meaning,
+    };
     let cache_write = reported.cache_write.or(reported.cache_write_1h);
     let cached = cached(reported);
     let cache_inside = cache_is_inside(reported, cached);
@@ -102,7 +125,7 @@ pub fn normalise(reported: &ReportedTokens) -> (TokenUsage, Option<&'static str>
     (usage, Some(word))
 }
 
-/// Cache tokens of both kinds. A count below zero is a client's mistake and is not subtracted.
+/// Cache tokens of both kinds.
 fn cached(reported: &ReportedTokens) -> i64 {
     let write = reported.cache_write.or(reported.cache_write_1h);
     [reported.cache_read, write]

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use domain::Timestamp;
 use engine::pricing::{ModelMatch, PriceRow, PriceTable, Rates, TokenRates};
+use engine::redaction::{Hidden, Kind, OwnPattern, Redactor, Settings, Treatment};
 use engine::{History, Rules, StepFacts, answer, fingerprint, prompt, score_every_layer};
 
 /// So many bytes of one token after another.
@@ -283,4 +284,53 @@ fn a_price_is_found_in_time_linear_in_the_name() {
     each_is_quick("price", texts(), |name| {
         table.find(Some(name), name, Timestamp::from_micros(1));
     });
+}
+
+/// What makes a careless finder of values look back or ahead again and again.
+const VALUES: &[&str] = &[
+    "a@",
+    "@a.",
+    "sk-",
+    "sk-1",
+    "eyJ",
+    "eyJa.",
+    "4",
+    "4-",
+    "4111 ",
+    "+1 ",
+    "+1(",
+    "(555) ",
+    "DE12 ",
+    "DE12",
+    "bearer ",
+    "-----BEGIN PRIVATE KEY-----",
+    "-----END PRIVATE KEY-----",
+    "[hidden ",
+    "[hidden a]",
+    "\"a@b.cc\",",
+    "\"\\\"{\\\"",
+];
+
+#[test]
+fn values_are_hidden_in_time_linear_in_the_text() {
+    let own = OwnPattern {
+        name: "own".to_owned(),
+        pattern: r"([a-z]{0,30}-){0,5}x".to_owned(),
+        treatment: Treatment::Mask,
+    };
+    let settings = Settings {
+        kinds: Kind::ALL.map(|kind| (kind, Treatment::Hash)).into(),
+        own: vec![own],
+    };
+    let redactor = Redactor::new(&settings, &[7; 32]).unwrap();
+    let values = VALUES.iter().map(|value| value.repeat(BYTES / value.len()));
+    let values: Vec<String> = values.collect();
+    let as_json = values.iter().map(|text| format!("[{text}"));
+    each_is_quick(
+        "redaction",
+        texts().chain(as_json).chain(values.clone()),
+        |text| {
+            redactor.text(text, &mut Hidden::default());
+        },
+    );
 }

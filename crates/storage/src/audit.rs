@@ -11,6 +11,8 @@ use crate::{Db, Result, Scope, Snapshot, Tx};
 
 /// The most rows one `page` has.
 pub const MAX_ROWS: u32 = 10_000;
+/// Rows that one [`page`] looks through for words, a quarter of a second's work.
+pub const SEARCHED_ROWS: i64 = 100_000;
 /// Rows deleted by one statement.
 const DELETE_ROWS: i64 = 5_000;
 
@@ -89,66 +91,168 @@ pub async fn record_of_server(db: &Db, entries: &[Entry], at: Timestamp) -> Resu
     Ok(tx.commit().await?)
 }
 
-/// The rows after `cursor`, newest first: those of `project`, or of the server and all projects, also deleted ones, for
-/// which the snapshot has to be one of everything. At most [`MAX_ROWS`].
+/// Rows of the log, newest first, and where those that follow begin.
+#[derive(Debug)]
+pub struct Page {
+    pub rows: Vec<AuditRow>,
+    /// Where to go on, if there may be more: after the last row, or after the last one that was looked at.
+    pub next: Option<AuditCursor>,
+    /// [`SEARCHED_ROWS`] were looked at, and `rows` is what of them fits; earlier ones may fit as well.
+    pub searched_in_part: bool,
+}
+
+/// The rows after `cursor`: those of `project`, or of the server and all projects, also deleted ones, for which the
+/// snapshot has to be one of everything. At most [`MAX_ROWS`], out of at most [`SEARCHED_ROWS`] where the filter is one
+/// that no index answers: a log of years is searched page by page instead of until the time limit.
 pub async fn page(
     snapshot: &mut Snapshot,
     project: Option<ProjectId>,
     filter: &AuditFilter,
     cursor: Option<AuditCursor>,
     limit: u32,
-) -> Result<Vec<AuditRow>> {
-    let from = filter.from.unwrap_or(Timestamp::from_micros(i64::MIN));
-    let to = filter.to.unwrap_or(Timestamp::from_micros(i64::MAX));
-    let after = cursor.unwrap_or(AuditCursor {
-        at: Timestamp::from_micros(i64::MAX),
-        id: Uuid::max(),
-    });
+) -> Result<Page> {
+    let limit = limit.min(MAX_ROWS);
     let (who, what) = (filter.who.trim().to_lowercase(), filter.what.trim());
-    // Two statements, so that each has the index that it needs whatever plan is kept.
-    match project {
+    let span = Span {
+        from: filter.from.unwrap_or(Timestamp::from_micros(i64::MIN)),
+        to: filter.to.unwrap_or(Timestamp::from_micros(i64::MAX)),
+        after: cursor.unwrap_or(AuditCursor {
+            at: Timestamp::from_micros(i64::MAX),
+            id: Uuid::max(),
+        }),
+    };
+    let is_search = !(who.is_empty() && what.is_empty());
+    let last_looked_at = if is_search {
+        last_looked_at(snapshot, project, &span).await?
+    } else {
+        None
+    };
+    let mut rows = rows(snapshot, project, &span, last_looked_at, &who, what, limit + 1).await?;
+    let has_more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let last = rows.last().filter(|_| has_more).map(|last| AuditCursor {
+        at: last.at,
+        id: last.id,
+    });
+    Ok(Page {
+        next: last.or(last_looked_at),
+        searched_in_part: !has_more && last_looked_at.is_some(),
+        rows,
+    })
+}
+
+/// What part of the log a page is of.
+struct Span {
+    from: Timestamp,
+    to: Timestamp,
+    after: AuditCursor,
+}
+
+/// The last of the rows that one search looks at; none where these are all.
+async fn last_looked_at(
+    snapshot: &mut Snapshot,
+    project: Option<ProjectId>,
+    span: &Span,
+) -> Result<Option<AuditCursor>> {
+    let (from, to) = (span.from.to_offset_date_time(), span.to.to_offset_date_time());
+    let (at, id) = (span.after.at.to_offset_date_time(), span.after.id);
+    let last = match project {
         Some(project) => {
-            let rows = sqlx::query_as!(
+            let row = sqlx::query!(
+                "select at, id from audit_log
+                 where project_id = $1 and at >= $2 and at < $3 and (at, id) < ($4, $5)
+                 order by at desc, id desc offset $6 limit 1",
+                project.0,
+                from,
+                to,
+                at,
+                id,
+                SEARCHED_ROWS - 1
+            )
+            .fetch_optional(snapshot)
+            .await?;
+            row.map(|row| (row.at, row.id))
+        }
+        None => {
+            let row = sqlx::query!(
+                "select at, id from audit_log
+                 where at >= $1 and at < $2 and (at, id) < ($3, $4)
+                 order by at desc, id desc offset $5 limit 1",
+                from,
+                to,
+                at,
+                id,
+                SEARCHED_ROWS - 1
+            )
+            .fetch_optional(snapshot)
+            .await?;
+            row.map(|row| (row.at, row.id))
+        }
+    };
+    Ok(last.map(|(at, id)| AuditCursor {
+        at: Timestamp::from_offset_date_time(at),
+        id,
+    }))
+}
+
+async fn rows(
+    snapshot: &mut Snapshot,
+    project: Option<ProjectId>,
+    span: &Span,
+    last_looked_at: Option<AuditCursor>,
+    who: &str,
+    what: &str,
+    limit: u32,
+) -> Result<Vec<AuditRow>> {
+    let first = last_looked_at.unwrap_or(AuditCursor {
+        at: span.from,
+        id: Uuid::nil(),
+    });
+    // Two statements, so that each has the index that it needs whatever plan is kept.
+    let rows = match project {
+        Some(project) => {
+            sqlx::query_as!(
                 Row,
                 "select id, at, project_slug, actor, action, subject, details from audit_log
-                 where project_id = $1 and at >= $2 and at < $3 and (at, id) < ($4, $5)
+                 where project_id = $1 and (at, id) >= ($2, $3) and at < $4 and (at, id) < ($5, $6)
+                   and ($7 = '' or strpos(lower(actor), $7) > 0 or strpos(lower(subject), $7) > 0)
+                   and ($8 = '' or action = $8 or starts_with(action, $8 || '.'))
+                 order by at desc, id desc limit $9",
+                project.0,
+                first.at.to_offset_date_time(),
+                first.id,
+                span.to.to_offset_date_time(),
+                span.after.at.to_offset_date_time(),
+                span.after.id,
+                who,
+                what,
+                i64::from(limit)
+            )
+            .fetch_all(snapshot)
+            .await?
+        }
+        None => {
+            sqlx::query_as!(
+                Row,
+                "select id, at, project_slug, actor, action, subject, details from audit_log
+                 where (at, id) >= ($1, $2) and at < $3 and (at, id) < ($4, $5)
                    and ($6 = '' or strpos(lower(actor), $6) > 0 or strpos(lower(subject), $6) > 0)
                    and ($7 = '' or action = $7 or starts_with(action, $7 || '.'))
                  order by at desc, id desc limit $8",
-                project.0,
-                from.to_offset_date_time(),
-                to.to_offset_date_time(),
-                after.at.to_offset_date_time(),
-                after.id,
+                first.at.to_offset_date_time(),
+                first.id,
+                span.to.to_offset_date_time(),
+                span.after.at.to_offset_date_time(),
+                span.after.id,
                 who,
                 what,
-                i64::from(limit.min(MAX_ROWS))
+                i64::from(limit)
             )
             .fetch_all(snapshot)
-            .await?;
-            Ok(rows.into_iter().map(AuditRow::from).collect())
+            .await?
         }
-        None => {
-            let rows = sqlx::query_as!(
-                Row,
-                "select id, at, project_slug, actor, action, subject, details from audit_log
-                 where at >= $1 and at < $2 and (at, id) < ($3, $4)
-                   and ($5 = '' or strpos(lower(actor), $5) > 0 or strpos(lower(subject), $5) > 0)
-                   and ($6 = '' or action = $6 or starts_with(action, $6 || '.'))
-                 order by at desc, id desc limit $7",
-                from.to_offset_date_time(),
-                to.to_offset_date_time(),
-                after.at.to_offset_date_time(),
-                after.id,
-                who,
-                what,
-                i64::from(limit.min(MAX_ROWS))
-            )
-            .fetch_all(snapshot)
-            .await?;
-            Ok(rows.into_iter().map(AuditRow::from).collect())
-        }
-    }
+    };
+    Ok(rows.into_iter().map(AuditRow::from).collect())
 }
 
 struct Row {
@@ -175,7 +279,8 @@ impl From<Row> for AuditRow {
     }
 }
 
-/// Deletes the rows from before `before`, as the owner of the schema; returns how many.
+/// Deletes the rows from before `before`, as the owner of the schema, but for those of projects on legal hold; returns how
+/// many.
 pub async fn delete_before(options: &PgConnectOptions, before: Timestamp) -> Result<u64> {
     let mut connection: PgConnection = options.clone().connect().await?;
     sqlx::query!("select set_config('plumbline.scope', 'all', false)")
@@ -184,7 +289,10 @@ pub async fn delete_before(options: &PgConnectOptions, before: Timestamp) -> Res
     let mut deleted = 0;
     loop {
         let done = sqlx::query!(
-            "delete from audit_log where id = any (array(select id from audit_log where at < $1 order by at limit $2))",
+            "delete from audit_log where id = any (array(
+               select a.id from audit_log a where a.at < $1 and not exists (
+                 select from project_settings s where s.project_id = a.project_id and s.held_at is not null)
+               order by a.at limit $2))",
             before.to_offset_date_time(),
             DELETE_ROWS
         )

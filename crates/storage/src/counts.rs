@@ -6,19 +6,20 @@
 //! run whose state changes leaves one column for another. Retention deletes the sums of the same weeks, and the deletion
 //! of a project all of them.
 
+use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{Result, Tx};
+use crate::Result;
 
 /// Waits until nobody else adds to what these projects' runs and hours are summed up in, and keeps others waiting until
 /// the end of the transaction. A statement of its own: the next one sees the rows that `removed` has to name.
-pub(crate) async fn lock_counts(tx: &mut Tx, projects: &[Uuid]) -> Result<()> {
+pub(crate) async fn lock_counts(tx: &mut PgConnection, projects: &[Uuid]) -> Result<()> {
     sqlx::query!(
         "select pg_advisory_xact_lock(hashtextextended(p.project_id::text, 0))::text as locked
          from (select distinct project_id from unnest($1::uuid[]) as d (project_id) order by project_id) p",
         projects
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     Ok(())
 }
@@ -71,18 +72,19 @@ pub(crate) const COUNT_RUNS: &str = "
 /// The columns of an hour of a series, called `r`, that its day comes from.
 pub(crate) const SUMMED: &str = "r.project_id, r.hour, r.series_id, r.key_label, r.environment, r.step_name, r.model, \
     r.template_fingerprint, r.calls, r.errors, r.anomalies, r.unpriced, r.input_fresh, r.cache_read, r.cache_write, \
-    r.output, r.reasoning, r.cost_nano_usd";
+    r.output, r.reasoning, r.cost_nano_usd, r.cost_squares, r.input_squares, r.output_squares";
 
 /// Ends a statement that has the hours `added` and `removed`.
 pub(crate) const ADD_UP_DAYS: &str = "
     insert into rollup_days as d (project_id, day, first_hour, last_hour, calls, errors, anomalies, unpriced, priced_hours,
-      series_id, input_fresh, cache_read, cache_write, output, reasoning, cost_nano_usd, key_label, environment,
-      step_name, model, template_fingerprint)
+      series_id, input_fresh, cache_read, cache_write, output, reasoning, cost_nano_usd, cost_squares, input_squares,
+      output_squares, key_label, environment, step_name, model, template_fingerprint)
     select project_id, date_trunc('day', hour, 'UTC'), min(hour), max(hour), sum(sign * calls),
       sum(sign * errors), sum(sign * anomalies), sum(sign * unpriced), coalesce(sum(sign) filter (where cost_nano_usd is not null), 0),
       series_id, sum(sign * input_fresh::numeric), sum(sign * cache_read::numeric),
       sum(sign * cache_write::numeric), sum(sign * output::numeric), sum(sign * reasoning::numeric),
-      sum(sign * cost_nano_usd::numeric), min(key_label), min(environment), min(step_name), min(model),
+      sum(sign * cost_nano_usd::numeric), sum(sign * cost_squares), sum(sign * input_squares), sum(sign * output_squares),
+      min(key_label), min(environment), min(step_name), min(model),
       (array_agg(template_fingerprint))[1]
     from (select 1 as sign, a.* from added a union all select -1, b.* from removed b) r
     group by project_id, date_trunc('day', hour, 'UTC'), series_id
@@ -100,5 +102,19 @@ pub(crate) const ADD_UP_DAYS: &str = "
       cache_write = coalesce(d.cache_write + excluded.cache_write, d.cache_write, excluded.cache_write),
       output = coalesce(d.output + excluded.output, d.output, excluded.output),
       reasoning = coalesce(d.reasoning + excluded.reasoning, d.reasoning, excluded.reasoning),
+      cost_squares = d.cost_squares + excluded.cost_squares,
+      input_squares = d.input_squares + excluded.input_squares,
+      output_squares = d.output_squares + excluded.output_squares,
+      -- A day that gets more calls is worked out again: day_histograms.rs.
+      latency_us = case when excluded.calls = 0 then d.latency_us end,
+      ttft_us = case when excluded.calls = 0 then d.ttft_us end,
       cost_nano_usd = case when d.priced_hours + excluded.priced_hours > 0
         then coalesce(d.cost_nano_usd, 0) + coalesce(excluded.cost_nano_usd, 0) end";
+
+/// In a statement that has the hours `added`: says from when on incidents are to be judged again. Where that is said
+/// already nothing is written.
+pub(crate) const MARK_CHANGED: &str = "
+    insert into incident_judging as j (project_id, changed_from)
+    select project_id, min(hour) from added group by project_id order by project_id
+    on conflict (project_id) do update set changed_from = excluded.changed_from
+      where j.changed_from is null or j.changed_from > excluded.changed_from";

@@ -1,5 +1,6 @@
 //! Connections, and transactions that say for which projects they act.
 
+mod closing_tx;
 mod snapshot;
 
 use std::fmt::Write as _;
@@ -10,6 +11,7 @@ use domain::ProjectId;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor as _, Postgres};
 
+pub(crate) use closing_tx::ClosingTx;
 pub use snapshot::Snapshot;
 
 use crate::{Error, Result};
@@ -41,6 +43,9 @@ pub struct Connections {
     pub pages: Db,
 }
 
+/// Hears the id of a process of Postgres'.
+pub type OnReader = fn(i32);
+
 /// For whom a transaction acts. Row-level security shows it nothing else.
 #[derive(Clone, Copy, Debug)]
 pub enum Scope<'a> {
@@ -53,8 +58,13 @@ pub enum Scope<'a> {
 
 impl Connections {
     /// At most `max_connections` in all, at least four, opened as they are needed: a third for ingest, a sixth for
-    /// what forms and jobs write, the rest for reads.
-    pub fn connect_lazy(options: &PgConnectOptions, max_connections: u32) -> Self {
+    /// what forms and jobs write, the rest for reads. `on_reader` hears the process id of each of Postgres' processes that
+    /// serves the last.
+    pub fn connect_lazy(
+        options: &PgConnectOptions,
+        max_connections: u32,
+        on_reader: Option<OnReader>,
+    ) -> Self {
         let ingest_writes = (max_connections / 3).max(1);
         let ingest_reads = 1;
         let writes = (max_connections / 6).max(1);
@@ -63,9 +73,9 @@ impl Connections {
             .max(1);
         let ingest = (
             write_pool(options, ingest_writes),
-            read_pool(options, ingest_reads),
+            read_pool(options, ingest_reads, None),
         );
-        let pages = (write_pool(options, writes), read_pool(options, reads));
+        let pages = (write_pool(options, writes), read_pool(options, reads, on_reader));
         let pools: Arc<[PgPool]> = [&ingest.0, &ingest.1, &pages.0, &pages.1]
             .map(PgPool::clone)
             .into();
@@ -82,7 +92,7 @@ impl Db {
     pub fn connect_lazy(options: PgConnectOptions, max_connections: u32) -> Self {
         let both = (
             write_pool(&options, max_connections),
-            read_pool(&options, max_connections),
+            read_pool(&options, max_connections, None),
         );
         let pools = [both.0.clone(), both.1.clone()].into();
         Self::over(both, &pools)
@@ -125,6 +135,11 @@ impl Db {
                 Err(_cancelled) => Err(Error::no_answer()),
             },
         }
+    }
+
+    /// Begins a transaction that acts for `scope` alone, and that may be given up at any time.
+    pub(crate) async fn begin_closing(&self, scope: Scope<'_>) -> Result<ClosingTx> {
+        ClosingTx::begin(&self.writes, scope).await
     }
 
     /// Begins a transaction for one project.
@@ -189,22 +204,36 @@ impl Scope<'_> {
     }
 }
 
+/// Connections that change something. None waits for ever for a lock, and none holds one for ever whose process is frozen
+/// or can't be reached any more: everybody else would wait for it. Limits that the database sets itself stay.
 fn write_pool(options: &PgConnectOptions, max_connections: u32) -> PgPool {
+    const PREPARE: &str = "set role plumbline_app; \
+        select set_config(name, own, false) \
+        from (values ('lock_timeout', '20s'), ('idle_in_transaction_session_timeout', '60s'), \
+          ('tcp_keepalives_idle', '30'), ('tcp_keepalives_interval', '10'), ('tcp_keepalives_count', '3')) l (name, own) \
+        where current_setting(name) = '0' or name like 'tcp%'";
     pool_options(max_connections)
-        .after_connect(|connection, _| {
-            Box::pin(async move { connection.execute("set role plumbline_app").await.map(|_| ()) })
-        })
+        .after_connect(|connection, _| Box::pin(async move { connection.execute(PREPARE).await.map(|_| ()) }))
         .connect_lazy_with(options.clone().application_name("plumbline"))
 }
 
 /// Connections of snapshots. Postgres looks every 200 ms whether whoever asked is still there (where its platform
 /// can tell): a query nobody waits for ends with its connection. None takes a second core from ingest.
-fn read_pool(options: &PgConnectOptions, max_connections: u32) -> PgPool {
+fn read_pool(options: &PgConnectOptions, max_connections: u32, on_reader: Option<OnReader>) -> PgPool {
     const PREPARE: &str = "set role plumbline_app; set random_page_cost = 1.1; set max_parallel_workers_per_gather = 0; \
         do $$ begin perform set_config('client_connection_check_interval', '200', false); \
         exception when others then null; end $$";
     pool_options(max_connections)
-        .after_connect(|connection, _| Box::pin(async move { connection.execute(PREPARE).await.map(|_| ()) }))
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                connection.execute(PREPARE).await?;
+                if let Some(on_reader) = on_reader {
+                    let process = sqlx::query_scalar!("select pg_backend_pid() as \"process!\"");
+                    on_reader(process.fetch_one(&mut *connection).await?);
+                }
+                Ok(())
+            })
+        })
         // Ends the snapshot, off its reader's path.
         .after_release(|connection, _| {
             Box::pin(async move { connection.execute("rollback").await.map(|_| true) })

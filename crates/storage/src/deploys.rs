@@ -1,14 +1,21 @@
 //! Deploys: what shipped.
 
-use domain::deploy::{Deploy, DeployRecord, DeployStatus, FirstSeen, MAX_SHA_DIGITS};
+mod write;
+
+use domain::deploy::{Deploy, DeployStatus, FirstSeen, MAX_SHA_DIGITS, MIN_SHA_DIGITS};
 use domain::{NanoUsd, ProjectId, Timestamp};
 use sqlx::FromRow;
 use time::OffsetDateTime;
+
+pub use write::{Applied, Applying, Change, apply, delete, record};
+pub(crate) use write::{apply_within, lock};
 
 use crate::{Db, Error, Result, Snapshot};
 
 /// The most deploys one page may have.
 pub const MAX_PAGE: u32 = 500;
+/// A deploy may be asked about by incidents that began so long before it: its day and the one before.
+const BLAMED_MICROS: i64 = 48 * 3_600_000_000;
 
 #[derive(FromRow)]
 struct Row {
@@ -45,70 +52,6 @@ impl From<Row> for Deploy {
             received_at: Timestamp::from_offset_date_time(row.received_at),
         }
     }
-}
-
-/// Writes what a record says and returns the deploy as it is known now. The same record again changes nothing.
-pub async fn record(db: &Db, project: ProjectId, record: DeployRecord, now: Timestamp) -> Result<Deploy> {
-    let mut tx = db.project(project).await?;
-    // Two records of one deploy at the same moment: the second has to see the first.
-    sqlx::query!(
-        "select pg_advisory_xact_lock(hashtextextended($1::text || ' deploys', 0))::text as locked",
-        project.to_string()
-    )
-    .fetch_one(&mut *tx)
-    .await?;
-    let is_there = sqlx::query_scalar!(
-        "select project_id from projects where project_id = $1 and deleted_at is null for key share",
-        project.0
-    )
-    .fetch_optional(&mut *tx)
-    .await?;
-    if is_there.is_none() {
-        return Err(Error::NotFound);
-    }
-    let known = sqlx::query_as!(
-        Row,
-        "select deploy_id, sha, status, title, pr_number, author, url, environment, repo, branch, started_at,
-           completed_at, received_at
-         from deploys where project_id = $1 and deploy_id = $2",
-        project.0,
-        record.deploy_id()
-    )
-    .fetch_optional(&mut *tx)
-    .await?
-    .map(Deploy::from);
-    let deploy = record.applied_to(known.clone(), now);
-    if known.as_ref() != Some(&deploy) {
-        sqlx::query!(
-            "insert into deploys (project_id, deploy_id, sha, status, title, pr_number, author, url, environment, repo,
-               branch, started_at, completed_at, received_at, updated_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-             on conflict (project_id, deploy_id) do update set sha = excluded.sha, status = excluded.status,
-               title = excluded.title, pr_number = excluded.pr_number, author = excluded.author, url = excluded.url,
-               environment = excluded.environment, repo = excluded.repo, branch = excluded.branch,
-               started_at = excluded.started_at, completed_at = excluded.completed_at,
-               updated_at = excluded.updated_at",
-            project.0,
-            deploy.id,
-            deploy.sha,
-            deploy.status.as_str(),
-            deploy.title,
-            deploy.pr_number,
-            deploy.author,
-            deploy.url,
-            deploy.environment,
-            deploy.repo,
-            deploy.branch,
-            deploy.started_at.map(Timestamp::to_offset_date_time),
-            deploy.completed_at.map(Timestamp::to_offset_date_time),
-            deploy.received_at.to_offset_date_time(),
-            now.to_offset_date_time()
-        )
-        .execute(&mut *tx)
-        .await?;
-    }
-    tx.commit().await?;
-    Ok(deploy)
 }
 
 /// Which deploys. Every field narrows.
@@ -194,6 +137,74 @@ pub async fn get(snapshot: &mut Snapshot, project: ProjectId, deploy_id: &str) -
     row.map(Deploy::from).ok_or(Error::NotFound)
 }
 
+/// What is known of these deploys.
+pub async fn by_ids(db: &Db, project: ProjectId, ids: &[String]) -> Result<Vec<Deploy>> {
+    let mut tx = db.project(project).await?;
+    let rows = sqlx::query_as!(
+        Row,
+        "select deploy_id, sha, status, title, pr_number, author, url, environment, repo, branch, started_at,
+           completed_at, received_at
+         from deploys where project_id = $1 and deploy_id = any ($2)",
+        project.0,
+        ids
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    Ok(rows.into_iter().map(Deploy::from).collect())
+}
+
+/// The latest deploy whose id begins like this, among the project's latest two hundred.
+pub async fn latest_of(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    id_begin: &str,
+) -> Result<Option<Deploy>> {
+    let row = sqlx::query_as!(
+        Row,
+        "select deploy_id as \"deploy_id!\", sha as \"sha!\", status as \"status!\", title, pr_number, author, url,
+           environment, repo, branch, started_at, completed_at, received_at as \"received_at!\"
+         from (
+           select deploy_id, sha, status, title, pr_number, author, url, environment, repo, branch, started_at,
+             completed_at, received_at
+           from deploys where project_id = $1
+           order by coalesce(completed_at, started_at, received_at) desc, deploy_id desc limit 200
+         ) latest
+         where starts_with(deploy_id, $2)
+         order by coalesce(completed_at, started_at, received_at) desc, deploy_id desc limit 1",
+        project.0,
+        id_begin
+    )
+    .fetch_optional(&mut *snapshot)
+    .await?;
+    Ok(row.map(Deploy::from))
+}
+
+/// The deploys whose id begins like this, that began at `since` or later and of which no end is known; at
+/// most a hundred, the latest first.
+pub async fn open_since(
+    db: &Db,
+    project: ProjectId,
+    id_begin: &str,
+    since: Timestamp,
+) -> Result<Vec<Deploy>> {
+    let mut tx = db.project(project).await?;
+    let rows = sqlx::query_as!(
+        Row,
+        "select deploy_id, sha, status, title, pr_number, author, url, environment, repo, branch, started_at,
+           completed_at, received_at
+         from deploys
+         where project_id = $1 and coalesce(completed_at, started_at, received_at) >= $2
+           and status = 'in_progress' and starts_with(deploy_id, $3)
+         order by coalesce(completed_at, started_at, received_at) desc, deploy_id desc limit 100",
+        project.0,
+        since.to_offset_date_time(),
+        id_begin
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    Ok(rows.into_iter().map(Deploy::from).collect())
+}
+
 /// The deploys that went live at most `reach_micros` before or after one, itself left out.
 pub async fn around(
     snapshot: &mut Snapshot,
@@ -239,13 +250,14 @@ impl ReleaseSums {
     }
 }
 
-/// The releases that model calls said they ran in the hours that `from..to` touches, in the order of their first call.
-/// Nothing older than two weeks is there.
+/// The releases that model calls said they ran in the hours that `from..to` touches, in the order of their first call; of
+/// more than a hundred those of this sha and those with the most calls. Nothing older than two weeks is there.
 pub async fn releases(
     snapshot: &mut Snapshot,
     project: ProjectId,
     from: Timestamp,
     to: Timestamp,
+    sha: &str,
 ) -> Result<Vec<ReleaseSums>> {
     let rows = sqlx::query!(
         "select release, sum(calls)::bigint as \"calls!\", sum(errors)::bigint as \"errors!\",
@@ -255,15 +267,20 @@ pub async fn releases(
          from release_hours
          where project_id = $1 and hour >= $2 and hour < $3 and model is not null
          group by release
-         order by min(hour), release
+         -- As in `is_release_of`.
+         order by least(octet_length(btrim(release)), octet_length($4)) >= $5
+             and (starts_with(lower($4), lower(btrim(release))) or starts_with(lower(btrim(release)), lower($4))) desc,
+           sum(calls) desc, release
          limit 100",
         project.0,
         from.hour().to_offset_date_time(),
-        to.to_offset_date_time()
+        to.to_offset_date_time(),
+        sha,
+        MIN_SHA_DIGITS as i32
     )
     .fetch_all(&mut *snapshot)
     .await?;
-    Ok(rows
+    let mut releases: Vec<ReleaseSums> = rows
         .into_iter()
         .map(|row| ReleaseSums {
             release: row.release,
@@ -274,11 +291,13 @@ pub async fn releases(
             first_hour: Timestamp::from_offset_date_time(row.first_hour),
             last_hour: Timestamp::from_offset_date_time(row.last_hour),
         })
-        .collect())
+        .collect();
+    releases.sort_by(|a, b| (a.first_hour, &a.release).cmp(&(b.first_hour, &b.release)));
+    Ok(releases)
 }
 
-/// The models, steps, releases and templates (in hex) that were first named in `from..to`, the earliest first, at most a
-/// hundred.
+/// The models, steps, releases and templates (in hex) that were first named in `from..to`, the earliest first, at most 25
+/// of each: free text makes a template of each prompt.
 pub async fn first_seen(
     snapshot: &mut Snapshot,
     project: ProjectId,
@@ -287,12 +306,15 @@ pub async fn first_seen(
 ) -> Result<Vec<FirstSeen>> {
     let rows = sqlx::query!(
         "select dimension as \"dimension!\", value as \"value!\", at as \"at!\" from (
-           select dimension, value, at from first_seen where project_id = $1 and at >= $2 and at < $3
-           union all
-           select 'template', encode(fingerprint, 'hex'), first_seen_at
-           from prompt_texts where project_id = $1 and first_seen_at >= $2 and first_seen_at < $3
+           select s.*, row_number() over (partition by dimension order by at, value) as place from (
+             select dimension, value, at from first_seen where project_id = $1 and at >= $2 and at < $3
+             union all
+             select 'template', encode(fingerprint, 'hex'), first_seen_at
+             from prompt_texts where project_id = $1 and first_seen_at >= $2 and first_seen_at < $3
+           ) s
          ) s
-         order by at, dimension, value limit 100",
+         where place <= 25
+         order by at, dimension, value",
         project.0,
         from.to_offset_date_time(),
         to.to_offset_date_time()
@@ -307,24 +329,6 @@ pub async fn first_seen(
             at: Timestamp::from_offset_date_time(row.at),
         })
         .collect())
-}
-
-/// Forgets a deploy. What calls did by release stays: a record that comes again finds it. `NotFound` when there is none.
-pub async fn delete(db: &Db, project: ProjectId, deploy_id: &str) -> Result<()> {
-    let mut tx = db.project(project).await?;
-    let deleted = sqlx::query!(
-        "delete from deploys where project_id = $1 and deploy_id = $2",
-        project.0,
-        deploy_id
-    )
-    .execute(&mut *tx)
-    .await?
-    .rows_affected();
-    if deleted == 0 {
-        return Err(Error::NotFound);
-    }
-    tx.commit().await?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -34,6 +34,14 @@ impl Error {
         matches!(self, Self::Unavailable(_) | Self::TooSlow(_))
     }
 
+    /// True when a lock was waited for longer than one may. Who holds it decides when trying again will work.
+    pub fn is_lock_timeout(&self) -> bool {
+        let Self::Unavailable(sqlx::Error::Database(cause)) = self else {
+            return false;
+        };
+        cause.code().as_deref() == Some("55P03")
+    }
+
     /// True when another transaction was in the way and the same thing tried again at once will work: two waited for
     /// each other and this one was chosen to give in, or a week's partition was made while a row of that week was on
     /// its way into the default one.
@@ -58,7 +66,8 @@ impl From<sqlx::Error> for Error {
             E::Io(_) | E::Tls(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed | E::BeginFailed => {
                 Self::Unavailable(cause)
             }
-            // 08 connection, 53 out of resources, 57 shut down by an operator, 58 system error, 25006 read-only
+            // 08 connection, 53 out of resources, 57 shut down by an operator, 58 system error,
+            // 25006 read-only
             E::Database(database) => match database.code().as_deref() {
                 // statement_timeout
                 Some("57014") => Self::TooSlow(cause),
@@ -69,7 +78,8 @@ impl From<sqlx::Error> for Error {
                 {
                     Self::Unavailable(cause)
                 }
-                Some("25006") => Self::Unavailable(cause),
+                // lock_timeout; idle_in_transaction_session_timeout, upon which the connection is closed
+                Some("25006" | "25P03" | "55P03") => Self::Unavailable(cause),
                 // A text with a NUL character: no row can hold it, so none is found by it.
                 Some("22021") => Self::NotFound,
                 _ => Self::Internal(cause),

@@ -2,7 +2,7 @@
 
 use domain::Timestamp;
 
-const DAY_MICROS: i64 = 24 * HOUR_MICROS;
+pub(crate) const DAY_MICROS: i64 = 24 * HOUR_MICROS;
 
 /// The beginning of a day in UTC.
 fn day(at: Timestamp) -> Timestamp {

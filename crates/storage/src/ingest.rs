@@ -1,37 +1,50 @@
 //! The batch writer's SQL. One transaction per batch, read top to bottom in `server::pipeline::process_batch`:
 //! file the runs, insert the steps, then add what is new to everything that sums up.
 //!
-//! Locks are taken in one order by every writer (run keys, steps, prompt texts, runs, releases, first seen, rollups, days of conditions, ledger; each sorted by its key),
+//! Locks are taken in one order by every writer (run keys, runs whose usage is compared, steps, prompt texts, runs, releases, first seen, rollups, days of conditions, ledger, days of redaction, alerts, traces, judgements; each sorted by its key),
 //! so that two batches wait for each other instead of deadlocking.
 
+mod alerts;
 mod columns;
 mod condition_days;
 mod filing;
 mod first_seen;
+mod judgements;
 mod ledger;
 mod prompt_texts;
+mod redaction_days;
 mod releases;
 mod rollups;
 mod runs;
 mod steps;
+mod traces;
+mod usage;
 
 use std::collections::HashMap;
 
 use domain::{Condition, CostSource, NanoUsd, NewStep, ProjectId, Severity, Timestamp, TokenUsage};
 use uuid::Uuid;
 
+pub use alerts::add_alerts;
 pub use columns::Column;
+pub(crate) use columns::MAX_HASHES;
 pub use condition_days::{ConditionDay, add_to_condition_days};
 pub use filing::{FiledRuns, file_runs, find_new, runs_done};
 pub use first_seen::{Seen, keep_first_seen};
+pub use judgements::queue_judgements;
 pub use ledger::{LedgerEntry, Outcome, add_to_ledger};
 pub use prompt_texts::{PromptText, keep_prompt_texts};
+pub use redaction_days::{RedactionDay, add_to_redaction_days};
 pub use releases::{KeyedReleaseHour, ReleaseHour, add_to_releases};
+pub(crate) use rollups::write_rollups_within;
 pub use rollups::{Rollup, RollupKey, Squares, lock_rollups, write_rollups};
 pub use runs::{Problem, RunDelta, add_to_runs};
 pub use steps::insert_steps;
+pub use traces::queue_traces;
+pub use usage::{RunPart, StoredUsage, stored_usage};
 
-use crate::{Db, Error, Result, Scope, Tx};
+use crate::db::ClosingTx;
+use crate::{Db, Error, Result, Scope};
 
 /// A step with everything the pipeline worked out about it.
 #[derive(Clone, Debug)]
@@ -63,6 +76,8 @@ pub struct StepRow<'a> {
     pub template_fingerprint: Option<Vec<u8>>,
     /// The series of the hourly sums that counts it, when too many values made that another than its own.
     pub other_series: Option<Uuid>,
+    /// Whether its release is one of too many, so that what sums up calls by release counts it as `other`.
+    pub release_is_other: bool,
     pub output_shape: Option<&'static str>,
     /// Sum of its conditions' points; `None` when it was not scored.
     pub score: Option<i32>,
@@ -77,10 +92,11 @@ pub struct StepRow<'a> {
     pub rule_version: u16,
 }
 
-/// A batch on its way in.
+/// A batch on its way in. Dropped without `commit`, at any point, it leaves nothing behind but the question whether a
+/// commit under way came about.
 #[derive(Debug)]
 pub struct BatchTx {
-    tx: Tx,
+    tx: ClosingTx,
     /// How long each project keeps runs.
     retention_days: HashMap<ProjectId, i64>,
 }
@@ -88,14 +104,14 @@ pub struct BatchTx {
 impl BatchTx {
     /// Makes everything durable. Only after this may "stored" be answered.
     pub async fn commit(self) -> Result<()> {
-        Ok(self.tx.commit().await?)
+        self.tx.commit().await
     }
 }
 
 /// Begins a batch that writes for these projects, none of which can be deleted until it ends. `NotFound` when one of
 /// them has been.
 pub async fn begin(db: &Db, projects: &[ProjectId]) -> Result<BatchTx> {
-    let mut tx = db.begin(Scope::Projects(projects)).await?;
+    let mut tx = db.begin_closing(Scope::Projects(projects)).await?;
     let ids: Vec<_> = projects.iter().map(|project| project.0).collect();
     let held = sqlx::query!(
         "select p.project_id, coalesce(s.retention_days, 90) as \"retention_days!\"
@@ -106,6 +122,7 @@ pub async fn begin(db: &Db, projects: &[ProjectId]) -> Result<BatchTx> {
     .fetch_all(&mut *tx)
     .await?;
     if held.len() < ids.len() {
+        tx.rollback().await?;
         return Err(Error::NotFound);
     }
     let retention_days = held

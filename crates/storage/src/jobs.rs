@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::audit::{self, Entry};
 use crate::error::OnConstraint as _;
-use crate::{Db, Result, Scope, Snapshot, Tx, live};
+use crate::{Db, Error, Result, Scope, Snapshot, Tx, live};
 
 /// How far a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +99,8 @@ pub struct NewJob<'a> {
     pub arguments: &'a Value,
 }
 
-/// Asks for a job. `Conflict(OPEN_JOB)` when the project has an open one that rules it out.
+/// Asks for a job. `Conflict(OPEN_JOB)` when the project has an open one that rules it out, `NotFound` when it was
+/// deleted.
 pub async fn start(
     db: &Db,
     project: ProjectId,
@@ -108,6 +109,15 @@ pub async fn start(
     now: Timestamp,
 ) -> Result<Uuid> {
     let mut tx = db.project(project).await?;
+    let is_there = sqlx::query_scalar!(
+        "select project_id from projects where project_id = $1 and deleted_at is null for key share",
+        project.0
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    if is_there.is_none() {
+        return Err(Error::NotFound);
+    }
     let job_id = start_within(&mut tx, project, new, actor, now).await?;
     tx.commit().await?;
     Ok(job_id)
@@ -254,6 +264,20 @@ pub async fn cancel(db: &Db, project: ProjectId, job_id: Uuid, actor: &str, now:
     Ok(tx.commit().await?)
 }
 
+/// Lets open jobs of a kind begin again, in the transaction that makes what they have done out of date; those of one
+/// project, or all. A chunk that is under way is waited for. What a job says of itself is about its last beginning.
+pub(crate) async fn begin_again_within(tx: &mut Tx, kind: &str, project: Option<ProjectId>) -> Result<()> {
+    sqlx::query!(
+        "update jobs set cursor = null, progress_done = 0, progress_total = null, result = null
+         where kind = $1 and state in ('waiting', 'running') and ($2::uuid is null or project_id = $2)",
+        kind,
+        project.map(|project| project.0)
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 fn entry(actor: &str, what: &str, kind: &str, details: Value) -> Entry {
     Entry {
         actor: actor.to_owned(),
@@ -288,7 +312,8 @@ pub struct Progress {
 }
 
 /// Takes the job that has waited longest and that no process works at; `only` names the one that is wanted.
-/// `None` when there is none.
+/// `None` when there is none. It holds its project's row as a batch does; of a deleted project there is only its deletion
+/// to do.
 pub async fn take(
     db: &Db,
     kinds: &[&str],
@@ -298,12 +323,14 @@ pub async fn take(
     let mut tx = db.begin(Scope::All).await?;
     let kinds: Vec<String> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
     let row = sqlx::query!(
-        "select project_id, job_id, kind, arguments, state, progress_done, progress_total, result, error, created_at,
-           started_at, finished_at, cursor, attempts + delays as \"failures!\"
-         from jobs
-         where state in ('waiting', 'running') and run_after <= $1 and kind = any ($2)
-           and ($3::uuid is null or project_id = $3) and ($4::uuid is null or job_id = $4)
-         order by run_after, job_id limit 1 for update skip locked",
+        "select j.project_id, j.job_id, j.kind, j.arguments, j.state, j.progress_done, j.progress_total, j.result,
+           j.error, j.created_at, j.started_at, j.finished_at, j.cursor, j.attempts + j.delays as \"failures!\"
+         from jobs j join projects p on p.project_id = j.project_id
+         where j.state in ('waiting', 'running') and j.run_after <= $1 and j.kind = any ($2)
+           and ($3::uuid is null or j.project_id = $3) and ($4::uuid is null or j.job_id = $4)
+           and (p.deleted_at is null or j.kind = 'delete_project')
+         order by j.run_after, j.job_id limit 1
+         for update of j skip locked for key share of p skip locked",
         now.to_offset_date_time(),
         &kinds,
         only.map(|(project, _)| project.0),
@@ -312,9 +339,11 @@ pub async fn take(
     .fetch_optional(&mut *tx)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    // What follows concerns one project, and the transaction may see no other from here on.
+    // What follows concerns one project, and the transaction may see no other from here on. A chunk may work elsewhere for
+    // a while; the rows that it holds meanwhile keep only other chunks waiting.
     sqlx::query!(
-        "select set_config('plumbline.scope', $1, true)",
+        "select set_config('plumbline.scope', $1, true) as scope,
+           set_config('idle_in_transaction_session_timeout', '10min', true) as idle",
         row.project_id.to_string()
     )
     .fetch_one(&mut *tx)

@@ -1,6 +1,6 @@
 //! Reading the ledger: what became of every received step.
 
-use domain::{LedgerMinute, ProjectId, Timestamp};
+use domain::{LedgerMinute, ProjectId, Timestamp, UsageShape};
 
 use crate::{Result, Snapshot};
 
@@ -60,4 +60,41 @@ pub async fn minutes(
         }
     }
     Ok(minutes)
+}
+
+/// The most shapes one answer may have.
+pub const MAX_SHAPES: u32 = 200;
+
+/// The usage objects of steps that began within `from..to` and were not understood, by shape and model, the most frequent
+/// first.
+pub async fn usage_shapes(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    from: Timestamp,
+    to: Timestamp,
+    limit: u32,
+) -> Result<Vec<UsageShape>> {
+    let rows = sqlx::query!(
+        "select usage_shape as \"shape!\", coalesce(model, '') as \"model!\", count(*) as \"steps!\",
+           max(started_at) as \"last_at!\", (array_agg(run_id order by started_at desc))[1] as \"run_id!\"
+         from steps
+         where project_id = $1 and usage_shape is not null and started_at >= $2 and started_at < $3
+         group by 1, 2 order by 3 desc, 1, 2 limit $4",
+        project.0,
+        from.to_offset_date_time(),
+        to.to_offset_date_time(),
+        i64::from(limit.clamp(1, MAX_SHAPES))
+    )
+    .fetch_all(&mut *snapshot)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| UsageShape {
+            shape: row.shape,
+            model: row.model,
+            steps: row.steps,
+            last_at: Timestamp::from_offset_date_time(row.last_at),
+            run_id: row.run_id,
+        })
+        .collect())
 }

@@ -11,16 +11,26 @@ const CHANNEL: &str = "plumbline";
 /// Postgres refuses payloads of 8,000 bytes.
 const MAX_PAYLOAD_BYTES: usize = 7_900;
 
-/// Notifies every process, this one too, that process `origin` changed `run_ids` of a project. Not part of the transaction that
-/// changed them: a NOTIFY in it would make all commits wait for each other.
+/// Notifies every process, this one too, that process `origin` stored steps of `run_ids` of a project. Not part of the
+/// transaction that stored them: a NOTIFY in it would make all commits wait for each other.
 pub async fn notify_runs(db: &Db, origin: Uuid, project: ProjectId, run_ids: &[&str]) -> Result<()> {
-    let mut payload = format!("runs {origin} {project}");
+    send_run_ids(db, &format!("runs {origin} {project}"), run_ids).await
+}
+
+/// Notifies every process that `run_ids` of a project cost something else now, with the same steps.
+pub async fn notify_costs(db: &Db, project: ProjectId, run_ids: &[&str]) -> Result<()> {
+    send_run_ids(db, &format!("costs {project}"), run_ids).await
+}
+
+/// As many notifications that begin with `of` as the ids need.
+async fn send_run_ids(db: &Db, of: &str, run_ids: &[&str]) -> Result<()> {
+    let mut payload = of.to_owned();
     for run_id in run_ids {
         // Run ids are free text; JSON keeps them apart and on one line.
         let quoted = serde_json::Value::from(*run_id).to_string();
         if payload.len() + 1 + quoted.len() > MAX_PAYLOAD_BYTES {
             send(db, &payload).await?;
-            payload = format!("runs {origin} {project}");
+            payload = of.to_owned();
         }
         payload.push(' ');
         payload.push_str(&quoted);
@@ -36,6 +46,11 @@ pub async fn notify_access(db: &Db) -> Result<()> {
 /// Notifies every process that a project's settings changed.
 pub async fn notify_settings(db: &Db, project: ProjectId) -> Result<()> {
     send(db, &format!("settings {project}")).await
+}
+
+/// Notifies every process that a project's incidents changed.
+pub async fn notify_incidents(db: &Db, project: ProjectId) -> Result<()> {
+    send(db, &format!("incidents {project}")).await
 }
 
 /// Notifies every process that the shipped prices changed. A project's own are settings of the project.
@@ -67,13 +82,15 @@ async fn send(db: &Db, payload: &str) -> Result<()> {
 pub enum ChangeEvent {
     /// Runs of a project changed.
     Runs {
-        /// The process that changed them.
-        origin: Uuid,
+        /// The process that stored steps of them; `None` when only their costs changed.
+        stored_by: Option<Uuid>,
         project: ProjectId,
         run_ids: Vec<String>,
     },
     /// A project's settings changed.
     Settings(ProjectId),
+    /// Incidents of a project changed.
+    Incidents(ProjectId),
     /// The shipped prices changed.
     Prices,
     /// Keys, members or accounts changed.
@@ -125,14 +142,23 @@ fn parse(payload: &str) -> Option<ChangeEvent> {
     if let Some(project) = payload.strip_prefix("settings ") {
         return Some(ChangeEvent::Settings(project.parse().ok()?));
     }
-    let (origin, rest) = payload.strip_prefix("runs ")?.split_once(' ')?;
+    if let Some(project) = payload.strip_prefix("incidents ") {
+        return Some(ChangeEvent::Incidents(project.parse().ok()?));
+    }
+    let (stored_by, rest) = match payload.strip_prefix("costs ") {
+        Some(rest) => (None, rest),
+        None => {
+            let (origin, rest) = payload.strip_prefix("runs ")?.split_once(' ')?;
+            (Some(origin.parse().ok()?), rest)
+        }
+    };
     let (project, run_ids) = rest.split_once(' ')?;
     let run_ids = serde_json::Deserializer::from_str(run_ids)
         .into_iter::<String>()
         .collect::<Result<_, _>>()
         .ok()?;
     Some(ChangeEvent::Runs {
-        origin: origin.parse().ok()?,
+        stored_by,
         project: project.parse().ok()?,
         run_ids,
     })
@@ -156,7 +182,15 @@ mod tests {
         check(
             &format!("runs {origin} {project} \"a b\" \"c\\\"d\""),
             Some(ChangeEvent::Runs {
-                origin,
+                stored_by: Some(origin),
+                project,
+                run_ids: run_ids.clone(),
+            }),
+        );
+        check(
+            &format!("costs {project} \"a b\" \"c\\\"d\""),
+            Some(ChangeEvent::Runs {
+                stored_by: None,
                 project,
                 run_ids,
             }),
@@ -164,6 +198,10 @@ mod tests {
         check(
             &format!("settings {project}"),
             Some(ChangeEvent::Settings(project)),
+        );
+        check(
+            &format!("incidents {project}"),
+            Some(ChangeEvent::Incidents(project)),
         );
         check("runs nonsense", None);
         check("", None);

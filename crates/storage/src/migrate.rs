@@ -1,7 +1,16 @@
 //! The schema and its versions.
 
+mod plan;
+mod statements;
+
+use std::collections::{BTreeMap, BTreeSet};
+
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, migrate::Migrator};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection, migrate::Migrator,
+};
+
+pub use plan::{LockMode, PlannedStatement, TableLock, Work};
 
 use crate::{Error, Result};
 
@@ -16,6 +25,28 @@ pub struct MigrationState {
     pub known: usize,
     /// True when the database has one that this binary does not know: a newer version has used it.
     pub newer: bool,
+}
+
+/// A migration that the database does not have yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingMigration {
+    /// The time in its file's name, `20261121090000`.
+    pub version: i64,
+    /// The words in its file's name.
+    pub description: String,
+    /// Whether all of its statements are one transaction, so that locks are held to its end.
+    pub in_transaction: bool,
+    /// What it does, in order.
+    pub statements: Vec<PlannedStatement>,
+}
+
+/// What migrating would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MigrationPlan {
+    /// In the order in which they are applied, each for itself.
+    pub pending: Vec<PendingMigration>,
+    /// Bytes of the tables that are there already and would be locked, with partitions and indexes.
+    pub table_bytes: BTreeMap<String, i64>,
 }
 
 /// Brings the database to this binary's schema. Concurrent callers wait for each other (advisory lock).
@@ -43,16 +74,7 @@ pub async fn let_act(options: &PgConnectOptions, role: &str) -> Result<()> {
 /// Reads how far the database is; an empty one has applied nothing.
 pub async fn migration_state(options: &PgConnectOptions) -> Result<MigrationState> {
     let mut connection = options.clone().connect().await?;
-    let exists: bool = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null")
-        .fetch_one(&mut connection)
-        .await?;
-    let versions: Vec<i64> = if exists {
-        sqlx::query_scalar("select version from _sqlx_migrations where success")
-            .fetch_all(&mut connection)
-            .await?
-    } else {
-        Vec::new()
-    };
+    let versions = applied_versions(&mut connection).await?;
     connection.close().await?;
     let known = MIGRATOR.iter().count();
     let newer = versions.iter().any(|version| !MIGRATOR.version_exists(*version));
@@ -61,4 +83,57 @@ pub async fn migration_state(options: &PgConnectOptions) -> Result<MigrationStat
         known,
         newer,
     })
+}
+
+/// What `migrate` would do to the database. Changes nothing.
+pub async fn migration_plan(options: &PgConnectOptions) -> Result<MigrationPlan> {
+    let mut connection = options.clone().connect().await?;
+    let applied = applied_versions(&mut connection).await?;
+    let pending: Vec<PendingMigration> = MIGRATOR
+        .iter()
+        .filter(|migration| !applied.contains(&migration.version))
+        .map(|migration| PendingMigration {
+            version: migration.version,
+            description: migration.description.to_string(),
+            in_transaction: !migration.no_tx,
+            statements: plan::plan(migration.sql.as_str()),
+        })
+        .collect();
+    let locks = pending
+        .iter()
+        .flat_map(|migration| &migration.statements)
+        .filter_map(|statement| statement.locks.as_ref())
+        .flatten();
+    let tables: Vec<String> = locks
+        .map(|lock| lock.table.clone())
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    // A partitioned table is as large as its partitions, which are locked with it.
+    let sizes: Vec<(String, i64)> = sqlx::query_as(
+        "select t.name, coalesce((select sum(pg_total_relation_size(p.relid)) from pg_partition_tree(to_regclass(t.name)) p),
+           pg_total_relation_size(to_regclass(t.name)))::bigint
+         from unnest($1::text[]) t (name) where to_regclass(t.name) is not null",
+    )
+    .bind(&tables)
+    .fetch_all(&mut connection)
+    .await?;
+    connection.close().await?;
+    Ok(MigrationPlan {
+        pending,
+        table_bytes: sizes.into_iter().collect(),
+    })
+}
+
+async fn applied_versions(connection: &mut PgConnection) -> Result<Vec<i64>> {
+    let exists: bool = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null")
+        .fetch_one(&mut *connection)
+        .await?;
+    if !exists {
+        return Ok(Vec::new());
+    }
+    let versions = sqlx::query_scalar("select version from _sqlx_migrations where success")
+        .fetch_all(connection)
+        .await?;
+    Ok(versions)
 }

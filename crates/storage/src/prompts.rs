@@ -124,6 +124,12 @@ pub async fn days(
         .collect())
 }
 
+/// The fingerprint of these 64 hexadecimal digits; `None` for anything else.
+pub(crate) fn fingerprint(digits: &str) -> Option<[u8; 32]> {
+    let bounds = prefix_bounds(digits)?;
+    (digits.len() == 64).then_some(bounds.0)
+}
+
 /// The first and the last fingerprint of 32 bytes that begin with these digits; `None` when they are not at least
 /// eight hexadecimal digits.
 fn prefix_bounds(digits: &str) -> Option<([u8; 32], [u8; 32])> {

@@ -2,6 +2,7 @@
 //! it reads every step of a project.
 
 mod counts;
+mod histograms;
 
 use std::collections::BTreeSet;
 
@@ -16,7 +17,8 @@ use crate::{Db, Result};
 pub struct Recount {
     pub steps: i64,
     pub runs: i64,
-    /// Runs whose totals differ from their steps (at most 20 are named), or that have no steps.
+    /// Runs whose totals differ from their steps (at most 20 are named), or that have no steps; and, marked
+    /// `(attributes)`, those that are not found by the attributes of their steps.
     pub wrong_runs: Vec<String>,
     /// Hours in which a series differs from the steps that began in them, and, marked `(runs)`, hours whose counts of
     /// runs differ from the runs that are filed in them (at most 20 of each are named).
@@ -55,9 +57,10 @@ pub async fn recount(
     )
     .fetch_one(&mut *tx)
     .await?;
-    let wrong_runs = sqlx::query_scalar!(
+    let mut wrong_runs = sqlx::query_scalar!(
         "with counted as (
            select run_id, partition_at, count(*) as steps, count(*) filter (where status = 'error') as errors,
+             count(*) filter (where kind in ('llm', 'embedding')) as calls,
              count(*) filter (where parent_step_id is null) as roots,
              count(*) filter (where parent_step_id is null and status = 'error') as root_errors,
              count(*) filter (where ended_at is null) as open,
@@ -71,10 +74,10 @@ pub async fn recount(
          select coalesce(r.run_id, c.run_id) as \"run_id!\"
          from (select * from runs where project_id = $1) r
          full join counted c on c.run_id = r.run_id and c.partition_at = r.partition_at
-         where (r.step_count, r.error_count, r.root_count, r.root_error_count, r.open_count, r.unpriced_steps, r.priced_steps,
+         where (r.step_count, r.error_count, r.call_count, r.root_count, r.root_error_count, r.open_count, r.unpriced_steps, r.priced_steps,
              r.input_fresh, r.cache_read, r.cache_write, r.output, r.reasoning, r.cost_nano_usd, r.score_sum,
              r.score_max, r.severity, r.started_at, r.ended_at)
-           is distinct from (c.steps, c.errors, c.roots, c.root_errors, c.open, c.unpriced, c.priced,
+           is distinct from (c.steps, c.errors, c.calls, c.roots, c.root_errors, c.open, c.unpriced, c.priced,
              c.input_fresh, c.cache_read, c.cache_write, c.output, c.reasoning, c.cost, c.score_sum,
              c.score_max, c.severity, c.started_at, c.ended_at)
          order by 1 limit 20",
@@ -82,6 +85,7 @@ pub async fn recount(
     )
     .fetch_all(&mut *tx)
     .await?;
+    wrong_runs.extend(counts::wrong_attributes(&mut tx, project).await?);
     // Steps and hours leave with the weeks they are filed under, which differ at the edge: nothing is compared there.
     let days = sqlx::query_scalar!(
         "select retention_days from project_settings where project_id = $1",
@@ -137,7 +141,8 @@ pub async fn recount(
     .fetch_all(&mut *tx)
     .await?;
     let wrong_words = wrong_words(&mut tx, project, hours_from).await?;
-    let wrong_histograms = wrong_histograms(&mut tx, project, hours_from, agree).await?;
+    let wrong_histograms = histograms::wrong_hours(&mut tx, project, hours_from, &agree).await?;
+    let wrong_day_histograms = histograms::wrong_days(&mut tx, project, hours_from, &agree).await?;
     let wrong_counts = counts::wrong_counts(&mut tx, project, hours_from).await?;
     let wrong_days = counts::wrong_days(&mut tx, project, hours_from).await?;
     // The first of those days may be gone already.
@@ -149,6 +154,7 @@ pub async fn recount(
         wrong_hours,
         wrong_words,
         wrong_histograms,
+        wrong_day_histograms,
         wrong_counts,
         wrong_days,
         wrong_releases,
@@ -224,50 +230,4 @@ async fn wrong_words(tx: &mut Tx, project: ProjectId, from: Timestamp) -> Result
     )
     .fetch_all(&mut **tx)
     .await?)
-}
-
-/// Hours in which a series' histograms are not those of its steps.
-async fn wrong_histograms(
-    tx: &mut Tx,
-    project: ProjectId,
-    from: Timestamp,
-    agree: impl Fn(&Latencies) -> bool,
-) -> Result<Vec<String>> {
-    let hours = sqlx::query!(
-        "with s as (
-           select s.hour, coalesce(o.key_label, s.key_label) as key_label,
-             case when o.series_id is null then s.environment else o.environment end as environment,
-             coalesce(o.step_name, s.name) as step_name,
-             case when o.series_id is null then s.model else o.model end as model,
-             case when o.series_id is null then s.template_fingerprint else o.template_fingerprint end
-               as template_fingerprint,
-             array_agg(s.latency_ms) filter (where s.latency_ms is not null) as latency_ms,
-             array_agg(s.ttft_ms) filter (where s.ttft_ms is not null) as ttft_ms
-           from (
-             select *, date_trunc('hour', started_at at time zone 'UTC') at time zone 'UTC' as hour
-             from steps where project_id = $1 and started_at >= $2
-           ) s
-           left join rollups o on o.project_id = $1 and o.hour = s.hour and o.series_id = s.other_series
-           group by 1, 2, 3, 4, 5, 6
-         )
-         select r.hour::text as \"hour!\", s.latency_ms, s.ttft_ms, r.latency_us, r.ttft_us
-         from s join rollups r on r.project_id = $1 and r.hour = s.hour and r.key_label = s.key_label
-           and r.step_name = s.step_name and r.environment is not distinct from s.environment
-           and r.model is not distinct from s.model
-           and r.template_fingerprint is not distinct from s.template_fingerprint",
-        project.0,
-        from.to_offset_date_time()
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    let wrong = hours.into_iter().filter_map(|row| {
-        let latencies = Latencies {
-            latency_ms: row.latency_ms.unwrap_or_default(),
-            ttft_ms: row.ttft_ms.unwrap_or_default(),
-            latency_us: row.latency_us.unwrap_or_default(),
-            ttft_us: row.ttft_us.unwrap_or_default(),
-        };
-        (!agree(&latencies)).then_some(row.hour)
-    });
-    Ok(wrong.collect())
 }

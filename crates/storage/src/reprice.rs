@@ -9,15 +9,19 @@ mod releases;
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use domain::{CostSource, NanoUsd, Timestamp, TokenUsage};
+use domain::{CostSource, NanoUsd, Timestamp, TokenUsage, UsageDetails};
 use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::Result;
-use crate::counts::{ADD_UP_DAYS, COUNT_RUNS, COUNTED, SUMMED, lock_counts};
+use crate::counts::{ADD_UP_DAYS, COUNT_RUNS, COUNTED, MARK_CHANGED, SUMMED, lock_counts};
 use crate::jobs::JobChunk;
 
 pub use releases::{ReleaseKey, add_to_releases};
+
+/// The kind of the jobs that re-price.
+pub const KIND: &str = "reprice";
 
 /// Runs that are looked at in one chunk.
 const PAGE_RUNS: i64 = 500;
@@ -64,6 +68,8 @@ pub struct PricedStep {
     pub tokens: TokenUsage,
     /// The tier at which it was served.
     pub service_tier: Option<String>,
+    /// Parts of the tokens, and what else is billed.
+    pub usage_details: UsageDetails,
     pub web_searches: Option<i64>,
     /// What it costs by now.
     pub cost: Option<NanoUsd>,
@@ -79,7 +85,7 @@ pub struct PricedStep {
     pub template_fingerprint: Option<Vec<u8>>,
     /// The series that counts it, when that is not its own.
     pub other_series: Option<Uuid>,
-    /// What it says it ran.
+    /// The release that counts it.
     pub release: Option<String>,
 }
 
@@ -142,8 +148,10 @@ pub async fn page(chunk: &mut JobChunk, which: &Which, cursor: Option<&Cursor>) 
     let rows = sqlx::query!(
         "select s.run_id, s.partition_at, s.step_id, s.started_at, s.provider, s.model, s.request_model, s.input_fresh,
            s.cache_read, s.cache_write, s.cache_write_1h, s.output, s.reasoning, s.service_tier, s.web_searches,
+           s.usage_details as \"usage_details: Json<UsageDetails>\",
            s.cost_nano_usd, s.cost_source as \"cost_source!\", s.price_version, s.reported_cost_nano_usd, s.key_label,
-           s.environment, s.name, s.template_fingerprint, s.other_series, s.release
+           s.environment, s.name, s.template_fingerprint, s.other_series,
+           case when s.release_is_other then 'other' else s.release end as release
          from unnest($2::timestamptz[], $3::text[]) as r (partition_at, run_id)
          join steps s on s.project_id = $1 and s.run_id = r.run_id and s.partition_at = r.partition_at
          where s.cost_source is not null
@@ -184,6 +192,7 @@ pub async fn page(chunk: &mut JobChunk, which: &Which, cursor: Option<&Cursor>) 
                 reasoning: s.reasoning,
             },
             service_tier: s.service_tier,
+            usage_details: s.usage_details.map(|details| details.0).unwrap_or_default(),
             web_searches: s.web_searches,
             cost: s.cost_nano_usd.map(NanoUsd),
             source: CostSource::parse(&s.cost_source).unwrap_or(CostSource::Unknown),
@@ -398,7 +407,7 @@ pub async fn add_to_rollups(chunk: &mut JobChunk, deltas: &[((Timestamp, Uuid), 
                from d
                where r.project_id = $1 and r.hour = d.hour and r.series_id = d.series_id
                returning {SUMMED}
-             ) {ADD_UP_DAYS}"
+             ), changed as ({MARK_CHANGED}) {ADD_UP_DAYS}"
         )
     });
     sqlx::query(STATEMENT.as_str())

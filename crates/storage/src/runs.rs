@@ -1,6 +1,7 @@
 //! Reading runs.
 
 mod filter;
+pub mod groups;
 mod strip;
 mod totals;
 
@@ -223,4 +224,31 @@ fn parse_cursor(cursor: &str) -> Option<(OffsetDateTime, String)> {
 /// Whether a text is a cursor that `list` understands.
 pub fn is_cursor(text: &str) -> bool {
     parse_cursor(text).is_some()
+}
+
+/// How many runs are looked through for a good one.
+const LOOKED_THROUGH: i64 = 20_000;
+
+/// The latest run of a name that completed without anything critical, begun before `before`; of the latest runs of the
+/// project, so that a name that never had one costs no more.
+pub async fn last_good(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    name: &str,
+    before: Timestamp,
+) -> Result<Option<String>> {
+    Ok(sqlx::query_scalar!(
+        "select run_id from (
+           select run_id, partition_at, name, status, severity from runs
+           where project_id = $1 and step_count > 0 and partition_at < $3
+           order by partition_at desc, run_id desc limit $4) r
+         where name = $2 and status = 'ok' and severity < 2
+         order by partition_at desc, run_id desc limit 1",
+        project.0,
+        name,
+        before.to_offset_date_time(),
+        LOOKED_THROUGH
+    )
+    .fetch_optional(&mut *snapshot)
+    .await?)
 }

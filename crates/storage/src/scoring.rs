@@ -3,6 +3,7 @@
 mod settings;
 
 use domain::{NanoUsd, ProjectId, StepKind, StepStatus, TokenUsage};
+use sqlx::PgConnection;
 
 pub use settings::{change_settings, save_settings, settings};
 
@@ -58,6 +59,17 @@ pub struct Watermark {
     transaction: i64,
 }
 
+impl Watermark {
+    /// Up to where all is known after a read within these bounds that began where this one says.
+    fn after_read(self, bounds: &SnapshotBounds) -> Self {
+        if self.transaction <= bounds.all_ended_before {
+            bounds.watermark(first_sequence(self.batch + 1))
+        } else {
+            self
+        }
+    }
+}
+
 /// The bounds of a transaction's snapshot.
 struct SnapshotBounds {
     last_batch: i64,
@@ -100,8 +112,14 @@ fn first_sequence(batch: i64) -> i64 {
     batch.max(0) << SEQUENCE_BITS
 }
 
-/// The latest 200 scored steps of each name, model and template among a project's last 200,000, in order of arrival.
-pub async fn latest_steps(db: &Db, project: ProjectId) -> Result<(Vec<HistoryStep>, Watermark)> {
+/// The latest 200 scored steps of each name, model and template among a project's last 200,000, in order of arrival, and
+/// up to where all are known then. `previous` is up to where they were before: without it nobody knows how long batches
+/// have been under way, and what the last 4,096 stored will be read once more.
+pub async fn latest_steps(
+    db: &Db,
+    project: ProjectId,
+    previous: Option<Watermark>,
+) -> Result<(Vec<HistoryStep>, Watermark)> {
     let mut tx = db.project(project).await?;
     // One sort of that many rows; both are about how it is done, not about what is found.
     sqlx::query!(
@@ -135,7 +153,11 @@ pub async fn latest_steps(db: &Db, project: ProjectId) -> Result<(Vec<HistorySte
     )
     .fetch_all(&mut *tx)
     .await?;
-    let watermark = bounds.watermark(first_sequence(bounds.last_batch - MAX_CONCURRENT_BATCHES));
+    // Both are true, so the later one holds: before the previous watermark nothing is missing, nor is what was stored so
+    // many batches ago.
+    let mut watermark = previous.map_or_else(|| bounds.watermark(0), |previous| previous.after_read(&bounds));
+    let oldest_concurrent = first_sequence(bounds.last_batch - MAX_CONCURRENT_BATCHES);
+    watermark.first_unseen = watermark.first_unseen.max(oldest_concurrent);
     Ok((rows.into_iter().map(Row::step).collect(), watermark))
 }
 
@@ -167,12 +189,8 @@ pub async fn steps_since(
     if rows.len() as i64 > MAX_DELTA_STEPS {
         return Ok(None);
     }
-    let watermark = if watermark.transaction <= bounds.all_ended_before {
-        bounds.watermark(first_sequence(watermark.batch + 1))
-    } else {
-        watermark
-    };
-    Ok(Some((rows.into_iter().map(Row::step).collect(), watermark)))
+    let steps = rows.into_iter().map(Row::step).collect();
+    Ok(Some((steps, watermark.after_read(&bounds))))
 }
 
 /// A run of which it is asked what it has done.
@@ -224,7 +242,7 @@ pub async fn run_done(
 }
 
 /// What runs have done, those that exist.
-pub(crate) async fn runs_done(tx: &mut Tx, runs: &[WantedRun<'_>]) -> Result<Vec<RunDone>> {
+pub(crate) async fn runs_done(tx: &mut PgConnection, runs: &[WantedRun<'_>]) -> Result<Vec<RunDone>> {
     // `coalesce` keeps the planner from the index of scored steps by their arrival, by which it would read the whole
     // project for a run.
     let rows = sqlx::query!(
@@ -257,7 +275,7 @@ pub(crate) async fn runs_done(tx: &mut Tx, runs: &[WantedRun<'_>]) -> Result<Vec
         &runs.iter().map(|run| run.except_step_id).collect::<Vec<_>>() as _,
         RUN_STEPS
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     let mut done: Vec<RunDone> = Vec::new();
     for row in rows {
@@ -293,7 +311,7 @@ pub(crate) async fn runs_done(tx: &mut Tx, runs: &[WantedRun<'_>]) -> Result<Vec
 
 /// The calls of a run's steps that are among its project's latest.
 async fn latest_calls(
-    tx: &mut Tx,
+    tx: &mut PgConnection,
     project: ProjectId,
     run_id: &str,
     except_step_id: Option<&str>,
@@ -317,16 +335,16 @@ async fn latest_calls(
         except_step_id,
         LONG_RUN_STEPS
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     sort(tx, "on").await?;
     Ok(calls)
 }
 
 /// Whether the planner may choose to sort, from here on in this transaction.
-async fn sort(tx: &mut Tx, is: &str) -> Result<()> {
+async fn sort(tx: &mut PgConnection, is: &str) -> Result<()> {
     sqlx::query!("select set_config('enable_sort', $1, true) as is", is)
-        .fetch_one(&mut **tx)
+        .fetch_one(&mut *tx)
         .await?;
     Ok(())
 }

@@ -2,6 +2,8 @@
 //!
 //! Calls, errors, anomalies and latencies are those of model calls; where the filter names a step, of all its steps.
 
+mod layers;
+mod parts;
 mod windows;
 
 use std::collections::HashMap;
@@ -9,10 +11,19 @@ use std::collections::HashMap;
 use domain::series::{Bucket, BucketSums, CallSums, Latencies, SeriesBy, SeriesFilter};
 use domain::{NanoUsd, ProjectId, Timestamp, TokenUsage};
 
+use crate::day_histograms::{Stretches, bounds, open_days};
 use crate::hours::whole_days;
 use crate::{Result, Snapshot};
 
-pub use windows::windows;
+pub use layers::layers;
+pub use parts::{first_seen, parts};
+pub use windows::{Grain, windows, windows_of};
+
+/// The template of a filter as it is stored. What is no fingerprint is that of no call.
+fn template(filter: &SeriesFilter) -> Option<Vec<u8>> {
+    let digits = filter.template.as_deref()?;
+    Some(crate::prompts::fingerprint(digits).map_or_else(Vec::new, Vec::from))
+}
 
 /// What is read: a window whose ends are the beginnings of buckets, or of hours where buckets are days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +106,8 @@ async fn of_rollups(
     let rows = sqlx::query!(
         "select date_trunc($9, r.at, 'UTC') as \"at!\",
            case $8::text when 'key' then r.key_label when 'model' then r.model when 'step' then r.step_name
-             when 'environment' then r.environment end as \"group\",
+             when 'environment' then r.environment when 'template' then encode(r.template_fingerprint, 'hex')
+             end as \"group\",
            coalesce(sum(r.calls) filter (where r.counts), 0)::bigint as \"calls!\",
            coalesce(sum(r.errors) filter (where r.counts), 0)::bigint as \"errors!\",
            coalesce(sum(r.anomalies) filter (where r.counts), 0)::bigint as \"anomalies!\",
@@ -107,19 +119,20 @@ async fn of_rollups(
            case when count(r.cost) > 0
              then greatest(least(sum(r.cost), 9223372036854775807), -9223372036854775808)::bigint end as cost
          from (
-           select hour as at, key_label, model, step_name, environment, calls, errors, anomalies, unpriced,
-             input_fresh::numeric as input_fresh, cache_read::numeric as cache_read, cache_write::numeric as cache_write,
+           select hour as at, key_label, model, step_name, environment, template_fingerprint, calls, errors, anomalies,
+             unpriced, input_fresh::numeric as input_fresh, cache_read::numeric as cache_read, cache_write::numeric as cache_write,
              output::numeric as output, cost_nano_usd::numeric as cost,
              model is not null or $6::text is not null as counts
            from rollups
            where project_id = $1 and hour >= $2 and hour < $3 and (hour < $10 or hour >= $11)
            union all
-           select day, key_label, model, step_name, environment, calls, errors, anomalies, unpriced, input_fresh,
-             cache_read, cache_write, output, cost_nano_usd, model is not null or $6::text is not null
+           select day, key_label, model, step_name, environment, template_fingerprint, calls, errors, anomalies, unpriced,
+             input_fresh, cache_read, cache_write, output, cost_nano_usd, model is not null or $6::text is not null
            from rollup_days where project_id = $1 and day >= $10 and day < $11
          ) r
          where ($4::text is null or r.key_label = $4) and ($5::text is null or r.model = $5)
            and ($6::text is null or r.step_name = $6) and ($7::text is null or r.environment = $7)
+           and ($12::bytea is null or r.template_fingerprint = $12)
          group by 1, 2
          having sum(r.calls) > 0
          order by 1, 2",
@@ -133,7 +146,8 @@ async fn of_rollups(
         by.map(SeriesBy::as_str),
         if span.bucket == Bucket::Day { "day" } else { "hour" },
         first_day.to_offset_date_time(),
-        last_day.to_offset_date_time()
+        last_day.to_offset_date_time(),
+        template(filter)
     )
     .fetch_all(&mut *snapshot)
     .await?;
@@ -142,7 +156,8 @@ async fn of_rollups(
 
 type Encoded = Vec<Vec<u8>>;
 
-/// Histograms of the latency and of the time to the first token, by bucket and group.
+/// Histograms of the latency and of the time to the first token, by bucket and group: where buckets are days, from the
+/// days that have theirs.
 async fn histograms(
     snapshot: &mut Snapshot,
     project: ProjectId,
@@ -150,26 +165,49 @@ async fn histograms(
     span: Span,
     by: Option<SeriesBy>,
 ) -> Result<Vec<(Timestamp, Option<String>, Encoded, Encoded)>> {
+    let window = (span.from, span.to);
+    let cut = match span.bucket {
+        Bucket::Day => Stretches::of(window, &open_days(snapshot, project, window).await?),
+        _ => Stretches {
+            days: Vec::new(),
+            hours: vec![window],
+        },
+    };
+    let (hours_from, hours_to) = bounds(&cut.hours);
+    let (days_from, days_to) = bounds(&cut.days);
     let rows = sqlx::query!(
-        "select date_trunc($9, hour, 'UTC') as \"at!\",
-           case $8::text when 'key' then key_label when 'model' then model when 'step' then step_name
-             when 'environment' then environment end as \"group\",
-           array_agg(latency_us) filter (where latency_us <> '') as latency,
-           array_agg(ttft_us) filter (where ttft_us <> '') as ttft
-         from rollups
-         where project_id = $1 and hour >= $2 and hour < $3 and (model is not null or $6::text is not null)
-           and ($4::text is null or key_label = $4) and ($5::text is null or model = $5)
-           and ($6::text is null or step_name = $6) and ($7::text is null or environment = $7)
+        "select date_trunc($7, r.at, 'UTC') as \"at!\",
+           case $6::text when 'key' then r.key_label when 'model' then r.model when 'step' then r.step_name
+             when 'environment' then r.environment when 'template' then encode(r.template_fingerprint, 'hex')
+             end as \"group\",
+           array_agg(r.latency_us) filter (where r.latency_us <> '') as latency,
+           array_agg(r.ttft_us) filter (where r.ttft_us <> '') as ttft
+         from (
+           select h.hour as at, h.key_label, h.model, h.step_name, h.environment, h.template_fingerprint, h.latency_us, h.ttft_us
+           from unnest($8::timestamptz[], $9::timestamptz[]) as w (from_at, to_at)
+           join rollups h on h.project_id = $1 and h.hour >= w.from_at and h.hour < w.to_at
+           union all
+           select d.day, d.key_label, d.model, d.step_name, d.environment, d.template_fingerprint, d.latency_us, d.ttft_us
+           from unnest($10::timestamptz[], $11::timestamptz[]) as w (from_at, to_at)
+           join rollup_days d on d.project_id = $1 and d.day >= w.from_at and d.day < w.to_at
+         ) r
+         where (r.model is not null or $4::text is not null)
+           and ($2::text is null or r.key_label = $2) and ($3::text is null or r.model = $3)
+           and ($4::text is null or r.step_name = $4) and ($5::text is null or r.environment = $5)
+           and ($12::bytea is null or r.template_fingerprint = $12)
          group by 1, 2",
         project.0,
-        span.from.to_offset_date_time(),
-        span.to.to_offset_date_time(),
         filter.key,
         filter.model,
         filter.step,
         filter.environment,
         by.map(SeriesBy::as_str),
-        if span.bucket == Bucket::Day { "day" } else { "hour" }
+        if span.bucket == Bucket::Day { "day" } else { "hour" },
+        &hours_from,
+        &hours_to,
+        &days_from,
+        &days_to,
+        template(filter)
     )
     .fetch_all(&mut *snapshot)
     .await?;
@@ -197,7 +235,8 @@ async fn of_steps(
     let rows = sqlx::query!(
         "select date_bin($9::bigint * interval '1 microsecond', s.started_at, 'epoch') as \"at!\",
            case $8::text when 'key' then s.key_label when 'model' then s.model when 'step' then s.name
-             when 'environment' then s.environment end as \"group\",
+             when 'environment' then s.environment when 'template' then encode(s.template_fingerprint, 'hex')
+             end as \"group\",
            count(*) filter (where s.model is not null or $6::text is not null) as \"calls!\",
            count(*) filter (where (s.model is not null or $6::text is not null) and s.status = 'error') as \"errors!\",
            count(*) filter (where (s.model is not null or $6::text is not null) and s.severity > 0) as \"anomalies!\",
@@ -216,6 +255,7 @@ async fn of_steps(
          where s.project_id = $1 and s.started_at >= $2 and s.started_at < $3
            and ($4::text is null or s.key_label = $4) and ($5::text is null or s.model = $5)
            and ($6::text is null or s.name = $6) and ($7::text is null or s.environment = $7)
+           and ($11::bytea is null or s.template_fingerprint = $11)
          group by 1, 2
          order by 1, 2",
         project.0,
@@ -227,7 +267,8 @@ async fn of_steps(
         filter.environment,
         by.map(SeriesBy::as_str),
         span.bucket.micros(),
-        latencies
+        latencies,
+        template(filter)
     )
     .fetch_all(&mut *snapshot)
     .await?;

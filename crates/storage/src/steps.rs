@@ -1,10 +1,12 @@
 //! Reading the steps of one run.
 
+mod skeleton;
+
 use std::collections::HashMap;
 
 use domain::{
     Condition, CostSource, NanoUsd, Place, ProjectId, Sample, StepEvent, StepKind, StepPayload, StepStatus,
-    StepSummary, Timestamp, TokenUsage,
+    StepSummary, Timestamp, TokenUsage, UsageDetails,
 };
 use serde_json::{Map, Value};
 use sqlx::types::Json;
@@ -12,6 +14,54 @@ use time::OffsetDateTime;
 
 use crate::runs::severity;
 use crate::{Error, Result, Snapshot};
+
+pub use skeleton::skeleton;
+
+/// A step as it is stored.
+struct StoredStep {
+    step_id: String,
+    partition_at: OffsetDateTime,
+    parent_step_id: Option<String>,
+    name: String,
+    kind: String,
+    step_index: Option<i32>,
+    provider: Option<String>,
+    model: Option<String>,
+    request_model: Option<String>,
+    started_at: OffsetDateTime,
+    ended_at: Option<OffsetDateTime>,
+    latency_ms: Option<f64>,
+    ttft_ms: Option<f64>,
+    status: String,
+    error: Option<String>,
+    stop_reason: Option<String>,
+    input_fresh: Option<i64>,
+    cache_read: Option<i64>,
+    cache_write: Option<i64>,
+    output: Option<i64>,
+    reasoning: Option<i64>,
+    cost_nano_usd: Option<i64>,
+    cost_source: Option<String>,
+    reported_cost_nano_usd: Option<i64>,
+    key_label: String,
+    environment: Option<String>,
+    release: Option<String>,
+    tool_name: Option<String>,
+    score: Option<i32>,
+    severity: i16,
+    stopped_at_layer: Option<i16>,
+    error_class: Option<String>,
+    service_tier: Option<String>,
+    max_gap_ms: Option<f64>,
+    stream_incomplete: Option<bool>,
+    usage_semantics: Option<String>,
+    web_searches: Option<i64>,
+    cache_write_1h: Option<i64>,
+    price_version: Option<String>,
+    threshold: Option<i32>,
+    usage_details: Option<Json<UsageDetails>>,
+    template_fingerprint: Option<String>,
+}
 
 /// The first `limit` steps of a run with their conditions, by start, then index, then id. Empty when there is no such
 /// run.
@@ -21,13 +71,15 @@ pub async fn of_run(
     run_id: &str,
     limit: u32,
 ) -> Result<Vec<StepSummary>> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        StoredStep,
         "select s.step_id, s.partition_at, s.parent_step_id, s.name, s.kind, s.step_index, s.provider, s.model, s.request_model,
            s.started_at, s.ended_at, s.latency_ms, s.ttft_ms, s.status, s.error, s.stop_reason, s.input_fresh,
            s.cache_read, s.cache_write, s.output, s.reasoning, s.cost_nano_usd, s.cost_source, s.reported_cost_nano_usd,
            s.key_label, s.environment, s.release, s.tool_name, s.score, s.severity, s.stopped_at_layer, s.error_class,
            s.service_tier, s.max_gap_ms, s.stream_incomplete, s.usage_semantics, s.web_searches, s.cache_write_1h,
-           s.price_version, s.threshold, encode(s.template_fingerprint, 'hex') as template_fingerprint
+           s.price_version, s.threshold, s.usage_details as \"usage_details: Json<UsageDetails>\",
+           encode(s.template_fingerprint, 'hex') as template_fingerprint
          from runs k
          join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.partition_at = k.partition_at
          where k.project_id = $1 and k.run_id = $2
@@ -39,6 +91,44 @@ pub async fn of_run(
     )
     .fetch_all(&mut *snapshot)
     .await?;
+    with_conditions(snapshot, project, run_id, rows).await
+}
+
+/// These steps of a run with their conditions, in the order of [`of_run`]; those that there are.
+pub async fn of_ids(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    run_id: &str,
+    step_ids: &[String],
+) -> Result<Vec<StepSummary>> {
+    let rows = sqlx::query_as!(
+        StoredStep,
+        "select s.step_id, s.partition_at, s.parent_step_id, s.name, s.kind, s.step_index, s.provider, s.model, s.request_model,
+           s.started_at, s.ended_at, s.latency_ms, s.ttft_ms, s.status, s.error, s.stop_reason, s.input_fresh,
+           s.cache_read, s.cache_write, s.output, s.reasoning, s.cost_nano_usd, s.cost_source, s.reported_cost_nano_usd,
+           s.key_label, s.environment, s.release, s.tool_name, s.score, s.severity, s.stopped_at_layer, s.error_class,
+           s.service_tier, s.max_gap_ms, s.stream_incomplete, s.usage_semantics, s.web_searches, s.cache_write_1h,
+           s.price_version, s.threshold, s.usage_details as \"usage_details: Json<UsageDetails>\",
+           encode(s.template_fingerprint, 'hex') as template_fingerprint
+         from runs k
+         join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.partition_at = k.partition_at
+         where k.project_id = $1 and k.run_id = $2 and s.step_id = any($3)
+         order by s.started_at, s.step_index nulls first, s.step_id, s.partition_at",
+        project.0,
+        run_id,
+        step_ids
+    )
+    .fetch_all(&mut *snapshot)
+    .await?;
+    with_conditions(snapshot, project, run_id, rows).await
+}
+
+async fn with_conditions(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    run_id: &str,
+    rows: Vec<StoredStep>,
+) -> Result<Vec<StepSummary>> {
     let stored: Vec<(&str, OffsetDateTime)> = rows
         .iter()
         .map(|row| (row.step_id.as_str(), row.partition_at))
@@ -78,6 +168,7 @@ pub async fn of_run(
                 reasoning: s.reasoning,
             },
             usage_semantics: s.usage_semantics,
+            usage_details: s.usage_details.map(|details| details.0).unwrap_or_default(),
             web_searches: s.web_searches,
             price_version: s.price_version,
             template_fingerprint: s.template_fingerprint,
@@ -188,4 +279,75 @@ pub async fn payload(
             })
             .collect(),
     })
+}
+
+/// What these steps of a run were given and gave, by step id, each text up to `max_chars` characters. Steps without
+/// texts are left out.
+pub async fn texts(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    run_id: &str,
+    step_ids: &[String],
+    max_chars: i32,
+) -> Result<Vec<StepTexts>> {
+    let rows = sqlx::query!(
+        "select s.step_id, left(p.input, $4) as \"input?\", left(p.output, $4) as \"output?\"
+         from runs k
+         join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.partition_at = k.partition_at
+         join step_payloads p on p.project_id = s.project_id and p.run_id = s.run_id and p.step_id = s.step_id
+           and p.partition_at = s.partition_at
+         where k.project_id = $1 and k.run_id = $2 and s.step_id = any($3)",
+        project.0,
+        run_id,
+        step_ids,
+        max_chars
+    )
+    .fetch_all(&mut *snapshot)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| StepTexts {
+            step_id: row.step_id,
+            input: row.input,
+            output: row.output,
+        })
+        .collect())
+}
+
+/// What a step was given and gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepTexts {
+    pub step_id: String,
+    pub input: Option<String>,
+    pub output: Option<String>,
+}
+
+/// A hash of what each step of a run answered, by step id; only of the first `limit` steps, and of none without an answer.
+pub async fn answer_hashes(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    run_id: &str,
+    limit: u32,
+) -> Result<HashMap<String, [u8; 16]>> {
+    let rows = sqlx::query!(
+        "select s.step_id, decode(md5(p.output), 'hex') as \"hash!\"
+         from (
+           select s.project_id, s.run_id, s.step_id, s.partition_at
+           from runs k
+           join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.partition_at = k.partition_at
+           where k.project_id = $1 and k.run_id = $2
+           order by s.started_at, s.step_index nulls first, s.step_id, s.partition_at limit $3) s
+         join step_payloads p on p.project_id = s.project_id and p.run_id = s.run_id and p.step_id = s.step_id
+           and p.partition_at = s.partition_at
+         where p.output is not null",
+        project.0,
+        run_id,
+        i64::from(limit)
+    )
+    .fetch_all(&mut *snapshot)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| Some((row.step_id, row.hash.try_into().ok()?)))
+        .collect())
 }

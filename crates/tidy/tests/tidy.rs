@@ -10,6 +10,8 @@ mod circles;
 mod documents;
 #[path = "tidy/names.rs"]
 mod names;
+#[path = "tidy/packages.rs"]
+mod packages;
 #[path = "tidy/repository.rs"]
 mod repository;
 #[path = "tidy/style.rs"]

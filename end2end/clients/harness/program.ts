@@ -2,13 +2,13 @@
 
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { repository } from '../../harness/server';
 
 const programs = fileURLToPath(new URL('../programs', import.meta.url));
-const venv = join(process.env.CARGO_TARGET_DIR ?? join(repository, 'target'), 'clients-venv');
+const target = process.env.CARGO_TARGET_DIR ?? join(repository, 'target');
 
 /** What one scenario looked like to the program. */
 export interface Outcome {
@@ -17,22 +17,33 @@ export interface Outcome {
   readonly raised?: { class: string[]; message: string; status?: number | null; [field: string]: unknown };
 }
 
-/** The interpreter for a file: Python's is the one with the clients that scripts/setup installed. */
-function interpreter(file: string): string {
-  if (!file.endsWith('.py')) return process.execPath;
-  const python = join(venv, 'bin/python');
-  if (!existsSync(python)) throw new Error(`${python} is missing; scripts/setup test installs it`);
-  return python;
+/** What runs a file: Python's interpreter is the one with the clients that scripts/setup installed. */
+function commandOf(file: string, venv: string): [program: string, ...args: string[]] {
+  switch (extname(file)) {
+    case '.py': {
+      const python = join(target, venv, 'bin/python');
+      if (!existsSync(python)) throw new Error(`${python} is missing; scripts/setup test installs it`);
+      return [python, file];
+    }
+    case '.sh':
+      return ['bash', file];
+    case '':
+      return [file]; // compiled
+    default:
+      return [process.execPath, file];
+  }
 }
 
 /** Nothing of the developer's own configuration or proxies reaches a client. */
 const inherited = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !/^(PLUMBLINE_|CLIENT_|ANTHROPIC_|OPENAI_|NODE_OPTIONS$)|_proxy$/i.test(name)),
+  Object.entries(process.env).filter(([name]) => !/^(PLUMBLINE_|CLIENT_|ANTHROPIC_|OPENAI_|OTEL_|LANGFUSE_|TRACELOOP_|NODE_OPTIONS$)|_proxy$/i.test(name)),
 );
 
-/** Runs a file to its end; fails with what it wrote when it fails. */
-export async function run(file: string, environment: Record<string, string>): Promise<string> {
-  const child = spawn(interpreter(file), [file], {
+/** Runs a file to its end, in `folder`; fails with what it wrote when it fails. Python's packages are those of `venv`. */
+export async function run(file: string, environment: Record<string, string>, folder?: string, venv = 'clients-venv'): Promise<string> {
+  const [program, ...args] = commandOf(file, venv);
+  const child = spawn(program, args, {
+    cwd: folder,
     env: { ...inherited, PYTHONDONTWRITEBYTECODE: '1', PYTHONUTF8: '1', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

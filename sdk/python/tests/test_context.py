@@ -37,6 +37,23 @@ class Context(WithIngest):
         self.assertEqual([parents[name] for name in ("root", "a", "b", "leaf of a", "leaf of b")], [None, "root", "root", "leaf", "leaf"])
         self.assertEqual(len({step["run_id"] for step in self.ingest.taken()}), 1)
 
+    def test_what_changes_after_the_end_of_a_step_is_not_recorded(self):
+        tracer = self.set_up()
+        seen = [1]
+        with tracer.step("set") as step:
+            step.set(attributes={"seen": seen}, model="m")
+            step.event("looked", {"seen": seen})
+        seen.append(2)
+        step.set(model="late")
+        step.event("late")
+        with tracer.labels(attributes={"seen": seen}), tracer.step("labelled"):
+            pass
+        seen.append(3)
+        steps = self.steps()
+        self.assertEqual((steps["set"]["attributes"], steps["set"]["model"]), ({"seen": [1]}, "m"))
+        self.assertEqual([event["attributes"] for event in steps["set"]["events"]], [{"seen": [1]}])
+        self.assertEqual(steps["labelled"]["attributes"], {"seen": [1, 2]})
+
     def test_each_call_from_outside_is_a_run_of_its_own_counted_from_0(self):
         tracer = self.set_up()
 

@@ -93,6 +93,17 @@ class Wrapped(WithIngest):
         (step,) = self.recorded()
         self.assertEqual((step["usage"], step["output_code"], step["stop_reason"]), (USAGE, "Hello", "stop"))
 
+    def test_what_a_program_does_afterwards_to_what_it_asked_and_got_is_not_recorded(self):
+        client = self.set_up().wrap_anthropic(self.anthropic())
+        messages = [{"role": "user", "content": "Hello?"}]
+        answer = client.messages.create(model="claude-haiku-4-5", max_tokens=16, messages=messages)
+        messages.append({"role": "assistant", "content": "changed"})
+        answer.content[0].text = "changed"
+        answer.usage.input_tokens = 99
+        (step,) = self.recorded()
+        self.assertEqual((step["output_code"], step["usage"]), ("Hi.", MESSAGE["usage"]))
+        self.assertNotIn("changed", step["prompt"])
+
     def test_a_caller_who_asks_sees_it(self):
         client = self.set_up().wrap_openai(self.openai())
         asked = client.chat.completions.create(**QUESTION, stream=True, stream_options={"include_usage": True})

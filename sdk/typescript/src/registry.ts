@@ -8,6 +8,8 @@ export interface Registered {
   readonly tracing: Tracing;
   readonly stats: { readonly queued: number };
   flush(options?: { timeoutMs?: number }): Promise<boolean>;
+  /** Ends a request that is under way: otherwise it would hold up the end of the process. */
+  giveUp(): void;
 }
 
 /** How long the end of the process waits for the server. */
@@ -27,7 +29,9 @@ export function register(tracer: Registered): void {
       const { queued } = each.stats;
       if (queued === 0 || asked.get(each) === queued) continue;
       asked.set(each, queued);
-      void each.flush({ timeoutMs: EXIT_PATIENCE_MS });
+      void each.flush({ timeoutMs: EXIT_PATIENCE_MS }).then((isSent) => {
+        if (!isSent) each.giveUp();
+      });
     }
   });
   onProcess('exit', () => {

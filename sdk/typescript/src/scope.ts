@@ -7,13 +7,18 @@ import type { IngestStep } from './wire.js';
 
 /** The steps of one run, wherever they are made. */
 export class RunState {
-  readonly id: string;
   readonly labels: Labels;
+  #id: string | undefined;
   #steps = 0;
 
   constructor(id: string | undefined, labels: Labels) {
-    this.id = id ?? runtime.randomUuid();
+    this.#id = id;
     this.labels = labels;
+  }
+
+  /** Made when it is first asked for: a Worker makes its tracer where nothing random is to be had. */
+  get id(): string {
+    return (this.#id ??= runtime.randomUuid());
   }
 
   /** Counts from 0. */

@@ -59,6 +59,10 @@ export class Sender {
   #dropped = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #sending: Promise<void> | undefined;
+  /** Counts who sends; one that is no longer the last has been given up. */
+  #round = 0;
+  /** When what is under way has ended in any case. */
+  #dueAt = 0;
   #request: AbortController | undefined;
   /** Ends the wait between two attempts. */
   #wake: (() => void) | undefined;
@@ -99,12 +103,18 @@ export class Sender {
       while (this.#queue.length > 0) {
         const left = deadline - Date.now();
         if (left <= 0) return false;
+        if (this.#sending !== undefined && Date.now() > this.#dueAt) this.giveUpRound();
         this.#start();
         this.#wake?.();
         // This timer keeps the process alive on purpose.
         let timer: ReturnType<typeof setTimeout> | undefined;
         const patience = new Promise<void>((done) => (timer = setTimeout(done, left)));
-        await Promise.race([this.#sending, patience]);
+        try {
+          await Promise.race([this.#sending, patience]);
+        } catch {
+          // It never fails; a Worker says so of what was begun by a request that has ended.
+          this.giveUpRound();
+        }
         clearTimeout(timer);
       }
       return true;
@@ -129,19 +139,40 @@ export class Sender {
   #start(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#sending ??= this.#drain().finally(() => (this.#sending = undefined));
+    if (this.#sending !== undefined) return;
+    const round = (this.#round += 1);
+    this.#sending = this.#drain(round).finally(() => {
+      if (round === this.#round) this.#sending = undefined;
+    });
   }
 
-  async #drain(): Promise<void> {
+  /**
+   * Ends what is under way, so that it can begin anew. Whoever sends in an edge runtime ends with the request that began
+   * it, and nothing tells us so; what is sent twice is one step.
+   */
+  giveUpRound(): void {
+    this.#round += 1;
+    this.#sending = undefined;
+    try {
+      this.#request?.abort();
+      this.#wake?.();
+    } catch {
+      // A Worker's request may not touch what another one has begun.
+    }
+    this.#timer ??= backgroundTimer(() => this.#start(), this.#options.flushIntervalMs);
+  }
+
+  async #drain(round: number): Promise<void> {
     let attempt = 0;
     while (this.#queue.length > 0) {
       const batch = this.#nextBatch();
       const outcome = await this.#post(batch);
-      if (this.#isClosed && this.#queue.length === 0) return;
+      if (round !== this.#round || (this.#isClosed && this.#queue.length === 0)) return;
       const isHopeless = outcome.kind === 'again' && outcome.isFailureOfServer && attempt + 1 >= MAX_FAILURES_OF_SERVER;
       if (outcome.kind === 'again' && !isHopeless) {
         this.#warnOnce('unreachable', `${outcome.reason}; steps wait and are sent again`);
         await this.#wait(backoffMs(attempt), outcome.afterMs);
+        if (round !== this.#round) return;
         attempt += 1;
         continue;
       }
@@ -186,6 +217,7 @@ export class Sender {
     const { apiUrl, apiKey, fetch } = this.#options;
     const request = new AbortController();
     this.#request = request;
+    this.#dueAt = Date.now() + 2 * REQUEST_TIMEOUT_MS;
     const timer = setTimeout(() => request.abort(), REQUEST_TIMEOUT_MS);
     try {
       const response = await fetch(`${apiUrl}/ingest/batch`, {
@@ -201,7 +233,7 @@ export class Sender {
       return { kind: 'again', reason: `${apiUrl} was not reached (${reason})`, afterMs: 0, isFailureOfServer: false };
     } finally {
       clearTimeout(timer);
-      this.#request = undefined;
+      if (this.#request === request) this.#request = undefined;
     }
   }
 
@@ -225,14 +257,16 @@ export class Sender {
   async #wait(backoffMs: number, atLeastMs: number): Promise<void> {
     if (this.#isClosed) return;
     const milliseconds = Math.max(this.#hurry > 0 ? Math.min(backoffMs, HURRIED_BACKOFF_MS) : backoffMs, atLeastMs);
+    this.#dueAt = Date.now() + milliseconds + REQUEST_TIMEOUT_MS;
+    let wake: (() => void) | undefined;
     await new Promise<void>((done) => {
       const timer = backgroundTimer(done, milliseconds);
-      this.#wake = () => {
+      this.#wake = wake = () => {
         clearTimeout(timer);
         done();
       };
     });
-    this.#wake = undefined;
+    if (this.#wake === wake) this.#wake = undefined;
   }
 
   #drop(steps: number, reason: string): void {

@@ -134,6 +134,11 @@ export class Tracer {
     return this.#sender.flush(timeoutMs);
   }
 
+  /** @internal Ends a request that is under way. */
+  giveUp(): void {
+    this.#sender.giveUpRound();
+  }
+
   /** Sends what is left and records no more. Call it before `process.exit()`; a process that just ends does it by itself. */
   async shutdown({ timeoutMs = EXIT_PATIENCE_MS }: { timeoutMs?: number } = {}): Promise<void> {
     await this.#sender.shutdown(timeoutMs);

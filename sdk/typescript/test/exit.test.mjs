@@ -47,6 +47,15 @@ test('an unreachable server holds up the end for two seconds and no longer, and 
   assert.match(complaints, /2 steps were not sent before the process ended/);
 });
 
+test('so does one that accepts a connection and then says nothing', async (t) => {
+  const ingest = await startIngest(() => 'hang');
+  t.after(() => ingest.stop());
+  const { code, complaints, took } = await run(ingest.url, '');
+  assert.equal(code, 0);
+  assert.ok(took > 1_500 && took < 3_500, `${took} ms`);
+  assert.match(complaints, /2 steps were not sent before the process ended/);
+});
+
 test('shutdown() before process.exit() loses nothing', async (t) => {
   const ingest = await startIngest();
   t.after(() => ingest.stop());

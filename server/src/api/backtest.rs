@@ -1,26 +1,21 @@
 //! `GET /api/backtest`: the steps of the last days as a back-test in the browser needs them.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 
-use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use domain::StepStatus;
 use engine::Rules;
 use engine::backtest::{Mark, Recording, Series, Step, StepText};
 use engine::codes::CONTEXT_NEAR_FULL;
 use serde::Deserialize;
 use storage::backtest::{StoredStep, StoredSteps};
-use tower::{Layer as _, ServiceExt as _, service_fn};
-use tower_http::compression::CompressionLayer;
 use utoipa::{IntoParams, ToSchema};
 
 use super::query::{Bounded, Params, Reader};
 use super::scoring::rules_in_force;
 use crate::clock;
-use crate::error::{HttpError, HttpResult, ReadErrors};
+use crate::error::{HttpResult, ReadErrors};
 use crate::state::AppState;
 
 /// A [`Recording`].
@@ -61,26 +56,9 @@ pub(crate) async fn recording(
     let rules = rules_in_force(&state, caller.project_id).await?;
     let stored = storage::backtest::steps(&mut snapshot, caller.project_id, from, MAX_STEPS).await?;
     drop(snapshot);
-    // A megabyte of figures: other requests need not wait for it.
-    let bytes = tokio::task::spawn_blocking(move || recording_of(stored, &rules).encode())
-        .await
-        .map_err(HttpError::internal)?;
-    let headers = [
-        (header::CONTENT_TYPE, "application/octet-stream"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    let mut answer = Some((headers, bytes).into_response());
-    let compressed = CompressionLayer::new()
-        .layer(service_fn(move |_: Request| {
-            // Asked once.
-            std::future::ready(Ok::<_, Infallible>(answer.take().unwrap_or_default()))
-        }))
-        .oneshot(Request::from_parts(parts, Body::empty()))
-        .await;
-    match compressed {
-        Ok(response) => Ok(response.map(Body::new)),
-        Err(never) => match never {},
-    }
+    // A megabyte of figures. Reads are worked out on threads that serve no other request.
+    let bytes = recording_of(stored, &rules).encode();
+    super::octets::compressed(parts, bytes).await
 }
 
 fn recording_of(stored: StoredSteps, rules: &Rules) -> Recording {

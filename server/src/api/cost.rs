@@ -4,12 +4,12 @@ use axum::Json;
 use axum::extract::State;
 use domain::{NanoUsd, Timestamp, TokenUsage};
 use serde::{Deserialize, Serialize};
+use storage::Db;
 use storage::cost::{CostFilter, ModelCost};
 use utoipa::{IntoParams, ToSchema};
 
 use super::query::{Params, Reader};
 use crate::error::{HttpError, HttpResult, ReadErrors};
-use crate::state::AppState;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -103,7 +103,7 @@ impl From<&ModelCost> for Sums {
 #[utoipa::path(get, path = "/api/cost", operation_id = "cost", params(CostParams, Reader),
     responses((status = 200, description = "The calls, all together and by model", body = inline(Cost)), ReadErrors))]
 pub(crate) async fn get(
-    State(state): State<AppState>,
+    State(db): State<Db>,
     Reader(caller): Reader,
     Params(params): Params<CostParams>,
 ) -> HttpResult<Json<Cost>> {
@@ -114,7 +114,7 @@ pub(crate) async fn get(
             "Say which calls: session, run, user, key, environment, model, step, from or to",
         ));
     }
-    let mut snapshot = state.db.snapshot(caller.project_id).await?;
+    let mut snapshot = db.snapshot(caller.project_id).await?;
     let cost = storage::cost::cost(&mut snapshot, caller.project_id, &filter).await?;
     Ok(Json(Cost {
         total: Sums::from(&cost.total()),

@@ -22,7 +22,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// A field in quotes where it needs them.
-pub(super) fn field(text: &str) -> String {
+pub(crate) fn field(text: &str) -> String {
     if text.contains(['"', ',', '\n', '\r']) {
         quoted(text)
     } else {

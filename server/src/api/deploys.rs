@@ -9,6 +9,7 @@ use domain::{Role, Scope, Timestamp};
 use engine::rollout::{self, REACH_MICROS, RolloutEffect};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use storage::Db;
 use storage::deploys::{self, DeployFilter, MAX_PAGE};
 use utoipa::{IntoParams, ToSchema};
 
@@ -26,11 +27,11 @@ const MAX_ID_BYTES: usize = 200;
 const MAX_TEXT_CHARS: usize = 500;
 
 /// A page of the list.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct DeployList {
-    items: Vec<Deploy>,
+    pub(crate) items: Vec<Deploy>,
     /// The parameter `cursor` of the next page; null on the last one.
-    next_cursor: Option<String>,
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// What shipped. What is left out is not known, or was said before.
@@ -88,7 +89,14 @@ pub(crate) async fn record(
     let body: Map<String, Value> = serde_json::from_slice(&body)
         .map_err(|_not_an_object| HttpError::invalid("body", "The body must be a JSON object"))?;
     let record = record_from_json(&body)?;
-    let deploy = deploys::record(&state.db, caller.project_id, record, clock::now()).await?;
+    let deploy = deploys::record(
+        &state.db,
+        caller.project_id,
+        record,
+        &caller.key_label,
+        clock::now(),
+    )
+    .await?;
     Ok(Json(deploy))
 }
 
@@ -113,7 +121,7 @@ pub(crate) struct DeployParams {
 #[utoipa::path(get, path = "/api/deploys", operation_id = "deploys", params(DeployParams, Reader),
     responses((status = 200, description = "The deploys", body = inline(DeployList)), ReadErrors))]
 pub(crate) async fn list(
-    State(state): State<AppState>,
+    State(db): State<Db>,
     Reader(caller): Reader,
     Params(params): Params<DeployParams>,
 ) -> HttpResult<Json<DeployList>> {
@@ -127,7 +135,7 @@ pub(crate) async fn list(
         sha,
     };
     let Bounded(limit) = params.limit;
-    let mut snapshot = state.db.snapshot(caller.project_id).await?;
+    let mut snapshot = db.snapshot(caller.project_id).await?;
     let cursor = params.cursor.as_deref();
     let page = deploys::list(&mut snapshot, caller.project_id, &filter, cursor, limit).await?;
     Ok(Json(DeployList {
@@ -137,19 +145,19 @@ pub(crate) async fn list(
 }
 
 /// A deploy with what it moved.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct DeployAnswer {
     #[serde(flatten)]
-    deploy: Deploy,
+    pub(crate) deploy: Deploy,
     #[serde(flatten)]
-    effect: RolloutEffect,
+    pub(crate) effect: RolloutEffect,
     /// The releases that ran around it.
     releases: Vec<ReleaseAnswer>,
     /// What calls named for the first time since its rollout began.
     first_seen: Vec<FirstSeen>,
 }
 
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct ReleaseAnswer {
     release: String,
     /// Whether it is this deploy.
@@ -165,18 +173,19 @@ struct ReleaseAnswer {
 #[utoipa::path(get, path = "/api/deploys/{id}", operation_id = "deploy", params(("id" = String, Path), Reader),
     responses((status = 200, description = "The deploy", body = inline(DeployAnswer)), NotFound, ReadErrors))]
 pub(crate) async fn get(
-    State(state): State<AppState>,
+    State(db): State<Db>,
     Reader(caller): Reader,
     InPath(id): InPath<String>,
 ) -> HttpResult<Json<DeployAnswer>> {
     let project = caller.project_id;
-    let mut snapshot = state.db.snapshot(project).await?;
+    let mut snapshot = db.snapshot(project).await?;
     let deploy = deploys::get(&mut snapshot, project, &id).await?;
     let neighbours = deploys::around(&mut snapshot, project, &deploy, REACH_MICROS).await?;
     let windows = rollout::windows(&deploy, &neighbours, clock::now());
     let rows = storage::series::windows(&mut snapshot, project, &windows.sides()).await?;
     let effect = rollout::rollout_effect(windows, &rows);
-    let releases = deploys::releases(&mut snapshot, project, windows.before_from, windows.after_to).await?;
+    let (from, to) = (windows.before_from, windows.after_to);
+    let releases = deploys::releases(&mut snapshot, project, from, to, &deploy.sha).await?;
     let releases = releases.into_iter().map(|release| ReleaseAnswer {
         is_this: is_release_of(&release.release, &deploy.sha),
         cost_per_call_nano_usd: release.cost_per_call().map(|cost| cost.0),
@@ -219,7 +228,7 @@ pub(crate) async fn delete(
         .auth
         .api_caller(&headers, project.as_deref(), Scope::Deploy, Role::Member)
         .await?;
-    deploys::delete(&state.db, caller.project_id, &id).await?;
+    deploys::delete(&state.db, caller.project_id, &id, &caller.key_label, clock::now()).await?;
     Ok(Json(DeletedDeploy { id, deleted: true }))
 }
 

@@ -1,8 +1,9 @@
-//! `GET /api/ledger`: what became of everything received.
+//! `GET /api/ledger`: what became of everything received. `GET /api/ledger/usage-shapes`: usage objects that were not
+//! understood.
 
 use axum::Json;
 use axum::extract::State;
-use domain::{LedgerMinute, Timestamp};
+use domain::{LedgerMinute, Timestamp, UsageShape};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -51,4 +52,41 @@ pub(crate) async fn list(
     let Bounded(limit) = params.limit;
     let items = storage::ledger::minutes(&mut snapshot, caller.project_id, from, to, limit).await?;
     Ok(Json(Ledger { items }))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ShapeParams {
+    /// Steps that began at or after it; 24 hours ago where it is not given.
+    from: Option<Timestamp>,
+    /// Steps that began before it.
+    to: Option<Timestamp>,
+    /// How many shapes.
+    #[serde(default)]
+    #[param(inline)]
+    limit: Bounded<100, { storage::ledger::MAX_SHAPES }>,
+}
+
+/// The most frequent first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct UsageShapes {
+    items: Vec<UsageShape>,
+}
+
+/// Usage objects that were not understood, by shape and model
+#[utoipa::path(get, path = "/api/ledger/usage-shapes", operation_id = "usage_shapes", params(ShapeParams, Reader),
+    responses((status = 200, description = "The shapes", body = inline(UsageShapes)), ReadErrors))]
+pub(crate) async fn usage_shapes(
+    State(state): State<AppState>,
+    Reader(caller): Reader,
+    Params(params): Params<ShapeParams>,
+) -> HttpResult<Json<UsageShapes>> {
+    let mut snapshot = state.db.snapshot(caller.project_id).await?;
+    let from = params
+        .from
+        .unwrap_or_else(|| clock::now().plus_micros(-DEFAULT_WINDOW_MICROS));
+    let to = params.to.unwrap_or(Timestamp::from_micros(i64::MAX));
+    let Bounded(limit) = params.limit;
+    let items = storage::ledger::usage_shapes(&mut snapshot, caller.project_id, from, to, limit).await?;
+    Ok(Json(UsageShapes { items }))
 }

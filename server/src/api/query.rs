@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::{FromRef, FromRequestParts, Path};
 use axum::http::request::Parts;
 use domain::{FilterError, RunFilter};
 use serde::de::value::{Error, MapDeserializer};
@@ -12,7 +12,7 @@ use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
-use crate::auth::Caller;
+use crate::auth::{Auth, Caller};
 use crate::error::HttpError;
 use crate::state::AppState;
 
@@ -160,19 +160,38 @@ pub(crate) struct ProjectParam {
     pub(crate) project: Option<String>,
 }
 
+/// Who may read through a router.
+#[derive(Clone, Debug)]
+pub(crate) enum Readers {
+    /// A server's: whoever has a key with the scope `read`, or is signed in.
+    Known(Auth),
+    /// The command line's own: it has opened the database, and asks about one project.
+    Operator(Caller),
+}
+
+impl FromRef<AppState> for Readers {
+    fn from_ref(state: &AppState) -> Self {
+        Self::Known(state.auth.clone())
+    }
+}
+
 /// Whoever may read: a key with the scope `read`, or a signed-in member of the project.
 pub(crate) struct Reader(pub(crate) Caller);
 
-impl FromRequestParts<AppState> for Reader {
+impl<S> FromRequestParts<S> for Reader
+where
+    Readers: FromRef<S>,
+    S: Send + Sync,
+{
     type Rejection = HttpError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, HttpError> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HttpError> {
+        let auth = match Readers::from_ref(state) {
+            Readers::Operator(caller) => return Ok(Self(caller)),
+            Readers::Known(auth) => auth,
+        };
         let Params(ProjectParam { project }) = Params::from_request_parts(parts, state).await?;
-        state
-            .auth
-            .reader(&parts.headers, project.as_deref())
-            .await
-            .map(Self)
+        auth.reader(&parts.headers, project.as_deref()).await.map(Self)
     }
 }
 

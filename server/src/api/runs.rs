@@ -4,16 +4,16 @@ use axum::Json;
 use axum::extract::State;
 use domain::{
     CostSource, NanoUsd, RunProblem, RunStatus, RunSummary, Severity, StepKind, StepPayload, StepStatus,
-    StepSummary, Timestamp, TokenUsage, Window,
+    StepSummary, Timestamp, TokenUsage, UsageDetails, Window,
 };
 use serde::{Deserialize, Serialize, Serializer};
+use storage::Db;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::query::{Bounded, InPath, InQuery, Params, Reader};
 use crate::clock;
 use crate::error::{HttpError, HttpResult, NotFound, ReadErrors};
-use crate::state::AppState;
 
 /// The most steps of one answer; `run.step_count` says how many there are.
 const MAX_STEPS: u32 = 20_000;
@@ -33,7 +33,7 @@ pub(crate) struct PageParams {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only described here")]
-struct RunFilterParams {
+pub(super) struct RunFilterParams {
     status: Option<RunStatus>,
     /// The worst severity of its steps.
     severity: Option<Severity>,
@@ -93,48 +93,48 @@ impl PartialSchema for WindowWord {
 }
 
 /// A page of runs.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct RunList {
-    items: Vec<Run>,
+    pub(crate) items: Vec<Run>,
     /// The parameter `cursor` of the next page; null on the last one.
-    next_cursor: Option<String>,
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// A run as programs read it.
-#[derive(Debug, Serialize, ToSchema)]
-struct Run {
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Run {
     /// The client's own id.
-    run_id: String,
+    pub(crate) run_id: String,
     /// Name of its first top-level step.
-    name: String,
-    status: RunStatus,
+    pub(crate) name: String,
+    pub(crate) status: RunStatus,
     /// The worst of its steps.
-    severity: Severity,
-    started_at: Timestamp,
-    ended_at: Timestamp,
+    pub(crate) severity: Severity,
+    pub(crate) started_at: Timestamp,
+    pub(crate) ended_at: Timestamp,
     /// Milliseconds.
     #[serde(serialize_with = "plain_number")]
-    latency_ms: f64,
+    pub(crate) latency_ms: f64,
     /// Label of the key that sent it.
-    key: String,
-    environment: Option<String>,
-    release: Option<String>,
-    session_id: Option<String>,
-    user_id: Option<String>,
-    tags: Vec<String>,
-    models: Vec<String>,
-    step_count: i64,
-    error_count: i64,
-    tokens: TokenUsage,
+    pub(crate) key: String,
+    pub(crate) environment: Option<String>,
+    pub(crate) release: Option<String>,
+    pub(crate) session_id: Option<String>,
+    pub(crate) user_id: Option<String>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) models: Vec<String>,
+    pub(crate) step_count: i64,
+    pub(crate) error_count: i64,
+    pub(crate) tokens: TokenUsage,
     /// The sum of what is known, in dollars, as a decimal text; null when nothing is.
-    cost_usd: Option<String>,
+    pub(crate) cost_usd: Option<String>,
     /// The same in billionths of a dollar.
-    cost_nano_usd: Option<NanoUsd>,
+    pub(crate) cost_nano_usd: Option<NanoUsd>,
     /// Steps that cost something nobody knows.
-    unpriced_steps: i64,
+    pub(crate) unpriced_steps: i64,
     /// The highest score of its steps; null when none was scored.
-    score_max: Option<i32>,
-    problem: Option<RunProblem>,
+    pub(crate) score_max: Option<i32>,
+    pub(crate) problem: Option<RunProblem>,
 }
 
 impl From<RunSummary> for Run {
@@ -166,84 +166,97 @@ impl From<RunSummary> for Run {
     }
 }
 
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct RunParams {
+    /// How many of its steps.
+    #[serde(default)]
+    #[param(inline)]
+    steps: Bounded<{ MAX_STEPS }, { MAX_STEPS }>,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct RunWithSteps {
-    run: Run,
-    /// At most the first 20,000; `run.step_count` says how many there are.
-    steps: Vec<Step>,
+    pub(crate) run: Run,
+    /// At most the first 20,000, or as many as were asked for; `run.step_count` says how many there are.
+    pub(crate) steps: Vec<Step>,
 }
 
 /// A step as programs read it.
-#[derive(Debug, Serialize, ToSchema)]
-struct Step {
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Step {
     /// Its identity within the run.
-    step_id: String,
+    pub(crate) step_id: String,
     /// The step that contains it, which may not have been received; null for a top-level step.
-    parent_step_id: Option<String>,
-    name: String,
-    kind: StepKind,
+    pub(crate) parent_step_id: Option<String>,
+    pub(crate) name: String,
+    pub(crate) kind: StepKind,
     /// Position within the run as the client counts.
-    step_index: Option<i32>,
-    provider: Option<String>,
+    pub(crate) step_index: Option<i32>,
+    pub(crate) provider: Option<String>,
     /// The model that answered.
-    model: Option<String>,
+    pub(crate) model: Option<String>,
     /// The model that was asked for, where it differs.
-    request_model: Option<String>,
-    started_at: Timestamp,
+    pub(crate) request_model: Option<String>,
+    pub(crate) started_at: Timestamp,
     /// Null while it runs.
-    ended_at: Option<Timestamp>,
+    pub(crate) ended_at: Option<Timestamp>,
     /// Milliseconds.
     #[serde(serialize_with = "plain_number_if_known")]
-    latency_ms: Option<f64>,
+    pub(crate) latency_ms: Option<f64>,
     /// Time to the first token, in milliseconds.
     #[serde(serialize_with = "plain_number_if_known")]
-    ttft_ms: Option<f64>,
-    status: StepStatus,
+    pub(crate) ttft_ms: Option<f64>,
+    pub(crate) status: StepStatus,
     /// The first 4 KiB of the error's text.
-    error: Option<String>,
+    pub(crate) error: Option<String>,
     /// The kind of error in a word that can be counted: the provider's, or ours such as `upstream_unreachable`.
-    error_class: Option<String>,
+    pub(crate) error_class: Option<String>,
     /// Why the model stopped, in the provider's word.
-    stop_reason: Option<String>,
+    pub(crate) stop_reason: Option<String>,
     /// The tier at which the provider served it.
-    service_tier: Option<String>,
+    pub(crate) service_tier: Option<String>,
     /// The longest pause between two chunks of its stream, in milliseconds.
     #[serde(serialize_with = "plain_number_if_known")]
-    max_gap_ms: Option<f64>,
+    pub(crate) max_gap_ms: Option<f64>,
     /// Its stream ended without its final event.
-    stream_incomplete: bool,
-    tokens: TokenUsage,
+    pub(crate) stream_incomplete: bool,
+    pub(crate) tokens: TokenUsage,
     /// How the token buckets were worked out.
-    usage_semantics: Option<String>,
+    pub(crate) usage_semantics: Option<String>,
+    /// What it used beside the buckets: parts by modality, tools, where it ran.
+    #[serde(default)]
+    #[schema(required)]
+    pub(crate) usage_details: UsageDetails,
     /// Searches of the web that the provider bills by number.
-    web_searches: Option<i64>,
+    pub(crate) web_searches: Option<i64>,
     /// The price row behind a computed cost; behind an unknown one the row that fits the model, by which the call
     /// can't be priced.
-    price_version: Option<String>,
+    pub(crate) price_version: Option<String>,
     /// Identity of the prompt's template, 64 hexadecimal digits.
-    template_fingerprint: Option<String>,
+    pub(crate) template_fingerprint: Option<String>,
     /// Dollars, as a decimal text; null when unknown or when nothing costs.
-    cost_usd: Option<String>,
+    pub(crate) cost_usd: Option<String>,
     /// The same in billionths of a dollar.
-    cost_nano_usd: Option<NanoUsd>,
+    pub(crate) cost_nano_usd: Option<NanoUsd>,
     /// Where the cost comes from; null for steps that cost nothing by nature.
-    cost_source: Option<CostSource>,
+    pub(crate) cost_source: Option<CostSource>,
     /// The client's own idea of the cost, in dollars.
-    reported_cost_usd: Option<String>,
+    pub(crate) reported_cost_usd: Option<String>,
     /// Label of the key that sent it.
-    key: String,
-    environment: Option<String>,
-    release: Option<String>,
+    pub(crate) key: String,
+    pub(crate) environment: Option<String>,
+    pub(crate) release: Option<String>,
     /// For tool steps.
-    tool_name: Option<String>,
+    pub(crate) tool_name: Option<String>,
     /// The sum of its conditions' points; null when it was not scored.
-    score: Option<i32>,
+    pub(crate) score: Option<i32>,
     /// From how many points a step was critical when this one was scored.
-    threshold: Option<i32>,
-    severity: Severity,
+    pub(crate) threshold: Option<i32>,
+    pub(crate) severity: Severity,
     /// The layer after which scoring stopped early.
-    stopped_at_layer: Option<u8>,
-    conditions: Vec<domain::Condition>,
+    pub(crate) stopped_at_layer: Option<u8>,
+    pub(crate) conditions: Vec<domain::Condition>,
 }
 
 impl From<StepSummary> for Step {
@@ -272,6 +285,7 @@ impl From<StepSummary> for Step {
             stream_incomplete: step.stream_incomplete,
             tokens: step.tokens,
             usage_semantics: step.usage_semantics,
+            usage_details: step.usage_details,
             web_searches: step.web_searches,
             price_version: step.price_version,
             template_fingerprint: step.template_fingerprint,
@@ -302,7 +316,7 @@ fn named(condition: domain::Condition) -> domain::Condition {
 #[utoipa::path(get, path = "/api/runs", operation_id = "list_runs", params(PageParams, RunFilterParams, Reader),
     responses((status = 200, description = "A page", body = inline(RunList)), ReadErrors))]
 pub(crate) async fn list(
-    State(state): State<AppState>,
+    State(db): State<Db>,
     Reader(caller): Reader,
     Params(params): Params<PageParams>,
     InQuery(filter): InQuery,
@@ -315,7 +329,7 @@ pub(crate) async fn list(
             "cursor must be the next_cursor of an earlier answer",
         ));
     }
-    let mut snapshot = state.db.snapshot(caller.project_id).await?;
+    let mut snapshot = db.snapshot(caller.project_id).await?;
     let page = storage::runs::list(
         &mut snapshot,
         caller.project_id,
@@ -334,18 +348,20 @@ pub(crate) async fn list(
 
 /// One run with its steps
 #[utoipa::path(get, path = "/api/runs/{run_id}", operation_id = "get_run",
-    params(("run_id" = String, Path, description = "The client's run id"), Reader),
+    params(("run_id" = String, Path, description = "The client's run id"), RunParams, Reader),
     responses((status = 200, description = "The run", body = inline(RunWithSteps)), NotFound, ReadErrors))]
 pub(crate) async fn get(
-    State(state): State<AppState>,
+    State(db): State<Db>,
     Reader(caller): Reader,
     InPath(run_id): InPath<String>,
+    Params(params): Params<RunParams>,
 ) -> HttpResult<Json<RunWithSteps>> {
-    let mut snapshot = state.db.snapshot(caller.project_id).await?;
+    let Bounded(limit) = params.steps;
+    let mut snapshot = db.snapshot(caller.project_id).await?;
     let run = storage::runs::get(&mut snapshot, caller.project_id, &run_id)
         .await
         .map_err(|cause| absent(cause, "run"))?;
-    let steps = storage::steps::of_run(&mut snapshot, caller.project_id, &run_id, MAX_STEPS).await?;
+    let steps = storage::steps::of_run(&mut snapshot, caller.project_id, &run_id, limit).await?;
     Ok(Json(RunWithSteps {
         run: run.into(),
         steps: steps.into_iter().map(Step::from).collect(),
@@ -361,18 +377,18 @@ pub(crate) async fn get(
     ),
     responses((status = 200, description = "The texts", body = StepPayload), NotFound, ReadErrors))]
 pub(crate) async fn payload(
-    State(state): State<AppState>,
+    State(db): State<Db>,
     Reader(caller): Reader,
     InPath((run_id, step_id)): InPath<(String, String)>,
 ) -> HttpResult<Json<StepPayload>> {
-    let mut snapshot = state.db.snapshot(caller.project_id).await?;
+    let mut snapshot = db.snapshot(caller.project_id).await?;
     let payload = storage::steps::payload(&mut snapshot, caller.project_id, &run_id, &step_id)
         .await
         .map_err(|cause| absent(cause, "step"))?;
     Ok(Json(payload))
 }
 
-fn absent(cause: storage::Error, what: &str) -> HttpError {
+pub(super) fn absent(cause: storage::Error, what: &str) -> HttpError {
     match cause {
         storage::Error::NotFound => HttpError::not_found(what),
         other => other.into(),

@@ -11,6 +11,7 @@ use domain::series::{Bucket, Metric, MetricUnit, SeriesBy, SeriesFilter};
 use engine::series::{MetricValue, Sums};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use storage::Db;
 use storage::series::Span;
 use utoipa::openapi::schema::ArrayItems;
 use utoipa::openapi::{
@@ -22,7 +23,6 @@ use super::csv::{self, Format};
 use super::query::{Params, Reader};
 use crate::clock;
 use crate::error::{HttpError, HttpResult, ReadErrors};
-use crate::state::AppState;
 
 /// Without `from`, the series of the last 24 hours.
 const DEFAULT_WINDOW_MICROS: i64 = 24 * 3_600 * 1_000_000;
@@ -50,6 +50,8 @@ pub(crate) struct SeriesParams {
     /// Name of the step; then all its steps count, not only model calls.
     step: Option<String>,
     environment: Option<String>,
+    /// Fingerprint of the prompt's template: 64 hexadecimal digits.
+    template: Option<String>,
     /// `csv` for a file.
     #[serde(default)]
     #[param(inline, value_type = Option<Format>)]
@@ -57,30 +59,30 @@ pub(crate) struct SeriesParams {
 }
 
 /// A metric over time.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct SeriesAnswer {
     metric: Metric,
     unit: MetricUnit,
-    bucket: Bucket,
-    from: Timestamp,
-    to: Timestamp,
-    series: Vec<OneSeries>,
+    pub(crate) bucket: Bucket,
+    pub(crate) from: Timestamp,
+    pub(crate) to: Timestamp,
+    pub(crate) series: Vec<OneSeries>,
 }
 
-/// Of one key, model, step or environment, or of all calls.
-#[derive(Debug, Serialize, ToSchema)]
-struct OneSeries {
+/// Of one key, model, step, environment or template, or of all calls.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct OneSeries {
     #[serde(flatten)]
-    of: SeriesOf,
+    pub(crate) of: SeriesOf,
     /// When the bucket begins, the value in the unit (null when unknown), and the calls it rests on. A bucket without data
     /// is absent, never 0.
     #[schema(schema_with = points_schema)]
-    points: Vec<(Timestamp, Option<MetricValue>, i64)>,
+    pub(crate) points: Vec<(Timestamp, Option<MetricValue>, i64)>,
 }
 
 /// Whose series it is: one member says it. Its value is null for calls that have none.
-#[derive(Debug, Default, Serialize, ToSchema)]
-struct SeriesOf {
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+pub(crate) struct SeriesOf {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = bool, required = false)]
     total: Option<bool>,
@@ -96,6 +98,9 @@ struct SeriesOf {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = text_or_null, required = false)]
     environment: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = text_or_null, required = false)]
+    template: Option<Value>,
 }
 
 /// What is asked for.
@@ -126,6 +131,18 @@ impl Asked {
             );
             return Err(HttpError::invalid("bucket", message));
         }
+        let is_fingerprint =
+            |digits: &String| digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        if params
+            .template
+            .as_ref()
+            .is_some_and(|digits| !is_fingerprint(digits))
+        {
+            return Err(HttpError::invalid(
+                "template",
+                "template must be 64 hexadecimal digits",
+            ));
+        }
         let end = bucket.start_of(to.plus_micros(bucket.micros() - 1));
         Ok(Self {
             metric: params.metric,
@@ -140,6 +157,7 @@ impl Asked {
                 model: params.model,
                 step: params.step,
                 environment: params.environment,
+                template: params.template,
             },
             format: params.format,
         })
@@ -148,7 +166,7 @@ impl Asked {
 
 /// A metric over time, by bucket
 ///
-/// And by key, model, step or environment where that is asked for.
+/// And by key, model, step, environment or template where that is asked for.
 #[utoipa::path(get, path = "/api/series", operation_id = "series", params(SeriesParams, Reader),
     responses(
         (status = 200, description = "The series. A bucket without data is absent, never 0", content(
@@ -158,12 +176,12 @@ impl Asked {
         ReadErrors,
     ))]
 pub(crate) async fn get(
-    State(state): State<AppState>,
+    State(db): State<Db>,
     Reader(caller): Reader,
     Params(params): Params<SeriesParams>,
 ) -> HttpResult<Response> {
     let asked = Asked::of(params, clock::now())?;
-    let mut snapshot = state.db.snapshot(caller.project_id).await?;
+    let mut snapshot = db.snapshot(caller.project_id).await?;
     let found = storage::series::series(
         &mut snapshot,
         caller.project_id,
@@ -204,7 +222,7 @@ pub(crate) async fn get(
     Ok((headers, lines(&answer, asked.by)).into_response())
 }
 
-fn name_of(by: Option<SeriesBy>, group: Option<String>) -> SeriesOf {
+pub(super) fn name_of(by: Option<SeriesBy>, group: Option<String>) -> SeriesOf {
     let value = Some(group.map_or(Value::Null, Value::String));
     let nobody = SeriesOf::default();
     match by {
@@ -225,15 +243,26 @@ fn name_of(by: Option<SeriesBy>, group: Option<String>) -> SeriesOf {
             environment: value,
             ..nobody
         },
+        Some(SeriesBy::Template) => SeriesOf {
+            template: value,
+            ..nobody
+        },
     }
 }
 
 impl SeriesOf {
-    fn name(&self) -> Option<&str> {
-        [&self.key, &self.model, &self.step, &self.environment]
-            .into_iter()
-            .flatten()
-            .find_map(Value::as_str)
+    /// The value; `None` for calls that have none, and for the series of all calls.
+    pub(crate) fn name(&self) -> Option<&str> {
+        [
+            &self.key,
+            &self.model,
+            &self.step,
+            &self.environment,
+            &self.template,
+        ]
+        .into_iter()
+        .flatten()
+        .find_map(Value::as_str)
     }
 }
 

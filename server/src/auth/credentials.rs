@@ -5,6 +5,7 @@ use std::fmt;
 
 use axum::http::{HeaderMap, HeaderName, Uri, header};
 use domain::NewStep;
+use engine::redaction::PROVIDER_KEY_PREFIXES;
 use serde_json::Value;
 
 /// Parts of names of headers and query parameters in which credentials travel.
@@ -13,10 +14,6 @@ const NAMES: [&str; 5] = ["auth", "key", "token", "secret", "cookie"];
 const MIN_SECRET_BYTES: usize = 12;
 /// What stands where one was.
 const HIDDEN: &str = "[hidden key]";
-/// How providers' keys begin.
-const PROVIDER_PREFIXES: [&str; 12] = [
-    "sk-", "sk_", "gsk_", "xai-", "pplx-", "hf_", "r8_", "AIza", "nvapi-", "tgp_v1_", "csk-", "fw_",
-];
 /// A word as long as this, of digits and letters alone, is the key of a provider whose keys have no beginning of their
 /// own.
 const LONG_WORD_CHARS: usize = 32;
@@ -136,7 +133,7 @@ fn is_our_own(name: &HeaderName) -> bool {
 /// Whether a text reads like a provider's key, which is not a plausible label.
 pub fn looks_like_a_provider_key(text: &str) -> bool {
     text.split_whitespace().any(|word| {
-        let has_prefix = PROVIDER_PREFIXES
+        let has_prefix = PROVIDER_KEY_PREFIXES
             .iter()
             .any(|prefix| word.strip_prefix(prefix).is_some_and(|rest| rest.len() >= 8));
         let is_long_word = word.len() >= LONG_WORD_CHARS

@@ -205,7 +205,7 @@ pub async fn viewer(State(auth): State<Auth>, mut request: Request, next: Next) 
 }
 
 /// What works before one is signed in: the way in, and what links of one's own lead to.
-const NEEDS_NO_ACCOUNT: [&str; 7] = [
+const NEEDS_NO_ACCOUNT: [&str; 9] = [
     "/login",
     "/logout",
     "/theme",
@@ -213,6 +213,8 @@ const NEEDS_NO_ACCOUNT: [&str; 7] = [
     "/reset",
     "/ui/invitations/get",
     "/ui/account/reset_link",
+    "/ui/shares/opened",
+    "/ui/shares/opened_step",
 ];
 
 /// The answer instead of the page for those who have to sign in first, and for pages that are of no use any more.

@@ -20,10 +20,10 @@ pub(super) struct Arguments {
     #[arg(long)]
     what: Option<String>,
     /// Not before this time, such as 2026-11-21 or 2026-11-21T09:00:00Z
-    #[arg(long, value_parser = parse_time)]
+    #[arg(long, value_parser = super::parse_time)]
     from: Option<Timestamp>,
     /// Before this time
-    #[arg(long, value_parser = parse_time)]
+    #[arg(long, value_parser = super::parse_time)]
     to: Option<Timestamp>,
     /// The rows after this one, as `next_cursor` of --json says
     #[arg(long, value_parser = parse_cursor)]
@@ -34,12 +34,6 @@ pub(super) struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
-}
-
-fn parse_time(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse_rfc3339(text)
-        .or_else(|| Timestamp::parse_rfc3339(&format!("{text}T00:00:00Z")))
-        .ok_or_else(|| "must be a date or an RFC 3339 time".to_owned())
 }
 
 fn parse_cursor(text: &str) -> Result<AuditCursor, String> {
@@ -66,20 +60,14 @@ async fn print(db: &Db, arguments: &Arguments) -> Result<(), Exit> {
         Some(project) => db.snapshot(project).await?,
         None => db.snapshot_of_everything().await?,
     };
-    let rows = audit::page(&mut snapshot, project, &filter, arguments.cursor, arguments.limit).await?;
-    let is_full = u32::try_from(rows.len()).is_ok_and(|rows| rows >= arguments.limit);
-    let next = rows.last().filter(|_| is_full).map(|last| {
-        AuditCursor {
-            at: last.at,
-            id: last.id,
-        }
-        .to_string()
-    });
+    let page = audit::page(&mut snapshot, project, &filter, arguments.cursor, arguments.limit).await?;
+    let next = page.next.map(|next| next.to_string());
     if arguments.json {
-        output::json(&json!({ "items": rows, "next_cursor": next }));
+        output::json(&json!({ "items": page.rows, "next_cursor": next }));
         return Ok(());
     }
-    let lines: Vec<_> = rows
+    let lines: Vec<_> = page
+        .rows
         .into_iter()
         .map(|row| {
             [
@@ -93,11 +81,16 @@ async fn print(db: &Db, arguments: &Arguments) -> Result<(), Exit> {
         })
         .collect();
     output::table(["AT", "PROJECT", "WHO", "WHAT", "TO WHAT", "DETAILS"], &lines);
-    if next.is_some() {
-        output::note(&format!(
+    match next {
+        Some(next) if page.searched_in_part => output::note(&format!(
+            "{} rows were looked through; --cursor {next} goes on",
+            audit::SEARCHED_ROWS
+        )),
+        Some(_) => output::note(&format!(
             "Only the newest {} rows; --limit shows more",
             arguments.limit
-        ));
+        )),
+        None => {}
     }
     Ok(())
 }

@@ -144,6 +144,9 @@ fn effective(config: &Config) -> Value {
         "upstream_connect_timeout_s": config.upstream_connect_timeout_s,
         "upstream_timeout_s": config.upstream_timeout_s,
         "spool_bytes": config.spool_bytes,
+        "allow_private_targets": config.allow_private_targets.to_string(),
+        "secret_key": config.secret_key.as_ref().map(|_| "set"),
+        "secret_key_file": config.secret_key_file,
         "postgres_bin": config.postgres_bin,
     })
 }

@@ -16,7 +16,11 @@ pub(super) enum Command {
     /// Create a key and print it; it is shown only once
     Add {
         /// What the key is called: the name of its series
-        label: String,
+        #[arg(required_unless_present = "named", conflicts_with = "named")]
+        label: Option<String>,
+        /// The same
+        #[arg(long = "label", value_name = "LABEL", id = "named")]
+        named: Option<String>,
         /// Slug of the project [default: default]
         #[arg(long)]
         project: Option<String>,
@@ -32,6 +36,20 @@ pub(super) enum Command {
         /// Slug of the project [default: default]
         #[arg(long)]
         project: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Create a key with the label and scopes of another, print it, and end the other
+    Rotate {
+        /// Its id, or its label where only one key has it
+        key: String,
+        /// Slug of the project [default: default]
+        #[arg(long)]
+        project: Option<String>,
+        /// Leave the other key; `keys revoke` ends it once no program uses it
+        #[arg(long)]
+        keep: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -54,21 +72,41 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<(), Exit> {
     with_database(config, async |db| match &command {
         Command::Add {
             label,
+            named,
             project: slug,
             scopes,
             json,
         } => {
             let project = project(db, slug.as_deref()).await?;
             let scopes = if scopes.is_empty() { Scope::DEFAULT } else { scopes };
+            let label = label.as_deref().or(named.as_deref()).unwrap_or_default();
             add(db, &project, label, scopes, *json).await
         }
         Command::List { project: slug, json } => {
             let project = project(db, slug.as_deref()).await?;
             list(db, &project, *json).await
         }
+        Command::Rotate {
+            key,
+            project: slug,
+            keep,
+            json,
+        } => {
+            let project = project(db, slug.as_deref()).await?;
+            let old = active(db, &project, key).await?;
+            if old.revoked_at.is_some() {
+                return Err(Exit::Usage(format!("key `{}` is revoked already", old.label)));
+            }
+            add(db, &project, &old.label, &old.scopes, *json).await?;
+            if *keep {
+                return Ok(());
+            }
+            end(db, &project, &old).await
+        }
         Command::Revoke { key, project: slug } => {
             let project = project(db, slug.as_deref()).await?;
-            revoke(db, &project, key).await
+            let key = active(db, &project, key).await?;
+            end(db, &project, &key).await
         }
     })
     .await
@@ -134,18 +172,22 @@ fn row(key: &ApiKey) -> [String; 7] {
     ]
 }
 
-async fn revoke(db: &Db, project: &Project, wanted: &str) -> Result<(), Exit> {
+/// The key with that id, or the active one with that label.
+async fn active(db: &Db, project: &Project, wanted: &str) -> Result<ApiKey, Exit> {
     let all = keys::list(db, project.id).await?;
     let key = match wanted.parse::<Uuid>() {
         Ok(id) => all.iter().find(|key| key.id == KeyId(id)),
         Err(_) => one_by_label(&all, wanted)?,
     };
-    let Some(key) = key else {
-        return Err(Exit::NotFound(format!(
+    key.cloned().ok_or_else(|| {
+        Exit::NotFound(format!(
             "project {} has no active key `{wanted}`; `plumbline keys list` shows them",
             project.slug
-        )));
-    };
+        ))
+    })
+}
+
+async fn end(db: &Db, project: &Project, key: &ApiKey) -> Result<(), Exit> {
     let now = clock::now();
     keys::revoke(db, project.id, key.id, COMMAND_LINE, now).await?;
     output::note(&format!(

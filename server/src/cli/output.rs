@@ -1,6 +1,26 @@
 //! What commands say: data on stdout, everything else on stderr. A reader that has gone away is no error.
 
-use std::io::Write as _;
+mod table;
+
+use std::io::{ErrorKind, Write as _};
+
+use domain::Timestamp;
+
+pub(super) use table::{Cell, Column, Look, Tone, fixed_lines, lines as table_lines, print as print_table};
+
+/// Nobody reads stdout any more, as after `| head`: the command ends, and well.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody reads the output")]
+pub(super) struct Gone;
+
+/// A line of data, for commands that go on for long.
+pub(super) fn write_line(text: &str) -> Result<(), Gone> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(cause) if cause.kind() == ErrorKind::BrokenPipe => Err(Gone),
+        // A full disk is seen by whoever reads the file.
+        _ => Ok(()),
+    }
+}
 
 pub(super) fn line(text: &str) {
     writeln!(std::io::stdout(), "{text}").ok();
@@ -41,9 +61,48 @@ pub(super) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) {
     }
 }
 
+/// `2026-11-20 09:07`, UTC.
+pub(super) fn minute(at: Timestamp) -> String {
+    let text: String = at.to_string().chars().take(16).collect();
+    text.replace('T', " ")
+}
+
+/// `2026-11-20 09:07:31`, UTC.
+pub(super) fn second(at: Timestamp) -> String {
+    let text: String = at.to_string().chars().take(19).collect();
+    text.replace('T', " ")
+}
+
 /// Labels come from elsewhere; what steers a terminal is not for it.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()
+}
+
+/// A paragraph in lines of at most so many characters; a word that is longer stays whole.
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in printable(text).split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_are_wrapped() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("a unbreakable b", 4), ["a", "unbreakable", "b"]);
+        assert!(wrapped("", 10).is_empty());
+    }
 }

@@ -14,10 +14,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Exit, output};
+use crate::alerts::{delivery, send_traces};
 use crate::config::Config;
 use crate::database::Database;
+use crate::detectors;
+use crate::inquiries::{self, Inquiries};
 use crate::state::AppState;
-use crate::{auth, clock, jobs, maintenance, open_files, price_file, router, serving};
+use crate::{
+    analyses, auth, clock, day_histograms, github, incidents, jobs, maintenance, open_files, price_file,
+    router, serving, watcher,
+};
 
 /// How long requests under way may take after the server began to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -86,6 +92,11 @@ async fn run(
         let accounts_exist = storage::users::count(&state.db).await? > 0;
         auth::binding_allowed(config.addr, accounts_exist, config.behind_auth_proxy)
             .map_err(anyhow::Error::msg)?;
+        if let Some(addr) = config.otlp_grpc_addr.0 {
+            auth::binding_allowed(addr, accounts_exist, config.behind_auth_proxy)
+                .map_err(anyhow::Error::msg)?;
+            answer_grpc(addr, &state, &tasks, shutdown.clone()).await;
+        }
         start_periodic_tasks(&state, database.options(), &background);
         let answering = Ready {
             addr: listener.local_addr()?,
@@ -117,7 +128,7 @@ async fn run(
     served
 }
 
-/// Starts what runs beside requests and batches: maintenance and jobs.
+/// Starts what runs beside requests and batches: maintenance, jobs, incidents, detectors, syncs with GitHub, deliveries of alerts.
 pub fn start_periodic_tasks(
     state: &AppState,
     options: storage::PgConnectOptions,
@@ -127,11 +138,87 @@ pub fn start_periodic_tasks(
     state.supervisor.supervise("maintenance", move || {
         maintenance::run(options.clone(), audit_retention_days, stopping.clone())
     });
+    let (db, stopping) = (state.db.clone(), shutdown.clone());
+    state.supervisor.supervise("day histograms", move || {
+        day_histograms::run(db.clone(), stopping.clone())
+    });
     let (db, wake, stopping) = (state.db.clone(), Arc::clone(&state.jobs_wake), shutdown.clone());
     let failures = state.metrics.job_failures.clone();
     state.supervisor.supervise("jobs", move || {
         jobs::run(db.clone(), failures.clone(), Arc::clone(&wake), stopping.clone())
     });
+    let (db, wake, stopping) = (state.db.clone(), Arc::clone(&state.alerts.wake), shutdown.clone());
+    state.supervisor.supervise("incidents", move || {
+        incidents::run(db.clone(), Arc::clone(&wake), stopping.clone())
+    });
+    let (judge, wake, stopping) = (state.judge(), Arc::clone(&state.detectors.wake), shutdown.clone());
+    state.supervisor.supervise("detectors", move || {
+        detectors::run(judge.clone(), Arc::clone(&wake), stopping.clone())
+    });
+    let syncing = github::task::Syncing {
+        db: state.db.clone(),
+        secrets: state.secrets.clone(),
+        outbound: state.outbound.clone(),
+    };
+    let (wake, stopping) = (Arc::clone(&state.github_wake), shutdown.clone());
+    state.supervisor.supervise("github_sync", move || {
+        github::task::run(syncing.clone(), Arc::clone(&wake), stopping.clone())
+    });
+    let inquiries = Inquiries {
+        toolbox: state.toolbox(),
+        models: state.models.clone(),
+    };
+    let watching = watcher::Watching {
+        toolbox: state.toolbox(),
+        origin: state.origin(),
+        inquiries_wake: Arc::clone(&state.inquiries_wake),
+    };
+    let stopping = shutdown.clone();
+    state.supervisor.supervise("watcher", move || {
+        watcher::run(watching.clone(), stopping.clone())
+    });
+    let (wake, stopping) = (Arc::clone(&state.inquiries_wake), shutdown.clone());
+    state.supervisor.supervise("inquiries", move || {
+        inquiries::run(inquiries.clone(), Arc::clone(&wake), stopping.clone())
+    });
+    let (sender, wake, stopping) = (
+        state.sender(),
+        Arc::clone(&state.alerts.traces_wake),
+        shutdown.clone(),
+    );
+    state.supervisor.supervise("traces", move || {
+        send_traces(sender.clone(), Arc::clone(&wake), stopping.clone())
+    });
+    for name in analyses::WORKERS {
+        let (models, wake, stopping) = (
+            state.models.clone(),
+            Arc::clone(&state.analyses_wake),
+            shutdown.clone(),
+        );
+        state.supervisor.supervise(name, move || {
+            analyses::run(models.clone(), Arc::clone(&wake), stopping.clone())
+        });
+    }
+    let (sender, wake, stopping) = (state.sender(), Arc::clone(&state.alerts.wake), shutdown.clone());
+    state.supervisor.supervise("alerts", move || {
+        delivery::run(sender.clone(), Arc::clone(&wake), stopping.clone())
+    });
+}
+
+/// Takes OpenTelemetry over gRPC. Whoever runs a collector beside has that port taken, and is served over HTTP.
+async fn answer_grpc(addr: SocketAddr, state: &AppState, tasks: &TaskTracker, shutdown: CancellationToken) {
+    match TcpListener::bind(addr).await {
+        Ok(listener) => {
+            let at = listener.local_addr().unwrap_or(addr);
+            tracing::info!(addr = %at, "OpenTelemetry is taken over gRPC");
+            tasks.spawn(serving::grpc::serve(listener, state.clone(), shutdown));
+        }
+        Err(cause) => tracing::warn!(
+            %addr,
+            %cause,
+            "OpenTelemetry is not taken over gRPC; PLUMBLINE_OTLP_GRPC_ADDR names another address, or off"
+        ),
+    }
 }
 
 async fn answer(listener: TcpListener, state: AppState, shutdown: CancellationToken) -> anyhow::Result<()> {

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ConfigError, LogFormat, TrustedProxies, UpstreamUrl};
+use super::{ConfigError, GrpcAddr, LogFormat, Networks, TrustedProxies, UpstreamUrl};
 
 /// What the file says; everything it doesn't is `None`. Keys are called like the fields of `Config`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileConfig {
     pub(super) addr: Option<SocketAddr>,
+    pub(super) otlp_grpc_addr: Option<GrpcAddr>,
     pub(super) data: Option<PathBuf>,
     pub(super) database_url: Option<String>,
     pub(super) public_url: Option<String>,
@@ -32,6 +33,8 @@ pub(super) struct FileConfig {
     pub(super) upstream_connect_timeout_s: Option<u64>,
     pub(super) upstream_timeout_s: Option<u64>,
     pub(super) spool_bytes: Option<u64>,
+    pub(super) allow_private_targets: Option<Networks>,
+    pub(super) secret_key_file: Option<PathBuf>,
     pub(super) postgres_bin: Option<PathBuf>,
 }
 

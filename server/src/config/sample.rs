@@ -8,6 +8,10 @@ pub const SAMPLE: &str = r#"# Configuration of Plumbline. Flags and environment 
 # PLUMBLINE_ADDR, --addr
 #addr = "127.0.0.1:3000"
 
+# Where to take OpenTelemetry over gRPC, or "off". A port that is taken is a warning. PLUMBLINE_OTLP_GRPC_ADDR,
+# --otlp-grpc-addr
+#otlp_grpc_addr = "127.0.0.1:4317"
+
 # The data folder: the private Postgres lives in it. Relative to the folder plumbline is started in.
 # PLUMBLINE_DATA, --data
 #data = "./.plumbline"
@@ -72,6 +76,16 @@ pub const SAMPLE: &str = r#"# Configuration of Plumbline. Flags and environment 
 
 # Bytes of calls that may wait in the data folder while the database is away. PLUMBLINE_SPOOL_BYTES, --spool-bytes
 #spool_bytes = 1073741824
+
+# Private addresses that integrations may call, single ones and networks: a GitHub Enterprise Server inside of your
+# network, for instance. Everything else that a setting names has to have a public address and https.
+# PLUMBLINE_ALLOW_PRIVATE_TARGETS, --allow-private-targets (with commas)
+#allow_private_targets = []
+
+# A file with the key that secrets of integrations are encrypted with, 64 hexadecimal digits; PLUMBLINE_SECRET_KEY says
+# the key itself. Without either it is `secret.key` in the data folder, made at the first start. Servers that share a
+# database need the same key. PLUMBLINE_SECRET_KEY_FILE, --secret-key-file
+#secret_key_file = "/run/secrets/plumbline"
 
 # The folder of `initdb`, `postgres` and `pg_ctl`, when the private Postgres is not to be searched for.
 # PLUMBLINE_POSTGRES_BIN, --postgres-bin

@@ -58,6 +58,10 @@ fn unusable_values_say_what_they_have_to_be() {
         "trusted_proxies = [\"nginx\"]",
         "`nginx` is no address or network",
     );
+    check(
+        "allow_private_targets = [\"intranet\"]",
+        "`intranet` is no address or network",
+    );
     check("audit_retention_days = 0", "must be at least 1, not 0");
     check("log = \"loud=very\"", "log `loud=very` is not a log filter");
     check(
@@ -93,6 +97,29 @@ fn the_password_of_the_database_is_never_shown() {
     assert!(!problem(broken).contains("canary"), "{}", problem(broken));
     let unfinished = "database_url = \"postgres://plumbline:canary@host/d";
     assert!(!problem(unfinished).contains("canary"), "{}", problem(unfinished));
+}
+
+#[test]
+fn the_configuration_of_the_package_is_accepted() {
+    let config = load(
+        Flags::default(),
+        None,
+        include_str!("../../../packaging/plumbline.toml"),
+    )
+    .unwrap();
+    assert_eq!(config.data, std::path::Path::new("/var/lib/plumbline"));
+}
+
+#[test]
+fn grpc_has_an_address_or_is_off() {
+    let check = |text: &str, expected: Option<&str>| {
+        let read = text.parse::<GrpcAddr>().map(|addr| addr.to_string());
+        assert_eq!(read.as_deref().ok(), expected, "{text}");
+    };
+    check("0.0.0.0:4317", Some("0.0.0.0:4317"));
+    check("off", Some("off"));
+    check("4317", None);
+    check("", None);
 }
 
 #[test]
@@ -156,8 +183,26 @@ fn the_sample_names_every_key_with_its_default() {
             default.audit_retention_days
         )
     );
+    assert_eq!(config.otlp_grpc_addr, default.otlp_grpc_addr);
     assert_eq!((config.ask_for_usage, default.ask_for_usage), (Some(true), None));
     assert!(config.max_connections.is_some() && config.max_connections_per_address.is_some());
     assert!(config.database_url.is_some() && config.public_url.is_some() && config.postgres_bin.is_some());
-    assert_eq!(uncommented.lines().count(), 22, "one line for each key");
+    assert_eq!(config.allow_private_targets, default.allow_private_targets);
+    assert!(config.secret_key_file.is_some());
+    assert_eq!(uncommented.lines().count(), 25, "one line for each key");
+}
+
+#[test]
+fn the_key_of_secrets_is_64_digits_and_never_shown() {
+    let digits = "0123456789abcdef".repeat(4);
+    let key: SecretKey = format!(" {digits}\n").parse().unwrap();
+    assert_eq!((key.bytes()[0], key.bytes()[31]), (0x01, 0xef));
+    assert_eq!(format!("{key:?}"), "SecretKey(…)");
+    for wrong in ["canary", &digits[2..], ""] {
+        let problem = wrong.parse::<SecretKey>().unwrap_err().to_string();
+        assert!(
+            problem.contains("64 hexadecimal digits") && !problem.contains("canary"),
+            "{problem}"
+        );
+    }
 }

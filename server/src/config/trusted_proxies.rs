@@ -4,39 +4,28 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use ipnet::IpNet;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::Networks;
 
 /// Addresses of proxies in front of the server, single ones and networks.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TrustedProxies(Vec<IpNet>);
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TrustedProxies(Networks);
 
 impl TrustedProxies {
     /// Whether requests from this address say for whom they are.
     pub fn contains(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        self.0.iter().any(|network| network.contains(&address))
+        self.0.contains(address)
     }
 
-    fn of<'a>(items: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
-        let items = items.into_iter().map(str::trim).filter(|item| !item.is_empty());
-        items.map(network).collect::<Result<_, _>>().map(Self)
+    fn checked(networks: Networks) -> Result<Self, String> {
+        match networks.of_everybody() {
+            Some(all) => Err(format!(
+                "`{all}` is everybody: whoever sends the header would be believed"
+            )),
+            None => Ok(Self(networks)),
+        }
     }
-}
-
-fn network(text: &str) -> Result<IpNet, String> {
-    let network = match text.parse::<IpAddr>() {
-        Ok(address) => IpNet::from(address.to_canonical()),
-        Err(_) => text
-            .parse()
-            .map_err(|_neither| format!("`{text}` is no address or network such as 10.0.0.0/8"))?,
-    };
-    if network.prefix_len() == 0 {
-        return Err(format!(
-            "`{text}` is everybody: whoever sends the header would be believed"
-        ));
-    }
-    Ok(network.trunc())
 }
 
 impl FromStr for TrustedProxies {
@@ -44,29 +33,19 @@ impl FromStr for TrustedProxies {
 
     /// Reads a list with commas.
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::of(text.split(','))
+        text.parse().and_then(Self::checked)
     }
 }
 
 impl fmt::Display for TrustedProxies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, network) in self.0.iter().enumerate() {
-            write!(f, "{}{network}", if i == 0 { "" } else { ", " })?;
-        }
-        Ok(())
+        self.0.fmt(f)
     }
 }
 
 impl<'de> Deserialize<'de> for TrustedProxies {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let items = Vec::<String>::deserialize(deserializer)?;
-        Self::of(items.iter().map(String::as_str)).map_err(serde::de::Error::custom)
-    }
-}
-
-impl Serialize for TrustedProxies {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(IpNet::to_string))
+        Self::checked(Networks::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
 

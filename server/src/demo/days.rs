@@ -12,6 +12,7 @@ use super::{desk, documents};
 
 const DAY_MICROS: i64 = 86_400_000_000;
 const MINUTE_MICROS: i64 = 60_000_000;
+const QUARTER_MICROS: i64 = DAY_MICROS / 4;
 /// The share of the runs of a usual day that summarise a page.
 const SUMMARIES: f64 = 0.8;
 /// By how much more pages are summarised from the day on on which the model is switched.
@@ -53,6 +54,8 @@ const SHIPPED: [Shipped; 3] = [
         author: "ines",
     },
 ];
+/// The ids under which they are recorded.
+pub(super) const DEPLOY_IDS: [&str; 3] = ["demo-pr-1", "demo-pr-2", "demo-pr-3"];
 /// What ran before the first of them.
 const FIRST_RELEASE: &str = "5b1d9e0";
 /// How the sha of a release is written by the desk's programs.
@@ -72,8 +75,9 @@ pub(super) struct Era {
     pub(super) release: &'static str,
     /// Summaries are written by the larger model.
     pub(super) summaries_by_sonnet: bool,
-    /// The prompt of `parse-request` was rewritten, and often no longer gives JSON.
-    pub(super) chatty_parser: bool,
+    /// Another release follows within hours. Chance decides nothing meanwhile: one refused or dearer call of a dozen
+    /// would look like the release's doing.
+    pub(super) is_short: bool,
     /// By how much `enrich-context` has become slower since the first day: 1.0 is not at all.
     pub(super) slower: f64,
 }
@@ -92,9 +96,10 @@ impl Days {
         let at = |minute: i64| day.plus_micros(minute * MINUTE_MICROS);
         SHIPPED
             .iter()
-            .filter(|shipped| at(shipped.completed_minute) < self.now)
-            .map(|shipped| DeployRecord {
-                id: Some(format!("demo-pr-{}", shipped.pr_number)),
+            .zip(DEPLOY_IDS)
+            .filter(|(shipped, _)| at(shipped.completed_minute) < self.now)
+            .map(|(shipped, id)| DeployRecord {
+                id: Some(id.to_owned()),
                 sha: shipped.sha.to_owned(),
                 status: Some(DeployStatus::Success),
                 title: Some(shipped.title.to_owned()),
@@ -125,10 +130,7 @@ impl Days {
         Era {
             release,
             summaries_by_sonnet: shipped(SHIPPED[1].completed_minute),
-            chatty_parser: at
-                >= self
-                    .now
-                    .plus_micros(-DAY_MICROS * i64::from(self.days.div_ceil(5))),
+            is_short: shipped(SHIPPED[0].completed_minute) && !shipped(SHIPPED[2].completed_minute),
             slower: 1.0 + 0.6 * (at.micros() - begin.micros()).max(0) as f64 / length as f64,
         }
     }
@@ -137,17 +139,30 @@ impl Days {
     pub(super) fn recordings(&self, ago: u32) -> Vec<Recording> {
         let end = self.now.plus_micros(-DAY_MICROS * i64::from(ago));
         let date = end.to_offset_date_time().date();
-        let more = if end >= self.shipping_day() {
+        let shipping_day = self.shipping_day();
+        let more = if end >= shipping_day {
             f64::from(self.runs_a_day) * SUMMARIES * MORE_SUMMARIES
         } else {
             0.0
         };
+        // There are more from midnight on, hours before anything ships. Whole quarters of that day, so that it does not
+        // matter whether somebody seeds a minute later.
+        let is_first = end.day() == shipping_day;
+        let until = end.plus_micros(-end.micros().rem_euclid(QUARTER_MICROS));
         let total = self.runs_a_day + more as u32;
         (0..total)
-            .map(|number| {
+            .filter_map(|number| {
                 let date_number = u64::from(date.to_julian_day().unsigned_abs());
                 let mut random = Random::new(date_number * 1_000_000 + u64::from(number));
-                let began = begin(&mut random, end);
+                let began = if number == 0 {
+                    begin_at_night(&mut random, end)
+                } else {
+                    begin(&mut random, end)
+                };
+                let is_more = number >= self.runs_a_day;
+                if is_more && is_first && !(shipping_day..until).contains(&began) {
+                    return None;
+                }
                 let run = Run {
                     id: format!(
                         "demo-{:04}{:02}{:02}-{number:04}",
@@ -164,13 +179,13 @@ impl Days {
                 } else {
                     random.share()
                 };
-                match (number, kind) {
+                Some(match (number, kind) {
                     (0, _) => documents::nightly_digest(run, &mut random),
                     (_, ..SUMMARIES) => documents::summarize_page(run, &mut random),
                     (_, ..0.86) => desk::answer_ticket(run, &mut random),
                     (_, ..0.97) => documents::tag_document(run, &mut random),
                     _ => desk::resolve_ticket(run, &mut random),
-                }
+                })
             })
             .collect()
     }
@@ -196,18 +211,29 @@ impl Run {
     }
 }
 
-/// When a run of the day that ends at `end` begins: more often at noon than at night, and never so late that it is
-/// still running at the end.
+/// When a run of the day that ends at `end` begins: more often at noon than at night.
 fn begin(random: &mut Random, end: Timestamp) -> Timestamp {
-    const MAX_RUN_MICROS: i64 = 300_000_000;
-    let latest = end.plus_micros(-MAX_RUN_MICROS);
     let of_day = loop {
         let share = random.share();
         let busy = 1.0 + 0.6 * ((share * 24.0 - 8.0) / 24.0 * std::f64::consts::TAU).sin();
         if random.share() * 1.6 < busy {
-            break (share * DAY_MICROS as f64) as i64;
+            break share;
         }
     };
+    latest_at(of_day, end)
+}
+
+/// When the one of the night begins: at about two, so that each night has one.
+fn begin_at_night(random: &mut Random, end: Timestamp) -> Timestamp {
+    latest_at((2.0 + random.share() / 2.0) / 24.0, end)
+}
+
+/// The latest time before `end` at which it is so late in the day, a share of it, and never so late that a run is still
+/// on its way at the end.
+fn latest_at(of_day: f64, end: Timestamp) -> Timestamp {
+    const MAX_RUN_MICROS: i64 = 300_000_000;
+    let latest = end.plus_micros(-MAX_RUN_MICROS);
+    let of_day = (of_day * DAY_MICROS as f64) as i64;
     let since_midnight = latest.micros().rem_euclid(DAY_MICROS);
     let midnight = latest.plus_micros(-since_midnight);
     let before = if of_day > since_midnight { DAY_MICROS } else { 0 };
@@ -296,7 +322,6 @@ mod tests {
             .collect();
         for pair in eras.windows(2) {
             assert!(pair[0].slower < pair[1].slower);
-            assert!(pair[1].chatty_parser || !pair[0].chatty_parser);
         }
         assert!(eras[29].slower > 1.5);
     }

@@ -15,7 +15,12 @@ const OVERLOADED: &str = "529 overloaded_error: the service is overloaded, try a
 /// One call: a page of the shop in a few sentences. The model is switched one day, which is what the bill shows.
 pub(super) fn summarize_page(run: Run, random: &mut Random) -> Recording {
     const SYSTEM: &str = "You summarise pages of a shop for its customers. Write plain sentences, keep every figure as it is, and leave out what only the staff needs.";
-    let usually_sonnet = if run.era.summaries_by_sonnet { 0.9 } else { 0.09 };
+    let usually_sonnet = match (run.era.summaries_by_sonnet, run.era.is_short) {
+        (false, true) => 0.0,
+        (false, false) => 0.1,
+        // All of them, so that what is before PR 3 and what is after it cost the same.
+        (true, _) => 1.0,
+    };
     let model = if random.chance(usually_sonnet) {
         SONNET
     } else {
@@ -33,7 +38,7 @@ pub(super) fn summarize_page(run: Run, random: &mut Random) -> Recording {
     let answer = words::summary(random, sentences);
     let template = format!("{SYSTEM}\n\nSummarise this page.\n\n{{{{page}}}}");
     let mut from_ms = 0.0;
-    if random.chance(0.008) {
+    if random.chance(0.008) && !run.era.is_short {
         let step = recording.step("summarize-page", StepKind::Llm, None, (0.0, random.around(900.0)));
         answered(step, model, &prompt, "").prompt_template = Some(template.clone());
         failed(step, "overloaded_error", OVERLOADED);

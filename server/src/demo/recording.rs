@@ -195,6 +195,7 @@ fn blank_step(run_id: String, began: Timestamp) -> NewStep {
         max_gap_ms: None,
         stream_incomplete: false,
         tokens: ReportedTokens::default(),
+        usage_details: domain::UsageDetails::default(),
         web_searches: None,
         reported_cost: None,
         environment: None,

@@ -42,6 +42,10 @@ impl IntoResponses for BodyErrors {
                 "Content-Type is not application/json, or the encoding is unknown",
             ),
             (
+                "429",
+                "The key has used up what it may use; try again after Retry-After",
+            ),
+            (
                 "503",
                 "Overload, or the database is away: nothing was stored, try again after Retry-After",
             ),

@@ -7,7 +7,7 @@ use domain::Role;
 use super::{lead, on_conflict};
 use crate::auth::Visitor;
 use crate::clock;
-use crate::demo::{self, Amount, DAYS, RUNS_A_DAY};
+use crate::demo::{self, Amount, DAYS, RUNS_A_DAY, removal};
 use crate::error::HttpResult;
 use crate::state::AppState;
 
@@ -34,6 +34,22 @@ pub(super) async fn start(
     let filling = format!("{page}?demo=filling");
     match on_conflict(started, storage::jobs::OPEN_JOB, "job_runs") {
         Ok(_) | Err(super::Failed::Field(_)) => Ok(Redirect::to(&filling)),
+        Err(refused) => lead(&page, Err(refused)),
+    }
+}
+
+/// `POST /p/{slug}/demo/remove`: takes the demo data away again in the background.
+pub(super) async fn remove(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path(slug): Path<String>,
+) -> HttpResult<Redirect> {
+    let project = visitor.project(&slug, Role::Admin)?;
+    let page = format!("/p/{}/settings", project.slug);
+    let started = removal::start(&state.db, project.id, &visitor.name_in_log(), clock::now()).await;
+    // Pressed twice, it is under way.
+    match on_conflict(started, storage::jobs::OPEN_JOB, "job_runs") {
+        Ok(_) | Err(super::Failed::Field(_)) => Ok(Redirect::to(&format!("{page}?done=demo_removed"))),
         Err(refused) => lead(&page, Err(refused)),
     }
 }

@@ -143,6 +143,7 @@ fn read_price(fields: &Fields, now: Timestamp) -> Result<PriceRow, &'static str>
                 cache_read: rate("cache_read")?,
                 cache_write_5m: rate("cache_write_5m")?,
                 cache_write_1h: rate("cache_write_1h")?,
+                ..TokenRates::default()
             },
             web_search_per_1k: rate("web_search_per_1k")?,
             ..Rates::default()
@@ -205,6 +206,11 @@ mod tests {
         check(&[("model", "own-7b"), ("input", "0")], Ok(("own-7b", 0)));
         check(&[("model", "own-7b")], Err("rate"));
         check(&[("model", "own-7b"), ("input", "-1")], Err("rate"));
+        check(&[("model", "own-7b"), ("input", "3000000000")], Err("rate"));
+        check(
+            &[("model", "own-7b"), ("input", "100000")],
+            Ok(("own-7b", 100_000_000_000_000)),
+        );
         check(
             &[("model", "own-7b"), ("input", "1"), ("output", "x")],
             Err("rate"),

@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::Redirect;
 use domain::Role;
 use domain::account::slug_from_name;
+use storage::projects::deletion::LEGAL_HOLD;
 
 use super::{Failed, Fields, lead, on_conflict};
 use crate::auth::{Visitor, role_is_too_low};
@@ -81,7 +82,10 @@ pub(super) async fn delete(
         );
     }
     let actor = visitor.name_in_log();
-    storage::projects::deletion::start(&state.db, project.id, &actor, clock::now()).await?;
+    let started = storage::projects::deletion::start(&state.db, project.id, &actor, clock::now()).await;
+    if let Err(failed) = on_conflict(started, LEGAL_HOLD, "legal_hold") {
+        return lead(&format!("/p/{}/settings", project.slug), Err(failed));
+    }
     state.auth.invalidate();
     tracing::info!(actor, project = project.slug, id = %project.id, "project deleted");
     Ok(Redirect::to("/?done=deleted"))

@@ -120,7 +120,8 @@ async fn drain(mut body: Body) {
     let _ended_or_not = timeout(IDLE_TIMEOUT, reading).await;
 }
 
-fn take(budget: &BodyBudget, bytes: usize) -> HttpResult<OwnedSemaphorePermit> {
+/// Memory for so many bytes of bodies; 503 when too much is held.
+pub(super) fn take(budget: &BodyBudget, bytes: usize) -> HttpResult<OwnedSemaphorePermit> {
     let kib = u32::try_from(bytes.div_ceil(KIB)).unwrap_or(u32::MAX);
     Arc::clone(&budget.kib)
         .try_acquire_many_owned(kib)
@@ -142,10 +143,29 @@ fn too_slow() -> HttpError {
     HttpError::new(StatusCode::REQUEST_TIMEOUT, "too_slow", message)
 }
 
-fn too_large(limit: usize) -> HttpError {
-    let message = format!(
-        "The body is larger than {} MiB after decompression",
-        limit / KIB / KIB
-    );
+/// 413: more than `limit` bytes.
+pub(super) fn too_large(limit: usize) -> HttpError {
+    let limit = match limit / KIB {
+        kib if kib < KIB => format!("{kib} KiB"),
+        kib => format!("{} MiB", kib / KIB),
+    };
+    let message = format!("The body is larger than {limit} after decompression");
     HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_said_in_a_unit_that_it_fills() {
+        let check = |limit: usize, said: &str| {
+            let message = format!("The body is larger than {said} after decompression");
+            assert_eq!(too_large(limit).message, message);
+        };
+        check(4 * KIB, "4 KiB");
+        check(256 * KIB, "256 KiB");
+        check(KIB * KIB, "1 MiB");
+        check(64 * KIB * KIB, "64 MiB");
+    }
 }

@@ -1,6 +1,7 @@
 //! Reading one field of a step, with an answer that names it.
 
 use domain::{NanoUsd, Timestamp};
+use engine::half_surrogates;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -36,6 +37,7 @@ impl<'a> Field<'a> {
     pub(super) fn text(self) -> Result<Option<String>, Rejection> {
         let Some(json) = self.json() else { return Ok(None) };
         serde_json::from_str(json)
+            .or_else(|_half_surrogate| serde_json::from_str(&half_surrogates::replaced(json)))
             .map(Some)
             .map_err(|_not_text| self.wrong("must be a string"))
     }
@@ -48,7 +50,9 @@ impl<'a> Field<'a> {
     /// A text of any length. Objects and arrays are taken as their JSON text: clients send both.
     pub(super) fn body(self) -> Result<Option<String>, Rejection> {
         match self.json() {
-            Some(json) if json.starts_with(['{', '[']) => Ok(Some(json.to_owned())),
+            Some(json) if json.starts_with(['{', '[']) => {
+                Ok(Some(half_surrogates::replaced(json).into_owned()))
+            }
             _ => self.text(),
         }
     }
@@ -119,6 +123,7 @@ impl<'a> Field<'a> {
             return Err(self.wrong(&format!("must be at most {max_bytes} bytes of JSON")));
         }
         serde_json::from_str(json)
+            .or_else(|_half_surrogate| serde_json::from_str(&half_surrogates::replaced(json)))
             .map_err(|_not_object| self.wrong("must be a JSON object of at most 120 levels"))
     }
 

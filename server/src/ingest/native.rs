@@ -2,7 +2,7 @@
 
 mod used;
 
-use domain::{NewStep, StepEvent, StepKind, StepStatus, Timestamp};
+use domain::{NewStep, StepEvent, StepKind, StepStatus, Timestamp, UsageDetails};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -139,6 +139,8 @@ raw_step!(
     service_tier: Option<String>,
     /// Web searches that the provider made and bills by number.
     web_searches: Option<i64>,
+    /// What else decides the cost: parts of the tokens by modality, tools, where the model ran.
+    usage_details: Option<UsageDetails>,
     /// Why the model stopped, as the provider says it.
     stop_reason: Option<String>,
     /// The tool that a step of kind `tool` calls.
@@ -321,6 +323,7 @@ pub(super) fn decode_step(raw: &RawValue, source: &Source) -> Result<NewStep, Re
         max_gap_ms: raw.max_gap_ms().number()?,
         stream_incomplete: raw.stream_incomplete().boolean()?.unwrap_or(false),
         tokens: usage.tokens,
+        usage_details: usage.details,
         web_searches: raw.web_searches().integer()?.or(usage.web_searches),
         reported_cost: raw.cost().money()?.or(usage.reported_cost),
         environment: raw.environment().word()?,

@@ -5,8 +5,8 @@
 //! what is wrong ([`StepBuilder::or_reject`]); what was watched or imported is never lost over a long text
 //! ([`StepBuilder::or_cut`]). Fields are called in errors as the native body calls them.
 
-use domain::NewStep;
 use domain::id::MAX_CLIENT_ID_BYTES;
+use domain::{NewStep, UsageDetails};
 use engine::usage::{MAX_NANO_USD, MAX_TOKENS};
 use serde_json::{Map, Value};
 
@@ -137,6 +137,12 @@ impl StepBuilder {
         ] {
             text.iter_mut().for_each(clean);
         }
+        if step.tokens.has_negative() {
+            step.usage_details
+                .unpriced
+                .insert("a count below zero".to_owned());
+        }
+        clean_details(&mut step.usage_details);
         clean_map(&mut step.attributes);
         for event in &mut step.events {
             clean_map(&mut event.attributes);
@@ -151,6 +157,13 @@ impl StepBuilder {
 /// Whether a text can be the id of a run or step. Ids are index keys, so they have to stay far below a page.
 pub(crate) fn is_id(text: &str) -> bool {
     !text.trim().is_empty() && text.len() <= MAX_CLIENT_ID_BYTES
+}
+
+/// Cuts every word of a step whose texts were changed after they were checked.
+pub(crate) fn cut_words(step: &mut NewStep) {
+    for (_, word) in words(step) {
+        cut_word(word);
+    }
 }
 
 /// Cuts what is longer than a word, between two characters.
@@ -233,6 +246,32 @@ fn clean(text: &mut String) {
     if text.contains('\0') {
         *text = text.replace('\0', "\u{fffd}");
     }
+}
+
+/// The same for what was used; names are as long as words, and as many as tags.
+fn clean_details(details: &mut UsageDetails) {
+    let optional = [
+        &mut details.search_context,
+        &mut details.geography,
+        &mut details.unknown_shape,
+    ];
+    for word in optional.into_iter().flatten() {
+        clean(word);
+        cut_word(word);
+    }
+    let cleaned = |mut word: String| {
+        clean(&mut word);
+        cut_word(&mut word);
+        word
+    };
+    let unpriced = std::mem::take(&mut details.unpriced);
+    details.unpriced = unpriced.into_iter().take(MAX_TAGS).map(cleaned).collect();
+    let tools = std::mem::take(&mut details.tools);
+    let named = tools
+        .into_iter()
+        .take(MAX_TAGS)
+        .map(|(tool, uses)| (cleaned(tool), uses));
+    details.tools = named.collect();
 }
 
 fn clean_map(map: &mut Map<String, Value>) {

@@ -1,14 +1,14 @@
 //! What changed lately, numbered: a page says what it was rendered after, and hears whether it has missed something.
 
 use std::collections::VecDeque;
-use std::fmt;
-use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::ProjectId;
 use storage::live::ChangeEvent;
 use tokio::sync::broadcast;
 use uuid::Uuid;
+
+use super::position::LivePosition;
 
 /// Changes that are remembered, up to 8 kB each. Who was rendered before all of them has missed something.
 const MAX_REMEMBERED: usize = 1_024;
@@ -44,13 +44,6 @@ pub struct Numbered {
     pub change: ChangeEvent,
 }
 
-/// After which change something was read: `<epoch>-<number>`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LivePosition {
-    epoch: Uuid,
-    number: u64,
-}
-
 /// What a page needs that connects.
 #[derive(Debug)]
 pub(super) struct Subscription {
@@ -79,7 +72,10 @@ impl Changes {
             number: latest.number,
             change,
         };
-        if matches!(numbered.change, ChangeEvent::Runs { .. } | ChangeEvent::Gap) {
+        if matches!(
+            numbered.change,
+            ChangeEvent::Runs { .. } | ChangeEvent::Incidents(_) | ChangeEvent::Gap
+        ) {
             latest.remembered.push_back(numbered.clone());
         }
         if latest.remembered.len() > MAX_REMEMBERED
@@ -152,25 +148,8 @@ fn concerns(change: &ChangeEvent, project: ProjectId, run: Option<&str>) -> bool
         ChangeEvent::Runs {
             project: of, run_ids, ..
         } => *of == project && run.is_none_or(|run| run_ids.iter().any(|id| id == run)),
+        ChangeEvent::Incidents(of) => *of == project && run.is_none(),
         ChangeEvent::Access | ChangeEvent::Jobs | ChangeEvent::Prices | ChangeEvent::Settings(_) => false,
-    }
-}
-
-impl fmt::Display for LivePosition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.epoch.simple(), self.number)
-    }
-}
-
-impl FromStr for LivePosition {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let (epoch, number) = text.split_once('-').ok_or(())?;
-        Ok(Self {
-            epoch: epoch.parse().map_err(drop)?,
-            number: number.parse().map_err(drop)?,
-        })
     }
 }
 
@@ -182,7 +161,7 @@ mod tests {
 
     fn runs(project: u128, run_id: &str) -> ChangeEvent {
         ChangeEvent::Runs {
-            origin: Uuid::nil(),
+            stored_by: Some(Uuid::nil()),
             project: ProjectId(Uuid::from_u128(project)),
             run_ids: vec![run_id.to_owned()],
         }
@@ -227,14 +206,5 @@ mod tests {
             has_missed(&changes, rendered, None),
             "nobody knows what the first was"
         );
-    }
-
-    #[test]
-    fn a_position_is_read_as_it_is_written() {
-        let position = Changes::new().position();
-        assert_eq!(position.to_string().parse(), Ok(position));
-        for odd in ["", "-", "1", "x-1", "00000000000000000000000000000000-"] {
-            assert_eq!(odd.parse::<LivePosition>(), Err(()), "{odd}");
-        }
     }
 }

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use storage::live::ChangeEvent;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_util::sync::CancellationToken;
+use utoipa::IntoParams;
 
 use super::changes::Subscription;
 use crate::error::{HttpError, HttpResult};
@@ -30,23 +31,26 @@ const MAX_IN_ALL: usize = 2_000;
 /// How long a page that gave way to a newer one waits before it connects again.
 const RECONNECT_LATER: Duration = Duration::from_secs(30);
 
-/// What a page subscribes to.
-#[derive(Debug, Deserialize)]
+/// What a page subscribes to, or a program.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct LiveQuery {
+    /// Changes of this run alone.
     run: Option<String>,
-    /// After which change it was rendered: the id of the last event it received, or what the page came with.
+    /// After which change it was rendered: the id of the last event it received, or what the page came with. Whether
+    /// something has changed since is then the first event.
     since: Option<String>,
 }
 
 /// `GET /live/{slug}?run=&since=`: `gap` when what it shows may have changed since then, `hello`, then `run` with
-/// `{"run_id"}` for each run that changed, or `gap` when anything may have.
+/// `{"run_id"}` for each run that changed, `incidents` when those did, or `gap` when anything may have.
 pub async fn events(
     State(state): State<AppState>,
     Extension(viewer): Extension<app::Viewer>,
     Path(slug): Path<String>,
     Query(query): Query<LiveQuery>,
     request: Request,
-) -> HttpResult<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
+) -> HttpResult<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>> {
     let project = viewer
         .project(&slug)
         .map(|(project, _)| project.id)
@@ -55,6 +59,16 @@ pub async fn events(
         Some(user) => Reader::User(user.id),
         None => reader_at(&state, request).await.0,
     };
+    changes_of(&state, project, reader, query)
+}
+
+/// What changes in a project from now on, for one reader.
+pub fn changes_of(
+    state: &AppState,
+    project: ProjectId,
+    reader: Reader,
+    query: LiveQuery,
+) -> HttpResult<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>> {
     let stream = OpenStreams::open(&state.live.streams, reader, Arc::clone(&state.metrics))
         .ok_or_else(|| HttpError::overloaded("Too many pages listen for changes; try again in a moment"))?;
     let gives_way = stream.gives_way.clone();
@@ -114,12 +128,32 @@ pub async fn events(
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }
 
+/// Counts a stream of something else among those that are open. It ends when it gives way to a newer one of its reader.
+pub fn among_open<S: Stream>(
+    state: &AppState,
+    reader: Reader,
+    events: S,
+) -> HttpResult<impl Stream<Item = S::Item> + use<S>> {
+    let stream = OpenStreams::open(&state.live.streams, reader, Arc::clone(&state.metrics))
+        .ok_or_else(|| HttpError::overloaded("Too many streams are open; try again in a moment"))?;
+    let gives_way = stream.gives_way.clone();
+    let events = events.map(move |event| {
+        let _held_open = &stream;
+        event
+    });
+    Ok(events.take_until(gives_way.cancelled_owned()))
+}
+
 fn events_of(change: ChangeEvent, project: ProjectId, run: Option<&str>) -> Vec<Event> {
     match change {
         ChangeEvent::Access | ChangeEvent::Jobs | ChangeEvent::Prices | ChangeEvent::Settings(_) => {
             Vec::new()
         }
         ChangeEvent::Gap => vec![Event::default().event("gap").data("{}")],
+        ChangeEvent::Incidents(of_project) if of_project == project && run.is_none() => {
+            vec![Event::default().event("incidents").data("{}")]
+        }
+        ChangeEvent::Incidents(_) => Vec::new(),
         ChangeEvent::Runs {
             project: of_project, ..
         } if of_project != project => Vec::new(),

@@ -1,18 +1,25 @@
-//! One batch from top to bottom: normalise, price, fingerprint, score, insert, add up, commit.
+//! One batch from top to bottom: hide, normalise, price, fingerprint, score, insert, add up, commit.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use domain::key_limit::Amounts;
 use domain::ledger::Dimension;
 use domain::{NewStep, ProjectId, Severity, Timestamp};
 use engine::pricing::PriceTable;
-use storage::ingest::{self, LedgerEntry, Outcome, PromptText, StepRow};
+use storage::ingest::{self, BatchTx, FiledRuns, LedgerEntry, Outcome, PromptText, RunPart, StepRow};
 use tokio::task::yield_now;
 
 use super::cardinality::CountedAs;
 use super::condition_days::condition_days;
-use super::{Delivery, DerivedStep, ProjectCaches, Received, Submission, release, rollup, run_deltas};
+use super::redact::{redacted, redaction_days};
+use super::{
+    Delivery, DerivedStep, ProjectCaches, Received, Submission, counted_usage, release, rollup, run_deltas,
+};
+use crate::alerts::ToldStep;
 use crate::blocking::{run_blocking_if_large, text_bytes};
+use crate::clock;
+use crate::detectors::enabled::queued;
 use crate::metrics::Metrics;
 
 /// Steps that are worked out without a pause, which is half a millisecond where texts are short: a thread that works
@@ -39,11 +46,15 @@ pub async fn process_batch(
     let projects: BTreeSet<ProjectId> = submissions.iter().map(|s| s.project_id).collect();
     let projects: Vec<ProjectId> = projects.into_iter().collect();
     // Read, and worked out, before the transaction begins, so that nothing is locked meanwhile.
+    let redacted = redacted(caches.redaction.as_ref(), &projects, submissions).await?;
+    let submissions = redacted.as_deref().unwrap_or(submissions);
     let mut scorer = caches.scoring.batch(&projects).await?;
     let mut prices = BTreeMap::new();
     for project in &projects {
         prices.insert(*project, caches.prices.of(*project).await?);
     }
+    let mut alerts = caches.alerts.batch(&projects).await?;
+    let judging = caches.detectors.judging(&projects).await?;
     let steps: Vec<(&Submission, &NewStep)> = received_steps(submissions).collect();
     let mut derived = Vec::with_capacity(steps.len());
     for (i, some) in steps.chunks(CHUNK_STEPS).enumerate() {
@@ -75,6 +86,7 @@ pub async fn process_batch(
     let mut batch = ingest::begin(db, &projects).await?;
     let runs = ingest::file_runs(&mut batch, &mut rows).await?;
     let looks_new = ingest::find_new(&mut batch, &rows, &runs).await?;
+    count_usage_once(&mut batch, &steps, &runs, &mut rows, &mut derived, &looks_new).await?;
     scorer.read_runs(&mut batch, &runs).await?;
     for (nth, row) in rows.iter_mut().enumerate() {
         row.sequence = runs.sequence(nth);
@@ -111,9 +123,36 @@ pub async fn process_batch(
     let received = received_by_submission(submissions, &is_new);
     let mut entries = ledger_entries(submissions, &received, &limited(new_counted()));
     ingest::add_to_ledger(&mut batch, &mut entries).await?;
+    ingest::add_to_redaction_days(&mut batch, &redaction_days(submissions, &is_new)).await?;
+    if alerts.has_any() {
+        let now = clock::now();
+        let mut told = alerts.of(new_counted().map(told_step), now);
+        ingest::add_alerts(&mut batch, &mut told, now).await?;
+        let (mut runs, due_at) = alerts.traced(new_rows(), now);
+        ingest::queue_traces(&mut batch, &mut runs, now, due_at).await?;
+    }
+    let is_judging = !judging.is_empty();
+    if is_judging {
+        let now = clock::now();
+        let (mut runs, due_at) = queued(&judging, new_rows(), now);
+        ingest::queue_judgements(&mut batch, &mut runs, now, due_at).await?;
+    }
     scorer.committing();
     batch.commit().await?;
     scorer.settle(&is_new);
+    alerts.settle();
+    if is_judging {
+        caches.detectors.wake.notify_one();
+    }
+    let now = clock::now();
+    for row in new_rows() {
+        let used = Amounts {
+            requests: 0,
+            tokens: row.tokens.total().unwrap_or(0),
+            cost: row.cost_nano_usd.unwrap_or_default(),
+        };
+        caches.key_limits.add(row.project_id, row.key_label, used, now);
+    }
     let stored = texts.iter().map(|text| (text.project_id, text.fingerprint));
     caches.prompts.stored(stored);
     caches.first_seen.stored(&seen);
@@ -130,6 +169,53 @@ pub async fn process_batch(
         received,
         changed_runs,
     })
+}
+
+/// Takes the usage from steps that only say again what other steps used: what a step says stays among its attributes.
+async fn count_usage_once(
+    batch: &mut BatchTx,
+    steps: &[(&Submission, &NewStep)],
+    runs: &FiledRuns,
+    rows: &mut [StepRow<'_>],
+    derived: &mut [DerivedStep],
+    looks_new: &[bool],
+) -> storage::Result<()> {
+    let is_asked: Vec<bool> = steps
+        .iter()
+        .zip(rows.iter())
+        .zip(looks_new)
+        .map(|(((submission, _), row), is_new)| {
+            *is_new && submission.repeats_usage && counted_usage::is_in(row)
+        })
+        .collect();
+    let asked = rows.iter().zip(&is_asked).filter(|(_, is_asked)| **is_asked);
+    let parts: BTreeSet<RunPart> = asked
+        .map(|(row, _)| (row.project_id, row.step.run_id.clone(), row.partition_at))
+        .collect();
+    if parts.is_empty() {
+        return Ok(());
+    }
+    let stored = ingest::stored_usage(batch, parts, runs).await?;
+    let repeated = counted_usage::repeated(rows, looks_new, &is_asked, &stored);
+    for ((row, derived), _) in rows
+        .iter_mut()
+        .zip(derived)
+        .zip(&repeated)
+        .filter(|(_, repeated)| **repeated)
+    {
+        derived.forget_usage();
+        (row.tokens, row.usage_semantics) = (derived.tokens, derived.usage_semantics);
+        (row.cost_nano_usd, row.cost_source) = (derived.cost, derived.cost_source);
+        row.price_version.clone_from(&derived.price_version);
+    }
+    Ok(())
+}
+
+fn told_step<'a>((row, counted): (&'a StepRow<'a>, &'a CountedAs<'a>)) -> ToldStep<'a> {
+    ToldStep {
+        row,
+        counted_name: counted.step_name,
+    }
 }
 
 /// Lets others have their turn, but for the first part of a batch: a small one has no other.
@@ -210,6 +296,7 @@ fn step_row<'a>(
         prompt_hash: derived.prompt,
         template_fingerprint: derived.template.map(Vec::from),
         other_series: counted.other_series(),
+        release_is_other: counted.release_is_other(),
         output_shape: None,
         score: None,
         threshold: None,

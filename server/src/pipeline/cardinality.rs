@@ -24,7 +24,7 @@ const MAX_VALUES: usize = 1_000_000;
 const fn limit_of(dimension: Dimension) -> u32 {
     match dimension {
         Dimension::Environment | Dimension::FinishReason => 50,
-        Dimension::Model => 200,
+        Dimension::Model | Dimension::Release => 200,
         Dimension::StepName => 500,
         Dimension::Series => 5_000,
     }
@@ -38,6 +38,7 @@ pub struct CountedAs<'a> {
     pub(super) model: Option<&'a str>,
     pub(super) template: Option<[u8; 32]>,
     pub(super) finish_reason: Option<&'a str>,
+    pub(super) release: Option<&'a str>,
     pub(super) series_id: Uuid,
     /// The dimensions in which it is not counted under its own value.
     pub(super) limited: Vec<Dimension>,
@@ -46,8 +47,14 @@ pub struct CountedAs<'a> {
 impl CountedAs<'_> {
     /// Its series, when that is another one than the step itself would say.
     pub(super) fn other_series(&self) -> Option<Uuid> {
-        let is_other = |dimension: &Dimension| *dimension != Dimension::FinishReason;
+        let is_other =
+            |dimension: &Dimension| !matches!(dimension, Dimension::FinishReason | Dimension::Release);
         self.limited.iter().any(is_other).then_some(self.series_id)
+    }
+
+    /// Whether its release is one of too many.
+    pub(super) fn release_is_other(&self) -> bool {
+        self.limited.contains(&Dimension::Release)
     }
 
     fn identify(&mut self, key_label: &str) {
@@ -169,6 +176,7 @@ impl HourOf<'_> {
                 .stop_reason
                 .as_deref()
                 .map(|value| of(Dimension::FinishReason, value)),
+            release: step.release.as_deref().map(|value| of(Dimension::Release, value)),
             template,
             series_id: Uuid::nil(),
             limited,

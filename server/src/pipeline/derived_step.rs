@@ -38,6 +38,12 @@ impl DerivedStep {
         derived
     }
 
+    /// Makes it a step that used nothing: what it says was used is counted at another.
+    pub fn forget_usage(&mut self) {
+        (self.tokens, self.usage_semantics) = (TokenUsage::default(), None);
+        (self.cost, self.cost_source, self.price_version) = (None, None, None);
+    }
+
     /// Steps of a kind that costs nothing by nature, and calls that were refused, have no cost rather than an unknown
     /// one.
     fn price(&mut self, step: &NewStep, table: &PriceTable) {
@@ -49,6 +55,7 @@ impl DerivedStep {
                 request_model: step.request_model.as_deref(),
                 started_at: step.started_at,
                 tokens: &self.tokens,
+                details: &step.usage_details,
                 service_tier: step.service_tier.as_deref(),
                 web_searches: step.web_searches,
                 reported: step.reported_cost,

@@ -5,8 +5,12 @@ use storage::partitions::Weeks;
 
 use super::cardinality::Cardinality;
 use super::first_seen::FirstSeen;
+use crate::alerts::Alerts;
+use crate::detectors::Detectors;
+use crate::key_limits::KeyLimits;
 use crate::prices::Prices;
 use crate::prompts::PromptTexts;
+use crate::redaction::Redaction;
 use crate::scoring::Scoring;
 
 /// Cached rules, histories, prices and templates of all projects. Cheap to clone.
@@ -24,11 +28,19 @@ pub struct ProjectCaches {
     pub first_seen: FirstSeen,
     /// Which weeks have their partitions.
     pub weeks: Weeks,
+    /// Who is told of what.
+    pub alerts: Alerts,
+    /// Whose runs are judged.
+    pub detectors: Detectors,
+    /// What keys may use; nothing where no server runs.
+    pub key_limits: KeyLimits,
+    /// What is hidden; none where all that is written is made up.
+    pub redaction: Option<Redaction>,
 }
 
 impl ProjectCaches {
     /// Nothing is read before a project is seen.
-    pub fn new(db: &storage::Db) -> Self {
+    pub fn new(db: &storage::Db, redaction: Option<Redaction>) -> Self {
         Self {
             scoring: Scoring::new(db.clone()),
             prices: Prices::new(db.clone()),
@@ -36,6 +48,10 @@ impl ProjectCaches {
             cardinality: Cardinality::default(),
             first_seen: FirstSeen::default(),
             weeks: Weeks::new(db),
+            alerts: Alerts::new(db.clone()),
+            detectors: Detectors::new(db.clone()),
+            key_limits: KeyLimits::default(),
+            redaction,
         }
     }
 
@@ -43,12 +59,22 @@ impl ProjectCaches {
     pub fn invalidate(&self, project: ProjectId) {
         self.scoring.invalidate_rules(project);
         self.prices.invalidate(project);
+        self.alerts.invalidate(project);
+        self.detectors.invalidate(project);
+        if let Some(redaction) = &self.redaction {
+            redaction.invalidate(project);
+        }
     }
 
     /// Invalidates everything.
     pub fn invalidate_all(&self) {
         self.scoring.invalidate_all();
         self.prices.invalidate_all();
+        self.alerts.invalidate_all();
+        self.detectors.invalidate_all();
+        if let Some(redaction) = &self.redaction {
+            redaction.invalidate_all();
+        }
         self.prompts.invalidate_all();
         self.first_seen.invalidate_all();
     }

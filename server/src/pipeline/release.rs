@@ -15,7 +15,7 @@ pub(super) fn release_hours<'a>(
     type Key<'a> = (ProjectId, Timestamp, &'a str, &'a str, &'a str, Option<&'a str>);
     let mut sums: BTreeMap<Key<'a>, ReleaseHour> = BTreeMap::new();
     for (row, counted) in rows {
-        let Some(release) = row.step.release.as_deref() else {
+        let Some(release) = counted.release else {
             continue;
         };
         let hour = row.step.started_at.hour();

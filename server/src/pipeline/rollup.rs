@@ -122,13 +122,22 @@ fn squares_of(row: &StepRow<'_>) -> Squares {
 /// Whether the stored histograms are those of these latencies.
 pub fn histograms_agree(found: &Latencies) -> bool {
     let is_of = |stored: &[u8], latencies: &[f64]| {
-        let mut counted = Histogram::default();
-        for ms in latencies {
-            record(&mut counted, Some(*ms));
-        }
-        Histogram::decode(stored).unwrap_or_default() == counted
+        Histogram::decode(stored).unwrap_or_default() == counted(latencies)
     };
     is_of(&found.latency_us, &found.latency_ms) && is_of(&found.ttft_us, &found.ttft_ms)
+}
+
+/// The histogram of latencies in milliseconds, as the sums have it.
+pub fn histogram_of(latencies_ms: &[f64]) -> Vec<u8> {
+    counted(latencies_ms).encode()
+}
+
+fn counted(latencies_ms: &[f64]) -> Histogram {
+    let mut counted = Histogram::default();
+    for ms in latencies_ms {
+        record(&mut counted, Some(*ms));
+    }
+    counted
 }
 
 fn count(counts: &mut BTreeMap<String, i64>, word: Option<&str>) {

@@ -1,6 +1,6 @@
 //! What new steps add to their runs. A recount of all steps of a run gives the same sums; a test holds it to that.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use domain::ledger::OTHER;
 use domain::{NanoUsd, NewStep, ProjectId, StepStatus, Timestamp, text, usage};
@@ -57,7 +57,13 @@ fn of_step(row: &StepRow<'_>) -> RunDelta {
         open: i32::from(step.ended_at.is_none()),
         key_label: row.key_label.to_owned(),
         environment: step.environment.clone(),
-        release: step.release.clone(),
+        release: step.release.as_ref().map(|release| {
+            if row.release_is_other {
+                OTHER.to_owned()
+            } else {
+                release.clone()
+            }
+        }),
         session_id: step.session_id.clone(),
         user_id: step.user_id.clone(),
         tags: step.tags.clone(),
@@ -77,6 +83,7 @@ fn of_step(row: &StepRow<'_>) -> RunDelta {
         .collect(),
         steps: 1,
         errors: i32::from(failed),
+        calls: i32::from(step.kind.is_model_call()),
         tokens: row.tokens,
         cost_nano_usd: row.cost_nano_usd,
         unpriced: i32::from(priceless),
@@ -89,9 +96,8 @@ fn of_step(row: &StepRow<'_>) -> RunDelta {
 }
 
 /// The attributes that runs are found by: short ones with a single value, each as `key=value`.
-fn searchable_attributes(step: &NewStep) -> Vec<String> {
-    let mut attributes: Vec<String> = step
-        .attributes
+fn searchable_attributes(step: &NewStep) -> BTreeSet<String> {
+    step.attributes
         .iter()
         .filter_map(|(key, value)| {
             let value = match value {
@@ -103,9 +109,7 @@ fn searchable_attributes(step: &NewStep) -> Vec<String> {
         })
         .filter(|attribute| attribute.len() <= MAX_ATTRIBUTE_BYTES)
         .take(MAX_ATTRIBUTES)
-        .collect();
-    attributes.sort_unstable();
-    attributes
+        .collect()
 }
 
 fn problem(row: &StepRow<'_>) -> Option<Problem> {
@@ -159,11 +163,12 @@ fn add(sum: &mut RunDelta, more: RunDelta) {
     least(&mut sum.session_id, more.session_id);
     least(&mut sum.user_id, more.user_id);
     unite(&mut sum.tags, more.tags);
-    unite(&mut sum.attributes, more.attributes);
+    sum.attributes.extend(more.attributes);
     unite(&mut sum.models, more.models);
     unite(&mut sum.step_names, more.step_names);
     sum.steps += more.steps;
     sum.errors += more.errors;
+    sum.calls += more.calls;
     sum.tokens = sum.tokens.plus(&more.tokens);
     sum.cost_nano_usd = known_sum(sum.cost_nano_usd, more.cost_nano_usd);
     sum.unpriced += more.unpriced;

@@ -2,9 +2,11 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{BatchWriter, INTERNAL, Queued, Received, Submission, WriteError};
@@ -24,6 +26,7 @@ const MAX_COLLISIONS: u32 = 10;
 #[derive(Clone)]
 pub(super) struct Worker {
     pub(super) writer: Arc<dyn BatchWriter>,
+    pub(super) write_timeout: Duration,
     pub(super) live: LiveHub,
     pub(super) receiver: Arc<Mutex<mpsc::Receiver<Queued>>>,
     /// A worker with a small batch waits for it; one with enough steps writes without it.
@@ -142,7 +145,12 @@ impl Worker {
     async fn write_once(&self, submissions: &[Submission]) -> Result<Vec<Vec<Received>>, BatchError> {
         let mut collisions = 0;
         loop {
-            let written = AssertUnwindSafe(async { self.writer.write(submissions).await });
+            // A batch that is given up may be stored or not; a step that is sent again is one step either way.
+            let written = AssertUnwindSafe(async {
+                timeout(self.write_timeout, self.writer.write(submissions))
+                    .await
+                    .unwrap_or_else(|_elapsed| Err(storage::Error::no_answer()))
+            });
             match written.catch_unwind().await {
                 Ok(Ok(written)) => {
                     self.live.publish(written.changed_runs);

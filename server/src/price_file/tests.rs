@@ -22,6 +22,7 @@ fn token_rates(rates: &Rates) -> Vec<TokenRates> {
         .into_iter()
         .chain(variants.map(|variant| variant.tokens))
         .chain(tiers.map(|tier| tier.tokens))
+        .chain(rates.hours.iter().map(|hour| hour.tokens))
         .collect()
 }
 
@@ -62,14 +63,7 @@ fn the_shipped_file_is_whole_and_sane() {
         assert!(row.source.starts_with("https://"), "{id}: {}", row.source);
         assert_eq!(row.model, row.model.to_lowercase(), "{id}");
         for rates in token_rates(&row.rates) {
-            let every = [
-                rates.input,
-                rates.output,
-                rates.cache_read,
-                rates.cache_write_5m,
-                rates.cache_write_1h,
-            ];
-            for rate in every.into_iter().flatten() {
+            for rate in rates.named().filter_map(|(_, rate)| rate) {
                 // The most expensive output of any public list is $600.
                 assert!((0..=1_200 * DOLLAR).contains(&rate), "{id}: {rate}");
             }

@@ -29,6 +29,7 @@ impl Provider {
             (Self::Anthropic, 403) => "permission_error",
             (Self::Anthropic, 404 | 405) => "not_found_error",
             (Self::Anthropic, 413) => "request_too_large",
+            (Self::Anthropic | Self::OpenAi, 429) => "rate_limit_error",
             (Self::Anthropic, 504) => "timeout_error",
             (Self::Anthropic, 500..) => "api_error",
             (Self::OpenAi, 500..) => "server_error",

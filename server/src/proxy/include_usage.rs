@@ -20,17 +20,31 @@ pub fn ask_for_usage(body: &[u8]) -> Option<Vec<u8>> {
     if !body[end..].iter().all(u8::is_ascii_whitespace) {
         return None;
     }
-    let (mut streams, mut options) = (None, None);
+    let (mut streams, mut options, mut usage) = (None, None, None);
     // Where a key stands twice, the last one counts for every parser we know of.
     for member in top {
         match member.key {
             "stream" => streams = Some(member),
             "stream_options" => options = Some(member),
+            "usage" => usage = Some(member),
             _ => {}
         }
     }
     let is_stream = |member: &Member<'_>| &body[member.value.clone()] == b"true";
     if !streams.as_ref().is_some_and(is_stream) {
+        return None;
+    }
+    // OpenRouter's own way to ask: the chunk is the caller's.
+    let asks_by_itself = usage.is_some_and(|usage| {
+        let inner = members(text, usage.value.start)
+            .map(|(inner, _)| inner)
+            .unwrap_or_default();
+        inner
+            .iter()
+            .rfind(|member| member.key == "include")
+            .is_some_and(|member| &body[member.value.clone()] == b"true")
+    });
+    if asks_by_itself {
         return None;
     }
     let Some(options) = options else {
@@ -113,6 +127,11 @@ mod tests {
             ),
         );
         check(r#"{"stream":true,"stream_options":{"include_usage":true}}"#, None);
+        check(r#"{"stream":true,"usage":{"include":true}}"#, None);
+        check(
+            r#"{"stream":true,"usage":{"include":false}}"#,
+            Some(r#"{"stream_options":{"include_usage":true},"stream":true,"usage":{"include":false}}"#),
+        );
         check(r#"{"stream":false}"#, None);
         check(r#"{"stream":true,"stream":false}"#, None);
         check(r#"{"stream":"true"}"#, None);

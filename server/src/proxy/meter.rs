@@ -9,9 +9,11 @@ mod completions;
 mod embeddings;
 mod json;
 mod responses;
+mod tools;
 mod usage;
 
 use domain::step::ReportedTokens;
+use domain::{NanoUsd, UsageDetails};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -27,8 +29,12 @@ pub struct Reading {
     pub response_id: Option<String>,
     /// What was used, in the provider's counts.
     pub tokens: ReportedTokens,
+    /// Parts of it, and what else is billed.
+    pub usage_details: UsageDetails,
     /// Searches of the web that are billed by number.
     pub web_searches: Option<i64>,
+    /// What it cost, as the provider or a gateway says.
+    pub reported_cost: Option<NanoUsd>,
     /// The text; where there is more than text, the JSON of one assistant message.
     pub output: Option<String>,
     /// Why the model stopped.
@@ -37,6 +43,8 @@ pub struct Reading {
     pub service_tier: Option<String>,
     /// What the provider says went wrong.
     pub error: Option<ProviderError>,
+    /// It came as events.
+    pub is_stream: bool,
     /// The stream's final event was seen; for a whole answer, that it could be read.
     pub is_complete: bool,
     /// The length of the stream up to the end of the first event that carries something of the answer, in bytes.
@@ -106,6 +114,22 @@ pub fn read_whole(api: Api, body: &[u8]) -> Reading {
     reading
 }
 
+/// Whether a body is a stream of events, whatever its header says: its first line is a field or a comment of one.
+pub fn looks_like_events(body: &[u8]) -> bool {
+    let body = body
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(body)
+        .trim_ascii_start();
+    [b"data:".as_slice(), b"event:", b"id:", b"retry:", b": ", b":\n"]
+        .iter()
+        .any(|begin| body.starts_with(begin))
+}
+
+/// What a body at a status of failure says went wrong.
+pub fn failure_of(body: &[u8]) -> Option<ProviderError> {
+    json::failure_of(body)
+}
+
 /// Reads a stream; where its middle was not kept, `parts` are its beginning and its end, with where each begins.
 pub fn read_stream(api: Api, parts: &[(usize, &[u8])]) -> Reading {
     let mut meter: Box<dyn Meter> = match api {
@@ -116,7 +140,12 @@ pub fn read_stream(api: Api, parts: &[(usize, &[u8])]) -> Reading {
     };
     let mut first_content_end = None;
     let mut scanner = Scanner::default();
+    let mut named_error = None;
     let mut take = |event: Event| {
+        // Whoever's stream it is.
+        if event.name == "error" && named_error.is_none() {
+            named_error = json::error_event(&event.data);
+        }
         if meter.event(&event) && first_content_end.is_none() {
             first_content_end = Some(event.end);
         }
@@ -128,12 +157,17 @@ pub fn read_stream(api: Api, parts: &[(usize, &[u8])]) -> Reading {
         scanner.feed(bytes).into_iter().for_each(&mut take);
     }
     scanner.finish().into_iter().for_each(take);
+    let reading = meter.finish();
     Reading {
         first_content_end,
-        ..meter.finish()
+        error: reading.error.or(named_error),
+        ..reading
     }
 }
 
 #[cfg(test)]
 #[path = "meter/tests.rs"]
 mod tests;
+#[cfg(test)]
+#[path = "meter/truth_tests.rs"]
+mod truth_tests;

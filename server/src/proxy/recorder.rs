@@ -20,6 +20,7 @@ use super::call::Exchange;
 use super::capture::{Budget, Capture, Reservation};
 use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
+use crate::redaction::Redaction;
 use crate::supervise::Supervisor;
 use writer::Writer;
 
@@ -77,6 +78,7 @@ impl Recorder {
         pipeline: Pipeline,
         metrics: Arc<Metrics>,
         backlog: Backlog,
+        redaction: Redaction,
         supervisor: &Supervisor,
         shutdown: &CancellationToken,
     ) -> Self {
@@ -90,7 +92,7 @@ impl Recorder {
             stopping: shutdown.child_token(),
         };
         let overflow = Arc::clone(&recorder.overflow);
-        let writer = Writer::new(db, pipeline, metrics, backlog, receiver, overflow);
+        let writer = Writer::new(db, pipeline, metrics, backlog, redaction, receiver, overflow);
         // What waits outlives a defect: the next run goes on with it.
         let writer = Arc::new(Mutex::new(writer));
         let (ending, shutdown) = (recorder.clone(), shutdown.clone());

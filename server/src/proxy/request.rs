@@ -17,6 +17,8 @@ use crate::error::{HttpError, HttpResult};
 
 /// How long nothing may arrive in the middle of a body.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long all of it may take that is kept: at a byte a minute it would hold its memory and a connection for days.
+const KEPT_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A body to send on.
 #[derive(Debug)]
@@ -29,7 +31,13 @@ pub struct Sent {
 
 /// Reads a body to its end, so that it can be looked at; of one that is too large, or for which there is no memory, the
 /// beginning: the rest is sent on as it comes.
-pub async fn read(mut body: Body, held: &mut Reservation) -> HttpResult<Sent> {
+pub async fn read(body: Body, held: &mut Reservation) -> HttpResult<Sent> {
+    timeout(KEPT_TIMEOUT, read_kept(body, held))
+        .await
+        .unwrap_or_else(|_elapsed| Err(too_slow()))
+}
+
+async fn read_kept(mut body: Body, held: &mut Reservation) -> HttpResult<Sent> {
     if body.is_end_stream() {
         return Ok(Sent {
             body: Body::empty(),
@@ -142,4 +150,43 @@ fn too_slow() -> HttpError {
         "too_slow",
         "the body came too slowly; send it again",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures::stream;
+
+    use super::super::capture::Budget;
+    use super::*;
+
+    /// A body of so many bytes, one each `pause`.
+    fn trickle(bytes: usize, pause: Duration) -> Body {
+        Body::from_stream(stream::unfold(bytes, move |left| async move {
+            let left = left.checked_sub(1)?;
+            tokio::time::sleep(pause).await;
+            Some((Ok::<_, Infallible>(Bytes::from_static(b"x")), left))
+        }))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_trickles_in_ends_in_408_and_one_that_is_only_slow_does_not() {
+        let budget = Budget::new(1_024);
+        let read = async |bytes, seconds| {
+            read(
+                trickle(bytes, Duration::from_secs(seconds)),
+                &mut Reservation::of(&budget),
+            )
+            .await
+        };
+        let whole = read(5, 59).await.map(|sent| sent.whole);
+        assert_eq!(whole.unwrap().as_deref(), Some(&b"xxxxx"[..]));
+        assert_eq!(read(1, 61).await.unwrap_err().status, StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(
+            read(1_000, 59).await.unwrap_err().status,
+            StatusCode::REQUEST_TIMEOUT
+        );
+        assert_eq!(budget.used(), 0);
+    }
 }

@@ -45,6 +45,9 @@ pub const ROUTES: &[Route] = &[
     route("GET",    "/v1/models/{id}",                 Speaks::Either,     None,                    "A model of Anthropic's or OpenAI's"),
 ];
 
+/// Paths that begin like a provider's and are OpenTelemetry's.
+const OTHERS: [&str; 3] = ["/v1/traces", "/v1/logs", "/v1/metrics"];
+
 const fn route(
     method: &'static str,
     path: &'static str,
@@ -100,7 +103,7 @@ impl Route {
 /// Whether a path is the proxy's, be it one that it passes on or not. With two slashes it comes from a base URL that
 /// ends with one too many.
 pub fn is_ours(path: &str) -> bool {
-    path == "/v1" || path.starts_with("/v1/") || path.starts_with("//v1/")
+    (path == "/v1" || path.starts_with("/v1/") || path.starts_with("//v1/")) && !OTHERS.contains(&path)
 }
 
 /// The route of a request.
@@ -149,6 +152,7 @@ mod tests {
         ] {
             check(Method::GET, path, None);
         }
+        assert!(!is_ours("/v1/traces") && is_ours("/v1/traces/"));
         assert!(!is_ours("/v1x") && !is_ours("/") && !is_ours("/p/v1/models"));
     }
 

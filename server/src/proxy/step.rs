@@ -12,7 +12,10 @@ use super::api::Api;
 use super::call::{Answer, Ended, Exchange};
 use super::capture::Reservation;
 use super::decode::unpacked;
-use super::meter::{ProviderError, Reading, RequestedModel, read_stream, read_whole, requested_model};
+use super::meter::{
+    ProviderError, Reading, RequestedModel, failure_of, looks_like_events, read_stream, read_whole,
+    requested_model,
+};
 use crate::auth::credentials::Credentials;
 use crate::ingest::step::{StepBuilder, cut_word};
 
@@ -41,7 +44,7 @@ pub fn step_of(exchange: &Exchange, held: &mut Reservation) -> NewStep {
     describe_answer(exchange, &reading, &mut attributes);
     let error = error_of(exchange, &mut reading);
     let (ttft, max_gap) = stream_times(exchange, &reading);
-    let is_stream = exchange.answer.as_ref().is_some_and(|answer| answer.is_stream);
+    let is_stream = reading.is_stream;
     // A caller who disconnects does not wait for the end; that is no failure of the stream.
     let was_awaited = exchange.ended != Ended::CallerGone;
     let status = match (exchange.ended, &error) {
@@ -77,8 +80,9 @@ pub fn step_of(exchange: &Exchange, held: &mut Reservation) -> NewStep {
         max_gap_ms: max_gap.map(milliseconds),
         stream_incomplete: is_stream && was_awaited && !reading.is_complete,
         tokens: reading.tokens,
+        usage_details: reading.usage_details,
         web_searches: reading.web_searches,
-        reported_cost: None,
+        reported_cost: reading.reported_cost,
         environment: context.environment,
         release: context.release,
         session_id: context.session_id,
@@ -134,15 +138,28 @@ fn read(
             // Its text has a hole, so it is none; model and usage stand at its ends.
             return Reading {
                 output: None,
+                is_stream: true,
                 ..read_stream(api, &answer.body.parts())
             };
         }
         return Reading::default();
     };
-    if answer.is_stream && answer.status.is_success() {
-        return read_stream(api, &[(0, &body)]);
+    // The body says what it is, whatever its header says.
+    let is_events = looks_like_events(&body);
+    let is_json = body.trim_ascii_start().starts_with(b"{");
+    if is_events || (answer.is_stream && answer.status.is_success() && !is_json) {
+        let reading = Reading {
+            is_stream: true,
+            ..read_stream(api, &[(0, &body)])
+        };
+        if answer.status.is_success() || reading.error.is_some() {
+            return reading;
+        }
     }
     let mut reading = read_whole(api, &body);
+    if !answer.status.is_success() && reading.error.is_none() {
+        reading.error = failure_of(&body);
+    }
     if !answer.status.is_success() && reading.error.is_none() {
         // Not the provider's words but those of something in between, often a page.
         reading.error = Some(ProviderError {

@@ -3,25 +3,26 @@
 use std::error::Error as _;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::body::Body;
 use axum::http::uri::{Authority, PathAndQuery, Scheme};
 use axum::http::{HeaderValue, Request, Response, Uri};
+use domain::Timestamp;
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::{ClientConfig, RootCertStore};
 use tokio::time::timeout;
 
 use super::api::Provider;
 use super::call::Ended;
 use crate::config::{Config, UpstreamUrl};
 use crate::serving::MAX_HEADERS;
+use crate::tls;
 
 /// How long an idle connection is kept: less than what servers and what stands before them allow.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(50);
@@ -33,12 +34,26 @@ const HOSTS: &[(&str, &str, bool)] = &[
     ("openai.azure.com", "azure.ai.openai", true),
     ("openai.com", "openai", true),
     ("deepseek.com", "deepseek", true),
+    ("bigmodel.cn", "zai", true),
+    ("cerebras.ai", "cerebras", true),
+    ("cohere.ai", "cohere", true),
+    ("cohere.com", "cohere", true),
+    ("fireworks.ai", "fireworks", true),
+    ("generativelanguage.googleapis.com", "google", true),
     ("groq.com", "groq", true),
+    ("minimax.io", "minimax", true),
+    ("minimaxi.com", "minimax", true),
     ("mistral.ai", "mistral_ai", false),
-    ("openrouter.ai", "openrouter", true),
+    ("moonshot.ai", "moonshotai", true),
+    ("moonshot.cn", "moonshotai", true),
+    // It says so in every stream.
+    ("openrouter.ai", "openrouter", false),
     ("perplexity.ai", "perplexity", false),
+    ("together.ai", "together", true),
     ("together.xyz", "together", true),
+    ("voyageai.com", "voyageai", true),
     ("x.ai", "x_ai", true),
+    ("z.ai", "zai", true),
 ];
 
 /// Where calls go. Cheap to clone.
@@ -71,6 +86,8 @@ pub struct Upstream {
     /// Who answers there, in a word.
     pub provider: String,
     asks_for_usage: AtomicBool,
+    /// When the last call was sent there, in microseconds; 0 where none was since the start.
+    last_call_micros: AtomicI64,
 }
 
 impl Upstream {
@@ -90,7 +107,19 @@ impl Upstream {
             host: HeaderValue::from_str(authority.as_str())?,
             provider: known.map_or(otherwise, |(_, word, _)| word).to_owned(),
             asks_for_usage: AtomicBool::new(asks),
+            last_call_micros: AtomicI64::new(0),
         })
+    }
+
+    /// A call is sent there.
+    pub fn note_call(&self, now: Timestamp) {
+        self.last_call_micros.store(now.micros(), Ordering::Relaxed);
+    }
+
+    /// When the last call was sent there, since this process started.
+    pub fn last_call(&self) -> Option<Timestamp> {
+        let micros = self.last_call_micros.load(Ordering::Relaxed);
+        (micros != 0).then(|| Timestamp::from_micros(micros))
     }
 
     /// Whether its streams are asked what they used.
@@ -134,7 +163,7 @@ impl Upstreams {
         http.set_connect_timeout(Some(Duration::from_secs(config.upstream_connect_timeout_s)));
         http.set_keepalive(Some(Duration::from_secs(60)));
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls()?)
+            .with_tls_config(tls::client_config()?)
             .https_or_http()
             .enable_http1()
             .wrap_connector(http);
@@ -217,21 +246,6 @@ fn how_it_ended(cause: &Error) -> Ended {
         source = inner.source();
     }
     Ended::Unreachable
-}
-
-/// Whom to trust: the public authorities, and those this machine trusts beside them.
-fn tls() -> anyhow::Result<ClientConfig> {
-    let mut roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    // Those that cannot be read are of no use; the public ones are there all the same.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .context("no TLS")?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ pub static OPENAPI: LazyLock<String> = LazyLock::new(|| {
     let mut document = Shared::openapi();
     document.merge(super::Documented::openapi());
     document.merge(ingest::Documented::openapi());
+    document.merge(ingest::otlp::Documented::openapi());
     for route in proxy::ROUTES {
         document
             .paths
@@ -66,6 +67,14 @@ impl Modify for SecuritySchemes {
         let header = ApiKeyValue::with_description(
             "X-Plumbline-Key",
             "A key with the scope `proxy`; beside the provider's own, which is passed on.",
+        );
+        let signature = ApiKeyValue::with_description(
+            "X-Hub-Signature-256",
+            "`sha256=` and the HMAC-SHA256 of the body with the secret of the project's connection, in hex.",
+        );
+        components.add_security_scheme(
+            "githubSignature",
+            SecurityScheme::ApiKey(ApiKey::Header(signature)),
         );
         components.add_security_scheme("proxyKey", SecurityScheme::ApiKey(ApiKey::Header(header)));
     }

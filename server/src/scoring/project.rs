@@ -56,8 +56,18 @@ impl RequestCounter {
 pub(super) struct Refresh {
     pub(super) rules: Option<u64>,
     pub(super) delta: Option<(Watermark, u64)>,
-    pub(super) everything: Option<u64>,
+    pub(super) everything: Option<Reload>,
     is_first: bool,
+}
+
+/// A reading of everything, and what it answers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Reload {
+    /// Up to where everything was known before.
+    pub(super) previous: Option<Watermark>,
+    request: u64,
+    /// The steps of other processes that are told of before the reading begins are in it.
+    delta: u64,
 }
 
 impl Refresh {
@@ -184,12 +194,17 @@ impl ProjectScoring {
             return Refresh {
                 rules: Some(self.requested.rules.times),
                 delta: None,
-                everything: Some(self.requested.everything.times),
+                everything: Some(self.reload(self.requested.everything.times, None)),
                 is_first: true,
             };
         };
         let is_time = read_at.elapsed() >= MIN_REFRESH_INTERVAL;
-        let everything = self.requested.everything.open().filter(|_| is_time);
+        let everything = self
+            .requested
+            .everything
+            .open()
+            .filter(|_| is_time)
+            .map(|request| self.reload(request, Some(watermark)));
         let delta = self
             .requested
             .delta
@@ -200,6 +215,14 @@ impl ProjectScoring {
             delta: delta.map(|request| (watermark, request)),
             everything,
             is_first: false,
+        }
+    }
+
+    fn reload(&self, request: u64, previous: Option<Watermark>) -> Reload {
+        Reload {
+            previous,
+            request,
+            delta: self.requested.delta.times,
         }
     }
 
@@ -220,9 +243,19 @@ impl ProjectScoring {
     }
 
     /// Learns of everything that was stored.
-    pub(super) fn apply_reload(&mut self, steps: &[HistoryStep], watermark: Watermark, request: u64) {
+    pub(super) fn apply_reload(&mut self, steps: &[HistoryStep], watermark: Watermark, reload: Reload) {
         self.add_to_history(steps, watermark);
-        self.requested.everything.answered = request;
+        if self.requested.delta.answered < reload.delta {
+            // In which runs others have stored steps is not known: not all of them are among those that were read.
+            self.runs.outdate_all();
+            self.requested.delta.answered = reload.delta;
+        }
+        self.requested.everything.answered = reload.request;
+    }
+
+    /// What some runs cost has changed.
+    pub(super) fn outdate_runs(&mut self, run_ids: &[String]) {
+        run_ids.iter().for_each(|run_id| self.runs.outdate(run_id));
     }
 
     fn add_to_history(&mut self, steps: &[HistoryStep], watermark: Watermark) {
@@ -280,7 +313,7 @@ mod tests {
     /// A project that has read everything there was, which is nothing.
     fn project() -> ProjectScoring {
         let mut project = ProjectScoring::default();
-        project.apply_reload(&[], Watermark::default(), 0);
+        project.apply_reload(&[], Watermark::default(), Reload::default());
         project.begin_run("r");
         project
     }
@@ -327,7 +360,7 @@ mod tests {
         let mut project = project();
         let (before, stored_during_reload) = (score(&mut project, 5 * BATCH), score(&mut project, 6 * BATCH));
         // The first is committed and read, then this process hears of its commit.
-        project.apply_reload(&[stored(5 * BATCH)], Watermark::default(), 0);
+        project.apply_reload(&[stored(5 * BATCH)], Watermark::default(), Reload::default());
         project.confirm([&before]);
         project.apply_delta(&[stored(5 * BATCH)], Watermark::default(), 0);
         assert_eq!(steps(&project), 2);
@@ -346,7 +379,7 @@ mod tests {
     fn a_batch_that_fails_leaves_the_limits_as_they_were() {
         let mut project = project();
         let before: Vec<HistoryStep> = (0..150).map(|n| stored(BATCH + n)).collect();
-        project.apply_reload(&before, Watermark::default(), 0);
+        project.apply_reload(&before, Watermark::default(), Reload::default());
         let limits = format!("{:?}", project.history.recent);
         let failed: Vec<Pending> = (0..1_000).map(|n| score(&mut project, 2 * BATCH + n)).collect();
         project.undo(&failed);
@@ -359,6 +392,32 @@ mod tests {
             !project.refresh().is_anything(),
             "nothing has to be read for that"
         );
+    }
+
+    #[test]
+    fn a_reload_answers_the_deltas_that_were_asked_for_before_it() {
+        let mut project = project();
+        let long_ago = Instant::now().checked_sub(MIN_REFRESH_INTERVAL).unwrap();
+        let due = |project: &mut ProjectScoring| {
+            project.read = Some((long_ago, Watermark::default()));
+            project.refresh()
+        };
+        project.request_delta();
+        project.request_reload();
+        project.begin_run("r");
+        let reload = due(&mut project).everything.unwrap();
+        project.apply_reload(&[], Watermark::default(), reload);
+        assert!(
+            !project.knows_run("r"),
+            "another process has stored steps, maybe of it"
+        );
+        assert!(!due(&mut project).is_anything());
+        project.request_reload();
+        let reload = due(&mut project).everything.unwrap();
+        // What is stored while it reads may not be in it.
+        project.request_delta();
+        project.apply_reload(&[], Watermark::default(), reload);
+        assert!(due(&mut project).delta.is_some());
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub fn score_step(
     let template = template_word(derived.template.as_ref().map(<[u8; 32]>::as_slice));
     let facts = StepFacts {
         output: answer.text.as_deref(),
+        answers_without_text: answer.has_other_content,
         tool_calls: &answer.tool_calls(),
         output_schema: answer.output_schema.as_ref(),
         template: &template,

@@ -15,7 +15,7 @@ use axum::body::{Body, Bytes};
 use hyper::body::{Frame, SizeHint};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::config::{Config, TrustedProxies};
 use crate::metrics::Metrics;
 use crate::network::network_of;
 
@@ -26,7 +26,7 @@ const MOST: u64 = 8_192;
 const FEWEST: usize = 16;
 
 /// How many connections may be open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
     pub in_all: usize,
     /// From one network.
@@ -34,6 +34,7 @@ pub struct ConnectionLimits {
     /// From one network that other people's connections come through: this machine's own, and a proxy's.
     pub per_proxy: usize,
     every_network_is_a_proxy: bool,
+    proxies: TrustedProxies,
 }
 
 impl ConnectionLimits {
@@ -49,11 +50,26 @@ impl ConnectionLimits {
             per_network: per_network.clamp(1, in_all),
             per_proxy: per_network.max(in_all / 4 * 3).clamp(1, in_all),
             every_network_is_a_proxy: config.behind_auth_proxy,
+            proxies: config.trusted_proxies.clone(),
         }
     }
 
-    fn of_network(&self, network: IpAddr) -> usize {
-        if self.every_network_is_a_proxy || network.is_loopback() {
+    /// A part of these limits, for a second port.
+    #[must_use]
+    pub(super) fn part(self, parts: usize) -> Self {
+        let part = |places: usize| (places / parts).max(FEWEST);
+        Self {
+            in_all: part(self.in_all),
+            per_network: part(self.per_network),
+            per_proxy: part(self.per_proxy),
+            ..self
+        }
+    }
+
+    fn of_address(&self, address: IpAddr) -> usize {
+        let passes_on =
+            self.every_network_is_a_proxy || address.is_loopback() || self.proxies.contains(address);
+        if passes_on {
             self.per_proxy
         } else {
             self.per_network
@@ -106,7 +122,7 @@ impl Connections {
         let network = network_of(address);
         let mut open = self.open();
         let of_network = open.by_network.get(&network).map_or(0, VecDeque::len);
-        let has_place = if of_network >= self.limits.of_network(network) {
+        let has_place = if of_network >= self.limits.of_address(address.to_canonical()) {
             self.make_room(&mut open, network)
         } else if open.count >= self.limits.in_all {
             let largest = open
@@ -245,8 +261,9 @@ mod tests {
         let limits = ConnectionLimits {
             in_all,
             per_network,
-            per_proxy: per_network,
+            per_proxy: per_network * 2,
             every_network_is_a_proxy: false,
+            proxies: "10.0.0.99".parse().unwrap(),
         };
         Connections::new(limits, Arc::default())
     }
@@ -268,6 +285,19 @@ mod tests {
         drop((places, other, fourth));
         assert_eq!(open.open().count, 0);
         assert!(open.open().by_network.is_empty());
+    }
+
+    #[test]
+    fn a_listed_proxy_has_as_many_as_those_who_come_through_it_need() {
+        let open = connections(10, 3);
+        let through: Vec<Place> = (0..6).map(|_| open.admit(from(99)).unwrap()).collect();
+        assert!(
+            through
+                .iter()
+                .all(|place| !place.connection.gives_way.is_cancelled())
+        );
+        drop(open.admit(from(99)).unwrap());
+        assert!(through[0].connection.gives_way.is_cancelled());
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::state::AppState;
 pub async fn within_deadline(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let deadline = state.config.page_deadline;
     let is_function = request.uri().path().starts_with(SERVER_FUNCTIONS);
-    let path = request.uri().path().to_owned();
+    let path = super::share_page::without_token(request.uri().path()).to_owned();
     let audience = Audience::of(request.headers(), request.extensions());
     let request_id = request
         .extensions()

@@ -1,7 +1,7 @@
 //! A folder to run `plumbline` in, and what came of it.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// Commands that may read from a server elsewhere.
+const READING: [&str; 7] = ["stats", "runs", "tail", "deploys", "report", "export", "forecast"];
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// What a command said and ended with.
@@ -70,6 +72,34 @@ impl Folder {
         finish(command.spawn().unwrap())
     }
 
+    /// Starts a command that goes on; its output is read as it comes.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        let mut command = self.command(arguments);
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Running::of(child)
+    }
+
+    /// Runs a command whose output nobody reads after its first bytes; returns its exit code and what it says beside.
+    pub(crate) fn head(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let mut command = self.command(arguments);
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        stdout.read_exact(&mut [0; 16]).unwrap();
+        drop(stdout);
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    }
+
     /// Runs a command with `input` on its stdin.
     pub(crate) fn run_reading(&self, arguments: &[&str], input: &str) -> Output {
         let mut command = self.command(arguments);
@@ -97,10 +127,15 @@ impl Folder {
 
     /// Starts a server and doesn't wait.
     pub(crate) fn start_serving(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Server {
-        let log_path = self.0.join("server.log");
-        let log = File::create(&log_path).unwrap();
         let mut command = self.command(arguments);
         command.arg("serve").envs(environment.iter().copied());
+        self.start_server(command)
+    }
+
+    /// Starts this command, which is to be a server.
+    pub(crate) fn start_server(&self, mut command: Command) -> Server {
+        let log_path = self.0.join("server.log");
+        let log = File::create(&log_path).unwrap();
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -120,7 +155,8 @@ impl Folder {
         assert!(!pid_file.exists(), "Postgres runs on, or was killed");
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// A command that is not started yet.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_plumbline"));
         // Nothing of the developer's own configuration reaches the tests.
         for (name, _) in std::env::vars_os() {
@@ -133,10 +169,13 @@ impl Folder {
             .args(arguments)
             .current_dir(&self.0)
             .env("PLUMBLINE_DATA", self.0.join("data"));
-        // These two belong to commands that talk to another server, and must not disturb anything here.
-        command
-            .env("PLUMBLINE_URL", "https://elsewhere.example.com")
-            .env("PLUMBLINE_KEY", "pl_live_0");
+        // These two belong to commands that read, and must not disturb others.
+        if !arguments.iter().any(|word| READING.contains(word)) {
+            command
+                .env("PLUMBLINE_URL", "https://elsewhere.example.com")
+                .env("PLUMBLINE_KEY", "pl_live_0");
+        }
+        command.env_remove("COLUMNS").env_remove("NO_COLOR");
         command
     }
 }
@@ -154,7 +193,62 @@ impl Drop for Folder {
     }
 }
 
-fn finish(child: Child) -> Output {
+/// A command that goes on.
+pub(crate) struct Running {
+    child: Child,
+    lines: std::sync::mpsc::Receiver<String>,
+}
+
+impl Running {
+    fn of(mut child: Child) -> Self {
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, lines }
+    }
+
+    /// The next line of its output that has `part` in it.
+    pub(crate) fn line_with(&self, part: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(TIMEOUT);
+            let line = line.unwrap_or_else(|cause| panic!("no line with {part}: {cause}"));
+            if line.contains(part) {
+                return line;
+            }
+        }
+    }
+
+    /// A line of its output, if one came within a moment.
+    pub(crate) fn try_line(&self) -> Option<String> {
+        self.lines.recv_timeout(POLL_INTERVAL).ok()
+    }
+
+    /// As Ctrl-C; returns the exit code.
+    pub(crate) fn interrupt(mut self) -> Option<i32> {
+        send("-INT", &self.child.id().to_string());
+        self.wait()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+pub(crate) fn finish(child: Child) -> Output {
     let output = child.wait_with_output().unwrap();
     Output {
         code: output.status.code().unwrap_or(-1),
@@ -190,6 +284,32 @@ impl Server {
         let answer = get(self.addr.unwrap(), path).unwrap();
         let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
         serde_json::from_str(body).unwrap_or_else(|cause| panic!("{path}: {cause}: {answer}"))
+    }
+
+    /// Where it is: `http://127.0.0.1:40123`.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.addr.unwrap())
+    }
+
+    /// Sends a step.
+    pub(crate) fn ingest(&self, path: &str, body: &serde_json::Value, key: Option<&str>) -> String {
+        let addr = self.addr.unwrap();
+        let mut stream = TcpStream::connect_timeout(&addr, Duration::from_secs(5)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+        let body = body.to_string();
+        let key = key.map(|key| format!("authorization: Bearer {key}\r\n"));
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\ncontent-type: application/json\r\n\
+             {}content-length: {}\r\n\r\n{body}",
+            key.unwrap_or_default(),
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        answer
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -256,6 +376,15 @@ impl Server {
                 "it never says `{text}`: {}",
                 self.log()
             );
+            std::thread::sleep(POLL_INTERVAL);
+        }
+    }
+
+    /// Waits until `is_so`.
+    pub(crate) fn wait_until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let begun = Instant::now();
+        while !is_so(self) {
+            assert!(begun.elapsed() < TIMEOUT, "never that {what}: {}", self.log());
             std::thread::sleep(POLL_INTERVAL);
         }
     }

@@ -41,6 +41,11 @@ impl TestApp {
         Self::on(self.database_url.clone(), |_| {}).await
     }
 
+    /// The same with another configuration.
+    pub(crate) async fn another_process_with(&self, change: impl FnOnce(&mut Config)) -> Self {
+        Self::on(self.database_url.clone(), change).await
+    }
+
     async fn on(url: String, change: impl FnOnce(&mut Config)) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
@@ -88,6 +93,22 @@ impl TestApp {
         self.database_url.parse().unwrap()
     }
 
+    /// What a command of the program prints that works on the same database.
+    pub(crate) fn command(&self, words: &[&str]) -> Vec<u8> {
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_plumbline"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PLUMBLINE_")) {
+            program.env_remove(name);
+        }
+        let done = program
+            .args(words)
+            .env("DATABASE_URL", &self.database_url)
+            .env("PLUMBLINE_DATA", &self.data)
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        done.stdout
+    }
+
     /// The prices that a server brings in when it starts.
     pub(crate) async fn bring_in_shipped_prices(&self) {
         server::price_file::load_shipped(&self.state.db, server::clock::now())
@@ -120,7 +141,7 @@ impl TestApp {
                 storage::live::notify_runs(&self.state.db, marker, nobody, &["marker"])
                     .await
                     .unwrap();
-                let is_marker = |news: &Numbered| matches!(news.change, ChangeEvent::Runs { origin, .. } if origin == marker);
+                let is_marker = |news: &Numbered| matches!(news.change, ChangeEvent::Runs { stored_by: Some(origin), .. } if origin == marker);
                 let next = async { while !news.recv().await.is_ok_and(|news| is_marker(&news)) {} };
                 if timeout(Duration::from_millis(200), next).await.is_ok() {
                     return;

@@ -8,6 +8,8 @@ mod connections;
 mod first_key;
 #[path = "attack/h1_accounts.rs"]
 mod h1_accounts;
+#[path = "attack/h1_integrations.rs"]
+mod h1_integrations;
 #[path = "attack/h1_own_account.rs"]
 mod h1_own_account;
 #[path = "attack/hosts.rs"]
@@ -28,3 +30,5 @@ mod other_sites;
 mod output;
 #[path = "attack/proxy.rs"]
 mod proxy;
+#[path = "attack/share_links.rs"]
+mod share_links;

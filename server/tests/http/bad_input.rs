@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
-use proptest::test_runner::{Config as ProptestConfig, TestRunner};
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use server::router::ROUTES;
 
@@ -265,13 +265,12 @@ async fn no_body_on_any_route_is_a_server_error() {
     ] {
         routes.push(("POST", path.to_owned()));
     }
-    let mut runner = TestRunner::new(ProptestConfig {
-        cases: 24,
-        ..ProptestConfig::default()
-    });
+    let mut runner = TestRunner::default();
     let bodies = (any_json(), any_json(), any::<Vec<u8>>(), any::<String>());
     for (method, path) in &routes {
-        for _ in 0..24 {
+        // Most of what programs send goes to these two; with every route at their number this took minutes.
+        let rounds = if path.starts_with("/ingest") { 24 } else { 4 };
+        for _ in 0..rounds {
             let (value, overlay, bytes, text) = bodies.new_tree(&mut runner).unwrap().current();
             let mut near_miss = step("r", "s");
             if let (Some(near), Some(more)) = (near_miss.as_object_mut(), overlay.as_object()) {
@@ -297,9 +296,20 @@ async fn no_body_on_any_route_is_a_server_error() {
                     .client
                     .request(verb, app.url(path))
                     .header("content-type", content_type);
-                let (status, answered) = answer(request.body(body.clone())).await;
+                let answered = request.body(body.clone()).send().await.unwrap();
+                let status = answered.status();
+                // A stream of events goes on until its reader does.
+                let is_stream = answered
+                    .headers()
+                    .get("content-type")
+                    .is_some_and(|kind| kind == "text/event-stream");
+                let answered = if is_stream {
+                    String::new()
+                } else {
+                    answered.text().await.unwrap()
+                };
                 assert!(
-                    status < 500,
+                    !status.is_server_error(),
                     "{path}: {status} {answered} for {}",
                     String::from_utf8_lossy(&body)
                 );

@@ -73,6 +73,54 @@ async fn names_with_ids_are_counted_as_other_and_everything_adds_up() {
     assert_recount_agrees(&app, project).await;
 }
 
+/// A release for each build of each branch: what sums up calls by release has no row for each.
+#[tokio::test(flavor = "multi_thread")]
+async fn releases_beyond_the_limit_are_counted_as_other_and_everything_adds_up() {
+    let app = TestApp::new().await;
+    let project = default_project(&app).await.id;
+    let started_at = clock::now().plus_micros(-2 * 3_600_000_000).hour();
+    let released = |n: usize| {
+        let mut one = unknown(&format!("r{n}"), "s");
+        one["started_at"] = json!(started_at.to_string());
+        one["release"] = json!(format!("build-{n:03}"));
+        one
+    };
+    let steps: Vec<Value> = (0..300).map(released).collect();
+    let (status, body) = app.post("/ingest/batch", &json!({ "steps": steps })).await;
+    assert_eq!((status, &body["stored"]), (200, &json!(300)), "{body}");
+    let (_, run) = app.get("/api/runs/r299").await;
+    assert_eq!(
+        run["steps"][0]["release"], "build-299",
+        "a step keeps its release"
+    );
+
+    let (status, deploy) = app
+        .post(
+            "/api/deploys",
+            &json!({ "id": "d", "sha": "c4e2117", "completed_at": started_at }),
+        )
+        .await;
+    assert_eq!(status, 200, "{deploy}");
+    let (_, deploy) = app.get("/api/deploys/d").await;
+    let releases = deploy["releases"].as_array().unwrap();
+    let other = releases.iter().find(|one| one["release"] == "other").unwrap();
+    assert_eq!(other["calls"], 100, "{other}");
+    let (_, ledger) = app.get("/api/ledger").await;
+    let minutes = ledger["items"].as_array().unwrap().iter();
+    let limited: i64 = minutes
+        .filter_map(|minute| minute["limited"]["release"].as_i64())
+        .sum();
+    assert_eq!(limited, 100);
+    assert_recount_agrees(&app, project).await;
+    // Prices that change find the row that counts each step.
+    add_price(&app, project, 4, "2026-01-01T00:00:00Z").await;
+    assert_eq!(
+        repriced(&app, project, &Request::default()).await.all.changed,
+        300
+    );
+    assert_recount_agrees(&app, project).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_is_found_by_its_name_whatever_it_is_counted_as() {
     let app = TestApp::new().await;

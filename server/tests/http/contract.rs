@@ -10,6 +10,8 @@ use server::router::openapi::OPENAPI;
 use storage::jobs::{self, NewJob};
 
 use crate::app::{TestApp, step};
+use crate::detectors::{check_detectors, put_finding};
+use crate::incidents::put_incident;
 use crate::people::default_project;
 
 /// The schema of an answer, with what it refers to.
@@ -78,7 +80,7 @@ fn close(schema: &mut Value) {
 }
 
 #[track_caller]
-fn check(document: &Value, (method, path, status): (&str, &str, u16), answer: &Value) {
+pub(crate) fn check(document: &Value, (method, path, status): (&str, &str, u16), answer: &Value) {
     let schema = schema_of(document, path, method, &status.to_string());
     let wrong: Vec<String> = schema
         .iter_errors(answer)
@@ -112,6 +114,14 @@ async fn every_read_is_answered_as_the_document_says() {
         ("cache_read_tokens", json!(5)),
         ("reasoning_tokens", json!(1)),
         ("web_searches", json!(1)),
+        (
+            "usage_details",
+            json!({
+                "input": { "audio": 1, "image": 2, "video": 3 }, "cache_read": { "audio": 1 }, "output": { "image": 1 },
+                "citations": 2, "tools": { "file_search": 1 }, "search_context": "low", "geography": "us",
+                "smallest_input": 1, "largest_input": 2, "unpriced": ["pixels"], "unknown_shape": "a b"
+            }),
+        ),
         ("attributes", json!({ "http.status": 500 })),
         ("prompt_template", json!("Answer {question}")),
         ("events", json!([{ "name": "retry", "attributes": { "n": 1 } }])),
@@ -134,7 +144,6 @@ async fn every_read_is_answered_as_the_document_says() {
         let (_, answer) = app.post("/api/deploys", &deploy).await;
         check(&document, ("post", "/api/deploys", 200), &answer);
     }
-
     let job = NewJob {
         kind: "of no binary",
         deduplicated: false,
@@ -145,11 +154,82 @@ async fn every_read_is_answered_as_the_document_says() {
         .await
         .unwrap();
     let job_url = format!("/api/jobs/{job_id}");
+    put_incident(&app, project, "01890000-0000-7000-8000-000000000002", "prod").await;
+    let incident_url = "/api/incidents/01890000-0000-7000-8000-000000000002";
+    let id_ending = |digit| format!("01890000-0000-7000-8000-00000000000{digit}");
+    let (detector, finding) = (id_ending('d'), id_ending('f'));
+    put_finding(&app, project, (&detector, &finding), "found").await;
+    let detector_url = format!("/api/detectors/{detector}");
+    let finding_url = format!("/api/findings/{finding}");
+    let github = "/api/settings/integrations/github";
+    let parts = [
+        json!({ "repository": "acme/support" }),
+        json!({ "branch": "main" }),
+    ];
+    for settings in parts {
+        let (status, answer) = crate::app::answer(app.client.put(app.url(github)).json(&settings)).await;
+        assert_eq!(status, 200, "{answer}");
+        check(&document, ("put", github, 200), &answer);
+    }
+    let (status, answer) = app.post(&format!("{github}/sync"), &json!({})).await;
+    assert_eq!(status, 200, "{answer}");
+    let sync = "/api/settings/integrations/github/sync";
+    check(&document, ("post", sync, 200), &answer);
+    // Names that nobody has: what they answer is that they can't be reached.
+    for (kind, settings) in [
+        (
+            "slack",
+            json!({ "webhook_url": "https://slack.invalid/services/x" }),
+        ),
+        (
+            "sentry",
+            json!({ "dsn": "https://key@sentry.invalid/1", "alert_level": "warning" }),
+        ),
+        ("webhook", json!({ "url": "https://hook.invalid/x" })),
+    ] {
+        let path = format!("/api/settings/integrations/{kind}");
+        let (status, answer) = crate::app::answer(app.client.put(app.url(&path)).json(&settings)).await;
+        assert_eq!(status, 200, "{answer}");
+        check(
+            &document,
+            ("put", "/api/settings/integrations/{kind}", 200),
+            &answer,
+        );
+    }
+    let (status, answer) = app
+        .post("/api/settings/integrations/slack/test", &json!({}))
+        .await;
+    assert_eq!((status, &answer["delivered"]), (200, &json!(false)), "{answer}");
+    check(
+        &document,
+        ("post", "/api/settings/integrations/{kind}/test", 200),
+        &answer,
+    );
+    let rules = json!({ "digest_s": 60, "only_keys": ["prod"] });
+    let (status, answer) =
+        crate::app::answer(app.client.put(app.url("/api/settings/alerts")).json(&rules)).await;
+    assert_eq!(status, 200, "{answer}");
+    check(&document, ("put", "/api/settings/alerts", 200), &answer);
 
-    // What is answered with JSON, and where. The back-test's recording and the figures for Prometheus are other formats.
+    let (status, answer) = app
+        .post(
+            "/api/runs/r/shares",
+            &json!({ "content": "removed", "expires_in_days": 1 }),
+        )
+        .await;
+    assert_eq!(status, 200, "{answer}");
+    check(&document, ("post", "/api/runs/{run_id}/shares", 200), &answer);
+    let share_url = format!("/api/shares/{}", answer["share"]["id"].as_str().unwrap());
+
+    // What is answered with JSON, and where. Inquiries have a test of their own; the back-test's recording, the stream of changes
+    // and the figures for Prometheus are other formats.
     let reads = [
         ("/api/runs", "/api/runs?limit=1"),
         ("/api/runs/{run_id}", "/api/runs/r"),
+        ("/api/sessions", "/api/sessions?limit=1"),
+        ("/api/sessions/{session_id}", "/api/sessions/s-1"),
+        ("/api/users", "/api/users?order=latest"),
+        ("/api/users/{user_id}", "/api/users/u-1"),
         (
             "/api/runs/{run_id}/steps/{step_id}/payload",
             "/api/runs/r/steps/full/payload",
@@ -158,7 +238,10 @@ async fn every_read_is_answered_as_the_document_says() {
             "/api/runs/{run_id}/steps/{step_id}/payload",
             "/api/runs/r/steps/least/payload",
         ),
+        ("/api/runs/{run_id}/shares", "/api/runs/r/shares"),
+        ("/api/shares", "/api/shares?limit=1"),
         ("/api/ledger", "/api/ledger"),
+        ("/api/ledger/usage-shapes", "/api/ledger/usage-shapes"),
         ("/api/audit", "/api/audit?limit=1"),
         ("/api/audit", "/api/audit?instance=true&who=none"),
         ("/api/jobs", "/api/jobs"),
@@ -168,11 +251,40 @@ async fn every_read_is_answered_as_the_document_says() {
         ("/api/series", "/api/series?metric=cost_per_call"),
         ("/api/series", "/api/series?metric=latency_p95&by=model&bucket=1h"),
         ("/api/series", "/api/series?metric=calls&by=environment&bucket=5m"),
+        ("/api/forecast", "/api/forecast"),
+        ("/api/stats", "/api/stats"),
+        ("/api/stats", "/api/stats?by=model&from=2020-01-01T00:00:00Z"),
+        ("/api/stats", "/api/stats?by=environment&to=2020-01-01T00:00:00Z"),
         ("/api/deploys", "/api/deploys?limit=1"),
         ("/api/deploys/{id}", "/api/deploys/d1"),
         ("/api/deploys/{id}", "/api/deploys/1234567"),
+        ("/api/detectors", "/api/detectors"),
+        ("/api/detectors/{id}", &detector_url),
+        ("/api/findings", "/api/findings?limit=1"),
+        ("/api/findings/{id}", &finding_url),
+        ("/api/incidents", "/api/incidents"),
+        ("/api/incidents", "/api/incidents?direction=down"),
+        ("/api/incidents/{id}", incident_url),
+        ("/api/attribution", "/api/attribution?sha=9be04a7"),
+        ("/api/attribution", "/api/attribution?sha=nonsense"),
         ("/api/thresholds", "/api/thresholds"),
         ("/api/settings/scoring", "/api/settings/scoring"),
+        ("/api/settings/incidents", "/api/settings/incidents"),
+        ("/api/settings/models", "/api/settings/models"),
+        ("/api/settings/models/usage", "/api/settings/models/usage"),
+        (
+            "/api/settings/models/usage",
+            "/api/settings/models/usage?month=2026-10",
+        ),
+        ("/api/runs/{run_id}/analysis", "/api/runs/r/analysis"),
+        ("/api/settings/integrations", "/api/settings/integrations"),
+        ("/api/settings/key-limits", "/api/settings/key-limits"),
+        ("/api/settings/redaction", "/api/settings/redaction"),
+        ("/api/settings/retention", "/api/settings/retention"),
+        ("/api/settings/watcher", "/api/settings/watcher"),
+        ("/api/settings/spans", "/api/settings/spans"),
+        ("/api/settings/alerts", "/api/settings/alerts"),
+        ("/api/alerts", "/api/alerts"),
         ("/healthz", "/healthz"),
         ("/readyz", "/readyz"),
     ];
@@ -181,15 +293,53 @@ async fn every_read_is_answered_as_the_document_says() {
         assert_eq!(status, 200, "{url}: {answer}");
         check(&document, ("get", path, 200), &answer);
     }
-    let others = ["/api/backtest", "/api/openapi.json", "/metrics"];
+    let others = [
+        "/api/backtest",
+        "/api/incidents/window",
+        "/api/runs/{run_id}/skeleton",
+        "/api/live",
+        "/api/incidents/{id}/investigation",
+        "/api/chats",
+        "/api/chats/{id}",
+        "/api/openapi.json",
+        "/metrics",
+    ];
     for (method, path) in ROUTES {
         let is_listed = reads.iter().any(|(read, _)| read == path) || others.contains(path);
         assert!(*method != "GET" || is_listed, "{path} is not in this test");
     }
 
+    let change = json!({ "note": "asked the provider", "confirm_deploy_id": "d1", "status": "closed" });
+    let (status, answer) = app.post(&format!("{incident_url}/state"), &change).await;
+    assert_eq!((status, &answer["status"]), (200, &json!("closed")), "{answer}");
+    check(&document, ("post", "/api/incidents/{id}/state", 200), &answer);
+    check_detectors(&app, &document, (&detector, &finding)).await;
+    let (_, answer) = app
+        .post("/api/runs/r/analysis", &json!({ "mode": "rules" }))
+        .await;
+    check(&document, ("post", "/api/runs/{run_id}/analysis", 202), &answer);
+    let models = json!({
+        "providers": [{ "id": "p1", "kind": "openai", "base_url": "https://models.invalid/v1", "api_key": "sk-0123456789abcd" }],
+        "uses": { "chat": { "provider": "p1", "model": "m" } }, "budget_usd": 25
+    });
+    let (status, answer) =
+        crate::app::answer(app.client.put(app.url("/api/settings/models")).json(&models)).await;
+    assert_eq!((status, &answer["budget_usd"]), (200, &json!("25")), "{answer}");
+    check(&document, ("put", "/api/settings/models", 200), &answer);
+    // A name that nobody has.
+    let (_, answer) = app.post("/api/settings/models/p1/test", &json!({})).await;
+    check(
+        &document,
+        ("post", "/api/settings/models/{id}/test", 200),
+        &answer,
+    );
+    let (_, answer) = app.get("/api/settings/models").await;
+    check(&document, ("get", "/api/settings/models", 200), &answer);
     let (status, answer) = app.post("/api/score", &step("r", "scored")).await;
     assert_eq!(status, 200, "{answer}");
     check(&document, ("post", "/api/score", 200), &answer);
+    let (_, answer) = crate::app::answer(app.client.delete(app.url(&share_url))).await;
+    check(&document, ("delete", "/api/shares/{id}", 200), &answer);
     let (_, answer) = crate::app::answer(app.client.delete(app.url("/api/deploys/d1"))).await;
     check(&document, ("delete", "/api/deploys/{id}", 200), &answer);
     let (status, answer) = app.post(&format!("{job_url}/cancel"), &json!({})).await;

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use domain::Scope;
+use reqwest::Method;
+use serde_json::json;
 
 use crate::app::{TestApp, step};
+use crate::incidents::put_incident;
 use crate::people::{Answer, Browser, default_project, key};
 
 async fn send(app: &TestApp, key: &str) -> Answer {
@@ -96,6 +99,50 @@ async fn a_key_does_what_its_scopes_say() {
     check(&[Scope::Ingest], 200, 403).await;
     check(&[Scope::Read], 403, 200).await;
     check(&[Scope::Admin], 403, 403).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asking_a_model_takes_the_scope_admin() {
+    let app = TestApp::new().await;
+    let project = default_project(&app).await;
+    let incident = "01890000-0000-7000-8000-000000000006";
+    app.store(step("r", "1")).await;
+    put_incident(&app, project.id, incident, "prod").await;
+    let now = server::clock::now();
+    let chat = storage::chats::create(&app.state.db, project.id, "", "test", now)
+        .await
+        .unwrap();
+    let ci = key(&app, &project, Scope::DEFAULT).await.secret;
+    let admin = key(&app, &project, &[Scope::Admin]).await.secret;
+    let chat_path = format!("/api/chats/{chat}");
+    for (method, path, body) in [
+        (Method::POST, "/api/chats".to_owned(), json!({})),
+        (
+            Method::POST,
+            format!("{chat_path}/messages"),
+            json!({ "text": "Why?" }),
+        ),
+        (
+            Method::POST,
+            format!("/api/incidents/{incident}/investigation"),
+            json!({}),
+        ),
+        (Method::DELETE, chat_path.clone(), json!({})),
+    ] {
+        let ask = |key: &str| {
+            let request = app.client.request(method.clone(), app.url(&path));
+            request.bearer_auth(key).json(&body)
+        };
+        let refused = Answer::of(ask(&ci)).await;
+        assert_eq!(refused.status, 403, "{method} {path} {refused:?}");
+        assert!(
+            refused.text.contains("lacks the scope `admin`"),
+            "{path} {refused:?}"
+        );
+        // An answer that is streamed ends only when a model worked at it.
+        let allowed = ask(&admin).send().await.unwrap().status();
+        assert!(allowed.is_success(), "{method} {path} {allowed}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

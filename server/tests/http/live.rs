@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use domain::Scope;
 use futures::StreamExt as _;
 
 use crate::app::{TestApp, step};
+use crate::people::{default_project, key};
 
 async fn next_event(
     stream: &mut (impl futures::Stream<Item = reqwest::Result<bytes::Bytes>> + Unpin),
@@ -29,6 +31,31 @@ async fn next_event(
 async fn a_page_hears_of_a_new_run() {
     let app = TestApp::new().await;
     let response = app.client.get(app.url("/live/default")).send().await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let mut stream = response.bytes_stream();
+    next_event(&mut stream, "hello").await;
+    app.store(step("r 1", "s")).await;
+    assert!(
+        next_event(&mut stream, "run")
+            .await
+            .contains(r#"data: {"run_id":"r 1"}"#)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_hears_of_runs_with_a_key_that_may_read() {
+    let app = TestApp::new().await;
+    let project = default_project(&app).await;
+    let ingests = key(&app, &project, &[Scope::Ingest]).await;
+    let reads = key(&app, &project, &[Scope::Read]).await;
+    // A new key ends every stream; it is heard of before the first one begins.
+    app.hears_everything().await;
+    let stream = async |secret: String| {
+        let request = app.client.get(app.url("/api/live")).bearer_auth(secret);
+        request.send().await.unwrap()
+    };
+    assert_eq!(stream(ingests.secret).await.status(), 403);
+    let response = stream(reads.secret).await;
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     let mut stream = response.bytes_stream();
     next_event(&mut stream, "hello").await;

@@ -168,6 +168,7 @@ pub(crate) async fn audit_log(app: &TestApp, project: Option<&Project>) -> Vec<A
     storage::audit::page(&mut snapshot, project, &AuditFilter::default(), None, 500)
         .await
         .unwrap()
+        .rows
 }
 
 /// Who did what to what, the oldest first.

@@ -9,7 +9,7 @@ use crate::proxy::{proxied, recorded};
 use crate::upstream::Upstream;
 
 /// What every secret of these tests begins with.
-const MARK: &str = "sk-canary-";
+pub(crate) const MARK: &str = "sk-canary-";
 /// Log lines that hold one.
 static LOGGED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -31,7 +31,7 @@ impl Write for Watched {
 }
 
 /// Watches the log of everything in this process.
-fn watch_the_log() {
+pub(crate) fn watch_the_log() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         tracing_subscriber::fmt()
@@ -42,7 +42,7 @@ fn watch_the_log() {
     });
 }
 
-fn logged(secret: &str) -> Vec<String> {
+pub(crate) fn logged(secret: &str) -> Vec<String> {
     let lines = LOGGED.lock().unwrap();
     lines
         .iter()
@@ -81,7 +81,7 @@ async fn call(app: &TestApp, upstream: &mut Upstream, run: &str, secret: &str) {
 }
 
 /// All files below a folder in one.
-fn files(folder: &Path) -> Vec<u8> {
+pub(crate) fn files(folder: &Path) -> Vec<u8> {
     let entries = std::fs::read_dir(folder).unwrap().flatten();
     entries
         .flat_map(|entry| match entry.file_type().unwrap().is_dir() {
@@ -91,7 +91,7 @@ fn files(folder: &Path) -> Vec<u8> {
         .collect()
 }
 
-fn holds(bytes: &[u8], text: &str) -> bool {
+pub(crate) fn holds(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 

@@ -174,7 +174,11 @@ async fn the_document_names_every_route_and_no_other() {
     let proxied = server::proxy::ROUTES
         .iter()
         .map(|route| (route.method, route.path));
-    let ingested = [("POST", "/ingest"), ("POST", "/ingest/batch")];
+    let ingested = [
+        ("POST", "/ingest"),
+        ("POST", "/ingest/batch"),
+        ("POST", "/v1/traces"),
+    ];
     let routed: BTreeSet<(String, &str)> = ROUTES
         .iter()
         .copied()

@@ -1,11 +1,14 @@
 //! Re-pricing as a job: in chunks, cancelled, interrupted, beside steps that arrive.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use server::jobs::{Worked, Worker};
 use server::reprice::{self, Request};
 use storage::jobs::{self, JobState, NewJob};
+use storage::live::ChangeEvent;
+use tokio::time::timeout;
 
 use crate::app::TestApp;
 use crate::people::default_project;
@@ -138,6 +141,72 @@ async fn steps_that_arrive_meanwhile_are_counted_once() {
     let (_, cost) = app.get("/api/cost?model=private-7b").await;
     assert_eq!((&cost["calls"], &cost["cost_usd"]), (&json!(3_000), &json!("15")));
     assert_recount_agrees(&app, project).await;
+}
+
+/// Prices that change in the middle of a job hold for all of its steps.
+#[tokio::test(flavor = "multi_thread")]
+async fn prices_that_change_meanwhile_hold_for_what_was_priced_before() {
+    let app = TestApp::new().await;
+    let project = default_project(&app).await.id;
+    store_many(&app, 700).await;
+    let from = "2026-01-01T00:00:00Z";
+    add_price(&app, project, 4, from).await;
+    let job_id = start(&app, project, &Request::default()).await;
+    let mut worker = Worker::new(app.state.db.clone());
+    assert_eq!(worker.work(None).await.unwrap(), Worked::Chunk);
+    // In place of the other: same name, same moment.
+    let price_id = add_price(&app, project, 8, from).await;
+    while worker.work(Some((project, job_id))).await.unwrap() == Worked::Chunk {}
+    let job = jobs::get(&app.state.db, project, job_id).await.unwrap();
+    assert_eq!((job.state, job.progress_done), (JobState::Done, 700));
+    for run in ["run-0", "run-699"] {
+        let (_, run) = app.get(&format!("/api/runs/{run}")).await;
+        assert_eq!(run["steps"][0]["price_version"], json!(price_id));
+    }
+    assert_recount_agrees(&app, project).await;
+}
+
+/// Other costs are no other steps: nobody has to look for those.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_pages_hear_of_is_no_news_of_stored_steps() {
+    let app = TestApp::new().await;
+    let project = default_project(&app).await.id;
+    app.hears_everything().await;
+    let mut news = app.state.live.subscribe();
+    store_many(&app, 2).await;
+    add_price(&app, project, 4, "2026-01-01T00:00:00Z").await;
+    // News of stored steps come after their answer: all of it is heard before the job begins.
+    let mut stored = BTreeSet::new();
+    while stored.len() < 2 {
+        let heard = timeout(Duration::from_secs(20), news.recv())
+            .await
+            .unwrap()
+            .unwrap();
+        if let ChangeEvent::Runs {
+            stored_by: Some(_),
+            run_ids,
+            ..
+        } = heard.change
+        {
+            stored.extend(run_ids.into_iter().filter(|run_id| run_id.starts_with("run-")));
+        }
+    }
+    repriced(&app, project, &Request::default()).await;
+    app.hears_everything().await;
+    let mut changed = Vec::new();
+    while let Ok(news) = news.try_recv() {
+        if let ChangeEvent::Runs {
+            stored_by,
+            project: of,
+            run_ids,
+        } = news.change
+            && of == project
+        {
+            assert_eq!(stored_by, None);
+            changed.extend(run_ids);
+        }
+    }
+    assert_eq!(changed, ["run-0", "run-1"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

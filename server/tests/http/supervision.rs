@@ -62,12 +62,13 @@ async fn a_step_that_panics_is_answered_and_takes_nobody_with_it() {
     };
     let writer = Panicking(DatabaseWriter {
         db: app.state.db.clone(),
-        caches: ProjectCaches::new(&app.state.db),
+        caches: ProjectCaches::new(&app.state.db, None),
         metrics: Arc::clone(&app.state.metrics),
     });
     let settings = PipelineSettings {
         max_queued_steps: 12,
         max_queued_bytes: usize::MAX,
+        write_timeout: TIMEOUT,
     };
     let supervisor = Supervisor::new(TaskTracker::new(), app.shutdown.clone());
     let pipeline = Pipeline::start(
@@ -109,6 +110,49 @@ async fn a_step_that_panics_is_answered_and_takes_nobody_with_it() {
     );
 }
 
+/// Never answers, as a database behind a connection that was cut silently.
+struct Silent;
+
+impl BatchWriter for Silent {
+    fn write<'a>(&'a self, _: &'a [Submission]) -> BoxFuture<'a, storage::Result<Written>> {
+        std::future::pending().boxed()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_says_nothing_is_waited_for_no_longer_than_one_may() {
+    let app = TestApp::new().await;
+    let caller = Caller {
+        project_id: default_project(&app).await.id,
+        key_label: "default".to_owned(),
+        key_id: None,
+    };
+    let settings = PipelineSettings {
+        max_queued_steps: 100,
+        max_queued_bytes: usize::MAX,
+        write_timeout: Duration::from_millis(1),
+    };
+    let supervisor = Supervisor::new(TaskTracker::new(), app.shutdown.clone());
+    let pipeline = Pipeline::start(
+        Arc::new(Silent),
+        app.state.live.clone(),
+        Arc::clone(&app.state.metrics),
+        &settings,
+        &supervisor,
+        &app.shutdown,
+    );
+    // More of them than there are workers.
+    for id in ["a", "b", "c"] {
+        let steps = vec![new_step("step", id)];
+        let submission = Submission::new(&caller, server::clock::now(), steps, Vec::new());
+        let refused = tokio::time::timeout(TIMEOUT, pipeline.submit(submission))
+            .await
+            .expect("a worker waits for ever")
+            .unwrap_err();
+        assert_eq!(refused.status.as_u16(), 503);
+    }
+}
+
 /// The recorder writes several calls together, and each alone when a defect keeps them out: the ledger counts each once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_cannot_be_recorded_is_counted_once_and_so_are_those_beside_it() {
@@ -120,12 +164,13 @@ async fn a_call_that_cannot_be_recorded_is_counted_once_and_so_are_those_beside_
     };
     let writer = Panicking(DatabaseWriter {
         db: app.state.db.clone(),
-        caches: ProjectCaches::new(&app.state.db),
+        caches: ProjectCaches::new(&app.state.db, None),
         metrics: Arc::clone(&app.state.metrics),
     });
     let settings = PipelineSettings {
         max_queued_steps: 100,
         max_queued_bytes: usize::MAX,
+        write_timeout: TIMEOUT,
     };
     let supervisor = Supervisor::new(TaskTracker::new(), app.shutdown.clone());
     let pipeline = Pipeline::start(
@@ -139,7 +184,16 @@ async fn a_call_that_cannot_be_recorded_is_counted_once_and_so_are_those_beside_
     let metrics = Arc::clone(&app.state.metrics);
     let backlog = Backlog::open(&app.data.join("spool-2"), 1 << 30, Arc::clone(&metrics)).await;
     let db = app.state.db.clone();
-    let recorder = Recorder::start(db, pipeline, metrics, backlog, &supervisor, &app.shutdown);
+    let redaction = app.state.redaction.clone();
+    let recorder = Recorder::start(
+        db,
+        pipeline,
+        metrics,
+        backlog,
+        redaction,
+        &supervisor,
+        &app.shutdown,
+    );
     let record = |name: &str, step_id: String| {
         recorder.record(Box::new(Exchange {
             api: Api::Messages,

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use storage::jobs::{self, NewJob};
 
 use crate::app::{TestApp, step};
+use crate::detectors::put_finding;
+use crate::incidents::put_incident;
 use crate::people::{Answer, Browser, default_project, key, other_project, person, roles};
 
 /// A text that only steps of the project `default` hold.
@@ -20,6 +22,10 @@ enum Expect {
     Hidden(&'static str),
     /// Names a job of `default`: 404 for others.
     Job(&'static str),
+    /// Changes something that one project has: 404 for others.
+    Changes(&'static str),
+    /// Asks for a sha: others' is unknown; naming the project is 404.
+    Sha(&'static str),
     /// Lists: others see their own, which is nothing; naming the project is 404.
     Own(&'static str),
     /// Adds up: others see the sum of their own, which is nothing; naming the project is 404.
@@ -28,32 +34,119 @@ enum Expect {
     Series(&'static str),
     /// Reads or changes what a project has once; naming another project's is 404.
     Settings,
+    /// Tells what changes, without an end; naming the project is 404.
+    Stream,
+    /// The same, of one connection.
+    Connection(&'static str),
+    /// Names a link to the run of `default`: 404 for others.
+    Share,
+    /// Names the alert of a test that was sent before: 404 for others.
+    Alert,
+    /// Names the chat of `default`: 404 for others.
+    Chat(&'static str),
+    /// The same, and its answer comes for as long as somebody works at it.
+    ChatStream(&'static str),
+    /// Needs something elsewhere to be done: 404 for others.
+    Elsewhere(&'static str),
     /// Works on what it is sent, with the settings of the caller's own project.
     Unnamed,
     /// The same for all projects.
     Public,
 }
 
+const INCIDENT: &str = "/api/incidents/01890000-0000-7000-8000-000000000001";
+const INCIDENT_ID: &str = "01890000-0000-7000-8000-000000000001";
+const DETECTOR: &str = "/api/detectors/01890000-0000-7000-8000-00000000000d";
+const DETECTOR_ID: &str = "01890000-0000-7000-8000-00000000000d";
+const FINDING: &str = "/api/findings/01890000-0000-7000-8000-00000000000f";
+const FINDING_ID: &str = "01890000-0000-7000-8000-00000000000f";
+
 #[rustfmt::skip]
 const PROGRAMS: &[(&str, Expect)] = &[
     ("GET /api/runs", Expect::Own("/api/runs")),
     ("GET /api/runs/{run_id}", Expect::Hidden(RUN)),
     ("GET /api/runs/{run_id}/steps/{step_id}/payload", Expect::Hidden("/api/runs/theirs/steps/s1/payload")),
+    ("POST /api/runs/{run_id}/analysis", Expect::Changes("/api/runs/theirs/analysis")),
+    ("GET /api/runs/{run_id}/analysis", Expect::Changes("/api/runs/theirs/analysis")),
+    ("POST /api/runs/{run_id}/shares", Expect::Changes("/api/runs/theirs/shares")),
+    ("GET /api/runs/{run_id}/shares", Expect::Changes("/api/runs/theirs/shares")),
+    ("GET /api/sessions", Expect::Own("/api/sessions")),
+    ("GET /api/sessions/{session_id}", Expect::Hidden("/api/sessions/theirs")),
+    ("GET /api/users", Expect::Own("/api/users")),
+    ("GET /api/users/{user_id}", Expect::Hidden("/api/users/theirs")),
+    ("GET /api/shares", Expect::Own("/api/shares")),
+    ("DELETE /api/shares/{id}", Expect::Share),
+    ("GET /api/live", Expect::Stream),
     ("GET /api/ledger", Expect::Own("/api/ledger")),
+    ("GET /api/ledger/usage-shapes", Expect::Own("/api/ledger/usage-shapes")),
     ("GET /api/jobs", Expect::Own("/api/jobs")),
     ("GET /api/jobs/{job_id}", Expect::Job("")),
     ("POST /api/jobs/{job_id}/cancel", Expect::Job("/cancel")),
     ("GET /api/cost", Expect::Sum("/api/cost?run=theirs")),
     ("GET /api/series", Expect::Series("/api/series?metric=calls&by=step")),
+    ("GET /api/attribution", Expect::Sha("/api/attribution?sha=c4e2117")),
+    ("GET /api/forecast", Expect::Settings),
+    ("GET /api/stats", Expect::Own("/api/stats")),
     ("GET /api/deploys", Expect::Own("/api/deploys")),
     ("GET /api/deploys/{id}", Expect::Hidden("/api/deploys/theirs")),
     ("POST /api/deploys", Expect::Settings),
     ("DELETE /api/deploys/{id}", Expect::Hidden("/api/deploys/theirs")),
+    ("GET /api/detectors", Expect::Own("/api/detectors")),
+    ("POST /api/detectors", Expect::Settings),
+    ("GET /api/detectors/{id}", Expect::Hidden(DETECTOR)),
+    ("PUT /api/detectors/{id}", Expect::Changes(DETECTOR)),
+    ("POST /api/detectors/{id}/try", Expect::Changes("/api/detectors/01890000-0000-7000-8000-00000000000d/try")),
+    ("GET /api/findings", Expect::Own("/api/findings")),
+    ("GET /api/findings/{id}", Expect::Hidden(FINDING)),
+    ("POST /api/findings/{id}/feedback", Expect::Changes("/api/findings/01890000-0000-7000-8000-00000000000f/feedback")),
+    ("DELETE /api/detectors/{id}", Expect::Hidden(DETECTOR)),
+    ("GET /api/incidents", Expect::Own("/api/incidents")),
+    ("GET /api/incidents/window", Expect::Settings),
+    ("GET /api/incidents/{id}", Expect::Hidden(INCIDENT)),
+    ("POST /api/incidents/{id}/state", Expect::Changes("/api/incidents/01890000-0000-7000-8000-000000000001/state")),
+    ("POST /api/incidents/{id}/investigation", Expect::Changes("/api/incidents/01890000-0000-7000-8000-000000000001/investigation")),
+    ("GET /api/incidents/{id}/investigation", Expect::Hidden("/api/incidents/01890000-0000-7000-8000-000000000001/investigation")),
+    ("POST /api/incidents/{id}/github", Expect::Elsewhere("/api/incidents/01890000-0000-7000-8000-000000000001/github")),
+    ("GET /api/settings/watcher", Expect::Settings),
+    ("PUT /api/settings/watcher", Expect::Settings),
+    ("GET /api/chats", Expect::Own("/api/chats")),
+    ("POST /api/chats", Expect::Settings),
+    ("GET /api/chats/{id}", Expect::Chat("")),
+    ("POST /api/chats/{id}/messages", Expect::ChatStream("/messages")),
+    ("DELETE /api/chats/{id}", Expect::Chat("")),
+    ("POST /mcp", Expect::Settings),
+    ("POST /hooks/github", Expect::Public),
     ("POST /api/score", Expect::Unnamed),
     ("GET /api/thresholds", Expect::Settings),
     ("GET /api/settings/scoring", Expect::Settings),
     ("PUT /api/settings/scoring", Expect::Settings),
+    ("GET /api/settings/incidents", Expect::Settings),
+    ("PUT /api/settings/incidents", Expect::Settings),
+    ("GET /api/settings/models", Expect::Settings),
+    ("PUT /api/settings/models", Expect::Settings),
+    ("POST /api/settings/models/{id}/test", Expect::Connection("/api/settings/models/p1/test?model=m")),
+    ("GET /api/settings/models/usage", Expect::Settings),
+    ("GET /api/settings/integrations", Expect::Settings),
+    ("PUT /api/settings/integrations/github", Expect::Settings),
+    ("POST /api/settings/integrations/github/sync", Expect::Settings),
+    ("DELETE /api/settings/integrations/github", Expect::Settings),
+    ("PUT /api/settings/integrations/{kind}", Expect::Connection("/api/settings/integrations/slack")),
+    ("POST /api/settings/integrations/{kind}/test", Expect::Connection("/api/settings/integrations/slack/test")),
+    ("GET /api/settings/key-limits", Expect::Settings),
+    ("PUT /api/settings/key-limits", Expect::Settings),
+    ("GET /api/settings/redaction", Expect::Settings),
+    ("PUT /api/settings/redaction", Expect::Settings),
+    ("GET /api/settings/retention", Expect::Settings),
+    ("PUT /api/settings/retention", Expect::Settings),
+    ("GET /api/settings/spans", Expect::Settings),
+    ("PUT /api/settings/spans", Expect::Settings),
+    ("GET /api/settings/alerts", Expect::Settings),
+    ("PUT /api/settings/alerts", Expect::Settings),
+    ("GET /api/alerts", Expect::Own("/api/alerts")),
+    ("POST /api/alerts/{id}/resend", Expect::Alert),
+    ("DELETE /api/settings/integrations/{kind}", Expect::Connection("/api/settings/integrations/slack")),
     ("GET /api/audit", Expect::Settings),
+    ("GET /api/runs/{run_id}/skeleton", Expect::Hidden("/api/runs/theirs/skeleton")),
     ("GET /api/backtest", Expect::Settings),
     ("GET /api/openapi.json", Expect::Public),
     ("GET /healthz", Expect::Public),
@@ -72,7 +165,23 @@ fn functions() -> Vec<(&'static str, Value)> {
             } }),
         ),
         ("/ui/anomalies/precision", json!({})),
+        ("/ui/alerts/channels", json!({})),
+        (
+            "/ui/alerts/view",
+            json!({ "state": "failed", "cursor": "", "draft": "" }),
+        ),
+        ("/ui/keys/limits", json!({})),
+        ("/ui/retention/view", json!({})),
+        ("/ui/outbound/view", json!({})),
+        ("/ui/redaction/view", json!({ "draft": "" })),
+        ("/ui/alerts/secret", json!({ "made": "token" })),
         ("/ui/commands/runs", json!({ "text": "" })),
+        ("/ui/analyses/get", json!({ "run_id": "theirs" })),
+        ("/ui/models/view", json!({ "month": "" })),
+        ("/ui/integrations/github", json!({})),
+        ("/ui/integrations/secret", json!({ "made": "token" })),
+        ("/ui/forecast/view", json!({})),
+        ("/ui/projects/demo_data", json!({})),
         ("/ui/keys/list", json!({})),
         ("/ui/keys/reveal", json!({ "made": "token" })),
         ("/ui/keys/first", json!({})),
@@ -83,38 +192,68 @@ fn functions() -> Vec<(&'static str, Value)> {
             json!({ "instance": "false", "who": "", "what": "", "from": "", "to": "", "cursor": "" }),
         ),
         ("/ui/ledger/minutes", json!({ "minutes": "60" })),
+        ("/ui/ledger/usage_shapes", json!({ "minutes": "60" })),
         ("/ui/members/list", json!({})),
         ("/ui/projects/server_facts", json!({})),
         ("/ui/projects/deleted", json!({})),
+        ("/ui/projects/keeps_plain_spans", json!({})),
         ("/ui/scoring/view", json!({ "days": "30" })),
+        ("/ui/overview/view", json!({ "query": overview_query() })),
         (
-            "/ui/overview/view",
-            json!({ "query": {
-                "range": { "Last": 43_200 }, "metric": "cost", "by": "key", "filter": domain::SeriesFilter::default(),
-                "is_stacked": false, "as_table": false
-            } }),
+            "/ui/scope/view",
+            json!({ "by": "step", "name": "theirs", "query": overview_query() }),
         ),
         (
             "/ui/deploys/list",
             json!({ "range": { "Last": 43_200 }, "cursor": null }),
         ),
         ("/ui/deploys/get", json!({ "deploy_id": "theirs" })),
+        ("/ui/detectors/list", json!({})),
+        (
+            "/ui/detectors/get",
+            json!({ "detector_id": DETECTOR_ID, "try_it": true }),
+        ),
+        ("/ui/findings/get", json!({ "finding_id": FINDING_ID })),
+        ("/ui/findings/of-run", json!({ "run_id": "theirs" })),
+        ("/ui/incidents/list", json!({ "days": 90 })),
+        ("/ui/incidents/settings", json!({})),
+        ("/ui/chats/read", json!({ "chat": "" })),
+        ("/ui/incidents/get", json!({ "incident_id": INCIDENT_ID })),
         ("/ui/prompts/list", json!({ "minutes": "60" })),
         ("/ui/prices/list", json!({ "text": "" })),
         ("/ui/prices/reprices", json!({})),
         (
             "/ui/prompts/get",
-            json!({ "fingerprint": fingerprint(), "minutes": "60" }),
+            json!({ "fingerprint": fingerprint(), "query": overview_query() }),
         ),
         (
             "/ui/runs/view",
             json!({ "filter": domain::RunFilter::default(), "cursor": null }),
         ),
         (
+            "/ui/runs/compare",
+            json!({ "wish": { "first": "theirs", "second": "theirs", "step": "s1", "of_input": false } }),
+        ),
+        ("/ui/shares/list", json!({ "run_id": "theirs" })),
+        ("/ui/shares/reveal", json!({ "made": "token" })),
+        (
             "/ui/runs/list",
             json!({ "filter": domain::RunFilter::default(), "cursor": null }),
         ),
+        (
+            "/ui/groups/view",
+            json!({ "wish": {
+                "grouping": "session", "filter": domain::RunFilter::default(), "order": "latest", "cursor": null
+            } }),
+        ),
+        ("/ui/groups/session", json!({ "session_id": "theirs", "page": 1 })),
+        ("/ui/groups/user", json!({ "user_id": "theirs" })),
         ("/ui/runs/get", json!({ "run_id": "theirs" })),
+        ("/ui/steps/get", json!({ "run_id": "theirs", "step_id": "s1" })),
+        (
+            "/ui/steps/flow",
+            json!({ "run_id": "theirs", "step_id": "s1", "earlier": [], "later": [] }),
+        ),
         (
             "/ui/steps/payload",
             json!({ "run_id": "theirs", "step_id": "s1", "full": true }),
@@ -122,8 +261,18 @@ fn functions() -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// What the pages over a window of time are asked with.
+fn overview_query() -> Value {
+    json!({
+        "range": { "Last": 43_200 }, "metric": "cost", "by": "key", "filter": domain::SeriesFilter::default(),
+        "is_stacked": false, "as_table": false
+    })
+}
+
 /// Server functions that name no project: what links of one's own lead to, and one's own account.
-const FUNCTIONS_OF_ONESELF: [(&str, u16); 3] = [
+const FUNCTIONS_OF_ONESELF: [(&str, u16); 5] = [
+    ("/ui/shares/opened?token=none", 404),
+    ("/ui/shares/opened_step?token=none&step_id=s1&full=true", 404),
     ("/ui/invitations/get?token=none", 200),
     ("/ui/account/reset_link?token=none", 200),
     ("/ui/account/sessions", 401),
@@ -135,16 +284,49 @@ const FORMS: &[(&str, &[(&str, &str)])] = &[
     ("/p/{project}/conditions/feedback", &[("run", "theirs"), ("step", "s1"), ("code", "2004"), ("verdict", "real")]),
     ("/p/{project}/conditions/mute", &[("code", "2004"), ("muted", "1")]),
     ("/p/{project}/demo", &[]),
+    ("/p/{project}/detectors", &[("name", "mine"), ("template", "repeated_tool"), ("every_run", "on")]),
+    ("/p/{project}/detectors/{detector}", &[("name", "mine"), ("template", "repeated_tool"), ("every_run", "on")]),
+    ("/p/{project}/detectors/{id}/switch", &[("on", "on")]),
+    ("/p/{project}/detectors/{id}/delete", &[]),
+    ("/p/{project}/findings/{id}/feedback", &[("verdict", "real")]),
+    ("/p/{project}/incidents/{id}/state", &[("acknowledge", "1")]),
+    ("/p/{project}/incidents/{id}/investigation", &[]),
+    ("/p/{project}/ask", &[("text", "what is it?")]),
+    ("/p/{project}/ask/{id}/delete", &[]),
+    ("/p/{project}/demo/remove", &[]),
+    ("/p/{project}/runs/{run}/share", &[("content", "shown"), ("days", "7")]),
+    ("/p/{project}/runs/{run}/analysis", &[]),
+    ("/p/{project}/shares/{id}/revoke", &[]),
+    ("/p/{project}/settings/budgets", &[("label", "mine"), ("monthly", "5")]),
+    ("/p/{project}/settings/budgets/remove", &[("label", "mine")]),
     ("/p/{project}/settings/general", &[("name", "Mine")]),
+    ("/p/{project}/settings/spans", &[]),
     ("/p/{project}/settings/delete", &[("confirm", "default")]),
     ("/p/{project}/settings/keys", &[("label", "mine"), ("scope", "read")]),
     ("/p/{project}/settings/keys/first", &[]),
+    ("/p/{project}/settings/keys/limits", &[("label", "mine"), ("month_requests", "5")]),
     ("/p/{project}/settings/keys/{id}/revoke", &[]),
+    ("/p/{project}/settings/integrations/github", &[("repository", "acme/support"), ("deployments", "on")]),
+    ("/p/{project}/settings/integrations/github/sync", &[]),
+    ("/p/{project}/settings/integrations/github/remove", &[]),
+    ("/p/{project}/settings/integrations/{kind}", &[("webhook_url", "https://slack.invalid/x")]),
+    ("/p/{project}/settings/integrations/{kind}/test", &[]),
+    ("/p/{project}/settings/integrations/{kind}/pause", &[("paused", "on")]),
+    ("/p/{project}/settings/integrations/{kind}/remove", &[]),
+    ("/p/{project}/settings/alerts", &[("severity", "off")]),
+    ("/p/{project}/settings/alerts/{id}/resend", &[]),
     ("/p/{project}/settings/prices", &[("model", "own"), ("input", "1")]),
     ("/p/{project}/settings/prices/delete", &[("price_id", "own/1")]),
     ("/p/{project}/settings/prices/reprice", &[]),
     ("/p/{project}/settings/prices/reprice/{id}/cancel", &[]),
     ("/p/{project}/settings/scoring", &[("threshold", "1")]),
+    ("/p/{project}/settings/incidents", &[("sensitivity", "1")]),
+    ("/p/{project}/settings/providers", &[("kind", "anthropic"), ("api_key", "sk-0123456789ab")]),
+    ("/p/{project}/settings/providers/uses", &[("budget", "5")]),
+    ("/p/{project}/settings/providers/{id}/test", &[("model", "m")]),
+    ("/p/{project}/settings/providers/{id}/remove", &[]),
+    ("/p/{project}/settings/redaction", &[("email", "mask")]),
+    ("/p/{project}/settings/retention", &[("runs", "1"), ("payloads", "1")]),
     ("/p/{project}/settings/members", &[("email", "eve@acme.dev"), ("role", "admin")]),
     ("/p/{project}/settings/members/invitations/{id}/revoke", &[]),
     ("/p/{project}/settings/members/{id}/role", &[("role", "viewer")]),
@@ -175,6 +357,9 @@ fn fingerprint() -> String {
 async fn server_with_two_projects() -> (TestApp, String) {
     let app = TestApp::new().await;
     let mut theirs = step("theirs", "s1");
+    for field in ["session_id", "user_id"] {
+        theirs[field] = "theirs".into();
+    }
     for field in ["step_name", "prompt", "output_code", "environment", "release"] {
         theirs[field] = CANARY.into();
     }
@@ -182,6 +367,16 @@ async fn server_with_two_projects() -> (TestApp, String) {
     let shipped = json!({ "id": "theirs", "sha": "c4e2117", "title": CANARY });
     assert_eq!(app.post("/api/deploys", &shipped).await.0, 200);
     let (default, other) = (default_project(&app).await, other_project(&app).await);
+    put_incident(&app, default.id, INCIDENT_ID, CANARY).await;
+    put_finding(&app, default.id, (DETECTOR_ID, FINDING_ID), CANARY).await;
+    let (db, now) = (&app.state.db, server::clock::now());
+    let incident = INCIDENT_ID.parse().unwrap();
+    storage::inquiries::investigate(db, default.id, incident, CANARY, now)
+        .await
+        .unwrap();
+    storage::chats::create(db, default.id, CANARY, "mara", now)
+        .await
+        .unwrap();
     person(&app, "mara@acme.dev", &[(&default, Role::Admin)]).await;
     person(&app, "eve@acme.dev", &[(&other, Role::Admin)]).await;
     let key = key(&app, &other, Scope::ALL).await;
@@ -224,6 +419,23 @@ async fn programs_reach_their_own_project_only() {
         let (method, template) = route.split_once(' ').unwrap();
         let body = match *route {
             "POST /api/deploys" => json!({ "sha": "9be04a7" }),
+            "POST /api/incidents/{id}/state" => json!({ "acknowledge": true }),
+            "POST /api/detectors" => {
+                json!({ "name": "mine", "template": "repeated_tool", "every_run": true })
+            }
+            "POST /api/findings/{id}/feedback" => json!({ "verdict": "real" }),
+            "POST /api/chats/{id}/messages" => json!({ "text": "what is it?" }),
+            "POST /api/incidents/{id}/github" => json!({ "action": "issue" }),
+            "PUT /api/settings/watcher" => json!({ "on": false }),
+            "PUT /api/settings/retention" => json!({ "runs_days": 30, "payloads_days": 30 }),
+            "PUT /api/settings/key-limits" => json!({ "label": "default", "month": { "requests": 9 } }),
+            "POST /mcp" => json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" }),
+            "PUT /api/settings/integrations/github" => json!({ "repository": "acme/support" }),
+            "PUT /api/settings/models" => json!({
+                "providers": [{ "id": "p1", "kind": "anthropic", "base_url": "https://models.invalid/v1" }]
+            }),
+            // A name that nobody has.
+            "PUT /api/settings/integrations/{kind}" => json!({ "webhook_url": "https://slack.invalid/x" }),
             _ => json!({}),
         };
         let call = |browser: &Browser<'_>, path: &str| browser.request(method, path).json(&body);
@@ -244,7 +456,52 @@ async fn programs_reach_their_own_project_only() {
                 );
                 continue;
             }
+            Expect::Stream => {
+                for answer in as_eve(&format!("{template}?project=default")).await {
+                    assert_eq!(answer.status, 404, "{route} {answer:?}");
+                }
+                let refused = Answer::of(call(&anonymous, template)).await;
+                assert_eq!(refused.status, 401, "{route}");
+                continue;
+            }
             Expect::Settings => (*template).to_owned(),
+            Expect::Connection(path) => (*path).to_owned(),
+            Expect::Alert => {
+                let told = mara.get("/api/alerts?project=default").await.json();
+                let path = format!("/api/alerts/{}/resend", told["items"][0]["id"].as_str().unwrap());
+                for answer in as_eve(&path).await {
+                    assert_eq!(answer.status, 404, "{route} {answer:?}");
+                }
+                path
+            }
+            Expect::Share => {
+                let made = mara.get("/api/shares?project=default").await.json();
+                let path = format!("/api/shares/{}", made["items"][0]["id"].as_str().unwrap());
+                for answer in as_eve(&path).await {
+                    assert_eq!(answer.status, 404, "{route} {answer:?}");
+                }
+                path
+            }
+            Expect::Elsewhere(path) => {
+                for answer in as_eve(path).await {
+                    assert_eq!(answer.status, 404, "{route} {answer:?}");
+                    assert_nothing_is_shown(route, &answer);
+                }
+                assert_eq!(Answer::of(call(&anonymous, path)).await.status, 401, "{route}");
+                continue;
+            }
+            Expect::Chat(after) | Expect::ChatStream(after) => {
+                let known = mara.get("/api/chats?project=default").await.json();
+                let path = format!("/api/chats/{}{after}", known["items"][0]["id"].as_str().unwrap());
+                for answer in as_eve(&path).await {
+                    assert_eq!(answer.status, 404, "{route} {answer:?}");
+                    assert_nothing_is_shown(route, &answer);
+                }
+                if matches!(expect, Expect::ChatStream(_)) {
+                    continue;
+                }
+                path
+            }
             Expect::Job(after) => format!("/api/jobs/{job_id}{after}"),
             Expect::Hidden(path) => {
                 assert!(
@@ -253,6 +510,27 @@ async fn programs_reach_their_own_project_only() {
                 );
                 for answer in as_eve(path).await {
                     assert_eq!(answer.status, 404, "{route} {answer:?}");
+                    assert_nothing_is_shown(route, &answer);
+                }
+                (*path).to_owned()
+            }
+            Expect::Changes(path) => {
+                for answer in as_eve(path).await {
+                    assert_eq!(answer.status, 404, "{route} {answer:?}");
+                }
+                (*path).to_owned()
+            }
+            Expect::Sha(path) => {
+                assert!(
+                    mara.get(path).await.text.contains(CANARY),
+                    "{route} shows nothing at all"
+                );
+                for answer in as_eve(path).await {
+                    assert_eq!(
+                        (answer.status, &answer.json()["matched"]),
+                        (200, &json!(false)),
+                        "{route} {answer:?}"
+                    );
                     assert_nothing_is_shown(route, &answer);
                 }
                 (*path).to_owned()
@@ -302,7 +580,7 @@ async fn programs_reach_their_own_project_only() {
         let sign = if path.contains('?') { '&' } else { '?' };
         let by_name = format!("{path}{sign}project=default");
         let own = Answer::of(call(&mara, &by_name)).await;
-        assert_eq!(own.status, 200, "{route} {own:?}");
+        assert!([200, 202, 204].contains(&own.status), "{route} {own:?}");
         for answer in as_eve(&by_name).await {
             assert_eq!(answer.status, 404, "{route} {answer:?}");
             assert_nothing_is_shown(route, &answer);
@@ -394,7 +672,9 @@ async fn server_functions_answer_for_ones_own_projects_only() {
     for (url, anonymous) in FUNCTIONS_OF_ONESELF {
         assert_eq!(Browser::new(&app).get(url).await.status, anonymous, "{url}");
         let own = eve.get(url).await;
-        assert_eq!(own.status, 200, "{url} {own:?}");
+        // What a link opens does not depend on who opens it.
+        let expected = if anonymous == 404 { 404 } else { 200 };
+        assert_eq!(own.status, expected, "{url} {own:?}");
         assert!(!own.text.contains("mara@"), "{url} {own:?}");
     }
 }
@@ -410,6 +690,12 @@ async fn pages_and_live_changes_are_for_members_only() {
             path.replace("{project}", "default")
                 .replace("{run}", "theirs")
                 .replace("{deploy}", "theirs")
+                .replace("{session}", "theirs")
+                .replace("{user}", "theirs")
+                .replace("{incident}", INCIDENT_ID)
+                .replace("{detector}", DETECTOR_ID)
+                .replace("{finding}", FINDING_ID)
+                .replace("{name}", "theirs")
                 .replace("{fingerprint}", &fingerprint())
         })
         .collect();
@@ -459,6 +745,7 @@ async fn forms_change_ones_own_projects_only() {
         .0;
     let eve = Browser::sign_in(&app, "eve@acme.dev").await;
     for (path, fields) in FORMS {
+        let path = path.replace("{detector}", "{id}");
         for slug in ["default", "other"] {
             let id = if path.contains("/keys/{id}") {
                 victim.key.id.to_string()
@@ -469,12 +756,15 @@ async fn forms_change_ones_own_projects_only() {
             if slug == "other" && !path.contains("{id}") {
                 continue;
             }
+            let path = path.replace("{kind}", "slack").replace("{run}", "theirs");
             let path = path.replace("{project}", slug).replace("{id}", &id);
             let answer = eve.post(&path, fields).await;
             assert_eq!(answer.status, 404, "{path} {answer:?}");
         }
         let path = path
             .replace("{project}", "default")
+            .replace("{kind}", "slack")
+            .replace("{run}", "theirs")
             .replace("{id}", &victim.key.id.to_string());
         let anonymous = Browser::new(&app).post(&path, fields).await;
         assert_eq!(

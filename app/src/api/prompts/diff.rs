@@ -19,17 +19,14 @@ const MAX_SEGMENTS: usize = 200;
 /// Comparisons are made one at a time: together they would take every core from those who wait for an answer.
 static TURN: Semaphore = Semaphore::const_new(1);
 
-/// As [`lines`], on a thread that answers no requests.
-pub(super) async fn lines_in_turn(before: String, after: String) -> Vec<DiffLine> {
+/// As [`lines`], in turn. Pages are worked out on threads that serve no other request and give way, so it may take this
+/// one: a thread made for it would have the priority of ingest.
+pub(crate) async fn lines_in_turn(before: String, after: String) -> Vec<DiffLine> {
     // The semaphore is never closed.
-    let Ok(turn) = TURN.acquire().await else {
+    let Ok(_turn) = TURN.acquire().await else {
         return Vec::new();
     };
-    let compared = tokio::task::spawn_blocking(move || {
-        let _turn = turn;
-        lines(&before, &after)
-    });
-    compared.await.unwrap_or_default()
+    lines(&before, &after)
 }
 
 /// The lines of both texts in order, those far from any change left out.

@@ -2,18 +2,21 @@
 
 use std::fmt::Write as _;
 
-use super::{TOP_PX, escaped, tip, y_px};
-use crate::chart::lines::Marker;
+use super::{TOP_PX, Upwards, escaped, tip};
+use crate::chart::lines::{LineSeries, Marker};
 use crate::chart::{Chart, Lines, Role};
 
 /// Where bobs hang, in CSS pixels below the zero line.
 const BOB_DROP_PX: f64 = 34.0;
+/// The most zones that a plot of middle size has room for.
+const MAX_ZONES: usize = 400;
 /// Series in a tooltip; more would not fit into the plot.
 const MAX_ROWS: usize = 8;
 
 /// Without script the browser's own tooltips say what a moment's values are.
 pub(super) fn zones(chart: &Chart, lines: &Lines, titled: bool) -> String {
-    if !titled {
+    // More would be narrower than a pixel.
+    if !titled || lines.moments.len() > MAX_ZONES {
         return String::new();
     }
     let width = 100.0 / lines.moments.len().max(1) as f64;
@@ -35,33 +38,32 @@ pub(super) fn tooltip(chart: &Chart, lines: &Lines, index: usize) -> Option<Stri
     let moment = lines.moments.get(index)?;
     let (x, base) = (moment.at * 100.0, chart.base_px());
     let mut out = format!(r#"<line class="ch-cross" x1="{x:.3}%" x2="{x:.3}%" y1="0" y2="{base}"/>"#);
-    let heights = lines.heights();
-    for (series, heights) in lines.series.iter().zip(&heights) {
-        if let Some(Some(height)) = heights.get(index) {
-            let (class, y) = (series.role.class(), y_px(chart, *height));
+    let upwards = Upwards::of(chart);
+    for (series, height) in lines.series.iter().zip(lines.heights_at(index)) {
+        if let Some(height) = height {
+            let (class, y) = (series.role.class(), upwards.px(height));
             _ = write!(
                 out,
                 r#"<circle class="ch-point {class}" cx="{x:.3}%" cy="{y:.1}" r="3.5"/>"#
             );
         }
     }
-    let mut rows: Vec<(f64, Role, &str)> = lines
+    let mut rows: Vec<(f64, &LineSeries)> = lines
         .series
         .iter()
-        .filter_map(|series| {
-            let value = series.values.get(index).copied().flatten()?;
-            Some((value, series.role, series.name.as_str()))
-        })
+        .filter_map(|series| Some((series.values.get(index).copied().flatten()?, series)))
         .collect();
     rows.sort_by(|a, b| b.0.total_cmp(&a.0));
     let total: f64 = rows.iter().map(|row| row.0).sum();
     let more = rows.len().saturating_sub(MAX_ROWS);
     let text = |value: f64| engine::series::text(value, lines.unit);
-    let mut shown: Vec<(Option<Role>, String, String)> = rows
-        .into_iter()
-        .take(MAX_ROWS)
-        .map(|(value, role, name)| (Some(role), name.to_owned(), text(value)))
-        .collect();
+    let mut shown: Vec<(Option<Role>, String, String)> = Vec::new();
+    for (value, series) in rows.into_iter().take(MAX_ROWS) {
+        shown.push((Some(series.role), series.name.clone(), text(value)));
+        if let Some(usual) = lines.usual_in_words(series, index).filter(|_| !lines.is_stacked) {
+            shown.push((None, usual, String::new()));
+        }
+    }
     if more > 0 {
         shown.push((None, format!("and {more} more"), String::new()));
     }
@@ -74,9 +76,26 @@ pub(super) fn tooltip(chart: &Chart, lines: &Lines, index: usize) -> Option<Stri
     Some(out)
 }
 
-/// A plumb line and a bob for each marker, each a link; its name beside it where nothing else is near.
+/// The plumb lines alone, for a chart above the one that has the bobs.
+pub(crate) fn plumb_lines(markers: &[Marker], height_px: u32) -> String {
+    let mut out = String::new();
+    for marker in markers {
+        let (x, named) = (marker.at * 100.0, if marker.is_named { " cause" } else { "" });
+        _ = write!(
+            out,
+            r#"<line class="deploy-line{named}" x1="{x:.3}%" x2="{x:.3}%" y1="0" y2="{height_px}"/>"#
+        );
+    }
+    out
+}
+
+/// A plumb line and a bob for each marker, each a link; its name beside it where nothing else is near. Without texts
+/// below the axis there is no lane for bobs.
 pub(super) fn markers(chart: &Chart, lines: &Lines) -> String {
     let base = chart.base_px();
+    if lines.ticks.is_empty() {
+        return plumb_lines(&lines.markers, chart.height_px);
+    }
     let mut out = String::new();
     for (index, marker) in lines.markers.iter().enumerate() {
         let next = lines.markers.get(index + 1).map_or(1.0, |next| next.at);
@@ -115,19 +134,15 @@ fn plumb(marker: &Marker, base: f64, is_roomy: bool) -> String {
 pub(super) fn ends(chart: &Chart, lines: &Lines) -> String {
     const LINE_PX: f64 = 15.0;
     let heights = lines.heights();
-    let mut ends: Vec<(f64, &str, Role, f64)> = lines
+    let upwards = Upwards::of(chart);
+    let mut ends: Vec<(f64, &LineSeries, f64)> = lines
         .series
         .iter()
         .zip(&heights)
         .filter_map(|(series, heights)| {
             let last = heights.iter().rposition(Option::is_some)?;
             let value = series.values.iter().rev().copied().flatten().next()?;
-            Some((
-                y_px(chart, (*heights.get(last)?)?),
-                series.name.as_str(),
-                series.role,
-                value,
-            ))
+            Some((upwards.px((*heights.get(last)?)?), series, value))
         })
         .collect();
     ends.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -139,16 +154,21 @@ pub(super) fn ends(chart: &Chart, lines: &Lines) -> String {
     }
     let mut free_from = 6.0_f64;
     let mut out = String::new();
-    for (y, name, role, value) in ends {
+    for (y, series, value) in ends {
         let y = y.max(free_from);
         free_from = y + LINE_PX;
-        let class = role.class();
+        let class = series.role.class();
+        let name = escaped(&domain::text::first_line(&series.name, 17));
+        let name = match &series.href {
+            Some(href) => format!(r#"<a class="ch-name" href="{}">{name}</a>"#, escaped(href)),
+            None => name,
+        };
         _ = write!(
             out,
             r#"<rect class="ch-key {class}" x="10" y="{:.1}" width="8" height="2"/><text class="strong" x="24" y="{:.1}">{}</text><text x="186" y="{:.1}" text-anchor="end">{}</text>"#,
             y - 1.0,
             y + 4.0,
-            escaped(&domain::text::first_line(name, 17)),
+            name,
             y + 4.0,
             escaped(&engine::series::text(value, lines.unit)),
         );

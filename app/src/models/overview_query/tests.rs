@@ -38,6 +38,10 @@ fn url_form() {
         "?key=a%26b&environment=production",
     );
     check(
+        &[("template", "0f"), ("against", "c4e2117@production")],
+        "?template=0f&against=c4e2117%40production",
+    );
+    check(
         &[
             ("from", "2026-11-12T00:00:00Z"),
             ("to", "2026-11-13T00:00:00Z"),
@@ -139,5 +143,68 @@ fn ranges_in_words() {
     check(
         Range::Between(at("2026-11-12T00:00:00Z"), at("2026-11-12T01:00:00Z")),
         "1 hour",
+    );
+}
+
+#[test]
+fn the_time_since_a_deploy_is_compared_with_as_much_before_it() {
+    let check = |range: &str, now: &str, deploy: &str, expected: Option<[&str; 3]>| {
+        let span = query(&[("range", range)]).span(at(now));
+        let found = span.around(at(deploy)).map(|(a, b, c)| [a, b, c]);
+        assert_eq!(found, expected.map(|times| times.map(at)), "{range} {deploy}");
+    };
+    let now = "2026-11-20T15:20:00Z";
+    // A window of days ends with the day that goes on.
+    check(
+        "30d",
+        now,
+        "2026-11-12T14:12:00Z",
+        Some([
+            "2026-11-04T04:00:00Z",
+            "2026-11-12T14:00:00Z",
+            "2026-11-21T00:00:00Z",
+        ]),
+    );
+    check(
+        "24h",
+        now,
+        "2026-11-20T10:40:00Z",
+        Some([
+            "2026-11-20T06:00:00Z",
+            "2026-11-20T11:00:00Z",
+            "2026-11-20T16:00:00Z",
+        ]),
+    );
+    check(
+        "1h",
+        now,
+        "2026-11-20T15:10:20Z",
+        Some([
+            "2026-11-20T15:00:00Z",
+            "2026-11-20T15:10:00Z",
+            "2026-11-20T15:20:00Z",
+        ]),
+    );
+    check("24h", now, "2026-11-12T14:12:00Z", None);
+}
+
+#[test]
+fn a_window_of_days_may_be_cut_into_hours() {
+    let check = |pairs: &[(&str, &str)], bucket: Bucket, buckets: usize| {
+        let span = query(pairs).span(at("2026-11-20T15:20:00Z"));
+        assert_eq!(
+            (span.bucket, span.buckets().len()),
+            (bucket, buckets),
+            "{pairs:?}"
+        );
+    };
+    check(&[("range", "90d"), ("bucket", "1h")], Bucket::Hour, 2_160);
+    check(&[("range", "7d"), ("bucket", "1d")], Bucket::Day, 7);
+    check(&[("range", "90d")], Bucket::Day, 90);
+    check(&[("range", "24h"), ("bucket", "1d")], Bucket::Hour, 24);
+    check(
+        &[("from", "2026-01-01"), ("to", "2026-11-01"), ("bucket", "1h")],
+        Bucket::Day,
+        304,
     );
 }

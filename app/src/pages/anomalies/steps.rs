@@ -24,7 +24,7 @@ pub(super) fn Latest(page: Page, steps: AnomalousSteps, on_said: Callback<()>) -
                 <span class="sub">"by when the step began"</span>
                 <a class="head-actions link" href=all>"All anomalous steps"</a>
             </div>
-            {table(page, steps.items, Some(on_said))}
+            {steps_table(page.slug, steps.items, Some(on_said))}
         </section>
     }
 }
@@ -58,7 +58,7 @@ pub(super) fn StepList(page: Page, steps: AnomalousSteps) -> impl IntoView {
         }
         .into_any()
     } else {
-        table(page, steps.items, None).into_any()
+        steps_table(page.slug, steps.items, None).into_any()
     };
     view! {
         <section class="cell flush" aria-labelledby="steps-title">
@@ -76,10 +76,15 @@ pub(super) fn StepList(page: Page, steps: AnomalousSteps) -> impl IntoView {
     }
 }
 
-fn table(page: Page, steps: Vec<AnomalousStep>, on_said: Option<Callback<()>>) -> impl IntoView {
+/// Steps with their heaviest condition, and buttons that say whether it is real.
+pub(crate) fn steps_table(
+    slug: Memo<String>,
+    steps: Vec<AnomalousStep>,
+    on_said: Option<Callback<()>>,
+) -> impl IntoView {
     let rows = steps
         .into_iter()
-        .map(|step| row(page, step, on_said))
+        .map(|step| row(slug, step, on_said))
         .collect_view();
     view! {
         <div class="scroll-x" tabindex="0" role="region" aria-label="Steps and their conditions">
@@ -101,8 +106,7 @@ fn table(page: Page, steps: Vec<AnomalousStep>, on_said: Option<Callback<()>>) -
     }
 }
 
-fn row(page: Page, step: AnomalousStep, on_said: Option<Callback<()>>) -> impl IntoView {
-    let slug = page.slug;
+fn row(slug: Memo<String>, step: AnomalousStep, on_said: Option<Callback<()>>) -> impl IntoView {
     let (icon, class, word) = match step.severity {
         Severity::Critical => ("critical", "st-critical", "critical"),
         Severity::Warning => ("warning", "st-warn", "warning"),

@@ -2,6 +2,7 @@
 
 use domain::Timestamp;
 use domain::anomaly::BucketSpan;
+use domain::series::SeriesBy;
 use domain::text::day_range;
 use leptos::prelude::*;
 use leptos_router::NavigateOptions;
@@ -13,6 +14,7 @@ use crate::context::use_page_request;
 use crate::error::ApiError;
 use crate::keyboard::use_keys;
 use crate::models::anomalies_query::{AnomaliesQuery, Field, Period};
+use crate::pages::cells::name_link;
 use crate::pages::conditions::code_name;
 use crate::ui::icon::Icon;
 use crate::ui::menu::Menu;
@@ -157,7 +159,7 @@ pub(super) fn Chips(page: Page) -> impl IntoView {
             let many = chips.len() > 1;
             let chips = chips
                 .into_iter()
-                .map(|(field, name, value)| chip(&query, field, name, value))
+                .map(|(field, name, value)| chip(page, &query, field, name, value))
                 .collect_view();
             let clear = many.then(|| {
                 view! { <a class="link" href=query.without_filters().to_href() data-noscroll>"Clear all"</a> }
@@ -167,14 +169,23 @@ pub(super) fn Chips(page: Page) -> impl IntoView {
     }
 }
 
-fn chip(query: &AnomaliesQuery, field: Field, name: &'static str, value: String) -> impl IntoView + use<> {
+fn chip(
+    page: Page,
+    query: &AnomaliesQuery,
+    field: Field,
+    name: &'static str,
+    value: String,
+) -> impl IntoView + use<> {
     let shown = match (field, value.parse::<u16>()) {
-        (Field::Code, Ok(code)) => format!("{code} {}", code_name(code)),
+        (Field::Code, Ok(code)) => format!("{code} {}", code_name(code)).into_any(),
         (Field::Layer, Ok(layer)) => {
             let layer_name = engine::codes::LAYERS.get(usize::from(layer) - 1).copied();
-            format!("{layer} {}", layer_name.unwrap_or_default())
+            format!("{layer} {}", layer_name.unwrap_or_default()).into_any()
         }
-        _ => value,
+        (Field::Key, _) => name_link(&page.slug.read(), SeriesBy::Key, &value, ""),
+        (Field::Model, _) => name_link(&page.slug.read(), SeriesBy::Model, &value, ""),
+        (Field::Step, _) => name_link(&page.slug.read(), SeriesBy::Step, &value, ""),
+        _ => value.into_any(),
     };
     let href = query.with_field(field, None).to_href();
     view! {

@@ -70,8 +70,8 @@ pub(super) fn command(way: Way, origin: &str, key: &str) -> String {
 }
 
 /// Words that are coloured as keywords.
-const KEYWORDS: [&str; 9] = [
-    "curl", "await", "const", "import", "from", "for", "in", "with", "as",
+const KEYWORDS: [&str; 12] = [
+    "curl", "await", "const", "import", "from", "for", "in", "with", "as", "use", "let", "fn",
 ];
 
 /// The command cut into segments with the class that colours each (`tk-k` keyword, `tk-s` text, `tk-c` a line that is a

@@ -6,11 +6,12 @@ use leptos::prelude::*;
 use super::Page;
 use crate::api::overview::{Mover, OverviewView};
 use crate::pages::cells::cost_view;
+use crate::ui::links::scope_href;
 
 /// Keys, models and steps by how much their cost changed.
 #[component]
 pub(super) fn Movers(page: Page, view: OverviewView) -> impl IntoView {
-    let query = page.query;
+    let Page { slug, query, .. } = page;
     let window = query.read_untracked().range.label();
     let largest = view
         .movers
@@ -18,10 +19,10 @@ pub(super) fn Movers(page: Page, view: OverviewView) -> impl IntoView {
         .map(|mover| change(mover).unsigned_abs())
         .max()
         .unwrap_or(0);
-    let compared = if view.movers_of_halves {
-        "cost, the second half of the window against the first".to_owned()
-    } else {
-        format!("cost, {window} against the {window} before")
+    let compared = match (&view.since, view.movers_of_halves) {
+        (Some((deploy, _)), _) => format!("cost since {}, against as long before it", deploy.name()),
+        (None, true) => "cost, the second half of the window against the first".to_owned(),
+        (None, false) => format!("cost, {window} against the {window} before"),
     };
     let nothing = match (largest, view.span.is_of_hours()) {
         (0, true) => Some("Nothing cost more or less than before."),
@@ -42,15 +43,22 @@ pub(super) fn Movers(page: Page, view: OverviewView) -> impl IntoView {
         .into_iter()
         .filter(|mover| change(mover) != 0)
         .map(|mover| {
+            // Its page, or where no address has its name, this page of it alone.
             let href = {
                 let (by, name) = (mover.by, mover.name.clone());
-                move || query.read().with_filter(by, Some(&name)).to_href()
+                move || {
+                    let query = query.read();
+                    match scope_href(&slug.read(), by, &name) {
+                        Some(page) => format!("{page}{}", query.range_href()),
+                        None => query.with_filter(by, Some(&name)).to_href(),
+                    }
+                }
             };
             let by = change(&mover);
             view! {
                 <tr>
                     <td>{mover.by.as_str()}</td>
-                    <td class="main clip"><a href=href data-noscroll>{name_of(&mover)}</a></td>
+                    <td class="main clip"><a href=href>{name_of(&mover)}</a></td>
                     <td class="n hide-s">{cost_view(mover.before, 0)}</td>
                     <td class="n t">{cost_view(mover.now, 0)}</td>
                     <td class="n t">{signed(by)}</td>

@@ -1,21 +1,24 @@
 //! The chart: a metric over time by key, model, step or environment, with what shipped.
 
-use domain::Timestamp;
-use domain::series::{Bucket, MetricUnit, SeriesBy};
+use domain::series::{Bucket, Metric, MetricUnit, SeriesBy};
+use domain::{IncidentStatus, Timestamp};
 use leptos::prelude::*;
 
 use super::Page;
 use crate::api::overview::{OverviewView, Part};
 use crate::chart::{
-    Chart, ChartBox, LineSeries, Lines, Marker, Marks, Moment, Role, TableLink, TableToggle, group_markers,
-    time_ticks,
+    Chart, ChartBox, LineSeries, Lines, Marks, Moment, Role, TableLink, TableToggle, escaped, moment_title,
+    so_far, time_ticks,
 };
 use crate::models::overview_query::{OverviewQuery, OverviewSpan};
-use crate::models::rollout_words::deploy_name;
-use crate::ui::links::{deploy_href, page_href};
+use crate::pages::deploy_markers::deploy_markers;
+use crate::pages::time_window::BucketChoice;
+use crate::ui::links::scope_href;
 use crate::ui::time::use_zone;
 
 const HEIGHT_PX: u32 = 300;
+/// The texts of the axis and the lane of the deploys, below the marks.
+const FOOT_PX: u32 = 46;
 
 /// The chart with its tabs.
 #[component]
@@ -26,10 +29,14 @@ pub(super) fn Trend(page: Page, view: OverviewView) -> impl IntoView {
     let per = bucket_word(view.span.bucket);
     let title = format!("{} {per}, by {}", metric.label(), by.as_str());
     let span = view.span;
-    let legend = legend(&view.parts);
+    let legend = legend(&view.parts, slug, by, query);
+    let note = note(&view, metric);
+    let shaded = shaded(&view);
     let chart = Memo::new(move |_| chart(&view, &query.read(), &slug.read(), &offset));
+    // Templates have a page of their own.
     let splits = SeriesBy::ALL
         .iter()
+        .filter(|choice| **choice != SeriesBy::Template)
         .map(|choice| {
             view! {
                 <a
@@ -69,16 +76,13 @@ pub(super) fn Trend(page: Page, view: OverviewView) -> impl IntoView {
     };
     let csv = move || csv_href(&slug.read(), &query.read(), span);
     let on_range = Callback::new(move |range: (f64, f64)| go.run(query.read_untracked().zoomed(span, range)));
-    let note = match span.bucket {
-        Bucket::Day => "days are those of UTC",
-        _ => "",
-    };
     view! {
         <section class="cell under-kpi" id="trend" aria-labelledby="trend-title">
             <div class="head">
                 <h2 id="trend-title">{title.clone()}</h2>
                 <span class="sub">{note}</span>
                 <div class="head-actions">
+                    <BucketChoice page span/>
                     <div class="seg sm" role="group" aria-label="Split by">{splits}</div>
                     {styles}
                     <a class="link" href=csv rel="external" download>"CSV"</a>
@@ -86,9 +90,40 @@ pub(super) fn Trend(page: Page, view: OverviewView) -> impl IntoView {
                 </div>
             </div>
             {legend}
-            <ChartBox chart label=title as_table=toggle.shown on_range/>
+            <ChartBox chart label=title as_table=toggle.shown above=shaded on_range/>
         </section>
     }
+}
+
+/// What the cells compare, what the band is, and whose days they are.
+fn note(view: &OverviewView, metric: Metric) -> String {
+    let mut notes = Vec::new();
+    if let Some((deploy, _)) = &view.since {
+        notes.push(format!(
+            "the figures above are since {}, against as long before it",
+            deploy.name()
+        ));
+    }
+    let banded = view
+        .parts
+        .iter()
+        .find(|part| part.usual.iter().any(Option::is_some));
+    notes.extend(banded.map(|part| {
+        let when = if view.span.bucket == Bucket::Hour {
+            "hour"
+        } else {
+            "day"
+        };
+        let metric = metric.label().to_lowercase();
+        format!(
+            "shaded: usual {metric} of {} at that {when} of the week",
+            part_name(part)
+        )
+    }));
+    if view.span.bucket == Bucket::Day {
+        notes.push("days are those of UTC".to_owned());
+    }
+    notes.join("; ")
 }
 
 fn bucket_word(bucket: Bucket) -> &'static str {
@@ -108,6 +143,31 @@ fn capital(word: &str) -> String {
     word
 }
 
+/// The time of each incident, from its onset on.
+fn shaded(view: &OverviewView) -> String {
+    let mut out = String::new();
+    for incident in &view.incidents {
+        let begin = view.span.share(incident.onset).clamp(0.0, 1.0) * 100.0;
+        let end = match incident.status {
+            IncidentStatus::Open => 100.0,
+            _ => view.span.share(incident.until).clamp(0.0, 1.0) * 100.0,
+        };
+        let class = if incident.status == IncidentStatus::Open {
+            "mark-zone"
+        } else {
+            "past-zone"
+        };
+        out.push_str(&format!(
+            r#"<rect class="{class}" x="{begin:.2}%" y="0" width="{:.2}%" height="{}"/><line class="mark-line" x1="{begin:.2}%" x2="{begin:.2}%" y1="0" y2="{}"><title>{}</title></line>"#,
+            (end - begin).max(0.3),
+            HEIGHT_PX - FOOT_PX,
+            HEIGHT_PX - FOOT_PX,
+            escaped(&format!("Incident: {}", incident.sentence))
+        ));
+    }
+    out
+}
+
 /// Where the chart's numbers are as CSV.
 fn csv_href(slug: &str, query: &OverviewQuery, span: OverviewSpan) -> String {
     let (from, to) = (span.from.to_string(), span.to.to_string());
@@ -125,17 +185,36 @@ fn csv_href(slug: &str, query: &OverviewQuery, span: OverviewSpan) -> String {
     format!("/api/series?{}", domain::filter::encode_query(pairs))
 }
 
-/// The series' names, above the chart where beside it is no room.
-fn legend(parts: &[Part]) -> impl IntoView + use<> {
+/// The series' names, each with the page it has, above the chart where beside it is no room.
+fn legend(
+    parts: &[Part],
+    slug: Memo<String>,
+    by: SeriesBy,
+    query: Memo<OverviewQuery>,
+) -> impl IntoView + use<> {
     let items = parts
         .iter()
         .enumerate()
         .map(|(index, part)| {
             let class = format!("swatch line {}", role_of(part, index).class());
-            view! { <li><span class=class></span>{part_name(part)}</li> }
+            let text = part_name(part);
+            let name = match part_page(part, &slug.read_untracked(), by) {
+                Some(page) => {
+                    let href = move || format!("{page}{}", query.read().range_href());
+                    view! { <a class="link" href=href>{text}</a> }.into_any()
+                }
+                None => text.into_any(),
+            };
+            view! { <li><span class=class></span>{name}</li> }
         })
         .collect_view();
     view! { <ul class="legend narrow">{items}</ul> }
+}
+
+/// The page of a series that is one thing's.
+fn part_page(part: &Part, slug: &str, by: SeriesBy) -> Option<String> {
+    let name = part.name.as_deref().filter(|_| part.others == 0)?;
+    scope_href(slug, by, name)
 }
 
 fn part_name(part: &Part) -> String {
@@ -165,11 +244,16 @@ fn chart(
     let unit = query.metric.unit();
     let buckets = span.buckets();
     let half = span.bucket.micros() / 2;
+    let range = query.range_href();
+    let named = view.worse.as_ref().map(|worse| worse.deploy.id.as_str());
     let moments = buckets
         .iter()
         .map(|at| Moment {
             at: span.share(at.plus_micros(half)),
-            title: moment_title(*at, span.bucket, offset),
+            title: so_far(
+                moment_title(*at, span.bucket, offset),
+                span.goes_on(*at, view.now),
+            ),
         })
         .collect();
     let series = view
@@ -180,6 +264,8 @@ fn chart(
             name: part_name(part),
             role: role_of(part, index),
             values: part.buckets.clone(),
+            usual: part.usual.clone(),
+            href: part_page(part, slug, query.by).map(|page| format!("{page}{range}")),
         })
         .collect();
     Chart {
@@ -188,8 +274,9 @@ fn chart(
             series,
             is_stacked: query.is_stacked && query.metric.adds_up(),
             unit,
-            markers: markers(view, query, slug, offset),
+            markers: deploy_markers(&view.deploys, named, span, slug, &range, offset),
             ticks: time_ticks((span.from, span.to), span.bucket, offset),
+            is_last_unfinished: view.now < span.to,
         }),
         unit: if unit == MetricUnit::Calls { "call" } else { "" },
         across: match span.bucket {
@@ -201,82 +288,9 @@ fn chart(
     }
 }
 
-/// `Thu 12 Nov`, `12 Nov 14:00`: the bucket's beginning on the viewer's clock.
-fn moment_title(at: Timestamp, bucket: Bucket, offset: &impl Fn(Timestamp) -> i64) -> String {
-    if bucket == Bucket::Day {
-        let day = at.to_offset_date_time();
-        let weekday = day.weekday().to_string();
-        return format!("{} {}", weekday.get(..3).unwrap_or(&weekday), day_and_month(at));
-    }
-    let local = at.plus_micros(offset(at) * 60_000_000);
-    format!("{} {}", day_and_month(local), clock(local))
-}
-
-fn day_and_month(at: Timestamp) -> String {
-    let at = at.to_offset_date_time();
-    let month = at.month().to_string();
-    format!("{} {}", at.day(), month.get(..3).unwrap_or(&month))
-}
-
-fn clock(at: Timestamp) -> String {
-    let (hour, minute, _) = at.to_offset_date_time().to_hms();
-    format!("{hour:02}:{minute:02}")
-}
-
-/// What shipped, where it is; several beside each other lead to the list of their time.
-fn markers(
-    view: &OverviewView,
-    query: &OverviewQuery,
-    slug: &str,
-    offset: &impl Fn(Timestamp) -> i64,
-) -> Vec<Marker> {
-    let named = view.worse.as_ref().map(|worse| worse.deploy.id.as_str());
-    let single = view
-        .deploys
-        .iter()
-        .filter(|deploy| deploy.went_live())
-        .map(|deploy| {
-            let local = deploy.at().plus_micros(offset(deploy.at()) * 60_000_000);
-            Marker {
-                at: view.span.share(deploy.at()),
-                label: deploy.name(),
-                title: format!(
-                    "{}, {}, {} {}",
-                    deploy_name(deploy),
-                    deploy.author.as_deref().unwrap_or("author unknown"),
-                    day_and_month(local),
-                    clock(local)
-                ),
-                href: deploy_href(slug, &deploy.id),
-                is_named: named == Some(deploy.id.as_str()),
-            }
-        })
-        .collect();
-    let list = page_href(slug, "deploys");
-    group_markers(
-        single,
-        |count| format!("{count} deploys"),
-        |group| match group.iter().find(|marker| marker.is_named) {
-            Some(marker) => marker.href.clone(),
-            None => format!("{list}{}", query.range_href()),
-        },
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn moments_are_called_by_the_viewers_clock_and_days_by_utc() {
-        let at = Timestamp::parse_rfc3339("2026-11-12T20:00:00Z").unwrap();
-        let check = |bucket: Bucket, offset: i64, expected: &str| {
-            assert_eq!(moment_title(at, bucket, &|_| offset), expected);
-        };
-        check(Bucket::Hour, 0, "12 Nov 20:00");
-        check(Bucket::Hour, 345, "13 Nov 01:45");
-        check(Bucket::Day, 345, "Thu 12 Nov");
-    }
 
     #[test]
     fn the_rest_has_a_name_and_a_colour_of_its_own() {
@@ -284,6 +298,7 @@ mod tests {
             name: name.map(str::to_owned),
             others,
             buckets: Vec::new(),
+            usual: Vec::new(),
         };
         assert_eq!(part_name(&part(Some("prod"), 0)), "prod");
         assert_eq!(part_name(&part(Some(" "), 0)), "unnamed");

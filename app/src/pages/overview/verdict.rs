@@ -1,12 +1,18 @@
-//! The page in one sentence: after which deploy something got worse; else how cost moved.
+//! The page in one sentence: the incident that is open, with its cause; else after which deploy something got worse; else
+//! how cost moved.
 
 use domain::series::Metric;
+use domain::{CauseAnswer, IncidentStatus};
+use engine::incidents::attribution::VerdictKind;
 use leptos::prelude::*;
 
 use super::Page;
+use crate::api::incidents::ListedIncident;
 use crate::api::overview::{OverviewView, Worse};
-use crate::models::rollout_words::{basis, deploy_name, moved, ratio};
-use crate::ui::links::{deploy_href, page_href};
+use crate::models::cost_words::{Compared, cost_moved, nothing_worse};
+use crate::models::rollout_words::{basis, deploy_name, moved};
+use crate::pages::incidents::{cause_badge, figures, probability_text};
+use crate::ui::links::{deploy_href, incident_href, page_href};
 use crate::ui::time::use_time_text;
 
 /// What the sentence says when no deploy is named.
@@ -19,7 +25,9 @@ struct Say {
 /// The sentence above the data.
 #[component]
 pub(super) fn VerdictSentence(page: Page, view: OverviewView) -> impl IntoView {
+    let said = worth_saying(&view.incidents);
     let body = match view.worse.clone() {
+        _ if !said.is_empty() => incidents(page, said).into_any(),
         Some(worse) => named(page, worse, view.compared).into_any(),
         None => {
             let say = say(&view, &page.query.read_untracked().range.label());
@@ -37,6 +45,68 @@ pub(super) fn VerdictSentence(page: Page, view: OverviewView) -> impl IntoView {
         }
     };
     view! { <section class="cell" aria-label="In short">{body}</section> }
+}
+
+/// What is open; else what a deploy caused in the window and became normal.
+fn worth_saying(incidents: &[ListedIncident]) -> Vec<ListedIncident> {
+    let open = incidents
+        .iter()
+        .filter(|incident| incident.status == IncidentStatus::Open);
+    let open: Vec<ListedIncident> = open.cloned().collect();
+    if !open.is_empty() {
+        return open;
+    }
+    let by_deploy = incidents.iter().filter(|incident| {
+        incident.status == IncidentStatus::Accepted
+            && matches!(incident.verdict, VerdictKind::Deploy | VerdictKind::Probably)
+            && incident.answer != Some(CauseAnswer::Refused)
+    });
+    by_deploy.take(1).cloned().collect()
+}
+
+/// An incident has a cause, which a comparison around a deploy has not.
+fn incidents(page: Page, said: Vec<ListedIncident>) -> impl IntoView + use<> {
+    let time = use_time_text();
+    let slug = page.slug.get_untracked();
+    let count = said.len();
+    let is_open = said
+        .iter()
+        .any(|incident| incident.status == IncidentStatus::Open);
+    let mut said = said.into_iter();
+    let first = said.next().map(|incident| {
+        let href = incident_href(&slug, &incident.id);
+        let (onset, badge) = (incident.onset, cause_badge(&slug, &incident));
+        let state = if is_open {
+            format!("{}, this one since ", domain::text::counted(count as i64, "open incident"))
+        } else {
+            "Normal by now: seven stable days. It began ".to_owned()
+        };
+        view! {
+            <h2><a href=href>{incident.sentence.clone()}</a></h2>
+            <p>
+                {state}
+                {move || time(onset)}
+                ". Cause: "
+                {badge}
+                {format!(" {}, probability {}. ", incident.cause_note, probability_text(incident.probability))}
+                <a class="link" href=page_href(&slug, "incidents")>"All incidents"</a>
+            </p>
+        }
+    });
+    let others = said
+        .map(|incident| {
+            let badge = cause_badge(&slug, &incident);
+            view! {
+                <li><a class="link" href=incident_href(&slug, &incident.id)>{incident.name.clone()}</a>" "{badge}" "<span class="dim num">{figures(&incident)}</span></li>
+            }
+        })
+        .collect_view();
+    view! {
+        <div class="verdict" data-tone=is_open.then_some("critical")>
+            {first}
+            <ul class="open-incs">{others}</ul>
+        </div>
+    }
 }
 
 fn named(page: Page, worse: Worse, compared: usize) -> impl IntoView + use<> {
@@ -76,39 +146,14 @@ fn named(page: Page, worse: Worse, compared: usize) -> impl IntoView + use<> {
 fn say(view: &OverviewView, window: &str) -> Say {
     let cost = view.cells.iter().find(|cell| cell.metric == Metric::Cost);
     let (now, before) = cost.map_or((None, None), |cell| (cell.now, cell.before));
-    let text = |value: f64| engine::series::text(value, Metric::Cost.unit());
-    let head = match (now, before) {
-        (Some(now), Some(before)) if before > 0.0 => {
-            let change = now / before - 1.0;
-            if change.abs() < 0.05 {
-                format!("{} in {window}, about as in the {window} before", text(now))
-            } else {
-                let verb = if change > 0.0 { "rose" } else { "fell" };
-                let by = ratio(change);
-                let by = by.trim_start_matches(['+', '−']);
-                format!(
-                    "Cost {verb} {by} against the {window} before: {} → {}",
-                    text(before),
-                    text(now)
-                )
-            }
-        }
-        (Some(now), _) => format!("{} in {window}, and nothing to compare it with", text(now)),
-        (None, _) => format!("No known cost in {window}"),
+    let compared = match &view.since {
+        Some((deploy, _)) => Compared::since(&deploy.name()),
+        None => Compared::with_before(window),
     };
-    let reason = match (view.deploys.len(), view.compared) {
-        (0, _) => {
-            "No deploy is recorded in this window. POST /api/deploys, one line in any CI, tells what ships."
-                .to_owned()
-        }
-        (_, 0) => "None of the deploys in this window went live.".to_owned(),
-        (1, _) => "Nothing got clearly worse after the one deploy in this window.".to_owned(),
-        (all, compared) if compared < all => {
-            format!("Nothing got clearly worse after the latest {compared} of {all} deploys in this window.")
-        }
-        (all, _) => format!("Nothing got clearly worse after any of the {all} deploys in this window."),
-    };
-    Say { head, reason }
+    Say {
+        head: cost_moved(now, before, &compared),
+        reason: nothing_worse(view.deploys.len(), view.compared),
+    }
 }
 
 #[cfg(test)]
@@ -144,6 +189,8 @@ mod tests {
             deploys: vec![deploy.applied_to(None, at); deploys],
             compared,
             worse: None,
+            since: None,
+            incidents: Vec::new(),
             movers: Vec::new(),
             movers_of_halves: false,
             critical: Vec::new(),

@@ -1,5 +1,6 @@
 //! The head of the run page: the verdict and the run's figures.
 
+use domain::series::SeriesBy;
 use domain::{RunSummary, StepSummary, TokenUsage, text};
 use leptos::prelude::*;
 
@@ -8,17 +9,23 @@ use super::query::RunQuery;
 use super::verdict::{SentencePart, verdict};
 use crate::pages::cells::{cost_view, layer_of, score_bar};
 use crate::ui::icon::Icon;
-use crate::ui::links::page_href;
+use crate::ui::links::{page_href, scope_href, session_href, user_href};
 
 /// Verdict and figures.
 #[component]
 pub(super) fn RunHead(page: Page) -> impl IntoView {
-    let Page { slug, run, query, .. } = page;
+    let Page {
+        slug,
+        run,
+        query,
+        shared,
+        ..
+    } = page;
     view! {
         {move || {
             let reading = run.get();
             let run = reading.run();
-            let verdict = verdict(run, reading.steps());
+            let verdict = verdict(run, reading.details(), reading.view.part.is_some());
             let words = move |words: Vec<SentencePart>| words.into_iter().map(|w| word(w, query)).collect_view();
             let details = (!verdict.details.is_empty())
                 .then(|| view! { <p>{words(verdict.details)}</p> });
@@ -30,8 +37,8 @@ pub(super) fn RunHead(page: Page) -> impl IntoView {
                             {details}
                         </div>
                     </div>
-                    {facts(run, worst_step(&reading), query, slug)}
-                    {missing_steps(run.step_count, reading.steps().len())}
+                    {facts(run, worst_step(&reading), query, slug, shared.is_some())}
+                    {reading.part.is_none().then(|| missing_steps(run.step_count, reading.skeleton.steps.len()))}
                 </section>
             }
         }}
@@ -65,7 +72,7 @@ fn word(word: SentencePart, query: Memo<RunQuery>) -> AnyView {
 /// The step with the highest score.
 fn worst_step(run: &super::Run) -> Option<&StepSummary> {
     let worst = run.run().score_max.filter(|score| *score > 0)?;
-    run.steps().iter().find(|s| s.score == Some(worst))
+    run.details().iter().find(|s| s.score == Some(worst))
 }
 
 fn facts(
@@ -73,10 +80,20 @@ fn facts(
     worst: Option<&StepSummary>,
     query: Memo<RunQuery>,
     slug: Memo<String>,
+    is_shared: bool,
 ) -> impl IntoView + use<> {
     let filtered = move |name: &'static str, value: String| {
+        if is_shared {
+            return view! { <span class="mono">{value}</span> }.into_any();
+        }
         let encoded = domain::filter::encode_query([(name, value.as_str()), ("range", "all")]);
-        view! { <a class="link mono" href=move || format!("{}?{encoded}", page_href(&slug.read(), "runs"))>{value}</a> }
+        view! { <a class="link mono" href=move || format!("{}?{encoded}", page_href(&slug.read(), "runs"))>{value}</a> }.into_any()
+    };
+    // A session and a user have pages of their own.
+    let paged = move |href: fn(&str, &str) -> Option<String>, id: String| {
+        href("", &id).filter(|_| !is_shared)?;
+        let text = id.clone();
+        Some(view! { <a class="link mono" href=move || href(&slug.read(), &id)>{text}</a> }.into_any())
     };
     let failed =
         (run.error_count > 0).then(|| view! { <small>{format!(" {} failed", run.error_count)}</small> });
@@ -96,10 +113,27 @@ fn facts(
     let optional = |name: &'static str, value: Option<AnyView>| {
         value.map(|value| view! { <div><dt>{name}</dt><dd>{value}</dd></div> })
     };
+    let label = run.key_label.clone();
+    let key = match scope_href("", SeriesBy::Key, &label) {
+        Some(_) if !is_shared => {
+            let text = label.clone();
+            let href = move || scope_href(&slug.read(), SeriesBy::Key, &label);
+            view! { <a class="link" href=href>{text}</a> }.into_any()
+        }
+        _ => label.clone().into_any(),
+    };
+    // Left out of a link.
+    let key = (!run.key_label.is_empty()).then_some(key);
     let environment = run.environment.clone().map(|e| e.into_any());
-    let release = run.release.clone().map(|r| filtered("release", r).into_any());
-    let session = run.session_id.clone().map(|s| filtered("session", s).into_any());
-    let user = run.user_id.clone().map(|u| filtered("user", u).into_any());
+    let release = run.release.clone().map(|r| filtered("release", r));
+    let session = run
+        .session_id
+        .clone()
+        .map(|s| paged(session_href, s.clone()).unwrap_or_else(|| filtered("session", s)));
+    let user = run
+        .user_id
+        .clone()
+        .map(|u| paged(user_href, u.clone()).unwrap_or_else(|| filtered("user", u)));
     let tags = (!run.tags.is_empty()).then(|| run.tags.join(", ").into_any());
     view! {
         <dl class="facts run-facts">
@@ -108,7 +142,7 @@ fn facts(
             <div class="f-tok"><dt>"Tokens"</dt><dd>{tokens(&run.tokens)}</dd></div>
             <div><dt>"Worst step"</dt><dd>{score}{worst}</dd></div>
             <div><dt>"Steps"</dt><dd>{text::grouped(run.step_count.unsigned_abs())}{failed}</dd></div>
-            <div><dt>"Key"</dt><dd>{run.key_label.clone()}</dd></div>
+            {optional("Key", key)}
             {optional("Environment", environment)}
             {optional("Release", release)}
             {optional("Session", session)}

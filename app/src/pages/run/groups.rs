@@ -6,11 +6,8 @@ use leptos::prelude::*;
 use super::Page;
 use crate::pages::cells::cost_view;
 use crate::timeline::draw::{kind_class, kind_icon};
-use crate::timeline::groups::{Group, by_name_and_model};
+use crate::timeline::groups::Group;
 use crate::ui::icon::Icon;
-
-/// Groups shown before "and 12 more".
-const SHOWN: usize = 20;
 
 /// The table under the waterfall.
 #[component]
@@ -21,26 +18,9 @@ pub(super) fn Groups(page: Page) -> impl IntoView {
             <div class="head"><h2>"By name and model"</h2><span class="sub">"whole run"</span></div>
             {move || {
                 let run = run.read();
-                let groups = by_name_and_model(&run.layout, run.steps(), run.view.now);
-                let more = groups.len().saturating_sub(SHOWN);
-                let rows = groups.into_iter().take(SHOWN).map(row).collect_view();
+                let more = run.group_count.saturating_sub(run.groups.len());
                 view! {
-                    <div class="scroll-x" tabindex="0" role="group" aria-label="By name and model">
-                        <table class="table compact">
-                            <thead>
-                                <tr>
-                                    <th>"Name"</th>
-                                    <th class="hide-s">"Model"</th>
-                                    <th class="n">"Count"</th>
-                                    <th class="n" aria-sort="descending">"Time"</th>
-                                    <th class="n hide-s">"Tokens"</th>
-                                    <th class="n">"Cost"</th>
-                                    <th class="n">"Of cost"</th>
-                                </tr>
-                            </thead>
-                            <tbody>{rows}</tbody>
-                        </table>
-                    </div>
+                    {group_table(&run.groups, "By name and model")}
                     {(more > 0).then(|| view! { <p class="dim">{format!("and {more} more, each shorter than these")}</p> })}
                 }
             }}
@@ -48,14 +28,37 @@ pub(super) fn Groups(page: Page) -> impl IntoView {
     }
 }
 
+/// Groups as a table.
+pub(super) fn group_table(groups: &[Group], label: &'static str) -> AnyView {
+    let rows = groups.iter().cloned().map(row).collect_view();
+    view! {
+        <div class="scroll-x" tabindex="0" role="group" aria-label=label>
+            <table class="table compact">
+                <thead>
+                    <tr>
+                        <th>"Name"</th>
+                        <th class="hide-s">"Model"</th>
+                        <th class="n">"Count"</th>
+                        <th class="n" aria-sort="descending">"Time"</th>
+                        <th class="n hide-s">"Tokens"</th>
+                        <th class="n">"Cost"</th>
+                        <th class="n">"Of cost"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}
+
 fn row(group: Group) -> impl IntoView {
-    let tokens = group.tokens.total();
+    let tokens = group.tokens;
+    let failed = (group.failed > 0).then(|| {
+        view! { " " <span class="badge" data-tone="bad">{format!("{} failed", text::grouped(group.failed.unsigned_abs()))}</span> }
+    });
     let tokens_title = tokens.map(|n| format!("{} tokens", text::grouped(n.unsigned_abs())));
-    let name = if group.name.trim().is_empty() {
-        "unnamed step".to_owned()
-    } else {
-        group.name
-    };
+    let name = group.name;
     view! {
         <tr>
             <td class="main">
@@ -63,6 +66,7 @@ fn row(group: Group) -> impl IntoView {
                     <Icon name=kind_icon(group.kind) class=kind_class(group.kind)/>
                     <span class="vh">{group.kind.as_str()}" "</span>
                     {name}
+                    {failed}
                 </span>
             </td>
             <td class="hide-s">{group.model.unwrap_or_else(|| "–".to_owned())}</td>

@@ -20,10 +20,19 @@ pub(super) fn RunTop(page: Page) -> impl IntoView {
     let list = move || page_href(&slug.read(), "runs");
     let neighbours = move || {
         let neighbours = run.read().view.neighbours.clone();
+        let run_id = run.read().run().run_id.clone();
+        let compare = {
+            let query = domain::filter::encode_query([("b", run_id.as_str())]);
+            move || format!("{}?{query}", page_href(&slug.read(), "compare"))
+        };
+        let share = move || format!("{}/share", run_href(&slug.read(), &run_id));
         view! {
+            <a class="btn wide" href="#analysis" title="Why it went wrong, and what to change"><Icon name="spark"/>"Analyze"</a>
+            <a class="btn wide" href=compare title="Compare with the last good run of this name">"Compare"</a>
+            <a class="btn" href=share><Icon name="share"/>"Share"</a>
             <span class="row wide">
-                <Neighbour slug run_id=neighbours.newer icon="up" what="Newer run" key_hint="["/>
-                <Neighbour slug run_id=neighbours.older icon="down" what="Older run" key_hint="]"/>
+                <Neighbour slug run_id=neighbours.newer icon="up" what="Newer run" key_hint="{"/>
+                <Neighbour slug run_id=neighbours.older icon="down" what="Older run" key_hint="}"/>
             </span>
         }
     };

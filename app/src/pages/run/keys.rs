@@ -6,7 +6,6 @@ use leptos_router::hooks::use_navigate;
 use super::Page;
 use super::query::RunQuery;
 use crate::keyboard::use_keys;
-use crate::timeline::layout::Line;
 use crate::ui::links::{page_href, run_href};
 
 /// A place to go to in the tree.
@@ -20,8 +19,8 @@ enum Move {
     Problem { forward: bool },
 }
 
-/// j k ↑ ↓ move, ← → fold or climb, n N visit the problems, [ ] go to the runs beside this one, t switches to the
-/// table, Esc closes the step and then the run.
+/// j k ↑ ↓ move, ← → fold or climb, n N visit the problems, [ ] fold and unfold a level, { } go to the runs beside this
+/// one, t switches to the table, Esc closes the step and then the run. The drawing has keys of its own.
 pub(super) fn use_run_keys(page: Page) {
     let Page {
         slug, run, query, go, ..
@@ -43,8 +42,21 @@ pub(super) fn use_run_keys(page: Page) {
             "Home" if in_tree => Move::First,
             "End" if in_tree => Move::Last,
             "[" | "]" => {
+                let level = next_level(&reading, here.level, key == "]");
+                let folded = Vec::new();
+                go.run((
+                    RunQuery {
+                        level,
+                        folded,
+                        ..here
+                    },
+                    true,
+                ));
+                return true;
+            }
+            "{" | "}" => {
                 let neighbours = &reading.view.neighbours;
-                let beside = if key == "[" {
+                let beside = if key == "{" {
                     &neighbours.newer
                 } else {
                     &neighbours.older
@@ -79,39 +91,45 @@ pub(super) fn use_run_keys(page: Page) {
     });
 }
 
+/// One level more or less of a run; `None` when nothing is folded.
+pub(super) fn next_level(run: &super::Run, level: Option<usize>, deeper: bool) -> Option<usize> {
+    let parents = (0..run.layout.rows.len()).filter(|row| run.layout.is_parent(*row));
+    // Levels of parents: folding below the deepest of them hides something.
+    let deepest = parents
+        .map(|row| run.layout.rows[row].depth + 1)
+        .max()
+        .unwrap_or(0);
+    match (level, deeper) {
+        (None, true) => None,
+        (None, false) => Some(deepest).filter(|level| *level > 0),
+        (Some(level), true) => Some(level + 1).filter(|level| *level <= deepest),
+        (Some(level), false) => Some(level.saturating_sub(1).max(1)),
+    }
+}
+
 /// The state of the page after a move; `None` when there is nowhere to go.
 fn target(run: &super::Run, here: &RunQuery, to: Move) -> Option<RunQuery> {
-    let lines = run.lines(&here.folded);
-    let rows: Vec<usize> = lines
-        .iter()
-        .filter_map(|line| match line {
-            Line::Row(row) => Some(*row),
-            Line::Orphans(_) => None,
-        })
-        .collect();
-    let selected = here
-        .step
-        .as_deref()
-        .and_then(|id| run.find(id))
-        .map(|(row, _)| row);
-    let position = selected.and_then(|row| rows.iter().position(|r| *r == row));
+    let folds = run.folds(here);
+    let lines = run.layout.lines(&folds);
+    let rows: Vec<usize> = lines.iter().filter_map(|line| line.first_row()).collect();
+    let selected = here.step.as_deref().and_then(|id| run.find(id));
+    // Inside a fold the line that it is folded into is where one is.
+    let position = selected.and_then(|row| rows.partition_point(|first| *first <= row).checked_sub(1));
     let select = |row: usize| {
-        let step = run.step_of(row)?;
+        let mut query = here.with_step(Some(run.id_of(row)));
         // A step inside a fold can't be shown without unfolding what contains it.
-        let above: Vec<&str> = run
+        for above in run
             .layout
             .ancestors(row)
-            .filter_map(|row| Some(run.step_of(row)?.step_id.as_str()))
-            .collect();
-        let mut query = here.with_step(Some(&step.step_id));
-        query.folded.retain(|id| !above.contains(&id.as_str()));
+            .filter(|above| folds.is_folded(&run.layout, *above))
+        {
+            query = query.with_fold_toggled(run.id_of(above));
+        }
         Some(query)
     };
-    let fold = |row: usize| Some(here.with_fold_toggled(&run.step_of(row)?.step_id));
-    let is_folded = |row: usize| {
-        run.step_of(row)
-            .is_some_and(|step| here.folded.contains(&step.step_id))
-    };
+    let fold = |row: usize| Some(here.with_fold_toggled(run.id_of(row)));
+    let can_fold = |row: usize| run.layout.is_parent(row) || run.layout.group_end(row).is_some();
+    let is_folded = |row: usize| folds.is_folded(&run.layout, row);
     match (to, selected) {
         (Move::Problem { forward }, _) => select(run.next_problem(selected, forward)?),
         (Move::First, _) => select(*rows.first()?),
@@ -120,7 +138,7 @@ fn target(run: &super::Run, here: &RunQuery, to: Move) -> Option<RunQuery> {
             Some(at) => select(*rows.get(at.checked_add_signed(by)?)?),
             None => select(*rows.first()?),
         },
-        (Move::Out, Some(row)) if run.layout.is_parent(row) && !is_folded(row) => fold(row),
+        (Move::Out, Some(row)) if can_fold(row) && !is_folded(row) => fold(row),
         (Move::Out, Some(row)) => select(run.layout.rows.get(row)?.parent?),
         (Move::In, Some(row)) if is_folded(row) => fold(row),
         (Move::In, Some(row)) if run.layout.is_parent(row) => select(row + 1),
@@ -184,5 +202,28 @@ mod tests {
         let here = RunQuery::from_pairs([("fold", "a"), ("fold", "b"), ("fold", "other")]);
         let found = target(&reading, &here, Move::Problem { forward: true });
         assert_eq!(found.map(|q| q.to_query()).as_deref(), Some("step=c&fold=other"));
+    }
+
+    #[test]
+    fn levels() {
+        let reading = run(vec![
+            step("a", None, 0, 9),
+            step("b", Some("a"), 1, 2),
+            step("c", Some("b"), 1, 1),
+        ]);
+        let check = |level: Option<usize>, deeper: bool, expected: Option<usize>| {
+            assert_eq!(
+                next_level(&reading, level, deeper),
+                expected,
+                "{level:?} {deeper}"
+            );
+        };
+        check(None, false, Some(2));
+        check(Some(2), false, Some(1));
+        check(Some(1), false, Some(1));
+        check(Some(1), true, Some(2));
+        check(Some(2), true, None);
+        check(None, true, None);
+        assert_eq!(next_level(&run(vec![step("a", None, 0, 1)]), None, false), None);
     }
 }

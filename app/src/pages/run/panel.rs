@@ -1,19 +1,24 @@
 //! The selected step: what it is, what was found, what it said and what it cost.
 
+use domain::series::SeriesBy;
 use domain::{StepSummary, text};
 use leptos::prelude::*;
 
+use super::flow::FlowSection;
 use super::problems::{Problem, problems};
 use super::query::RunQuery;
 use super::receipt::Receipt;
 use super::score::Score;
 use super::texts::Texts;
 use super::{Page, SelectedTexts};
+use crate::api::runs::read_step;
 use crate::context::use_page_request;
-use crate::timeline::draw::{glyph, kind_class, kind_icon, shown_ms};
+use crate::error::ApiError;
+use crate::timeline::draw::{glyph, kind_class, kind_icon};
 use crate::ui::copy::copy_text;
 use crate::ui::icon::Icon;
-use crate::ui::links::run_href;
+use crate::ui::links::{run_href, scope_href};
+use crate::ui::load::{ErrorState, SkeletonRows};
 use crate::ui::time::use_attached;
 
 /// Problems listed while no step is selected; a link shows the others.
@@ -28,7 +33,24 @@ pub(super) fn StepPanel(page: Page, texts: SelectedTexts) -> impl IntoView {
     // Drawn again only when the step itself changed, not with every change of a running run.
     let step = Memo::new(move |_| {
         let id = selected.get()?;
-        run.read().find(&id).map(|(_, step)| step.clone())
+        run.read().detail(&id).cloned()
+    });
+    let is_long = Memo::new(move |_| run.read().view.part.is_some());
+    // Of a long run most steps come without their conditions; the server renders the selected one.
+    let fetched = RwSignal::new(None::<(String, Result<Option<StepSummary>, ApiError>)>);
+    let again = RwSignal::new(0_u32);
+    Effect::new(move |_| {
+        again.track();
+        let Some(id) = selected.get() else { return };
+        if !is_long.get() || step.read().is_some() {
+            return;
+        }
+        let run_id = run.read_untracked().run().run_id.clone();
+        let slug = page.slug.get_untracked();
+        leptos::task::spawn_local(async move {
+            let answer = read_step(slug, run_id, id.clone()).await;
+            fetched.try_set(Some((id, answer)));
+        });
     });
     view! {
         <aside class="panel-step" aria-label="Selected step">
@@ -36,6 +58,15 @@ pub(super) fn StepPanel(page: Page, texts: SelectedTexts) -> impl IntoView {
                 None => nothing_selected(page, whole.get()),
                 Some(id) => match step.get() {
                     Some(step) => step_view(page, step, texts),
+                    None if is_long.get() => match fetched.get().filter(|(of, _)| *of == id) {
+                        Some((_, Ok(Some(step)))) => step_view(page, step, texts),
+                        Some((_, Ok(None))) => unknown_step(page, id),
+                        Some((_, Err(error))) => {
+                            let retry = Callback::new(move |()| again.update(|n| *n += 1));
+                            view! { <ErrorState what="The step" error retry/> }.into_any()
+                        }
+                        None => view! { <section class="ps" aria-busy="true"><SkeletonRows rows=8/></section> }.into_any(),
+                    },
                     None => unknown_step(page, id),
                 },
             }}
@@ -46,7 +77,9 @@ pub(super) fn StepPanel(page: Page, texts: SelectedTexts) -> impl IntoView {
 fn nothing_selected(page: Page, whole: bool) -> AnyView {
     let Page { run, query, .. } = page;
     let reading = run.read();
-    let problems = problems((0..reading.layout.rows.len()).filter_map(|row| reading.step_of(row)));
+    let mut rows: Vec<&StepSummary> = reading.details().iter().collect();
+    rows.sort_by_key(|step| reading.find(&step.step_id));
+    let problems = problems(rows);
     if problems.is_empty() {
         return view! {
             <div class="state">
@@ -74,11 +107,17 @@ fn nothing_selected(page: Page, whole: bool) -> AnyView {
         };
         view! { <p><a class="link" href=all data-noscroll>{format!("Show {more} more")}</a></p> }
     });
+    let gravest = reading
+        .view
+        .part
+        .is_some()
+        .then(|| view! { <p class="dim">"The gravest of a long run; n and N visit all"</p> });
     view! {
         <section class="ps" aria-label="Problems">
             <div class="head"><h3>"Look at"</h3><span class="sub">"n and N go from one to the next"</span></div>
             <ol class="problems">{links}</ol>
             {rest}
+            {gravest}
         </section>
     }
     .into_any()
@@ -136,6 +175,7 @@ fn step_view(page: Page, step: StepSummary, texts: SelectedTexts) -> AnyView {
         <Head page step=step.clone()/>
         {error}
         <Score page step=step.clone()/>
+        <FlowSection page step_id=step.step_id.clone()/>
         <Texts page step=step.clone() texts/>
         <Receipt page step texts/>
     }
@@ -149,14 +189,9 @@ fn Head(page: Page, step: StepSummary) -> impl IntoView {
     let here = step.step_id.clone();
     let problem = move |forward: bool| {
         let run = run.read();
-        let row = run.find(&here).map(|(row, _)| row);
+        let row = run.find(&here);
         let next = run.next_problem(row, forward).filter(|next| Some(*next) != row)?;
-        Some(
-            query
-                .read()
-                .with_step(Some(&run.step_of(next)?.step_id))
-                .to_href(),
-        )
+        Some(query.read().with_step(Some(run.id_of(next))).to_href())
     };
     let before = Signal::derive({
         let problem = problem.clone();
@@ -199,10 +234,31 @@ fn Head(page: Page, step: StepSummary) -> impl IntoView {
                 </span>
             </div>
             <p class="dim2 num ps-sub">{line}</p>
+            {pages_of(page, &step)}
             {asked.map(|asked| view! { <p class="dim num ps-sub">{asked}</p> })}
             <p class="dim mono ps-sub">{step.step_id.clone()}</p>
         </header>
     }
+}
+
+/// Where its name and its model are looked at over time.
+fn pages_of(page: Page, step: &StepSummary) -> impl IntoView + use<> {
+    if page.shared.is_some() {
+        return None;
+    }
+    let slug = page.slug;
+    let links: Vec<_> = [
+        (SeriesBy::Step, Some(step.name.clone()), "All steps of this name"),
+        (SeriesBy::Model, step.model.clone(), "Its model"),
+    ]
+    .into_iter()
+    .filter_map(|(by, name, label)| {
+        let name = name.filter(|name| scope_href("", by, name).is_some())?;
+        let href = move || scope_href(&slug.read(), by, &name);
+        Some(view! { <a class="link" href=href>{label}</a> })
+    })
+    .collect();
+    (!links.is_empty()).then(|| view! { <p class="row ps-sub">{links}</p> })
 }
 
 /// `claude-haiku-4-5, 1.36 s, first token 412 ms, $0.0017`.
@@ -210,7 +266,11 @@ fn line(step: &StepSummary, now: domain::Timestamp) -> String {
     let mut parts: Vec<String> = Vec::new();
     let named = |name: &Option<String>| name.clone().filter(|n| !n.trim().is_empty());
     parts.extend(named(&step.model).or_else(|| named(&step.tool_name)));
-    parts.push(text::duration(shown_ms(step, now)));
+    let ms = step.latency_ms.unwrap_or_else(|| {
+        let end = step.ended_at.unwrap_or(now).max(step.started_at);
+        end.ms_since(step.started_at)
+    });
+    parts.push(text::duration(ms));
     parts.extend(
         step.ttft_ms
             .map(|ms| format!("first token {}", text::duration(ms))),
@@ -242,7 +302,13 @@ fn CopyLink(page: Page, step_id: String) -> impl IntoView {
     let attached = use_attached();
     let copied = RwSignal::new(false);
     let origin = use_page_request().origin;
-    let Page { slug, run, query, .. } = page;
+    let Page {
+        slug,
+        run,
+        query,
+        shared,
+        ..
+    } = page;
     let copy = move |_| {
         let path = run_href(&slug.read_untracked(), &run.read_untracked().run().run_id);
         let query = query.read_untracked().with_step(Some(&step_id));
@@ -255,7 +321,7 @@ fn CopyLink(page: Page, step_id: String) -> impl IntoView {
             type="button"
             title="Copy link to this step"
             aria-label="Copy link to this step"
-            hidden=move || !attached.get()
+            hidden=move || !attached.get() || shared.is_some()
             on:click=copy
         >
             <Icon name=Signal::derive(move || if copied.get() { "check" } else { "link" })/>

@@ -5,8 +5,6 @@ use std::collections::HashMap;
 
 use domain::{Severity, StepStatus, StepSummary, text};
 
-use super::model::is_problem;
-
 /// One line: a step with what is wrong with it, and how often.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Problem<'a> {
@@ -43,6 +41,11 @@ fn identity(step: &StepSummary) -> (&str, StepStatus, Option<&str>, Option<u16>)
     let error = step.error.as_deref();
     let code = step.conditions.first().map(|condition| condition.code);
     (&step.name, step.status, error, code.filter(|_| error.is_none()))
+}
+
+/// Whether a step needs to be looked at.
+fn is_problem(step: &StepSummary) -> bool {
+    step.severity != Severity::Ok || step.status == StepStatus::Error
 }
 
 fn is_severe(step: &StepSummary) -> bool {

@@ -23,6 +23,26 @@ impl Colour {
     ];
 }
 
+/// Which critical path is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Path {
+    /// What decided how long the run took.
+    #[default]
+    Time,
+    /// What decided what it cost.
+    Cost,
+    Off,
+}
+
+impl Path {
+    /// Every value with its word in the URL and its label.
+    pub(crate) const ALL: [(Self, &'static str, &'static str); 3] = [
+        (Self::Time, "time", "Time"),
+        (Self::Cost, "cost", "Cost"),
+        (Self::Off, "off", "Off"),
+    ];
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TextView {
     Raw,
@@ -64,8 +84,21 @@ pub(crate) struct RunQuery {
     pub(crate) full: bool,
     /// First row shown while there is no script to scroll with.
     pub(crate) first_row: usize,
-    /// Ids of the folded steps.
+    /// Ids of the steps that are folded, or unfolded where their level or their group is.
     pub(crate) folded: Vec<String>,
+    /// Everything deeper than so many levels is folded.
+    pub(crate) level: Option<usize>,
+    /// Repeated calls each have a line.
+    pub(crate) calls_apart: bool,
+    pub(crate) path: Path,
+    /// Idle gaps are cut out of the drawing.
+    pub(crate) cut: bool,
+    /// What is searched for in the steps.
+    pub(crate) search: String,
+    /// The part of the run that is seen, in microseconds since its beginning; `None`: all of it.
+    pub(crate) zoom: Option<(i64, i64)>,
+    /// The moment that is looked at, in microseconds since the beginning.
+    pub(crate) at: Option<i64>,
 }
 
 impl RunQuery {
@@ -85,6 +118,22 @@ impl RunQuery {
                 "in" => query.input = TextView::parse(value),
                 "full" => query.full = value == "1",
                 "rows" => query.first_row = value.parse().unwrap_or(0),
+                "level" => query.level = value.parse().ok().filter(|level| (1..100).contains(level)),
+                "calls" => query.calls_apart = value == "apart",
+                "path" => {
+                    if let Some((path, ..)) = Path::ALL.iter().find(|p| p.1 == value) {
+                        query.path = *path;
+                    }
+                }
+                "cut" => query.cut = value == "1",
+                "q" => query.search = value.to_owned(),
+                "zoom" => {
+                    query.zoom = value
+                        .split_once("to")
+                        .and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)))
+                        .filter(|(from, to)| from < to);
+                }
+                "at" => query.at = value.parse().ok(),
                 "fold" if !value.is_empty() && !query.folded.iter().any(|id| id == value) => {
                     query.folded.push(value.to_owned());
                 }
@@ -100,7 +149,14 @@ impl RunQuery {
             .iter()
             .find(|c| c.0 == self.colour)
             .map_or("kind", |c| c.1);
+        let path = Path::ALL
+            .iter()
+            .find(|p| p.0 == self.path)
+            .map_or("time", |p| p.1);
         let rows = self.first_row.to_string();
+        let level = self.level.map(|level| level.to_string());
+        let zoom = self.zoom.map(|(from, to)| format!("{from}to{to}"));
+        let at = self.at.map(|at| at.to_string());
         let mut pairs: Vec<(&str, &str)> = Vec::new();
         pairs.extend(self.step.as_deref().map(|id| ("step", id)));
         if self.colour != Colour::Kind {
@@ -117,6 +173,21 @@ impl RunQuery {
         if self.first_row > 0 {
             pairs.push(("rows", &rows));
         }
+        pairs.extend(level.as_deref().map(|level| ("level", level)));
+        if self.calls_apart {
+            pairs.push(("calls", "apart"));
+        }
+        if self.path != Path::Time {
+            pairs.push(("path", path));
+        }
+        if self.cut {
+            pairs.push(("cut", "1"));
+        }
+        if !self.search.is_empty() {
+            pairs.push(("q", &self.search));
+        }
+        pairs.extend(zoom.as_deref().map(|zoom| ("zoom", zoom)));
+        pairs.extend(at.as_deref().map(|at| ("at", at)));
         pairs.extend(self.folded.iter().map(|id| ("fold", id.as_str())));
         encode_query(pairs)
     }
@@ -178,6 +249,28 @@ mod tests {
             "fold=x&fold=y",
         );
         check(&[("rows", "1000"), ("cursor", "z")], "rows=1000");
+        check(
+            &[
+                ("level", "2"),
+                ("calls", "apart"),
+                ("path", "cost"),
+                ("cut", "1"),
+                ("q", "a b"),
+            ],
+            "level=2&calls=apart&path=cost&cut=1&q=a%20b",
+        );
+        check(&[("zoom", "-5to900"), ("at", "77")], "zoom=-5to900&at=77");
+        check(
+            &[
+                ("level", "0"),
+                ("path", "x"),
+                ("q", ""),
+                ("zoom", "9to3"),
+                ("at", "z"),
+                ("calls", "1"),
+            ],
+            "",
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use domain::prompt::short_fingerprint;
 use domain::{CostSource, NanoUsd, StepStatus, StepSummary, text};
-use engine::pricing::{self, BilledAs, PriceRow, Receipt as Bill, ReceiptLine, Unpriced};
+use engine::pricing::{self, Billed, BilledAs, PriceRow, Receipt as Bill, ReceiptLine, Unpriced};
 use leptos::prelude::*;
 
 use super::{Page, SelectedTexts};
@@ -50,13 +50,27 @@ fn rows(step: &StepSummary, lines: Option<&[ReceiptLine]>) -> Vec<Row> {
             cost: line.map(|line| line.cost),
         }
     };
+    // Parts with a line of their own are not in the bucket's line.
+    let less_parts = |count: Option<i64>, bucket: BilledAs| match (lines, line(bucket)) {
+        (Some(_), Some(line)) => Some(line.tokens),
+        (Some(_), None) => count.map(|_| 0),
+        (None, _) => count,
+    };
     let write_5m = match (usage.cache_write, usage.cache_write_1h) {
         (Some(all), Some(hour)) => Some(all.saturating_sub(hour)),
         (all, _) => all,
     };
     let mut rows = vec![
-        row("Input, fresh", BilledAs::Input, usage.input_fresh),
-        row("Cache read", BilledAs::CacheRead, usage.cache_read),
+        row(
+            "Input, fresh",
+            BilledAs::Input,
+            less_parts(usage.input_fresh, BilledAs::Input),
+        ),
+        row(
+            "Cache read",
+            BilledAs::CacheRead,
+            less_parts(usage.cache_read, BilledAs::CacheRead),
+        ),
         row("Cache write", BilledAs::CacheWrite5m, write_5m),
     ];
     if usage.cache_write_1h.is_some_and(|tokens| tokens != 0) {
@@ -66,7 +80,11 @@ fn rows(step: &StepSummary, lines: Option<&[ReceiptLine]>) -> Vec<Row> {
             usage.cache_write_1h,
         ));
     }
-    rows.push(row("Output", BilledAs::Output, usage.output));
+    rows.push(row(
+        "Output",
+        BilledAs::Output,
+        less_parts(usage.output, BilledAs::Output),
+    ));
     if let Some(reasoning) = usage.reasoning {
         rows.push(Row {
             name: "of it reasoning",
@@ -75,8 +93,17 @@ fn rows(step: &StepSummary, lines: Option<&[ReceiptLine]>) -> Vec<Row> {
             cost: None,
         });
     }
+    rows.extend(part_rows(step, lines));
     if step.web_searches.is_some_and(|searches| searches != 0) {
         rows.push(row("Web searches", BilledAs::WebSearch, step.web_searches));
+    }
+    for (tool, uses) in &step.usage_details.tools {
+        let (name, bucket) = match tool.as_str() {
+            "file_search" => ("File searches", BilledAs::FileSearch),
+            "code_interpreter" => ("Code interpreter sessions", BilledAs::CodeInterpreter),
+            _ => ("Other tools", BilledAs::Tool),
+        };
+        rows.push(row(name, bucket, Some(*uses)));
     }
     if line(BilledAs::Request).is_some() {
         rows.push(row("Call", BilledAs::Request, Some(1)));
@@ -84,11 +111,77 @@ fn rows(step: &StepSummary, lines: Option<&[ReceiptLine]>) -> Vec<Row> {
     rows
 }
 
+/// What of the buckets is not text: with rates of its own where the receipt has lines for it, and then beside the
+/// buckets; without a price, how much of them it is.
+fn part_rows(step: &StepSummary, lines: Option<&[ReceiptLine]>) -> Vec<Row> {
+    const NAMES: &[(BilledAs, &str)] = &[
+        (BilledAs::InputAudio, "Input, audio"),
+        (BilledAs::InputImage, "Input, images"),
+        (BilledAs::InputVideo, "Input, video"),
+        (BilledAs::CacheReadAudio, "Cache read, audio"),
+        (BilledAs::CacheReadImage, "Cache read, images"),
+        (BilledAs::OutputAudio, "Output, audio"),
+        (BilledAs::OutputImage, "Output, images"),
+        (BilledAs::OutputVideo, "Output, video"),
+        (BilledAs::OutputReasoning, "Reasoning"),
+        (BilledAs::Citations, "Citations"),
+    ];
+    if let Some(lines) = lines {
+        return NAMES
+            .iter()
+            .filter_map(|(bucket, name)| {
+                let line = lines.iter().find(|line| line.bucket == *bucket)?;
+                Some(Row {
+                    name,
+                    count: Some(line.tokens),
+                    rate: Some(rate(line)),
+                    cost: Some(line.cost),
+                })
+            })
+            .collect();
+    }
+    let details = &step.usage_details;
+    [
+        ("of the input audio", details.input.audio),
+        ("of the input images", details.input.image),
+        ("of the input video", details.input.video),
+        ("of the output audio", details.output.audio),
+        ("of the output images", details.output.image),
+        ("of the output video", details.output.video),
+        ("Citations", details.citations),
+    ]
+    .into_iter()
+    .filter(|(_, count)| count.is_some_and(|count| count != 0))
+    .map(|(name, count)| Row {
+        name,
+        count,
+        rate: None,
+        cost: None,
+    })
+    .collect()
+}
+
+/// What of a step is billed.
+fn billed(step: &StepSummary) -> Billed<'_> {
+    Billed {
+        tokens: &step.tokens,
+        details: &step.usage_details,
+        model: step.model.as_deref().or(step.request_model.as_deref()),
+        service_tier: step.service_tier.as_deref(),
+        web_searches: step.web_searches,
+        at: Some(step.started_at),
+    }
+}
+
 /// `$3.00 / M`, with a star where the price row does not name the rate; fees are for one.
 fn rate(line: &ReceiptLine) -> String {
     let star = if line.is_derived { " *" } else { "" };
     match line.bucket {
-        BilledAs::WebSearch | BilledAs::Request => {
+        BilledAs::WebSearch
+        | BilledAs::Request
+        | BilledAs::FileSearch
+        | BilledAs::CodeInterpreter
+        | BilledAs::Tool => {
             format!(
                 "{} each{star}",
                 NanoUsd(line.rate_nano_usd_per_mtok / 1_000_000).to_short()
@@ -100,13 +193,15 @@ fn rate(line: &ReceiptLine) -> String {
 
 #[component]
 fn Lines(page: Page, step: StepSummary, price: Option<PriceRow>) -> impl IntoView {
-    let priced = price.as_ref().map(|price| {
-        let tier = step.service_tier.as_deref();
-        pricing::try_price(price, &step.tokens, tier, step.web_searches)
-    });
+    let priced = price
+        .as_ref()
+        .map(|price| pricing::try_price_of(price, &billed(&step)));
     let source = source_words(&step, priced.as_ref());
     let is_unlisted = step.cost_source == Some(CostSource::Unknown)
-        && !matches!(priced, Some(Ok(_) | Err(Unpriced::Uncounted | Unpriced::TooMuch)));
+        && !matches!(
+            priced,
+            Some(Ok(_) | Err(Unpriced::Uncounted | Unpriced::TooMuch | Unpriced::Parts | Unpriced::Other(_)))
+        );
     // Prices are changed and read again; only a receipt that comes to what is stored explains it.
     let is_unknown_still = matches!(priced, Some(Err(_))) && step.cost_nano_usd.is_none();
     let explains = priced
@@ -163,7 +258,7 @@ fn Lines(page: Page, step: StepSummary, price: Option<PriceRow>) -> impl IntoVie
             </p>
         }
     });
-    let add_price = is_unlisted.then(|| {
+    let add_price = (is_unlisted && page.shared.is_none()).then(|| {
         let model = step.model.clone().or_else(|| step.request_model.clone()).unwrap_or_default();
         view! {
             <p class="ps-sub">
@@ -218,6 +313,21 @@ fn source_words(step: &StepSummary, priced: Option<&Result<Bill, Unpriced>>) -> 
         }
         (Some(CostSource::Unknown), Some(Err(Unpriced::WebSearch))) => "no fee for web searches",
         (Some(CostSource::Unknown), Some(Err(Unpriced::Rate))) => "no rate for what it used",
+        (Some(CostSource::Unknown), Some(Err(Unpriced::Parts))) => {
+            "usage unknown: which of its audio or images were cached was not reported"
+        }
+        (Some(CostSource::Unknown), Some(Err(Unpriced::SearchContext))) => {
+            "the fee depends on how much was searched, which was not reported"
+        }
+        (Some(CostSource::Unknown), Some(Err(Unpriced::Geography(place)))) => {
+            return format!("inference in {place}: no factor known");
+        }
+        (Some(CostSource::Unknown), Some(Err(Unpriced::Tool(tool)))) => {
+            return format!("no fee for {}", tool.replace('_', " "));
+        }
+        (Some(CostSource::Unknown), Some(Err(Unpriced::Other(what)))) => {
+            return format!("it used something without a price: {what}");
+        }
         (Some(CostSource::Unknown), Some(_)) if step.status == StepStatus::Aborted => {
             "usage unknown: the caller disconnected before it was reported"
         }
@@ -269,8 +379,7 @@ mod tests {
         step.cost_source = Some(CostSource::Unknown);
         step.status = StepStatus::Aborted;
         let check = |step: &StepSummary, price: Option<&PriceRow>, expected: &str| {
-            let tier = step.service_tier.as_deref();
-            let priced = price.map(|price| pricing::try_price(price, &step.tokens, tier, step.web_searches));
+            let priced = price.map(|price| pricing::try_price_of(price, &billed(step)));
             assert_eq!(source_words(step, priced.as_ref()), expected);
         };
         step.tokens = domain::TokenUsage::default();

@@ -77,7 +77,7 @@ pub(super) fn Score(page: Page, step: StepSummary) -> impl IntoView {
                 </div>
                 {bar}
             </div>
-            <MuteOutcome slug=page.slug/>
+            {page.shared.is_none().then(|| view! { <MuteOutcome slug=page.slug/> })}
             <ol class="conds">{conditions}</ol>
         </section>
     }
@@ -107,10 +107,12 @@ fn condition(page: Page, step_id: &str, found: Condition) -> impl IntoView + use
                 {(!evidence.is_empty()).then(|| view! { <p class="cond-ev">{evidence.join(", ")}</p> })}
                 {sample.map(|sample| view! { <p class="cond-ev">{sample}</p> })}
             </div>
-            <div class="cond-act">
-                <FeedbackButtons slug run_id step_id code verdict small=true/>
-                <MuteForm slug code is_muted=false/>
-            </div>
+            {page.shared.is_none().then(|| view! {
+                <div class="cond-act">
+                    <FeedbackButtons slug run_id step_id code verdict small=true/>
+                    <MuteForm slug code is_muted=false/>
+                </div>
+            })}
         </li>
     }
 }

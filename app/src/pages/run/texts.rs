@@ -1,12 +1,14 @@
 //! Output, input, events and attributes of the selected step.
 
 mod details;
+mod state;
 
 use domain::filter::percent_encode;
-use domain::{StepSummary, text};
+use domain::{ShareContent, StepSummary, text};
 use leptos::prelude::*;
 
 use self::details::{attributes_section, events_section, template_section};
+use self::state::state_section;
 use super::query::{RunQuery, TextView};
 use super::{Page, SelectedTexts};
 use crate::api::steps::{FULL_BYTES, SHOWN_BYTES, SentText, StepTexts};
@@ -22,6 +24,12 @@ use crate::ui::time::use_attached;
 /// Everything the client said about the step.
 #[component]
 pub(super) fn Texts(page: Page, step: StepSummary, texts: SelectedTexts) -> impl IntoView {
+    if page.shared == Some(ShareContent::Removed) {
+        return view! {
+            <section class="ps"><p class="dim">"Prompts, answers, attributes and events are left out of this link"</p></section>
+        }
+        .into_any();
+    }
     view! {
         <Load
             resource=texts
@@ -29,10 +37,16 @@ pub(super) fn Texts(page: Page, step: StepSummary, texts: SelectedTexts) -> impl
             skeleton={|| view! { <section class="ps"><SkeletonRows rows=6/></section> }}
             children={move |texts: Option<StepTexts>| {
                 let step = step.clone();
-                texts.map(|texts| view! { <Loaded page step texts/> })
+                let masked = (page.shared == Some(ShareContent::Masked)).then(|| {
+                    view! {
+                        <p class="ps masked-note"><Icon name="lock"/>"Masked on the server: letters are x, digits 0 or 1"</p>
+                    }
+                });
+                texts.map(|texts| view! { {masked} <Loaded page step texts/> })
             }}
         />
     }
+    .into_any()
 }
 
 #[component]
@@ -56,6 +70,7 @@ fn Loaded(page: Page, step: StepSummary, texts: StepTexts) -> impl IntoView {
         {move || output.with_value(|text| output_section(page, &step.get_value(), text.as_ref(), output_view.get()))}
         {move || input.with_value(|text| input_section(page, &step.get_value(), text.as_ref(), input_view.get()))}
         {prompt_template.map(|template| template_section(page, &step.get_value(), template))}
+        {state_section(&attributes, &events)}
         {events_section(page, &step.get_value(), events, event_count)}
         {attributes_section(page, &step.get_value(), &attributes, attribute_count)}
     }
@@ -205,12 +220,15 @@ fn cut_note(
             }
             .to_href()
         };
-        view! { <a class="link" href=href data-noscroll>"Show more"</a>", " }
+        let comma = page.shared.is_none().then_some(", ");
+        view! { <a class="link" href=href data-noscroll>"Show more"</a>{comma} }
     });
     Some(view! {
         <p class="cut-note">
             <span class="dim num">{said}</span>" "{more}
-            <a class="link" href=file download="step.json" rel="external">"Download all of it"</a>
+            {page.shared.is_none().then(|| view! {
+                <a class="link" href=file download="step.json" rel="external">"Download all of it"</a>
+            })}
         </p>
     })
 }

@@ -47,7 +47,8 @@ pub(crate) struct Verdict {
     pub(crate) details: Vec<SentencePart>,
 }
 
-pub(crate) fn verdict(run: &RunSummary, steps: &[StepSummary]) -> Verdict {
+/// `is_part`: the steps are those with the gravest problems, not all.
+pub(crate) fn verdict(run: &RunSummary, steps: &[StepSummary], is_part: bool) -> Verdict {
     let failed: Vec<&StepSummary> = steps.iter().filter(|s| s.status == StepStatus::Error).collect();
     let critical: Vec<&StepSummary> = steps
         .iter()
@@ -92,7 +93,17 @@ pub(crate) fn verdict(run: &RunSummary, steps: &[StepSummary]) -> Verdict {
         (&critical, "is critical", "are critical"),
         (&warned, "has a warning", "have a warning"),
     ] {
-        add_list(&mut details, list, &mentioned, &mut opening, [one, many]);
+        if !is_part {
+            add_list(&mut details, list, &mentioned, &mut opening, [one, many]);
+        }
+    }
+    if is_part && run.error_count > 0 {
+        let failed = text::grouped(run.error_count.unsigned_abs());
+        let all = text::counted(run.step_count, "step");
+        sentence(
+            &mut details,
+            vec![SentencePart::Text(format!("{failed} of {all} failed"))],
+        );
     }
     if run.unpriced_steps > 0 {
         let steps = text::counted(run.unpriced_steps, "step");

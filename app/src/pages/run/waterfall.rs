@@ -1,7 +1,14 @@
 //! The waterfall: overview strip, tools, tree at the left, bars at the right.
 
+mod area;
 mod browser;
+#[cfg(target_arch = "wasm32")]
+mod canvas;
+mod pointer;
 mod row;
+mod stage;
+mod strip;
+mod tools;
 
 use std::ops::Range;
 
@@ -9,17 +16,21 @@ use domain::{StepKind, text};
 use leptos::html;
 use leptos::prelude::*;
 
+use self::area::AreaTable;
 use self::browser::{follow_scroll, reveal, reveal_on_opening};
+use self::pointer::{PointerPart, use_pointer};
 use self::row::TreeRow;
+use self::stage::{Stage, use_stage};
+use self::strip::Strip;
+use self::tools::Tools;
 use super::Page;
 use super::model::ROWS_PER_PAGE;
 use super::query::{Colour, RunQuery};
 use super::score;
 use super::table::StepTable;
-use crate::timeline::draw::{ROW_PX, STRIP_PX, kind_class, kind_icon, ruler, strip};
+use crate::timeline::draw::{ROW_PX, kind_class, kind_icon, ruler};
 use crate::timeline::layout::Line;
 use crate::ui::icon::Icon;
-use crate::ui::pointer::share_of;
 use crate::ui::time::use_attached;
 
 /// A run with more rows than this shows only those near the visible part, once a script can follow the scrolling.
@@ -28,37 +39,18 @@ const ALL_ROWS: usize = 500;
 /// Strip, tools and waterfall, or the table.
 #[component]
 pub(super) fn Waterfall(page: Page) -> impl IntoView {
-    let Page { run, query, go, .. } = page;
-    let as_table = Memo::new(move |_| query.read().as_table);
-    let overview = move || {
-        let run = run.read();
-        strip(&run.layout, run.steps(), run.view.now)
-    };
-    let select = move |event| {
-        if let Some(step) = run.read_untracked().step_at(share_of(&event)) {
-            go.run((query.read_untracked().with_step(Some(&step.step_id)), false));
-        }
-    };
-    let label = move || {
-        let run = run.read();
-        let steps = text::counted(run.run().step_count, "step");
-        format!(
-            "Whole run: {steps} over {}, conditions and cumulative cost",
-            text::duration(run.scale.length_ms())
-        )
-    };
+    let as_table = Memo::new(move |_| page.query.read().as_table);
+    let stage = use_stage(page);
     view! {
         <section aria-label="Timeline">
-            <div class="strip-wrap">
-                <svg class="plot strip" height=STRIP_PX.to_string() role="img" aria-label=label inner_html=overview on:click=select></svg>
-                <div class="play"><Kinds page/></div>
-            </div>
-            <Tools page/>
+            <Strip stage/>
+            <Tools stage/>
             {move || if as_table.get() {
-                view! { <StepTable page/> }.into_any()
+                view! { <StepTable page/><Pages page lines=Signal::derive(move || stage.lines.read().len())/> }.into_any()
             } else {
-                view! { <Drawing page/> }.into_any()
+                view! { <Drawing stage/> }.into_any()
             }}
+            <AreaTable stage/>
         </section>
     }
 }
@@ -67,17 +59,21 @@ pub(super) fn Waterfall(page: Page) -> impl IntoView {
 #[component]
 fn Kinds(page: Page) -> impl IntoView {
     let Page { run, query, .. } = page;
+    let colour = Memo::new(move |_| query.read().colour);
     let items = move || {
         let run = run.get();
-        match query.read().colour {
-            Colour::Kind => StepKind::ALL
-                .iter()
-                .filter(|kind| run.steps().iter().any(|s| s.kind == **kind))
-                .map(|kind| {
-                    view! { <li><Icon name=kind_icon(*kind) class=kind_class(*kind)/>{kind.as_str()}</li> }
-                })
-                .collect_view()
-                .into_any(),
+        match colour.get() {
+            Colour::Kind => {
+                let occurs = |kind: &StepKind| run.skeleton.steps.iter().any(|s| s.kind == *kind);
+                StepKind::ALL
+                    .iter()
+                    .filter(|kind| occurs(kind))
+                    .map(|kind| {
+                        view! { <li><Icon name=kind_icon(*kind) class=kind_class(*kind)/>{kind.as_str()}</li> }
+                    })
+                    .collect_view()
+                    .into_any()
+            }
             Colour::Model => run
                 .run()
                 .models
@@ -103,100 +99,26 @@ fn Kinds(page: Page) -> impl IntoView {
     view! { <ul class="legend kinds" aria-label="Colours">{items}</ul> }
 }
 
-/// Colour, folding, and the switch between drawing and table.
+/// Tree and bars: SVG as the server renders it, a canvas once the browser has one.
 #[component]
-fn Tools(page: Page) -> impl IntoView {
+fn Drawing(stage: Stage) -> impl IntoView {
+    let Stage { page, lines, .. } = stage;
     let Page { run, query, .. } = page;
-    let colours = Colour::ALL.map(|(colour, _, label)| {
-        let href = move || {
-            RunQuery {
-                colour,
-                ..query.get()
-            }
-            .to_href()
-        };
-        let current = move || (query.read().colour == colour).then_some("true");
-        view! { <a href=href aria-current=current data-noscroll>{label}</a> }
-    });
-    let has_folds = move || !query.read().folded.is_empty();
-    let unfold_all = move || {
-        RunQuery {
-            folded: Vec::new(),
-            ..query.get()
-        }
-        .to_href()
-    };
-    let fold_tops = move || {
-        let run = run.read();
-        let tops = (0..run.layout.rows.len())
-            .filter(|row| run.layout.is_parent(*row) && run.layout.rows[*row].depth == 1);
-        let folded = tops
-            .filter_map(|row| Some(run.step_of(row)?.step_id.clone()))
-            .collect();
-        RunQuery {
-            folded,
-            ..query.get()
-        }
-        .to_href()
-    };
-    let other_view = move || {
-        let query = query.get();
-        RunQuery {
-            as_table: !query.as_table,
-            ..query
-        }
-        .to_href()
-    };
-    let other_label = move || {
-        if query.read().as_table {
-            "Show as timeline (t)"
-        } else {
-            "Show as table (t)"
-        }
-    };
-    view! {
-        <div class="wf-tools">
-            <div class="seg sm" role="group" aria-label="Colour by">
-                <span class="seg-label">"Colour"</span>
-                {colours.collect_view()}
-            </div>
-            <span class="dim row"><i class="cp-key"></i>"critical path by time"</span>
-            <a class="tog" href=move || if has_folds() { unfold_all() } else { fold_tops() } data-noscroll>
-                {move || if has_folds() { "Unfold all" } else { "Fold to the second level" }}
-            </a>
-            <span class="push row">
-                <a
-                    class="btn icon sm"
-                    data-variant="quiet"
-                    href=other_view
-                    title=other_label
-                    aria-label=other_label
-                    aria-current=move || query.read().as_table.then_some("true")
-                    data-noscroll
-                >
-                    <Icon name="table"/>
-                </a>
-            </span>
-        </div>
-    }
-}
-
-/// Tree and bars.
-#[component]
-fn Drawing(page: Page) -> impl IntoView {
-    let Page { run, query, go, .. } = page;
     let attached = use_attached();
-    let folded = Memo::new(move |_| query.read().folded.clone());
-    let lines = Memo::new(move |_| run.read().lines(&folded.read()));
+    let folds = Memo::new(move |_| run.read().folds(&query.read()));
     let selected = Memo::new(move |_| query.read().step.clone());
-    let selected_line = Memo::new(move |_| {
-        let row = run.read().find(selected.read().as_deref()?)?.0;
-        lines.read().iter().position(|line| *line == Line::Row(row))
-    });
+    let selected_line = stage.selected_line;
     let first_row = query.read_untracked().first_row;
     // The first render is the server's: one page of rows. Then the rows follow the scrolling.
     let near = RwSignal::new(first_row..first_row.saturating_add(ROWS_PER_PAGE));
-    let shown = Memo::new(move |_| shown_lines(lines.read().len(), &near.read(), attached.get()));
+    let shown = Memo::new(move |_| {
+        let count = lines.read().len();
+        // The server sends the lines that are asked for, and no others.
+        if run.read().part.is_some() {
+            return 0..count;
+        }
+        shown_lines(count, &near.read(), attached.get())
+    });
     let tree = NodeRef::<html::Ol>::new();
     follow_scroll(tree, near);
     Effect::new(move |before: Option<Option<usize>>| {
@@ -208,26 +130,29 @@ fn Drawing(page: Page) -> impl IntoView {
         }
         now
     });
-
+    let colour = Memo::new(move |_| query.read().colour);
+    let drawn = stage.drawn;
+    // The canvas has taken over: what it shows is not written as SVG again.
     let bars = move || {
+        if drawn.get() {
+            return String::new();
+        }
         let run = run.read();
-        let colour = query.read().colour;
         run.bars()
             .draw(&lines.read(), shown.get(), selected_line.get(), |step| {
-                run.class_of(step, colour)
+                run.class_of(step, colour.get())
             })
     };
-    let select_at = move |line: usize| {
-        if let Some(Line::Row(row)) = lines.read_untracked().get(line)
-            && let Some(step) = run.read_untracked().step_of(*row)
-        {
-            go.run((query.read_untracked().with_step(Some(&step.step_id)), false));
+    let height = move || {
+        if drawn.get() {
+            "0".to_owned()
+        } else {
+            (lines.read().len() * ROW_PX).to_string()
         }
     };
-    let height = move || (lines.read().len() * ROW_PX).to_string();
     let label = move || {
         let run = run.read();
-        let steps = text::counted(run.layout.rows.len() as i64, "step");
+        let steps = text::counted(run.run().step_count, "step");
         format!(
             "Waterfall of {steps} over {}",
             text::duration(run.scale.length_ms())
@@ -242,8 +167,30 @@ fn Drawing(page: Page) -> impl IntoView {
             .map(|(at, line)| (at, line, run.clone()))
             .collect::<Vec<_>>()
     };
+    let ruler_text = move || {
+        if drawn.get() {
+            String::new()
+        } else {
+            ruler(run.read().scale)
+        }
+    };
+    let place = NodeRef::<html::Div>::new();
+    let (canvas, ruler_canvas) = (NodeRef::<html::Canvas>::new(), NodeRef::<html::Canvas>::new());
+    let probe = NodeRef::<html::I>::new();
+    #[cfg(target_arch = "wasm32")]
+    canvas::keep_painted(
+        stage,
+        canvas::Places {
+            place,
+            canvas,
+            ruler: ruler_canvas,
+            probe,
+        },
+    );
+    let pointer = use_pointer(stage, PointerPart::Bars);
+    let ruler_pointer = use_pointer(stage, PointerPart::Ruler);
     view! {
-        <div class="wf">
+        <div class="wf" data-drawn=move || drawn.get().then_some("true")>
             <div class="wf-th" aria-hidden="true">
                 <span>"Step"</span>
                 <span class="wf-score">"Score"</span>
@@ -251,28 +198,54 @@ fn Drawing(page: Page) -> impl IntoView {
                 <span class="wf-dur">"Time"</span>
             </div>
             <div class="wf-ruler">
-                <svg class="plot" height="24" aria-hidden="true" inner_html=move || ruler(run.read().scale)></svg>
+                <svg class="plot" height="24" aria-hidden="true" inner_html=ruler_text></svg>
+                <canvas
+                    class="wf-ruler-canvas"
+                    node_ref=ruler_canvas
+                    aria-hidden="true"
+                    on:pointerdown=move |event| ruler_pointer.down(&event)
+                    on:pointermove=move |event| ruler_pointer.moved(&event)
+                    on:pointerup=move |event| ruler_pointer.up(&event)
+                    on:pointercancel=move |event| ruler_pointer.up(&event)
+                    on:wheel=move |event| ruler_pointer.wheel(&event)
+                ></canvas>
             </div>
             <ol class="wf-tree" role="tree" aria-label="Steps" node_ref=tree>
                 <Spacer rows=Signal::derive(move || shown.read().start)/>
                 <For
                     each=rows
                     key=|(_, line, run)| row_key(*line, run)
-                    children=move |(_, line, run)| view! { <TreeRow page line run selected folded/> }
+                    children=move |(_, line, run)| view! { <TreeRow page line run selected folds/> }
                 />
                 <Spacer rows=Signal::derive(move || lines.read().len().saturating_sub(shown.read().end))/>
             </ol>
-            <div class="wf-draw">
-                <svg
-                    class="plot wf-canvas"
-                    height=height
-                    role="img"
-                    aria-label=label
-                    inner_html=bars
-                    on:click=move |event| select_at(browser::line_at(&event))
-                ></svg>
+            <div class="wf-draw" node_ref=place role="img" aria-label=label>
+                <i class="wf-probe" node_ref=probe aria-hidden="true"></i>
+                <svg class="plot wf-canvas" height=height aria-hidden="true" inner_html=bars></svg>
+                <canvas
+                    class="wf-live"
+                    node_ref=canvas
+                    aria-hidden="true"
+                    on:pointerdown=move |event| pointer.down(&event)
+                    on:pointermove=move |event| pointer.moved(&event)
+                    on:pointerup=move |event| pointer.up(&event)
+                    on:pointercancel=move |event| pointer.up(&event)
+                    on:wheel=move |event| pointer.wheel(&event)
+                    on:dblclick=move |event| pointer.double(&event)
+                ></canvas>
             </div>
         </div>
+        <p class="wf-foot dim num" hidden=move || run.read().layout.rows.len() <= ALL_ROWS || run.read().part.is_some()>
+            {move || {
+                let count = lines.read().len();
+                let steps = run.read().layout.rows.len();
+                format!(
+                    "{} of {}, the others are folded",
+                    text::counted(count as i64, "row"),
+                    text::counted(steps as i64, "step"),
+                )
+            }}
+        </p>
         <Pages page lines=Signal::derive(move || lines.read().len())/>
     }
 }
@@ -289,12 +262,21 @@ fn shown_lines(count: usize, near: &Range<usize>, attached: bool) -> Range<usize
 fn row_key(line: Line, run: &super::Run) -> String {
     match line {
         Line::Orphans(count) => format!("orphans {count}"),
-        Line::Row(row) => run.step_of(row).map_or_else(String::new, |step| {
+        Line::Row(row) | Line::Group(row, _) => run.step_of(row).map_or_else(String::new, |step| {
             let depth = run.layout.rows[row].depth;
             let is_parent = run.layout.is_parent(row);
+            let (group_end, count) = match line {
+                Line::Group(first, end) => (run.layout.group_end(row), end - first),
+                Line::Row(_) | Line::Orphans(_) => (run.layout.group_end(row), 1),
+            };
             format!(
-                "{row} {depth} {is_parent} {:?} {:?} {:?} {:?} {}",
-                step.ended_at, step.status, step.score, step.cost_nano_usd, step.step_id
+                "{row} {depth} {is_parent} {group_end:?} {count} {:?} {:?} {:?} {:?} {} {}",
+                step.length_us,
+                step.status,
+                step.score,
+                step.cost_nano_usd,
+                run.id_of(row),
+                run.detail(run.id_of(row)).is_some(),
             )
         }),
     }
@@ -310,21 +292,40 @@ fn Spacer(rows: Signal<usize>) -> impl IntoView {
     }
 }
 
+/// Lines of a long run that the server sends at a time.
+const PART_LINES: usize = 300;
+
 /// Links to the rows before and after, for pages without script.
 #[component]
 fn Pages(page: Page, lines: Signal<usize>) -> impl IntoView {
-    let query = page.query;
+    let Page { query, run, .. } = page;
     let attached = use_attached();
-    let hidden = move || attached.get() && !query.read().as_table || lines.get() <= ROWS_PER_PAGE;
-    let from = move || query.read().first_row;
+    // Of a long run the server sends a part: which, and of how many lines.
+    let per_page = move || {
+        if run.read().part.is_some() {
+            run.read().layout.rows.len().min(PART_LINES)
+        } else {
+            ROWS_PER_PAGE
+        }
+    };
+    let lines = Signal::derive(move || run.read().part.map_or_else(|| lines.get(), |(_, count)| count));
+    let hidden = move || {
+        let is_part = run.read().part.is_some();
+        attached.get() && (!query.read().as_table || is_part) || lines.get() <= per_page()
+    };
+    let from = move || {
+        run.read()
+            .part
+            .map_or_else(|| query.read().first_row, |(first, _)| first)
+    };
     let link = move |first_row: usize, label: &'static str| {
         view! { <a class="link" href=move || RunQuery { first_row, ..query.get() }.to_href()>{label}</a> }
     };
     view! {
         <div class="list-foot" hidden=hidden>
             {move || {
-                let (from, count) = (from(), lines.get());
-                let to = from.saturating_add(ROWS_PER_PAGE).min(count);
+                let (from, count, per_page) = (from(), lines.get(), per_page());
+                let to = from.saturating_add(per_page).min(count);
                 view! {
                     <span class="dim num">
                         {format!(
@@ -334,7 +335,7 @@ fn Pages(page: Page, lines: Signal<usize>) -> impl IntoView {
                             text::grouped(count as u64),
                         )}
                     </span>
-                    {(from > 0).then(|| link(from.saturating_sub(ROWS_PER_PAGE), "Previous rows"))}
+                    {(from > 0).then(|| link(from.saturating_sub(per_page), "Previous rows"))}
                     {(to < count).then(|| link(to, "Next rows"))}
                 }
             }}

@@ -92,12 +92,12 @@ fn chips(query: &RunsQuery) -> impl IntoView + use<> {
 }
 
 /// What is wrong with a parameter: `cost is an amount in dollars such as 0.05`.
-fn sentence(error: &FilterError) -> String {
+pub(crate) fn sentence(error: &FilterError) -> String {
     format!("{} {}", name_and_operator(&error.field).0, error.message)
 }
 
 /// What a parameter is called in a chip, and how it compares.
-pub(super) fn name_and_operator(name: &str) -> (&str, &'static str) {
+pub(crate) fn name_and_operator(name: &str) -> (&str, &'static str) {
     match name {
         "q" => ("text", "contains"),
         "cost_min" => ("cost", "≥"),
@@ -110,7 +110,7 @@ pub(super) fn name_and_operator(name: &str) -> (&str, &'static str) {
     }
 }
 
-pub(super) fn shown_value(name: &str, value: String) -> String {
+pub(crate) fn shown_value(name: &str, value: String) -> String {
     match name {
         "cost_min" | "cost_max" => format!("${value}"),
         "latency_min" | "latency_max" => value.parse().map_or(value, domain::text::duration),

@@ -12,12 +12,15 @@ use crate::api::runs::{RUNS_PER_PAGE, list_runs};
 use crate::keyboard::use_keys;
 use crate::pages::cells::{cost_title, layer_of, score_bar, severity_glyph};
 use crate::ui::icon::Icon;
-use crate::ui::links::run_href;
+use crate::ui::links::{page_href, run_href, session_href, user_href};
 use crate::ui::time::{Time, use_time_text};
 
 /// A run this long fills its bar, in milliseconds. The bar's length is logarithmic: most runs take seconds, some
 /// minutes.
 const FULL_BAR_MS: f64 = 60_000.0;
+
+/// The form that two ticked rows belong to.
+const COMPARE_FORM: &str = "compare";
 
 /// Rows, divider, foot.
 #[component]
@@ -49,6 +52,10 @@ pub(super) fn RunsTable(
     let newer = move || rows.newer.read().len();
     view! {
         <section class="runs-list" aria-label="Runs">
+            <form id=COMPARE_FORM class="compare-form" method="get" action=move || page_href(&page.slug.read(), "compare")>
+                <span class="dim">"Tick two runs to compare them"</span>
+                <button class="btn sm" type="submit">"Compare"</button>
+            </form>
             <div class="scroll-x" tabindex="0" role="group" aria-label="Runs">
                 <table class="table rows bleed runs">
                     <thead>
@@ -120,19 +127,28 @@ fn Row(page: Page, run: RunSummary, focused: RwSignal<Option<String>>) -> impl I
             data-live=live
             data-run=id.clone()
         >
-            <td class="c-sev" title=word><Icon name=icon class=class/><span class="vh">{word}</span></td>
+            <td class="c-sev" title=word>
+                <input
+                    class="check"
+                    type="checkbox"
+                    name="run"
+                    form=COMPARE_FORM
+                    value=id.clone()
+                    aria-label=format!("Compare {name}, {short}")
+                />
+                <Icon name=icon class=class/><span class="vh">{word}</span></td>
             <td class="num c-time"><Time at/></td>
             <td class="main c-run"><a href=href title=name.clone()>{name.clone()}</a>" "<span class="id" title=id.clone()>{short}</span></td>
             {move || {
                 columns.with(|columns| {
-                    columns.iter().map(|(column, _, class)| cell(column, class, &run)).collect_view()
+                    columns.iter().map(|(column, _, class)| cell(column, class, &run, slug)).collect_view()
                 })
             }}
         </tr>
     }
 }
 
-fn cell(column: Column, class: &'static str, run: &RunSummary) -> AnyView {
+fn cell(column: Column, class: &'static str, run: &RunSummary, slug: Memo<String>) -> AnyView {
     let optional = |value: &Option<String>| value.clone().unwrap_or_else(|| "–".to_owned());
     let words = |value: String| {
         view! { <td class=format!("{class} clip") title=value.clone()>{value.clone()}</td> }.into_any()
@@ -143,8 +159,8 @@ fn cell(column: Column, class: &'static str, run: &RunSummary) -> AnyView {
         Column::Key => words(run.key_label.clone()),
         Column::Environment => words(optional(&run.environment)),
         Column::Release => words(optional(&run.release)),
-        Column::Session => words(optional(&run.session_id)),
-        Column::User => words(optional(&run.user_id)),
+        Column::Session => id_cell(class, run.session_id.clone(), slug, session_href),
+        Column::User => id_cell(class, run.user_id.clone(), slug, user_href),
         Column::Tags => words(run.tags.join(", ")),
         Column::Models => words(run.models.join(", ")),
         Column::Steps => {
@@ -163,6 +179,24 @@ fn cell(column: Column, class: &'static str, run: &RunSummary) -> AnyView {
         },
         Column::Cost => cost_cell(class, run),
     }
+}
+
+/// An id of the application's, which leads to its page where an address can have it.
+fn id_cell(
+    class: &'static str,
+    id: Option<String>,
+    slug: Memo<String>,
+    href: fn(&str, &str) -> Option<String>,
+) -> AnyView {
+    let Some(id) = id else {
+        return view! { <td class=format!("{class} clip")>"–"</td> }.into_any();
+    };
+    let text = id.clone();
+    let linked = match href("", &id) {
+        Some(_) => view! { <a href=move || href(&slug.read(), &id)>{text.clone()}</a> }.into_any(),
+        None => text.clone().into_any(),
+    };
+    view! { <td class=format!("{class} clip") title=text>{linked}</td> }.into_any()
 }
 
 fn problem_cell(run: &RunSummary) -> AnyView {

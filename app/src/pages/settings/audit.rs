@@ -202,7 +202,25 @@ fn Filter(asked: Asked) -> impl IntoView {
 fn Table(rows: Rows, asked: Asked) -> impl IntoView {
     let slug = use_slug();
     let base = page_href(&slug.get_untracked(), "settings/audit");
+    let query = asked.query();
+    let next = rows.next.map(|cursor| {
+        let href = format!("{base}?{query}&cursor={}", percent_encode(&cursor));
+        let label = if rows.searched_in_part {
+            "Search further back"
+        } else {
+            "Earlier"
+        };
+        view! { <a class="btn" href=href>{label}</a> }
+    });
     if rows.rows.is_empty() {
+        let (title, text) = if rows.searched_in_part {
+            (
+                "Nothing yet",
+                "None of the 100,000 rows that were looked through fits. There are earlier ones.",
+            )
+        } else {
+            ("Nothing was done", "No row of the audit log fits.")
+        };
         let clear = asked
             .is_narrowed()
             .then(|| view! { <a class="btn" href=base.clone()>"Clear the filter"</a> });
@@ -210,21 +228,16 @@ fn Table(rows: Rows, asked: Asked) -> impl IntoView {
             <section class="cell">
                 <div class="state">
                     <Icon name="table"/>
-                    <b>"Nothing was done"</b>
-                    <p>"No row of the audit log fits."</p>
-                    {clear}
+                    <b>{title}</b>
+                    <p>{text}</p>
+                    <div class="row">{next}{clear}</div>
                 </div>
             </section>
         }
         .into_any();
     }
-    let query = asked.query();
     let first = (!asked.cursor.is_empty()).then(|| {
         view! { <a class="btn" href=format!("{base}?{query}")>"Newest"</a> }
-    });
-    let next = rows.next.map(|cursor| {
-        let href = format!("{base}?{query}&cursor={}", percent_encode(&cursor));
-        view! { <a class="btn" href=href>"Earlier"</a> }
     });
     let csv = asked.csv_href(&slug.get_untracked());
     let instance = asked.instance;

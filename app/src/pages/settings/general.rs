@@ -3,7 +3,9 @@
 use leptos::prelude::*;
 
 use super::{SettingsPage, use_admin_lock};
-use crate::api::projects::{DeletedProject, ServerFacts, list_deleted_projects, read_server_facts};
+use crate::api::projects::{
+    DeletedProject, ServerFacts, has_demo_data, keeps_plain_spans, list_deleted_projects, read_server_facts,
+};
 use crate::context::{use_page_request, use_project, use_slug};
 use crate::ui::form::{Field, Submit};
 use crate::ui::load::Load;
@@ -16,7 +18,9 @@ pub(crate) fn GeneralPage() -> impl IntoView {
     let slug = use_slug();
     let locked = use_admin_lock();
     let facts = Resource::new(move || slug.get(), read_server_facts);
+    let demo = Resource::new(move || slug.get(), has_demo_data);
     let deleted = Resource::new(move || slug.get(), list_deleted_projects);
+    let keeps_plain = Resource::new(move || slug.get(), keeps_plain_spans);
     let name = project
         .get_untracked()
         .map(|(project, _)| project.name)
@@ -39,6 +43,12 @@ pub(crate) fn GeneralPage() -> impl IntoView {
                     <Facts facts/>
                 </Load>
             </section>
+            <Load resource=keeps_plain what="Which spans are kept" let:keeps_plain>
+                <Spans keeps_plain/>
+            </Load>
+            <Load resource=demo what="Whether there is demo data" let:has_demo>
+                {has_demo.then(|| view! { <DemoData/> })}
+            </Load>
             <DangerZone/>
             <Load resource=deleted what="The projects that are being deleted" let:deleted>
                 <Deletions deleted/>
@@ -69,6 +79,55 @@ fn Facts(facts: ServerFacts) -> impl IntoView {
             <dt>"Data folder"</dt>
             <dd class="mono">{or_unsaid(facts.data_folder)}</dd>
         </dl>
+    }
+}
+
+/// What becomes of spans that have nothing to do with models.
+#[component]
+fn Spans(keeps_plain: bool) -> impl IntoView {
+    let slug = use_slug();
+    let locked = use_admin_lock();
+    view! {
+        <section class="cell" aria-labelledby="general-spans">
+            <div class="head"><h2 id="general-spans">"OpenTelemetry"</h2></div>
+            <form class="form" method="post" action=move || format!("/p/{}/settings/spans", slug.get())>
+                <label class="choice">
+                    <input
+                        class="check"
+                        type="checkbox"
+                        name="keep_plain"
+                        value="on"
+                        checked=keeps_plain
+                        disabled=move || !locked.read().is_empty()
+                    />
+                    <span>"Keep spans of traces without a call of a model"</span>
+                </label>
+                <p class="hint">
+                    "Those of web servers and databases. Of a trace that calls a model everything is kept. What is not kept is counted in the ledger as "
+                    <code>"plain_span"</code>
+                    "."
+                </p>
+                <Submit label="Save what is kept" locked/>
+            </form>
+        </section>
+    }
+}
+
+/// Demo data lies beside what is real: the way to take exactly it away again.
+#[component]
+fn DemoData() -> impl IntoView {
+    let slug = use_slug();
+    let locked = use_admin_lock();
+    view! {
+        <section class="cell" aria-labelledby="general-demo">
+            <div class="head"><h2 id="general-demo">"Demo data"</h2></div>
+            <p class="dim2 form-note">
+                "This project holds made-up runs and three made-up deploys. They can be taken away again; what your programs sent stays as it is."
+            </p>
+            <form class="form" method="post" action=move || format!("/p/{}/demo/remove", slug.get())>
+                <Submit label="Take the demo data away" locked/>
+            </form>
+        </section>
     }
 }
 

@@ -1,10 +1,13 @@
 //! Settings: the keys that programs send with.
 
+mod limits;
+
 use domain::{ApiKey, Scope};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use serde::{Deserialize, Serialize};
 
+use self::limits::KeyLimitsSection;
 use super::{SettingsPage, use_admin_lock};
 use crate::api::keys::{keys, reveal_key};
 use crate::context::use_slug;
@@ -33,6 +36,7 @@ pub(crate) fn KeysPage() -> impl IntoView {
                 </Load>
             </section>
             <NewKey/>
+            <KeyLimitsSection/>
         </SettingsPage>
     }
     .into_any()

@@ -1,11 +1,11 @@
 //! Settings: what became of everything that was received.
 
-use domain::{LedgerMinute, Window};
+use domain::{LedgerMinute, UsageShape, Window};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::SettingsPage;
-use crate::api::ledger::{LEDGER_ROWS, ledger_minutes};
+use crate::api::ledger::{LEDGER_ROWS, ledger_minutes, usage_shapes};
 use crate::context::use_slug;
 use crate::pages::ledger_sums::{self, LedgerSums};
 use crate::ui::icon::Icon;
@@ -26,6 +26,10 @@ pub(crate) fn LedgerPage() -> impl IntoView {
         move || (slug.get(), range.get().2),
         |(slug, minutes)| ledger_minutes(slug, minutes),
     );
+    let shapes = Resource::new(
+        move || (slug.get(), range.get().2),
+        |(slug, minutes)| usage_shapes(slug, minutes),
+    );
     let windows = move || {
         Window::CHOICES
             .iter()
@@ -43,6 +47,9 @@ pub(crate) fn LedgerPage() -> impl IntoView {
             </section>
             <Load resource=minutes what="The ledger" skeleton=|| view! { <SkeletonRows rows=8/> } let:minutes>
                 <Accounts minutes label=range.get_untracked().1/>
+            </Load>
+            <Load resource=shapes what="The usage objects" let:shapes>
+                <Shapes shapes slug=slug.get_untracked()/>
             </Load>
         </SettingsPage>
     }
@@ -113,6 +120,56 @@ fn Accounts(minutes: Vec<LedgerMinute>, label: &'static str) -> impl IntoView {
             view! { <LedgerTable minutes/> }.into_any()
         }}
     }
+}
+
+/// Usage objects that were not understood: their tokens are unknown, and so is what their calls cost. Nothing where there
+/// are none.
+#[component]
+fn Shapes(shapes: Vec<UsageShape>, slug: String) -> impl IntoView {
+    if shapes.is_empty() {
+        return ().into_any();
+    }
+    let rows = shapes
+        .into_iter()
+        .map(|row| {
+            let href = format!(
+                "{}/{}",
+                page_href(&slug, "runs"),
+                domain::filter::percent_encode(&row.run_id)
+            );
+            view! {
+                <tr>
+                    <td class="main mono">{row.shape}</td>
+                    <td>{row.model}</td>
+                    <td class="n">{ledger_sums::figure(row.steps)}</td>
+                    <td class="num"><a class="link" href=href><Time at=row.last_at/></a></td>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! {
+        <section class="cell flush">
+            <div class="head">
+                <h2 id="usage-shapes">"Usage that was not understood"</h2>
+                <span class="sub">"Tokens and cost of these calls are unknown; the objects are kept among the steps’ attributes"</span>
+            </div>
+            <div class="scroll-x" tabindex="0" role="region" aria-labelledby="usage-shapes">
+                <table class="table bleed">
+                    <caption class="vh">"Usage objects by their names, the most frequent first"</caption>
+                    <thead>
+                        <tr>
+                            <th scope="col">"Names in the object"</th>
+                            <th scope="col">"Model"</th>
+                            <th scope="col" class="n">"Steps"</th>
+                            <th scope="col">"Last"</th>
+                        </tr>
+                    </thead>
+                    <tbody>{rows}</tbody>
+                </table>
+            </div>
+        </section>
+    }
+    .into_any()
 }
 
 #[component]

@@ -1,7 +1,7 @@
 //! Calls of one kind in one stretch of time, added up.
 
 use crate::random::Random;
-use crate::scenario::Cell;
+use crate::scenario::{Cell, Stratum};
 use crate::world::{Model, Step};
 
 /// Calls beyond which strata stand for several each.
@@ -65,6 +65,12 @@ pub(crate) fn simulate(
             first_us,
             whole_us: first_us + out * model.token_ms * 1_000.0 * step.slowness * noise,
         };
+        into.strata.push(Stratum {
+            calls: weight,
+            cost_nano: nano as i64,
+            output: out as i64,
+            latency_us: timing.whole_us as i64,
+        });
         let (w, wide) = (weight as f64, i128::from(weight));
         into.calls += weight;
         into.input_fresh += (fresh * w) as i64;

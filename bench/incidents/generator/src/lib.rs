@@ -8,14 +8,16 @@
 
 mod calls;
 mod causes;
+mod likelihood;
 mod random;
 mod scenario;
 mod traffic;
 mod world;
 
 pub use causes::{Cause, Mechanism, Null};
+pub use likelihood::{Ratio, ratios};
 pub use random::Random;
 pub use scenario::{
-    Cell, Deploy, FirstSeen, HELD_OUT, Neighbour, Options, Rate, ReleaseCell, Scenario, SeriesName, Touched,
-    Truth, quiet, scenario,
+    Cell, Deploy, FirstSeen, HELD_OUT, MinuteCell, Neighbour, Options, Rate, ReleaseCell, Scenario,
+    SeriesName, Touched, Truth, quiet, scenario,
 };

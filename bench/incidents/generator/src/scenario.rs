@@ -4,6 +4,8 @@ mod deploys;
 mod simulate;
 mod sizes;
 
+pub(crate) use deploys::{innocent_start, lag};
+
 use crate::causes::{Cause, Mechanism, Null};
 use crate::random::Random;
 use crate::world::{Key, Model, Step, keys, models};
@@ -48,6 +50,28 @@ pub struct Cell {
     pub latency_sum_us: i64,
     /// json, prose, list
     pub shapes: [i64; 3],
+    /// What it is made of, until its minutes are known.
+    pub(crate) strata: Vec<Stratum>,
+}
+
+/// Calls that are alike.
+#[derive(Clone, Debug)]
+pub(crate) struct Stratum {
+    pub(crate) calls: i64,
+    pub(crate) cost_nano: i64,
+    pub(crate) output: i64,
+    pub(crate) latency_us: i64,
+}
+
+/// Calls of one series in one minute.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MinuteCell {
+    pub calls: i64,
+    pub errors: i64,
+    pub anomalies: i64,
+    pub cost_nano: i64,
+    pub output: i64,
+    pub latency_sum_us: i64,
 }
 
 /// Calls of one release in one hour.
@@ -109,9 +133,14 @@ pub struct Truth {
     pub deviations: f64,
     /// Calls of what changed in the two days after, if nothing had happened.
     pub calls_after: f64,
-    /// Of each recorded deploy: how many minutes its real rollout began before the onset (negative: after), and what it
-    /// really touched: nothing, something else, or what changed.
+    /// Of each recorded deploy: when it was, and what it left to be seen.
     pub neighbours: Vec<Neighbour>,
+    /// Whether the change switched a template, a model or a step.
+    pub leaves_trace: bool,
+    /// Whether what is seen of it could be a deploy's doing.
+    pub looks_like_a_deploy: bool,
+    /// Whether calls say what they run.
+    pub is_tagged: bool,
     /// Recorded deploys that began within an hour of the guilty one, itself included.
     pub within_an_hour: usize,
 }
@@ -120,7 +149,16 @@ pub struct Truth {
 pub struct Neighbour {
     /// Recorded start minus onset, in minutes.
     pub recorded_after_onset: i64,
+    /// The same of when its first calls came.
+    pub begun_after_onset: i64,
+    /// What it touched.
     pub touched: Touched,
+    /// What of that can be seen: switches of templates, models and steps.
+    pub trace: Touched,
+    /// Whether it was rolled out to a part of the calls for a while when the change began.
+    pub is_partial: bool,
+    /// Whether its title names the step that changed.
+    pub names_it: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,8 +179,8 @@ pub struct Scenario {
     pub runs: Vec<(String, i64, i64)>,
     /// Release, key, step, model, hour.
     pub releases: Vec<(String, String, String, String, i64, ReleaseCell)>,
-    /// Series, minute, calls and errors, around rollouts.
-    pub minutes: Vec<(usize, i64, i64, i64)>,
+    /// Series and minute, from two days before the incident on.
+    pub minutes: Vec<(usize, i64, MinuteCell)>,
     pub first_seen: Vec<FirstSeen>,
     pub deploys: Vec<Deploy>,
     pub rates: Vec<Rate>,
@@ -222,6 +260,14 @@ impl Ramp {
             .map_or(0, |(at, _)| *at)
     }
 
+    /// The same with nothing in force before a minute.
+    pub(crate) fn from(mut self, minute: i64) -> Self {
+        let share = self.share(minute as f64);
+        self.points.retain(|(at, _)| *at > minute);
+        self.points.insert(0, (minute, share));
+        self
+    }
+
     pub(crate) fn half(&self) -> i64 {
         let begins = self.begins();
         (begins..begins + 6 * DAY)
@@ -255,8 +301,12 @@ pub(crate) struct Plan {
     pub(crate) lost: Vec<std::ops::Range<i64>>,
     /// From when on releases and minutes are recorded.
     pub(crate) watched_from: i64,
-    /// Hours whose minutes are looked at.
-    pub(crate) looked_at: Vec<i64>,
+    /// Whether minutes are recorded from then on.
+    pub(crate) has_minutes: bool,
+    /// Parts of the last hours that have not arrived yet, latest first.
+    pub(crate) late: Vec<f64>,
+    /// By key: how even its minutes are, and how much more comes on the hour.
+    pub(crate) minute_noise: Vec<(f64, f64)>,
 }
 
 fn plan(random: &mut Random, days: i64, onset_day: i64) -> Plan {
@@ -280,6 +330,17 @@ fn plan(random: &mut Random, days: i64, onset_day: i64) -> Plan {
             lost.push(from..from + random.whole(1, 12));
         }
     }
+    let minute_noise = keys
+        .iter()
+        .map(|_| {
+            let on_the_hour = if random.chance(0.2) {
+                random.between(1.0, 6.0)
+            } else {
+                0.0
+            };
+            (random.between(0.15, 0.6), on_the_hour)
+        })
+        .collect();
     Plan {
         keys,
         models,
@@ -292,7 +353,13 @@ fn plan(random: &mut Random, days: i64, onset_day: i64) -> Plan {
         is_tagged: random.chance(0.5),
         lost,
         watched_from: start,
-        looked_at: Vec::new(),
+        has_minutes: false,
+        late: if random.chance(0.05) {
+            vec![random.between(0.3, 0.7), random.between(0.0, 0.3)]
+        } else {
+            Vec::new()
+        },
+        minute_noise,
     }
 }
 
@@ -304,7 +371,7 @@ pub fn quiet(seed: u64) -> Scenario {
     plan.watched_from = to - 14 * DAY;
     let rate = random.log_between(0.2, 4.0);
     deploys::background(&mut random, &mut plan, from, to, rate);
-    let (records, _) = deploys::records(&mut random, &mut plan, None);
+    let (records, _) = deploys::records(&mut random, &plan, None);
     simulate::run(&mut random, seed, plan, records, None)
 }
 
@@ -318,11 +385,12 @@ pub fn scenario(seed: u64, options: Options) -> Scenario {
     let onset = plan.start + history * DAY + onset;
     plan.now = onset + (after * 60.0) as i64;
     plan.watched_from = onset - 2 * DAY;
+    plan.has_minutes = true;
     let rate = random.log_between(0.1, 2.0);
     let (from, to) = (plan.start, onset - DAY);
     deploys::background(&mut random, &mut plan, from, to, rate);
-    let mut made = deploys::incident(&mut random, &mut plan, onset, options);
-    let (records, order) = deploys::records(&mut random, &mut plan, Some(&mut made));
+    let made = deploys::incident(&mut random, &mut plan, onset, options);
+    let (records, order) = deploys::records(&mut random, &plan, Some(&made));
     let truth = sizes::truth(&plan, &made, &records, &order, onset);
     simulate::run(&mut random, seed, plan, records, Some(truth))
 }

@@ -4,18 +4,26 @@
 //!     bench-incidents --fit 1              fits version 1 on the training set, writes data/attribution.json
 //!     bench-incidents --test 500           fewer incidents
 //!     bench-incidents --misses             lists what went wrong, one line each
-//!     bench-incidents --seed 3000045       one of them in detail
+//!     bench-incidents --seed 2000045       one of them in detail
+//!     bench-incidents --speed 50           what judging costs
+//!     bench-incidents --on-validation      the validation set, for looking at while something is made
+//!     bench-incidents --threads 1          leaves the other cores alone
+//!     bench-incidents --weights FILE       other weights than those that are built in
 
 #![expect(clippy::print_stdout, reason = "printing tables is what this program does")]
 #![expect(clippy::print_stderr, reason = "progress")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
+use std::time::Instant;
 
+use bench_incidents::baselines::ceiling;
 use bench_incidents::convert;
 use bench_incidents::fit::{Example, fit, loss};
-use bench_incidents::outcome::{Label, Outcome, delay_hours, onset_error_hours, outcome, quiet_outcome};
-use bench_incidents::{QUIET, TEST, TRAIN, VALIDATION, in_parallel, plot, report};
+use bench_incidents::outcome::{
+    Label, Outcome, delay_hours, judged, onset_error_hours, outcome, quiet_outcome,
+};
+use bench_incidents::{QUIET, QUIET_VALIDATION, TEST, TRAIN, VALIDATION, in_parallel, plot, report, threads};
 use engine::incidents::attribution::FEATURES;
 use engine::incidents::{Settings, Weights, judge};
 use incident_generator::{Options, scenario};
@@ -32,38 +40,57 @@ fn main() -> ExitCode {
     };
     let number = |name: &str, default: u64| value(name).and_then(|text| text.parse().ok()).unwrap_or(default);
     let has = |name: &str| arguments.iter().any(|word| word == name);
-    let mut weights = Weights::shipped();
+    let mut weights = match value("--weights").map(std::fs::read_to_string) {
+        None => Weights::shipped(),
+        Some(read) => match read.ok().and_then(|json| Weights::parse(&json)) {
+            Some(weights) => weights,
+            None => {
+                eprintln!("bench-incidents: these weights can't be read");
+                return ExitCode::FAILURE;
+            }
+        },
+    };
     if let Some(seed) = value("--seed").and_then(|text| text.parse().ok()) {
         show(seed, &weights);
         return ExitCode::SUCCESS;
     }
+    let count = number("--test", 5_000);
+    let on_validation = has("--on-validation");
+    let threads = threads(value("--threads").and_then(|text| text.parse().ok()));
+    let mut outcomes = Vec::new();
+    if has("--speed") {
+        print_speed(number("--speed", 50), &weights);
+        return ExitCode::SUCCESS;
+    }
     if let Some(version) = value("--fit") {
-        weights = match refit(
-            version,
-            &weights,
+        let train = judge_all(
+            threads,
+            TRAIN,
             number("--train", 3_000),
-            number("--validation", 2_000),
-        ) {
+            Options::default(),
+            &weights,
+        );
+        let validation = number("--validation", 2_000);
+        let mut validation = judge_all(threads, VALIDATION, validation, Options::default(), &weights);
+        weights = match refit(version, &weights, &train, &validation) {
             Ok(weights) => weights,
             Err(cause) => {
                 eprintln!("bench-incidents: {cause}");
                 return ExitCode::FAILURE;
             }
         };
+        if on_validation {
+            let found = validation.iter_mut().filter_map(|outcome| outcome.found.as_mut());
+            found.for_each(|found| found.rescore(&weights));
+            outcomes = validation;
+        }
+    } else if on_validation {
+        outcomes = judge_all(threads, VALIDATION, count, Options::default(), &weights);
     }
-    let (set, from) = if has("--on-validation") {
-        ("validation", VALIDATION)
-    } else {
-        ("test", TEST)
-    };
-    let options = Options {
-        held_out: from == TEST,
-    };
-    let count = number("--test", 5_000);
-    let outcomes: Vec<Outcome> = in_parallel(from, count, |seed| outcome(seed, options, &weights))
-        .into_iter()
-        .flatten()
-        .collect();
+    let set = if on_validation { "validation" } else { "test" };
+    if !on_validation {
+        outcomes = judge_all(threads, TEST, count, Options { held_out: true }, &weights);
+    }
     println!(
         "## {} incidents of the {set} set, weights {}\n",
         outcomes.len(),
@@ -73,7 +100,8 @@ fn main() -> ExitCode {
     println!("{}", report::beside_each_other(&outcomes));
     println!("{}", report::by_cause(&outcomes));
     println!("{}", report::ablation(&outcomes, &weights));
-    let quiet = in_parallel(QUIET, number("--quiet", 500), |seed| {
+    let quiet_from = if on_validation { QUIET_VALIDATION } else { QUIET };
+    let quiet = in_parallel(threads, quiet_from, number("--quiet", 500), |seed| {
         quiet_outcome(seed, &weights)
     });
     println!("{}", report::quiet(&quiet));
@@ -89,13 +117,23 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn refit(version: &str, before: &Weights, train: u64, validation: u64) -> std::io::Result<Weights> {
-    let examples = |from: u64, count: u64| -> Vec<Example> {
-        let outcomes = in_parallel(from, count, |seed| outcome(seed, Options::default(), before));
-        outcomes.iter().flatten().filter_map(Example::of).collect()
-    };
-    eprintln!("judging {train} incidents of training and {validation} of validation …");
-    let (train, validation) = (examples(TRAIN, train), examples(VALIDATION, validation));
+fn judge_all(threads: u64, from: u64, count: u64, options: Options, weights: &Weights) -> Vec<Outcome> {
+    eprintln!("judging {count} incidents from seed {from} on …");
+    let begun = Instant::now();
+    let outcomes = in_parallel(threads, from, count, |seed| outcome(seed, options, weights));
+    eprintln!("… took {:.0} s", begun.elapsed().as_secs_f64());
+    outcomes.into_iter().flatten().collect()
+}
+
+fn refit(
+    version: &str,
+    before: &Weights,
+    train: &[Outcome],
+    validation: &[Outcome],
+) -> std::io::Result<Weights> {
+    let examples =
+        |outcomes: &[Outcome]| -> Vec<Example> { outcomes.iter().filter_map(Example::of).collect() };
+    let (train, validation) = (examples(train), examples(validation));
     let fitted_on = format!(
         "{} found incidents of training, temperature on {} of validation, generator of this version",
         train.len(),
@@ -124,12 +162,36 @@ fn refit(version: &str, before: &Weights, train: u64, validation: u64) -> std::i
     Ok(weights)
 }
 
+/// What it costs to judge a window from its beginning.
+fn print_speed(count: u64, weights: &Weights) {
+    let (mut seconds, mut series_hours, mut judged) = (0.0, 0.0, 0);
+    for seed in VALIDATION..VALIDATION + count {
+        let made = scenario(seed, Options::default());
+        let window = convert::window(&made);
+        let scopes: BTreeSet<(&str, &str)> = window
+            .series
+            .iter()
+            .flat_map(|name| [(name.key.as_str(), ""), (name.key.as_str(), name.step.as_str())])
+            .collect();
+        let begun = Instant::now();
+        let found = judge(&window, &Settings::default(), weights);
+        seconds += begun.elapsed().as_secs_f64();
+        series_hours += scopes.len() as f64 * made.days as f64 * 24.0;
+        judged += found.len();
+    }
+    println!(
+        "{count} windows, {judged} incidents: {:.1} ms each, {:.2} µs for each hour of a key or step",
+        seconds * 1e3 / count as f64,
+        seconds * 1e6 / series_hours
+    );
+}
+
 /// One incident in detail.
 fn show(seed: u64, weights: &Weights) {
     let made = scenario(
         seed,
         Options {
-            held_out: seed >= TEST,
+            held_out: (TEST..QUIET).contains(&seed),
         },
     );
     println!(
@@ -147,7 +209,7 @@ fn show(seed: u64, weights: &Weights) {
             convert::at(made.now)
         );
     }
-    for incident in judge(&convert::window(&made), &Settings::default(), weights) {
+    for incident in judged(&made, weights) {
         println!(
             "{:?} {:?} {:?} {:?} {:?} onset {} ({} to {}) opened {} last {} {:?}",
             incident.key,
@@ -195,8 +257,13 @@ fn list_miss(outcome: &Outcome) {
             .collect()
     };
     println!(
-        "{} {:?} {cause} delay {:.1} onset error {:.1} gates {:.1} tagged {} said {label:?} {p:.2} {:?}",
+        "{} {} {:?} {cause} delay {:.1} onset error {:.1} gates {:.1} tagged {} said {label:?} {p:.2} {:?}",
         outcome.seed,
+        if ceiling(truth).top_one(outcome) > 0.5 {
+            "decidable"
+        } else {
+            "undecidable"
+        },
         found.incident.metric,
         delay_hours(found, truth),
         onset_error_hours(found, truth),

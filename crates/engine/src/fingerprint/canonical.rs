@@ -1,7 +1,8 @@
 use sha2::{Digest as _, Sha256};
 
-use super::mask::{Quotes, mask, mask_placeholders};
+use super::mask::{Quotes, mask};
 use super::skeleton::push_skeleton;
+use super::template::mask_placeholders;
 use super::{Fingerprints, MAX_CANONICAL_BYTES, USER_TEXT};
 use crate::json_scan::Scanner;
 use crate::request::{Request, Role, Turn, push_text};

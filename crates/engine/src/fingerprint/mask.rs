@@ -30,6 +30,7 @@ pub(super) fn mask(text: &str, quotes: Quotes, out: &mut String) {
         value_end: None,
         barren: [0; 4],
     };
+    masker.nonce_in_front();
     while masker.at < text.len() {
         masker.next();
     }
@@ -52,6 +53,21 @@ struct Masker<'a, 'o> {
 }
 
 impl<'a> Masker<'a, '_> {
+    /// A text that begins with some hexadecimal digits begins with a nonce, also where none of them happens to be 0 to 9.
+    fn nonce_in_front(&mut self) {
+        let skipped = self.text.len() - self.text.trim_start_matches(['[', '(', '<', '{', '#']).len();
+        let word = self.text[skipped..]
+            .bytes()
+            .take_while(u8::is_ascii_alphanumeric)
+            .count();
+        if is_nonce(&self.text[skipped..skipped + word]) {
+            self.at = skipped;
+            self.keep();
+            self.push_value();
+            self.skip(word);
+        }
+    }
+
     fn next(&mut self) {
         self.plain_words();
         let rest = &self.text[self.at..];
@@ -93,7 +109,9 @@ impl<'a> Masker<'a, '_> {
                 .iter()
                 .take_while(|byte| byte.is_ascii_lowercase())
                 .count();
-            let is_plain = (1..16).contains(&word) && !(word == 2 && bytes[at + 1] == b'm');
+            let is_plain = (1..16).contains(&word)
+                && !(word == 2 && bytes[at + 1] == b'm')
+                && !(bytes[at] <= b'f' && is_nonce(&self.text[at..at + word]));
             match bytes.get(at + word..at + word + 2) {
                 Some([b' ', next]) if is_plain && next.is_ascii_alphanumeric() => at += word + 1,
                 _ => break,
@@ -193,7 +211,7 @@ impl<'a> Masker<'a, '_> {
             self.replace(run.len(), "⟨url⟩");
         } else if is_email(run) {
             self.replace(run.len(), "⟨e-mail⟩");
-        } else if has_digit(run) {
+        } else if has_digit(run) || has_nonce(run) {
             self.keep();
             self.parts(run);
             self.skip(run.len());
@@ -205,10 +223,15 @@ impl<'a> Masker<'a, '_> {
     /// Appends a run with a digit, part by part: `order_id=17/eu` varies in its number only.
     fn parts(&mut self, run: &str) {
         let mut rest = run;
+        let mut is_value = false;
         while let Some(cut) = rest.find(['/', '=', '&', '?', '#', '\\', '~']) {
-            self.part(&rest[..cut]);
+            self.part_or_nonce(&rest[..cut], is_value);
             self.out.push_str(&rest[cut..cut + 1]);
+            is_value = matches!(rest.as_bytes()[cut], b'=' | b'#');
             rest = &rest[cut + 1..];
+        }
+        if is_value && is_nonce(rest) {
+            return self.push_value();
         }
         // A label before a colon stays; a time such as 10:30 is one value.
         if let Some((label, value)) = rest.split_once(':')
@@ -219,6 +242,14 @@ impl<'a> Masker<'a, '_> {
             rest = value;
         }
         self.part(rest);
+    }
+
+    fn part_or_nonce(&mut self, part: &str, is_value: bool) {
+        if is_value && is_nonce(part) {
+            self.push_value();
+        } else {
+            self.part(part);
+        }
     }
 
     fn part(&mut self, part: &str) {
@@ -263,7 +294,8 @@ impl<'a> Masker<'a, '_> {
         let varies = match word.as_bytes() {
             [b'A'..=b'Z', ..] if is_month(word) => self.follows_value() || self.precedes_number(word),
             [b'A'..=b'Z', ..] if is_weekday(word) => self.is_dated(word),
-            bytes => bytes.len() >= 16 && bytes.iter().all(u8::is_ascii_hexdigit),
+            bytes if bytes.len() >= 16 => bytes.iter().all(u8::is_ascii_hexdigit),
+            _ => is_nonce(word) && self.follows_label(),
         };
         if varies {
             self.keep();
@@ -276,6 +308,21 @@ impl<'a> Masker<'a, '_> {
         } else {
             self.at += word.len();
         }
+    }
+
+    /// Whether what stands before says that an id follows: `nonce: `, `session `.
+    fn follows_label(&self) -> bool {
+        const LABELS: &[&str] = &[
+            "nonce", "id", "hash", "sha", "commit", "build", "session", "request", "trace", "salt", "seed",
+            "cch", "uuid",
+        ];
+        let before = &self.text[..self.at];
+        let label = before.trim_end_matches([' ', ':', '=', '#', '(', '[']);
+        let start = label
+            .rfind(|c: char| !c.is_ascii_alphabetic())
+            .map_or(0, |at| at + 1);
+        let label = &label[start..];
+        label.len() < before.len() && LABELS.iter().any(|known| known.eq_ignore_ascii_case(label))
     }
 
     fn precedes_number(&self, word: &str) -> bool {
@@ -295,6 +342,17 @@ impl<'a> Masker<'a, '_> {
     fn behind(&self, word: &str) -> &'a str {
         self.text[self.at + word.len()..].trim_start_matches([' ', ',', '.'])
     }
+}
+
+/// Five hexadecimal digits or more, none of them 0 to 9. Whether they are a word ("faced") only their place says.
+fn is_nonce(text: &str) -> bool {
+    (5..64).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b'a'..=b'f'))
+}
+
+fn has_nonce(run: &str) -> bool {
+    let mut values = run.split(['=', '#']);
+    values.next();
+    values.any(|value| is_nonce(value.split(['&', '/', '?', '~', '\\']).next().unwrap_or_default()))
 }
 
 fn has_digit(text: &str) -> bool {
@@ -389,40 +447,4 @@ fn is_weekday(word: &str) -> bool {
         "Sun",
     ];
     word.starts_with(|c: char| c.is_ascii_uppercase()) && DAYS.contains(&word)
-}
-
-/// Appends a template with its `{name}` and `{{ name }}` masked and each run of space as one. All else is literal.
-pub(super) fn mask_placeholders(template: &str, out: &mut String) {
-    let begin = out.len();
-    for (place, paragraph) in template.split('\n').enumerate() {
-        if place > 0 && out.len() > begin && !out.ends_with("\n\n") {
-            out.push('\n');
-        }
-        let mut is_first = true;
-        for word in paragraph.split_whitespace() {
-            if !is_first {
-                out.push(' ');
-            }
-            is_first = false;
-            out.push_str(word);
-        }
-    }
-    let literal = out.split_off(begin);
-    let mut rest = literal.as_str();
-    while let Some(open) = rest.find('{') {
-        out.push_str(&rest[..open]);
-        let braces = if rest[open..].starts_with("{{") { 2 } else { 1 };
-        let body = &rest[open + braces..];
-        let is_name = |c: char| c.is_alphanumeric() || "_-.$[] |".contains(c);
-        let end = body.find(|c: char| !is_name(c)).unwrap_or(body.len());
-        let has_name = body[..end].contains(|c: char| c.is_alphabetic() || c == '_');
-        if has_name && body[end..].starts_with(&"}}"[..braces]) {
-            out.push_str("{…}");
-            rest = &body[end + braces..];
-        } else {
-            out.push_str(&rest[open..open + braces]);
-            rest = body;
-        }
-    }
-    out.push_str(rest);
 }

@@ -58,6 +58,23 @@ fn what_varies_is_masked() {
         "Write to ⟨e-mail⟩, please",
     );
     check("order_id=17/eu, user:42", "order_id=⟨…⟩/eu, user:⟨…⟩");
+    // A nonce of hexadecimal digits that happens to have no 0 to 9.
+    check(
+        "cc_entrypoint=cli; cch=faced; Be brief.",
+        "cc_entrypoint=cli; cch=⟨…⟩; Be brief.",
+    );
+    check(
+        "cc_entrypoint=cli; cch=1a2b3; Be brief.",
+        "cc_entrypoint=cli; cch=⟨…⟩; Be brief.",
+    );
+    check("[decaf] Be brief.", "[⟨…⟩] Be brief.");
+    check("[1ecaf] Be brief.", "[⟨…⟩] Be brief.");
+    check("Nonce: faced\nBe brief.", "Nonce: ⟨…⟩\nBe brief.");
+    check("session faced says hello", "session ⟨…⟩ says hello");
+    check(
+        "She faced a decade of work, added up",
+        "She faced a decade of work, added up",
+    );
     check("A GPT-4-based tool", "A GPT-⟨…⟩-based tool");
     check("Sizes 1, 2, 3 and 4", "Sizes ⟨…⟩ and ⟨…⟩");
     check(r#"Answer "refund" or 'other'."#, r#"Answer "refund" or 'other'."#);

@@ -7,10 +7,11 @@ use super::decomposition::{CostPeriod, cost_terms, latency_terms, mean_terms, ra
 use super::detect::{Day, Detected};
 use super::grid::{Grid, Scope};
 use super::incident::{Amount, Decomposition, Incident, IncidentDay, Moved};
-use super::merge::Group;
+use super::merge::{Group, only_model};
 use super::metric::Metric;
 use super::shift::Status;
 use super::tables::{Table, WeightedHours, cost_period, latency_cells, rate_cells, same_hours};
+use super::window::MinuteRow;
 
 const DAY: usize = 24;
 /// Days that an incident lists at most.
@@ -18,6 +19,7 @@ const MAX_DAYS: usize = 31;
 
 pub(super) fn assemble(
     grid: &Grid<'_>,
+    minutes: &[MinuteRow],
     weights: &Weights,
     detected: &Detected,
     group: &Group<'_>,
@@ -25,14 +27,12 @@ pub(super) fn assemble(
     let lead = group.lead;
     let shift = &lead.shift;
     let scope = &detected.scopes[lead.scope];
-    let case = Case::of(grid, detected, group);
+    let case = Case::of(grid, minutes, detected, group);
     let onset_day = grid.hour_of(case.onset.at) / DAY * DAY;
     let flagged = flagged_day(detected, group, onset_day, shift.end);
     let first = flagged.map_or(onset_day, |day| day.hour);
-    let t = match flagged {
-        Some(day) => grid.at(day.hour),
-        None => case.onset.from,
-    };
+    // A day that was flagged later says less of when it began than the onset.
+    let t = flagged.map_or(case.onset.from, |day| grid.at(day.hour).min(case.onset.from));
     let answer = attribute(&case, weights, t);
     let before = detected.days_before(lead.scope, onset_day);
     let days: Vec<IncidentDay> = (first..shift.end.max(first + 1))
@@ -61,6 +61,10 @@ pub(super) fn assemble(
     Incident {
         key: (!shared).then(|| scope.key.clone()),
         step: scope.step.clone().filter(|_| !shared),
+        model: Some(lead)
+            .filter(|_| shared || scope.step.is_some())
+            .and_then(|lead| only_model(grid, detected, lead))
+            .map(str::to_owned),
         metric: group.metric,
         status: if is_open { Status::Open } else { shift.status },
         is_provisional: shift.is_provisional,
@@ -73,7 +77,9 @@ pub(super) fn assemble(
             .map(|found| grid.at(found.shift.opened))
             .min()
             .unwrap_or_else(|| grid.at(shift.opened))
-            .max(case.onset.from),
+            .max(case.onset.from)
+            // One extreme hour is enough before it is over.
+            .min(grid.window.now),
         last_at: grid.at(shift.end).min(grid.window.now),
         ended_at: ended.map(|hour| grid.at(hour)),
         flaps: shift.flaps,

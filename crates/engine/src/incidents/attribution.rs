@@ -5,8 +5,10 @@
 
 mod case;
 mod choose;
+mod closer;
 mod contrast;
 mod features;
+mod responsible;
 mod rollout;
 mod sentences;
 mod switches;
@@ -18,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::rubric::Points;
 pub(super) use case::Case;
 pub(super) use choose::attribute;
-pub use choose::{Choice, probabilities};
+pub use choose::{Choice, NAMED, NO_DEPLOY, probabilities};
 pub use weights::{FEATURES, Feature, Features, Weights};
 
 /// A cause that is no deploy.

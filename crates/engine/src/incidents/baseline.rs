@@ -14,13 +14,15 @@ use super::window::Sums;
 
 pub(super) const DAY: usize = 24;
 /// How far back a baseline looks, in hours.
-const REACH: usize = 42 * DAY;
+const REACH: usize = 28 * DAY;
 /// A series with fewer clean hours is being learned.
-const MIN_CLEAN_HOURS: usize = 24;
+pub(super) const MIN_CLEAN_HOURS: usize = 24;
 /// Hours that say where a series is now: those of the last 7 clean days.
 const LEVEL_HOURS: usize = 7 * DAY;
 /// Calls that a block of hours should have.
 const BLOCK_CALLS: f64 = 30.0;
+/// Fewer blocks say nothing of how much they differ: a series of a few calls a day is known after a week.
+const LEAST_BLOCKS: usize = 7;
 /// Below it a baseline knows no weekdays and trusts itself less.
 const FULL_DAYS: usize = 7;
 /// By how much less.

@@ -96,6 +96,9 @@ pub struct Incident {
     pub key: Option<String>,
     /// The step, where only that moved enough.
     pub step: Option<String>,
+    /// The model that nearly all its calls have, where it is one of a step, or of one model on all keys.
+    #[serde(default)]
+    pub model: Option<String>,
     /// What it is called by.
     pub metric: Metric,
     /// How it stands.

@@ -12,6 +12,9 @@ const MAX_BLOCK: f64 = 4.0;
 const MAX_EXCESS: f64 = 2.0;
 /// From here on hours are kept out of the baseline although nothing is open.
 const SUSPICION: f64 = 3.0;
+/// How much larger than what matters a shift may be: evidence of a large one is added up apart, because a shift of five
+/// deviations says little for one of a single deviation, and may be over before that is enough.
+const SIZES: [f64; 2] = [1.0, 3.0];
 /// Calls that a shift has to have.
 const MIN_CALLS_AFTER: f64 = 20.0;
 /// Evidence and hours of calm that close a shift.
@@ -49,6 +52,40 @@ struct Anchor {
     evidence: f64,
 }
 
+/// Evidence for a shift of one size.
+#[derive(Default)]
+struct Sum {
+    evidence: f64,
+    /// Since when it is added up, and the readings since then.
+    begun: usize,
+    readings: Vec<(usize, Reading)>,
+}
+
+impl Sum {
+    /// Adds a block that says `first` of a shift that begins with it, and `more` of one that goes on.
+    fn add(&mut self, hour: usize, block: usize, reading: Reading, (first, more): (f64, f64)) {
+        let goes_on = self.evidence + more;
+        if first > goes_on {
+            self.readings.clear();
+            self.begun = hour;
+        }
+        self.evidence = first.max(goes_on).max(0.0);
+        if self.evidence > 0.0 {
+            self.readings.push((hour, reading));
+        } else {
+            self.readings.clear();
+            self.begun = hour + block;
+        }
+    }
+
+    fn restart(&mut self, hour: usize) {
+        *self = Self {
+            begun: hour,
+            ..Self::default()
+        };
+    }
+}
+
 /// The door that opens, where the shift begins, and its blocks.
 type Opening = (Door, usize, Vec<(usize, Reading)>);
 
@@ -56,10 +93,8 @@ type Opening = (Door, usize, Vec<(usize, Reading)>);
 #[derive(Default)]
 struct Judge {
     baseline: Option<Arc<Baseline>>,
-    evidence: f64,
-    /// Since when evidence is added up, and the readings since then.
-    begun: usize,
-    readings: Vec<(usize, Reading)>,
+    /// By size, of [`SIZES`].
+    sums: [Sum; SIZES.len()],
     previous: Option<(usize, Reading)>,
     /// The largest deviations of clean hours.
     record: f64,
@@ -180,27 +215,19 @@ impl Judge {
     ) {
         let size = Self::size(asked, baseline, &reading);
         let before = self.before(hour, baseline.block()).copied();
-        let ratio = |shares| {
+        let ratio = |size: f64, shares| {
             baseline
                 .log_ratio(&reading, before.as_ref(), size, shares)
                 .clamp(-MAX_BLOCK, MAX_BLOCK)
         };
-        let (first, more) = (ratio((1.0, 0.0)), ratio((1.0, 1.0)));
-        let goes_on = self.evidence + more;
-        if first > goes_on {
-            self.readings.clear();
-            self.begun = hour;
+        let both = |size: f64| (ratio(size, (1.0, 0.0)), ratio(size, (1.0, 1.0)));
+        let (first, more) = both(size);
+        let (was, begun) = (self.sums[0].evidence, self.sums[0].begun);
+        for (sum, factor) in self.sums.iter_mut().zip(SIZES) {
+            sum.add(hour, baseline.block(), reading, both(size * factor));
         }
-        let was = self.evidence;
-        self.evidence = first.max(goes_on).max(0.0);
-        if self.evidence > 0.0 {
-            self.readings.push((hour, reading));
-        } else {
-            self.readings.clear();
-            if was >= SUSPICION {
-                step.marks.push((self.begun..hour, true));
-            }
-            self.begun = hour + baseline.block();
+        if self.sums[0].evidence <= 0.0 && was >= SUSPICION {
+            step.marks.push((begun..hour, true));
         }
         for anchor in &mut self.anchors {
             let part = if anchor.hour == hour { first } else { more };
@@ -212,12 +239,14 @@ impl Judge {
             self.open(baseline, door, start, end, readings, step);
             return;
         }
-        if self.evidence < SUSPICION {
+        if self.sums[0].evidence < SUSPICION {
             self.record = self.record.max(reading.deviations);
         } else {
-            step.marks.push((self.begun..end, false));
+            step.marks.push((self.sums[0].begun..end, false));
         }
-        self.evidence = self.evidence.min(asked.evidence + MAX_EXCESS);
+        for sum in &mut self.sums {
+            sum.evidence = sum.evidence.min(asked.evidence + MAX_EXCESS);
+        }
     }
 
     /// Whether anything is enough to open a shift.
@@ -234,8 +263,12 @@ impl Judge {
             let calls: f64 = readings.iter().map(|(_, reading)| reading.calls).sum();
             calls >= MIN_CALLS_AFTER && baseline.matters(history, start..end, mean_effect(readings))
         };
-        if self.evidence >= asked.evidence && matters(self.begun, &self.readings) {
-            return Some((Door::Evidence, self.begun, self.readings.clone()));
+        // Each size has its part of the budget of false incidents.
+        let needed = asked.evidence + (SIZES.len() as f64).ln();
+        for sum in &self.sums {
+            if sum.evidence >= needed && matters(sum.begun, &sum.readings) {
+                return Some((Door::Evidence, sum.begun, sum.readings.clone()));
+            }
         }
         let is_extreme = reading.deviations >= EXTREME_DEVIATIONS.max(self.record * EXTREME_OVER_RECORD)
             && reading.effect >= EXTREME_GATES * baseline.gate();
@@ -247,8 +280,9 @@ impl Judge {
             .anchors
             .iter()
             .any(|anchor| anchor.evidence >= asked.deploy_evidence);
-        if anchored && self.evidence >= SUSPICION && matters(self.begun, &self.readings) {
-            return Some((Door::Deploy, self.begun, self.readings.clone()));
+        let sum = &self.sums[0];
+        if anchored && sum.evidence >= SUSPICION && matters(sum.begun, &sum.readings) {
+            return Some((Door::Deploy, sum.begun, sum.readings.clone()));
         }
         None
     }
@@ -263,8 +297,7 @@ impl Judge {
         step: &mut Step,
     ) {
         step.marks.push((start..end, false));
-        self.evidence = 0.0;
-        self.readings.clear();
+        self.sums.iter_mut().for_each(|sum| sum.restart(end));
         let returns = self
             .done
             .last()
@@ -325,8 +358,7 @@ impl Judge {
             step.marks.push((open.end..end, true));
             open.settle();
             self.done.push(open);
-            self.evidence = 0.0;
-            self.begun = end;
+            self.sums.iter_mut().for_each(|sum| sum.restart(end));
             return;
         }
         open.settle();
@@ -356,8 +388,7 @@ impl Judge {
             step.accepted = Some((open.start, week));
             open.settle();
             self.done.push(open);
-            self.evidence = 0.0;
-            self.begun = hour;
+            self.sums.iter_mut().for_each(|sum| sum.restart(hour));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Shifts that are one incident: the same cause moves many series and metrics at once.
 
+use std::collections::BTreeSet;
+
 use super::detect::{Detected, Found};
 use super::grid::Grid;
 use super::grid::Scope;
@@ -32,6 +34,7 @@ pub(super) fn merge<'a>(grid: &Grid<'_>, settings: &Settings, detected: &'a Dete
     // The most severe first, keys before steps: they gather what moved with them.
     let mut order: Vec<&Found> = detected.found.iter().collect();
     let is_step = |found: &Found| detected.scopes[found.scope].step.is_some();
+    let by_traffic = by_traffic(grid, detected);
     order.sort_by_key(|found| {
         (
             found.metric.rank(),
@@ -44,7 +47,7 @@ pub(super) fn merge<'a>(grid: &Grid<'_>, settings: &Settings, detected: &'a Dete
         let joins = |group: &Vec<&Found>| {
             group
                 .iter()
-                .any(|member| belong_together(grid, detected, member, found))
+                .any(|member| belong_together(grid, detected, &by_traffic, member, found))
         };
         let (joined, mut rest): (Vec<_>, Vec<_>) = groups.into_iter().partition(joins);
         let mut group: Vec<&Found> = joined.into_iter().flatten().collect();
@@ -64,7 +67,21 @@ pub(super) fn merge<'a>(grid: &Grid<'_>, settings: &Settings, detected: &'a Dete
     whole.flatten().collect()
 }
 
-fn belong_together(grid: &Grid<'_>, detected: &Detected, a: &Found, b: &Found) -> bool {
+/// Shifts of cost that more traffic is the larger part of, by series and beginning.
+fn by_traffic(grid: &Grid<'_>, detected: &Detected) -> BTreeSet<(usize, usize)> {
+    let cost = detected.found.iter().filter(|found| found.metric == Metric::Cost);
+    cost.filter(|found| larger_component(grid, detected, found) == Metric::Calls)
+        .map(|found| (found.scope, found.shift.start))
+        .collect()
+}
+
+fn belong_together(
+    grid: &Grid<'_>,
+    detected: &Detected,
+    by_traffic: &BTreeSet<(usize, usize)>,
+    a: &Found,
+    b: &Found,
+) -> bool {
     let (one, other) = (&detected.scopes[a.scope], &detected.scopes[b.scope]);
     let at_once = a.onset.overlap(&b.onset) >= LEAST_OVERLAP
         || (a.onset.at.micros() - b.onset.at.micros()).abs() <= CLOSE_MICROS;
@@ -72,7 +89,18 @@ fn belong_together(grid: &Grid<'_>, detected: &Detected, a: &Found, b: &Found) -
         // Consecutive time of what a key costs is one incident, whichever part of it moved first.
         let side_by_side = a.shift.start < b.shift.end && b.shift.start < a.shift.end;
         let nested = one.step.is_none() || other.step.is_none() || one.step == other.step;
-        return (a.metric.is_money() && b.metric.is_money() && side_by_side && nested) || at_once;
+        // Calls that became dearer in days of more traffic have a cause of their own.
+        let is_busy = |found: &Found| {
+            found.metric == Metric::Cost && by_traffic.contains(&(found.scope, found.shift.start))
+        };
+        let is_dear = |found: &Found| match found.metric {
+            Metric::CostPerCall | Metric::CostPerRun => true,
+            Metric::Cost => !is_busy(found),
+            _ => false,
+        };
+        let are_two = (is_busy(a) && is_dear(b)) || (is_busy(b) && is_dear(a));
+        let is_money = a.metric.is_money() && b.metric.is_money();
+        return (is_money && side_by_side && nested && !are_two) || at_once;
     }
     // Of two keys: the same model, the same metric, the same time.
     at_once
@@ -85,7 +113,7 @@ fn belong_together(grid: &Grid<'_>, detected: &Detected, a: &Found, b: &Found) -
 }
 
 /// The model that nearly all calls of a shift had.
-fn only_model<'a>(grid: &Grid<'a>, detected: &Detected, found: &Found) -> Option<&'a str> {
+pub(super) fn only_model<'a>(grid: &Grid<'a>, detected: &Detected, found: &Found) -> Option<&'a str> {
     let scope = &detected.scopes[found.scope];
     let hours = (found.shift.start..found.shift.end)
         .map(|hour| (hour, 1.0))

@@ -46,6 +46,11 @@ impl Metric {
         Self::ShapeMix,
     ];
 
+    /// The metric of a word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|metric| metric.as_str() == word)
+    }
+
     /// The word of the API.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -158,7 +163,55 @@ const PARENTS: f64 = 50.0;
 const LEAVES: f64 = 2_000.0;
 const HOURS_A_WEEK: f64 = 168.0;
 
+/// Entries of [`Settings::quiet`] at most.
+pub const MAX_QUIET: usize = 100;
+
 impl Settings {
+    /// As they were stored; the defaults where nothing was, or what can't be judged by.
+    pub fn stored(value: Option<serde_json::Value>) -> Self {
+        let known = value.and_then(|value| serde_json::from_value::<Self>(value).ok());
+        known
+            .filter(|settings| settings.out_of_range().is_none())
+            .unwrap_or_default()
+    }
+
+    /// The first value that is out of its range, with what the range is; `None` when all can be judged by.
+    pub fn out_of_range(&self) -> Option<(&'static str, &'static str)> {
+        let least = &self.minimums;
+        let within = |value: f64, low: f64, high: f64| value.is_finite() && value >= low && value <= high;
+        let money = |nano: NanoUsd| (1..=1_000_000_000_000_000).contains(&nano.0);
+        let checks = [
+            (
+                within(self.false_incidents_a_week, 0.01, 20.0),
+                "false_incidents_a_week",
+                "0.01 to 20",
+            ),
+            (money(least.cost), "cost", "above 0, to a million dollars"),
+            (within(least.relative, 0.01, 10.0), "relative", "1 % to 1,000 %"),
+            (within(least.latency, 0.01, 10.0), "latency", "1 % to 1,000 %"),
+            (
+                within(least.latency_ms, 0.0, 3_600_000.0),
+                "latency_ms",
+                "0 to 3,600,000 ms",
+            ),
+            (within(least.rate, 0.001, 0.5), "rate", "0.1 to 50 points"),
+            (within(least.mix, 0.01, 0.9), "mix", "1 % to 90 %"),
+            (
+                (50..=1_000).contains(&self.daily.sigma_hundredths),
+                "sigma",
+                "0.5 to 10",
+            ),
+            (
+                money(self.daily.delta),
+                "daily_delta",
+                "above 0, to a million dollars",
+            ),
+            (self.quiet.len() <= MAX_QUIET, "quiet", "at most 100"),
+        ];
+        let wrong = checks.into_iter().find(|(is_right, ..)| !is_right);
+        wrong.map(|(_, name, range)| (name, range))
+    }
+
     /// How much evidence a series of a whole key needs: a sum of log likelihood ratios takes e^h hours on average to
     /// get there by chance.
     pub(super) fn parent_evidence(&self) -> f64 {
@@ -198,6 +251,23 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_nobody_can_be_judged_by_is_named() {
+        let of = |change: fn(&mut Settings)| {
+            let mut settings = Settings::default();
+            change(&mut settings);
+            settings.out_of_range().map(|(name, _)| name)
+        };
+        assert_eq!(of(|_| {}), None);
+        assert_eq!(
+            of(|settings| settings.false_incidents_a_week = f64::NAN),
+            Some("false_incidents_a_week")
+        );
+        assert_eq!(of(|settings| settings.minimums.cost = NanoUsd(0)), Some("cost"));
+        assert_eq!(of(|settings| settings.minimums.rate = 0.51), Some("rate"));
+        assert_eq!(of(|settings| settings.daily.sigma_hundredths = 49), Some("sigma"));
+    }
 
     #[test]
     fn half_a_false_incident_a_week_needs_10_4_of_a_key_and_14_1_of_a_step() {

@@ -1,4 +1,6 @@
-//! When a shift began: a probability for each quarter of a block, not one moment.
+//! When a shift began: a probability for each quarter of a block, or for each minute, not one moment.
+
+mod minutes;
 
 use domain::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::baseline::{Baseline, History, Reading};
 use super::grid::Grid;
 use super::numbers::normalise_logs;
+pub(super) use minutes::{Measure, Minute, News};
 
 /// How far before the first evidence a shift may have begun, and how far behind, in hours.
 const EARLIER: usize = 24;
@@ -65,7 +68,9 @@ impl Onset {
         let at = middle.map_or(Timestamp::default(), |part| halfway(part.from, part.to));
         // The highest parts until they hold enough; the interval spans them.
         let mut order: Vec<&OnsetPart> = parts.iter().collect();
-        order.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+        let density =
+            |part: &OnsetPart| part.probability / (part.to.micros() - part.from.micros()).max(1) as f64;
+        order.sort_by(|a, b| density(b).total_cmp(&density(a)));
         let mut mass = 0.0;
         let (mut from, mut to) = (at, at);
         for part in order {
@@ -77,19 +82,6 @@ impl Onset {
             to = to.max(part.to);
         }
         Self { at, from, to, parts }
-    }
-
-    /// The same with more weight where something that explains it was seen for the first time.
-    pub(super) fn sharpened(&self, news: &[Timestamp]) -> Self {
-        const BOOST: f64 = 12.0;
-        let mut parts = self.parts.clone();
-        for part in &mut parts {
-            // What is new is seen with the first call after it, and a share is noticed within its own part.
-            if news.iter().any(|at| *at >= part.from && *at < part.to) {
-                part.probability *= BOOST;
-            }
-        }
-        Self::of(parts)
     }
 
     /// How much of the probability two onsets have in common.
@@ -243,13 +235,5 @@ mod tests {
         let b = Onset::of(vec![part(10, 20, 0.5), part(20, 30, 0.5)]);
         assert!((a.overlap(&b) - 0.5).abs() < 1e-9);
         assert!((a.overlap(&a) - 1.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn what_was_seen_first_sharpens_it() {
-        let even = Onset::of((0..8).map(|at| part(at * 10, at * 10 + 10, 1.0)).collect());
-        let sharp = even.sharpened(&[Timestamp::from_micros(34)]);
-        assert!(sharp.parts[3].probability > 0.6);
-        assert_eq!(even.sharpened(&[]), even);
     }
 }

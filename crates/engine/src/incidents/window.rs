@@ -124,8 +124,9 @@ pub struct RunRow {
     pub runs: i64,
 }
 
-/// Calls of one minute, where somebody looked that closely. An hour of a series with such rows is told by them alone;
-/// any other hour is taken as evenly spread over its minutes.
+/// Calls of one minute, where somebody looked that closely: [`super::wanted_minutes`] says where that is worth it. For
+/// the rubric an hour of a series with such rows is told by them alone, any other hour is taken as evenly spread; for
+/// the onset, minutes without rows in an hour that has some were quiet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MinuteRow {
     /// Index into [`Window::series`].
@@ -136,6 +137,14 @@ pub struct MinuteRow {
     pub calls: i64,
     /// Those that failed.
     pub errors: i64,
+    /// Those that are warning or critical.
+    pub anomalies: i64,
+    /// What is known of their cost.
+    pub cost: NanoUsd,
+    /// Output tokens.
+    pub output: i64,
+    /// Sum of the latencies in microseconds.
+    pub latency_us: i64,
 }
 
 /// One hour of what a release did.

@@ -1,9 +1,10 @@
 //! The names under which one model is called: by its maker, by clouds and by gateways.
 
 /// The names to look a model up by, in lower case, the most exact first: as it came, without the path or region that
-/// a cloud or a gateway put in front of it, and without the date behind it.
+/// a cloud or a gateway put in front of it, without what stands behind it and changes nothing, and without the date.
+/// What stands behind a name and is not understood stays: such a name is that of another model.
 pub(super) fn names(model: &str) -> Vec<String> {
-    let mut names = Vec::with_capacity(4);
+    let mut names = Vec::with_capacity(6);
     let mut add = |name: &str| {
         if !name.is_empty() && names.iter().all(|known| known != name) {
             names.push(name.to_owned());
@@ -11,15 +12,112 @@ pub(super) fn names(model: &str) -> Vec<String> {
     };
     let whole = model.trim().to_ascii_lowercase();
     add(&whole);
-    let bare = without_cloud(&whole);
+    let whole = without_window(&whole);
+    add(whole);
+    let bare = without_cloud(whole);
     add(bare);
     // Anthropic writes claude-haiku-4-5, gateways claude-haiku-4.5.
     let dashed = bare.starts_with("claude").then(|| bare.replace('.', "-"));
     let bare = dashed.as_deref().unwrap_or(bare);
     add(bare);
-    let undated = without_date(bare);
-    add(undated);
+    let mut rest = bare;
+    // One after the other: a date may stand before a tier or behind it.
+    for _ in 0..3 {
+        rest = without_date(rest);
+        add(rest);
+        rest = without_mode(rest);
+        add(rest);
+        rest = tier_behind(rest).map_or(rest, |(name, _)| name);
+        add(rest);
+    }
     names
+}
+
+/// `claude-x[1m]`: Claude Code's word for the large window, which changes no price by itself.
+fn without_window(name: &str) -> &str {
+    name.strip_suffix("[1m]")
+        .or_else(|| name.strip_suffix("[200k]"))
+        .unwrap_or(name)
+}
+
+/// Without a word for how much is thought, where that changes no price: Anthropic's models, and OpenAI's that reason.
+fn without_mode(name: &str) -> &str {
+    const THINKING: &[&str] = &["-thinking", ":thinking", "-think", "-reasoning"];
+    const EFFORTS: &[&str] = &["-minimal", "-low", "-medium", "-high", "-xhigh", "-none"];
+    let endings = if name.starts_with("claude-") {
+        THINKING
+    } else if ["gpt-5", "o1", "o3", "o4"]
+        .iter()
+        .any(|begin| name.starts_with(begin))
+    {
+        EFFORTS
+    } else {
+        return name;
+    };
+    endings
+        .iter()
+        .find_map(|ending| name.strip_suffix(ending))
+        .unwrap_or(name)
+}
+
+/// A name without the tier that gateways write behind it, and the tier.
+fn tier_behind(name: &str) -> Option<(&str, &'static str)> {
+    const TIERS: &[&str] = &["fast", "batch", "flex", "priority"];
+    TIERS.iter().find_map(|tier| {
+        let before = name.strip_suffix(tier)?;
+        let before = before.strip_suffix(['-', ':'])?;
+        (!before.is_empty()).then_some((before, *tier))
+    })
+}
+
+/// The tier that a model's name says, where the row that was found for it is one for the model without it.
+pub(super) fn tier_in_name(model: &str, row_model: &str) -> Option<&'static str> {
+    let row_model = row_model.trim().to_ascii_lowercase();
+    let model = model.trim().to_ascii_lowercase();
+    let mut rest = without_cloud(without_window(&model));
+    for _ in 0..3 {
+        rest = without_mode(without_date(rest));
+        if let Some((_, tier)) = tier_behind(rest) {
+            return (!row_model.ends_with(tier)).then_some(tier);
+        }
+    }
+    None
+}
+
+/// Whether only Bedrock calls a model so: `us.anthropic.claude-x-v1:0`, maybe behind a path.
+pub(super) fn is_bedrock_id(model: &str) -> bool {
+    let name = model.trim().to_ascii_lowercase();
+    let name = name.rsplit('/').next().unwrap_or_default();
+    name.find("anthropic.")
+        .is_some_and(|at| at == 0 || (at <= 7 && name[..at].ends_with('.')))
+}
+
+/// Whether what stands behind the beginning of a name is understood: nothing, or a date, a version, a word that says
+/// which edition of the model it is. `-fast`, `:free`, `-mini` are other prices.
+pub(super) fn is_edition(begin: &str, rest: &str) -> bool {
+    // What a tuned model is called is up to whoever tuned it.
+    if begin.starts_with("ft:") || begin.ends_with(".ft-") {
+        return true;
+    }
+    const WORDS: &[&str] = &["beta", "default", "instruct", "it", "latest", "preview"];
+    let mut parts = rest.split(['-', '@', '_', '.', ':', '(', ')']);
+    // `-4` and `-41`, `-4-1` are other models; a date may be split.
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let goes_on = digits(rest);
+    let ends_with = begin.len() - begin.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    if goes_on > 0 && ends_with > 0 && goes_on + ends_with != "20250929".len() {
+        return false;
+    }
+    let is_minor = rest.starts_with(['-', '.']) && (1..=2).contains(&digits(&rest[1..])) && ends_with > 0;
+    if is_minor && !begin.starts_with("claude-2") && !begin.starts_with("claude-v2") {
+        return false;
+    }
+    parts.all(|part| {
+        let digits = part.strip_prefix('v').unwrap_or(part);
+        part.is_empty()
+            || WORDS.contains(&part)
+            || (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    })
 }
 
 /// `anthropic/claude-x` and `models/gemini-x` without the path; Bedrock's `us.anthropic.claude-x-v1:0` without
@@ -49,7 +147,10 @@ fn without_cloud(name: &str) -> &str {
         .find(|(at, _)| *at == 0 || (*at <= 7 && name[..*at].ends_with('.')))
         .map_or(name, |(at, len)| &name[at + len..]);
     let name = match name.split_once('@') {
-        Some((model, version)) if version == "default" || version.bytes().all(|b| b.is_ascii_digit()) => {
+        Some((model, version))
+            if matches!(version, "default" | "latest")
+                || version.bytes().all(|b| b.is_ascii_digit() || b == b'-') =>
+        {
             model
         }
         _ => name,
@@ -95,96 +196,6 @@ fn without_date(name: &str) -> &str {
     name
 }
 
-/// One word for each provider, whatever a dialect or a price list calls it.
-pub(super) fn provider(name: &str) -> String {
-    const SAME: &[(&str, &str)] = &[
-        ("amazon", "aws"),
-        ("amazon-bedrock", "aws"),
-        ("aws.bedrock", "aws"),
-        ("bedrock", "aws"),
-        ("az.ai.inference", "azure"),
-        ("az.ai.openai", "azure"),
-        ("azure.ai.inference", "azure"),
-        ("azure.ai.openai", "azure"),
-        ("azure_openai", "azure"),
-        ("gcp.gemini", "google"),
-        ("gcp.gen_ai", "google"),
-        ("gcp.vertex_ai", "google"),
-        ("gcp.vertex.agent", "google"),
-        ("gemini", "google"),
-        ("vertex_ai", "google"),
-        ("vertexai", "google"),
-        ("vertex", "google"),
-        ("ibm.watsonx.ai", "watsonx"),
-        ("mistral_ai", "mistral"),
-        ("mistralai", "mistral"),
-        ("moonshot_ai", "moonshotai"),
-        ("moonshot", "moonshotai"),
-        ("x_ai", "x-ai"),
-        ("xai", "x-ai"),
-    ];
-    let name = name.trim().to_ascii_lowercase();
-    match SAME.iter().find(|(other, _)| *other == name) {
-        Some((_, word)) => (*word).to_owned(),
-        // The Vercel AI SDK names the interface as well: `openai.chat`, `anthropic.messages`, `google.generative-ai`.
-        None => name.split('.').next().unwrap_or_default().to_owned(),
-    }
-}
-
-/// Whether a provider makes the models that it sells, so that its list price is the one to go by when nobody says who
-/// served a call. Others host open models at prices of their own.
-pub(super) fn is_maker(provider: &str) -> bool {
-    const MAKERS: &[&str] = &[
-        "anthropic",
-        "cohere",
-        "deepseek",
-        "google",
-        "mistral",
-        "moonshotai",
-        "openai",
-        "perplexity",
-        "x-ai",
-    ];
-    MAKERS.contains(&provider)
-}
-
-/// Whether nobody but its maker, and clouds at its maker's prices, can run a model, so that the maker's list holds
-/// wherever a call went: a gateway, a proxy of one's own. The weights of other makers' models, and of a few of
-/// theirs, are there for everybody.
-pub(super) fn is_closed(maker: &str, model: &str) -> bool {
-    const CLOSED: &[&str] = &["anthropic", "google", "openai", "perplexity", "x-ai"];
-    const OPEN_MODELS: &[&str] = &["gpt-oss", "gemma"];
-    let model = model.to_ascii_lowercase();
-    CLOSED.contains(&maker) && !OPEN_MODELS.iter().any(|open| model.contains(open))
-}
-
-/// Whether a provider's name is that of a program, or an address, with which people run models on machines of their
-/// own: what its models are called says nothing about what they cost.
-pub(super) fn is_self_hosted(provider: &str) -> bool {
-    const PROGRAMS: &[&str] = &[
-        "huggingface-tgi",
-        "llama",
-        "llama-cpp",
-        "llama_cpp",
-        "llamacpp",
-        "llamafile",
-        "lm-studio",
-        "lm_studio",
-        "lmstudio",
-        "local",
-        "localai",
-        "localhost",
-        "mlx",
-        "ollama",
-        "self-hosted",
-        "sglang",
-        "tgi",
-        "vllm",
-    ];
-    let host = provider.split(':').next().unwrap_or(provider);
-    PROGRAMS.contains(&host) || host.bytes().all(|byte| byte.is_ascii_digit())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,6 +234,28 @@ mod tests {
             ],
         );
         check("anthropic.claude-v2:1", &["anthropic.claude-v2:1", "claude"]);
+        check("claude-sonnet-5[1m]", &["claude-sonnet-5[1m]", "claude-sonnet-5"]);
+        check(
+            "anthropic/claude-opus-4.8-fast",
+            &[
+                "anthropic/claude-opus-4.8-fast",
+                "claude-opus-4.8-fast",
+                "claude-opus-4-8-fast",
+                "claude-opus-4-8",
+            ],
+        );
+        check(
+            "claude-sonnet-4-5-20250929-thinking",
+            &[
+                "claude-sonnet-4-5-20250929-thinking",
+                "claude-sonnet-4-5-20250929",
+                "claude-sonnet-4-5",
+            ],
+        );
+        check("o3-high", &["o3-high", "o3"]);
+        // Models of their own.
+        check("kimi-k2-thinking", &["kimi-k2-thinking"]);
+        check("gpt-4o-high", &["gpt-4o-high"]);
         check(
             "claude-opus-4-1@20250805",
             &["claude-opus-4-1@20250805", "claude-opus-4-1"],
@@ -237,13 +270,51 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_has_one_word() {
-        let check = |name: &str, expected: &str| assert_eq!(provider(name), expected);
-        check("Anthropic", "anthropic");
-        check("aws.bedrock", "aws");
-        check("gcp.vertex_ai", "google");
-        check("openai.chat", "openai");
-        check("xai", "x-ai");
-        check("", "");
+    fn a_name_may_say_a_tier() {
+        let check = |model: &str, row: &str, expected: Option<&str>| {
+            assert_eq!(tier_in_name(model, row), expected, "{model} {row}");
+        };
+        check("claude-opus-4.8-fast", "claude-opus-4-8", Some("fast"));
+        check("openai/gpt-5:batch", "gpt-5", Some("batch"));
+        check("gpt-5-2025-08-07-flex", "gpt-5", Some("flex"));
+        check("grok-4-fast", "grok-4-fast", None);
+        check("gpt-5", "gpt-5", None);
+        check("fast", "fast", None);
+    }
+
+    #[test]
+    fn what_follows_the_beginning_of_a_name_is_an_edition_or_another_model() {
+        let check = |rest: &str, expected: bool| assert_eq!(is_edition("m", rest), expected, "{rest:?}");
+        for edition in [
+            "",
+            "-20250929",
+            "-2024-08-06",
+            "-latest",
+            "@20250514",
+            "-v1:0",
+            "-preview-05-20",
+            "-001",
+        ] {
+            check(edition, true);
+        }
+        let check_behind =
+            |begin: &str, rest: &str, expected: bool| assert_eq!(is_edition(begin, rest), expected);
+        check_behind("claude-sonnet-4-2025", "0514", true);
+        check_behind("gpt-4", "1", false);
+        check_behind("claude-opus-4", "-1", false);
+        check_behind("claude-2", ".1", true);
+        check_behind("ft:gpt-4o-2024-", "08-06:acme::7p4l", true);
+        for other in [
+            "-fast",
+            ":free",
+            "-mini",
+            "-thinking",
+            "x",
+            "[1m]",
+            "-lite",
+            ":online",
+        ] {
+            check(other, false);
+        }
     }
 }

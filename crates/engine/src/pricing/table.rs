@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use domain::Timestamp;
 use regex_lite::{Regex, RegexBuilder};
 
-use super::model_name::{is_closed, is_maker, is_self_hosted, names, provider};
+use super::model_name::{is_bedrock_id, is_edition, names};
+use super::seller::{is_closed, is_maker, is_self_hosted, provider};
 use super::{ModelMatch, PriceRow, TokenRates};
 
 /// Longest regular expression of a row.
@@ -161,6 +162,12 @@ impl PriceTable {
             return None;
         }
         let wanted = provider_name.map(provider).filter(|name| !name.is_empty());
+        // Bedrock's regions have prices of their own, whoever is named as the maker.
+        let wanted = match wanted {
+            Some(named) if !is_maker(&named) => Some(named),
+            _ if is_bedrock_id(model) => Some("aws".to_owned()),
+            other => other,
+        };
         let names = names(model);
         let mut best = Best {
             wanted,
@@ -178,7 +185,12 @@ impl PriceTable {
                     .partition_point(|prefix| prefix.text.as_str() <= name.as_str());
                 for prefix in table.prefix_chain(name, nearest.checked_sub(1)) {
                     let prefix = &table.prefixes[prefix];
+                    let is_understood = is_edition(&prefix.text, &name[prefix.text.len()..]);
                     for row in &prefix.rows {
+                        // What a project enters holds for all names that begin so; that is what it is for.
+                        if !is_understood && !table.rows[*row].project_own {
+                            continue;
+                        }
                         best.offer(table, *row, ModelRank::Prefix(prefix.text.len()));
                     }
                 }
@@ -291,6 +303,10 @@ fn compiled(pattern: &str) -> Result<Regex, regex_lite::Error> {
         .build()
 }
 
+/// The highest rate of a million tokens, of a thousand searches, of a request: $100,000. Sums over millions of steps have
+/// to fit, and whoever types more means something else.
+const MAX_RATE: i64 = 100_000_000_000_000;
+
 /// Why a row can't be used.
 pub(super) fn problem(row: &PriceRow) -> Option<String> {
     if row.model.trim().is_empty() {
@@ -313,26 +329,25 @@ pub(super) fn problem(row: &PriceRow) -> Option<String> {
     if rates.tokens.input.is_none() {
         return Some("The price has no rate for input".to_owned());
     }
-    let every_rate = |tokens: TokenRates| {
-        [
-            tokens.input,
-            tokens.output,
-            tokens.cache_read,
-            tokens.cache_write_5m,
-            tokens.cache_write_1h,
-        ]
-    };
+    let every_rate = |tokens: TokenRates| tokens.named().map(|(_, rate)| rate).collect::<Vec<_>>();
     let tiers = rates.service_tiers.values().flat_map(|tier| &tier.tiers);
     let token_rates = [rates.tokens]
         .into_iter()
         .chain(rates.service_tiers.values().map(|tier| tier.tokens))
         .chain(rates.tiers.iter().chain(tiers).map(|tier| tier.tokens))
+        .chain(rates.hours.iter().map(|hour| hour.tokens))
         .flat_map(every_rate);
-    let factors = rates.service_tiers.values().map(|tier| tier.permille);
-    let is_negative = token_rates
-        .chain(factors)
+    let factors = rates.service_tiers.values().filter_map(|tier| tier.permille);
+    let mut of_money: Vec<i64> = token_rates
         .chain([rates.web_search_per_1k, rates.per_request])
         .flatten()
-        .any(|rate| rate < 0);
+        .chain(rates.per_request_by_context.values().copied())
+        .chain(rates.tools_per_1k.values().copied())
+        .collect();
+    if of_money.iter().any(|rate| *rate > MAX_RATE) {
+        return Some("A rate is above $100,000".to_owned());
+    }
+    of_money.extend(factors.chain(rates.geographies.values().copied()));
+    let is_negative = of_money.into_iter().any(|rate| rate < 0);
     is_negative.then(|| "A rate is below zero".to_owned())
 }

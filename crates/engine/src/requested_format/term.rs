@@ -41,6 +41,13 @@ pub(super) enum Term {
     Over,
     Minimum,
     Maximum,
+    /// A verb that asks for things: "give", "name", "suggest".
+    Ask,
+    /// A word that may stand between such a verb and a number: "me", "the", "exactly", "top".
+    Filler,
+    Top,
+    /// A noun of which a number is no length of a list: "sentences", "minutes".
+    Measure,
     /// The word "one"; the digit is a quantity ("page 1 of 3" offers no choice).
     One,
     Quantity(usize),
@@ -92,6 +99,18 @@ pub(super) fn term(word: &str) -> Term {
         b"word" => Term::Word,
         b"words" => Term::Words,
         b"items" => Term::Items,
+        b"give" | b"name" | b"suggest" | b"provide" | b"propose" | b"recommend" | b"mention"
+        | b"identify" | b"generate" | b"brainstorm" | b"enumerate" => Term::Ask,
+        b"me" | b"us" | b"the" | b"exactly" | b"precisely" | b"just" | b"a" | b"best" | b"main" | b"some" => {
+            Term::Filler
+        }
+        b"top" => Term::Top,
+        b"sentence" | b"sentences" | b"paragraph" | b"paragraphs" | b"character" | b"characters"
+        | b"letters" | b"lines" | b"line" | b"pages" | b"page" | b"percent" | b"minutes" | b"minute"
+        | b"hours" | b"hour" | b"days" | b"day" | b"weeks" | b"months" | b"years" | b"year" | b"seconds"
+        | b"digits" | b"decimal" | b"decimals" | b"tokens" | b"stars" | b"dollars" | b"euros"
+        | b"degrees" | b"people" | b"and" | b"by" | b"in" | b"x" | b"times" | b"parts" | b"sections"
+        | b"stanzas" | b"verses" | b"columns" | b"column" | b"section" => Term::Measure,
         b"least" => Term::Least,
         b"most" => Term::Most,
         b"up" => Term::Up,

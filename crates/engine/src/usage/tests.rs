@@ -101,16 +101,21 @@ fn buckets() {
         [NONE, NONE, n(7), NONE, NONE, NONE],
         [NONE, NONE, NONE, n(7), n(7)],
     );
-    // A mistake stays visible and takes nothing from other buckets.
+    // A count below zero fills no bucket and takes nothing from others.
     check(
         Excludes,
         [n(-3), n(2), NONE, NONE, NONE, NONE],
-        [n(-3), NONE, NONE, n(2), NONE],
+        [NONE, NONE, NONE, n(2), NONE],
     );
     check(
         Includes,
         [n(9), n(2), NONE, NONE, n(-4), NONE],
-        [n(9), n(-4), NONE, n(2), NONE],
+        [n(9), NONE, NONE, n(2), NONE],
+    );
+    check(
+        Excludes,
+        [n(9), n(-2), n(-1), NONE, NONE, n(-5)],
+        [n(9), NONE, NONE, NONE, NONE],
     );
 }
 
@@ -137,4 +142,22 @@ fn an_hour_of_cache_is_a_part_of_the_writing() {
     check(Some(500), None, (Some(500), None));
     check(None, Some(200), (Some(200), Some(200)));
     check(Some(100), Some(200), (Some(100), Some(100)));
+}
+
+#[test]
+fn a_shape_has_names_and_no_values_that_somebody_made_names_of() {
+    let check = |usage: serde_json::Value, expected: &str| {
+        assert_eq!(shape(&usage).as_deref(), Some(expected), "{usage}");
+    };
+    check(
+        serde_json::json!({ "tokensIn": 3, "x_groq": { "cache-5m": 1, "_v1.out": 2 }, "gone": null }),
+        "tokensIn x_groq._v1.out x_groq.cache-5m",
+    );
+    check(
+        serde_json::json!({
+            "by_user": { "mara@acme.dev": { "n1": 2 }, "jürgen": 1, "+43 660 1234567": 1, "4111111111111111": 1 },
+            "": 1
+        }),
+        "? by_user.? by_user.?.n1",
+    );
 }

@@ -182,6 +182,14 @@ fn rows_that_cannot_be_used_say_why() {
     };
     let free = || json!({"input": 0});
     check("exact", "m", free(), None);
+    let most = 100_000_000_000_000_i64;
+    check("exact", "m", json!({"input": most, "per_request": most}), None);
+    check(
+        "exact",
+        "m",
+        json!({"input": 0, "output": most + 1}),
+        Some("A rate is above"),
+    );
     check("regex", "gpt-[0-9]+(-mini)?", free(), None);
     check(
         "regex",

@@ -278,6 +278,14 @@ fn what_cannot_be_priced_costs_nobody_knows_what() {
     check(&plain, tokens(1, 5), Some(1), None);
     check(&plain, tokens(1, 5), Some(0), Some(11_000));
     check(&plain, tokens(i64::MAX, i64::MAX), None, None);
+    // The most that a step may cost, and a dollar more.
+    check(
+        &plain,
+        tokens(100_000_000_000, 0),
+        None,
+        Some(100_000_000_000_000),
+    );
+    check(&plain, tokens(100_001_000_000, 0), None, None);
     // Nothing was used and nothing is owed.
     check(&plain, tokens(0, 0), None, Some(0));
 }
@@ -345,7 +353,11 @@ proptest! {
     /// The index finds what a walk over all rows would.
     #[test]
     fn the_longest_beginning_wins(prefixes in prop::collection::btree_set("[ab]{1,5}", 1..12), model in "[ab]{1,7}") {
-        let rows = prefixes.iter().map(|prefix| row(prefix, "openai", "prefix", prefix, "2020-01-01", json!({"input": 1})));
+        let rows = prefixes.iter().map(|prefix| PriceRow {
+            // What follows a shipped one has to be understood.
+            project_own: true,
+            ..row(prefix, "openai", "prefix", prefix, "2020-01-01", json!({"input": 1}))
+        });
         let table = PriceTable::new(rows.collect());
         let expected = prefixes.iter().filter(|prefix| model.starts_with(prefix.as_str())).max_by_key(|prefix| prefix.len());
         let found = table.find(None, &model, at("2025-01-01")).map(|row| &row.price_id);

@@ -23,6 +23,7 @@ fn table() -> PriceTable {
                 cache_read: Some(300_000_000),
                 cache_write_5m: Some(3_750_000_000),
                 cache_write_1h: Some(6_000_000_000),
+                ..TokenRates::default()
             },
             ..Rates::default()
         },

@@ -16,6 +16,9 @@ pub struct Column {
     pub sql_type: &'static str,
 }
 
+/// The most hashes that a list of them keeps, the least ones: whatever the order in which they come, the same are kept.
+pub(crate) const MAX_HASHES: i32 = 256;
+
 /// An insert on its way to being executed.
 pub(super) type Insert<'q> = Query<'q, Postgres, PgArguments>;
 
@@ -34,13 +37,16 @@ pub(super) fn names(columns: &[Column]) -> String {
 /// array of arrays is flattened by `unnest`; a list of numbers is one of texts whose hashes are stored.
 pub(super) fn rows(columns: &[Column]) -> String {
     let names = names(columns);
-    let values = join(columns, |_, Column { name, sql_type }| match *sql_type {
+    let values = join(columns, |_, Column { name, sql_type }| {
+        match *sql_type {
         "jsonb" | "numeric" => format!("{name}::{sql_type} as {name}"),
         "text[]" => format!("array(select jsonb_array_elements_text({name}::jsonb)) as {name}"),
         "int4[]" => format!(
-            "(select array_agg(distinct hashtext(t)) from jsonb_array_elements_text({name}::jsonb) t) as {name}"
+            "(select array_agg(h) from (select distinct hashtext(t) as h
+              from jsonb_array_elements_text({name}::jsonb) t order by h limit {MAX_HASHES}) hashes) as {name}"
         ),
         _ => (*name).to_owned(),
+    }
     });
     let arrays = join(columns, |i, column| match column.sql_type {
         "jsonb" | "numeric" | "text[]" | "int4[]" => format!("${}::text[]", i + 1),

@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use domain::{ProjectId, Timestamp};
+use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::{BatchTx, StepRow};
 use crate::Result;
@@ -24,8 +26,8 @@ pub struct FiledRuns {
     pub created: BTreeSet<(ProjectId, String)>,
     /// Those that were there before: other steps of theirs may be stored.
     pub known: Vec<(ProjectId, String)>,
-    /// Those of the known ones with a step that was filed by its receipt, now or before. Where that is doesn't follow
-    /// from its start.
+    /// Those of the known ones with a step that was filed by its receipt, now or before, or ahead of it in a part that had
+    /// not begun. Where that is doesn't follow from its start, or not once the start is told otherwise.
     filed_by_receipt: HashSet<(ProjectId, String)>,
     /// The first sequence number of this batch. The next batch of any process begins 2^20 further on.
     first_sequence: i64,
@@ -62,6 +64,15 @@ struct NewKey {
     filed_by_receipt: bool,
 }
 
+/// A run's key as it is stored, and the number of the batch that asks.
+struct Filed {
+    project_id: Uuid,
+    run_id: String,
+    partition_at: OffsetDateTime,
+    filed_by_receipt: bool,
+    batch: i64,
+}
+
 /// Files every step of the batch under a part of its run. A run's first part begins at the earliest of its steps in the
 /// first batch that has any.
 pub async fn file_runs(batch: &mut BatchTx, rows: &mut [StepRow<'_>]) -> Result<FiledRuns> {
@@ -92,6 +103,7 @@ pub async fn file_runs(batch: &mut BatchTx, rows: &mut [StepRow<'_>]) -> Result<
         .map(|(_, key)| key.partition_at.to_offset_date_time())
         .collect();
     let by_receipt: Vec<bool> = keys.iter().map(|(_, key)| key.filed_by_receipt).collect();
+    let now = rows.iter().map(|row| row.received_at).max().unwrap_or_default();
     let mut created = BTreeSet::new();
     let mut is_second = false;
     let filed = loop {
@@ -116,7 +128,8 @@ pub async fn file_runs(batch: &mut BatchTx, rows: &mut [StepRow<'_>]) -> Result<
                 .map(|row| (ProjectId(row.project_id), row.run_id)),
         );
         // The number is taken after the batch has written or locked something: see `SeenTo`.
-        let filed = sqlx::query!(
+        let filed = sqlx::query_as!(
+            Filed,
             "select k.project_id, k.run_id, k.partition_at, k.filed_by_receipt, (select nextval('batches')) as \"batch!\"
              from unnest($1::uuid[], $2::text[]) as wanted (project_id, run_id)
              join run_keys k on k.project_id = wanted.project_id and k.run_id = wanted.run_id",
@@ -125,8 +138,8 @@ pub async fn file_runs(batch: &mut BatchTx, rows: &mut [StepRow<'_>]) -> Result<
         )
         .fetch_all(&mut *batch.tx)
         .await?;
-        // Retention may have taken a run between the two. It does so once.
-        if filed.len() >= run_ids.len() || is_second {
+        // Retention may have taken a run between the two, or be about to. It does so once.
+        if (filed.len() >= run_ids.len() && hold_old_keys(batch, &filed, now).await?) || is_second {
             break filed;
         }
         is_second = true;
@@ -141,18 +154,6 @@ pub async fn file_runs(batch: &mut BatchTx, rows: &mut [StepRow<'_>]) -> Result<
         .filter(|row| row.filed_by_receipt)
         .map(|row| (ProjectId(row.project_id), row.run_id.clone()))
         .collect();
-    let newly_by_receipt: Vec<(ProjectId, &str)> = keys
-        .iter()
-        .filter(|(_, key)| key.filed_by_receipt)
-        .map(|((project, run_id), _)| (*project, *run_id))
-        .filter(|(project, run_id)| !filed_by_receipt.contains(&(*project, (*run_id).to_owned())))
-        .collect();
-    note_filed_by_receipt(batch, &newly_by_receipt).await?;
-    filed_by_receipt.extend(
-        newly_by_receipt
-            .iter()
-            .map(|(project, run_id)| (*project, (*run_id).to_owned())),
-    );
     // A batch of refusals alone files nothing and needs no number.
     let number = filed.first().map_or(0, |row| row.batch);
     let first_parts: HashMap<(ProjectId, &str), Timestamp> = filed
@@ -167,6 +168,24 @@ pub async fn file_runs(batch: &mut BatchTx, rows: &mut [StepRow<'_>]) -> Result<
         row.partition_at = first.map_or(time, |first| part_of_run(*first, time));
         row.is_continued = first.is_some_and(|first| row.partition_at > *first);
     }
+    let by_receipt = keys
+        .iter()
+        .filter(|(_, key)| key.filed_by_receipt)
+        .map(|((project, run_id), _)| (*project, *run_id));
+    let ahead = rows
+        .iter()
+        .filter(|row| row.is_continued && row.partition_at > row.received_at)
+        .map(|row| (row.project_id, row.step.run_id.as_str()));
+    let newly_by_receipt: BTreeSet<(ProjectId, &str)> = by_receipt
+        .chain(ahead)
+        .filter(|(project, run_id)| !filed_by_receipt.contains(&(*project, (*run_id).to_owned())))
+        .collect();
+    note_filed_by_receipt(batch, &newly_by_receipt).await?;
+    filed_by_receipt.extend(
+        newly_by_receipt
+            .into_iter()
+            .map(|(project, run_id)| (project, run_id.to_owned())),
+    );
     Ok(FiledRuns {
         created,
         known,
@@ -175,8 +194,33 @@ pub async fn file_runs(batch: &mut BatchTx, rows: &mut [StepRow<'_>]) -> Result<
     })
 }
 
-/// Notes for good that these runs, in the order of their keys, have a step that was filed by its receipt.
-async fn note_filed_by_receipt(batch: &mut BatchTx, runs: &[(ProjectId, &str)]) -> Result<()> {
+/// Holds the keys that retention may take, those of runs of which nothing may be left. False when it has taken one.
+async fn hold_old_keys(batch: &mut BatchTx, filed: &[Filed], now: Timestamp) -> Result<bool> {
+    let is_old = |filed: &&Filed| {
+        let kept = batch.retention_days.get(&ProjectId(filed.project_id)).copied();
+        // Retention goes by whole days, and by a clock of its own.
+        let days = kept.unwrap_or_default().saturating_sub(1);
+        let oldest = now.plus_micros(-days.saturating_mul(DAY_MICROS));
+        Timestamp::from_offset_date_time(filed.partition_at) < oldest
+    };
+    let old: Vec<&Filed> = filed.iter().filter(is_old).collect();
+    if old.is_empty() {
+        return Ok(true);
+    }
+    let held = sqlx::query_scalar!(
+        "select k.run_id from unnest($1::uuid[], $2::text[]) as old (project_id, run_id)
+         join run_keys k on k.project_id = old.project_id and k.run_id = old.run_id
+         order by k.project_id, k.run_id for key share of k",
+        &old.iter().map(|filed| filed.project_id).collect::<Vec<_>>(),
+        &old.iter().map(|filed| filed.run_id.clone()).collect::<Vec<_>>(),
+    )
+    .fetch_all(&mut *batch.tx)
+    .await?;
+    Ok(held.len() == old.len())
+}
+
+/// Notes for good that these runs have a step that was filed by its receipt, or ahead of it.
+async fn note_filed_by_receipt(batch: &mut BatchTx, runs: &BTreeSet<(ProjectId, &str)>) -> Result<()> {
     if runs.is_empty() {
         return Ok(());
     }
@@ -236,7 +280,8 @@ pub async fn find_new(batch: &mut BatchTx, rows: &[StepRow<'_>], runs: &FiledRun
 }
 
 /// Where a step may be stored already: sent again with another start, or with none, it may fall into the part beside the
-/// one it was filed under. There is none behind before a day has gone by.
+/// one it was filed under. There is none behind before a day has gone by: a run with a step that was filed in one is
+/// looked through as a whole.
 fn parts_to_search(row: &StepRow<'_>) -> impl Iterator<Item = Timestamp> {
     let before = row.partition_at.plus_micros(-PART_MICROS);
     let behind = row.partition_at.plus_micros(PART_MICROS);

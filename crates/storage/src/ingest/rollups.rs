@@ -6,14 +6,14 @@ use std::sync::LazyLock;
 
 use domain::{NanoUsd, ProjectId, Timestamp, TokenUsage};
 use sqlx::Row as _;
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::BatchTx;
 use super::columns::{Column, columns, insert as bind, join, json, names, rows};
 use crate::Result;
-use crate::counts::{ADD_UP_DAYS, SUMMED};
+use crate::counts::{ADD_UP_DAYS, MARK_CHANGED, SUMMED};
 
 /// Which row: an hour of one series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -220,7 +220,7 @@ async fn insert(batch: &mut BatchTx, new: &[&(RollupKey, Rollup)]) -> Result<Vec
                on conflict (project_id, hour, series_id) do nothing returning {SUMMED}
              ), removed as (
                select a.* from added a where false
-             ), days as ({ADD_UP_DAYS})
+             ), changed as ({MARK_CHANGED}), days as ({ADD_UP_DAYS})
              select project_id, hour, series_id from added"
         )
     });
@@ -251,6 +251,14 @@ const IDENTITY: [&str; 8] = [
 
 /// Writes merged rows back. They are locked by this transaction.
 pub async fn write_rollups(batch: &mut BatchTx, merged: &[(RollupKey, Rollup)]) -> Result<()> {
+    write_rollups_within(&mut batch.tx, merged).await
+}
+
+/// The same within any transaction that has locked the counts of the project.
+pub(crate) async fn write_rollups_within(
+    tx: &mut PgConnection,
+    merged: &[(RollupKey, Rollup)],
+) -> Result<()> {
     static STATEMENT: LazyLock<String> = LazyLock::new(|| {
         let sums: Vec<Column> = COLUMNS
             .iter()
@@ -269,15 +277,13 @@ pub async fn write_rollups(batch: &mut BatchTx, merged: &[(RollupKey, Rollup)]) 
                update rollups r set {set} from incoming i
                where r.project_id = i.project_id and r.hour = i.hour and r.series_id = i.series_id
                returning {SUMMED}
-             ) {ADD_UP_DAYS}"
+             ), changed as ({MARK_CHANGED}) {ADD_UP_DAYS}"
         )
     });
     if merged.is_empty() {
         return Ok(());
     }
     let merged: Vec<&(RollupKey, Rollup)> = merged.iter().collect();
-    bind_rollups(bind(&STATEMENT), &merged)
-        .execute(&mut *batch.tx)
-        .await?;
+    bind_rollups(bind(&STATEMENT), &merged).execute(tx).await?;
     Ok(())
 }

@@ -1,13 +1,14 @@
 //! Run totals: every batch adds what its new steps bring. All of it is addition, minimum and maximum, so any order
 //! of arrival ends with the same row.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use domain::{NanoUsd, ProjectId, RunStatus, Severity, Timestamp, TokenUsage};
 use uuid::Uuid;
 
 use super::BatchTx;
-use super::columns::{columns, insert, json, names, rows};
+use super::columns::{MAX_HASHES, columns, insert, json, names, rows};
 use crate::Result;
 use crate::counts::{COUNT_RUNS, COUNTED, lock_counts};
 
@@ -47,14 +48,16 @@ pub struct RunDelta {
     /// End user.
     pub user_id: Option<String>,
     pub tags: Vec<String>,
-    /// Attributes that runs are found by, `key=value`.
-    pub attributes: Vec<String>,
+    /// Attributes that runs are found by, `key=value`. Of a run's all, the 256 with the least hashes are kept.
+    pub attributes: BTreeSet<String>,
     /// Models that answered.
     pub models: Vec<String>,
     pub step_names: Vec<String>,
     pub steps: i32,
     /// Failed steps.
     pub errors: i32,
+    /// Model calls among the steps.
+    pub calls: i32,
     /// Known tokens.
     pub tokens: TokenUsage,
     /// Known cost.
@@ -112,6 +115,7 @@ columns!(COLUMNS, bind_deltas<'q>, |delta: RunDelta| {
     attribute_hashes: "int4[]" = json(&delta.attributes),
     step_count: "int4" = delta.steps,
     error_count: "int4" = delta.errors,
+    call_count: "int4" = delta.calls,
     input_fresh: "int8" = delta.tokens.input_fresh,
     cache_read: "int8" = delta.tokens.cache_read,
     cache_write: "int8" = delta.tokens.cache_write,
@@ -145,7 +149,9 @@ impl RunDelta {
 }
 
 /// `merge_list` is called only where it changes something: the call costs more than the rest of the row.
-const ADD_TO_RUN: &str = "
+fn add_to_run() -> String {
+    format!(
+        "
     on conflict (project_id, run_id, partition_at) do update set
       (name, name_nested, name_at, name_step_id) = (
         select case when least_name then excluded.name else r.name end,
@@ -174,10 +180,12 @@ const ADD_TO_RUN: &str = "
       step_names = case when r.step_names @> excluded.step_names then r.step_names else merge_list(r.step_names, excluded.step_names) end,
       attribute_hashes = case
         when excluded.attribute_hashes is null or r.attribute_hashes @> excluded.attribute_hashes
-          or cardinality(r.attribute_hashes) >= 256 then r.attribute_hashes
-        else array(select distinct unnest(r.attribute_hashes || excluded.attribute_hashes)) end,
+          then r.attribute_hashes
+        else array(select distinct h from unnest(r.attribute_hashes || excluded.attribute_hashes) h
+          order by h limit {MAX_HASHES}) end,
       step_count = r.step_count + excluded.step_count,
       error_count = r.error_count + excluded.error_count,
+      call_count = r.call_count + excluded.call_count,
       input_fresh = coalesce(r.input_fresh + excluded.input_fresh, r.input_fresh, excluded.input_fresh),
       cache_read = coalesce(r.cache_read + excluded.cache_read, r.cache_read, excluded.cache_read),
       cache_write = coalesce(r.cache_write + excluded.cache_write, r.cache_write, excluded.cache_write),
@@ -198,12 +206,14 @@ const ADD_TO_RUN: &str = "
           case when worse then excluded.problem_text else r.problem_text end
         from (select (-excluded.problem_rank, excluded.problem_at, excluded.problem_step_id)
                    < (-r.problem_rank, r.problem_at, r.problem_step_id)
-                 or (r.problem_rank = 0 and excluded.problem_rank > 0)) as ranked (worse))";
+                 or (r.problem_rank = 0 and excluded.problem_rank > 0)) as ranked (worse))"
+    )
+}
 
 /// Adds the deltas. There is at most one per part of a run.
 pub async fn add_to_runs(batch: &mut BatchTx, deltas: &mut [RunDelta]) -> Result<()> {
     static STATEMENT: LazyLock<String> = LazyLock::new(|| {
-        let (names, rows) = (names(COLUMNS), rows(COLUMNS));
+        let (names, rows, add_to_run) = (names(COLUMNS), rows(COLUMNS), add_to_run());
         format!(
             "with incoming as (
                {rows}
@@ -211,7 +221,7 @@ pub async fn add_to_runs(batch: &mut BatchTx, deltas: &mut [RunDelta]) -> Result
                select {COUNTED} from incoming i
                join runs r on r.project_id = i.project_id and r.run_id = i.run_id and r.partition_at = i.partition_at
              ), added as (
-               insert into runs as r ({names}) select {names} from incoming {ADD_TO_RUN} returning {COUNTED}
+               insert into runs as r ({names}) select {names} from incoming {add_to_run} returning {COUNTED}
              ) {COUNT_RUNS}"
         )
     });

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use domain::{Condition, StepEvent, Timestamp};
-use sqlx::Row as _;
+use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
 use super::columns::{columns, insert, insert_into, json, json_object};
 use super::{BatchTx, StepRow};
-use crate::{Result, Tx};
+use crate::Result;
 
 columns!(STEPS, bind_steps<'q>, |row: &'q StepRow<'q>| {
     project_id: "uuid" = row.project_id.0,
@@ -44,6 +44,8 @@ columns!(STEPS, bind_steps<'q>, |row: &'q StepRow<'q>| {
     reasoning: "int8" = row.tokens.reasoning,
     usage_semantics: "text" = row.usage_semantics,
     web_searches: "int8" = row.step.web_searches,
+    usage_details: "jsonb" = Some(&row.step.usage_details).filter(|details| !details.is_empty()).and_then(json),
+    usage_shape: "text" = row.step.usage_details.unknown_shape.as_deref(),
     cost_nano_usd: "int8" = row.cost_nano_usd.map(|cost| cost.0),
     reported_cost_nano_usd: "int8" = row.step.reported_cost.map(|cost| cost.0),
     cost_source: "text" = row.cost_source.map(|source| source.as_str()),
@@ -62,6 +64,7 @@ columns!(STEPS, bind_steps<'q>, |row: &'q StepRow<'q>| {
     severity: "int2" = row.severity as i16,
     stopped_at_layer: "int2" = row.stopped_at_layer.map(i16::from),
     other_series: "uuid" = row.other_series,
+    release_is_other: "bool" = row.release_is_other.then_some(true),
     attributes: "jsonb" = json_object(&row.step.attributes),
 });
 
@@ -158,7 +161,7 @@ fn key<'a>(row: &'a StepRow<'_>) -> (Uuid, Timestamp, &'a str, &'a str) {
 }
 
 /// For each row, whether another batch has not stored its step meanwhile.
-async fn insert_rows(tx: &mut Tx, rows: &[&StepRow<'_>]) -> Result<Vec<bool>> {
+async fn insert_rows(tx: &mut PgConnection, rows: &[&StepRow<'_>]) -> Result<Vec<bool>> {
     static STATEMENT: LazyLock<String> = LazyLock::new(|| {
         let conflict = "on conflict (project_id, run_id, step_id, partition_at) do nothing \
                         returning project_id, run_id, step_id";
@@ -173,7 +176,7 @@ async fn insert_rows(tx: &mut Tx, rows: &[&StepRow<'_>]) -> Result<Vec<bool>> {
         .enumerate()
         .map(|(i, row)| (identity(row), i))
         .collect();
-    let returned = bind_steps(insert(&STATEMENT), rows).fetch_all(&mut **tx).await?;
+    let returned = bind_steps(insert(&STATEMENT), rows).fetch_all(&mut *tx).await?;
     for row in &returned {
         let key = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         if let Some(position) = positions.get(&key) {
@@ -183,7 +186,7 @@ async fn insert_rows(tx: &mut Tx, rows: &[&StepRow<'_>]) -> Result<Vec<bool>> {
     Ok(inserted)
 }
 
-async fn insert_payloads(tx: &mut Tx, stored: &[&StepRow<'_>]) -> Result<()> {
+async fn insert_payloads(tx: &mut PgConnection, stored: &[&StepRow<'_>]) -> Result<()> {
     static STATEMENT: LazyLock<String> = LazyLock::new(|| insert_into("step_payloads", PAYLOADS, ""));
     let mut rows = stored.to_vec();
     rows.retain(|row| {
@@ -191,14 +194,12 @@ async fn insert_payloads(tx: &mut Tx, stored: &[&StepRow<'_>]) -> Result<()> {
         step.input.is_some() || step.output.is_some() || step.prompt_template.is_some()
     });
     if !rows.is_empty() {
-        bind_payloads(insert(&STATEMENT), &rows)
-            .execute(&mut **tx)
-            .await?;
+        bind_payloads(insert(&STATEMENT), &rows).execute(&mut *tx).await?;
     }
     Ok(())
 }
 
-async fn insert_events(tx: &mut Tx, stored: &[&StepRow<'_>]) -> Result<()> {
+async fn insert_events(tx: &mut PgConnection, stored: &[&StepRow<'_>]) -> Result<()> {
     static STATEMENT: LazyLock<String> = LazyLock::new(|| insert_into("step_events", EVENTS, ""));
     let events: Vec<Event<'_>> = stored
         .iter()
@@ -208,14 +209,12 @@ async fn insert_events(tx: &mut Tx, stored: &[&StepRow<'_>]) -> Result<()> {
         })
         .collect();
     if !events.is_empty() {
-        bind_events(insert(&STATEMENT), &events)
-            .execute(&mut **tx)
-            .await?;
+        bind_events(insert(&STATEMENT), &events).execute(&mut *tx).await?;
     }
     Ok(())
 }
 
-async fn insert_conditions(tx: &mut Tx, stored: &[&StepRow<'_>]) -> Result<()> {
+async fn insert_conditions(tx: &mut PgConnection, stored: &[&StepRow<'_>]) -> Result<()> {
     static STATEMENT: LazyLock<String> =
         LazyLock::new(|| insert_into("step_conditions", CONDITIONS, "on conflict do nothing"));
     let found: Vec<Found<'_>> = stored
@@ -228,7 +227,7 @@ async fn insert_conditions(tx: &mut Tx, stored: &[&StepRow<'_>]) -> Result<()> {
         .collect();
     if !found.is_empty() {
         bind_conditions(insert(&STATEMENT), &found)
-            .execute(&mut **tx)
+            .execute(&mut *tx)
             .await?;
     }
     Ok(())

@@ -2,10 +2,13 @@
 
 use domain::{ProjectId, Timestamp};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use time::{Duration, OffsetDateTime, Time, UtcOffset};
 
-use super::{BATCH_ROWS, Expired, RELEASE_DAYS, Table, connect, prompt_texts, tables};
+use super::{
+    BATCH_ROWS, Expired, RELEASE_DAYS, ROW_LOCK_TIMEOUT, Table, connect, first_seen, inquiries, prompt_texts,
+    tables,
+};
 use crate::Result;
 
 /// How long something is kept.
@@ -15,29 +18,40 @@ pub(super) struct Retention {
     pub(super) run_days: i64,
     /// Prompts and outputs; never longer than the runs.
     pub(super) payload_days: i64,
+    /// Nothing may be deleted, whatever its age.
+    pub(super) is_held: bool,
+}
+
+/// Longer than anything is that is kept.
+const HELD_DAYS: i64 = 36_500;
+
+impl Retention {
+    /// How long the rows of a partitioned table are kept.
+    pub(super) fn days_of(self, table: &str) -> i64 {
+        match table {
+            _ if self.is_held => HELD_DAYS,
+            "step_payloads" => self.payload_days,
+            "release_hours" => self.run_days.min(RELEASE_DAYS),
+            _ => self.run_days,
+        }
+    }
 }
 
 /// Deletes, for each project, the days older than its retention which `maintain` cannot drop by the week: those in
 /// weeks that another project keeps, and those in a default partition. Both the rows and the filing of their runs go,
 /// and with the prompts the texts of templates that are no longer used.
 pub async fn delete_expired(options: &PgConnectOptions, now: Timestamp) -> Result<Expired> {
-    let mut connection = connect(options).await?;
+    let mut connection = connect(options, ROW_LOCK_TIMEOUT).await?;
     // What is summed up by the hour and by the day goes together with what it sums up: by whole days.
     let now = now.to_offset_date_time();
     let today = day(now);
     let longest = longest_retention(&mut connection).await?;
     let tables = tables(&mut connection).await?;
     let mut done = Expired::default();
-    for (project, kept) in retentions(&mut connection).await? {
+    let kept = retentions(&mut connection).await?;
+    for (project, kept) in kept.into_iter().filter(|(_, kept)| !kept.is_held) {
         for table in &tables {
-            let (days, longest_days) = match table.name.as_str() {
-                "step_payloads" => (kept.payload_days, longest.payload_days),
-                "release_hours" => (
-                    kept.run_days.min(RELEASE_DAYS),
-                    longest.run_days.min(RELEASE_DAYS),
-                ),
-                _ => (kept.run_days, longest.run_days),
-            };
+            let (days, longest_days) = (kept.days_of(&table.name), longest.days_of(&table.name));
             let before = today - Duration::days(days);
             let mut partitions = vec![format!("{}_default", table.name)];
             if days < longest_days {
@@ -64,6 +78,11 @@ pub async fn delete_expired(options: &PgConnectOptions, now: Timestamp) -> Resul
         .await?;
         delete_future_rollups(&mut connection, project, now + Duration::days(2), &mut done).await?;
         delete_feedback(&mut connection, project, &mut done).await?;
+        let payloads_before = today - Duration::days(kept.payload_days);
+        delete_looked_up(&mut connection, project, payloads_before, &mut done).await?;
+        let runs_before = today - Duration::days(kept.run_days);
+        first_seen::delete_unused(&mut connection, project, runs_before, &mut done).await?;
+        inquiries::delete_old(&mut connection, project, runs_before, &mut done).await?;
         prompt_texts::delete_unused(
             &mut connection,
             project,
@@ -89,6 +108,7 @@ pub(super) async fn longest_retention(connection: &mut PgConnection) -> Result<R
     Ok(Retention {
         run_days: longest(|r| r.run_days, 90),
         payload_days: longest(|r| r.payload_days, 30),
+        is_held: kept.iter().any(|(_, kept)| kept.is_held),
     })
 }
 
@@ -96,21 +116,22 @@ async fn retentions(connection: &mut PgConnection) -> Result<Vec<(ProjectId, Ret
     // A project without settings of its own has the defaults of the columns.
     let rows = sqlx::query!(
         "select project_id, coalesce(s.retention_days, 90) as \"run_days!\",
-                coalesce(s.payload_retention_days, 30) as \"payload_days!\"
+                coalesce(s.payload_retention_days, 30) as \"payload_days!\", s.held_at is not null as \"is_held!\"
          from projects left join project_settings s using (project_id) order by project_id"
     )
     .fetch_all(connection)
     .await?;
-    let retention = |run_days: i32, payload_days: i32| Retention {
+    let retention = |run_days: i32, payload_days: i32, is_held: bool| Retention {
         run_days: run_days.into(),
         payload_days: payload_days.min(run_days).into(),
+        is_held,
     };
     Ok(rows
         .into_iter()
         .map(|row| {
             (
                 ProjectId(row.project_id),
-                retention(row.run_days, row.payload_days),
+                retention(row.run_days, row.payload_days, row.is_held),
             )
         })
         .collect())
@@ -157,7 +178,8 @@ async fn delete_from(
     }
 }
 
-/// A run that is gone is filed anew when one of its steps still comes.
+/// A run that is gone is filed anew when one of its steps still comes. A batch that has read its key holds it; whether
+/// the run is gone is asked again once nobody does.
 async fn delete_run_keys(
     connection: &mut PgConnection,
     project: ProjectId,
@@ -165,10 +187,87 @@ async fn delete_run_keys(
     done: &mut Expired,
 ) -> Result<()> {
     loop {
+        let mut tx = connection.begin().await?;
+        let gone = sqlx::query_scalar!(
+            "select k.run_id from run_keys k where k.project_id = $1 and k.partition_at < $2 and not exists (
+               select from runs r where r.project_id = k.project_id and r.run_id = k.run_id)
+             limit $3 for update of k skip locked",
+            project.0,
+            before,
+            BATCH_ROWS
+        )
+        .fetch_all(&mut *tx)
+        .await?;
         let deleted = sqlx::query!(
-            "delete from run_keys where ctid = any (array(
-               select k.ctid from run_keys k where k.project_id = $1 and k.partition_at < $2 and not exists (
-                 select from runs r where r.project_id = k.project_id and r.run_id = k.run_id)
+            "delete from run_keys k where k.project_id = $1 and k.run_id = any ($2) and not exists (
+               select from runs r where r.project_id = k.project_id and r.run_id = k.run_id)",
+            project.0,
+            &gone
+        )
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        // Their links, analyses and findings too: a later run of the same id is another one.
+        let links = sqlx::query!(
+            "delete from share_links l where l.project_id = $1 and l.run_id = any ($2) and not exists (
+               select from run_keys k where k.project_id = l.project_id and k.run_id = l.run_id)",
+            project.0,
+            &gone
+        )
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        let analyses = sqlx::query!(
+            "delete from analyses a where a.project_id = $1 and a.run_id = any ($2) and not exists (
+               select from run_keys k where k.project_id = a.project_id and k.run_id = a.run_id)",
+            project.0,
+            &gone
+        )
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        let judged = delete_judged(&mut tx, project, &gone).await?;
+        tx.commit().await?;
+        done.rows += deleted + links + analyses + judged;
+        done.statements += 1;
+        if (gone.len() as i64) < BATCH_ROWS {
+            return Ok(());
+        }
+    }
+}
+
+/// What detectors said of runs that are gone.
+async fn delete_judged(connection: &mut PgConnection, project: ProjectId, gone: &[String]) -> Result<u64> {
+    let mut rows = 0;
+    for table in ["findings", "judgements", "judgement_queue"] {
+        let statement = format!(
+            "delete from {table} t where t.project_id = $1 and t.run_id = any ($2) and not exists (
+               select from run_keys k where k.project_id = t.project_id and k.run_id = t.run_id)"
+        );
+        rows += sqlx::query(AssertSqlSafe(statement))
+            .bind(project.0)
+            .bind(gone)
+            .execute(&mut *connection)
+            .await?
+            .rows_affected();
+    }
+    Ok(rows)
+}
+
+/// What tools answered to models, which may be prompts and outputs. What the models said of it stays, with a line of each
+/// look-up.
+async fn delete_looked_up(
+    connection: &mut PgConnection,
+    project: ProjectId,
+    before: OffsetDateTime,
+    done: &mut Expired,
+) -> Result<()> {
+    loop {
+        let changed = sqlx::query!(
+            "update inquiry_events set data = data - 'content' where ctid = any (array(
+               select e.ctid from inquiry_events e
+               join inquiries i on i.project_id = e.project_id and i.inquiry_id = e.inquiry_id
+               where e.project_id = $1 and i.asked_at < $2 and e.data ? 'content'
                limit $3))",
             project.0,
             before,
@@ -177,7 +276,7 @@ async fn delete_run_keys(
         .execute(&mut *connection)
         .await?
         .rows_affected();
-        if done.add_and_see_if_last(deleted) {
+        if done.add_and_see_if_last(changed) {
             return Ok(());
         }
     }

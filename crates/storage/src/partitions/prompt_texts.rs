@@ -11,7 +11,8 @@ use crate::Result;
 /// Empties the texts of templates without a call since `texts_before`, and forgets those without one since
 /// `runs_before`. In between a template is known by when it was first seen; its next call brings the text back.
 ///
-/// Which templates are in use follows from the hourly sums, written in the same transaction as the text of a new one.
+/// Which templates are in use follows from the sums of days, written in the same transaction as the text of a new one.
+/// Both times are the beginning of a day.
 pub(super) async fn delete_unused(
     connection: &mut PgConnection,
     project: ProjectId,
@@ -22,9 +23,8 @@ pub(super) async fn delete_unused(
     loop {
         let emptied = sqlx::query!(
             "with used as materialized (
-               select distinct template_fingerprint as fingerprint from rollups
-               where project_id = $1 and hour >= date_trunc('hour', $2::timestamptz, 'UTC')
-                 and template_fingerprint is not null)
+               select distinct template_fingerprint as fingerprint from rollup_days
+               where project_id = $1 and day >= $2 and template_fingerprint is not null)
              update prompt_texts set canonical = '' where project_id = $1 and fingerprint = any (array(
                select t.fingerprint from prompt_texts t where t.project_id = $1 and t.canonical <> ''
                  and not exists (select from used u where u.fingerprint = t.fingerprint)
@@ -43,9 +43,8 @@ pub(super) async fn delete_unused(
     loop {
         let deleted = sqlx::query!(
             "with used as materialized (
-               select distinct template_fingerprint as fingerprint from rollups
-               where project_id = $1 and hour >= date_trunc('hour', $2::timestamptz, 'UTC')
-                 and template_fingerprint is not null)
+               select distinct template_fingerprint as fingerprint from rollup_days
+               where project_id = $1 and day >= $2 and template_fingerprint is not null)
              delete from prompt_texts where project_id = $1 and fingerprint = any (array(
                select t.fingerprint from prompt_texts t where t.project_id = $1 and t.canonical = ''
                  and not exists (select from used u where u.fingerprint = t.fingerprint)

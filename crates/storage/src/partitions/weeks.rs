@@ -7,10 +7,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use domain::Timestamp;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, PgConnection};
-use time::{Date, Duration};
+use time::Date;
 use tokio::sync::Mutex;
 
-use super::{create_week, expired, monday, see_every_project, tables};
+use super::{create_week, expired, monday, oldest_week, see_every_project, tables};
 use crate::ingest::StepRow;
 use crate::{Db, Error, Result};
 
@@ -56,7 +56,8 @@ impl Weeks {
             .unwrap_or_else(|_elapsed| Err(Error::no_answer()));
         // What fails for another reason than that the database is away, a lock that others hold for instance, is left
         // to the maintainer: trying again would hold up each batch.
-        if !made.as_ref().is_err_and(Error::is_transient) {
+        let is_away = |cause: &Error| cause.is_transient() && !cause.is_lock_timeout();
+        if !made.as_ref().is_err_and(is_away) {
             let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
             known.extend(weeks);
         }
@@ -79,12 +80,13 @@ impl Weeks {
         let mut connection: PgConnection = self.options.connect().await?;
         see_every_project(&mut connection).await?;
         sqlx::query(LOCK_TIMEOUT).execute(&mut connection).await?;
-        let kept = Duration::days(expired::longest_retention(&mut connection).await?.run_days);
-        let oldest = monday((now.to_offset_date_time() - kept).date());
+        let longest = expired::longest_retention(&mut connection).await?;
         let tables = tables(&mut connection).await?;
-        for week in weeks.iter().filter(|week| **week >= oldest) {
+        for week in weeks {
             for table in &tables {
-                create_week(&mut connection, table, *week).await?;
+                if *week >= oldest_week(table, longest, now.to_offset_date_time()) {
+                    create_week(&mut connection, table, *week).await?;
+                }
             }
         }
         Ok(())

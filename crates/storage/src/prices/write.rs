@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::StoredPrice;
 use crate::audit::{self, Entry};
 use crate::error::OnConstraint as _;
-use crate::{Db, Error, Result, Scope, live};
+use crate::{Db, Error, Result, Scope, jobs, live, reprice};
 
 /// What the id of a project's own price begins with, and that of a shipped one never.
 pub const OWN_PREFIX: &str = "own/";
@@ -93,6 +93,7 @@ pub async fn replace_shipped(
     )
     .execute(&mut *tx)
     .await?;
+    jobs::begin_again_within(&mut tx, reprice::KIND, None).await?;
     tx.commit().await?;
     live::notify_prices(db).await?;
     Ok(Some(Replaced {
@@ -167,6 +168,7 @@ pub async fn save_override(
             "valid_from": new.valid_from, "rates": new.rates,
         }),
     };
+    jobs::begin_again_within(&mut tx, reprice::KIND, Some(project)).await?;
     audit::record_within(&mut tx, project, &entry, now).await?;
     tx.commit().await?;
     live::notify_settings(db, project).await?;
@@ -200,6 +202,7 @@ pub async fn delete_override(
             "valid_from": Timestamp::from_offset_date_time(deleted.valid_from), "rates": deleted.rates,
         }),
     };
+    jobs::begin_again_within(&mut tx, reprice::KIND, Some(project)).await?;
     audit::record_within(&mut tx, project, &entry, now).await?;
     tx.commit().await?;
     live::notify_settings(db, project).await

@@ -1,15 +1,16 @@
 //! Deleting a project. First it is refused to everybody, in one short transaction; then a job deletes its rows in
 //! chunks, prompts before all else, and at last the project itself.
 //!
-//! **Invariant:** nothing is written for a project that is marked. Marking takes the project's row `for update`, a batch
-//! holds it `for key share` while it writes: marking waits for the batches under way, and those that begin later find
-//! the mark.
+//! **Invariant:** what begins after a project is marked writes nothing for it. Batches, and chunks of jobs, hold the
+//! project's row `for key share` and refuse one that is marked. Marking waits for none of them: while batches overlap,
+//! there would always be another. The job's first chunk takes the row `for update` before it deletes anything, which
+//! waits for those that began before the mark, and those come to an end.
 
 use domain::{ProjectId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::AssertSqlSafe;
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::audit::{self, Entry};
@@ -17,36 +18,63 @@ use crate::jobs::{self, JobChunk, NewJob, Progress};
 use crate::{Db, Error, Result, Scope, Tx, live};
 
 pub const KIND: &str = "delete_project";
+/// Why a project is not deleted of which nothing may be.
+pub const LEGAL_HOLD: &str = "legal_hold";
 
 /// Rows deleted by one transaction.
 const CHUNK_ROWS: i64 = 5_000;
 
 /// Marks a project as deleted: from now on nothing is accepted for it and nobody sees it. Its keys end at once, its
-/// other jobs are cancelled, and a job deletes what it has.
+/// other jobs are cancelled, and a job deletes what it has. `Error::Conflict` with [`LEGAL_HOLD`] where it is on hold.
 pub async fn start(db: &Db, project: ProjectId, actor: &str, now: Timestamp) -> Result<Uuid> {
-    let (mut tx, found) = lock_with_jobs(db, project).await?;
+    let mut tx = db.project(project).await?;
     let at = now.to_offset_date_time();
+    let is_held = sqlx::query_scalar!(
+        "select held_at is not null as \"is_held!\" from project_settings where project_id = $1 for share",
+        project.0
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    if is_held == Some(true) {
+        return Err(Error::Conflict(LEGAL_HOLD));
+    }
+    // The jobs come first: one at work is waited for while nothing else is held. One that is added in between goes with
+    // the project; nobody takes it any more.
     sqlx::query!(
-        "update projects set deleted_at = $2 where project_id = $1",
+        "update jobs set state = 'cancelled', finished_at = $2
+         where project_id = $1 and state in ('waiting', 'running') and kind <> $3",
         project.0,
-        at
+        at,
+        KIND
     )
     .execute(&mut *tx)
     .await?;
+    let found = sqlx::query!(
+        "update projects set deleted_at = $2 where project_id = $1 and deleted_at is null returning slug, name",
+        project.0,
+        at
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(Error::NotFound)?;
     sqlx::query!("delete from api_keys where project_id = $1", project.0)
         .execute(&mut *tx)
         .await?;
     sqlx::query!("delete from invitations where project_id = $1", project.0)
         .execute(&mut *tx)
         .await?;
-    sqlx::query!(
-        "update jobs set state = 'cancelled', finished_at = $2
-         where project_id = $1 and state in ('waiting', 'running')",
-        project.0,
-        at
-    )
-    .execute(&mut *tx)
-    .await?;
+    sqlx::query!("delete from share_links where project_id = $1", project.0)
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query!("delete from integration_secrets where project_id = $1", project.0)
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query!("delete from integrations where project_id = $1", project.0)
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query!("delete from model_providers where project_id = $1", project.0)
+        .execute(&mut *tx)
+        .await?;
     let job = NewJob {
         kind: KIND,
         deduplicated: true,
@@ -64,48 +92,6 @@ pub async fn start(db: &Db, project: ProjectId, actor: &str, now: Timestamp) -> 
     live::notify_access(db).await?;
     live::notify_settings(db, project).await?;
     Ok(job_id)
-}
-
-/// The project as the audit log names it.
-struct Found {
-    slug: String,
-    name: String,
-}
-
-/// Begins a transaction that holds the project's row and its open jobs. The jobs come first: one at work is waited for
-/// without the project's row, for which every batch would wait meanwhile.
-async fn lock_with_jobs(db: &Db, project: ProjectId) -> Result<(Tx, Found)> {
-    loop {
-        let mut tx = db.project(project).await?;
-        let held = sqlx::query_scalar!(
-            "select job_id from jobs where project_id = $1 and state in ('waiting', 'running')
-             order by job_id for update",
-            project.0
-        )
-        .fetch_all(&mut *tx)
-        .await?;
-        let found = sqlx::query_as!(
-            Found,
-            "select slug, name from projects where project_id = $1 and deleted_at is null for update",
-            project.0
-        )
-        .fetch_optional(&mut *tx)
-        .await?
-        .ok_or(Error::NotFound)?;
-        // From here on no job can be added. One that came in between may be at work: once more.
-        let is_all = sqlx::query_scalar!(
-            "select not exists (select from jobs where project_id = $1 and state in ('waiting', 'running')
-               and job_id <> all ($2)) as \"is_all!\"",
-            project.0,
-            &held
-        )
-        .fetch_one(&mut *tx)
-        .await?;
-        if is_all {
-            return Ok((tx, found));
-        }
-        tx.rollback().await?;
-    }
 }
 
 /// What a chunk came to.
@@ -139,6 +125,9 @@ pub async fn delete_chunk(mut chunk: JobChunk, now: Timestamp) -> Result<Deleted
         .cursor
         .as_ref()
         .and_then(|cursor| Cursor::deserialize(cursor).ok());
+    if cursor.is_none() {
+        wait_for_writers(&mut chunk.tx, project).await?;
+    }
     let tables = tables(&mut chunk.tx).await?;
     let total = match chunk.job.progress_total {
         Some(total) => total,
@@ -189,6 +178,17 @@ pub async fn delete_chunk(mut chunk: JobChunk, now: Timestamp) -> Result<Deleted
     Ok(Deleted { rows, is_last: true })
 }
 
+/// Waits for what began to write for the project before it was marked.
+async fn wait_for_writers(tx: &mut Tx, project: ProjectId) -> Result<()> {
+    sqlx::query!(
+        "select project_id from projects where project_id = $1 for update",
+        project.0
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 /// The tables to empty: all that say whose a row is and do not refer to the project's row, but for the audit log, which
 /// outlives it. Prompts go first.
 async fn tables(tx: &mut Tx) -> Result<Vec<Table>> {
@@ -216,10 +216,14 @@ async fn delete_in_week(
     column: &str,
     week: &mut Option<Timestamp>,
 ) -> Result<u64> {
-    // Row addresses are unique within a partition, and a week lies in one.
+    // Row addresses are unique within a partition, and a week lies in one. The last week of the year 9999 ends where only
+    // Postgres still counts.
+    let within = format!(
+        "project_id = $1 and {column} >= $2::timestamptz and {column} < $2::timestamptz + interval '168 hours'"
+    );
     let delete = format!(
-        "delete from \"{table}\" where project_id = $1 and {column} >= $2 and {column} < $3 and ctid = any (array(
-           select ctid from \"{table}\" where project_id = $1 and {column} >= $2 and {column} < $3 limit $4))"
+        "delete from \"{table}\" where {within} and ctid = any (array(
+           select ctid from \"{table}\" where {within} limit $3))"
     );
     let find =
         format!("select date_trunc('week', {column}, 'UTC') from \"{table}\" where project_id = $1 limit 1");
@@ -245,7 +249,6 @@ async fn delete_week(tx: &mut Tx, delete: &str, project: ProjectId, begins: Offs
     let deleted = sqlx::query(AssertSqlSafe(delete.to_owned()))
         .bind(project.0)
         .bind(begins)
-        .bind(begins + Duration::weeks(1))
         .bind(CHUNK_ROWS)
         .execute(&mut **tx)
         .await?;

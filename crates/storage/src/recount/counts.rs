@@ -4,6 +4,7 @@ use domain::{ProjectId, Timestamp};
 
 use crate::Result;
 use crate::db::Tx;
+use crate::ingest::MAX_HASHES;
 
 /// Hours whose counts of runs differ from the runs that are filed in them; at most 20 are named.
 pub(super) async fn wrong_counts(
@@ -53,6 +54,43 @@ pub(super) async fn wrong_counts(
         .collect())
 }
 
+/// Runs that are not found by the attributes of their steps, or by others; at most 20 are named. How numbers of other
+/// magnitudes were written, and which of more than 32 attributes were taken, is not in the rows.
+pub(super) async fn wrong_attributes(tx: &mut Tx, project: ProjectId) -> Result<Vec<String>> {
+    let wrong = sqlx::query_scalar!(
+        "with named as (
+           select s.run_id, s.partition_at, hashtext(a.key || '=' || (a.value #>> '{}')) as hash,
+             count(*) over (partition by s.run_id, s.partition_at, s.step_id) > 32
+               or case when jsonb_typeof(a.value) = 'number'
+                 then a.value::numeric <> 0 and abs(a.value::numeric) not between 0.001 and 1e15 end as is_unsure
+           from steps s cross join lateral jsonb_each(s.attributes) a
+           where s.project_id = $1 and jsonb_typeof(a.value) in ('string', 'number', 'boolean')
+             and octet_length(a.key || '=' || (a.value #>> '{}')) <= 200
+         ), counted as (
+           select run_id, partition_at, array_agg(distinct hash order by hash) as hashes,
+             coalesce(bool_or(is_unsure), false) as is_unsure
+           from named group by run_id, partition_at
+         )
+         select r.run_id
+         from (
+           select run_id, partition_at,
+             array(select h from unnest(attribute_hashes) h order by h) as hashes
+           from runs where project_id = $1
+         ) r
+         left join counted c on c.run_id = r.run_id and c.partition_at = r.partition_at
+         where c.is_unsure is not true and r.hashes <> coalesce(c.hashes[1:$2], '{}')
+         order by r.run_id limit 20",
+        project.0,
+        MAX_HASHES
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(wrong
+        .into_iter()
+        .map(|run_id| format!("{run_id} (attributes)"))
+        .collect())
+}
+
 /// Days whose sums differ from those of their hours; at most 20 are named.
 pub(super) async fn wrong_days(
     tx: &mut Tx,
@@ -64,17 +102,18 @@ pub(super) async fn wrong_days(
            select date_trunc('day', hour, 'UTC') as day, series_id, calls::numeric as calls, errors::numeric as errors,
              anomalies::numeric as anomalies, unpriced::numeric as unpriced, coalesce(input_fresh, 0)::numeric as input_fresh,
              coalesce(output, 0)::numeric as output, coalesce(cost_nano_usd, 0)::numeric as cost,
-             (cost_nano_usd is not null)::int as priced
+             (cost_nano_usd is not null)::int as priced, cost_squares, input_squares, output_squares
            from rollups where project_id = $1 and hour >= date_trunc('day', $2::timestamptz, 'UTC')
            union all
            select day, series_id, -calls, -errors, -anomalies, -unpriced, -coalesce(input_fresh, 0), -coalesce(output, 0),
-             -coalesce(cost_nano_usd, 0), -priced_hours
+             -coalesce(cost_nano_usd, 0), -priced_hours, -cost_squares, -input_squares, -output_squares
            from rollup_days where project_id = $1 and day >= date_trunc('day', $2::timestamptz, 'UTC')
          )
          select distinct day::text as \"day!\" from (
            select day from sides group by day, series_id
            having (sum(calls), sum(errors), sum(anomalies), sum(unpriced), sum(input_fresh), sum(output), sum(cost),
-             sum(priced)) <> (0, 0, 0, 0, 0, 0, 0, 0)
+             sum(priced), sum(cost_squares), sum(input_squares), sum(output_squares))
+             <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
          ) wrong order by 1 limit 20",
         project.0,
         hours_from.to_offset_date_time()
@@ -92,7 +131,8 @@ pub(super) async fn wrong_releases(
 ) -> Result<Vec<String>> {
     let wrong_releases = sqlx::query_scalar!(
         "with sides as (
-           select s.hour, s.release, s.key_label, coalesce(o.step_name, s.name) as step_name,
+           select s.hour, case when s.release_is_other then 'other' else s.release end as release, s.key_label,
+             coalesce(o.step_name, s.name) as step_name,
              case when o.series_id is null then s.model else o.model end as model, 1::numeric as calls,
              (s.status = 'error')::int as errors, coalesce((s.cost_source = 'unknown')::int, 0) as unpriced,
              (s.cost_nano_usd is not null)::int as priced, (s.input is not null)::int as metered_input,
@@ -150,7 +190,8 @@ pub(super) async fn wrong_first_seen(
            left join rollups o on o.project_id = $1 and o.hour = s.hour and o.series_id = s.other_series
            cross join lateral (
              values ('step', coalesce(o.step_name, s.name)),
-               ('model', case when o.series_id is null then s.model else o.model end), ('release', s.release)
+               ('model', case when o.series_id is null then s.model else o.model end),
+               ('release', case when s.release_is_other then 'other' else s.release end)
            ) d (dimension, value)
            where d.value is not null
            group by 1, 2

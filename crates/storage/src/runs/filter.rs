@@ -21,8 +21,19 @@ pub(super) fn select(
     now: Timestamp,
     status: Status,
 ) -> QueryBuilder<Postgres> {
+    narrowed(&format!("select {columns}"), project, filter, now, status)
+}
+
+/// `<beginning> from runs where …`: [`select`] within another statement.
+pub(super) fn narrowed(
+    beginning: &str,
+    project: ProjectId,
+    filter: &RunFilter,
+    now: Timestamp,
+    status: Status,
+) -> QueryBuilder<Postgres> {
     let mut query = QueryBuilder::new(format!(
-        "select {columns} from runs where step_count > 0 and project_id = "
+        "{beginning} from runs where step_count > 0 and project_id = "
     ));
     query.push_bind(project.0);
     let (from, to) = filter.window.bounds(now);

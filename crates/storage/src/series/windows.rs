@@ -1,28 +1,72 @@
 //! Sums over windows that begin and end at any moment: what came before and after a deploy.
 
-use domain::series::{CallSums, Latencies, WindowSums};
-use domain::{NanoUsd, ProjectId, Timestamp, TokenUsage};
+use std::collections::BTreeSet;
 
+use domain::series::{CallSums, Latencies, SeriesFilter, WindowSums};
+use domain::{NanoUsd, ProjectId, Timestamp, TokenUsage};
+use time::OffsetDateTime;
+
+use super::template;
+use crate::day_histograms::{Stretches, open_days};
 use crate::hours::Parts;
 use crate::{Result, Snapshot};
 
-/// What model calls did in each window, by key, step, model and template: whole hours from the hourly sums, the parts of
-/// an hour at the ends from steps. A series may come twice, once of either.
+/// What model calls did in each window, by key, step, model and template: whole days from the sums of days, other
+/// whole hours from those of hours, the parts of an hour at the ends from steps. A series may come more than once.
 pub async fn windows(
     snapshot: &mut Snapshot,
     project: ProjectId,
     windows: &[(Timestamp, Timestamp)],
 ) -> Result<Vec<WindowSums>> {
-    let (mut hours, mut ragged) = (Vec::new(), Vec::new());
+    windows_of(
+        snapshot,
+        project,
+        &SeriesFilter::default(),
+        Grain::Series,
+        windows,
+    )
+    .await
+}
+
+/// How finely what a window did is told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grain {
+    /// By key alone: of many windows at once.
+    Key,
+    /// By key, step, model and template.
+    Series,
+}
+
+/// The same of the model calls that a filter lets through, as finely as `grain` says.
+pub async fn windows_of(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    filter: &SeriesFilter,
+    grain: Grain,
+    windows: &[(Timestamp, Timestamp)],
+) -> Result<Vec<WindowSums>> {
+    let (mut whole, mut ragged) = (Vec::new(), Vec::new());
     for (index, (from, to)) in windows.iter().enumerate() {
         let parts = Parts::of(Some(*from), Some(*to));
         if let Some((Some(from), Some(to))) = parts.hours {
-            hours.push((index, from, to));
+            whole.push((index, from, to));
         }
         ragged.extend(parts.ragged.into_iter().map(|(from, to)| (index, from, to)));
     }
-    let mut found = of_rollups(snapshot, project, &hours).await?;
-    found.extend(of_steps(snapshot, project, &ragged).await?);
+    let ends = |end: fn(&Part) -> Timestamp| whole.iter().map(end);
+    let reach = ends(|part| part.1).min().zip(ends(|part| part.2).max());
+    let open = match reach {
+        Some(reach) => open_days(snapshot, project, reach).await?,
+        None => BTreeSet::new(),
+    };
+    let (mut hours, mut days) = (Vec::new(), Vec::new());
+    for (index, from, to) in whole {
+        let cut = Stretches::of((from, to), &open);
+        hours.extend(cut.hours.into_iter().map(|(from, to)| (index, from, to)));
+        days.extend(cut.days.into_iter().map(|(from, to)| (index, from, to)));
+    }
+    let mut found = of_rollups(snapshot, project, filter, grain, &hours, &days).await?;
+    found.extend(of_steps(snapshot, project, filter, grain, &ragged).await?);
     Ok(found)
 }
 
@@ -35,12 +79,31 @@ fn numbers(parts: &[Part]) -> Vec<i32> {
         .collect()
 }
 
-async fn of_rollups(snapshot: &mut Snapshot, project: ProjectId, parts: &[Part]) -> Result<Vec<WindowSums>> {
-    if parts.is_empty() {
+fn begins(parts: &[Part]) -> Vec<OffsetDateTime> {
+    parts
+        .iter()
+        .map(|(_, from, _)| from.to_offset_date_time())
+        .collect()
+}
+
+fn ends(parts: &[Part]) -> Vec<OffsetDateTime> {
+    parts.iter().map(|(_, _, to)| to.to_offset_date_time()).collect()
+}
+
+async fn of_rollups(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    filter: &SeriesFilter,
+    grain: Grain,
+    hours: &[Part],
+    days: &[Part],
+) -> Result<Vec<WindowSums>> {
+    if hours.is_empty() && days.is_empty() {
         return Ok(Vec::new());
     }
     let rows = sqlx::query!(
-        "select w.n as \"n!\", r.key_label, r.step_name, r.model, encode(r.template_fingerprint, 'hex') as template,
+        "select r.n as \"n!\", r.key_label as \"key_label!\", case when $13 then '' else min(r.step_name) end as \"step_name!\",
+           case when not $13 then min(r.model) end as model, case when not $13 then encode((array_agg(r.template_fingerprint))[1], 'hex') end as template,
            sum(r.calls)::bigint as \"calls!\", sum(r.errors)::bigint as \"errors!\",
            sum(r.anomalies)::bigint as \"anomalies!\", sum(r.unpriced)::bigint as \"unpriced!\",
            case when count(r.input_fresh) > 0 then least(sum(r.input_fresh), 9223372036854775807)::bigint end as input_fresh,
@@ -53,14 +116,37 @@ async fn of_rollups(snapshot: &mut Snapshot, project: ProjectId, parts: &[Part])
            sum(r.output_squares)::text as \"output_squares!\",
            array_agg(r.latency_us) filter (where r.latency_us <> '') as latency,
            array_agg(r.ttft_us) filter (where r.ttft_us <> '') as ttft
-         from unnest($2::int[], $3::timestamptz[], $4::timestamptz[]) as w (n, from_at, to_at)
-         join rollups r on r.project_id = $1 and r.hour >= w.from_at and r.hour < w.to_at
+         from (
+           select w.n, h.series_id, h.key_label, h.step_name, h.model, h.environment, h.template_fingerprint, h.calls, h.errors,
+             h.anomalies, h.unpriced, h.input_fresh, h.cache_read, h.cache_write, h.output, h.cost_nano_usd,
+             h.cost_squares, h.input_squares, h.output_squares, h.latency_us, h.ttft_us
+           from unnest($2::int[], $3::timestamptz[], $4::timestamptz[]) as w (n, from_at, to_at)
+           cross join lateral (select * from rollups h where h.project_id = $1 and h.hour >= w.from_at and h.hour < w.to_at offset 0) h
+           union all
+           select w.n, d.series_id, d.key_label, d.step_name, d.model, d.environment, d.template_fingerprint, d.calls, d.errors,
+             d.anomalies, d.unpriced, d.input_fresh, d.cache_read, d.cache_write, d.output, d.cost_nano_usd,
+             d.cost_squares, d.input_squares, d.output_squares, d.latency_us, d.ttft_us
+           from unnest($10::int[], $11::timestamptz[], $12::timestamptz[]) as w (n, from_at, to_at)
+           cross join lateral (select * from rollup_days d where d.project_id = $1 and d.day >= w.from_at and d.day < w.to_at offset 0) d
+         ) r
          where r.model is not null
-         group by w.n, r.key_label, r.step_name, r.model, r.template_fingerprint",
+           and ($5::text is null or r.key_label = $5) and ($6::text is null or r.model = $6)
+           and ($7::text is null or r.step_name = $7) and ($8::text is null or r.environment = $8)
+           and ($9::bytea is null or r.template_fingerprint = $9)
+         group by r.n, r.key_label, case when not $13 then r.series_id end",
         project.0,
-        &numbers(parts),
-        &parts.iter().map(|(_, from, _)| from.to_offset_date_time()).collect::<Vec<_>>(),
-        &parts.iter().map(|(_, _, to)| to.to_offset_date_time()).collect::<Vec<_>>()
+        &numbers(hours),
+        &begins(hours),
+        &ends(hours),
+        filter.key,
+        filter.model,
+        filter.step,
+        filter.environment,
+        template(filter),
+        &numbers(days),
+        &begins(days),
+        &ends(days),
+        grain == Grain::Key
     )
     .fetch_all(&mut *snapshot)
     .await?;
@@ -104,13 +190,21 @@ fn whole(digits: &str) -> i128 {
     digits.parse().unwrap_or(i128::MAX)
 }
 
-async fn of_steps(snapshot: &mut Snapshot, project: ProjectId, parts: &[Part]) -> Result<Vec<WindowSums>> {
+async fn of_steps(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    filter: &SeriesFilter,
+    grain: Grain,
+    parts: &[Part],
+) -> Result<Vec<WindowSums>> {
     if parts.is_empty() {
         return Ok(Vec::new());
     }
+    // Each window by itself (`offset 0`): one plan for all of them, kept for any filter, would read every step.
     let rows = sqlx::query!(
-        "select w.n as \"n!\", s.key_label as \"key_label!\", s.name as \"name!\", s.model,
-           encode(s.template_fingerprint, 'hex') as template,
+        "select w.n as \"n!\", s.key_label as \"key_label!\", case when $10 then '' else s.name end as \"name!\",
+           case when not $10 then s.model end as model,
+           case when not $10 then encode(s.template_fingerprint, 'hex') end as template,
            count(*) as \"calls!\", count(*) filter (where s.status = 'error') as \"errors!\",
            count(*) filter (where s.severity > 0) as \"anomalies!\",
            count(*) filter (where s.cost_source = 'unknown') as \"unpriced!\",
@@ -130,12 +224,22 @@ async fn of_steps(snapshot: &mut Snapshot, project: ProjectId, parts: &[Part]) -
          cross join lateral (
            select * from steps s
            where s.project_id = $1 and s.started_at >= w.from_at and s.started_at < w.to_at and s.model is not null
+             and ($5::text is null or s.key_label = $5) and ($6::text is null or s.model = $6)
+             and ($7::text is null or s.name = $7) and ($8::text is null or s.environment = $8)
+             and ($9::bytea is null or s.template_fingerprint = $9)
+           offset 0
          ) s
-         group by w.n, s.key_label, s.name, s.model, s.template_fingerprint",
+         group by 1, 2, 3, 4, 5",
         project.0,
         &numbers(parts),
-        &parts.iter().map(|(_, from, _)| from.to_offset_date_time()).collect::<Vec<_>>(),
-        &parts.iter().map(|(_, _, to)| to.to_offset_date_time()).collect::<Vec<_>>()
+        &begins(parts),
+        &ends(parts),
+        filter.key,
+        filter.model,
+        filter.step,
+        filter.environment,
+        template(filter),
+        grain == Grain::Key
     )
     .fetch_all(&mut *snapshot)
     .await?;

@@ -1,7 +1,7 @@
 //! The audit log: kept longer than projects, read in pages, each project its own.
 
 use domain::Timestamp;
-use domain::audit::{AuditCursor, AuditFilter};
+use domain::audit::AuditFilter;
 use sqlx::Row as _;
 use storage::audit::{self, Entry};
 
@@ -38,6 +38,7 @@ async fn the_log_outlives_its_project_and_is_read_in_pages() {
         audit::page(&mut snapshot, project, &filter, None, 100)
             .await
             .unwrap()
+            .rows
             .len()
     };
     let all = AuditFilter::default;
@@ -67,15 +68,14 @@ async fn the_log_outlives_its_project_and_is_read_in_pages() {
     let mut seen = Vec::new();
     let mut cursor = None;
     loop {
-        let rows = audit::page(&mut snapshot, None, &what("key"), cursor, 2)
+        let page = audit::page(&mut snapshot, None, &what("key"), cursor, 2)
             .await
             .unwrap();
-        let Some(last) = rows.last() else { break };
-        cursor = Some(AuditCursor {
-            at: last.at,
-            id: last.id,
-        });
-        seen.extend(rows);
+        seen.extend(page.rows);
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
     }
     drop(snapshot);
     assert_eq!(seen.len(), 5, "{seen:?}");
@@ -112,11 +112,53 @@ async fn a_project_reads_its_own_rows_alone() {
     // Asked for everything, a snapshot of one project shows nothing of the server.
     let rows = audit::page(&mut snapshot, None, &AuditFilter::default(), None, 10)
         .await
-        .unwrap();
+        .unwrap()
+        .rows;
     assert_eq!(rows, []);
     let mut snapshot = db.snapshot_of_everything().await.unwrap();
     let rows = audit::page(&mut snapshot, None, &AuditFilter::default(), None, 10)
         .await
-        .unwrap();
+        .unwrap()
+        .rows;
     assert_eq!(rows.len(), 1);
+}
+
+#[tokio::test]
+async fn a_long_log_is_searched_part_by_part() {
+    let database = TestDatabase::new().await;
+    let db = &database.db;
+    let project = database.project(1).await;
+    let first = Entry::new("noor@acme.dev", "key.make", "subject", serde_json::json!({}));
+    audit::record(db, project, &first, noon()).await.unwrap();
+    let many = audit::SEARCHED_ROWS + 5;
+    sqlx::query(
+        "insert into audit_log (project_id, id, at, actor, action, subject, details)
+         select $1, gen_random_uuid(), $2::timestamptz + n * interval '1 second', 'mara@acme.dev', 'key.make', 's', '{}'
+         from generate_series(1, $3) n",
+    )
+    .bind(project.0)
+    .bind(noon().to_offset_date_time())
+    .bind(many)
+    .execute(&mut database.superuser().await)
+    .await
+    .unwrap();
+    let noor = AuditFilter {
+        who: "noor@".to_owned(),
+        ..AuditFilter::default()
+    };
+    for of in [Some(project), None] {
+        let mut snapshot = match of {
+            Some(project) => db.snapshot(project).await.unwrap(),
+            None => db.snapshot_of_everything().await.unwrap(),
+        };
+        let newest = audit::page(&mut snapshot, of, &noor, None, 100).await.unwrap();
+        assert!(newest.rows.is_empty() && newest.searched_in_part);
+        let next = audit::page(&mut snapshot, of, &noor, newest.next, 100)
+            .await
+            .unwrap();
+        assert_eq!(
+            (next.rows.len(), next.searched_in_part, next.next),
+            (1, false, None)
+        );
+    }
 }

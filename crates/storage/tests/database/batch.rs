@@ -1,9 +1,9 @@
 //! Batches as the pipeline writes them, without what it works out: the storage tests' way in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{Condition, NewStep, ProjectId, Severity, StepKind, StepStatus, Timestamp, TokenUsage};
-use serde_json::Map;
+use serde_json::{Map, json};
 use storage::ingest::{
     self, ConditionDay, LedgerEntry, Outcome, PromptText, Rollup, RollupKey, RunDelta, Seen, StepRow,
 };
@@ -36,6 +36,7 @@ pub(crate) fn step(run_id: &str, step_id: &str, started_at: Timestamp) -> NewSte
         max_gap_ms: None,
         stream_incomplete: false,
         tokens: Default::default(),
+        usage_details: Default::default(),
         web_searches: None,
         reported_cost: None,
         environment: None,
@@ -44,7 +45,7 @@ pub(crate) fn step(run_id: &str, step_id: &str, started_at: Timestamp) -> NewSte
         user_id: None,
         tags: vec!["a, \"b\"\u{1f}".to_owned()],
         tool_name: None,
-        attributes: Map::new(),
+        attributes: Map::from_iter([("tier".to_owned(), json!("gold"))]),
         prompt_template: None,
         input: Some("question".to_owned()),
         output: Some("answer".to_owned()),
@@ -52,7 +53,7 @@ pub(crate) fn step(run_id: &str, step_id: &str, started_at: Timestamp) -> NewSte
     }
 }
 
-fn row<'a>(project_id: ProjectId, step: &'a NewStep, received_at: Timestamp) -> StepRow<'a> {
+pub(crate) fn row<'a>(project_id: ProjectId, step: &'a NewStep, received_at: Timestamp) -> StepRow<'a> {
     StepRow {
         project_id,
         key_label: "k",
@@ -62,6 +63,7 @@ fn row<'a>(project_id: ProjectId, step: &'a NewStep, received_at: Timestamp) -> 
         sequence: 0,
         rule_version: 2,
         other_series: None,
+        release_is_other: false,
         step,
         tokens: TokenUsage::default(),
         usage_semantics: None,
@@ -116,11 +118,12 @@ fn deltas(rows: &[StepRow<'_>], is_new: &[bool]) -> Vec<RunDelta> {
                 session_id: None,
                 user_id: None,
                 tags: row.step.tags.clone(),
-                attributes: vec!["tier=gold".to_owned()],
+                attributes: BTreeSet::new(),
                 models: row.step.model.iter().cloned().collect(),
                 step_names: vec![row.step.name.clone()],
                 steps: 0,
                 errors: 0,
+                calls: 0,
                 tokens: TokenUsage::default(),
                 cost_nano_usd: None,
                 unpriced: 0,
@@ -134,6 +137,11 @@ fn deltas(rows: &[StepRow<'_>], is_new: &[bool]) -> Vec<RunDelta> {
         delta.ended_at = delta.ended_at.max(row.step.started_at);
         delta.roots += i32::from(row.step.parent_step_id.is_none());
         delta.steps += 1;
+        delta.calls += i32::from(row.step.kind.is_model_call());
+        let attributes = row.step.attributes.iter();
+        delta
+            .attributes
+            .extend(attributes.filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?))));
         delta.score_sum = Some(delta.score_sum.unwrap_or(0) + i64::from(row.score.unwrap_or(0)));
     }
     deltas.into_values().collect()

@@ -10,7 +10,8 @@ use storage::jobs::{JobState, NewJob};
 use storage::projects::deletion::{self, Deletion};
 use storage::{Error, jobs, keys, projects};
 
-use crate::support::{TestDatabase, at, delete_project};
+use crate::batch;
+use crate::support::{TestDatabase, at, delete_project, wait_for_a_waiter};
 
 const NOW: &str = "2026-11-24T12:00:00Z";
 
@@ -41,28 +42,6 @@ async fn rows_left(owner: &mut PgConnection, project: ProjectId) -> Vec<(String,
     left
 }
 
-/// Waits until somebody waits for a row that somebody else holds.
-async fn wait_for_a_waiter(owner: &mut PgConnection) {
-    let waiting = async {
-        loop {
-            let waiters: i64 = sqlx::query_scalar(
-                "select count(*) from pg_stat_activity
-                 where datname = current_database() and wait_event_type = 'Lock'",
-            )
-            .fetch_one(&mut *owner)
-            .await
-            .unwrap();
-            if waiters > 0 {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), waiting)
-        .await
-        .unwrap_or_else(|_| panic!("nobody waits for the batch"));
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_under_way_is_waited_for_and_a_later_one_is_refused() {
     let database = TestDatabase::new().await;
@@ -70,7 +49,20 @@ async fn a_batch_under_way_is_waited_for_and_a_later_one_is_refused() {
     let (project, other) = (database.project(1).await, database.project(2).await);
 
     let mut batch = ingest::begin(db, &[project, other]).await.unwrap();
-    let (marking, ()) = tokio::join!(deletion::start(db, project, "mara@acme.dev", at(NOW)), async {
+    let job = deletion::start(db, project, "mara@acme.dev", at(NOW))
+        .await
+        .unwrap();
+    for together in [&[project][..], &[project, other]] {
+        let refused = ingest::begin(db, together).await;
+        assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
+    }
+    assert!(matches!(projects::get(db, project).await, Err(Error::NotFound)));
+
+    let first = jobs::take(db, &[deletion::KIND], Some((project, job)), at(NOW))
+        .await
+        .unwrap()
+        .unwrap();
+    let (deleted, ()) = tokio::join!(deletion::delete_chunk(first, at(NOW)), async {
         wait_for_a_waiter(&mut owner).await;
         let entry = |project_id| LedgerEntry {
             project_id,
@@ -84,13 +76,7 @@ async fn a_batch_under_way_is_waited_for_and_a_later_one_is_refused() {
             .unwrap();
         batch.commit().await.unwrap();
     });
-    let job = marking.unwrap();
-    for together in [&[project][..], &[project, other]] {
-        let refused = ingest::begin(db, together).await;
-        assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
-    }
-    assert!(matches!(projects::get(db, project).await, Err(Error::NotFound)));
-
+    deleted.unwrap();
     while let Some(chunk) = jobs::take(db, &[deletion::KIND], Some((project, job)), at(NOW))
         .await
         .unwrap()
@@ -102,6 +88,61 @@ async fn a_batch_under_way_is_waited_for_and_a_later_one_is_refused() {
         rows_left(&mut owner, other).await,
         [("ledger".to_owned(), 1), ("projects".to_owned(), 1)]
     );
+}
+
+/// One batch begins before the one before it ends, as two workers do all the time: there is no moment without one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_that_is_always_written_to_is_marked_all_the_same() {
+    let database = TestDatabase::new().await;
+    let db = &database.db;
+    let project = database.project(1).await;
+    let mut under_way = ingest::begin(db, &[project]).await.unwrap();
+    let writing = async {
+        loop {
+            match ingest::begin(db, &[project]).await {
+                Ok(next) => std::mem::replace(&mut under_way, next).commit().await.unwrap(),
+                Err(refused) => break refused,
+            }
+        }
+    };
+    let marking = deletion::start(db, project, "mara@acme.dev", at(NOW));
+    let both = async { tokio::join!(marking, writing) };
+    let (marked, refused) = tokio::time::timeout(Duration::from_secs(5), both)
+        .await
+        .unwrap_or_else(|_| panic!("marking waits for a moment without a batch"));
+    marked.unwrap();
+    assert!(matches!(refused, Error::NotFound), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_marked_project_has_no_job_but_its_deletion() {
+    let database = TestDatabase::new().await;
+    let (db, mut owner) = (&database.db, database.superuser().await);
+    let project = database.project(1).await;
+    let job = deletion::start(db, project, "mara@acme.dev", at(NOW))
+        .await
+        .unwrap();
+    let new = NewJob {
+        kind: "reprice",
+        deduplicated: true,
+        arguments: &json!({}),
+    };
+    let refused = jobs::start(db, project, &new, "mara@acme.dev", at(NOW)).await;
+    assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
+    // One that was started at the same moment as the deletion.
+    sqlx::query(
+        "insert into jobs (project_id, job_id, kind, deduplicated, arguments, state, run_after, created_at)
+         values ($1, gen_random_uuid(), 'reprice', true, '{}', 'waiting', '2026-11-01', '2026-11-01')",
+    )
+    .bind(project.0)
+    .execute(&mut owner)
+    .await
+    .unwrap();
+    let taken = jobs::take(db, &["reprice", deletion::KIND], None, at(NOW))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(taken.job.job_id, job);
 }
 
 /// A chunk of a job may take long. Who deletes its project waits for it, and nobody else does.
@@ -244,6 +285,23 @@ async fn the_rows_go_in_chunks_and_a_process_that_dies_loses_one() {
         rows_left(&mut owner, other).await,
         [("ledger".to_owned(), 17_280), ("projects".to_owned(), 1)]
     );
+}
+
+/// Clocks are wrong in any way, and what they said is kept.
+#[tokio::test]
+async fn rows_of_the_first_and_of_the_last_day_go_too() {
+    let database = TestDatabase::new().await;
+    let (db, mut owner) = (&database.db, database.superuser().await);
+    let project = database.project(1).await;
+    for (id, day) in [
+        ("first", "0000-01-01T00:00:00Z"),
+        ("last", "9999-12-31T00:00:00Z"),
+    ] {
+        let steps = [batch::step(id, id, at(day))];
+        batch::write(db, project, &steps, at(NOW)).await.unwrap();
+    }
+    delete_project(db, project).await.unwrap();
+    assert_eq!(rows_left(&mut owner, project).await, []);
 }
 
 /// Retention deletes the oldest rows first, as the job does: what both reach for hides nothing behind it.

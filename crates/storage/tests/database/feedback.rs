@@ -110,7 +110,8 @@ async fn who_said_it_and_who_took_it_back_is_written_down() {
     let mut snapshot = db.snapshot(project).await.unwrap();
     let rows = audit::page(&mut snapshot, Some(project), &AuditFilter::default(), None, 10)
         .await
-        .unwrap();
+        .unwrap()
+        .rows;
     let log: Vec<_> = rows
         .into_iter()
         .map(|row| {

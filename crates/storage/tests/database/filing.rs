@@ -2,10 +2,11 @@
 
 use domain::{NewStep, ProjectId, RunFilter, Timestamp, Window};
 use sqlx::AssertSqlSafe;
-use storage::partitions::{delete_expired, is_due, maintain};
+use storage::ingest;
+use storage::partitions::{Maintained, delete_expired, is_due, maintain};
 use test_postgres::Version;
 
-use crate::batch::{step, write};
+use crate::batch::{row, step, write};
 use crate::support::{TestDatabase, at};
 
 /// A Tuesday.
@@ -21,6 +22,18 @@ async fn count(database: &TestDatabase, from: &str) -> i64 {
         .fetch_one(&mut database.superuser().await)
         .await
         .unwrap()
+}
+
+/// Keeps texts for as long as runs.
+async fn keep_texts(database: &TestDatabase, project: ProjectId) {
+    sqlx::query(
+        "insert into project_settings (project_id, retention_days, payload_retention_days, updated_at)
+         values ($1, 90, 90, now())",
+    )
+    .bind(project.0)
+    .execute(&mut database.superuser().await)
+    .await
+    .unwrap();
 }
 
 async fn in_default_partitions(database: &TestDatabase) -> i64 {
@@ -58,6 +71,7 @@ async fn a_database_lives_with_an_ordinary_owner(database: TestDatabase) {
             .unwrap();
     assert_eq!((is_superuser, owner.as_str()), (false, "owner"));
     let project = database.project(1).await;
+    keep_texts(&database, project).await;
     maintain(&database.options, at(NOW)).await.unwrap();
     let steps = [step("r", "s", days_ago(0)), step("old", "s", days_ago(80))];
     assert_eq!(
@@ -86,6 +100,7 @@ async fn an_owner_without_superuser_rights_is_enough_in_the_newest_postgres() {
 async fn history_finds_its_weeks_made() {
     let database = TestDatabase::new().await;
     let project = database.project(1).await;
+    keep_texts(&database, project).await;
     maintain(&database.options, at(NOW)).await.unwrap();
     for week in (0..12).rev() {
         let steps: Vec<NewStep> = (0..7)
@@ -101,6 +116,22 @@ async fn history_finds_its_weeks_made() {
     let weeks = "pg_inherits where inhparent = 'steps'::regclass";
     assert!(count(&database, weeks).await > 12);
     assert_sums_are_right(&database, project).await;
+}
+
+/// It is filed by its receipt, and its sums lie where it believes to have been: past retention, until that takes them.
+#[tokio::test]
+async fn no_week_is_made_to_be_dropped() {
+    let database = TestDatabase::new().await;
+    let project = database.project(1).await;
+    maintain(&database.options, at(NOW)).await.unwrap();
+    // Nor one of texts, which are kept for 30 days.
+    let steps = [step("old", "s", days_ago(400)), step("texts", "s", days_ago(60))];
+    write(&database.db, project, &steps, at(NOW)).await.unwrap();
+    let payload_weeks = "pg_inherits where inhparent = 'step_payloads'::regclass";
+    assert_eq!(count(&database, payload_weeks).await, 5, "four and the default");
+    assert!(!is_due(&database.options, at(NOW)).await.unwrap());
+    let done = maintain(&database.options, at(NOW)).await.unwrap();
+    assert_eq!(done, Maintained::default());
 }
 
 #[tokio::test]
@@ -229,13 +260,48 @@ async fn a_step_of_a_run_that_goes_on_is_stored_once() {
     // The other way round: a start that was lost is told.
     assert!(send("b", "2026-11-21T12:00:05Z", "2026-11-21T12:00:05Z").await);
     assert!(!send("b", "2026-11-21T11:59:00Z", "2026-11-21T12:00:09Z").await);
+    // By a clock that is 35 s ahead, in the third part before that begins; again without a start.
+    assert!(send("c", "2026-11-22T12:00:05Z", "2026-11-22T11:59:30Z").await);
+    assert!(!send("c", "2026-11-22T11:59:40Z", "2026-11-22T11:59:40Z").await);
     // With the same start it is known as long as it is kept.
     assert!(!send("a", "2026-11-21T11:59:59Z", "2026-12-20T00:00:00Z").await);
     let run = storage::runs::get(&mut database.snapshot(project).await, project, "prod")
         .await
         .unwrap();
-    assert_eq!(run.step_count, 3);
+    assert_eq!(run.step_count, 4);
     assert_sums_are_right(&database, project).await;
+}
+
+/// The run is gone, and its key is about to go, when another step of it comes.
+#[tokio::test]
+async fn a_key_that_a_batch_has_read_stays() {
+    let database = TestDatabase::new().await;
+    let project = database.project(1).await;
+    write(
+        &database.db,
+        project,
+        &[step("r", "old", days_ago(100))],
+        days_ago(100),
+    )
+    .await
+    .unwrap();
+    let mut owner = database.superuser().await;
+    for gone in ["delete from steps", "delete from runs"] {
+        sqlx::query(gone).execute(&mut owner).await.unwrap();
+    }
+    let new = step("r", "new", days_ago(0));
+    let mut rows = [row(project, &new, at(NOW))];
+    let mut batch = ingest::begin(&database.db, &[project]).await.unwrap();
+    ingest::file_runs(&mut batch, &mut rows).await.unwrap();
+    delete_expired(&database.options, at(NOW)).await.unwrap();
+    batch.commit().await.unwrap();
+    assert_eq!(count(&database, "run_keys").await, 1);
+    delete_expired(&database.options, at(NOW)).await.unwrap();
+    assert_eq!(
+        count(&database, "run_keys").await,
+        0,
+        "nothing came of that batch"
+    );
 }
 
 /// Where its receipt files a step, the same step received on another day would be filed elsewhere.

@@ -3,11 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod accounts;
+mod alerts;
 mod audit;
 mod batch;
 mod deletion;
+mod deploys;
+mod detectors;
+mod distribution;
 mod feedback;
 mod filing;
+mod inquiries;
+mod integrations;
 mod partitions;
 mod parts;
 mod people;
@@ -17,5 +23,7 @@ mod recount;
 mod schema;
 mod scoring;
 mod snapshots;
+mod stuck;
 mod support;
 mod tenancy;
+mod upgrade;

@@ -1,10 +1,13 @@
 //! Weeks come, rows move into them, and retention takes them away.
 
+use std::time::Duration;
+
 use domain::{ProjectId, Timestamp};
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use storage::ingest::{self, ConditionDay};
 use storage::partitions::{MAINTAINED_ELSEWHERE, delete_expired, is_due, maintain};
 
-use crate::support::{TestDatabase, at};
+use crate::support::{TestDatabase, at, wait_for_a_waiter};
 
 /// A Tuesday of ISO week 48.
 const NOW: &str = "2026-11-24T12:00:00Z";
@@ -23,7 +26,7 @@ const TABLES: [(&str, &str); 10] = [
 ];
 
 /// Files one row at `when` in every partitioned table, and the run's key.
-async fn file(connection: &mut PgConnection, project: ProjectId, id: &str, when: &str) {
+pub(crate) async fn file(connection: &mut PgConnection, project: ProjectId, id: &str, when: &str) {
     let statements = [
         "insert into run_keys (project_id, run_id, partition_at) values ($1, $2, $3)",
         "insert into runs (project_id, run_id, partition_at, name, name_nested, name_at, name_step_id, started_at, ended_at,
@@ -73,7 +76,12 @@ async fn count(connection: &mut PgConnection, from: &str) -> i64 {
         .unwrap()
 }
 
-async fn keep(connection: &mut PgConnection, project: ProjectId, run_days: i32, payload_days: i32) {
+pub(crate) async fn keep(
+    connection: &mut PgConnection,
+    project: ProjectId,
+    run_days: i32,
+    payload_days: i32,
+) {
     sqlx::query(
         "insert into project_settings (project_id, retention_days, payload_retention_days, updated_at)
          values ($1, $2, $3, now())",
@@ -86,7 +94,7 @@ async fn keep(connection: &mut PgConnection, project: ProjectId, run_days: i32, 
     .unwrap();
 }
 
-fn days_before_now(days: i64) -> String {
+pub(crate) fn days_before_now(days: i64) -> String {
     at(NOW).plus_micros(-days * 86_400_000_000).to_string()
 }
 
@@ -166,9 +174,8 @@ async fn backfilled_weeks_move_out_of_the_default_partition_without_loss() {
     }
     assert!(is_due(&database.options, at(NOW)).await.unwrap());
     let done = maintain(&database.options, at(NOW)).await.unwrap();
-    // Calls by release are kept for two weeks, whatever the project keeps.
-    let brief = ["release_hours_2026w40", "release_hours_2026w41"].map(str::to_owned);
-    assert_eq!((done.created, done.dropped), (TABLES_BY_WEEK * 6, brief.to_vec()));
+    // Calls by release are kept for two weeks, whatever the project keeps: they need no older ones.
+    assert_eq!((done.created, done.dropped), (TABLES_BY_WEEK * 6 - 2, vec![]));
     assert!(!is_due(&database.options, at(NOW)).await.unwrap());
     assert_eq!(left(&mut owner, project).await, (3, 3));
     for (table, _) in TABLES {
@@ -190,17 +197,20 @@ async fn a_week_goes_when_no_project_keeps_it() {
             file(&mut owner, project, &days.to_string(), &days_before_now(days)).await;
         }
     }
-    let done = maintain(&database.options, at(NOW)).await.unwrap();
-    let dropped_weeks = |table: &str| done.dropped.iter().filter(|name| name.starts_with(table)).count();
+    let mut dropped = Vec::new();
+    for days in [200, 50, 0] {
+        let now = at(&days_before_now(days));
+        dropped.extend(maintain(&database.options, now).await.unwrap().dropped);
+    }
+    let dropped_weeks = |table: &str| dropped.iter().filter(|name| name.starts_with(table)).count();
     assert_eq!(
         (
             dropped_weeks("runs_"),
             dropped_weeks("step_payloads_"),
             dropped_weeks("release_hours_")
         ),
-        (1, 2, 2),
-        "{:?}",
-        done.dropped
+        (4, 7, 8),
+        "{dropped:?}"
     );
     let left_runs = count(&mut owner, &format!("runs where project_id = '{}'", standard.0)).await;
     assert_eq!(
@@ -257,7 +267,7 @@ async fn a_users_words_go_with_the_last_prompt_of_their_template() {
     for (template, days) in [(1_u8, 31), (2, 29), (3, 31), (3, 1), (4, 100)] {
         let id = format!("{template} {days}");
         file(&mut owner, project, &id, &days_before_now(days)).await;
-        sqlx::query("update rollups set template_fingerprint = $2 where series_id = md5($1)::uuid")
+        sqlx::query("update rollup_days set template_fingerprint = $2 where series_id = md5($1)::uuid")
             .bind(&id)
             .bind(vec![template; 32])
             .execute(&mut owner)
@@ -379,4 +389,88 @@ async fn two_maintainers_at_once_do_the_work_once() {
         first.unwrap().created + second.unwrap().created,
         TABLES_BY_WEEK * 4
     );
+}
+
+/// Somebody reads a table for hours. Whoever wants it for itself keeps all others waiting behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_being_read_is_left_for_later_and_no_batch_waits_for_that() {
+    let database = TestDatabase::new().await;
+    let project = database.project(1).await;
+    let (mut reader, mut owner) = (database.superuser().await, database.superuser().await);
+    maintain(&database.options, at(NOW)).await.unwrap();
+    let mut reading = reader.begin().await.unwrap();
+    sqlx::query("select from condition_days")
+        .fetch_all(&mut *reading)
+        .await
+        .unwrap();
+    let a_year_later = at(&days_before_now(-365));
+    let batch = async {
+        wait_for_a_waiter(&mut owner).await;
+        let day = ConditionDay {
+            project_id: project,
+            day: at(NOW).day(),
+            code: 0,
+            key_label: "k".to_owned(),
+            step_name: "answer".to_owned(),
+            model: String::new(),
+            ok: 1,
+            warning: 0,
+            critical: 0,
+        };
+        let write = async {
+            let mut batch = ingest::begin(&database.db, &[project]).await?;
+            ingest::add_to_condition_days(&mut batch, &[day]).await?;
+            batch.commit().await
+        };
+        tokio::time::timeout(Duration::from_secs(1), write)
+            .await
+            .unwrap_or_else(|_| panic!("a batch waits for the maintenance"))
+            .unwrap();
+    };
+    let (done, ()) = tokio::join!(maintain(&database.options, a_year_later), batch);
+    let done = done.unwrap();
+    assert_eq!(
+        (done.created, done.dropped.len(), done.postponed),
+        ((TABLES_BY_WEEK - 1) * 4, (TABLES_BY_WEEK as usize - 1) * 4, 2)
+    );
+    drop(reading);
+    reader.close().await.unwrap();
+    let done = maintain(&database.options, a_year_later).await.unwrap();
+    assert_eq!((done.created, done.dropped.len(), done.postponed), (4, 4, 0));
+}
+
+#[tokio::test]
+async fn a_value_that_nobody_names_any_more_is_forgotten() {
+    let database = TestDatabase::new().await;
+    let project = database.project(1).await;
+    let mut owner = database.superuser().await;
+    // A step `n`, last named a day ago.
+    file(&mut owner, project, "r", &days_before_now(1)).await;
+    sqlx::query("update run_counts set dimension = 'release', value = 'used'")
+        .execute(&mut owner)
+        .await
+        .unwrap();
+    for (dimension, value, days) in [
+        ("step", "n", 100),
+        ("step", "gone", 100),
+        ("model", "gone", 100),
+        ("release", "used", 100),
+        ("release", "gone", 91),
+        ("release", "new", 89),
+    ] {
+        sqlx::query("insert into first_seen (project_id, dimension, value, at) values ($1, $2, $3, $4)")
+            .bind(project.0)
+            .bind(dimension)
+            .bind(value)
+            .bind(at(&days_before_now(days)).to_offset_date_time())
+            .execute(&mut owner)
+            .await
+            .unwrap();
+    }
+    delete_expired(&database.options, at(NOW)).await.unwrap();
+    let left: Vec<String> = sqlx::query_scalar("select dimension || ' ' || value from first_seen order by 1")
+        .fetch_all(&mut owner)
+        .await
+        .unwrap();
+    assert_eq!(left, ["release new", "release used", "step n"]);
 }

@@ -111,6 +111,7 @@ async fn a_new_cost_is_counted_for_the_one_that_has_it() {
         request_model: None,
         tokens: TokenUsage::default(),
         service_tier: None,
+        usage_details: Default::default(),
         web_searches: None,
         cost: None,
         source: CostSource::Unknown,

@@ -59,7 +59,8 @@ async fn log(db: &Db) -> Vec<AuditRow> {
     let mut snapshot = db.snapshot_of_everything().await.unwrap();
     let mut rows = audit::page(&mut snapshot, None, &AuditFilter::default(), None, 500)
         .await
-        .unwrap();
+        .unwrap()
+        .rows;
     rows.reverse();
     rows
 }

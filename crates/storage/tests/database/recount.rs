@@ -1,8 +1,11 @@
 //! A recount sees every kind of figure that a series can have wrong.
 
+use domain::NewStep;
+use serde_json::{Map, json};
 use sqlx::{AssertSqlSafe, PgConnection};
 use storage::recount::{Latencies, recount};
 
+use crate::batch::{step, write};
 use crate::support::{TestDatabase, at};
 
 const NOW: &str = "2026-11-20T12:30:00Z";
@@ -75,12 +78,36 @@ async fn the_hour_in_which_anything_differs_is_named() {
         ("ttft_us", r"'\x02'", r"'\x03'"),
     ] {
         run(&mut owner, format!("update rollups set {column} = {wrong}")).await;
-        let is_in_day = matches!(column, "calls" | "errors" | "anomalies" | "cost_nano_usd");
+        let is_in_day = matches!(
+            column,
+            "calls"
+                | "errors"
+                | "anomalies"
+                | "cost_nano_usd"
+                | "cost_squares"
+                | "input_squares"
+                | "output_squares"
+        );
         let expected: &[&str] = if is_in_day { &[DAY, HOUR] } else { &[HOUR] };
         assert_eq!(wrong_hours().await, expected, "{column} = {wrong}");
         run(&mut owner, format!("update rollups set {column} = {right}")).await;
     }
     assert_eq!(wrong_hours().await, Vec::<String>::new());
+
+    // The day's histograms, once they are worked out.
+    for (latency, ttft, expected) in [
+        (r"'\x02'", r"'\x02'", &[][..]),
+        (r"'\x01'", r"'\x02'", &[DAY]),
+        (r"'\x02'", r"'\x03'", &[DAY]),
+        ("null", "null", &[]),
+    ] {
+        run(
+            &mut owner,
+            format!("update rollup_days set latency_us = {latency}, ttft_us = {ttft}"),
+        )
+        .await;
+        assert_eq!(wrong_hours().await, expected, "{latency} {ttft}");
+    }
 
     for code in [0, 2, 2001] {
         run(
@@ -96,4 +123,42 @@ async fn the_hour_in_which_anything_differs_is_named() {
         .await;
     }
     assert_eq!(wrong_hours().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn attributes_that_runs_are_found_by_are_bounded_and_the_same_in_any_order() {
+    let database = TestDatabase::new().await;
+    let project = database.project(1).await;
+    let with_customer = |run_id: &str, n: usize| NewStep {
+        attributes: Map::from_iter([("customer".to_owned(), json!(format!("c{n}")))]),
+        ..step(run_id, &format!("s{n}"), at(NOW))
+    };
+    let there: Vec<usize> = (0..500).collect();
+    let back: Vec<usize> = (0..500).rev().collect();
+    for (run_id, order) in [("a", there), ("b", back)] {
+        for some in order.chunks(300) {
+            let steps: Vec<NewStep> = some.iter().map(|n| with_customer(run_id, *n)).collect();
+            write(&database.db, project, &steps, at(NOW)).await.unwrap();
+        }
+    }
+    let mut owner = database.superuser().await;
+    let kept: Vec<Vec<i32>> = sqlx::query_scalar("select attribute_hashes from runs order by run_id")
+        .fetch_all(&mut owner)
+        .await
+        .unwrap();
+    assert_eq!(kept[0].len(), 256);
+    assert_eq!(kept[0], kept[1]);
+    let wrong_runs = async || {
+        recount(&database.db, project, at(NOW), |_| true)
+            .await
+            .unwrap()
+            .wrong_runs
+    };
+    assert_eq!(wrong_runs().await, Vec::<String>::new());
+    run(
+        &mut owner,
+        "update runs set attribute_hashes = '{7}' where run_id = 'a'".to_owned(),
+    )
+    .await;
+    assert_eq!(wrong_runs().await, ["a (attributes)"]);
 }

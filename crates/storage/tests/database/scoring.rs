@@ -52,7 +52,7 @@ async fn a_batch_that_commits_late_is_found() {
     let project = database.project(1).await;
     let other = database.project(2).await;
     let (mut slow, mut quick) = (database.superuser().await, database.superuser().await);
-    let (_, watermark) = latest_steps(&database.db, project).await.unwrap();
+    let (_, watermark) = latest_steps(&database.db, project, None).await.unwrap();
     let mut late = slow.begin().await.unwrap();
     let number = next_batch(&mut late, project, "late").await;
     store(&mut late, project, "late", number, 1).await;
@@ -91,6 +91,40 @@ async fn a_batch_that_commits_late_is_found() {
     }
 }
 
+/// A project of which so much is stored that a delta is too much, as there always is among the last 4,096 batches of a
+/// busy one, is read once as a whole, and by deltas from then on.
+#[tokio::test]
+async fn after_everything_was_read_a_delta_is_what_came_since() {
+    let database = TestDatabase::new().await;
+    let project = database.project(1).await;
+    let mut owner = database.superuser().await;
+    let number = next_batch(&mut owner, project, "many").await;
+    store(&mut owner, project, "many", number, 50_001).await;
+    let (_, first) = latest_steps(&database.db, project, None).await.unwrap();
+    let too_many = steps_since(&database.db, project, first).await.unwrap();
+    assert!(too_many.is_none());
+    // Transactions of other tests' databases hold it up as well, until they end.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut watermark = first;
+    let (delta, _) = loop {
+        assert!(Instant::now() < deadline, "everything is read again and again");
+        (_, watermark) = latest_steps(&database.db, project, Some(watermark))
+            .await
+            .unwrap();
+        if let Some(delta) = steps_since(&database.db, project, watermark).await.unwrap() {
+            break delta;
+        }
+    };
+    assert_eq!(runs(&delta), Vec::<&str>::new());
+    let number = next_batch(&mut owner, project, "few").await;
+    store(&mut owner, project, "few", number, 3).await;
+    let (delta, _) = steps_since(&database.db, project, watermark)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(runs(&delta), ["few", "few", "few"]);
+}
+
 #[tokio::test]
 async fn the_latest_of_each_name_are_read_in_order_of_arrival() {
     let database = TestDatabase::new().await;
@@ -100,7 +134,7 @@ async fn the_latest_of_each_name_are_read_in_order_of_arrival() {
         let number = next_batch(&mut owner, project, run_id).await;
         store(&mut owner, project, run_id, number, steps).await;
     }
-    let (steps, _) = latest_steps(&database.db, project).await.unwrap();
+    let (steps, _) = latest_steps(&database.db, project, None).await.unwrap();
     let count = |name: &str| steps.iter().filter(|step| step.name == name).count();
     assert_eq!((count("rare"), count("usual"), count("new")), (5, 200, 3));
     assert!(steps.is_sorted_by_key(|step| step.sequence));

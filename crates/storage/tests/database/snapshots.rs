@@ -102,7 +102,7 @@ async fn projects(snapshot: &mut storage::Snapshot) -> i64 {
 async fn whoever_reads_takes_no_connection_from_those_who_write() {
     let database = TestDatabase::new().await;
     let project = database.project(1).await;
-    let connections = Connections::connect_lazy(&database.options, 12);
+    let connections = Connections::connect_lazy(&database.options, 12, None);
     let mut held = Vec::new();
     for _ in 0..5 {
         held.push(connections.pages.snapshot(project).await.unwrap());

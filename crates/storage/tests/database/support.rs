@@ -1,8 +1,10 @@
 //! Each test gets a copy of a migrated database, owned by a role that may do no more than the owner of a managed one:
 //! row-level security holds for it too.
 
+use std::time::Duration;
+
 use domain::{ProjectId, Timestamp};
-use sqlx::{ConnectOptions as _, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, PgConnection};
 use storage::projects::deletion;
 use storage::{Db, PgConnectOptions, Snapshot, jobs};
 use test_postgres::Version;
@@ -33,6 +35,16 @@ impl TestDatabase {
             options,
             superuser: database.superuser_url.parse().unwrap(),
         }
+    }
+
+    /// Another database of the same owner, without a schema.
+    pub(crate) async fn empty(&self, name: &str) -> PgConnectOptions {
+        let statement = format!("create database {name} owner {}", self.options.get_username());
+        sqlx::query(AssertSqlSafe(statement))
+            .execute(&mut self.superuser().await)
+            .await
+            .unwrap();
+        self.options.clone().database(name)
     }
 
     /// What pages read from.
@@ -70,6 +82,28 @@ pub(crate) async fn delete_project(db: &Db, project: ProjectId) -> storage::Resu
         deletion::delete_chunk(chunk, now).await?;
     }
     Ok(())
+}
+
+/// Waits until somebody waits for something that somebody else holds.
+pub(crate) async fn wait_for_a_waiter(owner: &mut PgConnection) {
+    let waiting = async {
+        loop {
+            let waiters: i64 = sqlx::query_scalar(
+                "select count(*) from pg_stat_activity
+                 where datname = current_database() and wait_event_type = 'Lock'",
+            )
+            .fetch_one(&mut *owner)
+            .await
+            .unwrap();
+            if waiters > 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waiting)
+        .await
+        .unwrap_or_else(|_| panic!("nobody waits"));
 }
 
 /// Reads a time.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::repository::{File, Findings, files};
 
 /// Where no circle is left. Crates are added, never taken away.
-const OPENED: [&str; 9] = [
+const OPENED: [&str; 10] = [
     "app/src",
     "crates/browser_bindings/src",
     "crates/domain/src",
@@ -14,6 +14,7 @@ const OPENED: [&str; 9] = [
     "crates/private_postgres/src",
     "crates/spool/src",
     "crates/storage/src",
+    "sdk/rust/src",
     "server/src",
 ];
 

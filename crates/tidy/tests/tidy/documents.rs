@@ -89,6 +89,22 @@ fn links_between_documents_lead_somewhere() {
 }
 
 #[test]
+fn every_page_of_the_guide_is_in_its_table_of_contents() {
+    let contents = read("docs/SUMMARY.md");
+    let mut findings = Findings::new("add a line to docs/SUMMARY.md");
+    for file in files()
+        .iter()
+        .filter(|file| file.is_below("docs") && file.is("md"))
+    {
+        let page = file.path.trim_start_matches("docs/");
+        let is_part = page != "SUMMARY.md" && !page.starts_with("snippets/") && !page.starts_with("images/");
+        if is_part && !contents.contains(&format!("]({page})")) {
+            findings.add(&file.path, "it is not in the table of contents");
+        }
+    }
+}
+
+#[test]
 fn the_guide_to_scoring_has_every_code_as_the_engine_has_it() {
     let guide = read("docs/scoring.md");
     let written = guide

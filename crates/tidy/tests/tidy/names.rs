@@ -15,6 +15,18 @@ const LONG: &[(&str, &str)] = &[
         "the whole schema of what is recorded, read from top to bottom",
     ),
     ("server/tests/http/tenancy.rs", "one matrix of every route"),
+    (
+        "crates/storage/src/jobs.rs",
+        "the queue of jobs: to be split when jobs get a second kind of state",
+    ),
+    (
+        "crates/storage/tests/database/partitions.rs",
+        "one idea: what a pass of maintenance makes and drops",
+    ),
+    (
+        "bench/incidents/generator/src/scenario/simulate.rs",
+        "one made-up hour, read from top to bottom",
+    ),
 ];
 
 #[test]

@@ -9,7 +9,7 @@ from typing import Any, AsyncGenerator, Callable, Dict, Generator, List, Optiona
 from ._registry import find_tracing
 from ._scope import Inside, Tracing, here
 from ._snapshot import value_text
-from ._step import Labels, Step, is_abort, kind_of
+from ._step import Labels, Step, kind_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -218,7 +218,7 @@ class _Yielded:
     def _keep(self, step: Step) -> None:
         if self._values:
             are_texts = all(isinstance(value, str) for value in self._values)
-            step.set(output_code=value_text("".join(self._values) if are_texts else self._values))
+            step.put({"output_code": value_text("".join(self._values) if are_texts else self._values)})
 
     def end(self, step: Step, returned: Any) -> None:
         self._keep(step)
@@ -229,10 +229,7 @@ class _Yielded:
 
     def fail(self, step: Step, error: BaseException) -> None:
         self._keep(step)
-        if is_abort(error):
-            step.abort()
-        else:
-            step.fail(error)
+        step.end_with(error)
 
 
 @overload

@@ -72,7 +72,7 @@ def here() -> Inside:
 class Tracing:
     """Opens steps in the right place. One for each tracer."""
 
-    def __init__(self, *, run_id: Optional[str], labels: Labels, record: Callable[[WireStep], None]) -> None:
+    def __init__(self, *, run_id: Optional[str], labels: Labels, record: Callable[[Step], None]) -> None:
         # Of calls outside of any run.
         self.run = RunState(run_id, labels)
         self._has_run_of_its_own = run_id is not None

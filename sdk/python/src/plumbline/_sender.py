@@ -20,6 +20,7 @@ BATCH_STEPS = 500
 BATCH_BYTES = 4 * 1024 * 1024
 # A larger step is not sent: the server would refuse it.
 MAX_STEP_BYTES = 24 * 1024 * 1024
+TOO_LARGE = f"larger than {MAX_STEP_BYTES // 1024 // 1024} MiB"
 REQUEST_TIMEOUT_S = 10.0
 FIRST_BACKOFF_S = 0.25
 MAX_BACKOFF_S = 30.0
@@ -61,6 +62,23 @@ class _Outcome(NamedTuple):
     is_failure_of_server: bool = False
 
 
+class _Queued:
+    """A step that waits. It is made JSON when it is first sent, and kept so for when it is sent again."""
+
+    __slots__ = ("size", "_encode", "_encoded")
+
+    def __init__(self, size: int, encode: Callable[[], bytes]) -> None:
+        self.size = size
+        self._encode: Optional[Callable[[], bytes]] = encode
+        self._encoded = b""
+
+    def encoded(self) -> bytes:
+        if self._encode is not None:
+            self._encoded = self._encode()
+            self._encode = None
+        return self._encoded
+
+
 class Sender:
     def __init__(
         self,
@@ -86,7 +104,7 @@ class Sender:
     def _start_over(self) -> None:
         """Also in the child of a fork: the parent sends what it has queued, and threads do not survive."""
         self._changed = threading.Condition()
-        self._queue: Deque[bytes] = deque()
+        self._queue: Deque[_Queued] = deque()
         self._queued_bytes = 0
         self._oldest_at = 0.0
         self._batch_steps = BATCH_STEPS
@@ -99,21 +117,21 @@ class Sender:
     def stats(self) -> Stats:
         return Stats(len(self._queue), self._sent, self._rejected, self._dropped)
 
-    def enqueue(self, step: bytes) -> None:
-        """Takes a step as JSON."""
+    def enqueue(self, size: int, encode: Callable[[], bytes]) -> None:
+        """Takes a step of about ``size`` bytes; ``encode`` makes it JSON, once, in another thread."""
         reason = None
         with self._changed:
             if self._is_closed:
                 reason = "after shutdown()"
-            elif len(step) > MAX_STEP_BYTES:
-                reason = f"larger than {MAX_STEP_BYTES // 1024 // 1024} MiB"
-            elif len(self._queue) >= self._max_queue_steps or self._queued_bytes + len(step) > self._max_queue_bytes:
+            elif size > MAX_STEP_BYTES:
+                reason = TOO_LARGE
+            elif len(self._queue) >= self._max_queue_steps or self._queued_bytes + size > self._max_queue_bytes:
                 reason = "the queue is full"
             else:
                 if not self._queue:
                     self._oldest_at = time.monotonic()
-                self._queue.append(step)
-                self._queued_bytes += len(step)
+                self._queue.append(_Queued(size, encode))
+                self._queued_bytes += size
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._run, name="plumbline-sender", daemon=True)
                     self._thread.start()
@@ -159,7 +177,8 @@ class Sender:
             batch = self._next_batch()
             if batch is None:
                 return
-            outcome = self._post(batch)
+            encoded = self._encoded(batch)
+            outcome = self._post(encoded) if encoded else _Outcome("taken")
             is_hopeless = outcome.is_failure_of_server and attempt + 1 >= MAX_FAILURES_OF_SERVER
             if outcome.kind == "again" and not is_hopeless:
                 self._warn_once("unreachable", f"{outcome.reason}; steps wait and are sent again")
@@ -173,9 +192,9 @@ class Sender:
                 continue
             self._batch_steps = BATCH_STEPS
             self._warned.discard("unreachable")
-            self._count(batch, outcome)
+            self._count(batch, outcome, len(batch) - len(encoded))
 
-    def _next_batch(self) -> Optional[List[bytes]]:
+    def _next_batch(self) -> Optional[List[_Queued]]:
         """The oldest steps, which stay queued until the server has answered. ``None`` at the end."""
         with self._changed:
             while True:
@@ -188,10 +207,10 @@ class Sender:
                 if self._hurry or self._is_closed or len(self._queue) >= self._batch_steps or due_s <= 0:
                     break
                 self._changed.wait(due_s)
-            batch: List[bytes] = []
+            batch: List[_Queued] = []
             size = 0
             for step in self._queue:
-                size += len(step)
+                size += step.size
                 if batch and (len(batch) >= self._batch_steps or size > BATCH_BYTES):
                     break
                 batch.append(step)
@@ -204,19 +223,36 @@ class Sender:
             pause_s = max(min(backoff_s, HURRIED_BACKOFF_S) if hurry else backoff_s, at_least_s)
             self._changed.wait_for(lambda: self._is_closed or self._hurry > hurry, pause_s)
 
-    def _count(self, batch: List[bytes], outcome: _Outcome) -> None:
+    def _count(self, batch: List[_Queued], outcome: _Outcome, dropped: int) -> None:
         with self._changed:
             if self._queue:  # shutdown() may have given it up meanwhile
                 for step in batch:
                     self._queue.popleft()
-                    self._queued_bytes -= len(step)
-            rejected = outcome.rejected if outcome.kind == "taken" else len(batch)
-            self._sent += len(batch) - rejected
+                    self._queued_bytes -= step.size
+            posted = len(batch) - dropped
+            rejected = outcome.rejected if outcome.kind == "taken" else posted
+            self._dropped += dropped
+            self._sent += posted - rejected
             self._rejected += rejected
             self._oldest_at = time.monotonic()
             self._changed.notify_all()
         if outcome.kind != "taken":
-            self._warn_once(outcome.reason, f"{len(batch)} steps were refused: {outcome.reason}")
+            self._warn_once(outcome.reason, f"{posted} steps were refused: {outcome.reason}")
+
+    def _encoded(self, batch: List[_Queued]) -> List[bytes]:
+        """What of a batch can be sent."""
+        encoded = []
+        for step in batch:
+            try:
+                body = step.encoded()
+            except Exception as error:  # Of a value that nobody has foreseen.
+                self._warn_once("unreadable", f"a step could not be recorded: {error!r}")
+                continue
+            if len(body) <= MAX_STEP_BYTES:
+                encoded.append(body)
+            else:
+                self._warn_once(f"dropped: {TOO_LARGE}", f"a step was dropped: {TOO_LARGE}; more are counted, see stats")
+        return encoded
 
     def _post(self, batch: List[bytes]) -> _Outcome:
         headers = {"content-type": "application/json"}

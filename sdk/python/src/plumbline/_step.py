@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-import secrets
+import os
+import random
 import time
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
@@ -11,6 +12,8 @@ from ._snapshot import cut, value_text
 
 MAX_ERROR = 16 * 1024
 MAX_EVENTS = 1_000
+# What a step is beside its texts.
+SIZE_OF_REST = 1_024
 
 # A step as POST /ingest takes it; docs/ingest.md describes every field.
 WireStep = Dict[str, Any]
@@ -38,7 +41,7 @@ class Labels(NamedTuple):
     step_name: Optional[str] = None
 
     def joined(self, inner: "Labels") -> "Labels":
-        if inner == NO_LABELS:
+        if inner is NO_LABELS or inner == NO_LABELS:
             return self
         return Labels(
             inner.session_id or self.session_id,
@@ -71,24 +74,53 @@ class Place(NamedTuple):
     parent_step_id: Optional[str]
     step_index: int
     labels: Labels
-    record: Callable[[WireStep], None]
+    record: Callable[["Step"], None]
 
 
-def now_text() -> str:
-    return datetime.datetime.now(datetime.timezone.utc).isoformat().replace("+00:00", "Z")
+# Of its own, so that a program that seeds Python's does not make the same ids as another.
+_random = random.Random()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.seed)
+
+
+def new_id() -> str:
+    """A random id of 32 hexadecimal digits. Nobody has to be unable to guess it, so the system is not asked each time."""
+    return f"{_random.getrandbits(128):032x}"
+
+
+def time_text(timestamp: float) -> str:
+    return datetime.datetime.fromtimestamp(timestamp, datetime.timezone.utc).isoformat().replace("+00:00", "Z")
 
 
 class Step:
     """A step that is under way. It ends by itself; what is known of it before can be said here."""
 
+    __slots__ = (
+        "id",
+        "run_id",
+        "_place",
+        "_name",
+        "_fields",
+        "_is_shared",
+        "_started_at",
+        "_began",
+        "_latency_ms",
+        "_events",
+        "_has_ended",
+        "__weakref__",
+    )
+
     def __init__(self, place: Place, name: str, fields: WireStep) -> None:
-        self.id = secrets.token_hex(16)
+        self.id = new_id()
         self.run_id = place.run_id
         self._place = place
         self._name = name
         self._fields = fields
-        self._started_at = now_text()
+        # Whether the program may still change what is in them, or in the events.
+        self._is_shared = bool(place.labels.attributes)
+        self._started_at = time.time()
         self._began = time.perf_counter()
+        self._latency_ms = 0.0
         self._events: List[Dict[str, Any]] = []
         self._has_ended = False
 
@@ -100,49 +132,74 @@ class Step:
     def elapsed_ms(self) -> float:
         return (time.perf_counter() - self._began) * 1_000
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether the program may still change what is in it; then it is taken at once."""
+        return self._is_shared
+
     def set(self, **fields: Any) -> None:
         """Sets fields of the step, for instance ``model``, ``usage``, ``prompt``, ``output_code``, ``attributes``, ``tags``."""
+        if not self._has_ended:
+            self._is_shared = True
+            self.put(fields)
+
+    def put(self, fields: Dict[str, Any]) -> None:
+        """As :meth:`set`, of values that nobody else has."""
         attributes = fields.pop("attributes", None)
-        self._fields.update(fields)
+        known = self._fields
+        known.update(fields)
         if attributes:
-            self._fields["attributes"] = {**self._fields.get("attributes", {}), **attributes}
+            known["attributes"] = {**known.get("attributes", {}), **attributes}
 
     def event(self, name: str, attributes: Optional[Mapping[str, Any]] = None) -> None:
         """Marks a point in time inside of the step."""
-        if len(self._events) < MAX_EVENTS:
-            event: Dict[str, Any] = {"name": name, "at": now_text()}
+        if len(self._events) < MAX_EVENTS and not self._has_ended:
+            event: Dict[str, Any] = {"name": name, "at": time_text(time.time())}
             if attributes:
+                self._is_shared = True
                 event["attributes"] = dict(attributes)
             self._events.append(event)
 
     def end(self, **fields: Any) -> None:
         """Ends it; the second end is none."""
+        if fields:
+            self._is_shared = True
+        self.finish(fields)
+
+    def finish(self, fields: Dict[str, Any]) -> None:
+        """As :meth:`end`, with values that nobody else has."""
         if self._has_ended:
             return
         self._has_ended = True
-        self.set(**fields)
+        self._latency_ms = (time.perf_counter() - self._began) * 1_000
+        if fields:
+            self.put(fields)
+        self._place.record(self)
+
+    def size(self) -> int:
+        """About how many bytes it is as JSON, where it is not shared: then its texts are texts."""
+        fields = self._fields
+        return SIZE_OF_REST + len(fields.get("prompt", "")) + len(fields.get("output_code", ""))
+
+    def wire(self) -> WireStep:
+        """As it is sent, once it has ended."""
         place = self._place
-        step: WireStep = {
-            **place.labels.fields(),
-            "model": "",
-            "prompt": "",
-            "step_name": self._name,
-            **self._fields,
-            "run_id": self.run_id,
-            "step_id": self.id,
-            "step_index": place.step_index,
-            "started_at": self._started_at,
-            "latency_ms": self.elapsed_ms,
-        }
+        labels = place.labels
+        step: WireStep = {"model": "", "prompt": "", "step_name": self._name, **labels.fields(), **self._fields}
+        step["run_id"] = self.run_id
+        step["step_id"] = self.id
+        step["step_index"] = place.step_index
+        step["started_at"] = time_text(self._started_at)
+        step["latency_ms"] = self._latency_ms
         if place.parent_step_id is not None:
             step["parent_step_id"] = place.parent_step_id
-        if place.labels.tags:
-            step["tags"] = [*place.labels.tags, *step.get("tags", ())]
-        if place.labels.attributes:
-            step["attributes"] = {**place.labels.attributes, **step.get("attributes", {})}
+        if labels.tags:
+            step["tags"] = [*labels.tags, *step.get("tags", ())]
+        if labels.attributes:
+            step["attributes"] = {**labels.attributes, **step.get("attributes", {})}
         if self._events:
             step["events"] = self._events
-        place.record(step)
+        return step
 
     def abort(self, **fields: Any) -> None:
         """Ends it because the caller has lost interest, which is no failure."""
@@ -150,24 +207,27 @@ class Step:
 
     def fail(self, error: BaseException, **fields: Any) -> None:
         """Ends it as failed."""
-        described = {"error": cut(str(error) or type(error).__name__, MAX_ERROR), "error_class": type(error).__name__}
-        self.end(**{"status_success": False, **described, **fields})
+        self.end(**{**failure(error), **fields})
 
     def succeed(self, result: Any) -> None:
         """Ends it with the result of a function."""
         output = value_text(result) if "output_code" not in self._fields else None
-        if output is not None:
-            self.set(output_code=output)
-        self.end()
+        self.finish({} if output is None else {"output_code": output})
 
     def end_with(self, error: Optional[BaseException]) -> None:
         """Ends it as a block of code ended."""
         if error is None:
-            self.end()
+            self.finish({})
         elif is_abort(error):
-            self.abort()
+            self.finish({"aborted": True})
         else:
-            self.fail(error)
+            self.finish(failure(error))
+
+
+def failure(error: BaseException) -> Dict[str, Any]:
+    """What an error says of a step that it ends."""
+    message = cut(str(error) or type(error).__name__, MAX_ERROR)
+    return {"status_success": False, "error": message, "error_class": type(error).__name__}
 
 
 def is_abort(error: BaseException) -> bool:

@@ -13,7 +13,7 @@ from ._observe import Observation, observed
 from ._registry import make_with, register, unregister
 from ._scope import LabelBlock, Run, RunState, StepBlock, Tracing
 from ._sender import EXIT_PATIENCE_S, Sender, Stats
-from ._step import Labels, WireStep
+from ._step import Labels, Step, WireStep
 from .clients.anthropic import ANTHROPIC
 from .clients.openai import OpenAi
 from .clients.patch import Integration, patch
@@ -80,7 +80,7 @@ class Tracer:
             flush_interval_s=flush_interval,
             warn=self._warn,
         )
-        self._tracing = Tracing(run_id=run_id, labels=self._labels, record=self._record)
+        self._tracing = Tracing(run_id=run_id, labels=self._labels, record=self._record_ended)
         register(self._tracing)
 
     @property
@@ -183,13 +183,23 @@ class Tracer:
         self._sender.shutdown(timeout)
         unregister(self._tracing)
 
+    def _record_ended(self, step: Step) -> None:
+        if not self._is_enabled:
+            return
+        if step.is_shared or self._redact is not None:
+            self._record(step.wire())
+        else:
+            # Many at once, and by the thread that sends them, cost less than one by one, and nobody waits.
+            self._sender.enqueue(step.size(), lambda: _json(step.wire()))
+
     def _record(self, step: WireStep) -> None:
         if not self._is_enabled:
             return
         try:
             kept = step if self._redact is None else self._redact(step)
             if kept is not None:
-                self._sender.enqueue(_json(kept))
+                encoded = _json(kept)
+                self._sender.enqueue(len(encoded), lambda: encoded)
         except Exception as error:
             # Better no step than one that was to be redacted.
             self._warn(f"a step could not be recorded: {error!r}")

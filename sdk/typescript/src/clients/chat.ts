@@ -52,7 +52,15 @@ function isEmptyList(value: unknown): boolean {
 interface Choice {
   /** What grows by pieces of text: content, refusal, what others call reasoning. */
   texts: Record<string, string[]>;
-  calls: Map<number, { id?: string; type?: string; name: string; arguments: string[] }>;
+  calls: Call[];
+}
+
+interface Call {
+  index: unknown;
+  id?: string;
+  type?: string;
+  name: string;
+  arguments: string[];
 }
 
 class ChatReader implements StreamReader {
@@ -92,7 +100,7 @@ class ChatReader implements StreamReader {
 
   #grow(index: number, delta: Loose): boolean {
     let choice = this.#choices.get(index);
-    if (choice === undefined) this.#choices.set(index, (choice = { texts: {}, calls: new Map() }));
+    if (choice === undefined) this.#choices.set(index, (choice = { texts: {}, calls: [] }));
     let hasContent = false;
     for (const [field, value] of Object.entries(delta)) {
       if (value === null || field === 'role' || field === 'obfuscation') continue;
@@ -100,6 +108,8 @@ class ChatReader implements StreamReader {
         for (const call of list(value)) hasContent = growCall(choice, loose(call)) || hasContent;
       } else if (field === 'function_call') {
         hasContent = growCall(choice, { function: value }) || hasContent;
+      } else if (field === 'content' && typeof value === 'object') {
+        hasContent = growParts(choice, value) || hasContent;
       } else if (typeof value === 'string' && value !== '') {
         (choice.texts[field] ??= []).push(value);
         hasContent = true;
@@ -111,7 +121,7 @@ class ChatReader implements StreamReader {
   finish(): Reading {
     const messages = [...this.#choices.values()].map(({ texts, calls }) => ({
       ...Object.fromEntries(Object.entries(texts).map(([field, parts]) => [field, parts.join('')])),
-      tool_calls: [...calls.values()].map(({ id, type, name, arguments: parts }) => ({
+      tool_calls: calls.map(({ id, type, name, arguments: parts }) => ({
         id,
         type: type ?? 'function',
         function: { name, arguments: parts.join('') },
@@ -121,16 +131,48 @@ class ChatReader implements StreamReader {
   }
 }
 
+/** Several calls may share a place: an id of its own makes a call. */
+function placeOf(choice: Choice, index: unknown, id: string | undefined): Call {
+  const backwards = [...choice.calls].reverse();
+  const same = id === undefined ? undefined : backwards.find((call) => call.id === id);
+  if (same !== undefined) return same;
+  const last = backwards.find((call) => index === undefined || call.index === index);
+  if (last !== undefined && (id === undefined || last.id === undefined)) return last;
+  const call: Call = { index, name: '', arguments: [] };
+  choice.calls.push(call);
+  return call;
+}
+
+/** Content as parts, as Mistral's models that think have it. */
+function growParts(choice: Choice, parts: unknown): boolean {
+  let hasContent = false;
+  for (const part of Array.isArray(parts) ? parts : [parts]) {
+    const thought = ['thinking', 'reasoning'].includes(String(loose(part)['type']));
+    for (const text of textsOf(part)) {
+      (choice.texts[thought ? 'reasoning_content' : 'content'] ??= []).push(text);
+      hasContent = true;
+    }
+  }
+  return hasContent;
+}
+
+function textsOf(part: unknown): string[] {
+  if (typeof part === 'string') return part === '' ? [] : [part];
+  if (Array.isArray(part)) return part.flatMap(textsOf);
+  const { text, content, thinking } = loose(part);
+  const inner = text ?? content ?? thinking;
+  return inner === undefined || inner === null ? [] : textsOf(inner);
+}
+
 function growCall(choice: Choice, call: Loose): boolean {
-  const index = Number(call['index'] ?? 0);
-  let known = choice.calls.get(index);
-  if (known === undefined) choice.calls.set(index, (known = { name: '', arguments: [] }));
   const id = word(call['id']);
+  const known = placeOf(choice, call['index'], id);
   const type = word(call['type']);
   if (id !== undefined) known.id = id;
   if (type !== undefined) known.type = type;
   const { name, arguments: piece } = loose(call['function']);
-  if (typeof name === 'string') known.name += name;
+  // Some say the name again in every chunk.
+  if (typeof name === 'string' && !(known.arguments.length > 0 && name === known.name)) known.name += name;
   if (typeof piece === 'string') known.arguments.push(piece);
   return Boolean(name) || Boolean(piece);
 }

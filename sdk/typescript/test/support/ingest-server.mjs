@@ -7,6 +7,7 @@ import { Tracer } from '@plumbline/sdk';
 /** `answer(request)` gives `{ status, body, headers }`, or `'hang'`; default: everything is stored. */
 export async function startIngest(answer = () => undefined) {
   const requests = [];
+  const waiting = [];
   const server = createServer(async (request, response) => {
     let body = '';
     for await (const part of request) body += part;
@@ -18,6 +19,7 @@ export async function startIngest(answer = () => undefined) {
     const { status = 200, body: text = { stored: steps.length, duplicate: 0, rejected: [] }, headers = {} } = told ?? {};
     response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(text));
     if (status === 200) seen.isTaken = true;
+    for (const done of waiting.splice(0)) done();
   });
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
   return {
@@ -25,6 +27,8 @@ export async function startIngest(answer = () => undefined) {
     requests,
     /** The steps of the requests that were answered with 200. */
     taken: () => requests.filter(({ isTaken }) => isTaken).flatMap(({ steps }) => steps),
+    /** The next answer. */
+    next: () => new Promise((done) => waiting.push(done)),
     async stop() {
       server.closeAllConnections();
       await new Promise((done) => server.close(done));

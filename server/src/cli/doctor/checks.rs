@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::Check;
 use crate::config::Config;
 use crate::database::Database;
+use crate::secrets::{KeyPlace, Secrets};
 use crate::serving::ConnectionLimits;
 use crate::{auth, clock, open_files, site};
 
@@ -21,6 +22,10 @@ const NO_SPACE_MIB: u64 = 128;
 const LARGEST_CLOCK_GAP_S: f64 = 5.0;
 /// Below this few open files a busy server refuses connections.
 const FEW_FILES: u64 = 1_024;
+/// What a backup touches in the data folder when it has succeeded.
+const BACKUP_MARKER: &str = "last-backup";
+/// Backups are made each day; one may fail.
+const OLD_BACKUP: Duration = Duration::from_hours(49);
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) async fn all(config: &Config) -> Vec<Check> {
@@ -29,6 +34,8 @@ pub(super) async fn all(config: &Config) -> Vec<Check> {
         data_check(&config.data),
         space_check(&config.data).await,
         files_check(config, open_files::highest_limit()),
+        secrets_check(config),
+        backup_check(config, clock::now()),
     ];
     match &config.database_url {
         None => {
@@ -118,7 +125,8 @@ fn files_check(config: &Config, highest: u64) -> Check {
         ..
     } = ConnectionLimits::of(config, highest);
     let message = format!(
-        "{highest} may be open, so {in_all} connections: {per_network} from one address, {per_proxy} from this machine"
+        "{highest} may be open, so {in_all} connections: {per_network} from one address, {per_proxy} \
+         from this machine or a trusted proxy"
     );
     if highest < FEW_FILES {
         Check::warn(
@@ -128,6 +136,58 @@ fn files_check(config: &Config, highest: u64) -> Check {
         )
     } else {
         Check::ok("files", message)
+    }
+}
+
+/// Where the key of stored secrets is, and whether it can be used.
+fn secrets_check(config: &Config) -> Check {
+    let place = KeyPlace::of(config);
+    let made_here = matches!(place, KeyPlace::DataFolder(_));
+    if made_here && place.is_missing() {
+        return Check::ok("secrets", format!("the first start makes their key, {place}"));
+    }
+    let advice = "secrets that are stored open with their own key only: restore it, or enter them again";
+    match Secrets::of(config) {
+        Err(cause) => Check::fail("secrets", format!("{:#}", anyhow::Error::new(cause)), advice),
+        Ok(_) if place.is_open_to_others() => Check::warn(
+            "secrets",
+            format!("others on this machine may read their key, {place}"),
+            format!("chmod 600 {place}"),
+        ),
+        Ok(_) if made_here && config.database_url.is_some() => Check::ok(
+            "secrets",
+            format!("their key is {place}; other servers on this database need the same one"),
+        ),
+        Ok(_) => Check::ok("secrets", format!("their key is {place}; back it up")),
+    }
+}
+
+/// What is to be backed up, and how long ago that was, where backups leave a marker.
+fn backup_check(config: &Config, now: Timestamp) -> Check {
+    let marker = config.data.join(BACKUP_MARKER);
+    let made_at = std::fs::metadata(&marker).and_then(|metadata| metadata.modified());
+    let made_at = made_at
+        .ok()
+        .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok())
+        .and_then(|since| i64::try_from(since.as_micros()).ok());
+    let Some(made_at) = made_at.map(Timestamp::from_micros) else {
+        let message = format!(
+            "of the database, {} and {}; `touch {}` after each lets doctor watch their age",
+            KeyPlace::of(config),
+            config.data.join("spool").display(),
+            marker.display()
+        );
+        return Check::ok("backup", message);
+    };
+    let message = format!("the last one was made at {made_at}");
+    if now.ms_since(made_at) > OLD_BACKUP.as_millis() as f64 {
+        Check::warn(
+            "backup",
+            message,
+            "look why none was made since; docs/backup.md says what belongs into one",
+        )
+    } else {
+        Check::ok("backup", message)
     }
 }
 
@@ -298,7 +358,7 @@ mod tests {
         let said = files_check(&Config::default(), 1_024).message;
         assert_eq!(
             said,
-            "1024 may be open, so 597 connections: 149 from one address, 447 from this machine"
+            "1024 may be open, so 597 connections: 149 from one address, 447 from this machine or a trusted proxy"
         );
     }
 

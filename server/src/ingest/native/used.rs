@@ -1,5 +1,6 @@
 //! What a call used, in whichever of three ways the body says it.
 
+use domain::UsageDetails;
 use domain::step::{InputMeaning, ReportedTokens};
 use engine::usage::{self, Usage};
 use serde_json::{Map, Value};
@@ -18,6 +19,7 @@ pub(super) fn reported_usage(
 ) -> Result<Usage, Rejection> {
     let tokens = tokens(raw)?;
     let sent = raw.usage().object(MAX_USAGE_BYTES)?;
+    let mut unknown_shape = None;
     let found = if sent.is_empty() {
         (tokens == no_tokens(&tokens))
             .then(|| usage::from_attributes(attributes))
@@ -33,16 +35,41 @@ pub(super) fn reported_usage(
             }
             Some(found) => Some(found),
             None => {
+                unknown_shape = usage::shape(&sent);
                 attributes.entry("usage").or_insert(sent);
                 None
             }
         }
     };
     let mut found = found.unwrap_or_default();
-    if tokens != no_tokens(&tokens) || found == Usage::default() {
+    if let Some(details) = details(raw)? {
+        found.details = details;
+    }
+    found.details.unknown_shape = found.details.unknown_shape.or(unknown_shape);
+    if tokens != no_tokens(&tokens) || found.tokens == ReportedTokens::default() {
         found.tokens = tokens;
     }
     Ok(found)
+}
+
+/// What the body says of its own beside the counts, as an export has it.
+fn details(raw: &RawStep<'_>) -> Result<Option<UsageDetails>, Rejection> {
+    let sent = raw.usage_details().object(MAX_USAGE_BYTES)?;
+    if sent.is_empty() {
+        return Ok(None);
+    }
+    let invalid = |message: &str| Rejection::field("usage_details", message.to_owned());
+    let details: UsageDetails = serde_json::from_value(Value::Object(sent))
+        .map_err(|_other_shape| invalid("usage_details must have the fields that a step answers with"))?;
+    let usage = Usage {
+        details,
+        ..Usage::default()
+    };
+    if usage.is_within_bounds() {
+        Ok(Some(usage.details))
+    } else {
+        Err(invalid("usage_details must have counts within ±10¹²"))
+    }
 }
 
 /// The same without a single count.

@@ -26,6 +26,7 @@ fn step() -> NewStep {
         max_gap_ms: None,
         stream_incomplete: false,
         tokens: domain::step::ReportedTokens::default(),
+        usage_details: domain::UsageDetails::default(),
         web_searches: None,
         reported_cost: None,
         environment: None,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use engine::usage::merge_anthropic;
 use serde_json::{Map, Value, json};
 
-use super::json::{append, error_in, keep, text};
+use super::json::{append, error_event, keep, parse, text, text_of};
 use super::usage::take_usage;
 use super::{Event, Meter, Reading};
 
@@ -13,7 +13,7 @@ use super::{Event, Meter, Reading};
 const MAX_BLOCKS: usize = 10_000;
 
 pub(super) fn whole(body: &[u8]) -> Reading {
-    let Ok(message) = serde_json::from_slice::<Value>(body) else {
+    let Some(message) = parse(body) else {
         return Reading::default();
     };
     let mut reading = Reading {
@@ -22,8 +22,10 @@ pub(super) fn whole(body: &[u8]) -> Reading {
     };
     describe(&mut reading, &message);
     use_up(&mut reading, &message["usage"]);
-    if let Value::Array(blocks) = &message["content"] {
-        reading.output = output(blocks);
+    match &message["content"] {
+        Value::Array(blocks) => reading.output = output(blocks),
+        Value::String(text) if !text.is_empty() => reading.output = Some(text.clone()),
+        _ => {}
     }
     reading
 }
@@ -80,7 +82,7 @@ struct Block {
 
 impl Meter for Stream {
     fn event(&mut self, event: &Event) -> bool {
-        let Ok(mut data) = serde_json::from_str::<Value>(&event.data) else {
+        let Some(mut data) = parse(event.data.as_bytes()) else {
             return false;
         };
         match data["type"].as_str().unwrap_or(&event.name) {
@@ -106,7 +108,7 @@ impl Meter for Stream {
                 self.usage = merge_anthropic(&self.usage, &data["usage"]);
             }
             "message_stop" => self.reading.is_complete = true,
-            "error" => self.reading.error = error_in(&data["error"]),
+            "error" => self.reading.error = error_event(&event.data),
             _ => {}
         }
         false
@@ -156,7 +158,13 @@ impl Block {
                 self.citations.push(delta["citation"].clone());
                 false
             }
-            _ => false,
+            // A kind of delta that came later than this.
+            _ => {
+                let mut more = String::new();
+                let has_text = text_of(delta, &mut more);
+                self.text.push_str(&more);
+                has_text
+            }
         }
     }
 

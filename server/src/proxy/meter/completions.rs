@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::chat::describe;
-use super::json::{append, keep};
+use super::json::{append, keep, parse};
 use super::{Event, Meter, Reading};
 
 /// More choices than any answer has.
 const MAX_CHOICES: usize = 10_000;
 
 pub(super) fn whole(body: &[u8]) -> Reading {
-    let Ok(answer) = serde_json::from_slice::<Value>(body) else {
+    let Some(answer) = parse(body) else {
         return Reading::default();
     };
     let mut stream = Stream::default();
@@ -52,7 +52,7 @@ impl Meter for Stream {
             self.reading.is_complete = true;
             return false;
         }
-        serde_json::from_str::<Value>(&event.data).is_ok_and(|chunk| self.take(&chunk))
+        parse(event.data.as_bytes()).is_some_and(|chunk| self.take(&chunk))
     }
 
     fn finish(self: Box<Self>) -> Reading {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::json::{append, error_in, keep, text};
+use super::json::{append, error_in, keep, parse, text};
+use super::tools::count_tools;
 use super::usage::take_usage;
 use super::{Event, Meter, Reading};
 
@@ -12,7 +13,7 @@ use super::{Event, Meter, Reading};
 const MAX_ITEMS: usize = 10_000;
 
 pub(super) fn whole(body: &[u8]) -> Reading {
-    let Ok(response) = serde_json::from_slice::<Value>(body) else {
+    let Some(response) = parse(body) else {
         return Reading::default();
     };
     let mut reading = Reading {
@@ -37,13 +38,14 @@ fn describe(reading: &mut Reading, response: &Value) {
     let items = response["output"].as_array().map_or(&[][..], Vec::as_slice);
     if !items.is_empty() {
         reading.output = output(items);
-        let searches = items
-            .iter()
-            .filter(|item| item["type"] == "web_search_call")
-            // Opening a page and looking into it are no searches.
-            .filter(|item| item["action"].is_null() || item["action"]["type"] == "search")
-            .count();
-        reading.web_searches = i64::try_from(searches).ok().filter(|searches| *searches > 0);
+        count_tools(reading, response, items);
+    }
+    // Some say it in a word alone.
+    if response["status"] == "failed" && reading.error.is_none() {
+        reading.error = Some(super::ProviderError {
+            class: Some("response_failed".to_owned()),
+            message: "The response failed".to_owned(),
+        });
     }
 }
 
@@ -91,6 +93,8 @@ pub(super) struct Stream {
     reading: Reading,
     /// The items as far as they have come, for a stream that ends before it says them all together.
     items: BTreeMap<u64, Item>,
+    /// The response as its last event has it.
+    last: Value,
 }
 
 #[derive(Default)]
@@ -103,7 +107,7 @@ struct Item {
 
 impl Meter for Stream {
     fn event(&mut self, event: &Event) -> bool {
-        let Ok(mut data) = serde_json::from_str::<Value>(&event.data) else {
+        let Some(mut data) = parse(event.data.as_bytes()) else {
             return false;
         };
         let kind = data["type"].as_str().unwrap_or(&event.name).to_owned();
@@ -114,6 +118,7 @@ impl Meter for Stream {
             "response.completed" | "response.incomplete" | "response.failed" => {
                 describe(&mut self.reading, &data["response"]);
                 self.reading.is_complete = true;
+                self.last = data["response"].take();
             }
             "response.output_item.added" | "response.output_item.done" => {
                 let is_done = kind.ends_with("done");
@@ -149,9 +154,11 @@ impl Meter for Stream {
 
     fn finish(self: Box<Self>) -> Reading {
         let mut reading = self.reading;
+        // The last event may leave its items out: what the others said of them counts.
         if reading.output.is_none() {
             let items: Vec<Value> = self.items.into_values().map(Item::finish).collect();
             reading.output = output(&items);
+            count_tools(&mut reading, &self.last, &items);
         }
         if !reading.is_complete {
             // `in_progress` is why it had not stopped, not why it did.

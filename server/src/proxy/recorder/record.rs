@@ -2,6 +2,7 @@
 
 use domain::{KeyId, NewStep, ProjectId, Timestamp};
 use engine::StepFacts;
+use engine::redaction::Hidden;
 use serde::{Deserialize, Serialize};
 
 use crate::auth::Caller;
@@ -19,6 +20,9 @@ pub(super) struct Record {
     pub(super) key_id: Option<KeyId>,
     pub(super) received_at: Timestamp,
     pub(super) step: NewStep,
+    /// What was hidden in it on its way into the spool.
+    #[serde(default, skip_serializing_if = "Hidden::is_empty")]
+    pub(super) hidden: Hidden,
     /// What it still takes of the memory for copies, and that it is still to be kept; nothing of it is spooled.
     #[serde(skip)]
     _held: Option<(Reservation, PendingCall)>,
@@ -34,6 +38,7 @@ impl Record {
             key_id: exchange.caller.key_id,
             received_at: step.ended_at.unwrap_or(step.started_at),
             step,
+            hidden: Hidden::default(),
             _held: None,
         };
         // The copies go with the exchange; the texts that were read from them stay.
@@ -86,20 +91,23 @@ pub(super) struct Sent {
 /// a defect makes of several is not final: each is then written alone.
 pub(super) fn submissions(records: &[Record]) -> Vec<Sent> {
     let is_final = records.len() == 1;
-    let mut groups: Vec<(&Record, Vec<NewStep>)> = Vec::new();
+    let mut groups: Vec<(&Record, Vec<NewStep>, Vec<Hidden>)> = Vec::new();
     for record in records {
         let account = |record: &Record| (record.project_id, record.received_at.minute());
         let group = groups
             .iter_mut()
-            .find(|(first, _)| account(first) == account(record) && first.key_label == record.key_label);
+            .find(|(first, _, _)| account(first) == account(record) && first.key_label == record.key_label);
         match group {
-            Some((_, steps)) => steps.push(record.step.clone()),
-            None => groups.push((record, vec![record.step.clone()])),
+            Some((_, steps, hidden)) => {
+                steps.push(record.step.clone());
+                hidden.push(record.hidden.clone());
+            }
+            None => groups.push((record, vec![record.step.clone()], vec![record.hidden.clone()])),
         }
     }
     groups
         .into_iter()
-        .map(|(first, steps)| {
+        .map(|(first, steps, hidden)| {
             let caller = Caller {
                 project_id: first.project_id,
                 key_label: first.key_label.clone(),
@@ -107,7 +115,8 @@ pub(super) fn submissions(records: &[Record]) -> Vec<Sent> {
             };
             Sent {
                 step_ids: steps.iter().map(|step| step.step_id.clone()).collect(),
-                submission: Submission::repeated(&caller, first.received_at, steps, is_final),
+                submission: Submission::repeated(&caller, first.received_at, steps, is_final)
+                    .with_hidden(hidden),
             }
         })
         .collect()

@@ -14,9 +14,11 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::backlog::Backlog;
 use super::record::{Record, Sent, submissions};
+use crate::blocking::run_blocking_if_large;
 use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
 use crate::proxy::call::Exchange;
+use crate::redaction::{Redaction, hide};
 
 /// Most calls that are read and written together: a part of what the pipeline's queue holds, so that `/ingest` always
 /// finds room beside them.
@@ -46,6 +48,7 @@ pub(super) struct Writer {
     pipeline: Pipeline,
     metrics: Arc<Metrics>,
     backlog: Backlog,
+    redaction: Redaction,
     queue: mpsc::Receiver<Box<Exchange>>,
     /// Calls taken from the queue for which there was no room in the last batch.
     unread: VecDeque<Box<Exchange>>,
@@ -87,6 +90,7 @@ impl Writer {
         pipeline: Pipeline,
         metrics: Arc<Metrics>,
         backlog: Backlog,
+        redaction: Redaction,
         queue: mpsc::Receiver<Box<Exchange>>,
         overflow: Arc<AtomicUsize>,
     ) -> Self {
@@ -95,6 +99,7 @@ impl Writer {
             pipeline,
             metrics,
             backlog,
+            redaction,
             queue,
             unread: VecDeque::new(),
             in_hand: 0,
@@ -352,8 +357,31 @@ impl Writer {
 
     async fn spool(&mut self, mut records: Vec<Record>) {
         records.retain(|record| !self.settled.remove(&record.step.step_id));
+        self.hide(&mut records);
         if let Some((lost, why)) = self.backlog.append(records).await {
             self.record_loss(lost, &why);
+        }
+    }
+
+    /// Hides what the projects of the records hide. The database can't be asked now; a project's redaction was asked for
+    /// when the call began, and where it did not come, its texts stay out of the spool.
+    fn hide(&self, records: &mut [Record]) {
+        let mut withheld = 0;
+        for record in records {
+            let Some(redactor) = self.redaction.known(record.project_id) else {
+                self.redaction.withhold(record.project_id, &mut record.step);
+                withheld += 1;
+                continue;
+            };
+            run_blocking_if_large(record.bytes(), || {
+                record.hidden.add(&hide(&redactor, &mut record.step));
+            });
+        }
+        if withheld > 0 {
+            tracing::warn!(
+                calls = withheld,
+                "calls are spooled without texts: what their projects hide is not known"
+            );
         }
     }
 

@@ -116,11 +116,14 @@ async fn a_comparison_of_prompts_holds_no_thread_that_answers_requests() {
         .iter()
         .map(|used| used["fingerprint"].as_str().unwrap())
         .collect();
-    let path = format!(
-        "/ui/prompts/get?slug=default&minutes=60&fingerprint={}&before={}",
-        fingerprints[0], fingerprints[1]
-    );
-    let comparison = app.client.get(app.url(&path));
+    let comparison = app.client.post(app.url("/ui/prompts/get")).json(&json!({
+        "slug": "default",
+        "fingerprint": fingerprints[0],
+        "query": {
+            "range": { "Last": 60 }, "metric": "cost", "by": "key", "filter": domain::SeriesFilter::default(),
+            "before": fingerprints[1], "is_stacked": false, "as_table": false
+        },
+    }));
     let comparison = tokio_util::task::TaskTracker::new().spawn(Answer::of(comparison));
     let mut longest = Duration::ZERO;
     while !comparison.is_finished() {

@@ -41,7 +41,7 @@ fn said(words: &[SentencePart]) -> String {
 }
 
 fn check(run: &RunSummary, steps: &[StepSummary], tone: Tone, headline: &str, details: &str) {
-    let verdict = verdict(run, steps);
+    let verdict = verdict(run, steps, false);
     assert_eq!(said(&verdict.headline), headline);
     assert_eq!(said(&verdict.details), details);
     assert_eq!(verdict.tone, tone);
@@ -105,7 +105,7 @@ fn a_failure_leads_with_where_it_came_from() {
     check(&failed, &steps, Tone::Critical, lead, rest);
     // A ring of parents ends somewhere.
     steps[0].parent_step_id = Some("fetch".to_owned());
-    assert_eq!(verdict(&failed, &steps).tone, Tone::Critical);
+    assert_eq!(verdict(&failed, &steps, false).tone, Tone::Critical);
     check(
         &run(RunStatus::Error, &[]),
         &[],

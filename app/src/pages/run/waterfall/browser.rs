@@ -104,24 +104,6 @@ pub(super) fn reveal(tree: NodeRef<html::Ol>, line: usize) {
     let _only_in_the_browser = (tree, line);
 }
 
-/// The line that was clicked in the drawing.
-pub(super) fn line_at(event: &ev::MouseEvent) -> usize {
-    #[cfg(target_arch = "wasm32")]
-    {
-        use wasm_bindgen::JsCast;
-        let drawing = event
-            .current_target()
-            .and_then(|t| t.dyn_into::<web_sys::Element>().ok());
-        let top = drawing.map_or(0.0, |d| d.get_bounding_client_rect().top());
-        ((f64::from(event.client_y()) - top).max(0.0) / ROW_PX as f64) as usize
-    }
-    #[cfg(not(target_arch = "wasm32"))]
-    {
-        let _only_in_the_browser = event;
-        0
-    }
-}
-
 /// Whether the click went to a link, which does its own work.
 pub(super) fn is_on_link(event: &ev::MouseEvent) -> bool {
     #[cfg(target_arch = "wasm32")]

@@ -1,6 +1,6 @@
 //! One row of the tree.
 
-use domain::{StepStatus, text};
+use domain::{NanoUsd, StepStatus, text};
 use leptos::attr::custom::custom_attribute;
 use leptos::prelude::*;
 
@@ -8,8 +8,8 @@ use super::super::model::Run;
 use super::super::{Page, score};
 use super::browser::is_on_link;
 use crate::pages::cells::score_bar;
-use crate::timeline::draw::{glyph, kind_class, kind_icon, shown_ms};
-use crate::timeline::layout::Line;
+use crate::timeline::draw::{glyph, kind_class, kind_icon};
+use crate::timeline::layout::{Folds, Line};
 use crate::ui::icon::Icon;
 use crate::ui::time::use_attached;
 
@@ -23,11 +23,11 @@ pub(super) fn TreeRow(
     line: Line,
     run: Run,
     selected: Memo<Option<String>>,
-    folded: Memo<Vec<String>>,
+    folds: Memo<Folds>,
 ) -> impl IntoView {
     match line {
         Line::Orphans(count) => orphans(count).into_any(),
-        Line::Row(row) => step_row(page, row, &run, selected, folded),
+        Line::Row(row) | Line::Group(row, _) => step_row(page, line, row, &run, selected, folds),
     }
 }
 
@@ -46,10 +46,11 @@ fn orphans(count: usize) -> impl IntoView {
 
 fn step_row(
     page: Page,
+    line: Line,
     row: usize,
     run: &Run,
     selected: Memo<Option<String>>,
-    folded: Memo<Vec<String>>,
+    folds: Memo<Folds>,
 ) -> AnyView {
     let Page { query, go, .. } = page;
     let Some(step) = run.step_of(row) else {
@@ -58,19 +59,22 @@ fn step_row(
     let attached = use_attached();
     let place = run.layout.rows[row];
     let is_parent = run.layout.is_parent(row);
-    let id = step.step_id.clone();
-    let name = if step.name.trim().is_empty() {
-        "unnamed step".to_owned()
-    } else {
-        step.name.clone()
+    let can_fold = is_parent || run.layout.group_end(row).is_some();
+    let id = run.id_of(row).to_owned();
+    let name = run.skeleton.name_of(step).to_owned();
+    let rows = match line {
+        Line::Group(first, end) => first..end,
+        Line::Row(_) | Line::Orphans(_) => row..row + 1,
     };
+    let steps = || rows.clone().filter_map(|row| run.step_of(row));
+    let calls = (rows.len() > 1).then(|| view! { <span class="badge">{format!("×{}", rows.len())}</span> });
     let is_selected = {
         let id = id.clone();
         Memo::new(move |_| selected.read().as_deref() == Some(&id))
     };
     let is_folded = {
-        let id = id.clone();
-        Memo::new(move |_| is_parent && folded.read().contains(&id))
+        let run = run.clone();
+        Memo::new(move |_| can_fold && folds.read().is_folded(&run.layout, row))
     };
     let select = {
         let id = id.clone();
@@ -85,15 +89,34 @@ fn step_row(
             go.run((untrack(&select), false));
         }
     };
-    let wrong = glyph(step.status, step.severity);
-    let is_bad = step.status == StepStatus::Error;
-    let duration = text::duration(shown_ms(step, run.view.now));
-    let cost = step.cost_nano_usd.map(|cost| cost.to_short());
-    let cost_title = step.cost_nano_usd.map(|cost| format!("${}", cost.to_decimal()));
-    let score = step
-        .score
-        .filter(|score| *score > 0)
-        .map(|points| view! { {score_bar(&score::by_layer(step), step.threshold, 28)}<span class="num">{points}</span> });
+    // Of several calls the gravest speaks.
+    let gravest = steps()
+        .max_by_key(|step| (step.is_grave(), step.severity))
+        .unwrap_or(step);
+    let wrong = glyph(gravest.status, gravest.severity);
+    let is_bad = gravest.status == StepStatus::Error;
+    let duration = text::duration(steps().map(|step| step.shown_ms(run.now_us())).sum());
+    let known = steps()
+        .filter_map(|step| step.cost_nano_usd)
+        .reduce(i64::saturating_add)
+        .map(NanoUsd);
+    let cost = known.map(NanoUsd::to_short);
+    let cost_title = known.map(|cost| format!("${}", cost.to_decimal()));
+    let gravest_row = rows
+        .clone()
+        .max_by_key(|row| run.step_of(*row).and_then(|step| step.score));
+    let scored = gravest_row.unwrap_or(row);
+    let detail = run.detail(run.id_of(scored));
+    let score = run
+        .step_of(scored)
+        .and_then(|step| Some((step.score.filter(|score| *score > 0)?, step.layer.unwrap_or(5))))
+        .map(|(points, layer)| {
+            let bar = match detail {
+                Some(detail) => score_bar(&score::by_layer(detail), detail.threshold, 28),
+                None => score_bar(&[(layer, points)], None, 28),
+            };
+            view! { {bar}<span class="num">{points}</span> }
+        });
     let guides = (0..place.depth.min(MAX_GUIDES))
         .map(|_| view! { <i class="guide"></i> })
         .collect_view();
@@ -102,7 +125,7 @@ fn step_row(
             class="wf-row"
             role="treeitem"
             {..custom_attribute("aria-level", (place.depth + 1).to_string())}
-            aria-expanded=move || is_parent.then(|| if is_folded.get() { "false" } else { "true" })
+            aria-expanded=move || can_fold.then(|| if is_folded.get() { "false" } else { "true" })
             aria-selected=move || if is_selected.get() { "true" } else { "false" }
             tabindex=move || {
                 attached.get().then(|| if is_selected.get() || (row == 0 && selected.read().is_none()) { "0" } else { "-1" })
@@ -112,7 +135,7 @@ fn step_row(
         >
             <span class="wf-name">
                 {guides}
-                {twist(page, is_parent, is_folded, id, &name)}
+                {twist(page, can_fold, is_folded, id, &name)}
                 <Icon name=kind_icon(step.kind) class=kind_class(step.kind)/>
                 <span class="vh">{step.kind.as_str()}" "</span>
                 <a
@@ -125,6 +148,7 @@ fn step_row(
                 >
                     {name.clone()}
                 </a>
+                {calls}
             </span>
             <span class="wf-score">{score}</span>
             <span class="wf-cost num" title=cost_title>{cost}</span>
@@ -138,8 +162,8 @@ fn step_row(
 }
 
 /// The link that folds or unfolds; an empty place for a leaf.
-fn twist(page: Page, is_parent: bool, is_folded: Memo<bool>, id: String, name: &str) -> AnyView {
-    if !is_parent {
+fn twist(page: Page, can_fold: bool, is_folded: Memo<bool>, id: String, name: &str) -> AnyView {
+    if !can_fold {
         return view! { <i class="twist"></i> }.into_any();
     }
     let query = page.query;

@@ -61,16 +61,58 @@ pub(super) fn From(row: PriceRow) -> impl IntoView {
     view! { <time datetime=at.clone() title=at.clone()>{day}</time> }.into_any()
 }
 
+/// The rates that the columns do not show.
+fn parts_of(rates: TokenRates) -> TokenRates {
+    TokenRates {
+        input: None,
+        output: None,
+        cache_read: None,
+        cache_write_5m: None,
+        cache_write_1h: None,
+        ..rates
+    }
+}
+
 /// What else a row holds: rates for much input and for service tiers, one line each.
 fn other_rates(row: &PriceRow) -> Vec<(String, String)> {
     let count = |tokens: i64| text::grouped(tokens.unsigned_abs());
     let size = |tier: &InputTier| format!("above {} tokens", count(tier.above_input_tokens));
-    let mut lines: Vec<(String, String)> = row
-        .rates
-        .tiers
-        .iter()
-        .map(|tier| (size(tier), rate_words(None, tier.tokens)))
+    let parts = parts_of(row.rates.tokens);
+    let mut lines: Vec<(String, String)> = (parts != TokenRates::default())
+        .then(|| ("audio and images".to_owned(), rate_words(None, parts)))
+        .into_iter()
         .collect();
+    let clock = |minute: i64| format!("{:02}:{:02}", minute / 60, minute % 60);
+    lines.extend(row.rates.hours.iter().map(|hour| {
+        let days = if hour.weekdays_only {
+            ", Monday to Friday"
+        } else {
+            ""
+        };
+        let name = format!(
+            "{} to {} UTC{days}",
+            clock(hour.from_minute),
+            clock(hour.to_minute)
+        );
+        let rates = if hour.is_unknown {
+            "unknown".to_owned()
+        } else {
+            rate_words(None, hour.tokens)
+        };
+        (name, rates)
+    }));
+    lines.extend(row.rates.geographies.iter().map(|(place, permille)| {
+        (
+            format!("inference in {place}"),
+            rate_words(Some(*permille), TokenRates::default()),
+        )
+    }));
+    lines.extend(
+        row.rates
+            .tiers
+            .iter()
+            .map(|tier| (size(tier), rate_words(None, tier.tokens))),
+    );
     for (word, rates) in &row.rates.service_tiers {
         lines.push((word.clone(), rate_words(rates.permille, rates.tokens)));
         for tier in &rates.tiers {
@@ -80,15 +122,18 @@ fn other_rates(row: &PriceRow) -> Vec<(String, String)> {
     lines
 }
 
+/// `input, audio`, for the name of a rate.
+fn rate_name(name: &str) -> String {
+    match name {
+        "cache_write_5m" => "cache write".to_owned(),
+        "cache_write_1h" => "for 1 h".to_owned(),
+        _ => name.replace('_', " "),
+    }
+}
+
 /// `input $0.625, output $5`; `× 0.5` where all of the ordinary rates are multiplied.
 fn rate_words(permille: Option<i64>, rates: TokenRates) -> String {
-    let named = [
-        ("input", rates.input),
-        ("output", rates.output),
-        ("cache read", rates.cache_read),
-        ("cache write", rates.cache_write_5m),
-        ("for 1 h", rates.cache_write_1h),
-    ];
+    let named = rates.named().map(|(name, rate)| (rate_name(name), rate));
     let factor =
         permille.map(|permille| format!("× {}", NanoUsd(permille.saturating_mul(1_000_000)).to_decimal()));
     let named = named
@@ -101,7 +146,18 @@ fn rate_words(permille: Option<i64>, rates: TokenRates) -> String {
 fn fees(row: &PriceRow) -> String {
     let per_1k = row.rates.web_search_per_1k;
     let per_call = row.rates.per_request.filter(|fee| *fee != 0);
+    let money = |fee: i64| NanoUsd(fee).to_decimal();
+    let by_context = row.rates.per_request_by_context.iter();
+    let by_context: Vec<_> = by_context
+        .map(|(size, fee)| format!("{size} ${}", money(*fee)))
+        .collect();
+    let tools = row.rates.tools_per_1k.iter();
+    let tools: Vec<_> = tools
+        .map(|(tool, fee)| format!("{} ${} per 1,000", tool.replace('_', " "), money(*fee)))
+        .collect();
     let parts = [
+        (!by_context.is_empty()).then(|| format!("per call by context: {}", by_context.join(", "))),
+        (!tools.is_empty()).then(|| tools.join(", ")),
         per_1k.map(|rate| format!("web search ${} per 1,000", NanoUsd(rate).to_decimal())),
         per_call.map(|rate| format!("${} per call", NanoUsd(rate).to_decimal())),
         row.context_window

@@ -164,8 +164,40 @@ fn weighted(random: &mut Random, weights: &[f64]) -> usize {
     weights.len() - 1
 }
 
+/// Minutes from a rollout's first call to the first that behaves otherwise: work that comes on a schedule, caches that
+/// have to expire, a path that few requests take.
+pub(crate) fn lag(random: &mut Random) -> i64 {
+    let kind = random.unit();
+    if kind < 0.90 {
+        0
+    } else if kind < 0.97 {
+        random.log_between(2.0, 20.0) as i64
+    } else {
+        random.log_between(20.0, 240.0) as i64
+    }
+}
+
+/// When an innocent deploy begins, and whether it is one of a train: what is merged together is rolled out one after the
+/// other, from some minutes before a guilty one until its change is seen. `train` are the minutes in which that one
+/// began and in which half of its change was in force.
+pub(crate) fn innocent_start(
+    random: &mut Random,
+    onset: i64,
+    is_before: bool,
+    train: Option<(i64, i64)>,
+) -> (i64, bool) {
+    if let Some((begun, seen)) = train
+        && random.chance(0.5)
+    {
+        return (random.whole(begun - 6, seen.min(begun + 480) + 12), true);
+    }
+    let gap = random.log_between(2.0, 720.0) as i64;
+    (if is_before { onset - gap } else { onset + gap }, false)
+}
+
 fn guilty(random: &mut Random, plan: &mut Plan, made: &mut Made, mechanism: Mechanism, onset: i64) {
-    let mut ramp = rollout(random, onset);
+    let begun = onset - lag(random);
+    let mut ramp = rollout(random, begun);
     let mut reverts = None;
     if random.chance(0.15) {
         let end = onset + random.log_between(120.0, 720.0) as i64;
@@ -174,15 +206,8 @@ fn guilty(random: &mut Random, plan: &mut Plan, made: &mut Made, mechanism: Mech
         made.touched.push((back, Touched::Nothing));
         reverts = Some(back);
     }
-    let release = add_release(
-        random,
-        plan,
-        Ramp {
-            points: vec![(onset, 1.0)],
-            ..ramp.clone()
-        },
-    );
-    plan.releases[release].1 = ramp.clone();
+    let release = add_release(random, plan, ramp.clone());
+    let ramp = ramp.from(onset);
     made.mechanism = Some(mechanism);
     made.guilty = Some(release);
     made.ramp = ramp.clone();
@@ -221,9 +246,10 @@ fn innocents(random: &mut Random, plan: &mut Plan, made: &mut Made, onset: i64) 
     // How many before and how many after: the guilty one is first, in the middle and last equally often.
     let count = random.whole(0, 6);
     let before = random.whole(0, count);
+    let guilty = made.guilty.filter(|_| made.mechanism.is_some());
+    let train = guilty.map(|release| (plan.releases[release].1.begins(), made.ramp.half()));
     for index in 0..count {
-        let gap = random.log_between(2.0, 720.0) as i64;
-        let at = if index < before { onset - gap } else { onset + gap };
+        let (at, in_train) = innocent_start(random, onset, index < before, train);
         let ramp = if random.chance(0.8) {
             Ramp::at_once(at)
         } else {
@@ -232,8 +258,9 @@ fn innocents(random: &mut Random, plan: &mut Plan, made: &mut Made, onset: i64) 
         let release = add_release(random, plan, ramp.clone());
         let mut title = (*random.pick(&HARMLESS)).to_owned();
         let mut touched = Touched::Nothing;
-        if random.chance(0.5) {
-            let place = if random.chance(0.25) {
+        // What is rolled out in a train has a service of its own, and most of it changes that.
+        if random.chance(if in_train { 0.85 } else { 0.5 }) {
+            let place = if !in_train && random.chance(0.25) {
                 // A little of the same kind, in the same place.
                 spared.inspect(|(key, step)| {
                     let changes = vec![
@@ -303,15 +330,10 @@ fn other_model(
 }
 
 /// What is recorded of the deploys, in the order of their starts, and which release each record is of.
-pub(super) fn records(
-    random: &mut Random,
-    plan: &mut Plan,
-    made: Option<&mut Made>,
-) -> (Vec<Deploy>, Vec<usize>) {
+pub(super) fn records(random: &mut Random, plan: &Plan, made: Option<&Made>) -> (Vec<Deploy>, Vec<usize>) {
     let mut found: Vec<(Deploy, usize)> = Vec::new();
     let clock_is_off = random.chance(0.3);
     let hidden = made
-        .as_ref()
         .filter(|made| made.is_unrecorded)
         .and_then(|made| made.guilty);
     let titles = made.map(|made| made.titles.clone()).unwrap_or_default();
@@ -345,14 +367,5 @@ pub(super) fn records(
     }
     found.retain(|(deploy, _)| deploy.started <= plan.now);
     found.sort_by_key(|(deploy, index)| (deploy.started, *index));
-    for (deploy, _) in &found {
-        for at in [deploy.started, deploy.completed] {
-            if at >= plan.watched_from {
-                plan.looked_at.extend([at / 60 - 1, at / 60, at / 60 + 1]);
-            }
-        }
-    }
-    plan.looked_at.sort_unstable();
-    plan.looked_at.dedup();
     found.into_iter().unzip()
 }

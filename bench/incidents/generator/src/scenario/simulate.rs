@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Cell, Change, Deploy, Event, FirstSeen, Plan, ReleaseCell, Scenario, SeriesName, Truth};
+use super::{
+    Cell, Change, Deploy, Event, FirstSeen, MinuteCell, Plan, ReleaseCell, Scenario, SeriesName, Truth,
+};
 use crate::calls::simulate;
 use crate::random::Random;
 use crate::world::Step;
@@ -20,7 +22,9 @@ struct Recorder<'a> {
     series: BTreeMap<SeriesName, usize>,
     cells: BTreeMap<(usize, i64), Cell>,
     releases: BTreeMap<(String, String, String, String, i64), ReleaseCell>,
-    minutes: BTreeMap<(usize, i64), (i64, i64)>,
+    minutes: BTreeMap<(usize, i64), MinuteCell>,
+    /// By minute of the hour that is simulated: how its calls are spread.
+    pace: [f64; 60],
     seen: BTreeSet<(&'static str, String, String, String)>,
     first_seen: Vec<FirstSeen>,
 }
@@ -43,6 +47,7 @@ pub(super) fn run(
         cells: BTreeMap::new(),
         releases: BTreeMap::new(),
         minutes: BTreeMap::new(),
+        pace: [1.0; 60],
         seen: BTreeSet::new(),
         first_seen: Vec::new(),
     };
@@ -62,7 +67,16 @@ pub(super) fn run(
                 .filter(|surge| surge.key == index)
                 .map(|surge| 1.0 + (surge.factor - 1.0) * surge.ramp.share(middle))
                 .product();
-            let count = random.poisson(usual * surge * part);
+            let mut count = random.poisson(usual * surge * part);
+            // What has not arrived yet.
+            if let Some(arrived) = plan.late.get((last - hour) as usize) {
+                count = random.binomial(count, *arrived);
+            }
+            recorder.pace = if plan.has_minutes && hour * 60 >= plan.watched_from {
+                pace(random, plan.minute_noise[index])
+            } else {
+                [1.0; 60]
+            };
             for step in &mut key.steps {
                 let memory = 0.7f64;
                 step.wander_state = memory * step.wander_state
@@ -111,7 +125,7 @@ pub(super) fn run(
             .collect(),
         minutes: minutes
             .into_iter()
-            .map(|((series, minute), (calls, errors))| (series, minute, calls, errors))
+            .map(|((series, minute), cell)| (series, minute, cell))
             .collect(),
         first_seen,
         deploys,
@@ -162,7 +176,7 @@ impl Recorder<'_> {
                 continue;
             }
             let middle = f64::midpoint(from, to);
-            let share_of_hour = (to - from) / (end - begin).max(1e-9);
+            let share_of_hour = self.paced(from, to) / self.paced(begin, end).max(1e-9);
             for (weight, active) in self.combinations(&events, middle) {
                 let mut own = step.clone();
                 for event in &active.events {
@@ -181,10 +195,12 @@ impl Recorder<'_> {
     fn combinations<'e>(&self, events: &[&'e Event], at: f64) -> Vec<(f64, Active<'e>)> {
         let releases = &self.plan.releases;
         let shares: Vec<f64> = releases.iter().map(|(_, ramp)| ramp.share(at)).collect();
-        let share_of = |event: &Event| {
-            event
-                .release
-                .map_or_else(|| event.ramp.share(at), |index| shares[index])
+        // What acts later than it was rolled out is in force for the same part of the calls from then on.
+        let acts = |event: &Event| event.ramp.share(at) > 0.0;
+        let share_of = |event: &Event| match event.release {
+            Some(index) if acts(event) => shares[index],
+            Some(_) => 0.0,
+            None => event.ramp.share(at),
         };
         let begins = |index: &usize| releases[*index].1.begins();
         let whole = (0..releases.len())
@@ -208,7 +224,8 @@ impl Recorder<'_> {
                 next.push((weight * (1.0 - share), active.clone()));
                 let mut with = active;
                 with.events.extend(own.iter().copied());
-                with.release = [with.release, release].into_iter().flatten().max_by_key(begins);
+                // Callers of a canary say its release, whatever went to the others meanwhile.
+                with.release = release.or(with.release);
                 next.push((weight * share, with));
             }
             found = next;
@@ -221,7 +238,7 @@ impl Recorder<'_> {
             let own = events
                 .iter()
                 .copied()
-                .filter(|event| event.release == Some(index))
+                .filter(|event| event.release == Some(index) && acts(event))
                 .collect();
             split(*share, own, Some(index));
         }
@@ -299,11 +316,19 @@ impl Recorder<'_> {
             model: model.to_owned(),
             template: format!("{:012x}", step.template),
         };
-        let first = from + random.exponential((to - from) / cell.calls as f64).min(to - from);
+        let is_watched = from >= self.plan.watched_from as f64;
+        let minutes = if is_watched && self.plan.has_minutes {
+            self.spread(random, (from, to), &cell)
+        } else {
+            Vec::new()
+        };
+        let first = match minutes.first() {
+            Some((minute, _)) => *minute as f64 + random.unit(),
+            None => from + random.exponential((to - from) / cell.calls as f64).min(to - from),
+        };
         self.see("template", &name.template, place.label, &step.name, first);
         self.see("model", model, place.label, &step.name, first);
         self.see("step", &step.name, place.label, &step.name, first);
-        let is_watched = from >= self.plan.watched_from as f64;
         if let Some(release) = release.filter(|_| self.plan.is_tagged) {
             self.see("release", release, "", "", first);
             if is_watched {
@@ -325,8 +350,14 @@ impl Recorder<'_> {
         }
         let next = self.series.len();
         let series = *self.series.entry(name).or_insert(next);
-        if self.plan.looked_at.binary_search(&hour).is_ok() {
-            self.spread(random, series, (from, to), &cell);
+        for (minute, more) in minutes {
+            let sum = self.minutes.entry((series, minute)).or_default();
+            sum.calls += more.calls;
+            sum.errors += more.errors;
+            sum.anomalies += more.anomalies;
+            sum.cost_nano += more.cost_nano;
+            sum.output += more.output;
+            sum.latency_sum_us += more.latency_sum_us;
         }
         merge(self.cells.entry((series, hour)).or_default(), cell);
     }
@@ -344,23 +375,66 @@ impl Recorder<'_> {
         }
     }
 
-    /// Calls by the minute.
-    fn spread(&mut self, random: &mut Random, series: usize, (from, to): (f64, f64), cell: &Cell) {
-        let (first, last) = (
-            from.floor() as i64,
-            (to.ceil() as i64 - 1).max(from.floor() as i64),
-        );
-        let (mut calls, mut errors) = (cell.calls, cell.errors);
-        for minute in first..=last {
-            let part = 1.0 / (last - minute + 1) as f64;
-            let (n, k) = (random.binomial(calls, part), random.binomial(errors, part));
-            (calls, errors) = (calls - n, errors - k);
-            if n > 0 || k > 0 {
-                let sum = self.minutes.entry((series, minute)).or_default();
-                *sum = (sum.0 + n, sum.1 + k);
+    /// How much of the hour's calls come between two of its minutes.
+    fn paced(&self, from: f64, to: f64) -> f64 {
+        let first = from.floor() as i64;
+        (first..to.ceil() as i64)
+            .map(|minute| {
+                let part = to.min((minute + 1) as f64) - from.max(minute as f64);
+                part.max(0.0) * self.pace[minute.rem_euclid(60) as usize]
+            })
+            .sum()
+    }
+
+    /// Calls by the minute, in the order of time.
+    fn spread(&self, random: &mut Random, (from, to): (f64, f64), cell: &Cell) -> Vec<(i64, MinuteCell)> {
+        let first = from.floor() as i64;
+        let mut minutes: Vec<(i64, MinuteCell)> = (first..(to.ceil() as i64).max(first + 1))
+            .map(|minute| (minute, MinuteCell::default()))
+            .collect();
+        let mut sums = Vec::with_capacity(minutes.len());
+        let mut sum = 0.0;
+        for (minute, _) in &minutes {
+            sum += self.pace[minute.rem_euclid(60) as usize];
+            sums.push(sum);
+        }
+        let any = |random: &mut Random| {
+            let at = random.unit() * sum;
+            sums.partition_point(|known| *known < at).min(sums.len() - 1)
+        };
+        for stratum in &cell.strata {
+            for _ in 0..stratum.calls {
+                let (_, own) = &mut minutes[any(random)];
+                own.calls += 1;
+                own.cost_nano += stratum.cost_nano;
+                own.output += stratum.output;
+                own.latency_sum_us += stratum.latency_us;
             }
         }
+        // A failed call is one of those that were made.
+        let mut left = (cell.calls, cell.errors, cell.anomalies);
+        for (_, own) in &mut minutes {
+            let part = own.calls as f64 / left.0.max(1) as f64;
+            own.errors = random.binomial(left.1, part).min(own.calls);
+            own.anomalies = random.binomial(left.2, part).min(own.calls);
+            left = (left.0 - own.calls, left.1 - own.errors, left.2 - own.anomalies);
+        }
+        minutes.retain(|(_, own)| own.calls > 0);
+        minutes
     }
+}
+
+/// How the calls of an hour are spread over its minutes: unevenly, and what is even is the exception.
+fn pace(random: &mut Random, (noise, on_the_hour): (f64, f64)) -> [f64; 60] {
+    const MEMORY: f64 = 0.6;
+    let mut state = random.normal();
+    let mut pace = [0.0; 60];
+    for (minute, own) in pace.iter_mut().enumerate() {
+        state = MEMORY * state + (1.0 - MEMORY * MEMORY).sqrt() * random.normal();
+        let more = if minute == 0 { 1.0 + on_the_hour } else { 1.0 };
+        *own = (noise * state).exp() * more;
+    }
+    pace
 }
 
 #[derive(Clone)]
@@ -382,6 +456,7 @@ fn merge(sum: &mut Cell, more: Cell) {
     sum.latency_us.extend(more.latency_us);
     sum.first_us.extend(more.first_us);
     sum.latency_sum_us += more.latency_sum_us;
+    // Of the hour only sums are kept.
     for (sum, more) in sum.shapes.iter_mut().zip(more.shapes) {
         *sum += more;
     }

@@ -1,6 +1,6 @@
 //! How large an incident is, by what its calls are expected to be like with and without it.
 
-use super::{Change, Deploy, Made, Neighbour, Plan, Touched, Truth};
+use super::{Change, DAY, Deploy, Event, Made, Neighbour, Plan, Touched, Truth};
 use crate::causes::{Cause, Null};
 use crate::world::Step;
 
@@ -66,6 +66,13 @@ pub(super) fn truth(plan: &Plan, made: &Made, records: &[Deploy], order: &[usize
         .zip(order)
         .map(|(deploy, release)| Neighbour {
             recorded_after_onset: deploy.started - onset,
+            begun_after_onset: plan.releases[*release].1.begins() - onset,
+            trace: trace(plan, made, *release),
+            is_partial: [1, 20].iter().all(|after| {
+                let share = plan.releases[*release].1.share((onset + after) as f64);
+                share > 0.0 && share < 1.0
+            }),
+            names_it: names_it(plan, made, &deploy.title),
             touched: made
                 .touched
                 .iter()
@@ -93,6 +100,12 @@ pub(super) fn truth(plan: &Plan, made: &Made, records: &[Deploy], order: &[usize
         deviations,
         calls_after,
         neighbours,
+        leaves_trace: plan
+            .events
+            .iter()
+            .any(|event| is_of_cause(made, event) && leaves_trace(event)),
+        looks_like_a_deploy: looks_like_a_deploy(plan, made),
+        is_tagged: plan.is_tagged,
         within_an_hour: records
             .iter()
             .filter(|deploy| (deploy.started - start).abs() <= 60)
@@ -112,6 +125,7 @@ fn size(plan: &Plan, made: &Made, onset: i64) -> (f64, f64, f64) {
     let at = if full > plan.now { plan.now } else { full } as f64 + 1.0;
     let (mut best, mut far) = (0.0f64, 0.0f64);
     let mut calls = 0.0;
+    let force = Force::of(plan, made, onset);
     for key in &made.keys {
         let of = &plan.keys[*key];
         let surge: f64 = plan
@@ -164,14 +178,15 @@ fn size(plan: &Plan, made: &Made, onset: i64) -> (f64, f64, f64) {
             };
             if a.calls > 0.0 && b.calls > 0.0 {
                 let each = |sum: f64, of: &Expected| sum / of.calls;
-                let dollars = runs_a_day * (b.nano - a.nano) / 1e9;
-                let cost = relative(each(a.nano, &a), each(b.nano, &b));
-                let output = relative(each(a.output, &a), each(b.output, &b));
-                let slow = relative(each(a.ms, &a), each(b.ms, &b));
-                let slow_ms = (each(b.ms, &b) - each(a.ms, &a)) * 2.0;
-                let errors = each(b.errors, &b) - each(a.errors, &a);
-                let anomalies = each(b.anomalies, &b) - each(a.anomalies, &a);
-                let prose = (each(b.prose, &b) - each(a.prose, &a)).abs();
+                let most = force.most;
+                let dollars = runs_a_day * (b.nano - a.nano) / 1e9 * force.day;
+                let cost = relative(each(a.nano, &a), each(b.nano, &b)) * most;
+                let output = relative(each(a.output, &a), each(b.output, &b)) * most;
+                let slow = relative(each(a.ms, &a), each(b.ms, &b)) * most;
+                let slow_ms = (each(b.ms, &b) - each(a.ms, &a)) * 2.0 * most;
+                let errors = (each(b.errors, &b) - each(a.errors, &a)) * most;
+                let anomalies = (each(b.anomalies, &b) - each(a.anomalies, &a)) * most;
+                let prose = (each(b.prose, &b) - each(a.prose, &a)).abs() * most;
                 for (effect, noise) in [
                     ((cost / gate.max(0.1)).min(dollars), cost / step.wander),
                     (output / gate.max(0.1), output / step.wander),
@@ -187,9 +202,9 @@ fn size(plan: &Plan, made: &Made, onset: i64) -> (f64, f64, f64) {
                 }
             }
         }
-        let dollars = of.traffic.base * 24.0 * (new.nano * surge - old.nano) / 1e9;
+        let dollars = of.traffic.base * 24.0 * (new.nano * surge - old.nano) / 1e9 * force.day;
         let relative = if old.nano > 0.0 {
-            new.nano * surge / old.nano - 1.0
+            (new.nano * surge / old.nano - 1.0) * force.most
         } else {
             0.0
         };
@@ -199,8 +214,93 @@ fn size(plan: &Plan, made: &Made, onset: i64) -> (f64, f64, f64) {
             calls = old.calls * of.traffic.base;
         }
     }
-    let hours = ((plan.now - onset) as f64 / 60.0).min(48.0);
-    (best, far, calls * hours)
+    (best, far, calls * force.hours)
+}
+
+/// How much of what happened was in force: what is taken back after two hours, or reaches one call of twenty, is smaller
+/// than what it would have become.
+struct Force {
+    /// The largest part of calls.
+    most: f64,
+    /// The mean part of the first day: minimum effects on cost are of a day.
+    day: f64,
+    /// Hours of the two days after, each as much as its part of calls.
+    hours: f64,
+}
+
+impl Force {
+    fn of(plan: &Plan, made: &Made, onset: i64) -> Self {
+        const STEP: i64 = 5;
+        let mut force = Self {
+            most: 0.0,
+            day: 0.0,
+            hours: 0.0,
+        };
+        for at in (onset..plan.now.min(onset + 2 * DAY)).step_by(STEP as usize) {
+            let share = made.ramp.share(at as f64 + 0.5);
+            force.most = force.most.max(share);
+            force.hours += share * STEP as f64 / 60.0;
+            if at < onset + DAY {
+                force.day += share * STEP as f64 / DAY as f64;
+            }
+        }
+        force
+    }
+}
+
+fn leaves_trace(event: &Event) -> bool {
+    event.changes.iter().any(|change| match change {
+        Change::Template(_) | Change::Model(..) => true,
+        Change::PerRun(per_run) => *per_run < 0.0,
+        _ => false,
+    })
+}
+
+/// Whether an event is what happened: it came into force when that did, on what changed.
+fn is_of_cause(made: &Made, event: &Event) -> bool {
+    event.release == made.guilty && (made.guilty.is_some() || event.ramp.begins() == made.ramp.begins())
+}
+
+/// What can be seen of a release.
+fn trace(plan: &Plan, made: &Made, release: usize) -> Touched {
+    let own = plan
+        .events
+        .iter()
+        .filter(|event| event.release == Some(release) && leaves_trace(event));
+    let mut seen = Touched::Nothing;
+    for event in own {
+        if event.key == made.keys.first().copied() && event.step == made.step {
+            return Touched::WhatChanged;
+        }
+        seen = Touched::Elsewhere;
+    }
+    seen
+}
+
+fn names_it(plan: &Plan, made: &Made, title: &str) -> bool {
+    let step = made
+        .step
+        .and_then(|step| plan.keys[*made.keys.first()?].steps.get(step));
+    step.is_some_and(|step| title.contains(&step.name))
+}
+
+fn looks_like_a_deploy(plan: &Plan, made: &Made) -> bool {
+    match made.null {
+        None | Some(Null::Flag) => true,
+        // A release without a record says that there was one.
+        Some(Null::Unrecorded) => !plan.is_tagged,
+        Some(Null::Drift | Null::Outage) => {
+            // Where one step alone has the model, nothing else says whose doing it was.
+            let steps = plan.keys.iter().flat_map(|key| &key.steps);
+            let model = plan
+                .events
+                .iter()
+                .find_map(|event| event.model.filter(|_| event.ramp.begins() == made.ramp.begins()));
+            let users = steps.filter(|step| step.models.iter().any(|(own, _)| Some(*own) == model));
+            users.count() <= 1
+        }
+        Some(Null::Growth | Null::Campaign | Null::BatchJob | Null::Price | Null::UserMix) => false,
+    }
 }
 
 fn add(sum: &mut Expected, more: &Expected) {

@@ -1,30 +1,38 @@
 //! An incident with all that is asked about its causes.
 
+mod terms;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::Timestamp;
 
-use super::super::decomposition::{Term, TermKind, cost_terms, latency_terms, rate_terms};
+use super::super::decomposition::{Term, TermKind};
 use super::super::detect::Detected;
 use super::super::grid::{Grid, Scope};
 use super::super::merge::Group;
 use super::super::metric::Metric;
 use super::super::onset::Onset;
 use super::super::shift::Status;
-use super::super::tables::{Cell, Table, WeightedHours, cost_period, latency_cells, rate_cells, same_hours};
+use super::super::tables::{Cell, Table, WeightedHours, same_hours};
+use super::super::window::MinuteRow;
 use super::switches::{Switch, switches};
+use terms::{by_step, terms_of};
 
 const HOUR: i64 = 3_600_000_000;
 /// Hours behind an onset that say what changed.
 const AFTER: usize = 24;
 /// A part of the change that is worth a word.
 const LEAST_PART: f64 = 0.10;
+/// A provider's change that is smaller is none.
+const LEAST_DRIFT: f64 = 0.03;
 /// Calls that another series has to have to say anything.
 const LEAST_CALLS: f64 = 30.0;
 
 /// An incident with all that is asked about its causes.
 pub(in super::super) struct Case<'a> {
     pub(in super::super) grid: &'a Grid<'a>,
+    /// Minutes, where somebody looked.
+    pub(super) minutes: &'a [MinuteRow],
     pub(in super::super) scope: Scope,
     pub(in super::super) metric: Metric,
     pub(in super::super) onset: Onset,
@@ -48,7 +56,12 @@ pub(in super::super) struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    pub(in super::super) fn of(grid: &'a Grid<'a>, detected: &Detected, group: &Group<'_>) -> Self {
+    pub(in super::super) fn of(
+        grid: &'a Grid<'a>,
+        minutes: &'a [MinuteRow],
+        detected: &Detected,
+        group: &Group<'_>,
+    ) -> Self {
         let lead = group.lead;
         let scope = detected.scopes[lead.scope].clone();
         let end = lead.shift.end;
@@ -64,11 +77,18 @@ impl<'a> Case<'a> {
         let now: WeightedHours = after.iter().map(|hour| (*hour, 1.0)).collect();
         let (old, new) = (Table::of(grid, &before, &scope), Table::of(grid, &now, &scope));
         let around = (group.onset.from, group.onset.to);
-        let mut found = switches(grid, &scope.key, &old, &new, around);
+        let mut found = switches(grid, minutes, &scope.key, &old, &new, around);
+        let mut elsewhere = Vec::new();
         if let Some(step) = &scope.step {
+            let whole = Scope {
+                key: scope.key.clone(),
+                step: None,
+            };
+            let (old, new) = (Table::of(grid, &before, &whole), Table::of(grid, &now, &whole));
+            elsewhere = switches(grid, minutes, &scope.key, &old, &new, around);
+            elsewhere.retain(|switch| switch.step != *step);
             found.retain(|switch| switch.step == *step);
         }
-        let mut elsewhere = Vec::new();
         let keys: BTreeSet<&str> = grid.window.series.iter().map(|name| name.key.as_str()).collect();
         for key in keys.iter().filter(|key| **key != scope.key) {
             let whole = Scope {
@@ -76,7 +96,7 @@ impl<'a> Case<'a> {
                 step: None,
             };
             let (old, new) = (Table::of(grid, &before, &whole), Table::of(grid, &now, &whole));
-            elsewhere.extend(switches(grid, key, &old, &new, around));
+            elsewhere.extend(switches(grid, minutes, key, &old, &new, around));
         }
         let delta_nano = new.total().nano - old.total().nano;
         let terms = terms_of(
@@ -88,15 +108,12 @@ impl<'a> Case<'a> {
             &now,
             delta_nano,
         );
-        let news: Vec<Timestamp> = found
-            .iter()
-            .filter(|switch| switch.is_new)
-            .map(|switch| switch.from)
-            .collect();
+        let terms = by_step(terms, &old, &new);
         let mut case = Self {
             grid,
+            minutes,
             metric: group.metric,
-            onset: group.onset.sharpened(&news),
+            onset: group.onset.clone(),
             terms,
             switches: found,
             elsewhere,
@@ -117,9 +134,35 @@ impl<'a> Case<'a> {
             before: old,
             after: new,
         };
+        case.onset = case.closer(&before, &now);
         case.look_around(&before, &now, &keys);
         case.sudden = case.suddenness(&after, &days);
         case
+    }
+
+    /// What the incident multiplied a call's value by on some steps, as a logarithm.
+    pub(super) fn effect_on(&self, steps: &BTreeSet<&str>) -> f64 {
+        self.effect_of(self.metric, steps)
+    }
+
+    fn effect_of(&self, metric: Metric, steps: &BTreeSet<&str>) -> f64 {
+        let sum = |table: &Table<'_>| {
+            let own = table.cells.iter();
+            let own = own.filter(|(name, _)| steps.is_empty() || steps.contains(name.step.as_str()));
+            own.fold(Cell::default(), |mut sum, (_, cell)| {
+                sum.merge(cell);
+                sum
+            })
+        };
+        value_change(metric, &sum(&self.before), &sum(&self.after))
+    }
+
+    /// What a provider can change behind a model's name: of money, how long answers are. Prices are known.
+    fn drifting(&self) -> Metric {
+        match self.metric {
+            Metric::Cost | Metric::CostPerCall | Metric::CostPerRun => Metric::OutputTokens,
+            other => other,
+        }
     }
 
     /// What other keys and other series of the same model did meanwhile.
@@ -135,6 +178,8 @@ impl<'a> Case<'a> {
             .max_by(|a, b| a.1.total_cmp(&b.1))
             .map(|(step, _)| step.to_owned());
         let main_step = main_step.as_deref();
+        let drifting = self.drifting();
+        let drift = self.effect_of(drifting, &main_step.into_iter().collect());
         let (mut moved, mut all) = (0.0, 0.0);
         let (mut same, mut other) = ((0.0, 0.0), (0.0, 0.0));
         for key in keys {
@@ -174,7 +219,8 @@ impl<'a> Case<'a> {
                     };
                     let weight = b.calls.ln();
                     count.1 += weight;
-                    count.0 += if has_moved(a, b) { weight } else { 0.0 };
+                    let has_drifted = drift > LEAST_DRIFT && value_change(drifting, a, b) >= 0.4 * drift;
+                    count.0 += if has_drifted { weight } else { 0.0 };
                 }
             }
         }
@@ -271,101 +317,4 @@ fn value_change(metric: Metric, old: &Cell, new: &Cell) -> f64 {
     };
     let (a, b) = (each(old), each(new));
     if a > 0.0 && b > 0.0 { (b / a).ln() } else { 0.0 }
-}
-
-/// What a change is made of, from the hours behind the onset against the same hours before it.
-fn terms_of(
-    grid: &Grid<'_>,
-    scope: &Scope,
-    component: Metric,
-    metric: Metric,
-    before: &WeightedHours,
-    now: &WeightedHours,
-    delta_nano: f64,
-) -> Vec<Term<f64>> {
-    match metric {
-        Metric::Cost | Metric::CostPerCall | Metric::CostPerRun | Metric::Calls => {
-            let (a, b) = (cost_period(grid, before, scope), cost_period(grid, now, scope));
-            let terms = cost_terms(
-                &a,
-                &b,
-                &grid.window.rates,
-                domain::NanoUsd(delta_nano.round() as i64),
-            );
-            let is_ratio = metric == Metric::CostPerCall && component == Metric::CostPerCall;
-            terms
-                .into_iter()
-                .filter(|term| !is_ratio || !matches!(term.kind, TermKind::Volume | TermKind::CallsPerRun))
-                .map(|term| Term {
-                    kind: term.kind,
-                    step: term.step,
-                    model: term.model,
-                    amount: term.amount.0 as f64,
-                })
-                .collect()
-        }
-        Metric::LatencyP95 | Metric::TtftP95 => latency_terms(
-            &latency_cells(grid, before, scope, metric),
-            &latency_cells(grid, now, scope, metric),
-        ),
-        Metric::ErrorRate | Metric::AnomalyRate | Metric::OutputTokens => rate_terms(
-            &rate_cells(grid, before, scope, metric),
-            &rate_cells(grid, now, scope, metric),
-        ),
-        Metric::ShapeMix => shape_terms(grid, scope, before, now),
-    }
-}
-
-/// How much of the outputs moved to other shapes, by step.
-fn shape_terms(
-    grid: &Grid<'_>,
-    scope: &Scope,
-    before: &WeightedHours,
-    now: &WeightedHours,
-) -> Vec<Term<f64>> {
-    let count = |hours: &WeightedHours| {
-        let mut counts: BTreeMap<String, BTreeMap<String, f64>> = BTreeMap::new();
-        for (hour, weight) in hours {
-            for (_, name, sums) in grid
-                .rows(*hour..hour + 1)
-                .filter(|(_, name, _)| scope.contains(&name.key, &name.step))
-            {
-                let step = counts.entry(name.step.clone()).or_default();
-                for (shape, n) in &sums.shapes {
-                    *step.entry(shape.clone()).or_default() += weight * *n as f64;
-                }
-            }
-        }
-        counts
-    };
-    let (old, new) = (count(before), count(now));
-    let total: f64 = new.values().flat_map(|shapes| shapes.values()).sum();
-    let mut terms = Vec::new();
-    for (step, shapes) in &new {
-        let (n, m): (f64, f64) = (
-            shapes.values().sum(),
-            old.get(step).map_or(0.0, |shapes| shapes.values().sum()),
-        );
-        if n <= 0.0 || m <= 0.0 {
-            continue;
-        }
-        let was = |shape: &str| {
-            old.get(step)
-                .and_then(|shapes| shapes.get(shape))
-                .copied()
-                .unwrap_or(0.0)
-                / m
-        };
-        let moved: f64 = shapes
-            .iter()
-            .map(|(shape, count)| (count / n - was(shape)).max(0.0))
-            .sum();
-        terms.push(Term {
-            kind: TermKind::Within,
-            step: Some(step.clone()),
-            model: None,
-            amount: moved * n / total,
-        });
-    }
-    terms
 }

@@ -1,22 +1,25 @@
 //! The choice between all causes.
 
+use std::collections::BTreeSet;
+
 use domain::Timestamp;
 
-use super::super::grid::Grid;
 use super::super::numbers::normalise_logs;
 use super::super::rubric::{CallCount, Rollout, rubric};
+use super::super::window::SeriesName;
 use super::case::Case;
+use super::responsible::Responsible;
 use super::rollout::{Candidate, candidates};
 use super::sentences::{cleared, evidence, verdict_sentence};
 use super::weights::{FEW_CALLS, Features, Weights};
 use super::{Attribution, NullCause, NullOption, Verdict, VerdictKind};
 
 /// A deploy at least this likely is named.
-const NAMED: f64 = 0.60;
+pub const NAMED: f64 = 0.60;
 /// One at least this likely is shown beside the next.
 const PROBABLE: f64 = 0.35;
 /// So likely together, the other causes are the answer.
-const NO_DEPLOY: f64 = 0.50;
+pub const NO_DEPLOY: f64 = 0.50;
 const FEW_CALLS_CAP: f64 = 0.70;
 
 /// What an incident may have been caused by, as numbers.
@@ -72,8 +75,9 @@ pub(in super::super) fn attribute(case: &Case<'_>, weights: &Weights, t: Timesta
     let found = candidates(case.grid, t, onset);
     let mut choice = Choice::default();
     let mut contrasts = Vec::new();
-    for candidate in &found {
-        let (features, contrast) = case.of_deploy(candidate, &found);
+    let shared = Responsible::of(&found, &case.switches, &case.elsewhere);
+    for (index, candidate) in found.iter().enumerate() {
+        let (features, contrast) = case.of_deploy(candidate, index, &shared);
         choice.deploys.push(features);
         contrasts.push(contrast);
     }
@@ -178,6 +182,8 @@ fn decide(
         VerdictKind::NoDeploy
     } else if top >= PROBABLE {
         VerdictKind::Probably
+    } else if few {
+        VerdictKind::Learning
     } else {
         VerdictKind::Unclear
     };
@@ -213,18 +219,25 @@ fn points_of(case: &Case<'_>, t: Timestamp) -> Vec<super::super::rubric::Points>
             completed_at: deploy.done_at(),
         })
         .collect();
-    rubric(&rollouts, t, &calls_by_minute(case.grid, case, t))
+    rubric(&rollouts, t, &calls_by_minute(case, t))
 }
 
-fn calls_by_minute<'a>(grid: &Grid<'a>, case: &Case<'_>, t: Timestamp) -> Vec<CallCount<'a>> {
+/// Calls of the incident's series around `t`: by the minute in hours that a rollout's windows cut, else by the hour.
+fn calls_by_minute<'a>(case: &Case<'a>, t: Timestamp) -> Vec<CallCount<'a>> {
     const MINUTE: i64 = 60_000_000;
-    const REACH: i64 = 80 * 60 * MINUTE;
-    let window = grid.window;
+    const HOUR: i64 = 60 * MINUTE;
+    const REACH: i64 = 80 * HOUR;
+    let (grid, window) = (case.grid, case.grid.window);
     let range = grid.hour_of(t.plus_micros(-REACH))..grid.hour_of(t.plus_micros(REACH)) + 1;
-    let is_own = |name: &super::super::window::SeriesName| case.scope.contains(&name.key, &name.step);
-    let mut known = std::collections::BTreeSet::new();
+    let cut: BTreeSet<Timestamp> = window
+        .deploys
+        .iter()
+        .flat_map(|deploy| [-48, 0, 48].map(|hours| deploy.done_at().plus_micros(hours * HOUR).hour()))
+        .collect();
+    let is_own = |name: &SeriesName| case.scope.contains(&name.key, &name.step);
+    let mut known = BTreeSet::new();
     let mut calls = Vec::new();
-    for row in &window.minutes {
+    for row in case.minutes {
         let Some(name) = window.series.get(row.series as usize).filter(|name| is_own(name)) else {
             continue;
         };
@@ -238,16 +251,15 @@ fn calls_by_minute<'a>(grid: &Grid<'a>, case: &Case<'_>, t: Timestamp) -> Vec<Ca
         });
     }
     for (hour, name, sums) in grid.rows(range) {
-        if !is_own(name) || known.contains(&(name, grid.at(hour))) {
+        let from = grid.at(hour);
+        if !is_own(name) || known.contains(&(name, from)) {
             continue;
         }
         let until =
             |total: i64, minute: i64| i64::try_from(i128::from(total) * i128::from(minute) / 60).unwrap_or(0);
         let part = |total: i64, minute: i64| until(total, minute + 1).saturating_sub(until(total, minute));
-        for minute in 0..60 {
-            let (n, errors) = (part(sums.calls, minute), part(sums.errors, minute));
+        let mut push = |at: Timestamp, n: i64, errors: i64| {
             if n > 0 || errors > 0 {
-                let at = grid.at(hour).plus_micros(minute * MINUTE);
                 calls.push(CallCount {
                     at,
                     model: &name.model,
@@ -256,6 +268,14 @@ fn calls_by_minute<'a>(grid: &Grid<'a>, case: &Case<'_>, t: Timestamp) -> Vec<Ca
                     errors,
                 });
             }
+        };
+        if cut.contains(&from) {
+            for minute in 0..60 {
+                let at = from.plus_micros(minute * MINUTE);
+                push(at, part(sums.calls, minute), part(sums.errors, minute));
+            }
+        } else {
+            push(from, sums.calls, sums.errors);
         }
     }
     calls

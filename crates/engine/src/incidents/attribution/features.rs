@@ -1,12 +1,13 @@
 //! What is known of each cause that an incident may have, as numbers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::decomposition::{Term, TermKind};
 use super::super::window::{Novelty, Shipped};
 use super::NullCause;
 use super::case::Case;
 use super::contrast::{Contrast, contrast};
+use super::responsible::Responsible;
 use super::rollout::Candidate;
 use super::switches::Switch;
 use super::weights::{COUNT, Feature, Features};
@@ -14,21 +15,26 @@ use super::weights::{COUNT, Feature, Features};
 const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
 /// A log likelihood ratio is held within this.
-const LIMIT: f64 = 4.0;
+const LIMIT: f64 = 5.0;
+/// How often a deploy that made a change also switched something elsewhere, against one that did not make it.
+const ALSO: f64 = 0.15;
 
 impl Case<'_> {
     /// What is known of a deploy.
     pub(super) fn of_deploy(
         &self,
         candidate: &Candidate<'_>,
-        all: &[Candidate<'_>],
+        index: usize,
+        shared: &Responsible,
     ) -> (Features, Option<Contrast>) {
         let mut features = [0.0; COUNT];
         let mut set = |feature: Feature, value: f64| features[feature as usize] = value;
         set(Feature::Time, self.time(candidate));
         let is_per_call = self.part_of(&[TermKind::CallsPerRun, TermKind::Volume]) < 0.5;
         let found = if is_per_call {
-            contrast(self.grid, &self.scope, self.metric, self.effect, candidate)
+            let steps = self.carrying_steps();
+            let effect = self.effect_on(&steps);
+            contrast(self.grid, &self.scope, &steps, self.metric, effect, candidate)
         } else {
             None
         };
@@ -36,9 +42,9 @@ impl Case<'_> {
             Feature::ReleaseContrast,
             found.map_or(0.0, |found| found.log_ratio.clamp(-LIMIT, LIMIT)),
         );
-        set(Feature::Mechanism, self.mechanism(candidate, all));
+        set(Feature::Mechanism, self.mechanism(index, shared));
         set(Feature::FirstSeen, self.first_seen(candidate));
-        set(Feature::BlastRadius, self.blast_radius(candidate));
+        set(Feature::BlastRadius, self.blast_radius(index, shared));
         set(
             Feature::Controls,
             self.others_moved.map_or(0.0, |moved| 0.5 - moved),
@@ -60,7 +66,7 @@ impl Case<'_> {
     pub(super) fn of_null(&self, cause: NullCause, candidates: &[Candidate<'_>]) -> Features {
         let mut features = [0.0; COUNT];
         let mut set = |feature: Feature, value: f64| features[feature as usize] = value;
-        let nothing_switched = 1.0 - self.switched_part(|_| 1.0);
+        let nothing_switched = self.nothing_switched();
         let undeployed = self.switched_part(|switch| {
             let fits = candidates
                 .iter()
@@ -81,11 +87,12 @@ impl Case<'_> {
                 set(Feature::NothingSwitched, nothing_switched);
             }
             NullCause::Price => {
-                let dated = if self.prices_changed { 1.0 } else { 0.5 };
+                let dated = if self.prices_changed { 1.0 } else { 0.2 };
                 set(
                     Feature::PriceShare,
                     log_part(self.part_of(&[TermKind::Price]) * dated),
                 );
+                set(Feature::Time, self.time_of_prices());
                 set(Feature::NothingSwitched, nothing_switched);
             }
             NullCause::ProviderDrift => {
@@ -101,12 +108,7 @@ impl Case<'_> {
                 set(Feature::NothingSwitched, nothing_switched);
             }
             NullCause::UserMix => {
-                let kinds = [
-                    TermKind::InputLength,
-                    TermKind::StepMix,
-                    TermKind::Mix,
-                    TermKind::CallsPerRun,
-                ];
+                let kinds = [TermKind::InputLength, TermKind::StepMix, TermKind::Mix];
                 set(Feature::MixShare, log_part(self.part_of(&kinds)));
                 set(Feature::NothingSwitched, nothing_switched);
             }
@@ -129,38 +131,42 @@ impl Case<'_> {
 
     /// ln of how much likelier the onset is around this rollout than anywhere.
     fn time(&self, candidate: &Candidate<'_>) -> f64 {
-        /// Parts of a cause's effects that begin during the rollout, soon after, and within a day.
-        const PARTS: [f64; 3] = [0.85, 0.10, 0.05];
-        const EVEN: f64 = 28.0;
-        let slack = if candidate.is_observed {
-            2 * MINUTE
-        } else {
-            8 * MINUTE
+        self.time_at(|at| candidate.begins_at(at))
+    }
+
+    /// The same of new prices, which come into force at a moment that is known; 0 without any.
+    fn time_of_prices(&self) -> f64 {
+        /// Clocks of callers differ by as much.
+        const CLOSE: f64 = 3.0;
+        let times = self.price_times();
+        if times.is_empty() {
+            return 0.0;
+        }
+        let close = |at: i64| {
+            let near = times.iter().map(|time| {
+                let away = (at - time.micros()).abs() as f64 / MINUTE as f64;
+                (-away / CLOSE).exp() / (2.0 * CLOSE)
+            });
+            near.fold(0.0, f64::max)
         };
-        let begin = candidate.from.micros() - slack;
-        let ramp = candidate.to.micros() + 15 * MINUTE;
-        let within = (ramp - begin).max(MINUTE) as f64 / HOUR as f64;
+        self.time_at(close)
+    }
+
+    fn time_at(&self, begins_at: impl Fn(i64) -> f64) -> f64 {
+        /// A minute among those of the hours in which candidates lie.
+        const EVEN: f64 = 1.0 / (28.0 * 60.0);
+        /// Pieces of a part are at most so long, because a rollout is shorter than an hour.
+        const PIECE: i64 = 3 * MINUTE;
         let mut density = 0.0;
-        for part in &self.onset.parts {
-            // In pieces of minutes, because a rollout is shorter than an hour.
-            let pieces = 12;
+        for part in self.onset.parts.iter().filter(|part| part.probability > 1e-7) {
             let length = (part.to.micros() - part.from.micros()).max(1);
+            let pieces = (length / PIECE).clamp(1, 100);
             for piece in 0..pieces {
                 let at = part.from.micros() + length * (2 * piece + 1) / (2 * pieces);
-                let since = (at - ramp) as f64 / HOUR as f64;
-                let here = if at < begin {
-                    0.0
-                } else if at <= ramp {
-                    PARTS[0] / within
-                } else if since <= 24.0 {
-                    PARTS[1] * (-since / 3.0).exp() / 3.0 + PARTS[2] / 24.0
-                } else {
-                    0.0
-                };
-                density += part.probability * here / pieces as f64;
+                density += part.probability * begins_at(at) / pieces as f64;
             }
         }
-        (density * EVEN).max(1e-9).ln().clamp(-LIMIT, LIMIT)
+        (density / EVEN).max(1e-9).ln().clamp(-LIMIT, LIMIT)
     }
 
     /// Whether a switch carries a kind of change.
@@ -178,11 +184,28 @@ impl Case<'_> {
         same_step && kind
     }
 
-    /// The part of the change on what was switched, each switch counting as `weigh` says; the best of a step counts.
+    /// The part of the change that one switch alone would carry.
+    pub(super) fn part_on(&self, switch: &Switch) -> f64 {
+        let carried = self
+            .terms
+            .iter()
+            .filter(|term| term.amount > 0.0 && Self::carries(switch, term));
+        carried.map(|term| term.amount).sum::<f64>() / self.positive()
+    }
+
+    /// The part of the change, but for more runs, on what was switched, each switch counting as `weigh` says; the best of
+    /// a step counts.
     fn switched_part(&self, weigh: impl Fn(&Switch) -> f64) -> f64 {
+        self.carried_part(|at| self.switches.get(at).map(&weigh))
+    }
+
+    /// The same by the index of a switch.
+    fn carried_part(&self, weigh: impl Fn(usize) -> Option<f64>) -> f64 {
         let carried = |term: &Term<f64>| {
-            let own = self.switches.iter().filter(|switch| Self::carries(switch, term));
-            own.map(&weigh).fold(0.0, f64::max)
+            let own = self.switches.iter().enumerate();
+            own.filter(|(_, switch)| Self::carries(switch, term))
+                .filter_map(|(at, _)| weigh(at))
+                .fold(0.0, f64::max)
         };
         let sum: f64 = self
             .terms
@@ -190,19 +213,46 @@ impl Case<'_> {
             .filter(|term| term.amount > 0.0)
             .map(|term| term.amount * carried(term))
             .sum();
-        sum / self.positive()
+        sum / self.switchable()
     }
 
-    /// The part of the change on what was switched during its rollout, shared with others that fit as well.
-    fn mechanism(&self, candidate: &Candidate<'_>, all: &[Candidate<'_>]) -> f64 {
-        self.switched_part(|switch| {
-            let own = candidate.closeness(switch.from, switch.to);
-            let sum: f64 = all
-                .iter()
-                .map(|other| other.closeness(switch.from, switch.to))
-                .sum();
-            if sum > 0.0 { own * own / sum } else { 0.0 }
-        })
+    /// What became more but for more runs, which no switch brings; at least a part of all, so that chance in what is left
+    /// beside a rise of traffic is nobody's doing.
+    fn switchable(&self) -> f64 {
+        const LEAST: f64 = 0.15;
+        let volume = self.part_of(&[TermKind::Volume]);
+        self.positive() * (1.0 - volume).max(LEAST)
+    }
+
+    /// The part of the change on what was switched by it, as far as its rollout says so better than others do.
+    fn mechanism(&self, index: usize, shared: &Responsible) -> f64 {
+        self.carried_part(|switch| shared.own.get(switch)?.get(index).copied())
+    }
+
+    /// How much likelier it is that nothing is switched where the change is if no deploy did it: a deploy that makes
+    /// prompts longer edits them, one that makes calls slower need not.
+    fn nothing_switched(&self) -> f64 {
+        let traceless = |kind: TermKind| -> f64 {
+            match kind {
+                TermKind::Volume | TermKind::Price | TermKind::InputLength | TermKind::ModelSwitch => 0.05,
+                TermKind::StepMix | TermKind::NewSeries | TermKind::GoneSeries | TermKind::Mix => 0.15,
+                TermKind::OutputLength | TermKind::Cache | TermKind::Fees => 0.3,
+                TermKind::Tokens => 0.4,
+                TermKind::CallsPerRun => 0.6,
+                TermKind::Within | TermKind::Speed | TermKind::FirstToken => 0.8,
+            }
+        };
+        let sum: f64 = self
+            .terms
+            .iter()
+            .filter(|term| term.amount > 0.0)
+            .map(|term| {
+                let is_switched = self.switches.iter().any(|switch| Self::carries(switch, term));
+                let ratio = -traceless(term.kind).ln();
+                term.amount * if is_switched { 0.0 } else { ratio }
+            })
+            .sum();
+        sum / self.positive()
     }
 
     fn first_seen(&self, candidate: &Candidate<'_>) -> f64 {
@@ -210,22 +260,22 @@ impl Case<'_> {
         inside - self.switched_part(|_| 1.0)
     }
 
-    fn blast_radius(&self, candidate: &Candidate<'_>) -> f64 {
+    /// ln of how much less likely it is that what was switched beside the change was switched, if this deploy made the
+    /// change: whoever did one thing seldom did another that somebody else can have done.
+    fn blast_radius(&self, index: usize, shared: &Responsible) -> f64 {
         let changed = self.changed_steps();
-        let mut touched: BTreeSet<(&str, &str)> = BTreeSet::new();
-        for switch in self.switches.iter().chain(&self.elsewhere) {
-            if candidate.covers(switch.from, switch.to) {
-                touched.insert((&switch.key, &switch.step));
-            }
+        let beside = shared.own.iter().zip(&self.switches);
+        let beside = beside.filter(|(_, switch)| !changed.contains_key(switch.step.as_str()));
+        let places = beside.chain(shared.elsewhere.iter().zip(&self.elsewhere));
+        let mut least: BTreeMap<(&str, &str), f64> = BTreeMap::new();
+        for (parts, switch) in places {
+            let part = parts.get(index).copied().unwrap_or(0.0);
+            let log = (1.0 - (1.0 - ALSO) * part).ln();
+            // A template and a model that are switched on one step are one thing that somebody did.
+            let place = least.entry((&switch.key, &switch.step)).or_insert(0.0);
+            *place = place.min(log);
         }
-        if touched.is_empty() {
-            return 0.0;
-        }
-        let hit = touched
-            .iter()
-            .filter(|(key, step)| *key == self.scope.key && changed.contains_key(step))
-            .count();
-        hit as f64 / touched.len() as f64 - 0.5
+        least.values().sum::<f64>().clamp(-LIMIT, 0.0)
     }
 
     /// Whether the change ended when a later deploy took this one back.
@@ -259,10 +309,11 @@ impl Case<'_> {
         let Some(deploy) = deploy else { return 0.0 };
         let text = format!("{} {}", deploy.title, deploy.files.join(" ")).to_lowercase();
         let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+        // Nobody's title says that there will be more runs.
         let main = self
             .terms
             .iter()
-            .filter(|term| term.amount > 0.0)
+            .filter(|term| term.amount > 0.0 && term.kind != TermKind::Volume)
             .max_by(|a, b| a.amount.total_cmp(&b.amount));
         let expected: &[&str] = match main.map(|term| term.kind) {
             Some(TermKind::ModelSwitch) => &[
@@ -290,10 +341,30 @@ impl Case<'_> {
             ],
             _ => &[],
         };
-        let touches_steps = self
-            .changed_steps()
-            .keys()
-            .any(|step| !step.is_empty() && text.contains(&step.to_lowercase()));
+        let changed = self.changed_steps();
+        let names = |step: &str| !step.is_empty() && text.contains(&step.to_lowercase());
+        let is_changed = |step: &str| changed.contains_key(step);
+        let all: BTreeSet<&str> = self
+            .grid
+            .window
+            .series
+            .iter()
+            .map(|name| name.step.as_str())
+            .collect();
+        let names_what_changed = all.iter().any(|step| is_changed(step) && names(step));
+        // A step that is named after another is meant as well.
+        let is_near = |step: &str| {
+            changed
+                .keys()
+                .any(|near| near.contains(step) || step.contains(near))
+        };
+        let names_something_else = all.iter().any(|step| !is_near(step) && names(step));
+        let names_what_changed = names_what_changed || all.iter().any(|step| is_near(step) && names(step));
+        let place = match (names_what_changed, names_something_else) {
+            (true, _) => 1.0,
+            (false, true) => -1.0,
+            (false, false) => 0.0,
+        };
         let harmless = says(&[
             "readme",
             "docs",
@@ -305,8 +376,8 @@ impl Case<'_> {
             "ci:",
             "test",
         ]);
-        f64::from(u8::from(says(expected))) + f64::from(u8::from(touches_steps)) * 0.5
-            - f64::from(u8::from(harmless)) * 0.5
+        let kind = if says(expected) { 0.5 } else { 0.0 };
+        place + kind * (1.0 + place) / 2.0 - if harmless { 0.5 } else { 0.0 }
     }
 }
 

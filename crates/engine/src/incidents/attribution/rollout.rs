@@ -13,6 +13,9 @@ const HOUR: i64 = 60 * MINUTE;
 const CLOCK: i64 = 10 * MINUTE;
 /// A share of a release's calls beyond which it is rolled out.
 const ROLLED_OUT: f64 = 0.95;
+/// How often which minutes lie between a rollout and its effect: before it, and after it.
+const OBSERVED: [(f64, (f64, f64)); 2] = [(0.8, (1.0, 2.0)), (0.2, (2.0, 10.0))];
+const RECORDED: [(f64, (f64, f64)); 2] = [(0.7, (1.5, 3.0)), (0.3, (7.0, 12.0))];
 /// A rollout longer than this is not followed.
 const LONGEST: usize = 72;
 
@@ -45,17 +48,63 @@ impl Candidate<'_> {
         const SOON: f64 = 6.0;
         const BEFORE: f64 = 4.0;
         const AFTER: f64 = 8.0;
+        /// Some work comes on a schedule, some caches expire late: that part of changes, over so many minutes.
+        const LATE: (f64, f64) = (0.25, 90.0);
         let minutes = |micros: i64| micros as f64 / MINUTE as f64;
         let early = minutes(self.from.micros() - to.micros()) - 1.0;
         let late = minutes(from.micros() - self.to.micros()) - SOON;
         let fits = if early > 0.0 {
             (-early / if self.is_observed { 1.0 } else { BEFORE }).exp()
         } else if late > 0.0 {
-            (-late / AFTER).exp()
+            (1.0 - LATE.0) * (-late / AFTER).exp() + LATE.0 * (-late / LATE.1).exp()
         } else {
             1.0
         };
         if fits < 0.01 { 0.0 } else { fits }
+    }
+
+    /// How likely an effect of it begins at a time, in microseconds, a minute.
+    pub(super) fn begins_at(&self, at: i64) -> f64 {
+        /// With the first calls, when all calls are its, at any time between, some time after it, and within a day.
+        const PARTS: [f64; 5] = [0.43, 0.27, 0.13, 0.12, 0.05];
+        const LATER: f64 = 90.0;
+        let minutes = |micros: i64| micros as f64 / MINUTE as f64;
+        let since = minutes(at - self.from.micros());
+        let whole = minutes(self.to.micros() - self.from.micros()).max(1.0);
+        let edge = |since: f64, long: f64, (early, soon): (f64, f64)| {
+            let whole = early + long + soon;
+            if since < 0.0 {
+                (since / early).exp() / whole
+            } else if since <= long {
+                1.0 / whole
+            } else {
+                (-(since - long) / soon).exp() / whole
+            }
+        };
+        // Calls say it nearly to the minute. Records do where clocks agree, and many don't.
+        let slack = if self.is_observed { OBSERVED } else { RECORDED };
+        let first = if self.is_observed { 0.0 } else { whole.min(6.0) };
+        let last = whole.min(8.0);
+        let rolling: f64 = slack
+            .iter()
+            .map(|(share, minutes)| {
+                share
+                    * (PARTS[0] * edge(since, first, *minutes)
+                        + PARTS[1] * edge(since - (whole - last), last, *minutes)
+                        + PARTS[2] * edge(since, whole, *minutes))
+            })
+            .sum();
+        let later = if since >= 0.0 {
+            (-since / LATER).exp() / LATER
+        } else {
+            0.0
+        };
+        let any = if (0.0..1_440.0).contains(&since) {
+            1.0 / 1_440.0
+        } else {
+            0.0
+        };
+        rolling + PARTS[3] * later + PARTS[4] * any
     }
 
     pub(super) fn name(&self) -> String {
@@ -81,7 +130,12 @@ pub(super) fn candidates<'a>(
     for (index, deploy) in window.deploys.iter().enumerate() {
         let release = ramps.keys().find(|release| deploy.is_release(release)).copied();
         let ramp = release.and_then(|release| ramps.get(release));
-        let (from, to) = ramp.copied().unwrap_or((deploy.started_at, deploy.done_at()));
+        let (from, mut to) = ramp.copied().unwrap_or((deploy.started_at, deploy.done_at()));
+        // Its calls say when it began; its record, where their clocks agree, when it was complete to the minute.
+        let is_trusted = (from.micros() - deploy.started_at.micros()).abs() <= 2 * CLOCK;
+        if ramp.is_some() && is_trusted && deploy.done_at().micros() <= from.micros() + 72 * HOUR {
+            to = deploy.done_at().max(from);
+        }
         let begins = (earliest..latest).contains(&deploy.started_at);
         let goes_on = from.min(deploy.started_at) < latest && to.max(deploy.done_at()) >= earliest;
         let is_long = to.micros() - from.micros() > 2 * HOUR;

@@ -135,7 +135,7 @@ fn describe(
                 )
             });
             format!(
-                "{} of the change is on what was switched during its rollout.{what}",
+                "{} of the change, more runs left out, is on what was switched during its rollout.{what}",
                 percent(value)
             )
         }
@@ -212,7 +212,8 @@ pub(super) fn verdict_sentence(
             "No deploy explains why {what} rose: it looks like {}.",
             cause.unwrap_or(NullCause::Unknown).words()
         ),
-        VerdictKind::Unclear | VerdictKind::Learning => format!("It is unclear what raised {what}."),
+        VerdictKind::Unclear => format!("It is unclear what raised {what}."),
+        VerdictKind::Learning => format!("Too little is known yet to say what raised {what}."),
     };
     if few {
         sentence.push_str(&format!(

@@ -6,9 +6,10 @@ use domain::Timestamp;
 
 use super::super::grid::Grid;
 use super::super::tables::Table;
-use super::super::window::{Novelty, SeriesName};
+use super::super::window::{MinuteRow, Novelty, SeriesName};
 
-const HOUR: i64 = 3_600_000_000;
+const MINUTE: i64 = 60_000_000;
+const HOUR: i64 = 60 * MINUTE;
 /// The part of a step's calls that has to have moved.
 const LEAST_SHARE: f64 = 0.05;
 /// For something that was there before, the part that has to have moved.
@@ -30,9 +31,10 @@ pub(super) struct Switch {
     pub(super) is_new: bool,
 }
 
-/// Everything that was switched in a key around an onset.
+/// Everything that was switched in a key around an onset: to the hour, or to the minute where minutes are known.
 pub(super) fn switches(
     grid: &Grid<'_>,
+    minutes: &[MinuteRow],
     key: &str,
     before: &Table<'_>,
     after: &Table<'_>,
@@ -65,15 +67,17 @@ pub(super) fn switches(
                     .filter(|at| *at >= earliest && *at <= latest);
                 let times = match seen {
                     Some(at) if share - was >= LEAST_SHARE => Some((at, at)),
-                    None if share - was >= LEAST_JUMP && !old.is_empty() => jump(
-                        grid,
-                        key,
-                        step,
-                        value,
-                        name,
-                        f64::midpoint(was, *share),
-                        (earliest, latest),
-                    ),
+                    None if share - was >= LEAST_JUMP && !old.is_empty() => {
+                        let place = Place {
+                            key,
+                            step,
+                            value,
+                            name,
+                        };
+                        let middle = f64::midpoint(was, *share);
+                        jump(grid, &place, middle, (earliest, latest))
+                            .map(|hours| closer(grid, minutes, &place, (was, *share), hours).unwrap_or(hours))
+                    }
                     _ => None,
                 };
                 if let Some((from, to)) = times {
@@ -120,23 +124,34 @@ fn template(name: &SeriesName) -> &str {
     &name.template
 }
 
+/// A value of the calls of a step.
+struct Place<'a> {
+    key: &'a str,
+    step: &'a str,
+    value: fn(&SeriesName) -> &str,
+    name: &'a str,
+}
+
+impl Place<'_> {
+    fn contains(&self, series: &SeriesName) -> bool {
+        series.key == self.key && series.step == self.step
+    }
+}
+
 /// The hour in which the part of a value passed the middle between what it was and what it became, and stayed.
 fn jump(
     grid: &Grid<'_>,
-    key: &str,
-    step: &str,
-    value: fn(&SeriesName) -> &str,
-    name: &str,
+    place: &Place<'_>,
     middle: f64,
     (earliest, latest): (Timestamp, Timestamp),
 ) -> Option<(Timestamp, Timestamp)> {
     let hours = grid.hour_of(earliest)..grid.hour_of(latest) + 1;
     let mut counts: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
     for (hour, series, sums) in grid.rows(hours) {
-        if series.key == key && series.step == step {
+        if place.contains(series) {
             let count = counts.entry(hour).or_default();
             count.1 += sums.calls as f64;
-            if value(series) == name {
+            if (place.value)(series) == place.name {
                 count.0 += sums.calls as f64;
             }
         }
@@ -166,4 +181,130 @@ fn jump(
             .is_some_and(|(_, k, n)| k / n > middle / 3.0 && before + 1 == hour);
     let from = if partly { before } else { hour };
     Some((grid.at(from), grid.at(hour).plus_micros(HOUR)))
+}
+
+/// The minutes between which the part of a value went from `before` to `after`, within the hours that `jump` found: all
+/// beginnings that are nearly as likely as the likeliest. `None` unless all calls of these hours are known by the minute.
+fn closer(
+    grid: &Grid<'_>,
+    minutes: &[MinuteRow],
+    place: &Place<'_>,
+    shares: (f64, f64),
+    (from, to): (Timestamp, Timestamp),
+) -> Option<(Timestamp, Timestamp)> {
+    /// Beginnings within so many nats of the likeliest are as good as that.
+    const NEARLY: f64 = 1.5;
+    let mut counts: BTreeMap<Timestamp, (i64, i64)> = BTreeMap::new();
+    for row in minutes.iter().filter(|row| row.minute >= from && row.minute < to) {
+        let series = grid.window.series.get(row.series as usize);
+        let Some(series) = series.filter(|series| place.contains(series)) else {
+            continue;
+        };
+        let count = counts.entry(row.minute).or_default();
+        count.1 = count.1.saturating_add(row.calls);
+        if (place.value)(series) == place.name {
+            count.0 = count.0.saturating_add(row.calls);
+        }
+    }
+    let known = counts.values().fold(0_i64, |sum, (_, n)| sum.saturating_add(*n));
+    let hours = grid.rows(grid.hour_of(from)..grid.hour_of(to));
+    let all = hours
+        .filter(|(_, series, _)| place.contains(series))
+        .fold(0_i64, |sum, (_, _, sums)| sum.saturating_add(sums.calls));
+    if known == 0 || known != all {
+        return None;
+    }
+    let held = |share: f64| share.clamp(0.02, 0.98);
+    let (old, new) = (held(shares.0), held(shares.1));
+    // How much likelier the calls before each minute are before the switch than after it, added up.
+    let mut sum = 0.0;
+    let mut beginnings = vec![(0.0, from)];
+    let mut ends = Vec::new();
+    for (minute, (k, n)) in &counts {
+        ends.push(minute.plus_micros(MINUTE));
+        let (k, others) = (*k as f64, (n - k) as f64);
+        sum += k * (old / new).ln() + others * ((1.0 - old) / (1.0 - new)).ln();
+        beginnings.push((sum, *minute));
+    }
+    ends.push(to);
+    let best = beginnings
+        .iter()
+        .map(|(sum, _)| *sum)
+        .fold(f64::NEG_INFINITY, f64::max);
+    let likely = |(sum, _): &(f64, Timestamp)| *sum >= best - NEARLY;
+    let first = beginnings.iter().position(likely)?;
+    let last = beginnings.iter().rposition(likely)?;
+    Some((beginnings.get(first)?.1, *ends.get(last)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::NanoUsd;
+
+    use super::super::super::window::{Row, Sums, Window};
+    use super::*;
+
+    /// A call a minute, of which one in ten had the dear model and, from a minute of the tenth hour on, nine in ten.
+    fn window(switched: i64, is_known: impl Fn(i64) -> bool) -> Window {
+        let name = |model: &str| SeriesName {
+            key: "shop".to_owned(),
+            step: "answer".to_owned(),
+            model: model.to_owned(),
+            ..SeriesName::default()
+        };
+        let mut window = Window {
+            series: vec![name("haiku"), name("sonnet")],
+            now: Timestamp::from_micros(24 * HOUR),
+            ..Window::default()
+        };
+        for minute in 0..24 * 60 {
+            let is_dear = (minute % 10 == 3) != (minute >= 600 + switched);
+            let at = Timestamp::from_micros(minute * MINUTE);
+            let series = u32::from(is_dear);
+            window.rows.push(Row {
+                series,
+                hour: at.hour(),
+                sums: Sums {
+                    calls: 1,
+                    cost: NanoUsd(1),
+                    ..Sums::default()
+                },
+            });
+            if is_known(minute / 60) {
+                window.minutes.push(MinuteRow {
+                    series,
+                    minute: at,
+                    calls: 1,
+                    ..MinuteRow::default()
+                });
+            }
+        }
+        window
+    }
+
+    fn switched_at(window: &Window) -> Option<(i64, i64)> {
+        let grid = Grid::of(window)?;
+        let place = Place {
+            key: "shop",
+            step: "answer",
+            value: model,
+            name: "sonnet",
+        };
+        let hours = jump(
+            &grid,
+            &place,
+            0.5,
+            (Timestamp::from_micros(0), Timestamp::from_micros(23 * HOUR)),
+        )?;
+        let (from, to) = closer(&grid, &window.minutes, &place, (0.1, 0.9), hours).unwrap_or(hours);
+        Some((from.micros() / MINUTE, to.micros() / MINUTE))
+    }
+
+    #[test]
+    fn minutes_say_when_a_model_that_was_there_before_took_over() {
+        let (from, to) = switched_at(&window(27, |_| true)).unwrap();
+        assert!(from <= 627 && 627 <= to && to - from <= 6, "{from} to {to}");
+        let (from, to) = switched_at(&window(27, |_| false)).unwrap();
+        assert!(from <= 600 && to >= 660, "the hour: {from} to {to}");
+    }
 }

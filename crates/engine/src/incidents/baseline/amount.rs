@@ -6,7 +6,7 @@ mod season;
 use super::super::metric::Minimums;
 use super::super::numbers::{median, student_log_ratio};
 use super::super::window::Sums;
-use super::{DAY, FULL_DAYS, History, LEVEL_HOURS, REACH, Reading, SHORT_HISTORY};
+use super::{DAY, FULL_DAYS, History, LEAST_BLOCKS, LEVEL_HOURS, REACH, Reading, SHORT_HISTORY};
 use noise::{autocorrelation, day_drift, residuals, variance_between};
 use season::season;
 
@@ -96,7 +96,7 @@ impl Amount {
                 blocks.extend(value(kind, history, start, block, offset).map(|(y, n)| (start, y, n)));
             }
         }
-        if blocks.len() < 2 {
+        if blocks.len() < LEAST_BLOCKS {
             return None;
         }
         let days = blocks.len() / places;

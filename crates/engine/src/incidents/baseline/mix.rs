@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::metric::Minimums;
 use super::super::numbers::trimmed_mean;
-use super::{DAY, FULL_DAYS, History, LEVEL_HOURS, REACH, Reading, SHORT_HISTORY};
+use super::{DAY, FULL_DAYS, History, LEAST_BLOCKS, LEVEL_HOURS, REACH, Reading, SHORT_HISTORY};
 
 /// Added to each count, so that what was never seen is not impossible.
 const PRIOR: f64 = 0.5;
@@ -65,7 +65,7 @@ impl Mix {
                     .usual
                     .iter()
                     .map(|(shape, q)| {
-                        let away = counts.get(shape.as_str()).copied().unwrap_or(0.0) - n * q;
+                        let away = count_in(&counts, shape) - n * q;
                         away * away / (n * q)
                     })
                     .sum();
@@ -80,6 +80,9 @@ impl Mix {
                 found.dispersion = found.dispersion.max(trimmed_mean(&mut chis).unwrap_or(1.0));
             }
         }
+        if blocks < LEAST_BLOCKS {
+            return None;
+        }
         if blocks * block < FULL_DAYS * DAY {
             found.dispersion *= SHORT_HISTORY;
         }
@@ -87,15 +90,15 @@ impl Mix {
     }
 
     /// The share of outputs that moved to other shapes: total variation.
-    fn moved(&self, counts: &BTreeMap<&str, f64>, n: f64) -> f64 {
+    fn moved(&self, counts: &Counts<'_>, n: f64) -> f64 {
         let known: f64 = self
             .usual
             .iter()
-            .map(|(shape, q)| (counts.get(shape.as_str()).copied().unwrap_or(0.0) / n - q).abs())
+            .map(|(shape, q)| (count_in(counts, shape) / n - q).abs())
             .sum();
         let new: f64 = counts
             .iter()
-            .filter(|(shape, _)| !self.usual.contains_key(**shape))
+            .filter(|(shape, _)| !self.usual.contains_key(*shape))
             .map(|(_, count)| count / n)
             .sum();
         (known + new) / 2.0
@@ -136,14 +139,27 @@ impl Mix {
     }
 }
 
-fn counts_of<'a>(history: &History<'a>, start: usize, block: usize) -> (BTreeMap<&'a str, f64>, f64) {
-    let mut counts: BTreeMap<&str, f64> = BTreeMap::new();
+/// Outputs by shape, in the order of their names: few, so that a list is faster than a tree.
+type Counts<'a> = Vec<(&'a str, f64)>;
+
+fn counts_of<'a>(history: &History<'a>, start: usize, block: usize) -> (Counts<'a>, f64) {
+    let mut counts: Counts<'_> = Vec::new();
     let end = (start + block).min(history.hours.len());
     for sums in history.hours.get(start..end).into_iter().flatten().flatten() {
         for (shape, count) in &sums.shapes {
-            *counts.entry(shape).or_default() += *count as f64;
+            match counts.binary_search_by_key(&shape.as_str(), |(known, _)| *known) {
+                Ok(at) => counts[at].1 += *count as f64,
+                Err(at) => counts.insert(at, (shape, *count as f64)),
+            }
         }
     }
-    let total = counts.values().sum();
+    let total = counts.iter().map(|(_, count)| count).sum();
     (counts, total)
+}
+
+fn count_in(counts: &Counts<'_>, shape: &str) -> f64 {
+    let at = counts.binary_search_by_key(&shape, |(known, _)| *known);
+    at.ok()
+        .and_then(|at| counts.get(at))
+        .map_or(0.0, |(_, count)| *count)
 }

@@ -3,7 +3,7 @@
 use super::super::metric::Minimums;
 use super::super::numbers::{binomial_log_ratio, trimmed_mean, wilson};
 use super::super::window::Sums;
-use super::{DAY, FULL_DAYS, History, LEVEL_HOURS, REACH, Reading, SHORT_HISTORY};
+use super::{DAY, FULL_DAYS, History, LEAST_BLOCKS, LEVEL_HOURS, REACH, Reading, SHORT_HISTORY};
 use crate::Histogram;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(in super::super) enum ShareKind {
 const SEASON_EVENTS: f64 = 10.0;
 /// Fewer events are no rise of a rate.
 const MIN_EVENTS: f64 = 3.0;
+/// Fewer calls say nothing of a share, and less of a p95.
+const LEAST_CALLS: f64 = 50.0;
 /// Below it a block is not read.
 const MIN_CALLS: f64 = 1.0;
 
@@ -35,6 +37,9 @@ pub(in super::super) struct Share {
     limit_us: i64,
     all: f64,
     calls: f64,
+    /// By how much the usual share may be off, a standard deviation: it is known only as well as the calls behind it.
+    /// A share taken for a little too low would otherwise add up evidence for weeks.
+    doubt: f64,
     latency: f64,
     latency_ms: f64,
 }
@@ -63,7 +68,7 @@ impl Share {
             hits += k;
             calls += n;
         }
-        if calls < 1.0 {
+        if calls < LEAST_CALLS {
             return None;
         }
         let all = (hits + 0.5) / (calls + 1.0);
@@ -72,8 +77,14 @@ impl Share {
             .filter(|start| history.is_clean(*start, block))
             .filter_map(|start| sum_of(kind, history, start, block, limit_us).map(|(k, n)| (start, k, n)))
             .collect();
-        let usual = season(&blocks, block, all);
         let days = blocks.len() * block / DAY;
+        // What is unusual is learned from the same days: in the first of them there is less of it.
+        let since = blocks.first().map_or(until, |(start, ..)| *start);
+        let is_learned = kind != ShareKind::Anomalies || until - since >= FULL_DAYS * DAY;
+        if blocks.len() < LEAST_BLOCKS || !is_learned {
+            return None;
+        }
+        let usual = season(&blocks, block, all);
         let short = if days >= FULL_DAYS { 1.0 } else { SHORT_HISTORY };
         let dispersion = dispersion(&blocks, block, &usual) * short;
         let gate = match kind {
@@ -95,6 +106,7 @@ impl Share {
             limit_us,
             all,
             calls,
+            doubt: (all * (1.0 - all) * dispersion / calls).sqrt(),
             latency: minimums.latency,
             latency_ms: minimums.latency_ms,
         })
@@ -126,9 +138,9 @@ impl Share {
     }
 
     pub(super) fn log_ratio(&self, at: &Reading, size: f64, share: f64) -> f64 {
-        let p0 = self.all.clamp(1e-4, 0.95);
+        let p0 = (self.all + self.doubt).clamp(1e-4, 0.95);
         let p1 = (p0 + self.gate * size * share).clamp(1e-4, 0.98);
-        let hits = (at.calls * (p0 + at.effect)).clamp(0.0, at.calls);
+        let hits = (at.calls * (self.all + at.effect)).clamp(0.0, at.calls);
         binomial_log_ratio(hits, at.calls, p0, p1) / self.dispersion
     }
 

@@ -2,7 +2,9 @@
 
 use domain::Timestamp;
 use engine::incidents::attribution::{NullCause, VerdictKind};
-use engine::incidents::{Door, Incident, Metric, Settings, Status, Weights, judge};
+use engine::incidents::{
+    Door, Incident, Metric, Settings, Status, Weights, judge, judge_closely, learning, movers, wanted_minutes,
+};
 
 use super::made_up::{Call, Dice, HOUR, Project, USUAL, by_hour, on_day};
 
@@ -60,6 +62,24 @@ fn quiet_weeks_open_less_than_the_budget_allows() {
         .map(|of| (of.key, of.metric, of.door, of.onset.at.to_string()))
         .collect();
     assert!(opened.len() <= 2, "{opened:?}");
+}
+
+#[test]
+fn a_few_calls_an_hour_of_which_some_fail_open_nothing() {
+    // Failures come together: what a week says of their rate is off by as much as would matter.
+    let mut opened = Vec::new();
+    for seed in 200..220 {
+        let (mut project, mut dice) = (Project::new(seed), Dice::new(seed + 77));
+        for hour in 0..56 * 24 {
+            let errors = if dice.unit() < 0.5 { 0.27 } else { 0.03 };
+            let from = on_day(1, hour, 0);
+            let failing = move |_: &mut Dice, _: Timestamp| Call { errors, ..USUAL };
+            project.hour("desk", "answer", from, 3.0 * by_hour(from), failing);
+        }
+        let incidents = judged(&project, on_day(57, 0, 0));
+        opened.extend(incidents.into_iter().map(|of| (of.metric, of.door, of.onset.at)));
+    }
+    assert!(opened.len() <= 1, "{opened:?}");
 }
 
 #[test]
@@ -136,6 +156,9 @@ fn a_burst_of_one_hour_is_seen_at_once_and_closed_as_one() {
         ..USUAL
     };
     let project = weeks(50, 19, |_| 1.0, slow);
+    // It is seen while the hour runs, and not in the future.
+    let now = on_day(18, 10, 55);
+    assert!(only(&judged(&project, now)).opened_at <= now);
     let at_once = judged(&project, on_day(18, 11, 5));
     assert!(only(&at_once).is_provisional || only(&at_once).door == Door::ExtremeHour);
     let incidents = judged(&project, on_day(20, 0, 0));
@@ -284,7 +307,15 @@ fn a_key_of_its_own_week_is_being_learned() {
             |_, _| USUAL,
         );
     }
-    assert!(judged(&project, on_day(1, 20, 0)).is_empty());
+    let now = on_day(1, 20, 0);
+    assert!(judged(&project, now).is_empty());
+    let young = learning(&project.window(now));
+    assert_eq!(young.len(), 1);
+    assert_eq!(
+        (young[0].key.as_str(), young[0].hours, young[0].needed),
+        ("shop", 20, 24)
+    );
+    assert!(learning(&weeks(121, 3, |_| 1.0, usual).window(on_day(3, 0, 0))).is_empty());
 }
 
 #[test]
@@ -331,4 +362,86 @@ fn quiet_metrics_open_nothing() {
     };
     assert!(judge(&window, &quiet, &Weights::shipped()).is_empty());
     assert_eq!(judge(&window, &Settings::default(), &Weights::shipped()).len(), 1);
+}
+
+#[test]
+fn a_decrease_moves_and_opens_nothing() {
+    let cheap = |_: &mut Dice, at: Timestamp| Call {
+        output: if at >= on_day(16, 9, 0) {
+            250.0
+        } else {
+            USUAL.output
+        },
+        ..USUAL
+    };
+    let project = weeks(150, 17, |_| 1.0, cheap);
+    let now = on_day(17, 9, 10);
+    let of_shop = |incident: &Incident| incident.key.as_deref() == Some("shop");
+    assert!(!judged(&project, now).iter().any(of_shop));
+    let moved = movers(&project.window(now), &Settings::default());
+    let of = |metric: Metric| {
+        moved
+            .iter()
+            .find(|moved| moved.key == "shop" && moved.step.is_none() && moved.metric == metric)
+            .map(|moved| moved.change)
+    };
+    let (tokens, cost) = (
+        of(Metric::OutputTokens).unwrap(),
+        of(Metric::CostPerCall).unwrap(),
+    );
+    assert!(
+        (-0.75..-0.6).contains(&tokens) && (-0.5..-0.2).contains(&cost),
+        "{moved:?}"
+    );
+    assert!(moved.iter().all(|moved| moved.key == "shop"), "{moved:?}");
+    assert!(movers(&project.window(on_day(16, 9, 0)), &Settings::default()).is_empty());
+}
+
+#[test]
+fn minutes_say_which_of_two_deploys_of_an_hour_it_was() {
+    // No template, no model, no release says who it was: only when calls became slow and dear.
+    let dear = |_: &mut Dice, at: Timestamp| Call {
+        output: if at >= on_day(16, 10, 31) {
+            2_400.0
+        } else {
+            USUAL.output
+        },
+        ..USUAL
+    };
+    let mut project = weeks(160, 17, |_| 2.0, dear);
+    project.deploy(1, "update dependencies", on_day(16, 10, 3), on_day(16, 10, 6));
+    project.deploy(2, "new release", on_day(16, 10, 30), on_day(16, 10, 33));
+    let mut window = project.window(on_day(17, 12, 0));
+    let all = std::mem::take(&mut window.minutes);
+    let (settings, weights) = (Settings::default(), Weights::shipped());
+    let hourly = judge(&window, &settings, &weights);
+    let asked = wanted_minutes(&window, &hourly);
+    assert!(
+        asked
+            .iter()
+            .any(|hours| hours.from <= on_day(16, 10, 0) && hours.to > on_day(16, 10, 0)),
+        "{asked:?}"
+    );
+    let close = judge_closely(&window, &settings, &weights, |_| all.clone());
+    window.minutes = all;
+    assert_eq!(judge(&window, &settings, &weights), close);
+    let incident = only(&close);
+    assert!(
+        (incident.onset.at.micros() - on_day(16, 10, 31).micros()).abs() <= 5 * HOUR / 60,
+        "{:?}",
+        incident.onset.at
+    );
+    let width = |of: &Incident| of.onset.to.micros() - of.onset.from.micros();
+    assert!(width(incident) < width(only(&hourly)));
+    let likely = |of: &Incident, id: &str| {
+        let mut all = of.attributions.iter();
+        all.find(|of| of.deploy_id.as_deref() == Some(id))
+            .unwrap()
+            .probability
+    };
+    assert!(
+        likely(incident, "deploy-2") > 2.0 * likely(incident, "deploy-1"),
+        "{:?}",
+        incident.attributions
+    );
 }

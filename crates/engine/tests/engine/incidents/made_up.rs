@@ -65,7 +65,7 @@ pub(crate) struct Project {
     series: Vec<SeriesName>,
     sums: BTreeMap<(usize, i64), Sums>,
     runs: BTreeMap<(String, i64), i64>,
-    minutes: BTreeMap<(usize, i64), (i64, i64)>,
+    minutes: BTreeMap<(usize, i64), MinuteRow>,
     /// Hours whose minutes are kept.
     pub(crate) looked_at: std::ops::Range<Timestamp>,
     seen: BTreeMap<(Novelty, String, String, String), Timestamp>,
@@ -176,7 +176,14 @@ impl Project {
         *self.runs.entry((key.to_owned(), at.hour().micros())).or_default() += 1;
         if self.looked_at.contains(&at) {
             let minute = self.minutes.entry((series, at.minute().micros())).or_default();
-            *minute = (minute.0 + 1, minute.1 + has_failed);
+            minute.series = series as u32;
+            minute.minute = at.minute();
+            minute.calls += 1;
+            minute.errors += has_failed;
+            minute.anomalies += has_failed;
+            minute.cost = minute.cost.saturating_add(NanoUsd(nano));
+            minute.output += output;
+            minute.latency_us += (ms * 1_000.0) as i64;
         }
     }
 
@@ -216,16 +223,7 @@ impl Project {
                     runs: *runs,
                 })
                 .collect(),
-            minutes: self
-                .minutes
-                .iter()
-                .map(|((series, minute), (calls, errors))| MinuteRow {
-                    series: *series as u32,
-                    minute: Timestamp::from_micros(*minute),
-                    calls: *calls,
-                    errors: *errors,
-                })
-                .collect(),
+            minutes: self.minutes.values().cloned().collect(),
             releases: Vec::new(),
             first_seen: self
                 .seen

@@ -2,7 +2,7 @@
 
 use domain::Timestamp;
 use engine::incidents::window::{Row, Sums};
-use engine::incidents::{Settings, Weights, Window, judge};
+use engine::incidents::{Incident, Settings, Weights, Window, judge};
 use proptest::prelude::*;
 
 use super::made_up::{Call, Project, USUAL, by_hour, on_day};
@@ -67,6 +67,54 @@ proptest! {
             });
             prop_assert!(same.is_some(), "{incident:?}");
         }
+    }
+
+    #[test]
+    fn live_back_filled_and_after_a_restart_are_the_same(
+        seed in 1u64..1_000,
+        size in 2.5f64..4.0,
+        onset in 0i64..20,
+        restart in 0usize..8,
+    ) {
+        let whole = window(seed, size, onset);
+        let (settings, weights) = (Settings::default(), Weights::shipped());
+        // What a database would hold: each incident under the id it was found with.
+        let mut stored: Vec<(usize, Incident)> = Vec::new();
+        let mut next = 0;
+        for (step, hour) in (onset..48).step_by(6).enumerate() {
+            let mut live = whole.clone();
+            live.now = on_day(10, hour, 40);
+            // Hours as they were then; after a restart they are read in another order.
+            live.rows.retain(|row| row.hour <= live.now);
+            if step >= restart {
+                live.rows.reverse();
+            }
+            let judged = judge(&live, &settings, &weights);
+            let mut now_stored = Vec::new();
+            for incident in judged {
+                let known = stored.iter().position(|(_, known)| {
+                    incident.is_same(known.key.as_deref(), known.metric, known.onset.from, known.last_at)
+                });
+                let id = known.map_or_else(
+                    || {
+                        next += 1;
+                        next
+                    },
+                    |at| stored.remove(at).0,
+                );
+                now_stored.push((id, incident));
+            }
+            stored = now_stored;
+        }
+        let mut at_once = whole.clone();
+        let last = (onset..48).step_by(6).last().unwrap_or(onset);
+        at_once.now = on_day(10, last, 40);
+        at_once.rows.retain(|row| row.hour <= at_once.now);
+        let back_filled = judge(&at_once, &settings, &weights);
+        let of_shop = |incident: &&Incident| incident.key.as_deref() == Some("shop") && incident.step.is_none();
+        prop_assert_eq!(back_filled.iter().filter(of_shop).count(), 1);
+        let live: Vec<&Incident> = stored.iter().map(|(_, incident)| incident).collect();
+        prop_assert_eq!(live, back_filled.iter().collect::<Vec<_>>());
     }
 
     #[test]

@@ -6,12 +6,14 @@ import weakref
 from typing import Any, AsyncIterator, Dict, Iterator, Optional
 
 from .._snapshot import cut, request_text
-from .._step import Step, is_abort
+from .._step import Step, failure, is_abort
 from .reading import Api, CallReader, Reading, StreamReader, field, word
 
 MAX_OUTPUT = 8 * 1024 * 1024
 # What clients put in the place of a parameter that was not given.
 LEFT_OUT = ("NotGiven", "Omit")
+# Classes of answers that are remembered; programs that make classes as they go have no end of them.
+MAX_SHAPES = 256
 
 
 class Call:
@@ -33,7 +35,7 @@ class Call:
         try:
             said = {name: value for name, value in body.items() if type(value).__name__ not in LEFT_OUT}
             self._request_model = word(said.get("model"))
-            self._step.set(prompt=request_text(said))
+            self._step.put({"prompt": request_text(said)})
             more = self._api.prepare(path, body)
         except Exception:
             return request
@@ -50,46 +52,55 @@ class Call:
     def failed(self, error: BaseException, reading: Optional[Reading] = None) -> None:
         fields = self._fields(reading or Reading())
         if is_abort(error):
-            self._step.abort(**fields)
+            self._step.finish({**fields, "aborted": True})
         else:
-            failure = _describe_failure(error)
-            failure["attributes"] = {**fields.pop("attributes", {}), **failure["attributes"]}
-            self._step.fail(error, **fields, **failure)
+            described = _describe_failure(error)
+            described["attributes"] = {**fields.pop("attributes", {}), **described["attributes"]}
+            self._step.finish({**failure(error), **fields, **described})
 
     def answered(self, answer: Any) -> Any:
         """Takes note of what the client returns; returns it, or what is to be returned instead."""
         try:
-            if _is_raw(answer):
-                self._answered_raw(answer)
-            elif hasattr(type(answer), "__stream__"):
+            shape = _shapes.get(type(answer)) or _shape_of(answer)
+            if shape == "whole":
+                self.ended(self._reader.whole(answer))
+            elif shape == "stream":
                 self._watch_stream(answer)
             else:
-                self.ended(self._reader.whole(answer))
+                self._answered_raw(answer)
         except Exception as error:
-            self._step.end(attributes={"sdk_error": repr(error)})
+            self._step.finish({"attributes": {"sdk_error": repr(error)}})
         return answer
 
     def ended(self, reading: Reading, **fields: Any) -> None:
         if reading.error is not None:
             error_class, message = reading.error
             fields.update(status_success=False, error=message, error_class=error_class or "error")
-        self._step.end(**{**self._fields(reading), **fields})
+        known = self._fields(reading)
+        known.update(fields)
+        self._step.finish(known)
 
     def left(self, reading: Reading) -> None:
-        self._step.abort(**self._fields(reading))
+        self._step.finish({**self._fields(reading), "aborted": True})
 
     def _fields(self, reading: Reading) -> Dict[str, Any]:
         model = reading.model or self._request_model
-        fields: Dict[str, Any] = {
-            "model": model,
-            "request_model": self._request_model if self._request_model != model else None,
-            "output_code": None if reading.output is None else cut(reading.output, MAX_OUTPUT),
-            "usage": reading.usage,
-            "stop_reason": reading.stop_reason,
-            "service_tier": reading.service_tier,
-            "attributes": {"gen_ai.response.id": reading.response_id} if reading.response_id else None,
-        }
-        return {name: value for name, value in fields.items() if value is not None}
+        fields: Dict[str, Any] = {}
+        if model is not None:
+            fields["model"] = model
+        if self._request_model is not None and self._request_model != model:
+            fields["request_model"] = self._request_model
+        if reading.output is not None:
+            fields["output_code"] = cut(reading.output, MAX_OUTPUT)
+        if reading.usage is not None:
+            fields["usage"] = reading.usage
+        if reading.stop_reason is not None:
+            fields["stop_reason"] = reading.stop_reason
+        if reading.service_tier is not None:
+            fields["service_tier"] = reading.service_tier
+        if reading.response_id:
+            fields["attributes"] = {"gen_ai.response.id": reading.response_id}
+        return fields
 
     def _answered_raw(self, response: Any) -> None:
         """A response that the caller reads alone: of `with_raw_response`, or of `with_streaming_response`."""
@@ -146,7 +157,7 @@ class _Guard:
 
     def __del__(self) -> None:
         if self.is_needed:
-            self._step.end(attributes={"output_not_kept": True})
+            self._step.finish({"attributes": {"output_not_kept": True}})
 
 
 class _Watch:
@@ -204,7 +215,7 @@ class _Watch:
         ttft_ms = self._first_event_ms if self._first_content_ms is None else self._first_content_ms
         for name, value in (("ttft_ms", ttft_ms), ("max_gap_ms", self._max_gap_ms)):
             if value is not None:
-                self._step.set(**{name: value})
+                self._step.put({name: value})
         try:
             return self._reader.finish()
         except Exception:
@@ -277,8 +288,19 @@ class _AsyncEvents:
         self._watch.leave()
 
 
-def _is_raw(answer: Any) -> bool:
-    return hasattr(answer, "http_response") and callable(getattr(answer, "parse", None))
+# By the class of an answer. There are few, and asking each answer costs more than all else that is done with it.
+_shapes: Dict[type, str] = {}
+
+
+def _shape_of(answer: Any) -> str:
+    kind = type(answer)
+    if hasattr(answer, "http_response") and callable(getattr(answer, "parse", None)):
+        shape = "raw"  # What `with_raw_response` and `with_streaming_response` return.
+    else:
+        shape = "stream" if hasattr(kind, "__stream__") else "whole"
+    if len(_shapes) < MAX_SHAPES:
+        _shapes[kind] = shape
+    return shape
 
 
 def _describe_failure(error: BaseException) -> Dict[str, Any]:

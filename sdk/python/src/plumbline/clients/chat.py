@@ -58,7 +58,8 @@ def _output_of(messages: List[Dict[str, Any]]) -> Optional[str]:
 
 
 class _Call:
-    def __init__(self) -> None:
+    def __init__(self, index: Optional[int]) -> None:
+        self.index = index
         self.id: Optional[str] = None
         self.type = "function"
         self.name = ""
@@ -69,7 +70,7 @@ class _Choice:
     def __init__(self) -> None:
         # What grows by pieces of text: content, refusal, what others call reasoning.
         self.texts: Dict[str, List[str]] = {}
-        self.calls: Dict[int, _Call] = {}
+        self.calls: List[_Call] = []
 
     def grow(self, delta: Dict[str, Any]) -> bool:
         has_content = False
@@ -81,26 +82,52 @@ class _Choice:
                     has_content = self._grow_call(call) or has_content
             elif name == "function_call":
                 has_content = self._grow_call({"function": value}) or has_content
+            elif name == "content" and not isinstance(value, str):
+                has_content = self._grow_parts(value) or has_content
             elif isinstance(value, str) and value:
                 self.texts.setdefault(name, []).append(value)
                 has_content = True
         return has_content
 
     def _grow_call(self, call: Any) -> bool:
-        known = self.calls.setdefault(field(call, "index") or 0, _Call())
+        known = self._place_of(call)
         known.id = word(field(call, "id")) or known.id
         known.type = word(field(call, "type")) or known.type
         function = field(call, "function")
         name, piece = word(field(function, "name")), word(field(function, "arguments"))
-        known.name += name or ""
+        # Some say the name again in every chunk.
+        if name and not (known.arguments and name == known.name):
+            known.name += name
         if piece:
             known.arguments.append(piece)
         return bool(name or piece)
 
+    def _place_of(self, call: Any) -> _Call:
+        """Several calls may share a place: an id of its own makes a call."""
+        index, call_id = field(call, "index"), word(field(call, "id"))
+        for known in reversed(self.calls):
+            if call_id is not None and known.id == call_id:
+                return known
+        last = next((known for known in reversed(self.calls) if index is None or known.index == index), None)
+        if last is not None and (call_id is None or last.id is None):
+            return last
+        self.calls.append(_Call(index))
+        return self.calls[-1]
+
+    def _grow_parts(self, parts: Any) -> bool:
+        """Content as parts, as Mistral's models that think have it."""
+        has_content = False
+        for part in parts if isinstance(parts, list) else [parts]:
+            thought = field(part, "type") in ("thinking", "reasoning")
+            for text in _texts(part):
+                self.texts.setdefault("reasoning_content" if thought else "content", []).append(text)
+                has_content = True
+        return has_content
+
     def message(self) -> Dict[str, Any]:
         calls = [
             {"id": call.id, "type": call.type, "function": {"name": call.name, "arguments": "".join(call.arguments)}}
-            for call in self.calls.values()
+            for call in self.calls
         ]
         return {**{name: "".join(parts) for name, parts in self.texts.items()}, "tool_calls": calls}
 
@@ -134,6 +161,15 @@ class ChatReader(StreamReader):
     def finish(self) -> Reading:
         self._reading.output = _output_of([choice.message() for choice in self._choices.values()])
         return self._reading
+
+
+def _texts(part: Any) -> List[str]:
+    if isinstance(part, str):
+        return [part] if part else []
+    if isinstance(part, list):
+        return [text for each in part for text in _texts(each)]
+    inner = next((field(part, name) for name in ("text", "content", "thinking") if field(part, name)), None)
+    return _texts(inner) if inner is not None else []
 
 
 def _said(delta: Any) -> Dict[str, Any]:

@@ -10,6 +10,7 @@ pub(super) fn residuals(rests: &[f64], recent: usize) -> Vec<f64> {
     let day = (recent / FULL_DAYS).max(1);
     let mut found = Vec::with_capacity(rests.len());
     let mut level = 0.0;
+    let mut sorted = Vec::with_capacity(recent);
     for (at, rest) in rests.iter().enumerate() {
         if at % day == 0 {
             let before = rests.get(at.saturating_sub(recent)..at).unwrap_or_default();
@@ -18,36 +19,23 @@ pub(super) fn residuals(rests: &[f64], recent: usize) -> Vec<f64> {
             } else {
                 before
             };
-            level = median(&mut window.to_vec()).unwrap_or(0.0);
+            sorted.clear();
+            sorted.extend_from_slice(window);
+            level = median(&mut sorted).unwrap_or(0.0);
         }
         found.push(rest - level);
     }
     found
 }
 
-/// The variance that, added to that of sampling, makes the residuals as large as they are, judged by their median.
+/// The variance that, added to that of sampling, makes the residuals as large as they are, judged by their median: the
+/// median of r² / (between + v) is that of a squared standard normal, so that of r² / it − v is what is between.
 pub(super) fn variance_between(residuals: &[f64], sampled: &[f64]) -> f64 {
     /// The median of a squared standard normal.
     const MEDIAN_SQUARE: f64 = 0.4549;
-    let squares: Vec<f64> = residuals.iter().map(|r| r * r).collect();
-    let Some(whole) = median(&mut squares.clone()) else {
-        return 0.0;
-    };
-    let (mut low, mut high) = (0.0, whole / MEDIAN_SQUARE * 2.0 + 1e-9);
-    for _ in 0..14 {
-        let middle = f64::midpoint(low, high);
-        let mut scaled: Vec<f64> = squares
-            .iter()
-            .zip(sampled)
-            .map(|(square, v)| square / (middle + v))
-            .collect();
-        if median(&mut scaled).unwrap_or(0.0) > MEDIAN_SQUARE {
-            low = middle
-        } else {
-            high = middle
-        }
-    }
-    f64::midpoint(low, high)
+    let both = residuals.iter().zip(sampled);
+    let mut rest: Vec<f64> = both.map(|(r, v)| r * r / MEDIAN_SQUARE - v).collect();
+    median(&mut rest).unwrap_or(0.0).max(0.0)
 }
 
 pub(super) fn autocorrelation(

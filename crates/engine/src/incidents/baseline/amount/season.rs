@@ -1,7 +1,5 @@
 //! Hours of the day, and weekdays apart from weekends.
 
-use std::collections::BTreeMap;
-
 use super::super::super::numbers::median;
 use super::super::{DAY, LEVEL_HOURS};
 use super::AmountKind;
@@ -23,20 +21,16 @@ pub(super) fn season(
     let place = |start: usize| start % DAY / block;
     let is_weekend = |start: usize| weekend.get(start).copied().unwrap_or(false);
     // Away from its own week, so that drift is no season.
-    let mut levels: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
-    for (start, y, _) in blocks {
-        levels.entry(start / LEVEL_HOURS).or_default().push(*y);
+    let mut rests: Vec<(usize, f64)> = Vec::with_capacity(blocks.len());
+    for week in blocks.chunk_by(|a, b| a.0 / LEVEL_HOURS == b.0 / LEVEL_HOURS) {
+        let level = median(&mut week.iter().map(|(_, y, _)| *y).collect::<Vec<_>>()).unwrap_or(0.0);
+        rests.extend(week.iter().map(|(start, y, _)| (*start, y - level)));
     }
-    let levels: BTreeMap<usize, f64> = levels
-        .into_iter()
-        .filter_map(|(week, mut ys)| Some((week, median(&mut ys)?)))
-        .collect();
-    let rest = |start: usize, y: f64| y - levels.get(&(start / LEVEL_HOURS)).copied().unwrap_or(0.0);
     let cell = |chosen: &dyn Fn(usize) -> bool, known: &[f64]| -> Vec<f64> {
         let mut by_place: Vec<Vec<f64>> = vec![Vec::new(); places];
-        for (start, y, _) in blocks.iter().filter(|(start, ..)| chosen(*start)) {
+        for (start, rest) in rests.iter().filter(|(start, _)| chosen(*start)) {
             let at = place(*start);
-            by_place[at].push(rest(*start, *y) - known.get(at).copied().unwrap_or(0.0));
+            by_place[at].push(rest - known.get(at).copied().unwrap_or(0.0));
         }
         let raw: Vec<f64> = by_place
             .iter_mut()

@@ -1,0 +1,290 @@
+//! Usage objects. Of those whose marks are there the first counts, so what is more special stands before what is less.
+
+use domain::step::InputMeaning::{ExcludesCache, IncludesCache, Unknown};
+
+use super::Modality::Audio;
+use super::names::{ANTHROPIC, CHAT, LANGFUSE, RESPONSES, VERCEL};
+use super::{Dialect, Key, Of, Place};
+
+pub(in crate::usage) const OBJECTS: &[Dialect] = &[
+    // Gemini: REST and its SDKs, Vertex AI, Live.
+    Dialect {
+        place: Place::Usage,
+        marks: &[
+            "promptTokenCount",
+            "candidatesTokenCount",
+            "totalTokenCount",
+            "prompt_token_count",
+            "candidates_token_count",
+            "total_token_count",
+        ],
+        input: IncludesCache,
+        reasoning_beside: true,
+        keys: &[
+            ("promptTokenCount", Key::Input),
+            ("prompt_token_count", Key::Input),
+            ("toolUsePromptTokenCount", Key::MoreInput),
+            ("tool_use_prompt_token_count", Key::MoreInput),
+            ("candidatesTokenCount", Key::Output),
+            ("candidates_token_count", Key::Output),
+            ("responseTokenCount", Key::Output),
+            ("response_token_count", Key::Output),
+            // Llama on Bedrock.
+            ("generation_token_count", Key::Output),
+            ("thoughtsTokenCount", Key::Reasoning),
+            ("thoughts_token_count", Key::Reasoning),
+            ("cachedContentTokenCount", Key::CacheRead),
+            ("cached_content_token_count", Key::CacheRead),
+            ("totalTokenCount", Key::Total),
+            ("total_token_count", Key::Total),
+            ("promptTokensDetails", Key::PartList(Of::Input)),
+            ("prompt_tokens_details", Key::PartList(Of::Input)),
+            ("toolUsePromptTokensDetails", Key::PartList(Of::MoreInput)),
+            ("tool_use_prompt_tokens_details", Key::PartList(Of::MoreInput)),
+            ("cacheTokensDetails", Key::PartList(Of::CacheRead)),
+            ("cache_tokens_details", Key::PartList(Of::CacheRead)),
+            ("candidatesTokensDetails", Key::PartList(Of::Output)),
+            ("candidates_tokens_details", Key::PartList(Of::Output)),
+            ("responseTokensDetails", Key::PartList(Of::Output)),
+            ("response_tokens_details", Key::PartList(Of::Output)),
+            ("trafficType", Key::ServiceTier),
+            ("traffic_type", Key::ServiceTier),
+        ],
+    },
+    // Gemini's interactions.
+    Dialect {
+        place: Place::Usage,
+        marks: &["total_input_tokens", "total_output_tokens"],
+        input: IncludesCache,
+        reasoning_beside: true,
+        keys: &[
+            ("total_input_tokens", Key::Input),
+            ("total_tool_use_tokens", Key::MoreInput),
+            ("total_output_tokens", Key::Output),
+            ("total_thought_tokens", Key::Reasoning),
+            ("total_reasoning_tokens", Key::Reasoning),
+            ("total_cached_tokens", Key::CacheRead),
+            ("total_tokens", Key::Total),
+            ("input_tokens_by_modality", Key::PartList(Of::Input)),
+            ("cached_tokens_by_modality", Key::PartList(Of::CacheRead)),
+            ("output_tokens_by_modality", Key::PartList(Of::Output)),
+        ],
+    },
+    // Cohere: what is billed, beside what was counted.
+    Dialect {
+        place: Place::Usage,
+        marks: &["billed_units"],
+        input: ExcludesCache,
+        reasoning_beside: false,
+        keys: &[
+            ("billed_units.input_tokens", Key::Input),
+            ("billed_units.output_tokens", Key::Output),
+            ("billed_units.search_units", Key::Unpriced("search units")),
+            ("billed_units.classifications", Key::Unpriced("classifications")),
+            ("billed_units.images", Key::Unpriced("images by number")),
+        ],
+    },
+    // Perplexity: reasoning and cited pages are billed beside the output, and the total leaves them out.
+    Dialect {
+        place: Place::Usage,
+        marks: &["search_context_size", "num_search_queries", "citation_tokens"],
+        input: IncludesCache,
+        reasoning_beside: false,
+        keys: &[
+            ("prompt_tokens", Key::Input),
+            ("completion_tokens", Key::Output),
+            ("reasoning_tokens", Key::ReasoningApart),
+            ("citation_tokens", Key::Citations),
+            ("num_search_queries", Key::WebSearches),
+            ("search_context_size", Key::SearchContext),
+            ("cost.total_cost", Key::Cost),
+            ("cost", Key::Cost),
+        ],
+    },
+    // OpenAI chat completions, completions and embeddings, and all who speak it: Azure, DeepSeek, LiteLLM, OpenRouter,
+    // xAI, Groq, Together, Fireworks, Cerebras, Mistral, Moonshot, Zhipu, MiniMax, DashScope.
+    Dialect {
+        place: Place::Usage,
+        marks: &["prompt_tokens", "completion_tokens"],
+        input: IncludesCache,
+        reasoning_beside: false,
+        keys: CHAT,
+    },
+    // Codex' and OpenAI's own words for a session.
+    Dialect {
+        place: Place::Usage,
+        marks: &["cached_input_tokens", "reasoning_output_tokens"],
+        input: IncludesCache,
+        reasoning_beside: false,
+        keys: &[
+            ("input_tokens", Key::Input),
+            ("output_tokens", Key::Output),
+            ("total_tokens", Key::Total),
+            ("cached_input_tokens", Key::CacheRead),
+            ("reasoning_output_tokens", Key::Reasoning),
+        ],
+    },
+    // Pydantic AI.
+    Dialect {
+        place: Place::Usage,
+        marks: &[
+            "cache_read_tokens",
+            "cache_write_tokens",
+            "request_tokens",
+            "response_tokens",
+        ],
+        input: Unknown,
+        reasoning_beside: false,
+        keys: &[
+            ("input_tokens", Key::Input),
+            ("request_tokens", Key::Input),
+            ("output_tokens", Key::Output),
+            ("response_tokens", Key::Output),
+            ("total_tokens", Key::Total),
+            ("details.reasoning_tokens", Key::Reasoning),
+            ("cache_read_tokens", Key::CacheRead),
+            ("details.cached_tokens", Key::CacheRead),
+            ("details.cache_read_input_tokens", Key::CacheRead),
+            ("cache_write_tokens", Key::CacheWrite),
+            ("details.cache_creation_input_tokens", Key::CacheWrite),
+            ("input_audio_tokens", Key::Part(Of::Input, Audio)),
+            ("cache_audio_read_tokens", Key::Part(Of::CacheRead, Audio)),
+            ("output_audio_tokens", Key::Part(Of::Output, Audio)),
+        ],
+    },
+    // Anthropic messages, on Bedrock and Vertex AI too.
+    Dialect {
+        place: Place::Usage,
+        marks: &[
+            "cache_read_input_tokens",
+            "cache_creation_input_tokens",
+            "cache_creation",
+            "server_tool_use",
+            "iterations",
+            "inference_geo",
+            "speed",
+        ],
+        input: ExcludesCache,
+        reasoning_beside: false,
+        keys: ANTHROPIC,
+    },
+    // OpenAI responses, realtime, images and transcriptions; DashScope; LangChain's usage_metadata.
+    Dialect {
+        place: Place::Usage,
+        marks: &[
+            "input_tokens_details",
+            "input_token_details",
+            "output_tokens_details",
+            "output_token_details",
+            "prompt_tokens_details",
+            "image_tokens",
+            "audio_tokens",
+            "video_tokens",
+        ],
+        input: IncludesCache,
+        reasoning_beside: false,
+        keys: RESPONSES,
+    },
+    // Any of these without a word about cache or parts.
+    Dialect {
+        place: Place::Usage,
+        marks: &["input_tokens", "output_tokens"],
+        input: ExcludesCache,
+        reasoning_beside: false,
+        keys: ANTHROPIC,
+    },
+    // Bedrock's Converse and what it counts at the end of a stream; Claude Code's sums by model.
+    Dialect {
+        place: Place::Usage,
+        marks: &[
+            "cacheReadInputTokens",
+            "cacheWriteInputTokens",
+            "cacheCreationInputTokens",
+            "cacheReadInputTokenCount",
+            "cacheWriteInputTokenCount",
+            "inputTokenCount",
+            "outputTokenCount",
+            "inputTextTokenCount",
+        ],
+        input: ExcludesCache,
+        reasoning_beside: false,
+        keys: &[
+            ("inputTokens", Key::Input),
+            ("inputTokenCount", Key::Input),
+            ("inputTextTokenCount", Key::Input),
+            ("outputTokens", Key::Output),
+            ("outputTokenCount", Key::Output),
+            ("totalTokens", Key::Total),
+            ("cacheReadInputTokens", Key::CacheRead),
+            ("cacheReadInputTokenCount", Key::CacheRead),
+            ("cacheWriteInputTokens", Key::CacheWrite),
+            ("cacheCreationInputTokens", Key::CacheWrite),
+            ("cacheWriteInputTokenCount", Key::CacheWrite),
+            ("webSearchRequests", Key::WebSearches),
+            ("costUSD", Key::Cost),
+        ],
+    },
+    // The Vercel AI SDK's usage object, once it says what of the input is cached.
+    Dialect {
+        place: Place::Usage,
+        marks: &["inputTokenDetails"],
+        input: IncludesCache,
+        reasoning_beside: false,
+        keys: VERCEL,
+    },
+    // Before version 6, what its provider says, whatever that contains.
+    Dialect {
+        place: Place::Usage,
+        marks: &["inputTokens", "outputTokens", "promptTokens", "completionTokens"],
+        input: Unknown,
+        reasoning_beside: false,
+        keys: VERCEL,
+    },
+    // LlamaIndex' counter, Ollama, watsonx, Replicate.
+    Dialect {
+        place: Place::Usage,
+        marks: &[
+            "prompt_llm_token_count",
+            "completion_llm_token_count",
+            "prompt_eval_count",
+            "eval_count",
+            "input_token_count",
+            "generated_token_count",
+            "output_token_count",
+            "total_embedding_token_count",
+        ],
+        input: IncludesCache,
+        reasoning_beside: false,
+        keys: &[
+            ("prompt_llm_token_count", Key::Input),
+            ("prompt_eval_count", Key::Input),
+            ("input_token_count", Key::Input),
+            ("total_embedding_token_count", Key::Input),
+            ("completion_llm_token_count", Key::Output),
+            ("eval_count", Key::Output),
+            ("generated_token_count", Key::Output),
+            ("output_token_count", Key::Output),
+            ("total_llm_token_count", Key::Total),
+        ],
+    },
+    // Voyage's and Jina's embeddings: the total is the input.
+    Dialect {
+        place: Place::Usage,
+        marks: &["total_tokens"],
+        input: IncludesCache,
+        reasoning_beside: false,
+        keys: &[
+            ("total_tokens", Key::Input),
+            ("image_pixels", Key::Unpriced("pixels")),
+            ("video_pixels", Key::Unpriced("pixels")),
+            ("total_characters", Key::Unpriced("characters")),
+        ],
+    },
+    Dialect {
+        place: Place::Usage,
+        marks: &["input", "output"],
+        input: ExcludesCache,
+        reasoning_beside: true,
+        keys: LANGFUSE,
+    },
+];

@@ -1,0 +1,29 @@
+// A small agent of the Vercel AI SDK, with its telemetry on and OpenTelemetry's exporter for JSON. Nothing here knows
+// Plumbline but the address that OpenTelemetry's own variables name.
+
+import { createOpenAI } from '@ai-sdk/openai';
+import { trace } from '@opentelemetry/api';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
+import { generateText } from 'ai';
+
+const provider = new NodeTracerProvider({ spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter())] });
+provider.register();
+
+const openai = createOpenAI({
+  baseURL: `${process.env.CLIENT_BASE_URL}/v1`,
+  apiKey: 'sk-callers-own',
+  headers: { 'x-scenario': 'chat-usage' },
+});
+
+await trace.getTracer('agent').startActiveSpan('agent', async (span) => {
+  await generateText({
+    model: openai.chat('gpt-4o-mini'),
+    system: 'Be brief.',
+    prompt: 'What is a plumb line?',
+    maxRetries: 0,
+    experimental_telemetry: { isEnabled: true, functionId: 'plan', metadata: { sessionId: 's-1', userId: 'u-1' } },
+  });
+  span.end();
+});
+await provider.shutdown();

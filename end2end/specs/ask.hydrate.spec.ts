@@ -1,0 +1,23 @@
+import { axe, expect, hydrated, noSidewaysScroll, shots, test } from '../harness/test';
+
+test('a question is kept with its answer, which comes without a reload; without a model it is said why there is none', async ({ page, project }) => {
+  await page.goto(project.at('ask'));
+  await hydrated(page);
+  await expect(page.getByText('No model is chosen for Ask')).toBeVisible();
+  await expect(page.locator('input[name="waits"]')).toHaveValue('no');
+  await page.getByLabel('Ask about this project').fill('What did November cost?');
+  await page.getByRole('button', { name: 'Ask', exact: true }).click();
+  await expect(page).toHaveURL(/\/ask\?chat=[0-9a-f-]{36}$/);
+  const conversation = page.getByRole('region', { name: 'Conversation' });
+  await expect(conversation).toContainText('What did November cost?');
+  await expect(conversation.getByText('No model is chosen for this')).toBeVisible();
+  await hydrated(page);
+  await axe(page);
+  await noSidewaysScroll(page);
+  await shots(page, 'ask');
+
+  const chats = page.getByRole('region', { name: 'Past chats' });
+  await expect(chats.getByRole('link', { name: 'What did November cost?' })).toBeVisible();
+  await chats.getByRole('button', { name: /^Delete/ }).click();
+  await expect(page.getByRole('region', { name: 'Past chats' })).toContainText('None yet.');
+});

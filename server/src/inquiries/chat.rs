@@ -1,0 +1,90 @@
+//! A question in a chat: what the model is told of the page and of what was said before.
+
+use domain::Feature;
+use storage::chats;
+use uuid::Uuid;
+
+use super::agent::{self, Ended, Task};
+use super::conversation::Happened;
+use super::{Inquiries, Journal, Stop};
+use crate::clock;
+use crate::models::fence::{FENCE_RULE, fenced};
+use crate::models::{Message, OwnRun, Role};
+use crate::tools::TOOLS;
+
+/// Questions before this one that the model is told of, and how much of each answer, in bytes.
+const MAX_BEFORE: u32 = 12;
+const MAX_ANSWER_BYTES: usize = 6_000;
+
+const TASK: &str = "You answer questions about one project of Plumbline, which records what software spends on calls to \
+language models. Look up what you need with the tools; do not guess figures. Answer in a few plain sentences without \
+markup, and put the number of the look-up that a figure comes from after it in square brackets, such as [2]. Say so when \
+the data does not answer the question. You can only read: you change nothing.";
+
+/// Answers a question.
+pub(super) async fn reply(
+    inquiries: &Inquiries,
+    journal: &Journal<'_>,
+    chat_id: Uuid,
+    question: &str,
+) -> Result<(), Stop> {
+    let project = journal.taken.project_id;
+    let mut snapshot = inquiries.toolbox.db.snapshot(project).await?;
+    let chat = match chats::get(&mut snapshot, project, chat_id).await {
+        Ok(chat) => chat,
+        Err(storage::Error::NotFound) => return Err(Stop::LeaseLost),
+        Err(other) => return Err(other.into()),
+    };
+    let before = storage::inquiries::of_chat(&mut snapshot, project, chat_id, MAX_BEFORE + 1).await?;
+    let mut opening = Vec::new();
+    for earlier in before
+        .iter()
+        .filter(|earlier| earlier.id != journal.taken.inquiry.id)
+    {
+        let storage::inquiries::Subject::Chat { question, .. } = &earlier.subject else {
+            continue;
+        };
+        let events = storage::inquiries::shown_events(&mut snapshot, project, earlier.id, 0).await?;
+        let answer = events
+            .iter()
+            .rev()
+            .find_map(|event| match Happened::of(event.kind, &event.data)? {
+                Happened::Said { text, .. } => Some(text),
+                Happened::LookedUp(_) => None,
+            });
+        opening.push(Message::text(Role::User, question.clone()));
+        let answer = answer.unwrap_or_else(|| "(no answer)".to_owned());
+        let cut = answer.floor_char_boundary(MAX_ANSWER_BYTES);
+        opening.push(Message::text(
+            Role::Assistant,
+            answer.get(..cut).unwrap_or_default(),
+        ));
+    }
+    drop(snapshot);
+    let asked = format!(
+        "It is {}. The page that this is asked on: {}\n\n{question}",
+        clock::now(),
+        fenced("page", &chat.page, 500)
+    );
+    opening.push(Message::text(Role::User, asked));
+    let names: Vec<&'static str> = TOOLS.iter().map(|tool| tool.name).collect();
+    let task = Task {
+        feature: Feature::Chat,
+        run: OwnRun {
+            run_id: format!("plumbline-chat-{chat_id}"),
+            name: "plumbline-chat".to_owned(),
+        },
+        system: format!("{TASK}\n\n{FENCE_RULE}"),
+        opening,
+        submit: None,
+        may_call: &names,
+    };
+    let mut happened = agent::stored(inquiries, journal).await?;
+    match agent::work(inquiries, journal, &task, &mut happened).await? {
+        Ended::Said | Ended::Submitted(..) => Ok(()),
+        Ended::OutOfRounds => Err(Stop::Impossible(format!(
+            "There was no answer within {} rounds; ask for less at a time",
+            agent::MAX_ROUNDS
+        ))),
+    }
+}

@@ -1,0 +1,105 @@
+//! `plumbline import`.
+
+use serde_json::json;
+
+use crate::program::Folder;
+
+fn span(id: &str, parent: &str) -> serde_json::Value {
+    json!({
+        "traceId": "ab".repeat(16), "spanId": id.repeat(8), "parentSpanId": parent.repeat(8), "name": "chat",
+        "startTimeUnixNano": "1795000000000000000", "endTimeUnixNano": "1795000001000000000",
+        "attributes": [{"key": "gen_ai.request.model", "value": {"stringValue": "gpt-4o"}},
+            {"key": "gen_ai.usage.input_tokens", "value": {"intValue": "1000"}}],
+    })
+}
+
+fn request(spans: &[serde_json::Value]) -> serde_json::Value {
+    json!({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]})
+}
+
+#[test]
+fn files_are_stored_whole_or_not_at_all_and_once() {
+    let folder = Folder::new();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write(
+        "one.json",
+        &format!("{:#}", request(&[span("01", ""), span("02", "01")])),
+    );
+    let line = request(&[span("03", "01")]).to_string();
+    write("lines.jsonl", &format!("{line}\n\n{line}\n"));
+    write("broken.jsonl", &format!("{line}\n{{\n"));
+
+    let dry = folder.run(&["import", "one.json", "--dry-run"]);
+    assert!(
+        dry.code == 0 && dry.stderr.contains("one.json: 2 steps"),
+        "{dry:?}"
+    );
+    let done = folder.run(&["import", "one.json", "lines.jsonl", "broken.jsonl", "absent.json"]);
+    assert_eq!(done.code, 1, "{done:?}");
+    for said in [
+        "one.json: 2 steps stored",
+        "lines.jsonl: 1 steps stored, 1 were there already",
+        "broken.jsonl: line 2:",
+        "absent.json: it can't be read",
+    ] {
+        assert!(done.stderr.contains(said), "{said}: {done:?}");
+    }
+    let again = folder.run(&["import", "one.json"]);
+    assert!(
+        again.code == 0 && again.stderr.contains("0 steps stored, 2 were there already"),
+        "{again:?}"
+    );
+    let run = folder.run(&["runs", &"ab".repeat(16), "--json"]).json();
+    assert_eq!(run["run"]["step_count"], 3, "{run:#}");
+    // The root only repeats what the two below it used.
+    assert_eq!(run["run"]["tokens"]["input_fresh"], 2_000, "{run:#}");
+}
+
+#[test]
+fn a_trace_of_aitrace_begins_when_its_file_says() {
+    let folder = Folder::new();
+    let span = |id: &str, parent: Option<&str>, from: i64, to: Option<i64>| {
+        json!({"span_id": id, "parent_span_id": parent, "name": id, "start_time": from, "end_time": to,
+            "attributes": {"session_id": "s-9"}, "events": [], "status": "ok"})
+    };
+    let trace = json!({"trace_id": "b37b7332", "metadata": {}, "created_at": -9_000_000,
+        "spans": [span("a", None, -9_000_000, Some(-1_000_000)), span("b", Some("a"), -5_000_000, Some(-2_000_000))]});
+    let name = "b37b7332_1795000000.json";
+    std::fs::write(folder.path().join(name), format!("{trace:#}")).unwrap();
+    let done = folder.run(&["import", name]);
+    assert!(
+        done.code == 0 && done.stderr.contains("2 steps stored"),
+        "{done:?}"
+    );
+    let again = folder.run(&["import", name, "--format", "aitrace"]);
+    assert!(
+        again.stderr.contains("0 steps stored, 2 were there already"),
+        "{again:?}"
+    );
+    let run = folder.run(&["runs", "b37b7332", "--json"]).json();
+    assert_eq!(run["run"]["started_at"], "2026-11-18T11:06:32Z", "{run:#}");
+    assert_eq!(run["run"]["session_id"], "s-9");
+}
+
+#[test]
+fn what_was_exported_is_imported_with_the_same_figures() {
+    let folder = Folder::new();
+    let seeded = folder.run(&["seed", "--days", "1", "--runs", "20"]);
+    assert_eq!(seeded.code, 0, "{seeded:?}");
+    let exported = folder.run(&["export", "steps", "--range", "90d"]);
+    assert!(
+        exported.code == 0 && exported.stdout.lines().count() > 20,
+        "{}",
+        exported.stderr
+    );
+    std::fs::write(folder.path().join("steps.jsonl"), &exported.stdout).unwrap();
+    let again = folder.run(&["import", "steps.jsonl"]);
+    let all = exported.stdout.lines().count();
+    assert!(
+        again.code == 0
+            && again
+                .stderr
+                .contains(&format!("0 steps stored, {all} were there already")),
+        "{again:?}"
+    );
+}

@@ -1,0 +1,114 @@
+//! What happens to incidents by itself, and issues that somebody asks for.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use server::watcher::{Actions, Watching};
+
+use crate::app::{TestApp, answer, step};
+use crate::github_stand_in::GithubStandIn;
+use crate::github_sync::connected;
+use crate::incidents::put_incident;
+use crate::people::{audit_log, deeds, default_project};
+
+const INCIDENT: &str = "01890000-0000-7000-8000-000000000004";
+
+fn watching(app: &TestApp) -> Watching {
+    Watching {
+        toolbox: app.state.toolbox(),
+        origin: "https://plumbline.example".to_owned(),
+        inquiries_wake: Arc::clone(&app.state.inquiries_wake),
+    }
+}
+
+async fn acts(app: &TestApp, action: &str) -> usize {
+    let project = default_project(app).await;
+    let rows = audit_log(app, Some(&project)).await;
+    deeds(&rows)
+        .iter()
+        .filter(|(_, known, subject)| *known == action && *subject == INCIDENT)
+        .count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_watcher_acts_once_on_each_incident() {
+    let github = GithubStandIn::start().await;
+    let app = connected(&github, |_| {}).await;
+    let project = default_project(&app).await.id;
+    // A label that would be a mention, markup and the end of a block.
+    app.store(step("r", "1")).await;
+    put_incident(&app, project, INCIDENT, "@everyone ``` <b>prod</b>").await;
+    let actions = json!({ "critical": "issue", "high": "log", "low": "log" });
+    let wanted = json!({ "on": true, "interval_min": 60, "actions": actions });
+    let url = app.url("/api/settings/watcher");
+    let saved = answer(app.client.put(&url).json(&wanted)).await;
+    assert_eq!(saved, (200, wanted.clone()));
+    assert_eq!(app.get("/api/settings/watcher").await, (200, wanted));
+    for wrong in [
+        json!({ "on": true, "interval_min": 1 }),
+        json!({ "on": true, "actions": { "low": "page" } }),
+    ] {
+        assert_eq!(answer(app.client.put(&url).json(&wrong)).await.0, 400, "{wrong}");
+    }
+
+    let watching = watching(&app);
+    let actions = Actions::stored(&actions);
+    for _ in 0..2 {
+        watching
+            .look(project, actions, server::clock::now())
+            .await
+            .unwrap();
+    }
+    let asked = github.asked();
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    let issue = &asked[0].body;
+    // 32 standard deviations.
+    assert_eq!(
+        issue["labels"],
+        json!(["plumbline", "incident", "severity: critical"])
+    );
+    let body = issue["body"].as_str().unwrap();
+    assert_eq!(body.matches("```").count(), 2, "{body}");
+    assert!(
+        body.contains(&format!(
+            "https://plumbline.example/p/default/incidents/{INCIDENT}"
+        )),
+        "{body}"
+    );
+    assert_eq!(
+        (
+            acts(&app, "watcher.act").await,
+            acts(&app, "incident.issue").await
+        ),
+        (1, 1)
+    );
+    // It is looked into as well.
+    let (status, investigation) = app.get(&format!("/api/incidents/{INCIDENT}/investigation")).await;
+    assert_eq!(
+        (status, &investigation["asked_by"]),
+        (200, &json!("watcher")),
+        "{investigation}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_done_on_github_unless_it_is_asked_for() {
+    let github = GithubStandIn::start().await;
+    let app = connected(&github, |_| {}).await;
+    let project = default_project(&app).await.id;
+    app.store(step("r", "1")).await;
+    put_incident(&app, project, INCIDENT, "prod").await;
+    watching(&app)
+        .look(project, Actions::default(), server::clock::now())
+        .await
+        .unwrap();
+    assert!(github.asked().is_empty());
+    let url = format!("/api/incidents/{INCIDENT}/github");
+    for wrong in [json!({}), json!({ "action": "merge" }), Value::Null] {
+        assert_eq!(app.post(&url, &wrong).await.0, 400, "{wrong}");
+    }
+    assert!(github.asked().is_empty());
+    let (status, opened) = app.post(&url, &json!({ "action": "issue" })).await;
+    assert_eq!((status, &opened["number"]), (200, &json!(41)), "{opened}");
+    assert_eq!(acts(&app, "incident.issue").await, 1);
+}
