@@ -30,7 +30,8 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Ex
         }
         let forecast: ForecastAnswer = read(answer)?;
         let Some(first) = forecast.items.first() else {
-            output::note("nothing was spent in this month");
+            let whose = arguments.label.as_deref().unwrap_or("the project");
+            output::note(&format!("{whose} spent nothing in the last 28 days"));
             return Ok(());
         };
         let look = Look::of(&arguments.print);

@@ -6,9 +6,12 @@ use domain::series::BucketSums;
 use domain::{Deploy, NanoUsd, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{CostChange, Exhaustion, Forecast, History, MonthEnd, Outlook, nano_usd};
+use super::{CostChange, DAY_MICROS, Exhaustion, Forecast, History, MonthEnd, Outlook, nano_usd};
 use crate::compare::{Effect, Measure, Reading};
 use crate::rollout::RolloutEffect;
+
+/// A key that spent nothing in the month is listed when it did in so many days before.
+const LISTED_DAYS: i64 = 28;
 
 /// How the month ends for a project, or for one of its keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +54,7 @@ pub struct BudgetOutlook {
     pub exhaustion: Option<Exhaustion>,
 }
 
-/// The project first, then its keys, those that spent most first. `rows` are days by key; of `rollouts`, the latest
+/// The project first, then its keys, those that spent most in the month first, then those that are expected to. `rows` are days by key; of `rollouts`, the latest
 /// first, the first one counts that clearly changed what a call costs; a budget without a key is the project's.
 pub fn forecasts(
     rows: &[BucketSums],
@@ -84,12 +87,26 @@ pub fn forecasts(
     };
     let mut found: Vec<KeyForecast> = keys
         .iter()
-        .map(|(key, days)| one(Some(key), days, rollouts, budget_of(Some(key)), now))
-        .filter(|forecast| forecast.spent.0 > 0 || forecast.budget.is_some())
+        .map(|(key, days)| {
+            let forecast = one(Some(key), days, rollouts, budget_of(Some(key)), now);
+            (days, forecast)
+        })
+        .filter(|(days, forecast)| forecast.budget.is_some() || spends(days, now))
+        .map(|(_, forecast)| forecast)
         .collect();
-    found.sort_by_key(|forecast| std::cmp::Reverse(forecast.spent));
+    found.sort_by_key(|forecast| {
+        let expected = forecast.end.map_or(NanoUsd(0), |end| end.month_end.expected);
+        std::cmp::Reverse((forecast.spent, expected))
+    });
     found.insert(0, one(None, &all, rollouts, budget_of(None), now));
     found
+}
+
+/// Whether a key spent anything in the month or in the [`LISTED_DAYS`] before now: on the first of a month nobody has spent
+/// yet, and still everybody will.
+fn spends(days: &BTreeMap<Timestamp, i64>, now: Timestamp) -> bool {
+    let since = now.day().plus_micros(-LISTED_DAYS * DAY_MICROS).min(now.month());
+    days.range(since..).any(|(_, cost)| *cost > 0)
 }
 
 fn one(
@@ -163,7 +180,7 @@ mod tests {
     fn the_project_is_the_sum_of_its_keys_and_a_budget_is_listed_before_it_is_spent() {
         let now = at("2026-11-16T00:00:00Z");
         let row = |day: i64, key: &str, dollars: i64| BucketSums {
-            at: at("2026-10-01T00:00:00Z").plus_micros(day * super::super::DAY_MICROS),
+            at: at("2026-10-01T00:00:00Z").plus_micros(day * DAY_MICROS),
             group: Some(key.to_owned()),
             sums: CallSums {
                 cost_nano_usd: Some(NanoUsd(dollars * 1_000_000_000)),
@@ -195,5 +212,28 @@ mod tests {
         assert_eq!((found[3].end, found[3].spent), (None, NanoUsd(0)));
         assert_eq!(found[3].budget.unwrap().exhaustion, None);
         assert_eq!(found[0].without, None, "no deploy changed anything");
+    }
+    #[test]
+    fn on_the_first_of_a_month_keys_are_forecast_from_the_month_before() {
+        let dollars = |amount: i64| NanoUsd(amount * 1_000_000_000);
+        let row = |date: &str, key: &str, amount: i64| BucketSums {
+            at: at(&format!("{date}T00:00:00Z")),
+            group: Some(key.to_owned()),
+            sums: CallSums {
+                cost_nano_usd: Some(dollars(amount)),
+                ..CallSums::default()
+            },
+        };
+        let mut rows = vec![row("2026-10-20", "retired", 50)];
+        for day in 20..=30 {
+            rows.push(row(&format!("2026-11-{day}"), "small", 1));
+            rows.push(row(&format!("2026-11-{day}"), "large", 9));
+        }
+        let found = forecasts(&rows, &[], &[], at("2026-12-01T00:00:00Z"));
+        let keys: Vec<_> = found.iter().map(|one| one.key.as_deref()).collect();
+        assert_eq!(keys, [None, Some("large"), Some("small")]);
+        assert_eq!(found[1].spent, NanoUsd(0));
+        let expected = found[1].end.unwrap().month_end.expected;
+        assert!((dollars(270)..dollars(290)).contains(&expected), "{expected:?}");
     }
 }
