@@ -23,7 +23,7 @@ pub(crate) fn findings_table(slug: &str, findings: Vec<Finding>, back: &str) -> 
         .map(|finding| row(slug, finding, back))
         .collect_view();
     view! {
-        <div class="scroll-x" tabindex="0" role="region" aria-label="Findings">
+        <div class="scroll-x" tabindex="0" role="region" aria-label="Findings and their quotes">
             <table class="table rows bleed fnd">
                 <thead>
                     <tr>
