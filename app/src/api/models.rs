@@ -71,10 +71,10 @@ pub(crate) struct UsageView {
 pub(crate) async fn read_models(slug: String, month: String) -> Result<ModelsView, ApiError> {
     use domain::Role;
 
-    use crate::context::{authorise, database, use_page_request};
+    use crate::context::{authorise, database, has_role, use_page_request};
 
     let project = authorise(&slug, Role::Viewer)?.id;
-    let is_admin = authorise(&slug, Role::Admin).is_ok();
+    let is_admin = has_role(&slug, Role::Admin);
     let this_month: String = use_page_request().now.to_string().chars().take(7).collect();
     let month = if month.is_empty() {
         this_month.clone()

@@ -30,5 +30,7 @@ mod other_sites;
 mod output;
 #[path = "attack/proxy.rs"]
 mod proxy;
+#[path = "attack/refused_pages.rs"]
+mod refused_pages;
 #[path = "attack/share_links.rs"]
 mod share_links;
