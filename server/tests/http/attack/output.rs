@@ -241,7 +241,7 @@ async fn the_list_of_detectors_comes_without_what_they_ask_their_models() {
     let app = TestApp::new().await;
     for n in 0..5 {
         let new = json!({
-            "name": format!("detector {n}"), "template": "custom", "prompt": "asks-for-this ".repeat(1_400),
+            "name": format!("detector {n}"), "template": "logic", "prompt": "asks-for-this ".repeat(1_400),
             "every_run": true, "enabled": false,
         });
         let (status, made) = app.post("/api/detectors", &new).await;
