@@ -19,7 +19,7 @@ use crate::clock;
 use crate::error::{BodyErrors, HttpError, HttpResult, NotFound, ReadErrors};
 use crate::ingest;
 use crate::inquiries::answer::InquiryAnswer;
-use crate::inquiries::stream;
+use crate::inquiries::stream::{self, Asker};
 use crate::read_limits::reader_of;
 use crate::state::AppState;
 
@@ -216,7 +216,8 @@ pub(crate) async fn message(
     let new: NewMessage = serde_json::from_slice(&body)
         .map_err(|_other_shape| HttpError::invalid("text", "The body must be {\"text\": \"…\"}"))?;
     let id = ask(&state, &caller, chat, question(&new.text)?).await?;
-    Ok(stream::events(&state, reader, caller.project_id, (id, 0))?.into_response())
+    let asker = Asker::new(&state, &headers, project.as_deref(), (Scope::Admin, Role::Member));
+    Ok(stream::events(&state, (reader, asker), caller.project_id, (id, 0))?.into_response())
 }
 
 /// Chats, the latest first

@@ -34,3 +34,5 @@ mod proxy;
 mod refused_pages;
 #[path = "attack/share_links.rs"]
 mod share_links;
+#[path = "attack/streams.rs"]
+mod streams;
