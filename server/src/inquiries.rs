@@ -35,8 +35,9 @@ const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// How long a lease is, in microseconds, and how often it is renewed.
 const LEASE_MICROS: i64 = 45_000_000;
 const RENEW_INTERVAL: Duration = Duration::from_secs(15);
-/// Inquiries that one process works at at a time.
-const AT_A_TIME: usize = 4;
+/// Inquiries that one process works at at a time. Most of the time they wait for models; a project has few of them, so that
+/// providers that hang keep no place from others.
+const AT_A_TIME: usize = 16;
 /// How often an inquiry is begun before it is given up: each time its process died.
 const MAX_ATTEMPTS: u32 = 5;
 

@@ -18,6 +18,8 @@ use crate::clock;
 const MAX_UNDER_WAY: usize = 16;
 /// Of these, runs of one project: others do not wait for its provider.
 const MAX_OF_A_PROJECT: usize = 2;
+/// Where so many are under way, a project has one alone: what is left is for those that have none.
+const CROWDED: usize = MAX_UNDER_WAY / 2;
 /// How long they are this process's. Should judging take longer, another process may look at them too; what is begun is
 /// judged by one all the same.
 const CLAIM_MICROS: i64 = 600 * 1_000_000;
@@ -114,7 +116,11 @@ fn busy(under_way: impl Iterator<Item = ProjectId>) -> Vec<ProjectId> {
     for project in under_way {
         *counts.entry(project).or_default() += 1;
     }
-    counts.retain(|_, count| *count >= MAX_OF_A_PROJECT);
+    let most = match counts.values().sum::<usize>() {
+        CROWDED.. => 1,
+        _ => MAX_OF_A_PROJECT,
+    };
+    counts.retain(|_, count| *count >= most);
     counts.into_keys().collect()
 }
 
@@ -129,5 +135,23 @@ mod tests {
         let [slow, other] = [1, 2].map(|n| ProjectId(Uuid::from_u128(n)));
         assert!(busy([slow, other].into_iter()).is_empty());
         assert_eq!(busy([slow, other, slow].into_iter()), [slow]);
+    }
+
+    /// However many projects there are whose providers hang, one that has none under way gets the next place.
+    #[test]
+    fn projects_take_places_so_that_the_others_have_some() {
+        let project = |n: usize| ProjectId(Uuid::from_u128(u128::try_from(n).unwrap()));
+        let mut under_way = Vec::new();
+        // Each has any number of runs that are due, and never lets one go.
+        while under_way.len() < MAX_UNDER_WAY {
+            let busy = busy(under_way.iter().copied());
+            let next = (0..).map(project).find(|project| !busy.contains(project));
+            under_way.push(next.unwrap());
+        }
+        let have_some: std::collections::BTreeSet<ProjectId> = under_way.iter().copied().collect();
+        assert_eq!(
+            have_some.len(),
+            CROWDED / MAX_OF_A_PROJECT + MAX_UNDER_WAY - CROWDED
+        );
     }
 }

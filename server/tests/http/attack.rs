@@ -28,6 +28,8 @@ mod neighbours;
 mod other_sites;
 #[path = "attack/output.rs"]
 mod output;
+#[path = "attack/places.rs"]
+mod places;
 #[path = "attack/proxy.rs"]
 mod proxy;
 #[path = "attack/refused_pages.rs"]
