@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::Judge;
-use super::judge::look_at;
+use super::judge::{give_up, look_at};
 use crate::clock;
 
 /// Runs that one process is at at once. Most of the time they wait for models.
@@ -23,6 +23,10 @@ const CROWDED: usize = MAX_UNDER_WAY / 2;
 /// How long they are this process's. Should judging take longer, another process may look at them too; what is begun is
 /// judged by one all the same.
 const CLAIM_MICROS: i64 = 600 * 1_000_000;
+/// How often a run is tried that can't be read, or at which the process dies; then it counts as one that failed.
+const MAX_ATTEMPTS: i32 = 5;
+/// How long after the first attempt it is tried again; twice as long after each one more.
+const BACKOFF_MICROS: i64 = 60 * 1_000_000;
 const POLL_INTERVAL: Duration = Duration::from_secs(10);
 const OUTAGE_PAUSE: Duration = Duration::from_secs(5);
 
@@ -89,8 +93,17 @@ impl UnderWay {
             };
             let (judge, project) = (judge.clone(), queued.project_id);
             let task = self.judging.spawn(async move {
-                if let Err(cause) = look_at(&judge, &queued, now).await {
-                    tracing::warn!(error = ?cause, project.id = %project, "a run is not judged yet");
+                let looked = if queued.attempts > MAX_ATTEMPTS {
+                    give_up(&judge, &queued, now).await
+                } else {
+                    look_at(&judge, &queued, now).await
+                };
+                if let Err(cause) = looked {
+                    tracing::warn!(error = ?cause, project.id = %project, attempts = queued.attempts, "a run is not judged yet");
+                    let due_at = now.plus_micros(backoff_micros(queued.attempts));
+                    if let Err(cause) = storage::detectors::again(&judge.db, &queued, due_at).await {
+                        tracing::debug!(error = ?cause, "it is tried again when the claim ends");
+                    }
                 }
             });
             self.projects.insert(task.id(), project);
@@ -108,6 +121,12 @@ impl UnderWay {
         self.projects.remove(&id);
         Some(())
     }
+}
+
+/// How long a run waits after so many attempts.
+fn backoff_micros(attempts: i32) -> i64 {
+    let doublings = u32::try_from(attempts - 1).unwrap_or(0).min(6);
+    BACKOFF_MICROS << doublings
 }
 
 /// The projects that have as many runs under way as they may, given the project of each run.

@@ -38,3 +38,5 @@ mod refused_pages;
 mod share_links;
 #[path = "attack/streams.rs"]
 mod streams;
+#[path = "attack/unreadable_runs.rs"]
+mod unreadable_runs;
