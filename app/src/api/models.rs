@@ -75,7 +75,8 @@ pub(crate) async fn read_models(slug: String, month: String) -> Result<ModelsVie
 
     let project = authorise(&slug, Role::Viewer)?.id;
     let is_admin = has_role(&slug, Role::Admin);
-    let this_month: String = use_page_request().now.to_string().chars().take(7).collect();
+    let now = use_page_request().now;
+    let this_month: String = now.to_string().chars().take(7).collect();
     let month = if month.is_empty() {
         this_month.clone()
     } else {
@@ -85,7 +86,7 @@ pub(crate) async fn read_models(slug: String, month: String) -> Result<ModelsVie
     let settings = storage::models::settings(&mut snapshot, project).await?;
     let rows = storage::models::usage(&mut snapshot, project, &month).await?;
     let months = storage::models::months(&mut snapshot, project).await?;
-    let spent = storage::models::spent(&mut snapshot, project, &this_month).await?;
+    let spent = storage::models::spent(&mut snapshot, project, &this_month, now).await?;
     drop(snapshot);
     let usage = Feature::ALL.iter().filter_map(|feature| {
         let of = rows.iter().filter(|row| row.feature == *feature);

@@ -34,6 +34,8 @@ mod places;
 mod proxy;
 #[path = "attack/refused_pages.rs"]
 mod refused_pages;
+#[path = "attack/reservations.rs"]
+mod reservations;
 #[path = "attack/share_links.rs"]
 mod share_links;
 #[path = "attack/streams.rs"]
