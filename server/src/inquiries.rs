@@ -10,6 +10,7 @@ pub(crate) mod answer;
 mod chat;
 mod conversation;
 mod investigation;
+mod refusal;
 pub(crate) mod stream;
 mod verdict;
 
@@ -28,6 +29,7 @@ use crate::clock;
 use crate::models::{ModelError, Models};
 use crate::tools::Toolbox;
 
+pub(crate) use refusal::refusal;
 pub(crate) use verdict::of_rules as verdict_of_rules;
 
 /// How often it is looked whether an inquiry waits, should nobody have told.

@@ -1,11 +1,18 @@
 //! Inquiries: questions that a model answers by looking things up. One is the investigation of an incident, or a message
 //! of a chat. What happens is written down as it happens.
 
+mod bounds;
+
 use domain::{InquiryEventKind, NanoUsd, ProjectId, Timestamp, WorkState};
 use serde_json::{Value, json};
 use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
+
+pub use bounds::{
+    MOST_AN_HOUR, MOST_CHATS, MOST_WAITING, TOO_MANY_AN_HOUR, TOO_MANY_CHATS, TOO_MANY_WAITING,
+};
+pub(crate) use bounds::{may_begin, may_have_another_chat};
 
 use crate::audit::{self, Entry};
 use crate::{Db, Error, Result, Scope, Snapshot, Tx};
@@ -92,7 +99,7 @@ pub struct InquiryEvent {
 }
 
 /// Asks for the investigation of an incident, and writes the audit log. One that is under way is that one.
-/// `NotFound` when there is no such incident.
+/// `NotFound` when there is no such incident; `Conflict` with [`TOO_MANY_AN_HOUR`] or [`TOO_MANY_WAITING`].
 pub async fn investigate(
     db: &Db,
     project: ProjectId,
@@ -123,6 +130,8 @@ pub async fn investigate(
     if let Some(id) = under_way {
         return Ok(id);
     }
+    may_begin(&mut tx, project, actor, now).await?;
+    bounds::may_wait(&mut tx, project).await?;
     let id = Uuid::now_v7();
     sqlx::query!(
         "insert into inquiries (project_id, inquiry_id, asked_at, asked_by, incident_id, state)
@@ -146,7 +155,8 @@ pub async fn investigate(
     Ok(id)
 }
 
-/// Asks a question in a chat, within a transaction that has looked whether there is one.
+/// Asks a question in a chat, within a transaction that has looked whether there is one. `Conflict` with
+/// [`TOO_MANY_WAITING`].
 pub(crate) async fn ask_within(
     tx: &mut Tx,
     project: ProjectId,
@@ -154,6 +164,7 @@ pub(crate) async fn ask_within(
     actor: &str,
     now: Timestamp,
 ) -> Result<Uuid> {
+    bounds::may_wait(tx, project).await?;
     let id = Uuid::now_v7();
     sqlx::query!(
         "insert into inquiries (project_id, inquiry_id, asked_at, asked_by, chat_id, question, state)

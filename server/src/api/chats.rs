@@ -19,6 +19,7 @@ use crate::clock;
 use crate::error::{BodyErrors, HttpError, HttpResult, NotFound, ReadErrors};
 use crate::ingest;
 use crate::inquiries::answer::InquiryAnswer;
+use crate::inquiries::refusal;
 use crate::inquiries::stream::{self, Asker};
 use crate::read_limits::reader_of;
 use crate::state::AppState;
@@ -153,7 +154,7 @@ pub(crate) async fn ask(state: &AppState, caller: &Caller, chat: Uuid, question:
         storage::Error::NotFound => HttpError::not_found(&format!(
             "chat, or it has {MAX_QUESTIONS} questions and takes no more"
         )),
-        other => other.into(),
+        other => refusal(other),
     })?;
     state.inquiries_wake.notify_one();
     Ok(id)
@@ -190,7 +191,8 @@ pub(crate) async fn create(
         &caller.key_label,
         clock::now(),
     )
-    .await?;
+    .await
+    .map_err(refusal)?;
     Ok(Json(CreatedChat { id: id.to_string() }))
 }
 

@@ -14,6 +14,7 @@ use super::query::{InPath, Params, ProjectParam, Reader};
 use crate::clock;
 use crate::error::{BodyErrors, HttpError, HttpResult, NotFound, ReadErrors};
 use crate::inquiries::answer::InquiryAnswer;
+use crate::inquiries::refusal;
 use crate::inquiries::stream::{self, Asker};
 use crate::read_limits::{reader_of, wants_events};
 use crate::state::AppState;
@@ -47,7 +48,9 @@ pub(crate) async fn start(
         .await?;
     let incident = parse_id(&id)?;
     let project = caller.project_id;
-    let id = inquiries::investigate(&state.db, project, incident, &caller.key_label, clock::now()).await?;
+    let id = inquiries::investigate(&state.db, project, incident, &caller.key_label, clock::now())
+        .await
+        .map_err(refusal)?;
     state.inquiries_wake.notify_one();
     let mut snapshot = state.db.snapshot(project).await?;
     let state = inquiries::get(&mut snapshot, project, id).await?.state;

@@ -32,6 +32,8 @@ mod output;
 mod places;
 #[path = "attack/proxy.rs"]
 mod proxy;
+#[path = "attack/questions.rs"]
+mod questions;
 #[path = "attack/refused_pages.rs"]
 mod refused_pages;
 #[path = "attack/reservations.rs"]
