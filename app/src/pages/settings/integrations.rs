@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use self::channels::Channels;
 use self::github::{EditGithub, GithubState};
-use super::SettingsPage;
+use super::{ForAdmins, SettingsPage};
 use crate::api::integrations::{read_github, reveal_webhook_secret};
 use crate::context::{use_may, use_slug};
 use crate::error::ApiError;
@@ -46,25 +46,18 @@ pub(crate) fn IntegrationsPage() -> impl IntoView {
                     }
                         .into_any()
                 } else {
-                    view! { <ForAdmins/> }.into_any()
+                    view! {
+                        <ForAdmins
+                            title="Integrations are for admins"
+                            why="They say what this project is connected to and who is told of it. An admin of the project can change that."
+                        />
+                    }
+                        .into_any()
                 }
             }}
         </SettingsPage>
     }
     .into_any()
-}
-
-#[component]
-fn ForAdmins() -> impl IntoView {
-    view! {
-        <section class="cell">
-            <div class="state">
-                <Icon name="lock"/>
-                <b>"Integrations are for admins"</b>
-                <p>"They say what this project is connected to and who is told of it. What leaves says where data goes."</p>
-            </div>
-        </section>
-    }
 }
 
 /// What is known of the secret that the address speaks of.
