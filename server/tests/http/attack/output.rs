@@ -1,9 +1,10 @@
 //! What a page becomes is in proportion to what it shows, whatever was stored.
 
+use domain::{InquiryEventKind, WorkState};
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, step};
-use crate::people::Answer;
+use crate::people::{Answer, default_project};
 
 /// Each byte of coloured JSON may be a line of its own, with a number and blanks before it.
 const BYTES_PER_BYTE: usize = 160;
@@ -251,4 +252,46 @@ async fn the_list_of_detectors_comes_without_what_they_ask_their_models() {
         .await
         .text;
     assert!(list.contains("detector 4") && !list.contains("asks-for-this"));
+}
+
+/// What a provider answers may be megabytes, and a chat has many answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chat_shows_the_beginning_of_long_answers_and_has_a_way_to_all_of_them() {
+    let app = TestApp::new().await;
+    let (db, project, now) = (
+        &app.state.db,
+        default_project(&app).await.id,
+        server::clock::now(),
+    );
+    let chat = storage::chats::create(db, project, "", "test", now)
+        .await
+        .unwrap();
+    for n in 0..12 {
+        let question = format!("Question {n}?");
+        storage::chats::ask(db, project, chat, (&question, "t"), "test", now.plus_micros(n))
+            .await
+            .unwrap();
+        let until = now.plus_micros(60_000_000);
+        let taken = storage::inquiries::take(db, now, until).await.unwrap().unwrap();
+        let said =
+            json!({ "round": 1, "text": format!("{} the very end", "word ".repeat(60_000)), "by": "model" });
+        let written = storage::inquiries::add_event(db, &taken, InquiryEventKind::Text, &said, now).await;
+        assert!(written.unwrap());
+        storage::inquiries::finish(db, &taken, WorkState::Done, now)
+            .await
+            .unwrap();
+    }
+    let page = Answer::of(app.client.get(app.url(&format!("/p/default/ask?chat={chat}"))))
+        .await
+        .text;
+    assert!(page.len() < 2 * 1024 * 1024, "{}", page.len());
+    assert!(page.contains("Question 11?") && !page.contains("the very end"));
+    assert!(page.contains("the beginning of long answers"), "it says so");
+    let whole = format!("/api/chats/{chat}?project=default");
+    assert!(
+        page.contains(&format!("href=\"{whole}\"")),
+        "and has a way to all of it"
+    );
+    let all = app.get(&whole).await.1;
+    assert_eq!(all["messages"].as_array().unwrap().len(), 12);
 }
