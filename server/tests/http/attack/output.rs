@@ -268,9 +268,16 @@ async fn a_chat_shows_the_beginning_of_long_answers_and_has_a_way_to_all_of_them
         .unwrap();
     for n in 0..12 {
         let question = format!("Question {n}?");
-        storage::chats::ask(db, project, chat, (question.as_str(), "t"), "test", now.plus_micros(n))
-            .await
-            .unwrap();
+        storage::chats::ask(
+            db,
+            project,
+            chat,
+            (question.as_str(), "t"),
+            "test",
+            now.plus_micros(n),
+        )
+        .await
+        .unwrap();
         let until = now.plus_micros(60_000_000);
         let taken = storage::inquiries::take(db, now, until).await.unwrap().unwrap();
         let said =
