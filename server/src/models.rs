@@ -167,7 +167,7 @@ pub async fn call_with(
             budget_nano_usd: budget.0,
         });
     }
-    let asked = send::ask(models, &destination, (&outgoing, &body), &held, on_text).await;
+    let asked = send::ask(models, &destination, (&outgoing, body.as_str()), &held, on_text).await;
     let made = record::Made {
         project,
         run,
