@@ -108,7 +108,7 @@ pub(crate) fn use_may(role: Role) -> Memo<bool> {
 #[cfg(feature = "ssr")]
 pub use server::{CurrentSession, LinkHash, OneTimeSecrets};
 #[cfg(feature = "ssr")]
-pub(crate) use server::{authorise, database};
+pub(crate) use server::{authorise, database, has_role};
 
 #[cfg(feature = "ssr")]
 mod server {
@@ -177,6 +177,13 @@ mod server {
             None if viewer.user.is_none() && !viewer.open => Err(ApiError::Unauthorized.with_status()),
             None => Err(ApiError::NotFound.with_status()),
         }
+    }
+
+    /// Whether the viewer has at least `role`, for answers that leave something out. Unlike [`authorise`] it refuses nothing,
+    /// so the answer's status stays as it is.
+    pub(crate) fn has_role(slug: &str, role: Role) -> bool {
+        let viewer: Viewer = use_context().unwrap_or_default();
+        viewer.project(slug).is_some_and(|(_, has)| *has >= role)
     }
 
     pub(crate) fn database() -> Result<storage::Db, ApiError> {

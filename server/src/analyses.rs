@@ -21,8 +21,17 @@ use crate::models::Models;
 const CLAIM_MICROS: i64 = 25 * 60 * 1_000_000;
 /// How often it is looked whether one was left behind.
 const POLL_INTERVAL: Duration = Duration::from_secs(15);
-/// So many are written at once: one provider that is slow keeps few others waiting.
-pub const WORKERS: [&str; 3] = ["analyses_1", "analyses_2", "analyses_3"];
+/// So many are written at once; a project has few of them, so that providers that hang keep no place from others.
+pub const WORKERS: [&str; 8] = [
+    "analyses_1",
+    "analyses_2",
+    "analyses_3",
+    "analyses_4",
+    "analyses_5",
+    "analyses_6",
+    "analyses_7",
+    "analyses_8",
+];
 /// How often one is begun before it is given up.
 const MAX_ATTEMPTS: i32 = 3;
 

@@ -195,7 +195,7 @@ impl Database {
         let state = storage::migration_state(&self.options)
             .await
             .context("cannot read the database's schema")?;
-        refuse_newer(state)?;
+        refuse_unfit(state)?;
         if state.applied == state.known {
             return Ok(0);
         }
@@ -221,12 +221,21 @@ fn number_of(version: &str) -> String {
     version.split(' ').next().unwrap_or_default().to_owned()
 }
 
-/// Refuses a database that a newer version has changed: what this one would write might no longer fit.
-pub fn refuse_newer(state: MigrationState) -> anyhow::Result<()> {
+/// Refuses a database that a newer version has changed: what this one would write might no longer fit. And one that was made
+/// by other migrations than this version's of the same numbers: its schema is not what this version takes it for.
+pub fn refuse_unfit(state: MigrationState) -> anyhow::Result<()> {
     if state.newer {
         bail!(
             "the database was used by a newer version of Plumbline than this one ({}). Start that version, or restore \
              the backup from before the upgrade",
+            env!("CARGO_PKG_VERSION")
+        );
+    }
+    if let Some(version) = state.edited {
+        bail!(
+            "the migration {version} in the database is another one than the migration {version} of this version ({}): it was \
+             edited after it was applied. Nothing was changed. Start the version that made the database, or restore a backup \
+             into a database of this version",
             env!("CARGO_PKG_VERSION")
         );
     }

@@ -10,6 +10,7 @@ pub(crate) mod answer;
 mod chat;
 mod conversation;
 mod investigation;
+mod refusal;
 pub(crate) mod stream;
 mod verdict;
 
@@ -28,6 +29,7 @@ use crate::clock;
 use crate::models::{ModelError, Models};
 use crate::tools::Toolbox;
 
+pub(crate) use refusal::refusal;
 pub(crate) use verdict::of_rules as verdict_of_rules;
 
 /// How often it is looked whether an inquiry waits, should nobody have told.
@@ -35,8 +37,9 @@ const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// How long a lease is, in microseconds, and how often it is renewed.
 const LEASE_MICROS: i64 = 45_000_000;
 const RENEW_INTERVAL: Duration = Duration::from_secs(15);
-/// Inquiries that one process works at at a time.
-const AT_A_TIME: usize = 4;
+/// Inquiries that one process works at at a time. Most of the time they wait for models; a project has few of them, so that
+/// providers that hang keep no place from others.
+const AT_A_TIME: usize = 16;
 /// How often an inquiry is begun before it is given up: each time its process died.
 const MAX_ATTEMPTS: u32 = 5;
 

@@ -7,6 +7,7 @@
 mod budget;
 mod error;
 pub mod fence;
+mod held;
 mod record;
 mod request;
 mod send;
@@ -31,6 +32,7 @@ use crate::outbound::{Outbound, StreamLimits};
 use crate::pipeline::Pipeline;
 use crate::prices::Prices;
 use crate::secrets::Secrets;
+use held::Held;
 use send::{Asked, Destination};
 
 /// The run that a call is a step of: one for each analysis, investigation, chat or judgement.
@@ -147,8 +149,9 @@ pub async fn call_with(
     let now = clock::now();
     let prices = models.prices.of(project).await?;
     let month = month_of(now);
+    let held = Held::new(models.db.clone(), project, Uuid::now_v7());
     let reservation = Reservation {
-        call_id: Uuid::now_v7(),
+        call_id: held.call_id(),
         month: &month,
         feature,
         provider_id: &choice.provider,
@@ -158,12 +161,13 @@ pub async fn call_with(
     if let Reserved::Refused { spent, budget } =
         storage::models::reserve(&models.db, project, &reservation, now).await?
     {
+        held.is_over();
         return Err(ModelError::Budget {
             spent_nano_usd: spent.0,
             budget_nano_usd: budget.0,
         });
     }
-    let asked = send::ask(models, &destination, &outgoing, &body, on_text).await;
+    let asked = send::ask(models, &destination, (&outgoing, body.as_str()), &held, on_text).await;
     let made = record::Made {
         project,
         run,
@@ -174,14 +178,16 @@ pub async fn call_with(
         started_at: now,
         asked: &asked,
     };
-    let recorded = record::step(models, &made, &prices).await;
+    let (recorded, submission) = record::step(&made, &prices);
     let spent = Spent {
         input_tokens: recorded.input_tokens,
         output_tokens: recorded.output_tokens,
         cost: recorded.cost,
         has_failed: asked.result.is_err(),
     };
-    storage::models::settle(&models.db, project, &reservation, spent, now).await?;
+    let settled = held.settle(&reservation, spent, now).await;
+    record::submit(models, project, submission).await;
+    settled?;
     let Asked { heard, result, .. } = asked;
     result?;
     let (stop, _) = heard.stop.clone().unwrap_or((Stop::Done, String::new()));

@@ -44,7 +44,7 @@ pub(crate) struct ChannelView {
     pub(crate) condition: ChannelCondition,
     /// Where it leads, without what is secret.
     pub(crate) target: String,
-    /// The last characters of its secret; for admins.
+    /// The last characters of its secret.
     pub(crate) secret: Option<String>,
     /// Sentry's level.
     pub(crate) level: AlertLevel,
@@ -68,17 +68,14 @@ pub(crate) struct ChannelView {
     pub(crate) waiting: i64,
 }
 
-/// The channels of a project, connected or not.
+/// The channels of a project, connected or not; for admins, as in the API.
 #[server(prefix = "/ui", endpoint = "alerts/channels", input = GetUrl)]
 pub(crate) async fn read_channels(slug: String) -> Result<Vec<ChannelView>, ApiError> {
-    use domain::Role;
-
     use crate::context::{authorise, database};
 
-    let project = authorise(&slug, Role::Viewer)?.id;
-    let is_admin = authorise(&slug, Role::Admin).is_ok();
+    let project = authorise(&slug, domain::Role::Admin)?.id;
     let mut snapshot = database()?.snapshot(project).await?;
-    server::channels(&mut snapshot, project, is_admin).await
+    server::channels(&mut snapshot, project).await
 }
 
 /// A page of the delivery log, and what stands above it.
@@ -255,7 +252,6 @@ mod server {
     pub(super) async fn channels(
         snapshot: &mut Snapshot,
         project: ProjectId,
-        is_admin: bool,
     ) -> Result<Vec<ChannelView>, ApiError> {
         let waiting = alerts::waiting(snapshot, project).await?;
         let answers = alerts::last_attempts(snapshot, project).await?;
@@ -264,7 +260,7 @@ mod server {
             let kind = channel.as_str();
             let stored = integrations::get(snapshot, project, kind).await?;
             let of_channel = waiting.iter().find(|waiting| waiting.kind == kind);
-            let mut view = view(channel, stored.as_ref(), is_admin);
+            let mut view = view(channel, stored.as_ref());
             view.waiting = of_channel.map_or(0, |waiting| waiting.waiting);
             if of_channel.is_some_and(|waiting| waiting.is_stopped)
                 && view.condition == ChannelCondition::Failing
@@ -325,7 +321,7 @@ mod server {
         texts.map(str::to_owned).collect()
     }
 
-    fn view(channel: Channel, stored: Option<&Integration>, is_admin: bool) -> ChannelView {
+    fn view(channel: Channel, stored: Option<&Integration>) -> ChannelView {
         let option = |name: &str| {
             let value = stored
                 .and_then(|stored| stored.options.get(name))
@@ -352,7 +348,7 @@ mod server {
             channel,
             condition,
             target,
-            secret: secret.filter(|_| is_admin),
+            secret,
             level: AlertLevel::parse(&option("alert_level")).unwrap_or(AlertLevel::Critical),
             environment: option("environment"),
             tracing: stored.is_none_or(|stored| stored.options.get("tracing") == Some(&Value::Bool(true))),

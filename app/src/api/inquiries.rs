@@ -12,6 +12,11 @@ use crate::error::ApiError;
 const MAX_CHATS: u32 = 50;
 #[cfg(feature = "ssr")]
 const MAX_QUESTIONS: u32 = 50;
+/// How much of what was said a page is given, and how much of one answer, in bytes.
+#[cfg(feature = "ssr")]
+const SHOWN_BYTES: usize = 256 * 1024;
+#[cfg(feature = "ssr")]
+const SHOWN_BYTES_OF_ONE: usize = 32 * 1024;
 
 /// What a claim rests on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -117,6 +122,8 @@ pub(crate) struct InquiryView {
     pub(crate) happened: Vec<HappenedView>,
     pub(crate) verdict: Option<VerdictView>,
     pub(crate) error: Option<String>,
+    /// Of some of what was said only the beginning is here.
+    pub(crate) is_cut: bool,
 }
 
 impl InquiryView {
@@ -139,7 +146,7 @@ mod reading {
     use storage::inquiries::{self, Inquiry, InquiryEvent};
     use uuid::Uuid;
 
-    use super::{HappenedView, InquiryView, VerdictView};
+    use super::{HappenedView, InquiryView, SHOWN_BYTES, SHOWN_BYTES_OF_ONE, VerdictView};
 
     fn number(data: &Value, name: &str) -> u32 {
         data[name]
@@ -196,9 +203,27 @@ mod reading {
         }
     }
 
-    pub(crate) fn view(inquiry: &Inquiry, events: &[InquiryEvent]) -> InquiryView {
+    /// Cuts what was said to what is left to be shown. Returns whether something was cut.
+    fn cut(happened: &mut [HappenedView], left: &mut usize) -> bool {
+        let mut is_cut = false;
+        for one in happened {
+            let HappenedView::Said { text, .. } = one else {
+                continue;
+            };
+            let end = text.floor_char_boundary(SHOWN_BYTES_OF_ONE.min(*left));
+            is_cut |= end < text.len();
+            text.truncate(end);
+            *left -= end;
+        }
+        is_cut
+    }
+
+    /// An inquiry as a page shows it, of whose texts so many bytes are left to be shown.
+    pub(crate) fn view(inquiry: &Inquiry, events: &[InquiryEvent], left: &mut usize) -> InquiryView {
         use serde::Deserialize as _;
 
+        let mut all: Vec<HappenedView> = events.iter().filter_map(happened).collect();
+        let is_cut = cut(&mut all, left);
         let last = |kind: InquiryEventKind| events.iter().rev().find(|event| event.kind == kind);
         InquiryView {
             id: inquiry.id.to_string(),
@@ -213,10 +238,11 @@ mod reading {
                 .map(|event| number(&event.data, "round"))
                 .max()
                 .unwrap_or(0),
-            happened: events.iter().filter_map(happened).collect(),
+            happened: all,
             verdict: last(InquiryEventKind::Verdict)
                 .and_then(|event| VerdictView::deserialize(&event.data).ok()),
             error: last(InquiryEventKind::Error).map(|event| text(&event.data, "message")),
+            is_cut,
         }
     }
 
@@ -230,7 +256,8 @@ mod reading {
             return Ok(None);
         };
         let events = inquiries::shown_events(snapshot, project, inquiry.id, 0).await?;
-        Ok(Some(view(&inquiry, &events)))
+        let mut left = SHOWN_BYTES;
+        Ok(Some(view(&inquiry, &events, &mut left)))
     }
 }
 
@@ -253,6 +280,8 @@ pub(crate) struct OpenChat {
     pub(crate) page: String,
     /// Questions with how they are answered, the earliest first.
     pub(crate) messages: Vec<(String, InquiryView)>,
+    /// Earlier ones are not here, or only the beginning of some.
+    pub(crate) is_cut: bool,
 }
 
 /// What the page of chats shows.
@@ -291,16 +320,23 @@ pub(crate) async fn read_chats(slug: String, chat: String) -> Result<ChatsView, 
     } else {
         let id = chat.parse().map_err(|_no_id| ApiError::NotFound)?;
         let found = storage::chats::get(&mut snapshot, project, id).await?;
-        let mut messages = Vec::new();
-        for inquiry in storage::inquiries::of_chat(&mut snapshot, project, id, MAX_QUESTIONS).await? {
+        let asked = storage::inquiries::of_chat(&mut snapshot, project, id, MAX_QUESTIONS + 1).await?;
+        let (mut messages, mut left) = (Vec::new(), SHOWN_BYTES);
+        // What was said last is what is read.
+        for inquiry in asked.iter().rev().take(MAX_QUESTIONS as usize) {
+            if left == 0 {
+                break;
+            }
             let events = storage::inquiries::shown_events(&mut snapshot, project, inquiry.id, 0).await?;
             if let Subject::Chat { question, .. } = &inquiry.subject {
-                messages.push((question.clone(), reading::view(&inquiry, &events)));
+                messages.push((question.clone(), reading::view(inquiry, &events, &mut left)));
             }
         }
+        messages.reverse();
         Some(OpenChat {
             id: chat,
             page: found.page,
+            is_cut: messages.len() < asked.len() || messages.iter().any(|(_, inquiry)| inquiry.is_cut),
             messages,
         })
     };

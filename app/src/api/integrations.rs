@@ -35,21 +35,19 @@ pub(crate) struct GithubView {
 /// What may be known of a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SecretView {
-    /// Its last characters; for admins.
+    /// Its last characters.
     pub(crate) shown: Option<String>,
     pub(crate) set_at: Timestamp,
 }
 
-/// How the project's connection to GitHub is set and how it goes.
+/// How the project's connection to GitHub is set and how it goes; for admins, as in the API.
 #[server(prefix = "/ui", endpoint = "integrations/github", input = GetUrl)]
 pub(crate) async fn read_github(slug: String) -> Result<GithubView, ApiError> {
-    use domain::Role;
     use storage::integrations::{self, GITHUB};
 
     use crate::context::{authorise, database};
 
-    let project = authorise(&slug, Role::Viewer)?.id;
-    let is_admin = authorise(&slug, Role::Admin).is_ok();
+    let project = authorise(&slug, domain::Role::Admin)?.id;
     let mut snapshot = database()?.snapshot(project).await?;
     let Some(stored) = integrations::get(&mut snapshot, project, GITHUB).await? else {
         return Ok(GithubView {
@@ -72,7 +70,7 @@ pub(crate) async fn read_github(slug: String) -> Result<GithubView, ApiError> {
     let secret = |name: &str| {
         let found = stored.secrets.iter().find(|secret| secret.name == name)?;
         Some(SecretView {
-            shown: found.shown.clone().filter(|_| is_admin),
+            shown: found.shown.clone(),
             set_at: found.set_at,
         })
     };

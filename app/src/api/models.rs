@@ -71,11 +71,12 @@ pub(crate) struct UsageView {
 pub(crate) async fn read_models(slug: String, month: String) -> Result<ModelsView, ApiError> {
     use domain::Role;
 
-    use crate::context::{authorise, database, use_page_request};
+    use crate::context::{authorise, database, has_role, use_page_request};
 
     let project = authorise(&slug, Role::Viewer)?.id;
-    let is_admin = authorise(&slug, Role::Admin).is_ok();
-    let this_month: String = use_page_request().now.to_string().chars().take(7).collect();
+    let is_admin = has_role(&slug, Role::Admin);
+    let now = use_page_request().now;
+    let this_month: String = now.to_string().chars().take(7).collect();
     let month = if month.is_empty() {
         this_month.clone()
     } else {
@@ -85,7 +86,7 @@ pub(crate) async fn read_models(slug: String, month: String) -> Result<ModelsVie
     let settings = storage::models::settings(&mut snapshot, project).await?;
     let rows = storage::models::usage(&mut snapshot, project, &month).await?;
     let months = storage::models::months(&mut snapshot, project).await?;
-    let spent = storage::models::spent(&mut snapshot, project, &this_month).await?;
+    let spent = storage::models::spent(&mut snapshot, project, &this_month, now).await?;
     drop(snapshot);
     let usage = Feature::ALL.iter().filter_map(|feature| {
         let of = rows.iter().filter(|row| row.feature == *feature);

@@ -11,6 +11,12 @@ use crate::models::overview_query::OverviewQuery;
 /// The most rows of template, step and model that a page is given.
 #[cfg(feature = "ssr")]
 const MAX_USES: u32 = 2_000;
+/// How much of a template's text is shown as the page opens, in bytes.
+#[cfg(feature = "ssr")]
+const SHOWN_BYTES: usize = 16 * 1024;
+/// How much of a comparison, in lines and bytes: as the page opens, and where all was asked for.
+#[cfg(feature = "ssr")]
+const COMPARED: [(usize, usize); 2] = [(200, SHOWN_BYTES), (4_000, 160 * 1024)];
 
 /// What each step did with each template within a window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,15 +34,23 @@ pub(crate) struct PromptsView {
 /// One template, what uses it, and how it differs from another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PromptView {
+    /// Its text is cut unless all of it was asked for.
     pub(crate) template: PromptTemplate,
+    /// How long its whole text is, in bytes, where only the beginning is here.
+    pub(crate) cut_text_bytes: Option<usize>,
     /// Everything within the window, of this template and others, so that shares can be computed.
     pub(crate) window: PromptsView,
     /// Its calls by day and model.
     pub(crate) days: Vec<PromptDay>,
-    /// The template it is compared with: the one asked for, else the one that its step used before.
+    /// The template it is compared with: the one asked for, else the one that its step used before. Its text is in
+    /// `changes` alone.
     pub(crate) before: Option<PromptTemplate>,
+    /// The text of `before` is no longer kept.
+    pub(crate) is_before_gone: bool,
     /// What changed from `before` to it; empty without `before`.
     pub(crate) changes: Vec<DiffLine>,
+    /// Only the beginning of the comparison is in `changes`.
+    pub(crate) are_changes_cut: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,17 +81,18 @@ pub(crate) async fn list_prompts(slug: String, minutes: u32) -> Result<PromptsVi
     within_window(&mut snapshot, project, (from, now)).await
 }
 
-/// One template within the window of `query`, by its first digits or all of them.
+/// One template within the window of `query`, by its first digits or all of them; with `full` all of its text.
 #[server(prefix = "/ui", endpoint = "prompts/get", input = Json)]
 pub(crate) async fn read_prompt(
     slug: String,
     fingerprint: String,
     query: OverviewQuery,
+    full: bool,
 ) -> Result<PromptView, ApiError> {
     let project = crate::context::authorise(&slug, domain::Role::Viewer)?.id;
     let now = crate::context::use_page_request().now;
     let mut snapshot = crate::context::database()?.snapshot(project).await?;
-    let template = storage::prompts::template(&mut snapshot, project, &fingerprint).await?;
+    let mut template = storage::prompts::template(&mut snapshot, project, &fingerprint).await?;
     let span = query.span(now);
     let window = within_window(&mut snapshot, project, (span.from, span.to.min(now))).await?;
     let (from, to) = (window.from, window.now);
@@ -85,7 +100,7 @@ pub(crate) async fn read_prompt(
     let before = query
         .before
         .or_else(|| crate::models::prompts::used_before(&window.uses, &template).map(str::to_owned));
-    let before = match before {
+    let mut before = match before {
         Some(digits) => Some(storage::prompts::template(&mut snapshot, project, &digits).await?),
         None => None,
     };
@@ -97,12 +112,27 @@ pub(crate) async fn read_prompt(
         }
         _ => Vec::new(),
     };
+    let [opened, whole] = COMPARED;
+    let (changes, are_changes_cut) = diff::beginning(changes, if full { whole } else { opened });
+    let is_before_gone = before.as_ref().is_some_and(|before| before.canonical.is_empty());
+    if let Some(before) = &mut before {
+        before.canonical.clear();
+    }
+    let length = template.canonical.len();
+    let cut_text_bytes = (!full && length > SHOWN_BYTES).then_some(length);
+    if cut_text_bytes.is_some() {
+        let end = template.canonical.floor_char_boundary(SHOWN_BYTES);
+        template.canonical.truncate(end);
+    }
     Ok(PromptView {
         template,
+        cut_text_bytes,
         window,
         days,
         before,
+        is_before_gone,
         changes,
+        are_changes_cut,
     })
 }
 

@@ -84,7 +84,17 @@ fn Chats(slug: String, page: String, view: ChatsView) -> impl IntoView {
 /// What was asked and answered, the earliest first.
 #[component]
 fn Conversation(slug: String, open: OpenChat) -> impl IntoView {
-    open.messages
+    let whole = format!("/api/chats/{}?project={slug}", open.id);
+    let is_cut = open.is_cut.then(|| {
+        view! {
+            <p class="hint form-note">
+                "Only the latest of this chat is shown, and the beginning of long answers. "
+                <a class="link" rel="external" href=whole>"All of it, as JSON"</a>
+            </p>
+        }
+    });
+    let messages = open
+        .messages
         .into_iter()
         .map(|(question, inquiry)| {
             view! {
@@ -92,7 +102,8 @@ fn Conversation(slug: String, open: OpenChat) -> impl IntoView {
                 <Answer slug=slug.clone() inquiry/>
             }
         })
-        .collect_view()
+        .collect_view();
+    view! { {is_cut} {messages} }
 }
 
 /// A piece of an answer: text, or the number of a look-up.

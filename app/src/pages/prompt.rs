@@ -7,7 +7,7 @@ use domain::series::SeriesBy;
 use domain::text;
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_params_map;
+use leptos_router::hooks::{use_params_map, use_query_map};
 
 use crate::api::prompts::{PromptView, read_prompt};
 use crate::api::scope::ScopeView;
@@ -30,9 +30,11 @@ pub(crate) fn PromptPage() -> impl IntoView {
     let params = use_params_map();
     let fingerprint = Memo::new(move |_| params.read().get("fingerprint").unwrap_or_default());
     let asked = page.asked();
+    let params_of_query = use_query_map();
+    let full = Memo::new(move |_| params_of_query.read().get("full").as_deref() == Some("1"));
     let resource = Resource::new(
-        move || (asked.get(), fingerprint.get()),
-        |((slug, query), fingerprint)| read_prompt(slug, fingerprint, query),
+        move || (asked.get(), fingerprint.get(), full.get()),
+        |((slug, query), fingerprint, full)| read_prompt(slug, fingerprint, query, full),
     );
     let history = use_scope(page, SeriesBy::Template, fingerprint.into());
     let title = Signal::derive(move || short_fingerprint(&fingerprint.read()).to_owned());
@@ -124,7 +126,7 @@ fn Prompt(page: Page, view: PromptView) -> impl IntoView {
                 <h2 id="prompt-text">{if view.before.is_some() { "What changed" } else { "Text" }}</h2>
                 <span class="sub">"⟨…⟩ marks what varies between calls"</span>
             </div>
-            <Text view=view.clone()/>
+            <Text view=view.clone() whole=whole_href(&query.get_untracked().to_href())/>
         </section>
         <section class="cell" aria-labelledby="prompt-mix">
             <div class="head">
@@ -159,9 +161,40 @@ fn Prompt(page: Page, view: PromptView) -> impl IntoView {
     .into_any()
 }
 
+/// This page with all of the text, by the query that leads to it.
+fn whole_href(query: &str) -> String {
+    match query {
+        "?" => "?full=1".to_owned(),
+        query => format!("{query}&full=1"),
+    }
+}
+
+/// Says that a text is cut, and where all of it is.
+#[component]
+fn CutText(
+    /// How long all of it is, in bytes.
+    bytes: usize,
+    whole: String,
+) -> impl IntoView {
+    let size = text::grouped(u64::try_from(bytes.div_ceil(1_024)).unwrap_or(u64::MAX));
+    view! {
+        <p class="hint form-note">
+            "Only the beginning of the text is shown. "
+            <a class="link" href=whole>"Show all "{size}" kB"</a>
+        </p>
+    }
+}
+
 /// The comparison, or the text alone.
 #[component]
-fn Text(view: PromptView) -> impl IntoView {
+fn Text(
+    view: PromptView,
+    /// Where all of it is.
+    whole: String,
+) -> impl IntoView {
+    let cut_text = view
+        .cut_text_bytes
+        .map(|bytes| view! { <CutText bytes whole=whole.clone()/> });
     if view.template.canonical.is_empty() {
         return view! {
             <div class="notice" data-tone="info">
@@ -172,8 +205,8 @@ fn Text(view: PromptView) -> impl IntoView {
         .into_any();
     }
     if view.changes.is_empty() {
-        let same = view.before.as_ref().map(|before| {
-            let why = if before.canonical.is_empty() {
+        let same = view.before.as_ref().map(|_| {
+            let why = if view.is_before_gone {
                 "The text of the other template was deleted, so the two can’t be compared."
             } else {
                 "Their stored texts are the same; they differ beyond the stored length."
@@ -188,15 +221,26 @@ fn Text(view: PromptView) -> impl IntoView {
         return view! {
             {same}
             <pre class="code wrap" tabindex="0" aria-label="The template's text">{view.template.canonical}</pre>
+            {cut_text}
         }
         .into_any();
     }
+    let cut_changes = view.are_changes_cut.then(|| {
+        view! {
+            <p class="hint form-note">
+                "Only the beginning of the comparison is shown. "
+                <a class="link" href=whole.clone()>"Show more of it and the whole text"</a>
+            </p>
+        }
+    });
     let lines = view.changes.into_iter().map(diff_line).collect_view();
     view! {
         <div class="diff mono" role="group" aria-label="Lines that changed" tabindex="0">{lines}</div>
+        {cut_changes}
         <details class="whole">
             <summary class="fold">"The whole text"</summary>
             <pre class="code wrap" tabindex="0" aria-label="The template's text">{view.template.canonical}</pre>
+            {cut_text}
         </details>
     }
     .into_any()

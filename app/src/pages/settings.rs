@@ -112,6 +112,27 @@ pub(crate) fn SettingsPage(
     }
 }
 
+/// Stands in the place of a page that only admins may see. On the server the answer's status says so, too.
+#[component]
+pub(crate) fn ForAdmins(
+    /// What is for admins, as a sentence.
+    title: &'static str,
+    /// What they can see or change there.
+    why: &'static str,
+) -> impl IntoView {
+    #[cfg(feature = "ssr")]
+    crate::error::ApiError::Forbidden { needs: Role::Admin }.with_status();
+    view! {
+        <section class="cell">
+            <div class="state">
+                <Icon name="lock"/>
+                <b>{title}</b>
+                <p>{why}</p>
+            </div>
+        </section>
+    }
+}
+
 /// Says once, in words, why every form of the page is disabled.
 #[component]
 fn LockNotice(reason: String) -> impl IntoView {

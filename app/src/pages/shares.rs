@@ -45,10 +45,11 @@ pub(crate) fn SharePage() -> impl IntoView {
         move || (slug.get(), run_id.get()),
         |(slug, run_id)| list_shares(slug, run_id),
     );
+    let may = use_may(Role::Member);
     let token = Resource::new(
-        move || (slug.get(), made.get()),
-        |(slug, made)| async move {
-            if made.is_empty() {
+        move || (slug.get(), made.get(), may.get()),
+        |(slug, made, may)| async move {
+            if made.is_empty() || !may {
                 Ok(None)
             } else {
                 reveal_share(slug, made).await
@@ -71,7 +72,7 @@ pub(crate) fn SharePage() -> impl IntoView {
             <div class="share-form">
                 <FormOutcome/>
                 <Load resource=token what="The new link" let:token>
-                    <MadeLink token is_made=!made.get_untracked().is_empty()/>
+                    <MadeLink token is_made={may.get_untracked() && !made.get_untracked().is_empty()}/>
                 </Load>
                 <div class="split" data-cols="3-2">
                     <NewLink run_id/>

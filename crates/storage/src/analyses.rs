@@ -10,6 +10,8 @@ use crate::{Db, Error, Result, Scope, Snapshot};
 
 /// Analyses of one project that are written at a time: fewer than there are writers.
 const MAX_OF_A_PROJECT: i64 = 2;
+/// Where so many are under way, a project has one alone: what is left is for those that have none.
+const CROWDED: i64 = 4;
 
 /// An analysis as it is kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,7 +119,7 @@ pub struct Claimed {
 }
 
 /// Takes the analysis that has waited longest and that nobody works at, or whose process is gone. Those of a project wait
-/// for each other where it has enough of them under way.
+/// for each other where it has enough of them under way: two, and one where there are many of all projects.
 pub async fn claim(db: &Db, now: Timestamp, until: Timestamp) -> Result<Option<Claimed>> {
     let mut tx = db.begin(Scope::All).await?;
     let claim = Uuid::now_v7();
@@ -129,7 +131,10 @@ pub async fn claim(db: &Db, now: Timestamp, until: Timestamp) -> Result<Option<C
            where w.state in ('queued', 'running') and (w.claimed_until is null or w.claimed_until <= $3)
              and w.project_id not in (
                select r.project_id from analyses r where r.state = 'running' and r.claimed_until > $3
-               group by r.project_id having count(*) >= $4)
+               group by r.project_id
+               having count(*) >= case when (select count(*) from analyses u
+                                             where u.state = 'running' and u.claimed_until > $3) < $5::bigint
+                                  then $4::bigint else 1::bigint end)
            order by w.created_at limit 1 for update of w skip locked
          ) due
          where a.project_id = due.project_id and a.analysis_id = due.analysis_id
@@ -137,7 +142,8 @@ pub async fn claim(db: &Db, now: Timestamp, until: Timestamp) -> Result<Option<C
         claim,
         until.to_offset_date_time(),
         now.to_offset_date_time(),
-        MAX_OF_A_PROJECT
+        MAX_OF_A_PROJECT,
+        CROWDED
     )
     .fetch_optional(&mut *tx)
     .await?;

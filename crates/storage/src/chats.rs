@@ -5,7 +5,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::audit::{self, Entry};
-use crate::inquiries::ask_within;
+use crate::inquiries::{ask_within, may_begin, may_have_another_chat};
 use crate::{Db, Error, Result, Snapshot};
 
 /// The most questions of one chat.
@@ -25,10 +25,12 @@ pub struct Chat {
     pub title: String,
 }
 
-/// Begins a chat on a page.
+/// Begins a chat on a page. `Conflict` with `inquiries::TOO_MANY_AN_HOUR` or `inquiries::TOO_MANY_CHATS`.
 pub async fn create(db: &Db, project: ProjectId, page: &str, actor: &str, now: Timestamp) -> Result<Uuid> {
     let id = Uuid::now_v7();
     let mut tx = db.project(project).await?;
+    may_begin(&mut tx, project, actor, now).await?;
+    may_have_another_chat(&mut tx, project).await?;
     sqlx::query!(
         "insert into chats (project_id, chat_id, created_at, updated_at, created_by, page)
          values ($1, $2, $3, $3, $4, $5)",
@@ -47,7 +49,7 @@ pub async fn create(db: &Db, project: ProjectId, page: &str, actor: &str, now: T
 }
 
 /// Asks in a chat. `title` is what it is called if this is its first question. `NotFound` when there is no such chat, or it
-/// has as many questions as it may have.
+/// has as many questions as it may have; `Conflict` with `inquiries::TOO_MANY_AN_HOUR` or `inquiries::TOO_MANY_WAITING`.
 pub async fn ask(
     db: &Db,
     project: ProjectId,
@@ -57,6 +59,7 @@ pub async fn ask(
     now: Timestamp,
 ) -> Result<Uuid> {
     let mut tx = db.project(project).await?;
+    may_begin(&mut tx, project, actor, now).await?;
     let changed = sqlx::query!(
         "update chats set updated_at = $3, title = case when title = '' then $4 else title end
          where project_id = $1 and chat_id = $2

@@ -1,11 +1,18 @@
 //! Inquiries: questions that a model answers by looking things up. One is the investigation of an incident, or a message
 //! of a chat. What happens is written down as it happens.
 
+mod bounds;
+
 use domain::{InquiryEventKind, NanoUsd, ProjectId, Timestamp, WorkState};
 use serde_json::{Value, json};
 use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
+
+pub use bounds::{
+    MOST_AN_HOUR, MOST_CHATS, MOST_WAITING, TOO_MANY_AN_HOUR, TOO_MANY_CHATS, TOO_MANY_WAITING,
+};
+pub(crate) use bounds::{may_begin, may_have_another_chat};
 
 use crate::audit::{self, Entry};
 use crate::{Db, Error, Result, Scope, Snapshot, Tx};
@@ -14,6 +21,8 @@ use crate::{Db, Error, Result, Scope, Snapshot, Tx};
 const MAX_EVENTS: i64 = 2_000;
 /// Inquiries of one project that are worked at at a time, so that the questions of one keep those of others waiting less.
 const MAX_OF_A_PROJECT: i64 = 2;
+/// Where so many are under way, a project has one alone: what is left is for those that have none.
+const CROWDED: i64 = 8;
 
 /// What an inquiry is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +99,7 @@ pub struct InquiryEvent {
 }
 
 /// Asks for the investigation of an incident, and writes the audit log. One that is under way is that one.
-/// `NotFound` when there is no such incident.
+/// `NotFound` when there is no such incident; `Conflict` with [`TOO_MANY_AN_HOUR`] or [`TOO_MANY_WAITING`].
 pub async fn investigate(
     db: &Db,
     project: ProjectId,
@@ -121,6 +130,8 @@ pub async fn investigate(
     if let Some(id) = under_way {
         return Ok(id);
     }
+    may_begin(&mut tx, project, actor, now).await?;
+    bounds::may_wait(&mut tx, project).await?;
     let id = Uuid::now_v7();
     sqlx::query!(
         "insert into inquiries (project_id, inquiry_id, asked_at, asked_by, incident_id, state)
@@ -144,7 +155,8 @@ pub async fn investigate(
     Ok(id)
 }
 
-/// Asks a question in a chat, within a transaction that has looked whether there is one.
+/// Asks a question in a chat, within a transaction that has looked whether there is one. `Conflict` with
+/// [`TOO_MANY_WAITING`].
 pub(crate) async fn ask_within(
     tx: &mut Tx,
     project: ProjectId,
@@ -152,6 +164,7 @@ pub(crate) async fn ask_within(
     actor: &str,
     now: Timestamp,
 ) -> Result<Uuid> {
+    bounds::may_wait(tx, project).await?;
     let id = Uuid::now_v7();
     sqlx::query!(
         "insert into inquiries (project_id, inquiry_id, asked_at, asked_by, chat_id, question, state)
@@ -294,7 +307,7 @@ pub struct Taken {
 }
 
 /// Takes the inquiry that has waited longest, or that a dead process has left, until `until`. Those of a project wait for
-/// each other where it has enough of them under way.
+/// each other where it has enough of them under way: two, and one where there are many of all projects.
 pub async fn take(db: &Db, now: Timestamp, until: Timestamp) -> Result<Option<Taken>> {
     let mut tx = db.begin(Scope::All).await?;
     let lease = Uuid::now_v7();
@@ -305,14 +318,18 @@ pub async fn take(db: &Db, now: Timestamp, until: Timestamp) -> Result<Option<Ta
            where d.state in ('queued', 'running') and (d.leased_until is null or d.leased_until <= $2)
              and p.deleted_at is null and d.project_id not in (
                select r.project_id from inquiries r where r.state = 'running' and r.leased_until > $2
-               group by r.project_id having count(*) >= $4)
+               group by r.project_id
+               having count(*) >= case when (select count(*) from inquiries u
+                                             where u.state = 'running' and u.leased_until > $2) < $5::bigint
+                                  then $4::bigint else 1::bigint end)
            order by d.asked_at, d.inquiry_id limit 1 for update of d skip locked)
          returning project_id, inquiry_id, incident_id, chat_id, question, asked_at, asked_by, state, attempts,
            finished_at, model, cost_nano_usd",
         lease,
         now.to_offset_date_time(),
         until.to_offset_date_time(),
-        MAX_OF_A_PROJECT
+        MAX_OF_A_PROJECT,
+        CROWDED
     )
     .fetch_optional(&mut *tx)
     .await?;

@@ -25,6 +25,8 @@ pub struct MigrationState {
     pub known: usize,
     /// True when the database has one that this binary does not know: a newer version has used it.
     pub newer: bool,
+    /// The first migration in the database that has another content than this binary's of the same number.
+    pub edited: Option<i64>,
 }
 
 /// A migration that the database does not have yet.
@@ -74,24 +76,32 @@ pub async fn let_act(options: &PgConnectOptions, role: &str) -> Result<()> {
 /// Reads how far the database is; an empty one has applied nothing.
 pub async fn migration_state(options: &PgConnectOptions) -> Result<MigrationState> {
     let mut connection = options.clone().connect().await?;
-    let versions = applied_versions(&mut connection).await?;
+    let in_database = applied(&mut connection).await?;
     connection.close().await?;
     let known = MIGRATOR.iter().count();
-    let newer = versions.iter().any(|version| !MIGRATOR.version_exists(*version));
+    let newer = in_database
+        .keys()
+        .any(|version| !MIGRATOR.version_exists(*version));
+    let edited = MIGRATOR.iter().find(|migration| {
+        in_database
+            .get(&migration.version)
+            .is_some_and(|checksum| *checksum != *migration.checksum)
+    });
     Ok(MigrationState {
-        applied: versions.len(),
+        applied: in_database.len(),
         known,
         newer,
+        edited: edited.map(|migration| migration.version),
     })
 }
 
 /// What `migrate` would do to the database. Changes nothing.
 pub async fn migration_plan(options: &PgConnectOptions) -> Result<MigrationPlan> {
     let mut connection = options.clone().connect().await?;
-    let applied = applied_versions(&mut connection).await?;
+    let applied = applied(&mut connection).await?;
     let pending: Vec<PendingMigration> = MIGRATOR
         .iter()
-        .filter(|migration| !applied.contains(&migration.version))
+        .filter(|migration| !applied.contains_key(&migration.version))
         .map(|migration| PendingMigration {
             version: migration.version,
             description: migration.description.to_string(),
@@ -125,15 +135,17 @@ pub async fn migration_plan(options: &PgConnectOptions) -> Result<MigrationPlan>
     })
 }
 
-async fn applied_versions(connection: &mut PgConnection) -> Result<Vec<i64>> {
+/// The migrations in a database, each with the SHA-384 of what was run.
+async fn applied(connection: &mut PgConnection) -> Result<BTreeMap<i64, Vec<u8>>> {
     let exists: bool = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null")
         .fetch_one(&mut *connection)
         .await?;
     if !exists {
-        return Ok(Vec::new());
+        return Ok(BTreeMap::new());
     }
-    let versions = sqlx::query_scalar("select version from _sqlx_migrations where success")
-        .fetch_all(connection)
-        .await?;
-    Ok(versions)
+    let rows: Vec<(i64, Vec<u8>)> =
+        sqlx::query_as("select version, checksum from _sqlx_migrations where success")
+            .fetch_all(connection)
+            .await?;
+    Ok(rows.into_iter().collect())
 }

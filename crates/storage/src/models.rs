@@ -7,7 +7,10 @@ use domain::{Feature, ModelChoice, NanoUsd, ProjectId, ProviderKind, Timestamp};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-pub use usage::{Reservation, Reserved, Spent, UsageRow, last_calls, months, reserve, settle, spent, usage};
+pub use usage::{
+    RESERVED_MICROS, Reservation, Reserved, Spent, UsageRow, last_calls, months, release, reserve, settle,
+    spent, usage,
+};
 
 use crate::audit::{self, Entry};
 use crate::{Db, Error, Result, Snapshot, Tx};

@@ -19,7 +19,8 @@ use crate::clock;
 use crate::error::{BodyErrors, HttpError, HttpResult, NotFound, ReadErrors};
 use crate::ingest;
 use crate::inquiries::answer::InquiryAnswer;
-use crate::inquiries::stream;
+use crate::inquiries::refusal;
+use crate::inquiries::stream::{self, Asker};
 use crate::read_limits::reader_of;
 use crate::state::AppState;
 
@@ -153,7 +154,7 @@ pub(crate) async fn ask(state: &AppState, caller: &Caller, chat: Uuid, question:
         storage::Error::NotFound => HttpError::not_found(&format!(
             "chat, or it has {MAX_QUESTIONS} questions and takes no more"
         )),
-        other => other.into(),
+        other => refusal(other),
     })?;
     state.inquiries_wake.notify_one();
     Ok(id)
@@ -190,7 +191,8 @@ pub(crate) async fn create(
         &caller.key_label,
         clock::now(),
     )
-    .await?;
+    .await
+    .map_err(refusal)?;
     Ok(Json(CreatedChat { id: id.to_string() }))
 }
 
@@ -216,7 +218,8 @@ pub(crate) async fn message(
     let new: NewMessage = serde_json::from_slice(&body)
         .map_err(|_other_shape| HttpError::invalid("text", "The body must be {\"text\": \"…\"}"))?;
     let id = ask(&state, &caller, chat, question(&new.text)?).await?;
-    Ok(stream::events(&state, reader, caller.project_id, (id, 0))?.into_response())
+    let asker = Asker::new(&state, &headers, project.as_deref(), (Scope::Admin, Role::Member));
+    Ok(stream::events(&state, (reader, asker), caller.project_id, (id, 0))?.into_response())
 }
 
 /// Chats, the latest first

@@ -11,6 +11,8 @@ use domain::detector::{Detector, DetectorDraft};
 use domain::text::counted;
 use domain::{NanoUsd, ProjectId, Role, Scope};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
+use storage::audit::{self, Entry};
 use storage::detectors;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -200,8 +202,8 @@ pub(crate) async fn try_it(
             "runs must be an integer from 1 to 200",
         ));
     }
-    let mut snapshot = state.db.snapshot(caller.project_id).await?;
-    let detector = detectors::get(&mut snapshot, caller.project_id, id).await?;
+    let detector = begin_trial(&state, &caller, id, (runs, sent.with_model)).await?;
+    let snapshot = state.db.snapshot(caller.project_id).await?;
     let trial = app::try_detector(snapshot, caller.project_id, &detector, runs).await?;
     let is_rule = detector.definition.template.is_rule();
     let mut answer = TrialAnswer {
@@ -267,6 +269,24 @@ pub(crate) async fn try_it(
             .push_str("; they are so large that no more were looked at");
     }
     Ok(Json(answer))
+}
+
+/// Reads the detector and writes down who tries it, before that begins: what is asked of a model costs, however it ends.
+async fn begin_trial(
+    state: &AppState,
+    caller: &Caller,
+    id: Uuid,
+    (runs, with_model): (u32, bool),
+) -> HttpResult<Detector> {
+    let detector = {
+        let mut snapshot = state.db.snapshot(caller.project_id).await?;
+        detectors::get(&mut snapshot, caller.project_id, id).await?
+    };
+    let asks = with_model && !detector.definition.template.is_rule();
+    let details = json!({ "runs": runs, "with_model": asks });
+    let entry = Entry::new(&caller.key_label, "detector.try", &id.to_string(), details);
+    audit::record(&state.db, caller.project_id, &entry, clock::now()).await?;
+    Ok(detector)
 }
 
 async fn admin(state: &AppState, headers: &HeaderMap, project: Option<&str>) -> HttpResult<Caller> {

@@ -14,7 +14,8 @@ use super::query::{InPath, Params, ProjectParam, Reader};
 use crate::clock;
 use crate::error::{BodyErrors, HttpError, HttpResult, NotFound, ReadErrors};
 use crate::inquiries::answer::InquiryAnswer;
-use crate::inquiries::stream;
+use crate::inquiries::refusal;
+use crate::inquiries::stream::{self, Asker};
 use crate::read_limits::{reader_of, wants_events};
 use crate::state::AppState;
 
@@ -47,7 +48,9 @@ pub(crate) async fn start(
         .await?;
     let incident = parse_id(&id)?;
     let project = caller.project_id;
-    let id = inquiries::investigate(&state.db, project, incident, &caller.key_label, clock::now()).await?;
+    let id = inquiries::investigate(&state.db, project, incident, &caller.key_label, clock::now())
+        .await
+        .map_err(refusal)?;
     state.inquiries_wake.notify_one();
     let mut snapshot = state.db.snapshot(project).await?;
     let state = inquiries::get(&mut snapshot, project, id).await?.state;
@@ -66,6 +69,7 @@ pub(crate) async fn start(
 pub(crate) async fn get(
     State(state): State<AppState>,
     Reader(caller): Reader,
+    Params(ProjectParam { project: slug }): Params<ProjectParam>,
     InPath(id): InPath<String>,
     headers: HeaderMap,
     request: Request,
@@ -80,7 +84,8 @@ pub(crate) async fn get(
         drop(snapshot);
         let after = last_event_id(&headers);
         let (reader, _) = reader_of(&state, request).await?;
-        return Ok(stream::events(&state, reader, project, (inquiry.id, after))?.into_response());
+        let asker = Asker::new(&state, &headers, slug.as_deref(), (Scope::Read, Role::Viewer));
+        return Ok(stream::events(&state, (reader, asker), project, (inquiry.id, after))?.into_response());
     }
     let events = inquiries::shown_events(&mut snapshot, project, inquiry.id, 0).await?;
     Ok(Json(InquiryAnswer::of(&inquiry, &events)).into_response())

@@ -93,7 +93,8 @@ pub(crate) struct ModelsAnswer {
 
 async fn answer(snapshot: &mut Snapshot, project: ProjectId) -> HttpResult<ModelsAnswer> {
     let settings = storage::models::settings(snapshot, project).await?;
-    let spent = storage::models::spent(snapshot, project, &month_of(clock::now())).await?;
+    let now = clock::now();
+    let spent = storage::models::spent(snapshot, project, &month_of(now), now).await?;
     let mut uses = UsesAnswer::default();
     for (feature, choice) in settings.uses {
         *match feature {
@@ -358,7 +359,7 @@ pub(crate) async fn usage(
     let mut snapshot = state.db.snapshot(project).await?;
     let rows = storage::models::usage(&mut snapshot, project, &month).await?;
     let months = storage::models::months(&mut snapshot, project).await?;
-    let spent = storage::models::spent(&mut snapshot, project, &month).await?;
+    let spent = storage::models::spent(&mut snapshot, project, &month, clock::now()).await?;
     let settings = storage::models::settings(&mut snapshot, project).await?;
     Ok(Json(ModelUsageAnswer {
         month,

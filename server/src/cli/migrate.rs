@@ -7,7 +7,7 @@ use storage::{Db, MigrationPlan, PendingMigration, PlannedStatement, TableLock, 
 use super::{Exit, output, prices};
 use crate::clock;
 use crate::config::Config;
-use crate::database::Database;
+use crate::database::{Database, refuse_unfit};
 use crate::price_file;
 
 /// How much of a statement is shown.
@@ -49,9 +49,11 @@ async fn plan(config: &Config, as_json: bool) -> Result<(), Exit> {
         ));
     }
     let database = Database::reach(config).await?;
+    let state = storage::migration_state(&database.options()).await;
     let plan = storage::migration_plan(&database.options()).await;
     let description = database.description();
     database.stop().await?;
+    refuse_unfit(state?)?;
     let plan = plan?;
     if as_json {
         output::json(&in_json(&plan));

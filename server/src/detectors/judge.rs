@@ -16,6 +16,9 @@ const ABANDONED_MICROS: i64 = 600 * 1_000_000;
 const STALE_MICROS: i64 = 1_800 * 1_000_000;
 /// When a run is looked at again that could not be judged.
 const AGAIN_MICROS: i64 = 60 * 1_000_000;
+/// Why a run was not judged that could not be read as often as it is tried.
+const NOT_READ: &str =
+    "The run could not be read: each attempt ended in an error of the database, which is in the server’s log";
 /// Of each text that rules look at, in characters.
 const MAX_RULE_TEXT_CHARS: i32 = 1_000_000;
 
@@ -78,6 +81,42 @@ pub async fn look_at(judge: &Judge, queued: &QueuedRun, now: Timestamp) -> stora
     let mut is_done = true;
     for detector in models {
         is_done &= by_model(judge, project, &run, detector).await?;
+    }
+    if is_done {
+        storage::detectors::done(&judge.db, queued).await
+    } else {
+        storage::detectors::later(&judge.db, queued, now.plus_micros(AGAIN_MICROS)).await
+    }
+}
+
+/// Writes down that a run can't be judged, by each detector that may have had to: what can't be read says neither whether
+/// it matches nor what is in it.
+pub(super) async fn give_up(judge: &Judge, queued: &QueuedRun, now: Timestamp) -> storage::Result<()> {
+    let project = queued.project_id;
+    let mut snapshot = judge.db.snapshot(project).await?;
+    let detectors = storage::detectors::list(&mut snapshot, project).await?;
+    let known = storage::detectors::judged(&mut snapshot, project, &queued.run_id).await?;
+    drop(snapshot);
+    let open = detectors.iter().filter(|detector| {
+        detector.enabled
+            && !known.contains(&(detector.id, detector.version))
+            && is_sampled(&queued.run_id, &detector.id.to_string(), detector.sample)
+    });
+    let mut is_done = true;
+    for detector in open {
+        let version = (detector.id, detector.version);
+        let stale_before = now.plus_micros(-STALE_MICROS);
+        if !storage::detectors::begin(&judge.db, project, version, &queued.run_id, now, stale_before).await? {
+            is_done = false;
+            continue;
+        }
+        let ended = not_judged(
+            detector,
+            JudgementState::Failed,
+            Some(NOT_READ.to_owned()),
+            Some(now),
+        );
+        storage::detectors::end(&judge.db, project, &queued.run_id, vec![(ended, Vec::new())], now).await?;
     }
     if is_done {
         storage::detectors::done(&judge.db, queued).await

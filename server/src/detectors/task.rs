@@ -11,16 +11,22 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::Judge;
-use super::judge::look_at;
+use super::judge::{give_up, look_at};
 use crate::clock;
 
 /// Runs that one process is at at once. Most of the time they wait for models.
 const MAX_UNDER_WAY: usize = 16;
 /// Of these, runs of one project: others do not wait for its provider.
 const MAX_OF_A_PROJECT: usize = 2;
+/// Where so many are under way, a project has one alone: what is left is for those that have none.
+const CROWDED: usize = MAX_UNDER_WAY / 2;
 /// How long they are this process's. Should judging take longer, another process may look at them too; what is begun is
 /// judged by one all the same.
 const CLAIM_MICROS: i64 = 600 * 1_000_000;
+/// How often a run is tried that can't be read, or at which the process dies; then it counts as one that failed.
+const MAX_ATTEMPTS: i32 = 5;
+/// How long after the first attempt it is tried again; twice as long after each one more.
+const BACKOFF_MICROS: i64 = 60 * 1_000_000;
 const POLL_INTERVAL: Duration = Duration::from_secs(10);
 const OUTAGE_PAUSE: Duration = Duration::from_secs(5);
 
@@ -87,8 +93,17 @@ impl UnderWay {
             };
             let (judge, project) = (judge.clone(), queued.project_id);
             let task = self.judging.spawn(async move {
-                if let Err(cause) = look_at(&judge, &queued, now).await {
-                    tracing::warn!(error = ?cause, project.id = %project, "a run is not judged yet");
+                let looked = if queued.attempts > MAX_ATTEMPTS {
+                    give_up(&judge, &queued, now).await
+                } else {
+                    look_at(&judge, &queued, now).await
+                };
+                if let Err(cause) = looked {
+                    tracing::warn!(error = ?cause, project.id = %project, attempts = queued.attempts, "a run is not judged yet");
+                    let due_at = now.plus_micros(backoff_micros(queued.attempts));
+                    if let Err(cause) = storage::detectors::again(&judge.db, &queued, due_at).await {
+                        tracing::debug!(error = ?cause, "it is tried again when the claim ends");
+                    }
                 }
             });
             self.projects.insert(task.id(), project);
@@ -108,13 +123,23 @@ impl UnderWay {
     }
 }
 
+/// How long a run waits after so many attempts.
+fn backoff_micros(attempts: i32) -> i64 {
+    let doublings = u32::try_from(attempts - 1).unwrap_or(0).min(6);
+    BACKOFF_MICROS << doublings
+}
+
 /// The projects that have as many runs under way as they may, given the project of each run.
 fn busy(under_way: impl Iterator<Item = ProjectId>) -> Vec<ProjectId> {
     let mut counts = BTreeMap::<ProjectId, usize>::new();
     for project in under_way {
         *counts.entry(project).or_default() += 1;
     }
-    counts.retain(|_, count| *count >= MAX_OF_A_PROJECT);
+    let most = match counts.values().sum::<usize>() {
+        CROWDED.. => 1,
+        _ => MAX_OF_A_PROJECT,
+    };
+    counts.retain(|_, count| *count >= most);
     counts.into_keys().collect()
 }
 
@@ -129,5 +154,23 @@ mod tests {
         let [slow, other] = [1, 2].map(|n| ProjectId(Uuid::from_u128(n)));
         assert!(busy([slow, other].into_iter()).is_empty());
         assert_eq!(busy([slow, other, slow].into_iter()), [slow]);
+    }
+
+    /// However many projects there are whose providers hang, one that has none under way gets the next place.
+    #[test]
+    fn projects_take_places_so_that_the_others_have_some() {
+        let project = |n: usize| ProjectId(Uuid::from_u128(u128::try_from(n).unwrap()));
+        let mut under_way = Vec::new();
+        // Each has any number of runs that are due, and never lets one go.
+        while under_way.len() < MAX_UNDER_WAY {
+            let busy = busy(under_way.iter().copied());
+            let next = (0..).map(project).find(|project| !busy.contains(project));
+            under_way.push(next.unwrap());
+        }
+        let have_some: std::collections::BTreeSet<ProjectId> = under_way.iter().copied().collect();
+        assert_eq!(
+            have_some.len(),
+            CROWDED / MAX_OF_A_PROJECT + MAX_UNDER_WAY - CROWDED
+        );
     }
 }

@@ -15,6 +15,7 @@ use crate::api::chats::{ask, page, question};
 use crate::auth::{Caller, Visitor};
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
+use crate::inquiries::refusal;
 use crate::state::AppState;
 
 /// How long a page without WASM waits for an answer; then it shows what there is.
@@ -29,7 +30,9 @@ pub(super) async fn investigate(
 ) -> HttpResult<Redirect> {
     let project = visitor.project(&slug, Role::Member)?;
     let id: Uuid = id.parse().map_err(|_no_uuid| HttpError::not_found("incident"))?;
-    inquiries::investigate(&state.db, project.id, id, &visitor.name_in_log(), clock::now()).await?;
+    inquiries::investigate(&state.db, project.id, id, &visitor.name_in_log(), clock::now())
+        .await
+        .map_err(refusal)?;
     state.inquiries_wake.notify_one();
     storage::live::notify_incidents(&state.db, project.id).await?;
     Ok(Redirect::to(&format!("/p/{}/incidents/{id}", project.slug)))
@@ -52,7 +55,9 @@ pub(super) async fn ask_in_chat(
     let chat: Uuid = match fields.text("chat") {
         "" => {
             let page = page(fields.text("page"))?;
-            chats::create(&state.db, project.id, page, &caller.key_label, clock::now()).await?
+            chats::create(&state.db, project.id, page, &caller.key_label, clock::now())
+                .await
+                .map_err(refusal)?
         }
         id => id.parse().map_err(|_no_uuid| HttpError::not_found("chat"))?,
     };

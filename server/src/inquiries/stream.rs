@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use domain::ProjectId;
+use domain::{ProjectId, Role, Scope};
 use futures::Stream;
 use serde_json::json;
 use storage::Db;
@@ -18,6 +19,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::answer::shown;
+use crate::auth::Auth;
 use crate::error::HttpResult;
 use crate::live::{Numbered, among_open};
 use crate::read_limits::Reader;
@@ -28,8 +30,44 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// A stream ends after this time, and its reader opens another.
 const MAX_AGE: Duration = Duration::from_secs(900);
 
+/// How whoever reads has shown that they may.
+pub(crate) struct Asker {
+    auth: Auth,
+    headers: HeaderMap,
+    slug: Option<String>,
+    needs: (Scope, Role),
+}
+
+impl Asker {
+    /// The sender of a request with these headers for this project, which needs such a key or role.
+    pub(crate) fn new(
+        state: &AppState,
+        headers: &HeaderMap,
+        slug: Option<&str>,
+        needs: (Scope, Role),
+    ) -> Self {
+        Self {
+            auth: state.auth.clone(),
+            headers: headers.clone(),
+            slug: slug.map(str::to_owned),
+            needs,
+        }
+    }
+
+    /// False where the key was revoked, the person left or was signed out, and where that can't be told.
+    async fn may_still_read(&self, project: ProjectId) -> bool {
+        let (scope, role) = self.needs;
+        let caller = self
+            .auth
+            .api_caller(&self.headers, self.slug.as_deref(), scope, role)
+            .await;
+        caller.is_ok_and(|caller| caller.project_id == project)
+    }
+}
+
 struct Reading {
     db: Db,
+    asker: Asker,
     changes: broadcast::Receiver<Numbered>,
     project: ProjectId,
     id: Uuid,
@@ -40,15 +78,16 @@ struct Reading {
     begun: Instant,
 }
 
-/// Events of an inquiry after event `after`, 0 for all, to a reader.
+/// Events of an inquiry after event `after`, 0 for all, to a reader, for as long as they may read them.
 pub(crate) fn events(
     state: &AppState,
-    reader: Reader,
+    (reader, asker): (Reader, Asker),
     project: ProjectId,
     (id, after): (Uuid, i32),
 ) -> HttpResult<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>> {
     let reading = Reading {
         db: state.db.clone(),
+        asker,
         changes: state.live.subscribe(),
         project,
         id,
@@ -67,7 +106,12 @@ pub(crate) fn events(
             }
             match reading.look().await {
                 Ok(()) if !reading.ready.is_empty() => {}
-                Ok(()) => reading.wait().await,
+                Ok(()) => {
+                    let may_have_lost_access = reading.wait().await;
+                    if may_have_lost_access && !reading.asker.may_still_read(reading.project).await {
+                        return None;
+                    }
+                }
                 // Deleted meanwhile.
                 Err(storage::Error::NotFound) => return None,
                 Err(cause) => {
@@ -82,8 +126,9 @@ pub(crate) fn events(
 }
 
 impl Reading {
-    /// Waits until somebody who works at an inquiry of the project tells of news, or for a while.
-    async fn wait(&mut self) {
+    /// Waits until somebody who works at an inquiry of the project tells of news, or for a while. Returns whether keys,
+    /// members or sessions may have changed.
+    async fn wait(&mut self) -> bool {
         let project = self.project;
         let changes = &mut self.changes;
         let told = async move {
@@ -92,12 +137,12 @@ impl Reading {
                     Ok(Numbered {
                         change: ChangeEvent::Incidents(of_project),
                         ..
-                    }) if of_project == project => return,
+                    }) if of_project == project => return false,
                     Ok(Numbered {
-                        change: ChangeEvent::Gap,
+                        change: ChangeEvent::Access | ChangeEvent::Gap,
                         ..
                     })
-                    | Err(RecvError::Lagged(_)) => return,
+                    | Err(RecvError::Lagged(_)) => return true,
                     Ok(_) => {}
                     // Nobody tells any more.
                     Err(RecvError::Closed) => std::future::pending::<()>().await,
@@ -105,8 +150,8 @@ impl Reading {
             }
         };
         tokio::select! {
-            () = told => {}
-            () = sleep(LOOK_INTERVAL) => {}
+            may_have_lost_access = told => may_have_lost_access,
+            () = sleep(LOOK_INTERVAL) => false,
         }
     }
 

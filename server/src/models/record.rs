@@ -38,8 +38,8 @@ pub(super) struct Recorded {
     pub(super) cost: Option<NanoUsd>,
 }
 
-/// Records a call. One that can't be written is said in the log: the answer is there all the same.
-pub(super) async fn step(models: &Models, made: &Made<'_>, prices: &PriceTable) -> Recorded {
+/// What a call came to, and the step that it is to be.
+pub(super) fn step(made: &Made<'_>, prices: &PriceTable) -> (Recorded, Submission) {
     let step = StepBuilder::new(new_step(made)).or_cut();
     let derived = DerivedStep::of(&step, prices);
     // A request that was refused used nothing; one that nobody answered may have been worked at.
@@ -62,10 +62,14 @@ pub(super) async fn step(models: &Models, made: &Made<'_>, prices: &PriceTable) 
         key_id: None,
     };
     let submission = Submission::new(&caller, clock::now(), vec![step], Vec::new());
+    (recorded, submission)
+}
+
+/// Records a call. One that can't be written is said in the log: the answer is there all the same.
+pub(super) async fn submit(models: &Models, project: ProjectId, submission: Submission) {
     if let Err(cause) = models.pipeline.submit(submission).await {
-        tracing::warn!(project.id = %made.project, error = ?cause, "a call of ours to a model is not recorded as a step");
+        tracing::warn!(project.id = %project, error = ?cause, "a call of ours to a model is not recorded as a step");
     }
-    recorded
 }
 
 fn new_step(made: &Made<'_>) -> NewStep {

@@ -11,6 +11,7 @@ use storage::models::Route;
 use tokio::time::{Instant, sleep};
 
 use super::error::ModelError;
+use super::held::Held;
 use super::wire::{Heard, Outgoing, ProviderError, Reader, error_in};
 use super::{Models, OnText};
 use crate::outbound::{CallError, StreamLimits, TargetUrl};
@@ -110,12 +111,13 @@ struct Failed {
     again: Option<Option<Duration>>,
 }
 
-/// Asks, and asks again where the provider is busy and nothing of an answer has come.
+/// Asks, and asks again where the provider is busy and nothing of an answer has come. `held` knows at each moment whether the
+/// provider may be at it.
 pub(super) async fn ask(
     models: &Models,
     destination: &Destination,
-    outgoing: &Outgoing,
-    body: &str,
+    (outgoing, body): (&Outgoing, &str),
+    held: &Held,
     on_text: OnText<'_>,
 ) -> Asked {
     let begun = Instant::now();
@@ -125,6 +127,7 @@ pub(super) async fn ask(
         let started = Instant::now();
         let mut heard = Heard::default();
         let mut first_token = None;
+        held.may_be_sent();
         let tried = attempt(
             models,
             destination,
@@ -143,6 +146,7 @@ pub(super) async fn ask(
                 let left = models.limits.total.saturating_sub(begun.elapsed());
                 let longest = MAX_PAUSE.min(left);
                 if let Some(pause) = pause.filter(|pause| *pause <= longest && attempts <= RETRIES) {
+                    held.is_refused();
                     sleep(pause).await;
                     continue;
                 }

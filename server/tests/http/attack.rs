@@ -28,7 +28,19 @@ mod neighbours;
 mod other_sites;
 #[path = "attack/output.rs"]
 mod output;
+#[path = "attack/places.rs"]
+mod places;
 #[path = "attack/proxy.rs"]
 mod proxy;
+#[path = "attack/questions.rs"]
+mod questions;
+#[path = "attack/refused_pages.rs"]
+mod refused_pages;
+#[path = "attack/reservations.rs"]
+mod reservations;
 #[path = "attack/share_links.rs"]
 mod share_links;
+#[path = "attack/streams.rs"]
+mod streams;
+#[path = "attack/unreadable_runs.rs"]
+mod unreadable_runs;

@@ -121,7 +121,7 @@ pub(crate) async fn findings(app: &TestApp, query: &str) -> Vec<Value> {
 }
 
 /// A call of a tool.
-fn call(run: &str, id: &str, input: &str) -> Value {
+pub(crate) fn call(run: &str, id: &str, input: &str) -> Value {
     let mut call = step(run, id);
     call["kind"] = "tool".into();
     call["tool_name"] = "orders.fetch".into();

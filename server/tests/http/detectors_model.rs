@@ -6,6 +6,7 @@ use crate::app::{TestApp, step};
 use crate::detectors::{findings, judge, make};
 use crate::model_stand_in::{ModelStandIn, Say};
 use crate::models::{asking_app, set_up};
+use crate::people::{audit_log, default_project};
 
 const PROMISE: &str = "You will get the money back within 24 hours";
 
@@ -221,4 +222,18 @@ async fn a_trial_asks_the_model_only_when_that_is_said() {
     assert_eq!(tried["sentence"], "would have found 1 in the last 1 run");
     assert_eq!(tried["cost_usd"], "0.00125");
     assert_eq!(findings(&app, "").await.len(), 0, "a trial stores nothing");
+    let log = audit_log(&app, Some(&default_project(&app).await)).await;
+    let tried: Vec<&Value> = log
+        .iter()
+        .filter(|row| row.action == "detector.try" && row.subject == id)
+        .map(|row| &row.details)
+        .collect();
+    assert_eq!(
+        tried,
+        [
+            &json!({ "runs": 5, "with_model": true }),
+            &json!({ "runs": 50, "with_model": false })
+        ],
+        "who tried it, the latest first"
+    );
 }

@@ -36,6 +36,7 @@ async fn what_is_found_is_told_once_and_counted_while_the_detector_is_quiet() {
             run_id: run_id.to_owned(),
             changed_at: now,
             until: now,
+            attempts: 1,
         };
         server::detectors::look_at(&app.state.judge(), &queued, now)
             .await

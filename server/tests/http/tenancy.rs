@@ -224,7 +224,7 @@ fn functions() -> Vec<(&'static str, Value)> {
         ("/ui/prices/reprices", json!({})),
         (
             "/ui/prompts/get",
-            json!({ "fingerprint": fingerprint(), "query": overview_query() }),
+            json!({ "fingerprint": fingerprint(), "query": overview_query(), "full": false }),
         ),
         (
             "/ui/runs/view",

@@ -41,10 +41,24 @@ pub(super) async fn list(slug: &str) -> Result<DetectorsView, ApiError> {
         now,
         detectors: detectors
             .into_iter()
-            .map(|detector| week.listed(detector))
+            .map(|mut detector| {
+                // Their own pages have these.
+                detector.definition.prompt.clear();
+                detector.definition.schema = None;
+                week.listed(detector)
+            })
             .collect(),
-        findings,
+        findings: without_data(findings),
     })
+}
+
+/// Findings as lists show them: what a model wrote beside the sentence, and its quotes, are on their own pages.
+fn without_data(mut findings: Vec<Finding>) -> Vec<Finding> {
+    for finding in &mut findings {
+        finding.data = serde_json::Value::Null;
+        finding.evidence.clear();
+    }
+    findings
 }
 
 pub(super) async fn detector(slug: &str, id: &str, try_it: bool) -> Result<DetectorView, ApiError> {
@@ -89,7 +103,7 @@ pub(super) async fn detector(slug: &str, id: &str, try_it: bool) -> Result<Detec
             })
             .collect(),
         listed: week.listed(detector),
-        findings,
+        findings: without_data(findings),
         trial,
     })
 }
@@ -142,7 +156,7 @@ pub(super) async fn finding(slug: &str, id: &str) -> Result<FindingView, ApiErro
             .collect(),
         week: week.of_detector(finding.detector_id, false),
         others,
-        alike,
+        alike: without_data(alike),
         finding,
     })
 }
@@ -154,7 +168,8 @@ pub(super) async fn of_run(slug: &str, run_id: String) -> Result<Vec<Finding>, A
         run_id: Some(run_id),
         ..FindingFilter::default()
     };
-    Ok(storage::findings::list(&mut snapshot, project, &filter, OF_RUN).await?)
+    let found = storage::findings::list(&mut snapshot, project, &filter, OF_RUN).await?;
+    Ok(without_data(found))
 }
 
 /// What happened in seven days.

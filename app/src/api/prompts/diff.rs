@@ -67,6 +67,31 @@ fn lines(before: &str, after: &str) -> Vec<DiffLine> {
     lines
 }
 
+/// The first of the lines, so many and so many bytes of them at most, and whether that is not all. No line takes more than
+/// a quarter, so that one that is long hides no other.
+pub(super) fn beginning(lines: Vec<DiffLine>, (most, bytes): (usize, usize)) -> (Vec<DiffLine>, bool) {
+    let mut is_cut = lines.len() > most;
+    let mut left = bytes;
+    let mut shown = Vec::new();
+    for mut line in lines.into_iter().take(most) {
+        if left == 0 {
+            is_cut = true;
+            break;
+        }
+        let mut of_line = left.min(bytes / 4);
+        for (_, text) in &mut line.segments {
+            let end = text.floor_char_boundary(of_line);
+            is_cut |= end < text.len();
+            text.truncate(end);
+            of_line -= end;
+            left -= end;
+        }
+        line.segments.retain(|(_, text)| !text.is_empty());
+        shown.push(line);
+    }
+    (shown, is_cut)
+}
+
 fn unmarked(change: &TextChange<&str>) -> DiffLine {
     let text = without_end(change.value());
     let segments = if text.is_empty() {
@@ -152,6 +177,17 @@ mod tests {
             "b\n1\n2\n3\n4\n5\n",
             "-[a]\n+[b]\n 1\n 2\n 3\n~2 unchanged lines",
         );
+    }
+
+    #[test]
+    fn the_beginning_is_in_bounds_and_says_that_it_is_one() {
+        let added = |text: &str| line(ChangeTag::Insert, vec![(false, text.to_owned())]);
+        let all = vec![added("ab"), added("éé"), added("c")];
+        assert_eq!(beginning(all.clone(), (3, 40)), (all.clone(), false));
+        assert_eq!(beginning(all.clone(), (2, 40)), (all[..2].to_vec(), true));
+        let (cut, is_cut) = beginning(all, (3, 12));
+        // A quarter is three bytes, and no half of a letter.
+        assert_eq!((cut, is_cut), (vec![added("ab"), added("é"), added("c")], true));
     }
 
     /// What a template may be: 64 kB of words, all of them others, in few long lines or in many short ones.

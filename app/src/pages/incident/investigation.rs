@@ -65,6 +65,15 @@ fn Investigated(slug: String, id: String, inquiry: InquiryView) -> impl IntoView
         .clone()
         .map(|verdict| view! { <Verdict slug=slug.clone() verdict/> });
     let state = inquiry.state.as_str();
+    let whole = format!("/api/incidents/{id}/investigation?project={slug}");
+    let is_cut = inquiry.is_cut.then(|| {
+        view! {
+            <p class="hint form-note">
+                "Of long texts only the beginning is shown. "
+                <a class="link" rel="external" href=whole>"All of it, as JSON"</a>
+            </p>
+        }
+    });
     view! {
         <div class="inv" data-state=state>
             <div>
@@ -82,6 +91,7 @@ fn Investigated(slug: String, id: String, inquiry: InquiryView) -> impl IntoView
                         <h2 id="steps-title">"How it got there"</h2>
                         <span class="sub num">{format!("{rounds}, {look_ups}")}</span>
                     </div>
+                    {is_cut}
                     <LookUps slug=slug.clone() inquiry=inquiry.clone() has_anchors=true/>
                 </section>
             </div>

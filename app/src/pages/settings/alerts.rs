@@ -12,10 +12,9 @@ use leptos_router::hooks::use_query_map;
 use self::log::Log;
 use self::message::Example;
 use self::rules::Rules;
-use super::SettingsPage;
+use super::{ForAdmins, SettingsPage};
 use crate::api::alerts::{AlertsView, read_alerts};
 use crate::context::{use_may, use_slug};
-use crate::ui::icon::Icon;
 use crate::ui::load::{Load, SkeletonRows};
 
 /// What the URL asks for.
@@ -57,7 +56,13 @@ pub(crate) fn AlertsPage() -> impl IntoView {
                     }
                         .into_any()
                 } else {
-                    view! { <ForAdmins/> }.into_any()
+                    view! {
+                        <ForAdmins
+                            title="Alerts are for admins"
+                            why="They say who is told of what in this project. An admin of the project can change that."
+                        />
+                    }
+                        .into_any()
                 }
             }}
         </SettingsPage>
@@ -71,19 +76,6 @@ fn draft(field: &dyn Fn(&str) -> String) -> String {
     typed
         .and_then(|typed| serde_json::to_string(&typed).ok())
         .unwrap_or_default()
-}
-
-#[component]
-fn ForAdmins() -> impl IntoView {
-    view! {
-        <section class="cell">
-            <div class="state">
-                <Icon name="lock"/>
-                <b>"Alerts are for admins"</b>
-                <p>"They say who is told of what in this project. An admin of the project can change that."</p>
-            </div>
-        </section>
-    }
 }
 
 #[component]

@@ -6,7 +6,7 @@ use domain::{Role, Timestamp};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use super::SettingsPage;
+use super::{ForAdmins, SettingsPage};
 use crate::api::audit::{AuditPage as Rows, read_audit};
 use crate::context::{use_may, use_slug, use_viewer};
 use crate::ui::icon::Icon;
@@ -121,25 +121,18 @@ pub(crate) fn AuditPage() -> impl IntoView {
                     }
                         .into_any()
                 } else {
-                    view! { <ForAdmins/> }.into_any()
+                    view! {
+                        <ForAdmins
+                            title="The audit log is for admins"
+                            why="It says who changed what in this project. An admin of the project can read it."
+                        />
+                    }
+                        .into_any()
                 }
             }}
         </SettingsPage>
     }
     .into_any()
-}
-
-#[component]
-fn ForAdmins() -> impl IntoView {
-    view! {
-        <section class="cell">
-            <div class="state">
-                <Icon name="lock"/>
-                <b>"The audit log is for admins"</b>
-                <p>"It says who changed what in this project. An admin of the project can read it."</p>
-            </div>
-        </section>
-    }
 }
 
 #[component]

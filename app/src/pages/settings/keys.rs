@@ -2,7 +2,7 @@
 
 mod limits;
 
-use domain::{ApiKey, Scope};
+use domain::{ApiKey, Role, Scope};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use self::limits::KeyLimitsSection;
 use super::{SettingsPage, use_admin_lock};
 use crate::api::keys::{keys, reveal_key};
-use crate::context::use_slug;
+use crate::context::{use_may, use_slug};
 use crate::error::ApiError;
 use crate::ui::copy::CopyButton;
 use crate::ui::form::{Field, Submit};
@@ -47,11 +47,12 @@ pub(crate) fn KeysPage() -> impl IntoView {
 fn MadeKey() -> impl IntoView {
     let slug = use_slug();
     let query = use_query_map();
+    let may = use_may(Role::Admin);
     let made = Memo::new(move |_| query.read().get("made").unwrap_or_default());
     let secret = Resource::new(
-        move || (slug.get(), made.get()),
-        |(slug, made)| async move {
-            if made.is_empty() {
+        move || (slug.get(), made.get(), may.get()),
+        |(slug, made, may)| async move {
+            if made.is_empty() || !may {
                 return Ok::<_, ApiError>(Made::Nothing);
             }
             let secret = reveal_key(slug, made).await?;

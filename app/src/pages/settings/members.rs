@@ -127,11 +127,12 @@ fn MemberRow(member: Member) -> impl IntoView {
 fn MadeLink() -> impl IntoView {
     let slug = use_slug();
     let query = use_query_map();
+    let may = use_may(Role::Admin);
     let invited = Memo::new(move |_| query.read().get("invited").unwrap_or_default());
     let link = Resource::new(
-        move || (slug.get(), invited.get()),
-        |(slug, invited)| async move {
-            if invited.is_empty() {
+        move || (slug.get(), invited.get(), may.get()),
+        |(slug, invited, may)| async move {
+            if invited.is_empty() || !may {
                 return Ok::<_, ApiError>(None);
             }
             Ok(Some(reveal_invitation(slug, invited).await?))

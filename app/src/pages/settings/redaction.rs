@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
 use self::draft::{RedactionDraft, own_lines};
-use super::{SettingsPage, use_admin_lock};
+use super::{ForAdmins, SettingsPage, use_admin_lock};
 use crate::api::redaction::{DAYS, HiddenView, RedactionPreview, RedactionView, read_redaction};
 use crate::context::{use_may, use_slug};
 use crate::pages::ledger_sums::figure;
@@ -32,16 +32,23 @@ pub(crate) fn RedactionPage() -> impl IntoView {
     view! {
         <SettingsPage name="Redaction">
             {move || {
-                may_see
-                    .get()
-                    .then(|| {
-                        view! {
-                            <Load resource=view what="The redaction" let:view>
-                                <Rules view=view.clone()/>
-                                <Counts days=view.days/>
-                            </Load>
-                        }
-                    })
+                if may_see.get() {
+                    view! {
+                        <Load resource=view what="The redaction" let:view>
+                            <Rules view=view.clone()/>
+                            <Counts days=view.days/>
+                        </Load>
+                    }
+                        .into_any()
+                } else {
+                    view! {
+                        <ForAdmins
+                            title="Redaction is for admins"
+                            why="It says what is hidden before it is stored. An admin of the project can change that."
+                        />
+                    }
+                        .into_any()
+                }
             }}
         </SettingsPage>
     }

@@ -21,7 +21,8 @@ pub(crate) async fn queue_within(
     sqlx::query!(
         "insert into judgement_queue (project_id, run_id, due_at, changed_at)
          select project_id, run_id, $3, $4 from unnest($1::uuid[], $2::text[]) as u (project_id, run_id)
-         on conflict (project_id, run_id) do update set due_at = excluded.due_at, changed_at = excluded.changed_at",
+         on conflict (project_id, run_id) do update set due_at = excluded.due_at, changed_at = excluded.changed_at,
+           attempts = 0",
         &runs.iter().map(|(project, _)| project.0).collect::<Vec<_>>(),
         &runs.iter().map(|(_, run)| *run).collect::<Vec<_>>() as _,
         due_at.to_offset_date_time(),
@@ -40,6 +41,9 @@ pub struct QueuedRun {
     /// When a step of it came last.
     pub changed_at: Timestamp,
     pub until: Timestamp,
+    /// How often it was taken since its last step and neither judged nor put off, this time included: each time before, it
+    /// could not be read, or the process died.
+    pub attempts: i32,
 }
 
 /// Takes the run that is due and has waited longest, but none of the projects that are `busy`.
@@ -51,11 +55,11 @@ pub async fn take(
 ) -> Result<Option<QueuedRun>> {
     let mut tx = db.begin(Scope::All).await?;
     let row = sqlx::query!(
-        "update judgement_queue q set due_at = $2
+        "update judgement_queue q set due_at = $2, attempts = q.attempts + 1
          from (select project_id, run_id from judgement_queue where due_at <= $1 and project_id <> all($3)
                order by due_at limit 1 for update skip locked) due
          where q.project_id = due.project_id and q.run_id = due.run_id
-         returning q.project_id, q.run_id, q.changed_at",
+         returning q.project_id, q.run_id, q.changed_at, q.attempts",
         now.to_offset_date_time(),
         until.to_offset_date_time(),
         &busy.iter().map(|project| project.0).collect::<Vec<_>>()
@@ -68,6 +72,7 @@ pub async fn take(
         run_id: row.run_id,
         changed_at: Timestamp::from_offset_date_time(row.changed_at),
         until,
+        attempts: row.attempts,
     }))
 }
 
@@ -85,8 +90,25 @@ pub async fn done(db: &Db, run: &QueuedRun) -> Result<()> {
     Ok(tx.commit().await?)
 }
 
-/// Leaves a run in the queue until `due_at`, unless another step of it came meanwhile.
+/// Leaves a run in the queue until `due_at`, as one that has to wait and was not tried, unless another step of it came
+/// meanwhile.
 pub async fn later(db: &Db, run: &QueuedRun, due_at: Timestamp) -> Result<()> {
+    let mut tx = db.project(run.project_id).await?;
+    sqlx::query!(
+        "update judgement_queue set due_at = $4, attempts = greatest(attempts - 1, 0)
+         where project_id = $1 and run_id = $2 and due_at = $3",
+        run.project_id.0,
+        run.run_id,
+        run.until.to_offset_date_time(),
+        due_at.to_offset_date_time()
+    )
+    .execute(&mut *tx)
+    .await?;
+    Ok(tx.commit().await?)
+}
+
+/// Leaves a run in the queue until `due_at` that was tried in vain, unless another step of it came meanwhile.
+pub async fn again(db: &Db, run: &QueuedRun, due_at: Timestamp) -> Result<()> {
     let mut tx = db.project(run.project_id).await?;
     sqlx::query!(
         "update judgement_queue set due_at = $4 where project_id = $1 and run_id = $2 and due_at = $3",

@@ -8,6 +8,10 @@ use uuid::Uuid;
 
 use crate::{Db, Result, Snapshot, Tx};
 
+/// How long a call that nobody settles holds its reservation: longer than any call takes. After that whoever made it is
+/// gone, and what it cost is unknown.
+pub const RESERVED_MICROS: i64 = 30 * 60 * 1_000_000;
+
 /// A call that is about to be made.
 #[derive(Clone, Copy, Debug)]
 pub struct Reservation<'a> {
@@ -32,7 +36,7 @@ pub enum Reserved {
     },
 }
 
-/// Reserves what a call may cost, or counts it as not made.
+/// Reserves what a call may cost, or counts it as not made. What others reserved too long ago is given free first.
 pub async fn reserve(
     db: &Db,
     project: ProjectId,
@@ -48,8 +52,9 @@ pub async fn reserve(
     .fetch_optional(&mut *tx)
     .await?
     .flatten();
+    expire(&mut tx, project, now).await?;
     if let Some(budget) = budget {
-        let spent = sum(&mut tx, project, call.month).await?;
+        let spent = sum(&mut tx, project, call.month, now).await?;
         let limit = call.feature.part_of_budget(NanoUsd(budget));
         if spent.0.saturating_add(call.most.0) > limit.0 {
             count_refusal(&mut tx, project, call).await?;
@@ -58,17 +63,54 @@ pub async fn reserve(
         }
     }
     sqlx::query!(
-        "insert into model_reservations (project_id, call_id, month, nano_usd, made_at) values ($1, $2, $3, $4, $5)",
+        "insert into model_reservations (project_id, call_id, month, nano_usd, made_at, feature, provider_id, model)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
         project.0,
         call.call_id,
         call.month,
         call.most.0,
-        now.to_offset_date_time()
+        now.to_offset_date_time(),
+        call.feature.as_str(),
+        call.provider_id,
+        call.model
     )
     .execute(&mut *tx)
     .await?;
     tx.commit().await?;
     Ok(Reserved::Made)
+}
+
+/// Counts calls that were never settled as failed ones of unknown cost, and gives their reservations free.
+async fn expire(tx: &mut Tx, project: ProjectId, now: Timestamp) -> Result<()> {
+    sqlx::query!(
+        "with gone as (
+           delete from model_reservations where project_id = $1 and made_at <= $2
+           returning month, feature, provider_id, model)
+         insert into model_usage as u (project_id, month, feature, provider_id, model, calls, failed, unpriced_calls)
+         select $1, month, feature, provider_id, model, count(*), count(*), count(*) from gone
+         where feature is not null and provider_id is not null and model is not null
+         group by month, feature, provider_id, model
+         on conflict (project_id, month, feature, provider_id, model) do update set calls = u.calls + excluded.calls,
+           failed = u.failed + excluded.failed, unpriced_calls = u.unpriced_calls + excluded.unpriced_calls",
+        project.0,
+        now.plus_micros(-RESERVED_MICROS).to_offset_date_time()
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Gives a reservation free whose call was certainly not sent.
+pub async fn release(db: &Db, project: ProjectId, call_id: Uuid) -> Result<()> {
+    let mut tx = db.project(project).await?;
+    sqlx::query!(
+        "delete from model_reservations where project_id = $1 and call_id = $2",
+        project.0,
+        call_id
+    )
+    .execute(&mut *tx)
+    .await?;
+    Ok(tx.commit().await?)
 }
 
 async fn count_refusal(tx: &mut Tx, project: ProjectId, call: &Reservation<'_>) -> Result<()> {
@@ -214,26 +256,35 @@ pub async fn months(snapshot: &mut Snapshot, project: ProjectId) -> Result<Vec<S
 }
 
 /// What a month's calls cost, with what those under way may cost.
-pub async fn spent(snapshot: &mut Snapshot, project: ProjectId, month: &str) -> Result<NanoUsd> {
+pub async fn spent(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    month: &str,
+    now: Timestamp,
+) -> Result<NanoUsd> {
     let nano_usd = sqlx::query_scalar!(
         "select (coalesce((select sum(cost_nano_usd) from model_usage where project_id = $1 and month = $2), 0)
-           + coalesce((select sum(nano_usd) from model_reservations where project_id = $1 and month = $2), 0))::bigint
+           + coalesce((select sum(nano_usd) from model_reservations
+                       where project_id = $1 and month = $2 and made_at > $3), 0))::bigint
            as \"nano_usd!\"",
         project.0,
-        month
+        month,
+        now.plus_micros(-RESERVED_MICROS).to_offset_date_time()
     )
     .fetch_one(&mut *snapshot)
     .await?;
     Ok(NanoUsd(nano_usd))
 }
 
-async fn sum(tx: &mut Tx, project: ProjectId, month: &str) -> Result<NanoUsd> {
+async fn sum(tx: &mut Tx, project: ProjectId, month: &str, now: Timestamp) -> Result<NanoUsd> {
     let nano_usd = sqlx::query_scalar!(
         "select (coalesce((select sum(cost_nano_usd) from model_usage where project_id = $1 and month = $2), 0)
-           + coalesce((select sum(nano_usd) from model_reservations where project_id = $1 and month = $2), 0))::bigint
+           + coalesce((select sum(nano_usd) from model_reservations
+                       where project_id = $1 and month = $2 and made_at > $3), 0))::bigint
            as \"nano_usd!\"",
         project.0,
-        month
+        month,
+        now.plus_micros(-RESERVED_MICROS).to_offset_date_time()
     )
     .fetch_one(&mut **tx)
     .await?;

@@ -68,7 +68,7 @@ struct ConditionAnswer {
 struct SumsAnswer {
     judged: i64,
     found: i64,
-    /// The model gave no answer, or twice none in the form it has to have.
+    /// The model gave no answer, or twice none in the form it has to have; or the run could not be read.
     failed: i64,
     /// Not judged: the cap of the day was reached.
     not_judged_cap: i64,

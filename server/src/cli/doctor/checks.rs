@@ -241,7 +241,7 @@ async fn reach(config: &Config, checks: &mut Vec<Check>) {
     match storage::migration_state(&database.options()).await {
         Ok(state) => {
             checks.push(schema_check(state));
-            if state.applied == state.known && !state.newer {
+            if state.applied == state.known && !state.newer && state.edited.is_none() {
                 checks.push(accounts_check(config, &database).await);
             }
         }
@@ -274,8 +274,15 @@ fn schema_check(state: MigrationState) -> Check {
         applied,
         known,
         newer,
+        edited,
     } = state;
-    if newer {
+    if let Some(version) = edited {
+        Check::fail(
+            "schema",
+            format!("the migration {version} was edited after it was applied to this database"),
+            "start the version that made the database, or restore a backup into a database of this version",
+        )
+    } else if newer {
         Check::fail(
             "schema",
             "a newer version of Plumbline has used this database",
@@ -383,20 +390,22 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_is_current_behind_or_ahead() {
-        let check = |applied: usize, newer: bool, expected: Status| {
+    fn a_schema_is_current_behind_ahead_or_another() {
+        let check = |applied: usize, newer: bool, edited: Option<i64>, expected: Status| {
             assert_eq!(
                 schema_check(MigrationState {
                     applied,
                     known: 7,
-                    newer
+                    newer,
+                    edited
                 })
                 .status,
                 expected
             );
         };
-        check(7, false, Status::Ok);
-        check(0, false, Status::Warn);
-        check(8, true, Status::Fail);
+        check(7, false, None, Status::Ok);
+        check(0, false, None, Status::Warn);
+        check(8, true, None, Status::Fail);
+        check(7, false, Some(20_261_121_090_000), Status::Fail);
     }
 }

@@ -42,7 +42,7 @@ pub(super) async fn all(config: &Config) -> anyhow::Result<Vec<Counted>> {
 
 async fn count(database: &Database) -> anyhow::Result<Vec<Counted>> {
     let schema = storage::migration_state(&database.options()).await?;
-    if schema.newer || schema.applied < schema.known {
+    if schema.newer || schema.edited.is_some() || schema.applied < schema.known {
         bail!("a recount needs a database with exactly this version's schema; see the check `schema`");
     }
     let db = Db::connect_lazy(database.options(), 1);

@@ -123,6 +123,7 @@ async fn a_comparison_of_prompts_holds_no_thread_that_answers_requests() {
             "range": { "Last": 60 }, "metric": "cost", "by": "key", "filter": domain::SeriesFilter::default(),
             "before": fingerprints[1], "is_stacked": false, "as_table": false
         },
+        "full": true,
     }));
     let comparison = tokio_util::task::TaskTracker::new().spawn(Answer::of(comparison));
     let mut longest = Duration::ZERO;

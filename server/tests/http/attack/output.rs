@@ -1,9 +1,10 @@
 //! What a page becomes is in proportion to what it shows, whatever was stored.
 
+use domain::{InquiryEventKind, WorkState};
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, step};
-use crate::people::Answer;
+use crate::people::{Answer, default_project};
 
 /// Each byte of coloured JSON may be a line of its own, with a number and blanks before it.
 const BYTES_PER_BYTE: usize = 160;
@@ -173,4 +174,131 @@ async fn a_run_of_many_steps_is_a_page_in_proportion_to_them() {
         let bytes = page_bytes(&app, path).await;
         assert!(bytes < 2 * 1024 * 1024, "{path}: {bytes}");
     }
+}
+
+/// A template's text may be 64 kB, and a page compares two of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prompts_page_shows_the_beginning_of_its_texts_and_has_a_way_to_all_of_them() {
+    let app = TestApp::new().await;
+    let text = |word: &str| {
+        format!(
+            "{}{word} at the very end\n",
+            format!("{word} <answer> politely.\n").repeat(2_000)
+        )
+    };
+    for (n, word) in ["Always", "Never"].into_iter().enumerate() {
+        let mut sent = step("r", &format!("s{n}"));
+        sent["prompt_template"] = text(word).into();
+        app.store(sent).await;
+    }
+    let list = Answer::of(app.client.get(app.url("/p/default/prompts")))
+        .await
+        .text;
+    assert!(list.len() < EMPTY_PAGE_BYTES, "{}", list.len());
+    let prompts: Vec<String> = list
+        .split("href=\"/p/default/prompts/")
+        .skip(1)
+        .filter_map(|rest| rest.get(..8).map(str::to_owned))
+        .collect();
+    assert!(prompts.len() >= 2, "{list}");
+    for (query, is_cut) in [("", true), ("?full=1", false)] {
+        for before in ["", "before"] {
+            let and = if query.is_empty() { "?" } else { "&" };
+            let before = if before.is_empty() {
+                String::new()
+            } else {
+                format!("{and}before={}", prompts[1])
+            };
+            let page = Answer::of(
+                app.client
+                    .get(app.url(&format!("/p/default/prompts/{}{query}{before}", prompts[0]))),
+            )
+            .await;
+            assert_eq!(page.status, 200, "{query}{before}");
+            assert_eq!(page.text.contains("at the very end"), !is_cut, "{query}{before}");
+            assert_eq!(
+                page.text.contains("of the text is shown"),
+                is_cut,
+                "it says so: {query}{before}"
+            );
+            assert_eq!(
+                page.text.contains("full=1\">Show all "),
+                is_cut,
+                "a way to all of it: {query}{before}"
+            );
+            if is_cut {
+                assert!(
+                    page.text.len() < 3 * EMPTY_PAGE_BYTES,
+                    "{before}: {}",
+                    page.text.len()
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_of_detectors_comes_without_what_they_ask_their_models() {
+    let app = TestApp::new().await;
+    for n in 0..5 {
+        let new = json!({
+            "name": format!("detector {n}"), "template": "logic", "prompt": "asks-for-this ".repeat(1_400),
+            "every_run": true, "enabled": false,
+        });
+        let (status, made) = app.post("/api/detectors", &new).await;
+        assert_eq!(status, 200, "{made}");
+    }
+    let list = Answer::of(app.client.get(app.url("/p/default/detectors")))
+        .await
+        .text;
+    assert!(list.contains("detector 4") && !list.contains("asks-for-this"));
+}
+
+/// What a provider answers may be megabytes, and a chat has many answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chat_shows_the_beginning_of_long_answers_and_has_a_way_to_all_of_them() {
+    let app = TestApp::new().await;
+    let (db, project, now) = (
+        &app.state.db,
+        default_project(&app).await.id,
+        server::clock::now(),
+    );
+    let chat = storage::chats::create(db, project, "", "test", now)
+        .await
+        .unwrap();
+    for n in 0..12 {
+        let question = format!("Question {n}?");
+        storage::chats::ask(
+            db,
+            project,
+            chat,
+            (question.as_str(), "t"),
+            "test",
+            now.plus_micros(n),
+        )
+        .await
+        .unwrap();
+        let until = now.plus_micros(60_000_000);
+        let taken = storage::inquiries::take(db, now, until).await.unwrap().unwrap();
+        let said =
+            json!({ "round": 1, "text": format!("{} the very end", "word ".repeat(60_000)), "by": "model" });
+        let written = storage::inquiries::add_event(db, &taken, InquiryEventKind::Text, &said, now).await;
+        assert!(written.unwrap());
+        storage::inquiries::finish(db, &taken, WorkState::Done, now)
+            .await
+            .unwrap();
+    }
+    let page = Answer::of(app.client.get(app.url(&format!("/p/default/ask?chat={chat}"))))
+        .await
+        .text;
+    assert!(page.len() < 2 * 1024 * 1024, "{}", page.len());
+    assert!(page.contains("Question 11?") && !page.contains("the very end"));
+    assert!(page.contains("the beginning of long answers"), "it says so");
+    let whole = format!("/api/chats/{chat}?project=default");
+    assert!(
+        page.contains(&format!("href=\"{whole}\"")),
+        "and has a way to all of it"
+    );
+    let all = app.get(&whole).await.1;
+    assert_eq!(all["messages"].as_array().unwrap().len(), 12);
 }

@@ -2,6 +2,7 @@
 
 mod edit;
 
+use domain::Role;
 use domain::alert::{AlertLevel, Channel, TraceFormatName};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use self::edit::Edit;
 use crate::api::alerts::{ChannelCondition, ChannelView, read_channels, reveal_signing_secret};
-use crate::context::use_slug;
+use crate::context::{use_may, use_slug};
 use crate::error::ApiError;
 use crate::pages::settings::use_admin_lock;
 use crate::ui::copy::CopyButton;
@@ -19,25 +20,31 @@ use crate::ui::links::page_href;
 use crate::ui::load::{Load, SkeletonRows};
 use crate::ui::time::Time;
 
-/// All of them, connected or not.
+/// All of them, connected or not; for admins.
 #[component]
 pub(super) fn Channels() -> impl IntoView {
     let slug = use_slug();
     let channels = Resource::new(move || slug.get(), read_channels);
+    let may_see = use_may(Role::Admin);
+    let section = move || {
+        view! {
+            <section class="cell flush integs">
+                <div class="head">
+                    <h2 id="integrations-alerts">"Where alerts go"</h2>
+                    <span class="sub">
+                        <a class="link" href=move || page_href(&slug.read(), "settings/alerts")>"Alerts"</a>
+                        " says what is told; secrets are encrypted, and only the last four characters are shown again"
+                    </span>
+                </div>
+                <Load resource=channels what="The channels" skeleton=|| view! { <SkeletonRows rows=9/> } let:views>
+                    {views.into_iter().map(|view| view! { <ChannelRow view/> }).collect_view()}
+                </Load>
+            </section>
+        }
+    };
     view! {
         <MadeSecret/>
-        <section class="cell flush integs">
-            <div class="head">
-                <h2 id="integrations-alerts">"Where alerts go"</h2>
-                <span class="sub">
-                    <a class="link" href=move || page_href(&slug.read(), "settings/alerts")>"Alerts"</a>
-                    " says what is told; secrets are encrypted, and only the last four characters are shown again"
-                </span>
-            </div>
-            <Load resource=channels what="The channels" skeleton=|| view! { <SkeletonRows rows=9/> } let:views>
-                {views.into_iter().map(|view| view! { <ChannelRow view/> }).collect_view()}
-            </Load>
-        </section>
+        {move || may_see.get().then(section)}
     }
 }
 
@@ -261,11 +268,12 @@ enum Made {
 fn MadeSecret() -> impl IntoView {
     let slug = use_slug();
     let query = use_query_map();
+    let may = use_may(Role::Admin);
     let made = Memo::new(move |_| query.read().get("signing").unwrap_or_default());
     let secret = Resource::new(
-        move || (slug.get(), made.get()),
-        |(slug, made)| async move {
-            if made.is_empty() {
+        move || (slug.get(), made.get(), may.get()),
+        |(slug, made, may)| async move {
+            if made.is_empty() || !may {
                 return Ok::<_, ApiError>(Made::Nothing);
             }
             let secret = reveal_signing_secret(slug, made).await?;
