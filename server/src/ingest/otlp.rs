@@ -182,7 +182,8 @@ async fn keep(
     rejected.extend(vec![plain::REASON; plain]);
     for steps in chunks(spans) {
         let submission = Submission::new(caller, received_at, steps, std::mem::take(&mut rejected));
-        state.pipeline.submit(submission.that_may_repeat_usage()).await?;
+        let submission = submission.that_may_repeat_usage().that_may_grow();
+        state.pipeline.submit(submission).await?;
     }
     Ok(Kept { without_ids })
 }
