@@ -2,6 +2,9 @@
 
 mod aitrace;
 mod file;
+mod langfuse;
+mod langsmith;
+mod records;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,7 +32,8 @@ const RETRY_DELAY: Duration = Duration::from_millis(50);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// OTLP as JSON (one request, or one a line), a trace of AITrace, or what `export steps` wrote
+    /// OTLP as JSON (one request, or one a line), a trace of AITrace, an export of Langfuse or LangSmith, or what
+    /// `export steps` wrote
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// What the files are

@@ -31,7 +31,7 @@ use crate::state::AppState;
 use answer::Signal;
 pub(crate) use answer::in_their_words;
 use chunks::chunks;
-pub(crate) use chunks::step_of_span;
+pub(crate) use chunks::{step_of_record, step_of_span};
 
 /// Where spans are sent: OpenTelemetry's own path, Langfuse's, TraceRoot's.
 const TRACES: [&str; 3] = [

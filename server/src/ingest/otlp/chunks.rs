@@ -14,7 +14,11 @@ const MAX_PART_BYTES: usize = 16 * 1024 * 1024;
 
 /// The step that a span is, cut to what every step keeps to.
 pub(crate) fn step_of_span(span: ReadSpan) -> NewStep {
-    let mut step = span.step;
+    step_of_record(span.step)
+}
+
+/// A step that was read from what another tool recorded, cut in the same way.
+pub(crate) fn step_of_record(mut step: NewStep) -> NewStep {
     for text in [&mut step.input, &mut step.output].into_iter().flatten() {
         text.truncate(text.floor_char_boundary(MAX_TEXT_BYTES));
     }
