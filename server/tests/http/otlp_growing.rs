@@ -95,6 +95,7 @@ async fn a_run_is_complete_when_nothing_came_for_ten_seconds_and_what_is_late_op
         assert_eq!(page.contains("Completed in"), state == "ok", "{when}");
         assert_eq!(page.contains("Running, "), state == "running", "{when}");
     };
+    let begun = server::clock::now();
     export(&app, root()).await;
     check(
         "running",
@@ -104,7 +105,7 @@ async fn a_run_is_complete_when_nothing_came_for_ten_seconds_and_what_is_late_op
     )
     .await;
     // A second too early.
-    let early = server::clock::now().plus_micros(domain::run::QUIET_MICROS - 1_000_000);
+    let early = begun.plus_micros(domain::run::QUIET_MICROS - 1_000_000);
     server::waiting_runs::end_due(&app.state.db, &app.state.live, early, &app.shutdown)
         .await
         .unwrap();
