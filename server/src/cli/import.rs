@@ -123,7 +123,8 @@ async fn store(
     let total = contents.steps.len();
     let mut counts = Counts::default();
     for steps in in_parts(contents.steps) {
-        match store_part(db, caches, project, steps, contents.may_repeat_usage).await {
+        let stored = store_part(db, caches, project, steps, contents.may_repeat_usage);
+        match Box::pin(stored).await {
             Ok(part) => {
                 counts.stored += part.stored;
                 counts.known += part.known;
