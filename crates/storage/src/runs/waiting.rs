@@ -37,7 +37,8 @@ pub async fn end_waiting(db: &Db, now: Timestamp) -> Result<BTreeMap<ProjectId, 
     let at = now.to_offset_date_time();
     let projects: Vec<Uuid> = sqlx::query_scalar!(
         "select distinct project_id as \"project_id!\" from (
-           select project_id from runs where waits_until <= $1 order by waits_until limit $2
+           select r.project_id from runs r join projects p on p.project_id = r.project_id and p.deleted_at is null
+           where r.waits_until <= $1 order by r.waits_until limit $2
          ) due",
         at,
         MAX_ENDED
