@@ -1,7 +1,7 @@
 //! A run while its spans come, in whatever order.
 
 use otlp::wire::{Span, Status};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::app::{TestApp, step};
 use crate::otlp::{call, export, fall_quiet, run_id, span};
@@ -94,6 +94,16 @@ async fn a_run_is_complete_when_nothing_came_for_ten_seconds_and_what_is_late_op
         );
         assert_eq!(page.contains("Completed in"), state == "ok", "{when}");
         assert_eq!(page.contains("Running, "), state == "running", "{when}");
+        let (tool, _) = crate::mcp::call(&app, "get_run", json!({ "run_id": run_id() })).await;
+        assert!(
+            tool.contains(&format!("\"status\":\"{state}\"")),
+            "{when}: {tool}"
+        );
+        // A link shows the run as it is when it is opened.
+        let made = crate::shares::make(&app, &run_id(), json!({})).await;
+        let opened = crate::people::Browser::new(&app);
+        let opened = opened.get(&crate::shares::path_of(&made)).await;
+        assert!(opened.text.contains(&format!(">{state}<")), "{when}: {opened:?}");
     };
     let begun = server::clock::now();
     export(&app, root()).await;
