@@ -119,8 +119,9 @@ enum Command {
     Export(Box<export::Arguments>),
     /// Files of spans or steps into a project
     ///
-    /// OpenTelemetry's JSON (one request, or one a line, as collectors write files) or what `plumbline export steps`
-    /// wrote. A file is stored whole or not at all; importing it again stores nothing twice.
+    /// OpenTelemetry's JSON (one request, or one a line, as collectors write files), a trace of AITrace, exports of
+    /// Langfuse and LangSmith, or what `plumbline export steps` wrote. A file that can't be read is not stored at all;
+    /// importing one again stores nothing twice, and completes an import that was interrupted.
     Import(import::Arguments),
     /// Look-ups for the model of an editor or an agent: the Model Context Protocol on stdin and stdout
     Mcp(mcp::Arguments),

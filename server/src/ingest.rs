@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 use tower_http::decompression::RequestDecompressionLayer;
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
-pub(crate) use self::otlp::step_of_span;
+pub(crate) use self::otlp::{containers_last, in_parts, step_of_record, step_of_span};
 pub use body::BodyBudget;
 use native::Source;
 pub(crate) use native::StepBody;

@@ -49,5 +49,6 @@ pub mod state;
 pub mod supervise;
 mod tls;
 pub mod tools;
+pub mod waiting_runs;
 pub mod watcher;
 pub mod web;

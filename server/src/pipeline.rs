@@ -19,6 +19,7 @@ mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::run::QUIET_MICROS;
 use domain::{NewStep, ProjectId, Timestamp};
 use engine::redaction::Hidden;
 use futures::future::BoxFuture;
@@ -60,6 +61,8 @@ pub struct Submission {
     delivery: Delivery,
     /// Whether its steps may repeat what others of their run used.
     repeats_usage: bool,
+    /// Whether more of its runs may come.
+    may_grow: bool,
 }
 
 /// How often the same receipt of a step may come to the pipeline. The ledger counts it once.
@@ -93,6 +96,7 @@ impl Submission {
             bytes,
             delivery: Delivery::Once,
             repeats_usage: false,
+            may_grow: false,
         }
     }
 
@@ -104,6 +108,20 @@ impl Submission {
             repeats_usage: true,
             ..self
         }
+    }
+
+    /// The same of steps whose sender says of no run that it is whole: it is, once nothing has come of it for a while.
+    #[must_use]
+    pub fn that_may_grow(self) -> Self {
+        Self {
+            may_grow: true,
+            ..self
+        }
+    }
+
+    /// Until when more of its runs is waited for.
+    fn waits_until(&self) -> Option<Timestamp> {
+        self.may_grow.then(|| self.received_at.plus_micros(QUIET_MICROS))
     }
 
     /// Steps that were received once, and whose sender submits them until it knows what became of them. Unless

@@ -9,6 +9,8 @@ mod alerts;
 mod deletion;
 #[path = "crash/hang.rs"]
 mod hang;
+#[path = "crash/import.rs"]
+mod import;
 #[path = "crash/load.rs"]
 mod load;
 #[expect(dead_code, reason = "the tests of the command line use the rest")]

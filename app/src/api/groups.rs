@@ -37,8 +37,6 @@ pub(crate) struct GroupsView {
     /// All runs of the window, and what they cost.
     pub(crate) window_runs: i64,
     pub(crate) window_cost: Option<NanoUsd>,
-    /// The one that cost most; `None` when no cost is known.
-    pub(crate) costliest: Option<RunGroup>,
 }
 
 /// A session or a user, and what stands beside it in a list.
@@ -91,13 +89,6 @@ async fn groups_of(
         ..RunFilter::default()
     };
     let all = storage::runs::totals(snapshot, project, &whole_window, now).await?;
-    let costliest = GroupQuery {
-        order: GroupOrder::Costliest,
-        cursor: None,
-        limit: 1,
-        ..wanted
-    };
-    let costliest = groups::list(snapshot, project, costliest, now).await?;
     let rows = page.items.into_iter().map(|group| GroupView {
         beside: beside.remove(&group.id).unwrap_or_default(),
         group,
@@ -109,10 +100,6 @@ async fn groups_of(
         totals,
         window_runs: all.runs,
         window_cost: all.cost_nano_usd,
-        costliest: costliest
-            .items
-            .into_iter()
-            .find(|group| group.cost_nano_usd.is_some()),
     })
 }
 

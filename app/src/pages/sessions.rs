@@ -92,12 +92,12 @@ fn verdict(slug: &str, query: &GroupsQuery, view: &GroupsView) -> impl IntoView 
         cost_words(totals.median_cost_nano_usd)
     );
     // A session that is one of very few is no news.
-    let costliest = view
+    let costliest = totals
         .costliest
         .as_ref()
         .filter(|_| totals.groups > 3)
         .and_then(|group| {
-            let (cost, all) = (group.cost_nano_usd?.0, totals.cost_nano_usd?.0);
+            let (cost, all) = (group.cost.0, totals.cost_nano_usd?.0);
             (cost > 0 && cost.saturating_mul(10) >= all).then(|| {
                 let words = format!(" carries {} of their cost.", share(cost, all));
                 let name = text::first_line(&group.id, 40);

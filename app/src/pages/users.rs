@@ -56,11 +56,7 @@ fn loaded(slug: &str, query: &GroupsQuery, view: &GroupsView) -> AnyView {
     let back = query.cursor.is_some().then(|| query.first_page().to_href());
     let by_cost = query.order == GroupOrder::Costliest;
     let order = if by_cost { "cheaper" } else { "seen earlier" };
-    let highest = view
-        .costliest
-        .as_ref()
-        .and_then(|group| group.cost_nano_usd)
-        .map_or(0, |cost| cost.0);
+    let highest = view.totals.costliest.as_ref().map_or(0, |group| group.cost.0);
     let whole = view.totals.cost_nano_usd.map_or(0, |cost| cost.0);
     let rows = view
         .rows
@@ -177,8 +173,8 @@ fn verdict(slug: &str, query: &GroupsQuery, view: &GroupsView) -> impl IntoView 
             None => view! { <span class="mono">{name}</span> }.into_any(),
         }
     };
-    let carried = view.costliest.as_ref().and_then(|group| {
-        let (cost, all) = (group.cost_nano_usd?.0, totals.cost_nano_usd?.0);
+    let carried = totals.costliest.as_ref().and_then(|group| {
+        let (cost, all) = (group.cost.0, totals.cost_nano_usd?.0);
         (cost > 0 && totals.groups > 1).then(|| (group.id.clone(), share(cost, all)))
     });
     let headline = match carried {

@@ -5,7 +5,7 @@ mod list;
 
 use serde::{Deserialize, Serialize};
 
-pub use group::{GroupOrder, GroupRuns, GroupTotals, RunGroup, RunGroupPage, RunGrouping};
+pub use group::{GroupCost, GroupOrder, GroupRuns, GroupTotals, RunGroup, RunGroupPage, RunGrouping};
 pub use list::{ActivityBucket, Facets, Neighbours, RunPage, RunTotals};
 
 use crate::step::words;
@@ -14,14 +14,49 @@ use crate::{NanoUsd, Severity, Timestamp, TokenUsage};
 words!(
     /// The state of a run.
     RunStatus {
-        /// Complete, and no top-level step failed.
+        /// Complete, and no top-level step failed: its root has ended and, where spans come one by one, nothing has come
+        /// for [`QUIET_MICROS`].
         Ok = "ok",
         /// A top-level step failed.
         Error = "error",
-        /// A top-level step is still missing or running.
+        /// A top-level step is still missing or running, or more may come.
         Running = "running",
     }
 );
+
+/// How long nothing may have come of a run whose spans come one by one until it is complete, in microseconds. What comes
+/// later opens it again for as long.
+pub const QUIET_MICROS: i64 = 10 * 1_000_000;
+/// How long after that a run is looked at again by whoever waits for its end, in microseconds: whoever ends its waiting
+/// looks every second.
+const ENDED_BY_MICROS: i64 = QUIET_MICROS + 2 * 1_000_000;
+/// A run of which nothing came for so long goes on no longer, whatever is missing of it, in microseconds.
+pub const ABANDONED_MICROS: i64 = 600 * 1_000_000;
+
+impl RunStatus {
+    /// The state of a run with so many top-level steps, failed ones among them, and so many things that are waited for:
+    /// steps that have not ended, and more that may come. A failure stays one, whatever else comes.
+    pub const fn of(roots: i32, failed_roots: i32, awaited: i32) -> Self {
+        if failed_roots > 0 {
+            Self::Error
+        } else if awaited > 0 || roots == 0 {
+            Self::Running
+        } else {
+            Self::Ok
+        }
+    }
+
+    /// When a run in this state that last changed at `changed_at` is to be looked at again by those who want complete
+    /// runs alone; `None` when it is complete, or is taken for abandoned.
+    pub const fn complete_by(self, changed_at: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        let quiet = now.micros() - changed_at.micros();
+        match self {
+            Self::Running if quiet < QUIET_MICROS => Some(changed_at.plus_micros(ENDED_BY_MICROS)),
+            Self::Running if quiet < ABANDONED_MICROS => Some(changed_at.plus_micros(ABANDONED_MICROS)),
+            _ => None,
+        }
+    }
+}
 
 /// A run as lists show it. Maintained with its steps, never recomputed by a page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -130,4 +165,36 @@ pub struct RunProblem {
     pub code: Option<u16>,
     /// The sentence: the condition's, or the error text.
     pub text: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_complete_when_its_root_has_ended_and_nothing_more_may_come() {
+        let check = |roots, failed, awaited, expected| {
+            assert_eq!(RunStatus::of(roots, failed, awaited), expected);
+        };
+        check(1, 0, 0, RunStatus::Ok);
+        check(2, 0, 1, RunStatus::Running);
+        check(0, 0, 0, RunStatus::Running);
+        check(1, 1, 0, RunStatus::Error);
+        check(2, 1, 3, RunStatus::Error);
+    }
+
+    #[test]
+    fn a_running_run_is_looked_at_when_it_may_be_complete_and_then_when_it_is_abandoned() {
+        let begun = Timestamp::from_micros(1_764_500_000_000_000);
+        let after = |status: RunStatus, seconds: i64| {
+            let by = status.complete_by(begun, begun.plus_micros(seconds * 1_000_000))?;
+            Some((by.micros() - begun.micros()) / 1_000_000)
+        };
+        assert_eq!(after(RunStatus::Running, 0), Some(12));
+        assert_eq!(after(RunStatus::Running, 9), Some(12));
+        assert_eq!(after(RunStatus::Running, 12), Some(600));
+        assert_eq!(after(RunStatus::Running, 600), None);
+        assert_eq!(after(RunStatus::Ok, 0), None);
+        assert_eq!(after(RunStatus::Error, 0), None);
+    }
 }

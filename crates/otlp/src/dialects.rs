@@ -2,7 +2,7 @@
 //! which they count. The names of token counts are in `engine::usage`.
 //!
 //! Sources: the OpenTelemetry semantic conventions for generative AI before 1.37, 1.37 to 1.41 and the repository they
-//! moved to; OpenInference; OpenLLMetry (Traceloop); the Vercel AI SDK; Langfuse; TraceRoot.
+//! moved to; OpenInference; OpenLLMetry (Traceloop); the Vercel AI SDK; Langfuse; TraceRoot; LangSmith.
 
 use domain::StepKind;
 
@@ -181,6 +181,18 @@ pub(crate) const KINDS: &[(&str, &[(&str, StepKind)])] = &[
         ],
     ),
     (
+        "langsmith.span.kind",
+        &[
+            ("llm", StepKind::Llm),
+            ("chain", StepKind::Chain),
+            ("tool", StepKind::Tool),
+            ("retriever", StepKind::Retrieval),
+            ("embedding", StepKind::Embedding),
+            ("prompt", StepKind::Other),
+            ("parser", StepKind::Other),
+        ],
+    ),
+    (
         "ai.operationId",
         &[
             ("ai.generateText.doGenerate", StepKind::Llm),
@@ -278,7 +290,11 @@ pub(crate) const TAGS: &[&str] = &[
 ];
 
 /// Usage as a provider's object, in JSON.
-pub(crate) const USAGE_OBJECTS: &[&str] = &["traceroot.llm.usage", "langfuse.observation.usage_details"];
+pub(crate) const USAGE_OBJECTS: &[&str] = &[
+    "traceroot.llm.usage",
+    "langfuse.observation.usage_details",
+    "langsmith.usage",
+];
 
 /// A span with an attribute that begins like this is one of those who call models.
 pub(crate) const PREFIXES: &[&str] = &[

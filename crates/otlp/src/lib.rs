@@ -18,7 +18,8 @@ pub mod wire;
 
 use domain::{NewStep, Timestamp};
 
-use wire::TracesData;
+use serde_json::{Map, Value};
+use wire::{Scope, Status, TracesData};
 
 /// A span that was read.
 #[derive(Clone, Debug)]
@@ -27,6 +28,37 @@ pub struct ReadSpan {
     pub step: NewStep,
     /// Whether it says anything in a dialect of those who call models. Others are of the software around them.
     pub is_of_a_model: bool,
+}
+
+/// What another tool recorded of a step, its words and figures under names of dialects that are known.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// Identity of its run, as that tool has it.
+    pub run_id: String,
+    /// Its own.
+    pub step_id: String,
+    /// That of the step which contains it.
+    pub parent_step_id: Option<String>,
+    /// Its name; may be blank.
+    pub name: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended; `None` while it runs.
+    pub ended_at: Option<Timestamp>,
+    /// Everything else.
+    pub attributes: Map<String, Value>,
+    /// Whether it failed, and over what.
+    pub status: Status,
+}
+
+/// Reads a record as a span with these attributes would be read; nothing is checked or cut yet.
+pub fn step_of(recorded: Recorded) -> NewStep {
+    let beside = span::Beside {
+        resource: &Map::<String, Value>::new(),
+        scope: &Scope::default(),
+        links: &[],
+    };
+    span::step_of(recorded, Vec::new(), &beside)
 }
 
 /// The spans of a request.

@@ -6,7 +6,6 @@ use engine::StepFacts;
 use engine::usage::{self, Usage};
 use serde_json::{Map, Value, json};
 
-use crate::ReadSpan;
 use crate::attributes::{self, parsed, text, word};
 use crate::dialects::{
     CONTENT, FIRST_TOKEN, FIRST_TOKEN_AT, Field, INPUTS, KINDS, NO_CONTENT, OF_RESOURCE, OUTPUTS, PREFIXES,
@@ -15,6 +14,7 @@ use crate::dialects::{
 use crate::documents;
 use crate::messages::{self, Event, Said};
 use crate::wire::{self, SPAN_ID_BYTES, Scope, Span, Status, TRACE_ID_BYTES};
+use crate::{ReadSpan, Recorded};
 
 /// Links of a span that are kept.
 const MAX_LINKS: usize = 100;
@@ -34,7 +34,7 @@ pub(crate) fn read(
         nanos => at(nanos),
     };
     let ended_at = (span.end_time_unix_nano != 0).then(|| at(span.end_time_unix_nano));
-    let mut all = attributes::object(span.attributes);
+    let all = attributes::object(span.attributes);
     let is_of_a_model = is_of_a_model(&all) || span.events.iter().any(|event| messages::is_said(&event.name));
     let events: Vec<(StepEvent, bool)> = span
         .events
@@ -44,6 +44,41 @@ pub(crate) fn read(
             (step_event(event, started_at), is_said)
         })
         .collect();
+    let recorded = Recorded {
+        run_id,
+        step_id,
+        parent_step_id,
+        name: span.name,
+        started_at,
+        ended_at,
+        attributes: all,
+        status: span.status.unwrap_or_default(),
+    };
+    let beside = Beside {
+        resource,
+        scope,
+        links: &span.links,
+    };
+    let step = step_of(recorded, events, &beside);
+    Some(ReadSpan { step, is_of_a_model })
+}
+
+/// What stands beside a span's own attributes.
+pub(crate) struct Beside<'a> {
+    pub(crate) resource: &'a Map<String, Value>,
+    pub(crate) scope: &'a Scope,
+    pub(crate) links: &'a [wire::Link],
+}
+
+/// The step that a record is: what its attributes say, in whichever dialect. Of each event is told whether it is
+/// something said.
+pub(crate) fn step_of(recorded: Recorded, events: Vec<(StepEvent, bool)>, beside: &Beside<'_>) -> NewStep {
+    let Recorded {
+        started_at,
+        ended_at,
+        attributes: mut all,
+        ..
+    } = recorded;
     let said_in: Vec<Event<'_>> = events
         .iter()
         .filter(|(_, is_said)| *is_said)
@@ -55,23 +90,22 @@ pub(crate) fn read(
     let used = used(&all);
     let kind = kind(&all, used.as_ref());
     let texts = texts(&all, kind, &said_in);
-    let failure = failure(
-        &span.status.unwrap_or_default(),
-        &all,
-        events.iter().map(|(event, _)| event),
-    );
-    let words = Words { own: &all, resource };
+    let failure = failure(&recorded.status, &all, events.iter().map(|(event, _)| event));
+    let words = Words {
+        own: &all,
+        resource: beside.resource,
+    };
     let answered_by = words.of(Field::Model);
     let asked_for = words.of(Field::RequestModel);
     let model = answered_by.or_else(|| asked_for.clone());
     let latency_ms = ended_at.map(|ended_at| ended_at.ms_since(started_at));
     let usage = used.unwrap_or_default();
     let mut step = NewStep {
-        run_id,
-        step_id,
-        parent_step_id,
+        run_id: recorded.run_id,
+        step_id: recorded.step_id,
+        parent_step_id: recorded.parent_step_id,
         kind,
-        name: span.name,
+        name: recorded.name,
         step_index: None,
         provider: words.of(Field::Provider).map(provider),
         request_model: asked_for.filter(|asked| Some(asked) != model.as_ref()),
@@ -110,7 +144,7 @@ pub(crate) fn read(
         events: Vec::new(),
     };
     drop(said_in);
-    keep_rest(&mut all, resource, scope, &span.links);
+    keep_rest(&mut all, beside);
     if step.input.is_none() && step.kind.is_billable() {
         // Most instrumentations keep texts only when they are told to.
         all.insert(StepFacts::INPUT_NOT_KEPT.to_owned(), true.into());
@@ -124,16 +158,16 @@ pub(crate) fn read(
     for event in &mut step.events {
         attributes::bound_event(&mut event.attributes);
     }
-    Some(ReadSpan { step, is_of_a_model })
+    step
 }
 
 /// Leaves what is to stand beside the step: all but its texts, a few words of its resource, its links.
-fn keep_rest(
-    attributes: &mut Map<String, Value>,
-    resource: &Map<String, Value>,
-    scope: &Scope,
-    to: &[wire::Link],
-) {
+fn keep_rest(attributes: &mut Map<String, Value>, beside: &Beside<'_>) {
+    let Beside {
+        resource,
+        scope,
+        links: to,
+    } = beside;
     attributes.retain(|key, _| !is_content(key));
     for key in OF_RESOURCE {
         if let Some(value) = resource.get(*key) {

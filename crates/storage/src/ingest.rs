@@ -57,6 +57,8 @@ pub struct StepRow<'a> {
     pub partition_at: Timestamp,
     /// Whether that is a later part than the first; set by `file_runs`.
     pub is_continued: bool,
+    /// Until when more of its run may come; `None` where nobody waits for it.
+    pub waits_until: Option<Timestamp>,
     /// Its sequence number: the order in which the steps of all processes were scored.
     pub sequence: i64,
     pub step: &'a NewStep,

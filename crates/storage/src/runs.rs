@@ -4,6 +4,7 @@ mod filter;
 pub mod groups;
 mod strip;
 mod totals;
+pub mod waiting;
 
 use domain::run::{Neighbours, RunPage};
 use domain::{

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use domain::{RunStatus, Timestamp};
+use domain::Timestamp;
 use serde_json::Value;
 use storage::traces::{QueuedRun, TakenRuns, TraceEnd, TraceOutcome};
 use tokio::sync::Notify;
@@ -21,8 +21,6 @@ use crate::clock;
 
 /// How long after its last step a run is sent.
 pub(super) const SETTLE_MICROS: i64 = 5 * 1_000_000;
-/// After so long a run that goes on is sent as it is.
-const ABANDONED_MICROS: i64 = 600 * 1_000_000;
 /// Runs that one process sends at once, and that it takes at once.
 const MAX_AT_ONCE: usize = 8;
 const TAKEN_AT_ONCE: i64 = 32;
@@ -152,10 +150,10 @@ async fn attempt(
         Err(cause) => return Err(cause),
     };
     let quiet = now.micros() - queued.changed_at.micros();
-    if run.status == RunStatus::Running && quiet < ABANDONED_MICROS {
+    if let Some(again_at) = run.status.complete_by(queued.changed_at, now) {
         return Ok(TraceEnd {
             outcome: None,
-            again_at: queued.changed_at.plus_micros(ABANDONED_MICROS),
+            again_at,
             ..done(TraceOutcome::Sent)
         });
     }

@@ -1,18 +1,23 @@
-//! `plumbline import`: files of spans and steps into a project, each whole or not at all.
+//! `plumbline import`: files of spans and steps into a project. One that can't be read is not stored at all; what is
+//! interrupted is completed by the same command.
 
 mod aitrace;
 mod file;
+mod langfuse;
+mod langsmith;
+mod records;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use domain::Project;
+use domain::{NewStep, Project};
 use storage::Db;
 use uuid::Uuid;
 
 use super::{Exit, output, project, with_database};
 use crate::auth::Caller;
 use crate::config::Config;
+use crate::ingest::{containers_last, in_parts};
 use crate::metrics::Metrics;
 use crate::pipeline::{ProjectCaches, Received, Submission, process_batch};
 use crate::redaction::Redaction;
@@ -29,7 +34,8 @@ const RETRY_DELAY: Duration = Duration::from_millis(50);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// OTLP as JSON (one request, or one a line), a trace of AITrace, or what `export steps` wrote
+    /// OTLP as JSON (one request, or one a line), a trace of AITrace, an export of Langfuse or LangSmith, or what
+    /// `export steps` wrote
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// What the files are
@@ -47,7 +53,10 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Ex
     let mut readable = Vec::new();
     let mut is_complete = true;
     for path in &arguments.files {
-        match file::read(path, arguments.format, clock::now()) {
+        output::progress(&format!("{}: reading", path.display()));
+        let read = file::read(path, arguments.format, clock::now());
+        output::progress("");
+        match read {
             Ok(contents) => readable.push((path, contents)),
             Err(problem) => {
                 is_complete = false;
@@ -71,7 +80,7 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Ex
             let redaction = Redaction::new(db.clone(), secrets);
             let caches = ProjectCaches::new(db, Some(redaction));
             for (path, contents) in readable {
-                let (stored, known) = store(db, &caches, &project, contents).await?;
+                let Counts { stored, known } = store(db, &caches, &project, path, contents).await?;
                 output::note(&match known {
                     0 => format!("{}: {stored} steps stored", path.display()),
                     known => format!(
@@ -91,20 +100,70 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Ex
     }
 }
 
-/// Writes a file's steps in one transaction; returns how many were stored, and how many were there.
+/// What became of a file's steps so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    stored: usize,
+    /// Those that were there.
+    known: usize,
+}
+
+/// Writes a file's steps, a part in a transaction. What a run of this command before has stored is found again by its
+/// ids, so that one which was interrupted is completed by the next.
 async fn store(
     db: &Db,
     caches: &ProjectCaches,
     project: &Project,
-    contents: Contents,
-) -> Result<(usize, usize), Exit> {
+    path: &Path,
+    mut contents: Contents,
+) -> Result<Counts, Exit> {
+    if contents.may_repeat_usage {
+        contents.steps.sort_by_key(containers_last);
+    }
+    let total = contents.steps.len();
+    let mut counts = Counts::default();
+    for steps in in_parts(contents.steps) {
+        let stored = store_part(db, caches, project, steps, contents.may_repeat_usage);
+        match Box::pin(stored).await {
+            Ok(part) => {
+                counts.stored += part.stored;
+                counts.known += part.known;
+            }
+            Err(cause) => {
+                output::progress("");
+                output::note(&format!(
+                    "{}: interrupted, {} of {total} steps are stored; run the same command again to store the rest",
+                    path.display(),
+                    counts.stored + counts.known
+                ));
+                return Err(cause);
+            }
+        }
+        output::progress(&format!(
+            "{}: {} of {total} steps, {} of them new",
+            path.display(),
+            counts.stored + counts.known,
+            counts.stored
+        ));
+    }
+    output::progress("");
+    Ok(counts)
+}
+
+async fn store_part(
+    db: &Db,
+    caches: &ProjectCaches,
+    project: &Project,
+    steps: Vec<NewStep>,
+    may_repeat_usage: bool,
+) -> Result<Counts, Exit> {
     let caller = Caller {
         project_id: project.id,
         key_label: LABEL.to_owned(),
         key_id: None,
     };
-    let submission = Submission::new(&caller, clock::now(), contents.steps, Vec::new());
-    let submissions = [if contents.may_repeat_usage {
+    let submission = Submission::new(&caller, clock::now(), steps, Vec::new());
+    let submissions = [if may_repeat_usage {
         submission.that_may_repeat_usage()
     } else {
         submission
@@ -132,5 +191,8 @@ async fn store(
             storage::live::notify_runs(db, process, *project, some).await?;
         }
     }
-    Ok((stored, all.count() - stored))
+    Ok(Counts {
+        stored,
+        known: all.count() - stored,
+    })
 }

@@ -2,7 +2,7 @@
 
 mod table;
 
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 
 use domain::Timestamp;
 
@@ -29,6 +29,16 @@ pub(super) fn line(text: &str) {
 /// A remark for people.
 pub(super) fn note(text: &str) {
     writeln!(std::io::stderr(), "{text}").ok();
+}
+
+/// How far a command has come, in a line that the next one is written over; for people at a terminal alone.
+pub(super) fn progress(text: &str) {
+    let mut stderr = std::io::stderr();
+    if stderr.is_terminal() {
+        // To the beginning of the line, and what was there longer is wiped out.
+        write!(stderr, "\r{text}\u{1b}[K").ok();
+        stderr.flush().ok();
+    }
 }
 
 /// Data for programs.

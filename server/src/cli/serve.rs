@@ -22,7 +22,7 @@ use crate::inquiries::{self, Inquiries};
 use crate::state::AppState;
 use crate::{
     analyses, auth, clock, day_histograms, github, incidents, jobs, maintenance, open_files, price_file,
-    router, serving, watcher,
+    router, serving, waiting_runs, watcher,
 };
 
 /// How long requests under way may take after the server began to stop.
@@ -141,6 +141,10 @@ pub fn start_periodic_tasks(
     let (db, stopping) = (state.db.clone(), shutdown.clone());
     state.supervisor.supervise("day histograms", move || {
         day_histograms::run(db.clone(), stopping.clone())
+    });
+    let (db, live, stopping) = (state.db.clone(), state.live.clone(), shutdown.clone());
+    state.supervisor.supervise("waiting_runs", move || {
+        waiting_runs::run(db.clone(), live.clone(), stopping.clone())
     });
     let (db, wake, stopping) = (state.db.clone(), Arc::clone(&state.jobs_wake), shutdown.clone());
     let failures = state.metrics.job_failures.clone();

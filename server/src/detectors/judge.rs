@@ -1,7 +1,7 @@
 //! Judging one run: which detectors are to look at it, the rules at once, the models one after the other.
 
 use domain::detector::{Detector, JudgedRun, JudgementState};
-use domain::{NanoUsd, ProjectId, RunStatus, Timestamp};
+use domain::{NanoUsd, ProjectId, Timestamp};
 use engine::detectors::{Found, all_hold, is_sampled, metadata_keys, wanted_texts};
 use storage::detectors::{EndedJudgement, NewFinding, QueuedRun, Spent};
 use uuid::Uuid;
@@ -10,8 +10,6 @@ use super::{Judge, READING, model};
 use crate::alerts::FindingAlerts;
 use crate::clock;
 
-/// After so long without a step a run that goes on is judged as it is.
-const ABANDONED_MICROS: i64 = 600 * 1_000_000;
 /// What was begun so long ago nobody is at any more.
 const STALE_MICROS: i64 = 1_800 * 1_000_000;
 /// When a run is looked at again that could not be judged.
@@ -45,10 +43,7 @@ pub async fn look_at(judge: &Judge, queued: &QueuedRun, now: Timestamp) -> stora
         Err(storage::Error::NotFound) => return storage::detectors::done(&judge.db, queued).await,
         Err(cause) => return Err(cause),
     };
-    if run.summary.status == RunStatus::Running
-        && now.micros() - queued.changed_at.micros() < ABANDONED_MICROS
-    {
-        let due_at = queued.changed_at.plus_micros(ABANDONED_MICROS);
+    if let Some(due_at) = run.summary.status.complete_by(queued.changed_at, now) {
         return storage::detectors::later(&judge.db, queued, due_at).await;
     }
     let known = storage::detectors::judged(&mut snapshot, project, &queued.run_id).await?;

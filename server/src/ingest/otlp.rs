@@ -31,7 +31,7 @@ use crate::state::AppState;
 use answer::Signal;
 pub(crate) use answer::in_their_words;
 use chunks::chunks;
-pub(crate) use chunks::step_of_span;
+pub(crate) use chunks::{containers_last, in_parts, step_of_record, step_of_span};
 
 /// Where spans are sent: OpenTelemetry's own path, Langfuse's, TraceRoot's.
 const TRACES: [&str; 3] = [
@@ -170,19 +170,12 @@ async fn keep(
         return Err(HttpError::new(StatusCode::BAD_REQUEST, WITHOUT_IDS, NO_SPANS));
     }
     let (mut spans, plain) = plain::without_plain(state, caller.project_id, read.spans).await?;
-    // Whose usage counts is decided part by part: what contains others comes behind them.
-    spans.sort_by_key(|span| {
-        let step = &span.step;
-        (
-            step.ended_at.is_none(),
-            step.ended_at,
-            std::cmp::Reverse(step.started_at),
-        )
-    });
+    spans.sort_by_key(|span| containers_last(&span.step));
     rejected.extend(vec![plain::REASON; plain]);
     for steps in chunks(spans) {
         let submission = Submission::new(caller, received_at, steps, std::mem::take(&mut rejected));
-        state.pipeline.submit(submission.that_may_repeat_usage()).await?;
+        let submission = submission.that_may_repeat_usage().that_may_grow();
+        state.pipeline.submit(submission).await?;
     }
     Ok(Kept { without_ids })
 }

@@ -287,6 +287,7 @@ fn step_row<'a>(
         received_at: of.received_at,
         partition_at: step.started_at,
         is_continued: false,
+        waits_until: of.waits_until(),
         sequence: 0,
         tokens: derived.tokens,
         usage_semantics: derived.usage_semantics,

@@ -55,6 +55,7 @@ fn of_step(row: &StepRow<'_>) -> RunDelta {
         roots: i32::from(is_root),
         root_errors: i32::from(is_root && failed),
         open: i32::from(step.ended_at.is_none()),
+        waits_until: row.waits_until,
         key_label: row.key_label.to_owned(),
         environment: step.environment.clone(),
         release: step.release.as_ref().map(|release| {
@@ -157,6 +158,7 @@ fn add(sum: &mut RunDelta, more: RunDelta) {
     sum.roots += more.roots;
     sum.root_errors += more.root_errors;
     sum.open += more.open;
+    sum.waits_until = sum.waits_until.max(more.waits_until);
     sum.key_label = std::mem::take(&mut sum.key_label).min(more.key_label);
     least(&mut sum.environment, more.environment);
     least(&mut sum.release, more.release);

@@ -103,3 +103,52 @@ fn what_was_exported_is_imported_with_the_same_figures() {
         "{again:?}"
     );
 }
+
+#[test]
+fn exports_of_other_tools_become_runs_with_their_cost_sessions_and_users() {
+    let folder = Folder::new();
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/import");
+    for (file, run_id, steps) in [
+        ("langfuse.json", "lf-trace-1", 4),
+        ("langsmith.jsonl", "6a000000-0000-7000-8000-000000000001", 3),
+    ] {
+        std::fs::copy(fixtures.join(file), folder.path().join(file)).unwrap();
+        let done = folder.run(&["import", file]);
+        let said = format!("{steps} steps stored");
+        assert!(done.code == 0 && done.stderr.contains(&said), "{done:?}");
+        let again = folder.run(&["import", file]);
+        let said = format!("0 steps stored, {steps} were there already");
+        assert!(again.code == 0 && again.stderr.contains(&said), "{again:?}");
+        let run = folder.run(&["runs", run_id, "--json"]).json();
+        assert_eq!(run["run"]["step_count"], steps, "{run:#}");
+        assert_eq!(run["run"]["error_count"], 1, "{run:#}");
+        // Nobody here knows what that model costs; they did.
+        assert_eq!(run["run"]["cost_usd"], "0.0042", "{run:#}");
+        assert_eq!(run["run"]["tokens"]["cache_read"], 1_000, "{run:#}");
+        assert_eq!(
+            (
+                &run["run"]["session_id"],
+                &run["run"]["user_id"],
+                &run["run"]["release"]
+            ),
+            (&json!("s-7"), &json!("u-3"), &json!("4f2a91c")),
+            "{run:#}"
+        );
+    }
+    // The wrong one is named with its line, whichever tool it is said to be of.
+    std::fs::write(
+        folder.path().join("bad.jsonl"),
+        "{\"id\":\"o\",\"traceId\":\"t\"}\n",
+    )
+    .unwrap();
+    let bad = folder.run(&["import", "bad.jsonl", "--format", "langfuse"]);
+    assert!(
+        bad.code == 1 && bad.stderr.contains("bad.jsonl: line 1: it has no startTime"),
+        "{bad:?}"
+    );
+    let bad = folder.run(&["import", "bad.jsonl", "--format", "langsmith"]);
+    assert!(
+        bad.code == 1 && bad.stderr.contains("line 1: it has no run_type"),
+        "{bad:?}"
+    );
+}

@@ -15,7 +15,7 @@ async fn ask(app: &TestApp, method: &str, params: Value) -> Value {
     answer
 }
 
-async fn call(app: &TestApp, name: &str, arguments: Value) -> (String, bool) {
+pub(crate) async fn call(app: &TestApp, name: &str, arguments: Value) -> (String, bool) {
     let answer = ask(app, "tools/call", json!({ "name": name, "arguments": arguments })).await;
     let result = &answer["result"];
     let text = result["content"][0]["text"]

@@ -126,6 +126,14 @@ pub(crate) async fn export(app: &TestApp, spans: Vec<Span>) {
     assert_eq!((answer.status, answer.body.len()), (200, 0), "{:?}", answer.body);
 }
 
+/// Lets the quiet time pass after which a run of which nothing comes is complete.
+pub(crate) async fn fall_quiet(app: &TestApp) {
+    let later = server::clock::now().plus_micros(domain::run::QUIET_MICROS);
+    server::waiting_runs::end_due(&app.state.db, &app.state.live, later, &app.shutdown)
+        .await
+        .unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agents_spans_are_a_run_with_cost() {
     let app = TestApp::new().await;
@@ -152,6 +160,7 @@ async fn an_agents_spans_are_a_run_with_cost() {
         ],
     );
     export(&app, vec![call(2, 1, 1_000, 100), tool, agent]).await;
+    fall_quiet(&app).await;
 
     let (_, read) = app.get(&format!("/api/runs/{}", run_id())).await;
     let run = &read["run"];
@@ -337,6 +346,7 @@ async fn plain_traces_are_dropped_where_a_project_says_so_and_counted() {
     let mut other = plain(9, 0);
     other.trace_id = vec![0xcd; 16];
     export(&app, vec![other]).await;
+    fall_quiet(&app).await;
     assert_eq!(
         app.get(&format!("/api/runs/{}", "cd".repeat(16))).await.1["run"]["status"],
         "ok"

@@ -4,7 +4,7 @@ use otlp::wire::{Any, Span};
 use serde_json::{Value, json};
 
 use crate::app::TestApp;
-use crate::otlp::{call, export, pair, run_id, span};
+use crate::otlp::{call, export, fall_quiet, pair, run_id, span};
 
 /// An agent that sums up what its calls used.
 fn agent(id: u8, parent: u8, input: i64, output: i64) -> Span {
@@ -141,6 +141,7 @@ async fn a_run_lives_until_its_root_has_ended_and_takes_what_is_late() {
     export(&app, vec![call(2, 1, 10, 1)]).await;
     assert_eq!(run(&app).await["run"]["status"], "running", "its root is missing");
     export(&app, vec![plain(1, 0)]).await;
+    fall_quiet(&app).await;
     assert_eq!(run(&app).await["run"]["status"], "ok");
     export(&app, vec![call(3, 1, 10, 1), call(4, 200, 10, 1), plain(5, 0)]).await;
     let read = run(&app).await;

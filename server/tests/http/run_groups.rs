@@ -265,3 +265,21 @@ async fn a_session_is_a_conversation() {
         "instructions are not what was asked"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_carries_the_cost_is_told_of_all_however_the_list_is_narrowed() {
+    let app = TestApp::new().await;
+    for (run, user, cost, succeeded) in [("a", "u-1", 0.3, true), ("b", "u-2", 0.1, false)] {
+        let mut one = step(run, "s1");
+        one["user_id"] = json!(user);
+        one["cost"] = json!(cost);
+        one["status_success"] = json!(succeeded);
+        app.store(one).await;
+    }
+    for query in ["", "?status=error", "?order=latest"] {
+        let page = app.client.get(app.url(&format!("/p/default/users{query}")));
+        let page = page.send().await.unwrap().text().await.unwrap();
+        assert!(page.contains(" carries 75"), "{query}");
+        assert!(page.contains(" of what 2 users cost"), "{query}");
+    }
+}

@@ -90,8 +90,19 @@ pub struct GroupTotals {
     pub median_runs: i64,
     /// As much as half of the groups of known cost cost at most.
     pub median_cost_nano_usd: Option<NanoUsd>,
+    /// The group that cost most; `None` when no cost is known.
+    pub costliest: Option<GroupCost>,
     /// Set when there are more runs than are grouped: everything is about those filed since then.
     pub grouped_since: Option<Timestamp>,
+}
+
+/// A group and what it cost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupCost {
+    /// The application's id.
+    pub id: String,
+    /// Known cost.
+    pub cost: NanoUsd,
 }
 
 /// What stands beside a group in a list.

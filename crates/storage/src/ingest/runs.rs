@@ -41,6 +41,8 @@ pub struct RunDelta {
     pub root_errors: i32,
     /// Steps that have not ended.
     pub open: i32,
+    /// Until when more of the run may come; `None` where nobody waits for it.
+    pub waits_until: Option<Timestamp>,
     pub key_label: String,
     pub environment: Option<String>,
     pub release: Option<String>,
@@ -104,6 +106,7 @@ columns!(COLUMNS, bind_deltas<'q>, |delta: RunDelta| {
     root_count: "int4" = delta.roots,
     root_error_count: "int4" = delta.root_errors,
     open_count: "int4" = delta.open,
+    waits_until: "timestamptz" = delta.waits_until.map(|at| at.to_offset_date_time()),
     key_label: "text" = delta.key_label.as_str(),
     environment: "text" = delta.environment.as_deref(),
     release: "text" = delta.release.as_deref(),
@@ -138,13 +141,12 @@ columns!(COLUMNS, bind_deltas<'q>, |delta: RunDelta| {
 impl RunDelta {
     /// The state of a run that has nothing else. The top-level step of a part that goes on lies in an earlier one.
     fn status(&self) -> RunStatus {
-        if self.root_errors > 0 {
-            RunStatus::Error
-        } else if self.open > 0 || (self.roots == 0 && !self.is_continued) {
-            RunStatus::Running
-        } else {
-            RunStatus::Ok
-        }
+        let awaited = self.open + i32::from(self.waits_until.is_some());
+        RunStatus::of(
+            self.roots + i32::from(self.is_continued),
+            self.root_errors,
+            awaited,
+        )
     }
 }
 
@@ -164,12 +166,13 @@ fn add_to_run() -> String {
       ended_at = greatest(r.ended_at, excluded.ended_at),
       last_received_at = greatest(r.last_received_at, excluded.last_received_at),
       status = case when r.root_error_count + excluded.root_error_count > 0 then 'error'
-        when r.open_count + excluded.open_count > 0
+        when r.open_count + excluded.open_count > 0 or coalesce(r.waits_until, excluded.waits_until) is not null
                or (r.root_count + excluded.root_count = 0 and not r.is_continued) then 'running'
         else 'ok' end,
       root_count = r.root_count + excluded.root_count,
       root_error_count = r.root_error_count + excluded.root_error_count,
       open_count = r.open_count + excluded.open_count,
+      waits_until = greatest(r.waits_until, excluded.waits_until),
       key_label = least(r.key_label, excluded.key_label),
       environment = least(r.environment, excluded.environment),
       release = least(r.release, excluded.release),

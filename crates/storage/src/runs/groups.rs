@@ -2,15 +2,19 @@
 //!
 //! They have too many values to be counted by the hour (ADR 8): most users have a run or two a day, so a row for each and
 //! day would be as long as the runs themselves. So nothing is kept beside them and nothing can differ from a recount. A
-//! list groups the newest runs of its window, [`MAX_GROUPED`] at most, in one pass over the index of the runs list, and
-//! says since when where there are more; what stands beside each row comes from the indexes of runs by session and by
-//! user.
+//! list groups the newest runs of its window, [`MAX_GROUPED`] at most, and says since when where there are more; what
+//! stands beside each row comes from the indexes of runs by session and by user.
+//!
+//! What bounds a page is therefore [`MAX_GROUPED`] and not how many steps there are: three passes over the index of the
+//! runs list, newest first (which groups are on the page, their sums, the sums over all), and by those indexes, for each of
+//! fifty rows, its sixty newest runs, its first one, and its runs of the window for the one that went most wrong. Steps
+//! are never read.
 
 mod session;
 
 use std::collections::BTreeMap;
 
-use domain::run::{GroupOrder, GroupRuns, GroupTotals, RunGroup, RunGroupPage, RunGrouping};
+use domain::run::{GroupCost, GroupOrder, GroupRuns, GroupTotals, RunGroup, RunGroupPage, RunGrouping};
 use domain::{NanoUsd, ProjectId, RunFilter, RunStatus, RunSummary, Timestamp, TokenUsage};
 use sqlx::{FromRow, Postgres, QueryBuilder};
 use time::OffsetDateTime;
@@ -234,6 +238,8 @@ struct TotalsRow {
     unpriced_steps: i64,
     median_runs: Option<i64>,
     median_cost_nano_usd: Option<i64>,
+    costliest_id: Option<String>,
+    costliest_cost: Option<i64>,
     since: Option<OffsetDateTime>,
 }
 
@@ -250,8 +256,10 @@ pub async fn totals(
         case when count(cost) > 0 then least(sum(cost), 9223372036854775807)::bigint end as cost_nano_usd, \
         coalesce(sum(unpriced_steps), 0)::bigint as unpriced_steps, \
         percentile_disc(0.5) within group (order by runs) as median_runs, \
-        percentile_disc(0.5) within group (order by cost) as median_cost_nano_usd, min(since) as since \
-        from (select max(severity) as severity, count(*) as runs, \
+        percentile_disc(0.5) within group (order by cost) as median_cost_nano_usd, \
+        (array_agg(id order by cost desc nulls last, id desc))[1] as costliest_id, max(cost) as costliest_cost, \
+        min(since) as since \
+        from (select id, max(severity) as severity, count(*) as runs, \
           case when count(cost_nano_usd) > 0 then least(sum(cost_nano_usd), 9223372036854775807)::bigint end as cost, \
           sum(unpriced_steps) as unpriced_steps, min(partition_at) as since from r group by id) g";
     let mut query = newest_runs(sums, project, grouping, narrowed, now);
@@ -265,6 +273,10 @@ pub async fn totals(
         unpriced_steps: row.unpriced_steps,
         median_runs: row.median_runs.unwrap_or(0),
         median_cost_nano_usd: row.median_cost_nano_usd.map(NanoUsd),
+        costliest: row
+            .costliest_id
+            .zip(row.costliest_cost.map(NanoUsd))
+            .map(|(id, cost)| GroupCost { id, cost }),
         grouped_since: row
             .since
             .filter(|_| row.runs >= MAX_GROUPED)

@@ -28,6 +28,7 @@ fn row<'a>(step: &'a NewStep, severity: Severity, codes: &[u16]) -> StepRow<'a> 
         received_at: NOW,
         partition_at: NOW,
         is_continued: false,
+        waits_until: None,
         sequence: 0,
         step,
         tokens: TokenUsage::default(),

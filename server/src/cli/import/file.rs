@@ -7,7 +7,7 @@ use domain::{NewStep, Timestamp};
 use otlp::wire;
 use sha2::{Digest as _, Sha256};
 
-use super::aitrace;
+use super::{aitrace, langfuse, langsmith, records};
 use crate::ingest::{step_of_json, step_of_span};
 
 /// What a file is.
@@ -19,6 +19,10 @@ pub(super) enum Format {
     Otlp,
     /// A trace as AITrace's file exporter writes it
     Aitrace,
+    /// Traces and observations of Langfuse, from its API, its page, or its export to blob storage
+    Langfuse,
+    /// Runs of LangSmith, from its SDKs, its API, or its bulk export
+    Langsmith,
     /// What `plumbline export steps` writes: a step a line, as `POST /ingest` takes it
     Plumbline,
 }
@@ -37,7 +41,7 @@ pub(super) fn read(path: &Path, format: Format, now: Timestamp) -> Result<Conten
     let text = std::str::from_utf8(&bytes).map_err(|_other| "it is no text in UTF-8".to_owned())?;
     let is_otlp = match format {
         Format::Otlp => true,
-        Format::Plumbline | Format::Aitrace => false,
+        Format::Plumbline | Format::Aitrace | Format::Langfuse | Format::Langsmith => false,
         Format::Auto => {
             let beginning = &text[..text.floor_char_boundary(4_096)];
             beginning.contains("\"resourceSpans\"")
@@ -47,6 +51,22 @@ pub(super) fn read(path: &Path, format: Format, now: Timestamp) -> Result<Conten
         return Ok(Contents {
             steps: aitrace::steps(text, written_at(path, now))?,
             may_repeat_usage: false,
+        });
+    }
+    let foreign = match format {
+        Format::Langfuse | Format::Langsmith => Some(format),
+        Format::Auto if !is_otlp => records::first(text).and_then(|record| foreign_format(&record)),
+        _ => None,
+    };
+    if let Some(foreign) = foreign {
+        let steps = if foreign == Format::Langsmith {
+            langsmith::steps(text)?
+        } else {
+            langfuse::steps(text)?
+        };
+        return Ok(Contents {
+            steps,
+            may_repeat_usage: true,
         });
     }
     // One request is often printed over many lines.
@@ -76,6 +96,17 @@ pub(super) fn read(path: &Path, format: Format, now: Timestamp) -> Result<Conten
         steps,
         may_repeat_usage: is_otlp,
     })
+}
+
+/// Whose object this is, if another tool's that is known.
+fn foreign_format(record: &records::Record) -> Option<Format> {
+    if langsmith::is_record(record) {
+        Some(Format::Langsmith)
+    } else if langfuse::is_record(record) {
+        Some(Format::Langfuse)
+    } else {
+        None
+    }
 }
 
 /// When a file was written: AITrace names it `<trace id>_<seconds>.json`; of another name its time of change.
