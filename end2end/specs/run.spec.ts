@@ -21,6 +21,38 @@ test('without script the run shows its tree, and links open a step, fold and swi
   await expect(panel.getByRole('heading', { level: 2 })).toHaveText('parse-request');
 });
 
+test('a failed call is shown against the last good one of its name, and among those before it', async ({ page, project }) => {
+  const at = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString();
+  const call = (run: string, minutes: number, output: string) => ({
+    run_id: run,
+    step_id: 'parse',
+    step_name: 'parse-order',
+    prompt: 'Answer as JSON: which order is it?',
+    output_code: output,
+    started_at: at(minutes),
+  });
+  const good = Array.from({ length: 25 }, (_, nth) => call(`good-${nth}`, 40 - nth, '{"intent": "policy", "count": 1}'));
+  await project.ingest(...good, { ...call('bad', 5, '{"count": 1, "intent": "refund"}'), status_success: false, error: 'no such order' });
+  await page.goto(project.at('runs/bad?step=parse'));
+  const changed = page.getByRole('region', { name: 'Changed since the last good call' });
+  await expect(changed).toContainText('1 value changed, 1 the same');
+  await expect(changed.locator('[data-change="removed"]')).toHaveText(/"intent": "policy"/);
+  await expect(changed.locator('[data-change="added"] mark').first()).toContainText('refund');
+  const before = page.getByRole('region', { name: 'This step before' });
+  await expect(before).toContainText('last 26 calls, 0 of those before failed or critical');
+  await expect(before.getByRole('img', { name: /^Latency: 420 ms, usually 380 ms to 464 ms$/ })).toBeVisible();
+  await expect(before.getByRole('link', { name: 'This step over time' })).toHaveAttribute('href', project.at('steps/parse-order'));
+
+  await changed.getByRole('link', { name: 'Input' }).click();
+  await expect(page).toHaveURL(/diff=in/);
+  await expect(changed).toContainText('The input is the same');
+  await changed.getByRole('link', { name: /the call of/ }).click();
+  await expect(page).toHaveURL(/runs\/good-24\?step=parse/);
+
+  await page.goto(project.at('runs/good-0?step=parse'));
+  await expect(changed).toContainText('No earlier good call in 30 days');
+});
+
 test('steps whose parent never came stand under a heading that says so', async ({ page, project }) => {
   await project.ingest(...demoSteps(Date.now()));
   await page.goto(project.at(`runs/${demo.running}`));

@@ -1,6 +1,7 @@
 //! The page of one run: what went wrong, when, and what each step said.
 
 mod analysis;
+mod earlier;
 mod facts;
 mod flow;
 mod found;
@@ -42,6 +43,7 @@ use self::waterfall::Waterfall;
 use self::whole::{Whole, read_whole};
 use crate::api::analyses::AnalysisView;
 use crate::api::detectors::findings_of_run;
+use crate::api::earlier::{EarlierCalls, read_earlier_calls};
 use crate::api::runs::{RunView, read_run};
 use crate::api::steps::{StepTexts, read_step_texts};
 use crate::context::use_slug;
@@ -54,6 +56,8 @@ use crate::ui::load::{ErrorState, SkeletonRows};
 
 /// The texts of the selected step; `None` while no step is selected.
 type SelectedTexts = Resource<Result<Option<StepTexts>, ApiError>>;
+/// What the selected step did before; `None` while no step is selected.
+type SelectedCalls = Resource<Result<Option<EarlierCalls>, ApiError>>;
 
 #[component]
 pub(crate) fn RunPage() -> impl IntoView {
@@ -81,6 +85,20 @@ pub(crate) fn RunPage() -> impl IntoView {
             None => Ok(None),
         }
     });
+    let asked = move || {
+        let query = query.read();
+        (slug.get(), run_id.get(), query.step.clone(), query.compared)
+    };
+    let calls: SelectedCalls = Resource::new(asked, |(slug, run_id, step, compared)| async move {
+        match step {
+            Some(step) => match read_earlier_calls(slug, run_id, step, compared).await {
+                // The panel says so already.
+                Err(ApiError::NotFound) => Ok(None),
+                found => found.map(Some),
+            },
+            None => Ok(None),
+        }
+    });
     let findings: RunFindings = Resource::new(
         move || (slug.get(), run_id.get()),
         |(slug, run_id)| findings_of_run(slug, run_id),
@@ -89,7 +107,7 @@ pub(crate) fn RunPage() -> impl IntoView {
         <Transition fallback=|| view! { <Waiting/> }>
             {move || Suspend::new(async move {
                 match resource.await {
-                    Ok(view) => view! { <Loaded view slug query texts analysis findings/> }.into_any(),
+                    Ok(view) => view! { <Loaded view slug query texts calls analysis findings/> }.into_any(),
                     Err(ApiError::NotFound) => view! { <UnknownRun slug run_id=run_id.get_untracked()/> }.into_any(),
                     Err(error) => {
                         view! {
@@ -140,6 +158,7 @@ fn Loaded(
     slug: Memo<String>,
     query: Memo<RunQuery>,
     texts: SelectedTexts,
+    calls: SelectedCalls,
     analysis: Resource<Result<AnalysisView, ApiError>>,
     findings: RunFindings,
 ) -> impl IntoView {
@@ -182,7 +201,7 @@ fn Loaded(
                     <Groups page/>
                     <Analysis page reading=analysis/>
                 </div>
-                <StepPanel page texts/>
+                <StepPanel page texts calls=Some(calls)/>
             </div>
         </main>
     };

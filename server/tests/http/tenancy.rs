@@ -255,6 +255,10 @@ fn functions() -> Vec<(&'static str, Value)> {
             json!({ "run_id": "theirs", "step_id": "s1", "earlier": [], "later": [] }),
         ),
         (
+            "/ui/steps/earlier",
+            json!({ "run_id": "theirs", "step_id": "s1", "compared": "output" }),
+        ),
+        (
             "/ui/steps/payload",
             json!({ "run_id": "theirs", "step_id": "s1", "full": true }),
         ),

@@ -2,6 +2,8 @@
 
 use domain::filter::encode_query;
 
+use crate::api::earlier::ComparedText;
+
 /// What the bars' colour means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Colour {
@@ -80,6 +82,8 @@ pub(crate) struct RunQuery {
     pub(crate) output: Option<TextView>,
     /// How the input is shown; `None`: the best that its text allows.
     pub(crate) input: Option<TextView>,
+    /// Which text is compared with that of the last good call; `None`: the output of a call that is not good.
+    pub(crate) compared: Option<ComparedText>,
     /// Long texts and the list of problems are shown whole.
     pub(crate) full: bool,
     /// First row shown while there is no script to scroll with.
@@ -116,6 +120,13 @@ impl RunQuery {
                 "view" => query.as_table = value == "table",
                 "out" => query.output = TextView::parse(value),
                 "in" => query.input = TextView::parse(value),
+                "diff" => {
+                    query.compared = match value {
+                        "out" => Some(ComparedText::Output),
+                        "in" => Some(ComparedText::Input),
+                        _ => None,
+                    };
+                }
                 "full" => query.full = value == "1",
                 "rows" => query.first_row = value.parse().unwrap_or(0),
                 "level" => query.level = value.parse().ok().filter(|level| (1..100).contains(level)),
@@ -167,6 +178,10 @@ impl RunQuery {
         }
         pairs.extend(self.output.map(|view| ("out", view.as_str())));
         pairs.extend(self.input.map(|view| ("in", view.as_str())));
+        pairs.extend(self.compared.map(|compared| match compared {
+            ComparedText::Output => ("diff", "out"),
+            ComparedText::Input => ("diff", "in"),
+        }));
         if self.full {
             pairs.push(("full", "1"));
         }
@@ -260,6 +275,8 @@ mod tests {
             "level=2&calls=apart&path=cost&cut=1&q=a%20b",
         );
         check(&[("zoom", "-5to900"), ("at", "77")], "zoom=-5to900&at=77");
+        check(&[("diff", "in"), ("step", "a")], "step=a&diff=in");
+        check(&[("diff", "words")], "");
         check(
             &[
                 ("level", "0"),
