@@ -36,3 +36,4 @@ pub(crate) mod scope;
 pub(crate) mod scoring;
 pub(crate) mod shares;
 pub(crate) mod steps;
+pub(crate) mod text_search;

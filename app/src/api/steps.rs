@@ -16,6 +16,8 @@ const SENT_WHOLE_BYTES: usize = 512 * 1024;
 pub(crate) const SHOWN_BYTES: usize = 64 * 1024;
 /// What is sent and shown of one that is asked for whole, in bytes. The API has all of it.
 pub(crate) const FULL_BYTES: usize = 1024 * 1024;
+/// What is sent and shown of the end of a text that is not sent or shown whole, in bytes.
+pub(crate) const TAIL_BYTES: usize = 16 * 1024;
 /// What is sent of a step's attributes, and of its events, unless all is asked for: how many, and bytes of JSON.
 #[cfg(feature = "ssr")]
 const SENT_DETAILS: (usize, usize) = (200, 64 * 1024);
@@ -26,8 +28,10 @@ const SENT_DETAILS_IN_FULL: (usize, usize) = (2_000, 512 * 1024);
 /// A text of a step, or its beginning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SentText {
-    /// As much of it as was sent.
+    /// As much of it as was sent, from its beginning.
     pub(crate) text: String,
+    /// Its end, where that was not sent; else empty.
+    pub(crate) tail: String,
     /// The length of all of it, in bytes.
     pub(crate) total_bytes: u64,
 }
@@ -42,8 +46,20 @@ impl SentText {
             false if text.len() > SENT_WHOLE_BYTES => SHOWN_BYTES,
             false => SENT_WHOLE_BYTES,
         };
-        text.truncate(text.floor_char_boundary(sent_bytes));
-        Self { text, total_bytes }
+        let cut_at = text.floor_char_boundary(sent_bytes);
+        let mut tail = String::new();
+        if cut_at < text.len() {
+            let from = text.ceil_char_boundary(text.len().saturating_sub(TAIL_BYTES));
+            text.get(from.max(cut_at)..)
+                .unwrap_or_default()
+                .clone_into(&mut tail);
+        }
+        text.truncate(cut_at);
+        Self {
+            text,
+            tail,
+            total_bytes,
+        }
     }
 }
 
@@ -176,8 +192,11 @@ mod tests {
     fn long_texts_are_cut_on_a_character() {
         let check = |text: String, full: bool, sent: usize| {
             let total = text.len() as u64;
+            let end = text.clone();
             let text = SentText::of(text, full);
             assert_eq!((text.text.len(), text.total_bytes), (sent, total));
+            assert!(end.ends_with(&text.tail) && text.tail.len() <= TAIL_BYTES);
+            assert_eq!(text.tail.is_empty(), sent as u64 == total);
         };
         check(String::new(), false, 0);
         check("x".repeat(SENT_WHOLE_BYTES), false, SENT_WHOLE_BYTES);

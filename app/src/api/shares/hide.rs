@@ -361,9 +361,15 @@ fn strip_people(fields: &mut Map<String, Value>) {
 }
 
 fn masked(text: SentText) -> SentText {
-    let SentText { text, total_bytes } = text;
+    let SentText {
+        text,
+        // Where it begins within JSON is not known, so nothing of it would surely be masked.
+        tail: _,
+        total_bytes,
+    } = text;
     SentText {
         text: mask(&text),
+        tail: String::new(),
         total_bytes,
     }
 }

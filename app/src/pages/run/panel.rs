@@ -11,7 +11,7 @@ use super::query::RunQuery;
 use super::receipt::Receipt;
 use super::score::Score;
 use super::texts::Texts;
-use super::{Page, SelectedCalls, SelectedTexts};
+use super::{OfMembers, Page, SelectedTexts};
 use crate::api::runs::read_step;
 use crate::context::use_page_request;
 use crate::error::ApiError;
@@ -30,8 +30,8 @@ const PROBLEMS: usize = 20;
 pub(super) fn StepPanel(
     page: Page,
     texts: SelectedTexts,
-    /// What the step did before; `None` on a link's page, which shows one run and no other.
-    calls: Option<SelectedCalls>,
+    /// `None` on a link's page, which shows one run and no other.
+    of_members: Option<OfMembers>,
 ) -> impl IntoView {
     let Page { run, query, .. } = page;
     let selected = Memo::new(move |_| query.read().step.clone());
@@ -63,9 +63,9 @@ pub(super) fn StepPanel(
             {move || match selected.get() {
                 None => nothing_selected(page, whole.get()),
                 Some(id) => match step.get() {
-                    Some(step) => step_view(page, step, texts, calls),
+                    Some(step) => step_view(page, step, texts, of_members),
                     None if is_long.get() => match fetched.get().filter(|(of, _)| *of == id) {
-                        Some((_, Ok(Some(step)))) => step_view(page, step, texts, calls),
+                        Some((_, Ok(Some(step)))) => step_view(page, step, texts, of_members),
                         Some((_, Ok(None))) => unknown_step(page, id),
                         Some((_, Err(error))) => {
                             let retry = Callback::new(move |()| again.update(|n| *n += 1));
@@ -168,7 +168,7 @@ fn unknown_step(page: Page, id: String) -> AnyView {
     .into_any()
 }
 
-fn step_view(page: Page, step: StepSummary, texts: SelectedTexts, calls: Option<SelectedCalls>) -> AnyView {
+fn step_view(page: Page, step: StepSummary, texts: SelectedTexts, of_members: Option<OfMembers>) -> AnyView {
     let error = step.error.clone().map(|error| {
         view! {
             <section class="ps" aria-label="Error">
@@ -182,8 +182,8 @@ fn step_view(page: Page, step: StepSummary, texts: SelectedTexts, calls: Option<
         {error}
         <Score page step=step.clone()/>
         <FlowSection page step_id=step.step_id.clone()/>
-        <Texts page step=step.clone() texts/>
-        {calls.map(|calls| view! { <Earlier page step=step.clone() calls/> })}
+        <Texts page step=step.clone() texts places=of_members.map(|read| read.places)/>
+        {of_members.map(|read| view! { <Earlier page step=step.clone() calls=read.calls/> })}
         <Receipt page step texts/>
     }
     .into_any()

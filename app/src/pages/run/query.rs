@@ -84,6 +84,8 @@ pub(crate) struct RunQuery {
     pub(crate) input: Option<TextView>,
     /// Which text is compared with that of the last good call; `None`: the output of a call that is not good.
     pub(crate) compared: Option<ComparedText>,
+    /// What is looked for in the selected step's texts.
+    pub(crate) find: String,
     /// Long texts and the list of problems are shown whole.
     pub(crate) full: bool,
     /// First row shown while there is no script to scroll with.
@@ -127,6 +129,7 @@ impl RunQuery {
                         _ => None,
                     };
                 }
+                "find" => query.find = value.to_owned(),
                 "full" => query.full = value == "1",
                 "rows" => query.first_row = value.parse().unwrap_or(0),
                 "level" => query.level = value.parse().ok().filter(|level| (1..100).contains(level)),
@@ -182,6 +185,9 @@ impl RunQuery {
             ComparedText::Output => ("diff", "out"),
             ComparedText::Input => ("diff", "in"),
         }));
+        if !self.find.is_empty() {
+            pairs.push(("find", &self.find));
+        }
         if self.full {
             pairs.push(("full", "1"));
         }
@@ -212,11 +218,12 @@ impl RunQuery {
         format!("?{}", self.to_query())
     }
 
-    /// This state with another step selected. Long texts of the new step are cut again.
+    /// This state with another step selected. Long texts of the new step are cut again, and nothing is looked for in them.
     pub(crate) fn with_step(&self, step_id: Option<&str>) -> Self {
         Self {
             step: step_id.map(str::to_owned),
             full: false,
+            find: String::new(),
             ..self.clone()
         }
     }
@@ -293,6 +300,11 @@ mod tests {
     #[test]
     fn folds_toggle_and_selection_cuts_texts_again() {
         let query = RunQuery::from_pairs([("fold", "a"), ("full", "1")]);
+        let found = RunQuery::from_pairs([("find", "a b")]);
+        assert_eq!(
+            (found.to_query(), found.with_step(None).to_query()),
+            ("find=a%20b".to_owned(), String::new())
+        );
         assert_eq!(
             query.with_fold_toggled("b").with_fold_toggled("a").to_query(),
             "full=1&fold=b"

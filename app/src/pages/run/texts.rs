@@ -1,6 +1,7 @@
 //! Output, input, events and attributes of the selected step.
 
 mod details;
+mod long;
 mod state;
 
 use domain::filter::percent_encode;
@@ -8,9 +9,10 @@ use domain::{ShareContent, StepSummary, text};
 use leptos::prelude::*;
 
 use self::details::{attributes_section, events_section, template_section};
+use self::long::{FindInTexts, is_long, tail_view};
 use self::state::state_section;
 use super::query::{RunQuery, TextView};
-use super::{Page, SelectedTexts};
+use super::{Page, SelectedPlaces, SelectedTexts};
 use crate::api::steps::{FULL_BYTES, SHOWN_BYTES, SentText, StepTexts};
 use crate::payload::budget::Budget;
 use crate::payload::chat;
@@ -23,7 +25,13 @@ use crate::ui::time::use_attached;
 
 /// Everything the client said about the step.
 #[component]
-pub(super) fn Texts(page: Page, step: StepSummary, texts: SelectedTexts) -> impl IntoView {
+pub(super) fn Texts(
+    page: Page,
+    step: StepSummary,
+    texts: SelectedTexts,
+    /// Where what is looked for stands; `None` on a link's page.
+    places: Option<SelectedPlaces>,
+) -> impl IntoView {
     if page.shared == Some(ShareContent::Removed) {
         return view! {
             <section class="ps"><p class="dim">"Prompts, answers, attributes and events are left out of this link"</p></section>
@@ -42,7 +50,7 @@ pub(super) fn Texts(page: Page, step: StepSummary, texts: SelectedTexts) -> impl
                         <p class="ps masked-note"><Icon name="lock"/>"Masked on the server: letters are x, digits 0 or 1"</p>
                     }
                 });
-                texts.map(|texts| view! { {masked} <Loaded page step texts/> })
+                texts.map(|texts| view! { {masked} <Loaded page step texts places/> })
             }}
         />
     }
@@ -50,8 +58,9 @@ pub(super) fn Texts(page: Page, step: StepSummary, texts: SelectedTexts) -> impl
 }
 
 #[component]
-fn Loaded(page: Page, step: StepSummary, texts: StepTexts) -> impl IntoView {
+fn Loaded(page: Page, step: StepSummary, texts: StepTexts, places: Option<SelectedPlaces>) -> impl IntoView {
     let step = StoredValue::new(step);
+    let places = places.filter(|_| is_long(&texts));
     let StepTexts {
         input,
         output,
@@ -69,6 +78,7 @@ fn Loaded(page: Page, step: StepSummary, texts: StepTexts) -> impl IntoView {
     view! {
         {move || output.with_value(|text| output_section(page, &step.get_value(), text.as_ref(), output_view.get()))}
         {move || input.with_value(|text| input_section(page, &step.get_value(), text.as_ref(), input_view.get()))}
+        {places.map(|places| view! { <FindInTexts page places/> })}
         {prompt_template.map(|template| template_section(page, &step.get_value(), template))}
         {state_section(&attributes, &events)}
         {events_section(page, &step.get_value(), events, event_count)}
@@ -116,13 +126,14 @@ fn output_section(
         view! { <MarkedText text=shown.clone() marks=marks.clone() as_json label/> }.into_any()
     };
     let marked = mark_notes(&marks);
-    let cut = cut_note(page, step, how_much(&shown, output), full);
+    let cut = cut_note(page, step, how_much(&shown, output), full, Some("output"));
+    let tail = tail_view(output, shown.len(), "End of the output");
     section(
         "Output",
         sub,
         switch,
         output,
-        view! { {not_json.map(note)} {body} {marked} {cut} }.into_any(),
+        view! { {not_json.map(note)} {body} {tail} {marked} {cut} }.into_any(),
     )
 }
 
@@ -169,10 +180,12 @@ fn input_section(
     };
     let shown = shown(input, full);
     let mut cut = how_much(&shown, input);
+    let mut tail = tail_view(input, shown.len(), "End of the input");
     let body = match (view, messages) {
         (TextView::Chat, Some(messages)) => {
             let mut budget = if full { Budget::full() } else { Budget::opened() };
             let chat = payload_text::chat(messages, &mut budget);
+            tail = None;
             cut = budget
                 .has_cut()
                 .then(|| "Long texts and conversations are cut".to_owned());
@@ -185,8 +198,14 @@ fn input_section(
             view! { <MarkedText text=shown.clone() marks=Vec::new() as_json label/> }.into_any()
         }
     };
-    let cut = cut_note(page, step, cut, full);
-    section("Input", sub, switch, input, view! { {body} {cut} }.into_any())
+    let cut = cut_note(page, step, cut, full, Some("input"));
+    section(
+        "Input",
+        sub,
+        switch,
+        input,
+        view! { {body} {tail} {cut} }.into_any(),
+    )
 }
 
 /// How much of a text is shown, when it is not all.
@@ -195,23 +214,27 @@ fn how_much(shown: &str, sent: &SentText) -> Option<String> {
     (shown < sent.total_bytes).then(|| format!("The first {} of {}", bytes(shown), bytes(sent.total_bytes)))
 }
 
-/// What of the step is not shown, and the ways to it: more on the page, everything as a file.
+/// What of the step is not shown, and the ways to it: more on the page, everything as a file, which is one `text` byte
+/// for byte or all that was sent.
 fn cut_note(
     page: Page,
     step: &StepSummary,
     said: Option<String>,
     full: bool,
+    text: Option<&'static str>,
 ) -> Option<impl IntoView + use<>> {
     let said = said?;
     let step_id = step.step_id.clone();
     let file = move || {
+        let which = text.map_or_else(String::new, |text| format!("&text={text}"));
         format!(
-            "/api/runs/{}/steps/{}/payload?project={}",
+            "/api/runs/{}/steps/{}/payload?project={}{which}",
             percent_encode(&page.run.read().run().run_id),
             percent_encode(&step_id),
             percent_encode(&page.slug.read())
         )
     };
+    let name = text.map_or_else(|| "step.json".to_owned(), |text| format!("{text}.txt"));
     let more = (!full).then(|| {
         let href = move || {
             RunQuery {
@@ -227,7 +250,7 @@ fn cut_note(
         <p class="cut-note">
             <span class="dim num">{said}</span>" "{more}
             {page.shared.is_none().then(|| view! {
-                <a class="link" href=file download="step.json" rel="external">"Download all of it"</a>
+                <a class="link" href=file download=name rel="external">"Download all of it"</a>
             })}
         </p>
     })

@@ -11,7 +11,13 @@ use crate::api::steps::SentText;
 pub(super) fn template_section(page: Page, step: &StepSummary, template: SentText) -> impl IntoView + use<> {
     let full = page.query.read_untracked().full;
     let shown = shown(&template, full);
-    let cut = cut_note(page, step, how_much(&shown, &template), full);
+    let cut = cut_note(
+        page,
+        step,
+        how_much(&shown, &template),
+        full,
+        Some("prompt_template"),
+    );
     view! {
         <section class="ps" aria-label="Prompt template">
             <details>
@@ -101,5 +107,5 @@ pub(super) fn attributes_section(
 /// Says that not all attributes or events are shown.
 fn details_note(page: Page, step: &StepSummary, shown: usize, count: usize) -> Option<impl IntoView + use<>> {
     let said = (shown < count).then(|| format!("The first {shown} of {count}"));
-    cut_note(page, step, said, page.query.read_untracked().full)
+    cut_note(page, step, said, page.query.read_untracked().full, None)
 }
