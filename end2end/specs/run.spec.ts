@@ -53,6 +53,17 @@ test('a failed call is shown against the last good one of its name, and among th
   await expect(changed).toContainText('No earlier good call in 30 days');
 });
 
+test('an image of two megabytes in a prompt is a chip with its type and size, and the words around it are read', async ({ page, project }) => {
+  const url = `data:image/png;base64,${'QUi9'.repeat(512 * 1024)}`;
+  const content = [{ type: 'text', text: 'What is on it?' }, { type: 'image_url', image_url: { url } }];
+  await project.ingest({ run_id: 'seen', step_id: 'look', prompt: JSON.stringify([{ role: 'user', content }]) });
+  await page.goto(project.at('runs/seen?step=look'));
+  const input = page.getByRole('region', { name: 'Input' });
+  await expect(input).toContainText('What is on it?');
+  await expect(input.locator('.badge')).toHaveText('image/png, 1.5 MB');
+  await expect(input.getByRole('link', { name: 'Download all of it' })).toHaveAttribute('href', /payload\?project=[^&]+&text=input$/);
+});
+
 test('steps whose parent never came stand under a heading that says so', async ({ page, project }) => {
   await project.ingest(...demoSteps(Date.now()));
   await page.goto(project.at(`runs/${demo.running}`));

@@ -34,6 +34,8 @@ pub(crate) struct SentText {
     pub(crate) tail: String,
     /// The length of all of it, in bytes.
     pub(crate) total_bytes: u64,
+    /// Media in it gave way to their sizes.
+    pub(crate) is_without_media: bool,
 }
 
 impl SentText {
@@ -59,7 +61,30 @@ impl SentText {
             text,
             tail,
             total_bytes,
+            is_without_media: false,
         }
+    }
+
+    /// The same of a prompt. Where it is too long the media in it go first: without them most are whole.
+    #[cfg(any(feature = "ssr", test))]
+    pub(crate) fn of_prompt(text: String, full: bool) -> Self {
+        let is_long = text.len() > SENT_WHOLE_BYTES;
+        match is_long
+            .then(|| crate::payload::chat::without_base64(&text))
+            .flatten()
+        {
+            Some(short) => Self {
+                total_bytes: text.len() as u64,
+                is_without_media: true,
+                ..Self::of(short, full)
+            },
+            None => Self::of(text, full),
+        }
+    }
+
+    /// Whether all of it was sent, its media left aside: only then its shape can be read.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.tail.is_empty() && (self.is_without_media || self.text.len() as u64 == self.total_bytes)
     }
 }
 
@@ -116,7 +141,7 @@ pub(crate) async fn texts_of(
     });
     let events = events.collect();
     Ok(StepTexts {
-        input: sent(payload.input),
+        input: payload.input.map(|text| SentText::of_prompt(text, full)),
         output: sent(payload.output),
         prompt_template: sent(payload.prompt_template),
         attributes: DetailBudget((details.0 + 1, details.1))
@@ -186,6 +211,22 @@ mod tests {
         let mut spent = DetailBudget((1, 1_000));
         assert!(spent.keep(4, Map::new()).is_some());
         assert_eq!(spent.keep(4, Map::new()), None);
+    }
+
+    #[test]
+    fn a_prompt_that_is_long_by_its_media_is_whole_without_them() {
+        let image = "QUi9".repeat(SENT_WHOLE_BYTES / 2);
+        let prompt = format!(r#"[{{"role":"user","content":"{image}"}}]"#);
+        let sent = SentText::of_prompt(prompt.clone(), false);
+        assert!(
+            sent.is_whole() && sent.is_without_media && sent.text.len() < 100,
+            "{}",
+            sent.text
+        );
+        assert_eq!(sent.total_bytes, prompt.len() as u64);
+        let long = SentText::of_prompt(format!("{prompt}{}", "a ".repeat(SENT_WHOLE_BYTES)), false);
+        assert!(!long.is_whole() && long.tail.ends_with("a "));
+        assert!(SentText::of_prompt("short".to_owned(), false).is_whole());
     }
 
     #[test]

@@ -4,6 +4,9 @@ mod media;
 
 use serde_json::Value;
 
+#[cfg(any(feature = "ssr", test))]
+pub(crate) use self::media::without_base64;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Speaker {
     /// Standing instructions.

@@ -366,11 +366,13 @@ fn masked(text: SentText) -> SentText {
         // Where it begins within JSON is not known, so nothing of it would surely be masked.
         tail: _,
         total_bytes,
+        is_without_media,
     } = text;
     SentText {
         text: mask(&text),
         tail: String::new(),
         total_bytes,
+        is_without_media,
     }
 }
 

@@ -147,9 +147,7 @@ fn input_section(
         return absent("Input", "None was sent");
     };
     // What was sent of a longer text ends somewhere in it.
-    let messages = (input.text.len() as u64 == input.total_bytes)
-        .then(|| chat::parse(&input.text))
-        .flatten();
+    let messages = input.is_whole().then(|| chat::parse(&input.text)).flatten();
     let view = match (view, &messages) {
         (None | Some(TextView::Chat), Some(_)) => TextView::Chat,
         (None | Some(TextView::Chat), None) => TextView::Raw,
@@ -186,9 +184,12 @@ fn input_section(
             let mut budget = if full { Budget::full() } else { Budget::opened() };
             let chat = payload_text::chat(messages, &mut budget);
             tail = None;
-            cut = budget
-                .has_cut()
-                .then(|| "Long texts and conversations are cut".to_owned());
+            cut = if budget.has_cut() {
+                Some("Long texts and conversations are cut")
+            } else {
+                input.is_without_media.then_some("Media are left out")
+            }
+            .map(str::to_owned);
             chat
         }
         _ if input.total_bytes == 0 => view! { <p class="dim">"Empty"</p> }.into_any(),
@@ -210,8 +211,12 @@ fn input_section(
 
 /// How much of a text is shown, when it is not all.
 fn how_much(shown: &str, sent: &SentText) -> Option<String> {
-    let shown = shown.len() as u64;
-    (shown < sent.total_bytes).then(|| format!("The first {} of {}", bytes(shown), bytes(sent.total_bytes)))
+    let is_all_that_was_sent = shown.len() == sent.text.len();
+    let (shown, total) = (shown.len() as u64, bytes(sent.total_bytes));
+    if sent.is_without_media && sent.is_whole() && is_all_that_was_sent {
+        return Some(format!("Without the media of {total}"));
+    }
+    (shown < sent.total_bytes).then(|| format!("The first {} of {total}", bytes(shown)))
 }
 
 /// What of the step is not shown, and the ways to it: more on the page, everything as a file, which is one `text` byte
