@@ -64,6 +64,28 @@ test('an image of two megabytes in a prompt is a chip with its type and size, an
   await expect(input.getByRole('link', { name: 'Download all of it' })).toHaveAttribute('href', /payload\?project=[^&]+&text=input$/);
 });
 
+test('the release of a run leads to its deploy, and what happened in a step lies on a line', async ({ page, project, request, server }) => {
+  const sha = '9be04a7c1f0d2e3b4a5968778695a4b3c2d1e0f9';
+  const deploy = await request.post(`${server.url}/api/deploys`, {
+    headers: { authorization: `Bearer ${project.key}` },
+    data: { sha, status: 'success', pr_number: 3 },
+  });
+  expect(deploy.status(), await deploy.text()).toBe(200);
+  const began = Date.now() - 60_000;
+  const events = [
+    { name: 'looked up', at: new Date(began + 105).toISOString() },
+    { name: 'decided', at: new Date(began + 315).toISOString() },
+  ];
+  await project.ingest({ run_id: 'shipped', step_id: 's', release: sha.slice(0, 10), started_at: new Date(began).toISOString(), events });
+  await page.goto(project.at('runs/shipped?step=s'));
+  const panel = page.getByRole('region', { name: 'Events' });
+  await expect(panel.getByRole('img', { name: 'Events over 420 ms' }).locator('circle')).toHaveCount(2);
+  await expect(panel.locator('circle').first()).toHaveAttribute('cx', '25.00%');
+  await page.getByRole('region', { name: 'Result' }).getByRole('link', { name: 'PR 3' }).click();
+  await expect(page).toHaveURL(/\/deploys\/.+/);
+  await expect(page.getByRole('heading', { level: 1 })).toContainText('PR 3');
+});
+
 test('steps whose parent never came stand under a heading that says so', async ({ page, project }) => {
   await project.ingest(...demoSteps(Date.now()));
   await page.goto(project.at(`runs/${demo.running}`));

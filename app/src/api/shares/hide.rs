@@ -73,6 +73,7 @@ pub(super) fn of_run(now: Timestamp, run: RunSummary, steps: Vec<StepSummary>, s
         same_calls: BTreeMap::new(),
         part: None,
         neighbours: Neighbours::default(),
+        deploy: None,
         feedback: Vec::new(),
     }
 }
