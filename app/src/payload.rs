@@ -3,6 +3,7 @@
 pub(crate) mod budget;
 pub(crate) mod chat;
 pub(crate) mod lex;
+pub(crate) mod markdown;
 pub(crate) mod marks;
 pub(crate) mod state_diff;
 pub(crate) mod text;

@@ -64,6 +64,26 @@ test('an image of two megabytes in a prompt is a chip with its type and size, an
   await expect(input.getByRole('link', { name: 'Download all of it' })).toHaveAttribute('href', /payload\?project=[^&]+&text=input$/);
 });
 
+test('an answer is read as Markdown or as calls of tools, and leads nowhere', async ({ page, project }) => {
+  const call = { role: 'assistant', content: null, tool_calls: [{ function: { name: 'find_order', arguments: '{"id":"A-1042"}' } }] };
+  await project.ingest(
+    { run_id: 'told', step_id: 'words', output_code: '# Steps\n\n- **check** the `order`\n\n[more](https://evil.example) <b>raw</b> ![x](https://evil.example/x.png)' },
+    { run_id: 'told', step_id: 'calls', output_code: JSON.stringify(call) },
+  );
+  await page.goto(project.at('runs/told?step=words'));
+  const output = page.getByRole('region', { name: 'Output' });
+  await expect(output).toContainText('**check**');
+  await output.getByRole('link', { name: 'Markdown' }).click();
+  await expect(page).toHaveURL(/out=md/);
+  await expect(output.locator('.md strong')).toHaveText('check');
+  await expect(output.locator('.md')).toContainText('<b>raw</b>');
+  await expect(output.locator('.md').locator('a, img, b')).toHaveCount(0);
+
+  await page.goto(project.at('runs/told?step=calls'));
+  await output.getByRole('link', { name: 'Chat' }).click();
+  await expect(output).toContainText(/calls\s*find_order/);
+});
+
 test('the release of a run leads to its deploy, and what happened in a step lies on a line', async ({ page, project, request, server }) => {
   const sha = '9be04a7c1f0d2e3b4a5968778695a4b3c2d1e0f9';
   const deploy = await request.post(`${server.url}/api/deploys`, {

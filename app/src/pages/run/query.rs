@@ -50,10 +50,16 @@ pub(crate) enum TextView {
     Raw,
     Json,
     Chat,
+    Markdown,
 }
 
 impl TextView {
-    const WORDS: [(Self, &'static str); 3] = [(Self::Raw, "raw"), (Self::Json, "json"), (Self::Chat, "chat")];
+    const WORDS: [(Self, &'static str); 4] = [
+        (Self::Raw, "raw"),
+        (Self::Json, "json"),
+        (Self::Chat, "chat"),
+        (Self::Markdown, "md"),
+    ];
 
     /// The word in the URL.
     pub(crate) fn as_str(self) -> &'static str {
@@ -284,6 +290,7 @@ mod tests {
         check(&[("zoom", "-5to900"), ("at", "77")], "zoom=-5to900&at=77");
         check(&[("diff", "in"), ("step", "a")], "step=a&diff=in");
         check(&[("diff", "words")], "");
+        check(&[("out", "md")], "out=md");
         check(
             &[
                 ("level", "0"),

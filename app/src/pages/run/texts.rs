@@ -3,18 +3,21 @@
 mod details;
 mod long;
 mod state;
+mod switch;
 
 use domain::filter::percent_encode;
 use domain::{ShareContent, StepSummary, text};
+use engine::shape::{Shape, shape_of};
 use leptos::prelude::*;
 
 use self::details::{attributes_section, events_section, template_section};
 use self::long::{FindInTexts, is_long, tail_view};
 use self::state::state_section;
+use self::switch::Switch;
 use super::query::{RunQuery, TextView};
 use super::{Page, SelectedPlaces, SelectedTexts};
 use crate::api::steps::{FULL_BYTES, SHOWN_BYTES, SentText, StepTexts};
-use crate::payload::budget::Budget;
+use crate::payload::budget::{Budget, COLOURED_BYTES};
 use crate::payload::chat;
 use crate::payload::marks::{Mark, notes, of_conditions};
 use crate::payload::text::{self as payload_text, MarkedText};
@@ -102,7 +105,17 @@ fn output_section(
             },
         );
     };
-    let as_json = view == Some(TextView::Json);
+    let messages = output
+        .is_whole()
+        .then(|| chat::parse_answer(&output.text))
+        .flatten();
+    let shown = shown(output, full);
+    let is_markdown = matches!(shape_of(&shown), Shape::Markdown | Shape::List);
+    let view = match view {
+        Some(TextView::Chat) if messages.is_none() => TextView::Raw,
+        Some(view) => view,
+        None => TextView::Raw,
+    };
     let sub = sub_line([
         step.tokens.output.map(|n| text::counted(n, "token")),
         Some(bytes(output.total_bytes)),
@@ -111,19 +124,44 @@ fn output_section(
     let switch = Switch {
         page,
         label: "Show output as",
-        choices: &[(TextView::Raw, "Raw"), (TextView::Json, "JSON")],
-        current: if as_json { TextView::Json } else { TextView::Raw },
+        choices: match (&messages, is_markdown || view == TextView::Markdown) {
+            (Some(_), _) => &[
+                (TextView::Raw, "Raw"),
+                (TextView::Json, "JSON"),
+                (TextView::Chat, "Chat"),
+            ],
+            (None, true) => &[
+                (TextView::Raw, "Raw"),
+                (TextView::Json, "JSON"),
+                (TextView::Markdown, "Markdown"),
+            ],
+            (None, false) => &[(TextView::Raw, "Raw"), (TextView::Json, "JSON")],
+        },
+        current: view,
         set: |query, view| query.output = Some(view),
     };
-    let shown = shown(output, full);
     let marks = of_conditions(&shown, &step.conditions);
-    let not_json = (as_json && serde_json::from_str::<serde::de::IgnoredAny>(&shown).is_err())
-        .then_some("This is not JSON, so it is shown as plain text.");
-    let body = if output.total_bytes == 0 {
-        view! { <p class="dim">"Empty"</p> }.into_any()
-    } else {
-        let label = format!("Output of {}", step.name);
-        view! { <MarkedText text=shown.clone() marks=marks.clone() as_json label/> }.into_any()
+    let said = match view {
+        TextView::Json if serde_json::from_str::<serde::de::IgnoredAny>(&shown).is_err() => {
+            Some("This is not JSON, so it is shown as plain text.")
+        }
+        TextView::Markdown if shown.len() > COLOURED_BYTES => {
+            Some("This is too long for Markdown, so it is shown as plain text.")
+        }
+        _ => None,
+    };
+    let label = format!("Output of {}", step.name);
+    let body = match (view, messages) {
+        _ if output.total_bytes == 0 => view! { <p class="dim">"Empty"</p> }.into_any(),
+        (TextView::Chat, Some(messages)) => {
+            let mut budget = if full { Budget::full() } else { Budget::opened() };
+            payload_text::chat(messages, &mut budget)
+        }
+        (TextView::Markdown, _) if shown.len() <= COLOURED_BYTES => payload_text::as_markdown(&shown, label),
+        (view, _) => {
+            let as_json = view == TextView::Json;
+            view! { <MarkedText text=shown.clone() marks=marks.clone() as_json label/> }.into_any()
+        }
     };
     let marked = mark_notes(&marks);
     let cut = cut_note(page, step, how_much(&shown, output), full, Some("output"));
@@ -133,7 +171,7 @@ fn output_section(
         sub,
         switch,
         output,
-        view! { {not_json.map(note)} {body} {tail} {marked} {cut} }.into_any(),
+        view! { {said.map(note)} {body} {tail} {marked} {cut} }.into_any(),
     )
 }
 
@@ -265,40 +303,6 @@ fn cut_note(
 fn shown(sent: &SentText, full: bool) -> String {
     let end = if full { FULL_BYTES } else { SHOWN_BYTES };
     sent.text[..sent.text.floor_char_boundary(end)].to_owned()
-}
-
-/// The switch between the ways to show a text.
-struct Switch {
-    page: Page,
-    label: &'static str,
-    choices: &'static [(TextView, &'static str)],
-    current: TextView,
-    set: fn(&mut RunQuery, TextView),
-}
-
-impl Switch {
-    fn into_links(self) -> impl IntoView {
-        let Self {
-            page,
-            label,
-            choices,
-            current,
-            set,
-        } = self;
-        let links = choices
-            .iter()
-            .map(|(choice, word)| {
-                let choice = *choice;
-                let href = move || {
-                    let mut query = page.query.get();
-                    set(&mut query, choice);
-                    query.to_href()
-                };
-                view! { <a href=href aria-current=(choice == current).then_some("true") data-noscroll>{*word}</a> }
-            })
-            .collect_view();
-        view! { <div class="seg sm" role="group" aria-label=label>{links}</div> }
-    }
 }
 
 fn section(title: &'static str, sub: String, switch: Switch, sent: &SentText, body: AnyView) -> AnyView {
