@@ -147,7 +147,7 @@ fn facts(
     view! {
         <dl class="facts run-facts">
             <div><dt>"Duration"</dt><dd title=format!("{} ms", run.latency_ms)>{text::duration(run.latency_ms)}</dd></div>
-            <div><dt>"Cost"</dt><dd>{cost_view(run.cost_nano_usd, run.unpriced_steps)}</dd></div>
+            <div><dt>"Cost"</dt><dd><a class="link" href="#costs" title="What it consists of; each step has its receipt">{cost_view(run.cost_nano_usd, run.unpriced_steps)}</a></dd></div>
             <div class="f-tok"><dt>"Tokens"</dt><dd>{tokens(&run.tokens)}</dd></div>
             <div><dt>"Worst step"</dt><dd>{score}{worst}</dd></div>
             <div><dt>"Steps"</dt><dd>{text::grouped(run.step_count.unsigned_abs())}{failed}</dd></div>
