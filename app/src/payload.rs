@@ -7,5 +7,6 @@ pub(crate) mod markdown;
 pub(crate) mod marks;
 pub(crate) mod state_diff;
 pub(crate) mod text;
+pub(crate) mod tree;
 #[cfg(any(feature = "ssr", test))]
 pub(crate) mod turn;

@@ -64,6 +64,21 @@ test('an image of two megabytes in a prompt is a chip with its type and size, an
   await expect(input.getByRole('link', { name: 'Download all of it' })).toHaveAttribute('href', /payload\?project=[^&]+&text=input$/);
 });
 
+test('JSON folds branch by branch', async ({ page, project }) => {
+  const output = JSON.stringify({ order: { id: 'A-1042', items: [{ sku: 'KB-88', size: { wide: 1 } }] }, many: Array.from({ length: 30 }, (_, n) => n) });
+  await project.ingest({ run_id: 'tree', step_id: 's', output_code: output });
+  await page.goto(project.at('runs/tree?step=s'));
+  const region = page.getByRole('region', { name: 'Output' });
+  await region.getByRole('link', { name: 'Tree' }).click();
+  await expect(page).toHaveURL(/out=tree/);
+  const tree = region.getByRole('group', { name: 'Output of answer' });
+  await expect(tree.getByText('"A-1042"')).toBeVisible();
+  // Long lists and what lies deep begin folded.
+  await expect(tree.getByText('wide')).toBeHidden();
+  await expect(tree.locator('summary', { hasText: '30 items' })).toBeVisible();
+  await expect(tree.getByText('29', { exact: true }).first()).toBeHidden();
+});
+
 test('an answer is read as Markdown or as calls of tools, and leads nowhere', async ({ page, project }) => {
   const call = { role: 'assistant', content: null, tool_calls: [{ function: { name: 'find_order', arguments: '{"id":"A-1042"}' } }] };
   await project.ingest(

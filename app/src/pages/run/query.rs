@@ -49,14 +49,17 @@ impl Path {
 pub(crate) enum TextView {
     Raw,
     Json,
+    /// JSON whose branches fold.
+    Tree,
     Chat,
     Markdown,
 }
 
 impl TextView {
-    const WORDS: [(Self, &'static str); 4] = [
+    const WORDS: [(Self, &'static str); 5] = [
         (Self::Raw, "raw"),
         (Self::Json, "json"),
+        (Self::Tree, "tree"),
         (Self::Chat, "chat"),
         (Self::Markdown, "md"),
     ];
@@ -290,7 +293,7 @@ mod tests {
         check(&[("zoom", "-5to900"), ("at", "77")], "zoom=-5to900&at=77");
         check(&[("diff", "in"), ("step", "a")], "step=a&diff=in");
         check(&[("diff", "words")], "");
-        check(&[("out", "md")], "out=md");
+        check(&[("out", "md"), ("in", "tree")], "out=md&in=tree");
         check(
             &[
                 ("level", "0"),

@@ -18,13 +18,16 @@ use super::query::{RunQuery, TextView};
 use super::{Page, SelectedPlaces, SelectedTexts};
 use crate::api::steps::{FULL_BYTES, SHOWN_BYTES, SentText, StepTexts};
 use crate::payload::budget::{Budget, COLOURED_BYTES};
-use crate::payload::chat;
 use crate::payload::marks::{Mark, notes, of_conditions};
 use crate::payload::text::{self as payload_text, MarkedText};
+use crate::payload::{chat, tree};
 use crate::ui::copy::copy_text;
 use crate::ui::icon::Icon;
 use crate::ui::load::{Load, SkeletonRows};
 use crate::ui::time::use_attached;
+
+/// Said under a conversation of which not all is shown.
+const CUT_CHAT: &str = "Long texts and conversations are cut";
 
 /// Everything the client said about the step.
 #[component]
@@ -111,8 +114,10 @@ fn output_section(
         .flatten();
     let shown = shown(output, full);
     let is_markdown = matches!(shape_of(&shown), Shape::Markdown | Shape::List);
+    let json = tree::parse(&shown);
     let view = match view {
         Some(TextView::Chat) if messages.is_none() => TextView::Raw,
+        Some(TextView::Tree) if json.is_none() => TextView::Json,
         Some(view) => view,
         None => TextView::Raw,
     };
@@ -124,19 +129,16 @@ fn output_section(
     let switch = Switch {
         page,
         label: "Show output as",
-        choices: match (&messages, is_markdown || view == TextView::Markdown) {
-            (Some(_), _) => &[
-                (TextView::Raw, "Raw"),
-                (TextView::Json, "JSON"),
-                (TextView::Chat, "Chat"),
-            ],
-            (None, true) => &[
-                (TextView::Raw, "Raw"),
-                (TextView::Json, "JSON"),
-                (TextView::Markdown, "Markdown"),
-            ],
-            (None, false) => &[(TextView::Raw, "Raw"), (TextView::Json, "JSON")],
-        },
+        choices: [
+            Some((TextView::Raw, "Raw")),
+            Some((TextView::Json, "JSON")),
+            json.is_some().then_some((TextView::Tree, "Tree")),
+            messages.is_some().then_some((TextView::Chat, "Chat")),
+            (is_markdown || view == TextView::Markdown).then_some((TextView::Markdown, "Markdown")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         current: view,
         set: |query, view| query.output = Some(view),
     };
@@ -151,21 +153,26 @@ fn output_section(
         _ => None,
     };
     let label = format!("Output of {}", step.name);
-    let body = match (view, messages) {
+    let mut cut = how_much(&shown, output);
+    let mut tail = tail_view(output, shown.len(), "End of the output");
+    let body = match (view, messages, &json) {
         _ if output.total_bytes == 0 => view! { <p class="dim">"Empty"</p> }.into_any(),
-        (TextView::Chat, Some(messages)) => {
+        (TextView::Chat, Some(messages), _) => {
             let mut budget = if full { Budget::full() } else { Budget::opened() };
-            payload_text::chat(messages, &mut budget)
+            let chat = payload_text::chat(messages, &mut budget);
+            cut = budget.has_cut().then(|| CUT_CHAT.to_owned());
+            tail = None;
+            chat
         }
-        (TextView::Markdown, _) if shown.len() <= COLOURED_BYTES => payload_text::as_markdown(&shown, label),
-        (view, _) => {
+        (TextView::Tree, _, Some(json)) => tree::tree(json, label),
+        (TextView::Markdown, ..) if shown.len() <= COLOURED_BYTES => payload_text::as_markdown(&shown, label),
+        (view, ..) => {
             let as_json = view == TextView::Json;
             view! { <MarkedText text=shown.clone() marks=marks.clone() as_json label/> }.into_any()
         }
     };
     let marked = mark_notes(&marks);
-    let cut = cut_note(page, step, how_much(&shown, output), full, Some("output"));
-    let tail = tail_view(output, shown.len(), "End of the output");
+    let cut = cut_note(page, step, cut, full, Some("output"));
     section(
         "Output",
         sub,
@@ -186,7 +193,10 @@ fn input_section(
     };
     // What was sent of a longer text ends somewhere in it.
     let messages = input.is_whole().then(|| chat::parse(&input.text)).flatten();
+    let shown = shown(input, full);
+    let json = tree::parse(&shown);
     let view = match (view, &messages) {
+        (Some(TextView::Tree), _) if json.is_none() => TextView::Json,
         (None | Some(TextView::Chat), Some(_)) => TextView::Chat,
         (None | Some(TextView::Chat), None) => TextView::Raw,
         (Some(view), _) => view,
@@ -198,32 +208,31 @@ fn input_section(
             .as_ref()
             .map(|m| text::counted(m.len() as i64, "message")),
     ]);
-    let choices: &[(TextView, &str)] = if messages.is_some() {
-        &[
-            (TextView::Chat, "Chat"),
-            (TextView::Json, "JSON"),
-            (TextView::Raw, "Raw"),
-        ]
-    } else {
-        &[(TextView::Raw, "Raw"), (TextView::Json, "JSON")]
-    };
     let switch = Switch {
         page,
         label: "Show input as",
-        choices,
+        choices: [
+            messages.is_some().then_some((TextView::Chat, "Chat")),
+            json.is_some().then_some((TextView::Tree, "Tree")),
+            Some((TextView::Json, "JSON")),
+            Some((TextView::Raw, "Raw")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         current: view,
         set: |query, view| query.input = Some(view),
     };
-    let shown = shown(input, full);
     let mut cut = how_much(&shown, input);
     let mut tail = tail_view(input, shown.len(), "End of the input");
-    let body = match (view, messages) {
-        (TextView::Chat, Some(messages)) => {
+    let label = format!("Input of {}", step.name);
+    let body = match (view, messages, &json) {
+        (TextView::Chat, Some(messages), _) => {
             let mut budget = if full { Budget::full() } else { Budget::opened() };
             let chat = payload_text::chat(messages, &mut budget);
             tail = None;
             cut = if budget.has_cut() {
-                Some("Long texts and conversations are cut")
+                Some(CUT_CHAT)
             } else {
                 input.is_without_media.then_some("Media are left out")
             }
@@ -231,8 +240,8 @@ fn input_section(
             chat
         }
         _ if input.total_bytes == 0 => view! { <p class="dim">"Empty"</p> }.into_any(),
-        (view, _) => {
-            let label = format!("Input of {}", step.name);
+        (TextView::Tree, _, Some(json)) => tree::tree(json, label),
+        (view, ..) => {
             let as_json = view == TextView::Json;
             view! { <MarkedText text=shown.clone() marks=Vec::new() as_json label/> }.into_any()
         }

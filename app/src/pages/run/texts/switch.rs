@@ -9,7 +9,7 @@ use super::super::query::{RunQuery, TextView};
 pub(super) struct Switch {
     pub(super) page: Page,
     pub(super) label: &'static str,
-    pub(super) choices: &'static [(TextView, &'static str)],
+    pub(super) choices: Vec<(TextView, &'static str)>,
     pub(super) current: TextView,
     /// What a choice changes.
     pub(super) set: fn(&mut RunQuery, TextView),
@@ -25,15 +25,14 @@ impl Switch {
             set,
         } = self;
         let links = choices
-            .iter()
+            .into_iter()
             .map(|(choice, word)| {
-                let choice = *choice;
                 let href = move || {
                     let mut query = page.query.get();
                     set(&mut query, choice);
                     query.to_href()
                 };
-                view! { <a href=href aria-current=(choice == current).then_some("true") data-noscroll>{*word}</a> }
+                view! { <a href=href aria-current=(choice == current).then_some("true") data-noscroll>{word}</a> }
             })
             .collect_view();
         view! { <div class="seg sm" role="group" aria-label=label>{links}</div> }
