@@ -62,7 +62,7 @@ pub(crate) struct ComparedTexts {
     pub(crate) has_texts: (bool, bool),
     /// How many values differ and how many are the same, where both are JSON.
     pub(crate) values: Option<(usize, usize)>,
-    /// Only the beginning of at least one of them was compared.
+    /// Only the beginning of at least one of them was compared, or of what differs is shown.
     pub(crate) is_cut: bool,
 }
 

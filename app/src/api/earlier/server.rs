@@ -17,6 +17,8 @@ const MAX_CALLS: u32 = 59;
 const READ_CHARS: i32 = 1024 * 1024;
 /// What of it is compared, in bytes.
 const COMPARED_BYTES: usize = 128 * 1024;
+/// Lines that are shown of a comparison: each is an element of the page.
+const MAX_LINES: usize = 400;
 
 pub(super) async fn earlier_calls(
     snapshot: &mut Snapshot,
@@ -109,9 +111,12 @@ async fn compare(which: ComparedText, before: CallTexts, after: CallTexts) -> Co
         text
     };
     let (before, after) = (comparable(before), comparable(after));
+    let mut lines = lines_in_turn(before, after).await;
+    is_cut |= lines.len() > MAX_LINES;
+    lines.truncate(MAX_LINES);
     ComparedTexts {
         which,
-        lines: lines_in_turn(before, after).await,
+        lines,
         has_texts,
         values,
         is_cut,
@@ -204,6 +209,9 @@ mod tests {
         .await;
         assert_eq!(compared.has_texts, (true, true));
         assert_eq!(compared.lines.len(), 2, "{:?}", compared.lines);
+        let long = texts(Some(&"a\n".repeat(5_000)), None);
+        let cut = compare(ComparedText::Output, texts(None, None), long).await;
+        assert!(cut.is_cut && cut.lines.len() == MAX_LINES);
         let inputs = compare(ComparedText::Input, texts(None, None), texts(None, None)).await;
         assert_eq!((inputs.has_texts, inputs.lines.len()), ((false, false), 0));
     }

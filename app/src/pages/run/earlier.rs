@@ -122,7 +122,7 @@ fn lines(texts: ComparedTexts) -> impl IntoView {
     view! {
         {said.map(|said| view! { <p class="dim">{said}</p> })}
         {diff}
-        {texts.is_cut.then(|| view! { <p class="dim cut-note">"Only the first 128 KB of each were compared"</p> })}
+        {texts.is_cut.then(|| view! { <p class="dim cut-note">"Only the beginning: the first 128 KB of each are compared, and 400 lines shown"</p> })}
     }
 }
 
