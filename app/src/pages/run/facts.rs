@@ -96,6 +96,14 @@ fn facts(
         let text = id.clone();
         Some(view! { <a class="link mono" href=move || href(&slug.read(), &id)>{text}</a> }.into_any())
     };
+    let cost = cost_view(run.cost_nano_usd, run.unpriced_steps);
+    // A link's page has no links but those of its own state.
+    let cost = if is_shared {
+        cost
+    } else {
+        view! { <a class="link" href="#costs" title="What it consists of; each step has its receipt">{cost}</a> }
+            .into_any()
+    };
     let failed =
         (run.error_count > 0).then(|| view! { <small>{format!(" {} failed", run.error_count)}</small> });
     let threshold = worst.and_then(|step| step.threshold);
@@ -147,7 +155,7 @@ fn facts(
     view! {
         <dl class="facts run-facts">
             <div><dt>"Duration"</dt><dd title=format!("{} ms", run.latency_ms)>{text::duration(run.latency_ms)}</dd></div>
-            <div><dt>"Cost"</dt><dd><a class="link" href="#costs" title="What it consists of; each step has its receipt">{cost_view(run.cost_nano_usd, run.unpriced_steps)}</a></dd></div>
+            <div><dt>"Cost"</dt><dd>{cost}</dd></div>
             <div class="f-tok"><dt>"Tokens"</dt><dd>{tokens(&run.tokens)}</dd></div>
             <div><dt>"Worst step"</dt><dd>{score}{worst}</dd></div>
             <div><dt>"Steps"</dt><dd>{text::grouped(run.step_count.unsigned_abs())}{failed}</dd></div>
