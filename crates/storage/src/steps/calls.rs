@@ -13,8 +13,9 @@ use crate::{Error, Result, Snapshot};
 pub const LOOK_BACK_DAYS: i64 = 30;
 /// The latest runs with a step of the name whose calls are looked through.
 pub const LOOKED_THROUGH_RUNS: i32 = 200;
-/// Runs with more steps than this are passed over: all of their steps would be read.
-const MAX_STEPS_OF_RUN: i32 = 2_000;
+/// A run is looked through as long as those before it have no more steps than this, and it has no more itself: all of a
+/// run's steps are read.
+const MAX_STEPS: i32 = 20_000;
 const DAY_MICROS: i64 = 86_400_000_000;
 
 /// One call of a step, without its texts.
@@ -115,7 +116,7 @@ pub async fn call(
 }
 
 /// At most `limit` calls of the name of `own` that began before it, the latest first: of the [`LOOK_BACK_DAYS`] before
-/// it, and of the [`LOOKED_THROUGH_RUNS`] latest runs with such a step.
+/// it, and of the [`LOOKED_THROUGH_RUNS`] latest runs with such a step, fewer where they are long.
 pub async fn calls_before(
     snapshot: &mut Snapshot,
     project: ProjectId,
@@ -133,7 +134,12 @@ pub async fn calls_before(
            s.input_fresh as \"input_fresh?\", s.cache_read as \"cache_read?\", s.cache_write as \"cache_write?\",
            s.output as \"output?\", s.cost_nano_usd as \"cost_nano_usd?\", s.status as \"status!\",
            s.severity as \"severity!\"
-         from search_runs(jsonb_build_object('step', $2::text), $3, $4, null, null, $5) r
+         from (
+           select r.run_id, r.partition_at,
+             coalesce(sum(r.step_count) over (order by r.partition_at desc, r.run_id desc
+               rows between unbounded preceding and 1 preceding), 0) as steps_before
+           from search_runs(jsonb_build_object('step', $2::text), $3, $4, null, null, $5) r
+           where r.project_id = $1 and r.step_count <= $11) r
          cross join lateral (
            select s.run_id, s.step_id, s.name, s.partition_at, s.started_at, s.latency_ms, s.input_fresh, s.cache_read,
              s.cache_write, s.output, s.cost_nano_usd, s.status, s.severity
@@ -142,7 +148,7 @@ pub async fn calls_before(
              and s.started_at >= $3 and (s.started_at, s.run_id, s.step_id) < ($6, $7, $8)
              and (not $9 or (s.status = 'ok' and s.severity < 2))
            order by s.started_at desc, s.step_id desc limit $10) s
-         where r.project_id = $1 and r.step_count <= $11
+         where r.steps_before <= $11
          order by s.started_at desc, s.run_id desc, s.step_id desc limit $10",
         project.0,
         own.name,
@@ -154,7 +160,7 @@ pub async fn calls_before(
         own.step_id,
         wanted == Wanted::Good,
         i64::from(limit),
-        MAX_STEPS_OF_RUN
+        MAX_STEPS
     )
     .fetch_all(&mut *snapshot)
     .await?;
