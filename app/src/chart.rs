@@ -4,6 +4,7 @@
 //! A chart names roles, never colours: each role is a class of the style sheet that sets `--c`.
 //! `draw` (plotters) → `svg` or `canvas` (backends) → `view` (the component) and `table` (the same numbers).
 
+mod calls;
 #[cfg(target_arch = "wasm32")]
 mod canvas;
 mod draw;
@@ -21,6 +22,7 @@ mod view;
 
 use crate::chart::scale::{even_ticks, value_ticks};
 
+pub(crate) use calls::{CallDot, call_dots};
 pub(crate) use lines::{LineSeries, Lines, Marker, Moment, group_markers};
 pub(crate) use overlay::escaped;
 pub(crate) use overlay::plumb_lines;

@@ -39,6 +39,11 @@ pub(crate) const ALL_KEYS: &[KeyHelp] = &[
     key(&["l"], "live tail on or off", "Runs"),
     key(&["j"], "next step", "Run"),
     key(&["k"], "previous step", "Run"),
+    key(
+        &["↑", "↓"],
+        "step by step, in the tree; ← and → fold and climb",
+        "Run",
+    ),
     key(&["n", "N"], "next, previous problem", "Run"),
     key(&["["], "fold a level", "Run"),
     key(&["]"], "unfold a level", "Run"),

@@ -136,6 +136,20 @@ test('a run of 5,000 steps opens, scrolls and finds its last step', async ({ pag
   await expect(row(page, /step-4999/)).toBeInViewport();
 });
 
+test('on paper the run has its drawing and its whole panel, and nothing to click', async ({ page, project }) => {
+  await project.ingest(...demoSteps(Date.now()));
+  await page.goto(project.at(`runs/${demo.cascade}?step=${demo.brokenJson}`));
+  await hydrated(page);
+  await expect(page.locator('.wf[data-drawn]')).toBeVisible();
+  await page.emulateMedia({ media: 'print' });
+  await expect(page.locator('.app > .nav')).toBeHidden();
+  await expect(page.locator('.wf-tools')).toBeHidden();
+  const panel = page.getByRole('complementary', { name: 'Selected step' });
+  expect(await panel.evaluate((element) => element.scrollHeight <= element.clientHeight + 1)).toBe(true);
+  const [canvas, place] = [(await page.locator('canvas.wf-live').boundingBox())!, (await page.locator('.wf-draw').boundingBox())!];
+  expect(Math.abs(canvas.width - place.width)).toBeLessThan(2);
+});
+
 test('{ and } go to the newer and the older run', async ({ page, project }) => {
   const at = (seconds: number) => new Date(Date.now() - seconds * 1_000).toISOString();
   await project.ingest(

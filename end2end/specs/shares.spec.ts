@@ -27,6 +27,8 @@ test('a run is shared by forms, opened without an account, and revoked', async (
   await expect(panel.getByRole('heading', { level: 2 })).toHaveText('parse-request');
   await expect(panel.getByRole('region', { name: 'Output' })).toContainText('"intent": "xxxxxx"');
   await expect(other.locator('body')).not.toContainText('refund');
+  // Other runs are none of the link's business.
+  await expect(panel.getByRole('region', { name: /Changed since|This step before/ })).toHaveCount(0);
   await shots(other, 'share-masked');
 
   await page.goto(project.at('settings/shares'));

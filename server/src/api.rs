@@ -26,6 +26,7 @@ pub(crate) mod live;
 pub(crate) mod mcp;
 pub(crate) mod models;
 pub(crate) mod octets;
+pub(crate) mod payload;
 pub(crate) mod query;
 pub(crate) mod redaction;
 pub(crate) mod retention;

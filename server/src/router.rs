@@ -21,7 +21,7 @@ use crate::api::live as changes;
 use crate::api::{
     alerts, analyses, audit, backtest, channels, chats, cost, deploys, detectors, findings, forecast, groups,
     health, hooks, incident_settings, incidents, integrations, investigations, jobs, key_limits, ledger, mcp,
-    models, redaction, retention, runs, scoring, series, shares, skeleton, spans, stats, watcher,
+    models, payload, redaction, retention, runs, scoring, series, shares, skeleton, spans, stats, watcher,
 };
 use crate::error::{ErrorBody, ErrorDetails, ErrorReport, HttpError};
 use crate::state::AppState;
@@ -50,7 +50,7 @@ routes!(
     // programs that read, with a key of scope `read` or a session
     GET "/api/runs"                                  => runs::list,
     GET "/api/runs/{run_id}"                         => runs::get,
-    GET "/api/runs/{run_id}/steps/{step_id}/payload" => runs::payload,
+    GET "/api/runs/{run_id}/steps/{step_id}/payload" => payload::get,
     POST "/api/runs/{run_id}/analysis"               => analyses::start,
     GET "/api/runs/{run_id}/analysis"                => analyses::get,
     POST "/api/runs/{run_id}/shares"                 => shares::make,

@@ -144,8 +144,19 @@ pub(crate) struct RunView {
     pub(crate) part: Option<RunPart>,
     /// The runs listed beside it.
     pub(crate) neighbours: Neighbours,
+    /// The latest deploy that its release is of.
+    #[serde(default)]
+    pub(crate) deploy: Option<RunDeploy>,
     /// What people said about its conditions.
     pub(crate) feedback: Vec<domain::anomaly::Feedback>,
+}
+
+/// The deploy behind a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RunDeploy {
+    pub(crate) id: String,
+    /// `PR 2`, or the beginning of its sha.
+    pub(crate) name: String,
 }
 
 /// The first screen of a long run, and what else its page says of all steps.
@@ -200,6 +211,10 @@ pub(crate) async fn read_run(
     };
     let neighbours = storage::runs::neighbours(&mut snapshot, project, &run_id).await?;
     let feedback = storage::feedback::of_run(&mut snapshot, project, &run_id).await?;
+    let deploy = match run.release.as_deref().and_then(domain::deploy::parse_sha) {
+        Some(sha) => deploy_of(&mut snapshot, project, sha).await?,
+        None => None,
+    };
     let calls = skeleton.ids.iter().zip(&skeleton.steps);
     let same_calls = if is_long {
         BTreeMap::new()
@@ -215,8 +230,30 @@ pub(crate) async fn read_run(
         same_calls,
         part,
         neighbours,
+        deploy,
         feedback,
     })
+}
+
+/// The latest deploy of a sha, which may be only its beginning.
+#[cfg(feature = "ssr")]
+async fn deploy_of(
+    snapshot: &mut storage::Snapshot,
+    project: domain::ProjectId,
+    sha: String,
+) -> Result<Option<RunDeploy>, ApiError> {
+    use storage::deploys::{self, DeployFilter};
+
+    let filter = DeployFilter {
+        sha: Some(sha),
+        ..DeployFilter::default()
+    };
+    let found = deploys::list(snapshot, project, &filter, None, 1).await?;
+    let deploy = found.items.into_iter().next();
+    Ok(deploy.map(|deploy| RunDeploy {
+        name: deploy.name(),
+        id: deploy.id,
+    }))
 }
 
 /// One step of a long run with its conditions; `None` when the run has no such step.

@@ -16,6 +16,8 @@ const SENT_WHOLE_BYTES: usize = 512 * 1024;
 pub(crate) const SHOWN_BYTES: usize = 64 * 1024;
 /// What is sent and shown of one that is asked for whole, in bytes. The API has all of it.
 pub(crate) const FULL_BYTES: usize = 1024 * 1024;
+/// What is sent and shown of the end of a text that is not sent or shown whole, in bytes.
+pub(crate) const TAIL_BYTES: usize = 16 * 1024;
 /// What is sent of a step's attributes, and of its events, unless all is asked for: how many, and bytes of JSON.
 #[cfg(feature = "ssr")]
 const SENT_DETAILS: (usize, usize) = (200, 64 * 1024);
@@ -26,10 +28,14 @@ const SENT_DETAILS_IN_FULL: (usize, usize) = (2_000, 512 * 1024);
 /// A text of a step, or its beginning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SentText {
-    /// As much of it as was sent.
+    /// As much of it as was sent, from its beginning.
     pub(crate) text: String,
+    /// Its end, where that was not sent; else empty.
+    pub(crate) tail: String,
     /// The length of all of it, in bytes.
     pub(crate) total_bytes: u64,
+    /// Media in it gave way to their sizes.
+    pub(crate) is_without_media: bool,
 }
 
 impl SentText {
@@ -42,8 +48,43 @@ impl SentText {
             false if text.len() > SENT_WHOLE_BYTES => SHOWN_BYTES,
             false => SENT_WHOLE_BYTES,
         };
-        text.truncate(text.floor_char_boundary(sent_bytes));
-        Self { text, total_bytes }
+        let cut_at = text.floor_char_boundary(sent_bytes);
+        let mut tail = String::new();
+        if cut_at < text.len() {
+            let from = text.ceil_char_boundary(text.len().saturating_sub(TAIL_BYTES));
+            text.get(from.max(cut_at)..)
+                .unwrap_or_default()
+                .clone_into(&mut tail);
+        }
+        text.truncate(cut_at);
+        Self {
+            text,
+            tail,
+            total_bytes,
+            is_without_media: false,
+        }
+    }
+
+    /// The same of a prompt. Where it is too long the media in it go first: without them most are whole.
+    #[cfg(any(feature = "ssr", test))]
+    pub(crate) fn of_prompt(text: String, full: bool) -> Self {
+        let is_long = text.len() > SENT_WHOLE_BYTES;
+        match is_long
+            .then(|| crate::payload::chat::without_base64(&text))
+            .flatten()
+        {
+            Some(short) => Self {
+                total_bytes: text.len() as u64,
+                is_without_media: true,
+                ..Self::of(short, full)
+            },
+            None => Self::of(text, full),
+        }
+    }
+
+    /// Whether all of it was sent, its media left aside: only then its shape can be read.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.tail.is_empty() && (self.is_without_media || self.text.len() as u64 == self.total_bytes)
     }
 }
 
@@ -100,7 +141,7 @@ pub(crate) async fn texts_of(
     });
     let events = events.collect();
     Ok(StepTexts {
-        input: sent(payload.input),
+        input: payload.input.map(|text| SentText::of_prompt(text, full)),
         output: sent(payload.output),
         prompt_template: sent(payload.prompt_template),
         attributes: DetailBudget((details.0 + 1, details.1))
@@ -173,11 +214,30 @@ mod tests {
     }
 
     #[test]
+    fn a_prompt_that_is_long_by_its_media_is_whole_without_them() {
+        let image = "QUi9".repeat(SENT_WHOLE_BYTES / 2);
+        let prompt = format!(r#"[{{"role":"user","content":"{image}"}}]"#);
+        let sent = SentText::of_prompt(prompt.clone(), false);
+        assert!(
+            sent.is_whole() && sent.is_without_media && sent.text.len() < 100,
+            "{}",
+            sent.text
+        );
+        assert_eq!(sent.total_bytes, prompt.len() as u64);
+        let long = SentText::of_prompt(format!("{prompt}{}", "a ".repeat(SENT_WHOLE_BYTES)), false);
+        assert!(!long.is_whole() && long.tail.ends_with("a "));
+        assert!(SentText::of_prompt("short".to_owned(), false).is_whole());
+    }
+
+    #[test]
     fn long_texts_are_cut_on_a_character() {
         let check = |text: String, full: bool, sent: usize| {
             let total = text.len() as u64;
+            let end = text.clone();
             let text = SentText::of(text, full);
             assert_eq!((text.text.len(), text.total_bytes), (sent, total));
+            assert!(end.ends_with(&text.tail) && text.tail.len() <= TAIL_BYTES);
+            assert_eq!(text.tail.is_empty(), sent as u64 == total);
         };
         check(String::new(), false, 0);
         check("x".repeat(SENT_WHOLE_BYTES), false, SENT_WHOLE_BYTES);

@@ -1,6 +1,7 @@
 //! The page of one run: what went wrong, when, and what each step said.
 
 mod analysis;
+mod earlier;
 mod facts;
 mod flow;
 mod found;
@@ -42,8 +43,10 @@ use self::waterfall::Waterfall;
 use self::whole::{Whole, read_whole};
 use crate::api::analyses::AnalysisView;
 use crate::api::detectors::findings_of_run;
+use crate::api::earlier::{EarlierCalls, read_earlier_calls};
 use crate::api::runs::{RunView, read_run};
 use crate::api::steps::{StepTexts, read_step_texts};
+use crate::api::text_search::{FoundPlaces, search_step_texts};
 use crate::context::use_slug;
 use crate::error::ApiError;
 use crate::live::{LiveState, use_live, waits_to_read_again};
@@ -54,6 +57,17 @@ use crate::ui::load::{ErrorState, SkeletonRows};
 
 /// The texts of the selected step; `None` while no step is selected.
 type SelectedTexts = Resource<Result<Option<StepTexts>, ApiError>>;
+/// What the selected step did before; `None` while no step is selected.
+type SelectedCalls = Resource<Result<Option<EarlierCalls>, ApiError>>;
+/// Where what is looked for stands in the selected step's texts; `None` while nothing is.
+type SelectedPlaces = Resource<Result<Option<FoundPlaces>, ApiError>>;
+
+/// What is read of the selected step for members of the project alone.
+#[derive(Clone, Copy)]
+struct OfMembers {
+    calls: SelectedCalls,
+    places: SelectedPlaces,
+}
 
 #[component]
 pub(crate) fn RunPage() -> impl IntoView {
@@ -81,6 +95,31 @@ pub(crate) fn RunPage() -> impl IntoView {
             None => Ok(None),
         }
     });
+    let asked = move || {
+        let query = query.read();
+        (slug.get(), run_id.get(), query.step.clone(), query.compared)
+    };
+    let calls: SelectedCalls = Resource::new(asked, |(slug, run_id, step, compared)| async move {
+        match step {
+            Some(step) => match read_earlier_calls(slug, run_id, step, compared).await {
+                // The panel says so already.
+                Err(ApiError::NotFound) => Ok(None),
+                found => found.map(Some),
+            },
+            None => Ok(None),
+        }
+    });
+    let asked = move || {
+        let query = query.read();
+        (slug.get(), run_id.get(), query.step.clone(), query.find.clone())
+    };
+    let places: SelectedPlaces = Resource::new(asked, |(slug, run_id, step, find)| async move {
+        match step {
+            Some(step) if !find.is_empty() => search_step_texts(slug, run_id, step, find).await.map(Some),
+            _ => Ok(None),
+        }
+    });
+    let of_members = OfMembers { calls, places };
     let findings: RunFindings = Resource::new(
         move || (slug.get(), run_id.get()),
         |(slug, run_id)| findings_of_run(slug, run_id),
@@ -89,7 +128,7 @@ pub(crate) fn RunPage() -> impl IntoView {
         <Transition fallback=|| view! { <Waiting/> }>
             {move || Suspend::new(async move {
                 match resource.await {
-                    Ok(view) => view! { <Loaded view slug query texts analysis findings/> }.into_any(),
+                    Ok(view) => view! { <Loaded view slug query texts of_members analysis findings/> }.into_any(),
                     Err(ApiError::NotFound) => view! { <UnknownRun slug run_id=run_id.get_untracked()/> }.into_any(),
                     Err(error) => {
                         view! {
@@ -140,6 +179,7 @@ fn Loaded(
     slug: Memo<String>,
     query: Memo<RunQuery>,
     texts: SelectedTexts,
+    of_members: OfMembers,
     analysis: Resource<Result<AnalysisView, ApiError>>,
     findings: RunFindings,
 ) -> impl IntoView {
@@ -182,7 +222,7 @@ fn Loaded(
                     <Groups page/>
                     <Analysis page reading=analysis/>
                 </div>
-                <StepPanel page texts/>
+                <StepPanel page texts of_members=Some(of_members)/>
             </div>
         </main>
     };

@@ -4,6 +4,9 @@ mod media;
 
 use serde_json::Value;
 
+#[cfg(any(feature = "ssr", test))]
+pub(crate) use self::media::without_base64;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Speaker {
     /// Standing instructions.
@@ -99,6 +102,20 @@ pub(crate) fn parse(text: &str) -> Option<Vec<Message>> {
         messages.push(message_of(message)?);
     }
     (!messages.is_empty()).then_some(messages)
+}
+
+/// The conversation in an answer: as in a prompt, or one message alone, as an answer that calls tools is recorded.
+pub(crate) fn parse_answer(text: &str) -> Option<Vec<Message>> {
+    if let Some(messages) = parse(text) {
+        return Some(messages);
+    }
+    let text = text.trim_start();
+    if !text.starts_with('{') {
+        return None;
+    }
+    let value: Value = serde_json::from_str(text).ok()?;
+    value.get("role")?;
+    Some(vec![message_of(&value)?])
 }
 
 fn push(messages: &mut Vec<Message>, role: &str, parts: Vec<Part>) {
@@ -305,6 +322,21 @@ mod tests {
             r#"critic: ?{"odd":true}"#,
         );
         check(r#"[{"role":"user"}]"#, "user: ");
+    }
+
+    #[test]
+    fn an_answer_may_be_one_message() {
+        let check = |text: &str, parts: Option<usize>| {
+            let found = parse_answer(text).and_then(|messages| Some(messages.first()?.parts.len()));
+            assert_eq!(found, parts, "{text}");
+        };
+        check(
+            r#"{"role":"assistant","content":"so","tool_calls":[{"function":{"name":"find","arguments":"{}"}}]}"#,
+            Some(2),
+        );
+        check(r#"[{"role":"assistant","content":"so"}]"#, Some(1));
+        check(r#"{"intent":"refund"}"#, None);
+        check("so", None);
     }
 
     #[test]

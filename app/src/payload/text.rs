@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::budget::{Budget, COLOURED_BYTES};
 use super::chat::{Message, Part, Speaker};
+use super::markdown::{Block, Span, blocks};
 use super::marks::{Mark, Segment, TextLine, is_end_mark, json_lines, plain_segments, raw_lines};
 
 /// Text with its marks, as JSON when `as_json` (and it is JSON), else as it stands.
@@ -74,6 +75,45 @@ fn segment(segment: Segment) -> AnyView {
         }
         None if class.is_empty() => text.into_any(),
         None => view! { <span class=class>{text}</span> }.into_any(),
+    }
+}
+
+/// A text read as Markdown. Only for texts up to [`COLOURED_BYTES`]: each span is an element.
+pub(crate) fn as_markdown(text: &str, label: String) -> AnyView {
+    let blocks = blocks(text).into_iter().map(block).collect_view();
+    view! { <div class="md" tabindex="0" role="group" aria-label=label>{blocks}</div> }.into_any()
+}
+
+fn block(block: Block) -> AnyView {
+    match block {
+        Block::Heading(said) => view! { <p class="md-head">{line(said)}</p> }.into_any(),
+        Block::Paragraph(said) => view! { <p>{line(said)}</p> }.into_any(),
+        Block::Item { depth, marker, said } => {
+            let class = format!("md-item in-{depth}");
+            view! { <p class=class><span class="dim">{marker}</span><span>{line(said)}</span></p> }.into_any()
+        }
+        Block::Quote(said) => view! { <blockquote class="md-quote">{line(said)}</blockquote> }.into_any(),
+        Block::Verbatim(text) => {
+            view! { <pre class="code" tabindex="0" role="group" aria-label="Code">{text}</pre> }.into_any()
+        }
+        Block::Rule => view! { <hr/> }.into_any(),
+    }
+}
+
+fn line(said: Vec<Span>) -> impl IntoView {
+    said.into_iter().map(span).collect_view()
+}
+
+fn span(span: Span) -> AnyView {
+    match span {
+        Span::Text(text) => text.into_any(),
+        Span::Strong(text) => view! { <strong>{text}</strong> }.into_any(),
+        Span::Emphasis(text) => view! { <em>{text}</em> }.into_any(),
+        Span::Code(text) => view! { <code>{text}</code> }.into_any(),
+        // Whoever wrote it chose where it leads: it is read, not followed.
+        Span::Link { words, address } => {
+            view! { {words}" "<span class="mono dim">{format!("({address})")}</span> }.into_any()
+        }
     }
 }
 

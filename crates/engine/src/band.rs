@@ -2,6 +2,7 @@
 
 use crate::history::{StepMetric, StepSamples};
 use crate::sample::Sorted;
+use crate::usual_range::UsualRange;
 
 /// Clean steps a band needs.
 const MIN_CLEAN: usize = 20;
@@ -35,7 +36,7 @@ pub(crate) fn departure(sample: &Sorted, value: Option<i64>, least_distance: i64
         return None;
     }
     let (log_q1, log_q3) = (log_quantile(sample, 5)?, log_quantile(sample, 15)?);
-    let reach = REACH * (log_q3 - log_q1).max(MIN_LOG_IQR);
+    let reach = reach(log_q1, log_q3);
     let log_value = (value as f64).ln();
     let (is_above, nearest) = if log_value > log_q3 + reach {
         (true, log_q3.exp())
@@ -54,6 +55,30 @@ pub(crate) fn departure(sample: &Sorted, value: Option<i64>, least_distance: i64
     })
 }
 
+/// The band that values above nothing lie in, by the rule that layer 5 judges by; `None` while there are too few.
+///
+/// For drawings of a step's latest calls: what a step is judged against is the server's own, longer memory.
+pub fn usual_band(values: impl IntoIterator<Item = i64>) -> Option<UsualRange> {
+    let mut sample = Sorted::default();
+    for value in values.into_iter().filter(|value| *value > 0) {
+        sample.insert(value);
+    }
+    if sample.len() < MIN_CLEAN {
+        return None;
+    }
+    let (log_q1, log_q3) = (log_quantile(&sample, 5)?, log_quantile(&sample, 15)?);
+    let reach = reach(log_q1, log_q3);
+    Some(UsualRange {
+        low: (log_q1 - reach).exp(),
+        high: (log_q3 + reach).exp(),
+    })
+}
+
+/// How far the band goes beyond the quartiles.
+fn reach(log_q1: f64, log_q3: f64) -> f64 {
+    REACH * (log_q3 - log_q1).max(MIN_LOG_IQR)
+}
+
 /// Most values lie so close to the quartiles that no logarithm is needed: the band reaches at least a tenth of e
 /// beyond them (2.5 × 0.04), and e^0.1 is above 1.1.
 fn is_surely_inside(sample: &Sorted, value: f64) -> bool {
@@ -68,4 +93,19 @@ fn log_quantile(sample: &Sorted, twentieths: usize) -> Option<f64> {
     let (low, high, between) = sample.around(twentieths)?;
     let (low, high) = ((low as f64).ln(), (high as f64).ln());
     Some(low + (high - low) * between as f64 / 20.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_band_needs_twenty_values_above_nothing() {
+        assert_eq!(usual_band(std::iter::repeat_n(100, 19).chain([0, 0, 0])), None);
+        let band = usual_band(std::iter::repeat_n(100, 20)).unwrap();
+        assert!(
+            (90.0..91.0).contains(&band.low) && (110.0..111.0).contains(&band.high),
+            "{band:?}"
+        );
+    }
 }

@@ -62,6 +62,7 @@ pub mod usage;
 pub mod usual_range;
 mod words;
 
+pub use band::usual_band;
 pub use facts::{StepFacts, ToolCall};
 pub use histogram::Histogram;
 pub use history::{History, RecentStep, RecentSteps, StepRecord};

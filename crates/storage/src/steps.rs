@@ -1,5 +1,6 @@
 //! Reading the steps of one run.
 
+pub mod calls;
 mod skeleton;
 
 use std::collections::HashMap;

@@ -1,10 +1,10 @@
-//! `GET /api/runs`, `/api/runs/{id}`, `/api/runs/{id}/steps/{step}/payload`.
+//! `GET /api/runs`, `/api/runs/{id}`.
 
 use axum::Json;
 use axum::extract::State;
 use domain::{
-    CostSource, NanoUsd, RunProblem, RunStatus, RunSummary, Severity, StepKind, StepPayload, StepStatus,
-    StepSummary, Timestamp, TokenUsage, UsageDetails, Window,
+    CostSource, NanoUsd, RunProblem, RunStatus, RunSummary, Severity, StepKind, StepStatus, StepSummary,
+    Timestamp, TokenUsage, UsageDetails, Window,
 };
 use serde::{Deserialize, Serialize, Serializer};
 use storage::Db;
@@ -366,26 +366,6 @@ pub(crate) async fn get(
         run: run.into(),
         steps: steps.into_iter().map(Step::from).collect(),
     }))
-}
-
-/// Texts, attributes and events of a step
-#[utoipa::path(get, path = "/api/runs/{run_id}/steps/{step_id}/payload", operation_id = "get_step_payload",
-    params(
-        ("run_id" = String, Path, description = "The client's run id"),
-        ("step_id" = String, Path, description = "The client's step id"),
-        Reader,
-    ),
-    responses((status = 200, description = "The texts", body = StepPayload), NotFound, ReadErrors))]
-pub(crate) async fn payload(
-    State(db): State<Db>,
-    Reader(caller): Reader,
-    InPath((run_id, step_id)): InPath<(String, String)>,
-) -> HttpResult<Json<StepPayload>> {
-    let mut snapshot = db.snapshot(caller.project_id).await?;
-    let payload = storage::steps::payload(&mut snapshot, caller.project_id, &run_id, &step_id)
-        .await
-        .map_err(|cause| absent(cause, "step"))?;
-    Ok(Json(payload))
 }
 
 pub(super) fn absent(cause: storage::Error, what: &str) -> HttpError {

@@ -145,6 +145,22 @@ async fn payloads_come_back_as_sent() {
     assert_eq!(payload["prompt_template"], "Hello {name}");
     assert_eq!(payload["events"][0]["name"], "sooner");
     assert_eq!(payload["events"][0]["attributes"], json!({"n": 1}));
+
+    let url = app.url("/api/runs/r/steps/s/payload?text=input");
+    let file = app.client.get(url).send().await.unwrap();
+    let header = |name: &str| file.headers()[name].to_str().unwrap().to_owned();
+    assert_eq!(header("content-type"), "text/plain; charset=utf-8");
+    assert_eq!(
+        header("content-disposition"),
+        "attachment; filename=\"input.txt\""
+    );
+    assert_eq!(file.text().await.unwrap(), full["prompt"].as_str().unwrap());
+    let (status, answer) = app.get("/api/runs/r/steps/s/payload?text=thoughts").await;
+    assert_eq!(
+        (status, &answer["error"]["field"]),
+        (400, &json!("text")),
+        "{answer}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -255,6 +255,14 @@ fn functions() -> Vec<(&'static str, Value)> {
             json!({ "run_id": "theirs", "step_id": "s1", "earlier": [], "later": [] }),
         ),
         (
+            "/ui/steps/earlier",
+            json!({ "run_id": "theirs", "step_id": "s1", "compared": "output" }),
+        ),
+        (
+            "/ui/steps/search",
+            json!({ "run_id": "theirs", "step_id": "s1", "sought": "canary" }),
+        ),
+        (
             "/ui/steps/payload",
             json!({ "run_id": "theirs", "step_id": "s1", "full": true }),
         ),

@@ -73,6 +73,7 @@ pub(super) fn of_run(now: Timestamp, run: RunSummary, steps: Vec<StepSummary>, s
         same_calls: BTreeMap::new(),
         part: None,
         neighbours: Neighbours::default(),
+        deploy: None,
         feedback: Vec::new(),
     }
 }
@@ -361,10 +362,18 @@ fn strip_people(fields: &mut Map<String, Value>) {
 }
 
 fn masked(text: SentText) -> SentText {
-    let SentText { text, total_bytes } = text;
+    let SentText {
+        text,
+        // Where it begins within JSON is not known, so nothing of it would surely be masked.
+        tail: _,
+        total_bytes,
+        is_without_media,
+    } = text;
     SentText {
         text: mask(&text),
+        tail: String::new(),
         total_bytes,
+        is_without_media,
     }
 }
 

@@ -1,15 +1,16 @@
 //! The head of the run page: the verdict and the run's figures.
 
 use domain::series::SeriesBy;
-use domain::{RunSummary, StepSummary, TokenUsage, text};
+use domain::{StepSummary, TokenUsage, text};
 use leptos::prelude::*;
 
 use super::Page;
 use super::query::RunQuery;
 use super::verdict::{SentencePart, verdict};
+use crate::api::runs::RunDeploy;
 use crate::pages::cells::{cost_view, layer_of, score_bar};
 use crate::ui::icon::Icon;
-use crate::ui::links::{page_href, scope_href, session_href, user_href};
+use crate::ui::links::{deploy_href, page_href, scope_href, session_href, user_href};
 
 /// Verdict and figures.
 #[component]
@@ -37,7 +38,7 @@ pub(super) fn RunHead(page: Page) -> impl IntoView {
                             {details}
                         </div>
                     </div>
-                    {facts(run, worst_step(&reading), query, slug, shared.is_some())}
+                    {facts(&reading, query, slug, shared.is_some())}
                     {reading.part.is_none().then(|| missing_steps(run.step_count, reading.skeleton.steps.len()))}
                 </section>
             }
@@ -76,12 +77,12 @@ fn worst_step(run: &super::Run) -> Option<&StepSummary> {
 }
 
 fn facts(
-    run: &RunSummary,
-    worst: Option<&StepSummary>,
+    reading: &super::Run,
     query: Memo<RunQuery>,
     slug: Memo<String>,
     is_shared: bool,
 ) -> impl IntoView + use<> {
+    let (run, worst) = (reading.run(), worst_step(reading));
     let filtered = move |name: &'static str, value: String| {
         if is_shared {
             return view! { <span class="mono">{value}</span> }.into_any();
@@ -94,6 +95,14 @@ fn facts(
         href("", &id).filter(|_| !is_shared)?;
         let text = id.clone();
         Some(view! { <a class="link mono" href=move || href(&slug.read(), &id)>{text}</a> }.into_any())
+    };
+    let cost = cost_view(run.cost_nano_usd, run.unpriced_steps);
+    // A link's page has no links but those of its own state.
+    let cost = if is_shared {
+        cost
+    } else {
+        view! { <a class="link" href="#costs" title="What it consists of; each step has its receipt">{cost}</a> }
+            .into_any()
     };
     let failed =
         (run.error_count > 0).then(|| view! { <small>{format!(" {} failed", run.error_count)}</small> });
@@ -125,7 +134,15 @@ fn facts(
     // Left out of a link.
     let key = (!run.key_label.is_empty()).then_some(key);
     let environment = run.environment.clone().map(|e| e.into_any());
-    let release = run.release.clone().map(|r| filtered("release", r));
+    // A release leads to its deploy as well.
+    let deploy = reading.view.deploy.clone().map(|deploy| {
+        let RunDeploy { id, name } = deploy;
+        view! { " " <small><a class="link" href=move || deploy_href(&slug.read(), &id)>{name}</a></small> }
+    });
+    let release = run
+        .release
+        .clone()
+        .map(|r| view! { {filtered("release", r)}{deploy} }.into_any());
     let session = run
         .session_id
         .clone()
@@ -138,7 +155,7 @@ fn facts(
     view! {
         <dl class="facts run-facts">
             <div><dt>"Duration"</dt><dd title=format!("{} ms", run.latency_ms)>{text::duration(run.latency_ms)}</dd></div>
-            <div><dt>"Cost"</dt><dd>{cost_view(run.cost_nano_usd, run.unpriced_steps)}</dd></div>
+            <div><dt>"Cost"</dt><dd>{cost}</dd></div>
             <div class="f-tok"><dt>"Tokens"</dt><dd>{tokens(&run.tokens)}</dd></div>
             <div><dt>"Worst step"</dt><dd>{score}{worst}</dd></div>
             <div><dt>"Steps"</dt><dd>{text::grouped(run.step_count.unsigned_abs())}{failed}</dd></div>

@@ -14,7 +14,7 @@ use crate::ui::icon::Icon;
 pub(super) fn Groups(page: Page) -> impl IntoView {
     let run = page.run;
     view! {
-        <section class="cell" aria-label="By name and model">
+        <section class="cell" id="costs" tabindex="-1" aria-label="By name and model">
             <div class="head"><h2>"By name and model"</h2><span class="sub">"whole run"</span></div>
             {move || {
                 let run = run.read();

@@ -275,6 +275,7 @@ pub(crate) mod tests {
             same_calls: BTreeMap::new(),
             part: None,
             neighbours: Neighbours::default(),
+            deploy: None,
             feedback: Vec::new(),
         })
     }

@@ -4,13 +4,14 @@ use domain::series::SeriesBy;
 use domain::{StepSummary, text};
 use leptos::prelude::*;
 
+use super::earlier::Earlier;
 use super::flow::FlowSection;
 use super::problems::{Problem, problems};
 use super::query::RunQuery;
 use super::receipt::Receipt;
 use super::score::Score;
 use super::texts::Texts;
-use super::{Page, SelectedTexts};
+use super::{OfMembers, Page, SelectedTexts};
 use crate::api::runs::read_step;
 use crate::context::use_page_request;
 use crate::error::ApiError;
@@ -26,7 +27,12 @@ const PROBLEMS: usize = 20;
 
 /// The panel at the right.
 #[component]
-pub(super) fn StepPanel(page: Page, texts: SelectedTexts) -> impl IntoView {
+pub(super) fn StepPanel(
+    page: Page,
+    texts: SelectedTexts,
+    /// `None` on a link's page, which shows one run and no other.
+    of_members: Option<OfMembers>,
+) -> impl IntoView {
     let Page { run, query, .. } = page;
     let selected = Memo::new(move |_| query.read().step.clone());
     let whole = Memo::new(move |_| query.read().full);
@@ -57,9 +63,9 @@ pub(super) fn StepPanel(page: Page, texts: SelectedTexts) -> impl IntoView {
             {move || match selected.get() {
                 None => nothing_selected(page, whole.get()),
                 Some(id) => match step.get() {
-                    Some(step) => step_view(page, step, texts),
+                    Some(step) => step_view(page, step, texts, of_members),
                     None if is_long.get() => match fetched.get().filter(|(of, _)| *of == id) {
-                        Some((_, Ok(Some(step)))) => step_view(page, step, texts),
+                        Some((_, Ok(Some(step)))) => step_view(page, step, texts, of_members),
                         Some((_, Ok(None))) => unknown_step(page, id),
                         Some((_, Err(error))) => {
                             let retry = Callback::new(move |()| again.update(|n| *n += 1));
@@ -162,7 +168,7 @@ fn unknown_step(page: Page, id: String) -> AnyView {
     .into_any()
 }
 
-fn step_view(page: Page, step: StepSummary, texts: SelectedTexts) -> AnyView {
+fn step_view(page: Page, step: StepSummary, texts: SelectedTexts, of_members: Option<OfMembers>) -> AnyView {
     let error = step.error.clone().map(|error| {
         view! {
             <section class="ps" aria-label="Error">
@@ -176,7 +182,8 @@ fn step_view(page: Page, step: StepSummary, texts: SelectedTexts) -> AnyView {
         {error}
         <Score page step=step.clone()/>
         <FlowSection page step_id=step.step_id.clone()/>
-        <Texts page step=step.clone() texts/>
+        <Texts page step=step.clone() texts places=of_members.map(|read| read.places)/>
+        {of_members.map(|read| view! { <Earlier page step=step.clone() calls=read.calls/> })}
         <Receipt page step texts/>
     }
     .into_any()

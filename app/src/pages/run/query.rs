@@ -2,6 +2,8 @@
 
 use domain::filter::encode_query;
 
+use crate::api::earlier::ComparedText;
+
 /// What the bars' colour means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Colour {
@@ -47,11 +49,20 @@ impl Path {
 pub(crate) enum TextView {
     Raw,
     Json,
+    /// JSON whose branches fold.
+    Tree,
     Chat,
+    Markdown,
 }
 
 impl TextView {
-    const WORDS: [(Self, &'static str); 3] = [(Self::Raw, "raw"), (Self::Json, "json"), (Self::Chat, "chat")];
+    const WORDS: [(Self, &'static str); 5] = [
+        (Self::Raw, "raw"),
+        (Self::Json, "json"),
+        (Self::Tree, "tree"),
+        (Self::Chat, "chat"),
+        (Self::Markdown, "md"),
+    ];
 
     /// The word in the URL.
     pub(crate) fn as_str(self) -> &'static str {
@@ -80,6 +91,10 @@ pub(crate) struct RunQuery {
     pub(crate) output: Option<TextView>,
     /// How the input is shown; `None`: the best that its text allows.
     pub(crate) input: Option<TextView>,
+    /// Which text is compared with that of the last good call; `None`: the output of a call that is not good.
+    pub(crate) compared: Option<ComparedText>,
+    /// What is looked for in the selected step's texts.
+    pub(crate) find: String,
     /// Long texts and the list of problems are shown whole.
     pub(crate) full: bool,
     /// First row shown while there is no script to scroll with.
@@ -116,6 +131,14 @@ impl RunQuery {
                 "view" => query.as_table = value == "table",
                 "out" => query.output = TextView::parse(value),
                 "in" => query.input = TextView::parse(value),
+                "diff" => {
+                    query.compared = match value {
+                        "out" => Some(ComparedText::Output),
+                        "in" => Some(ComparedText::Input),
+                        _ => None,
+                    };
+                }
+                "find" => query.find = value.to_owned(),
                 "full" => query.full = value == "1",
                 "rows" => query.first_row = value.parse().unwrap_or(0),
                 "level" => query.level = value.parse().ok().filter(|level| (1..100).contains(level)),
@@ -167,6 +190,13 @@ impl RunQuery {
         }
         pairs.extend(self.output.map(|view| ("out", view.as_str())));
         pairs.extend(self.input.map(|view| ("in", view.as_str())));
+        pairs.extend(self.compared.map(|compared| match compared {
+            ComparedText::Output => ("diff", "out"),
+            ComparedText::Input => ("diff", "in"),
+        }));
+        if !self.find.is_empty() {
+            pairs.push(("find", &self.find));
+        }
         if self.full {
             pairs.push(("full", "1"));
         }
@@ -197,11 +227,12 @@ impl RunQuery {
         format!("?{}", self.to_query())
     }
 
-    /// This state with another step selected. Long texts of the new step are cut again.
+    /// This state with another step selected. Long texts of the new step are cut again, and nothing is looked for in them.
     pub(crate) fn with_step(&self, step_id: Option<&str>) -> Self {
         Self {
             step: step_id.map(str::to_owned),
             full: false,
+            find: String::new(),
             ..self.clone()
         }
     }
@@ -260,6 +291,9 @@ mod tests {
             "level=2&calls=apart&path=cost&cut=1&q=a%20b",
         );
         check(&[("zoom", "-5to900"), ("at", "77")], "zoom=-5to900&at=77");
+        check(&[("diff", "in"), ("step", "a")], "step=a&diff=in");
+        check(&[("diff", "words")], "");
+        check(&[("out", "md"), ("in", "tree")], "out=md&in=tree");
         check(
             &[
                 ("level", "0"),
@@ -276,6 +310,11 @@ mod tests {
     #[test]
     fn folds_toggle_and_selection_cuts_texts_again() {
         let query = RunQuery::from_pairs([("fold", "a"), ("full", "1")]);
+        let found = RunQuery::from_pairs([("find", "a b")]);
+        assert_eq!(
+            (found.to_query(), found.with_step(None).to_query()),
+            ("find=a%20b".to_owned(), String::new())
+        );
         assert_eq!(
             query.with_fold_toggled("b").with_fold_toggled("a").to_query(),
             "full=1&fold=b"

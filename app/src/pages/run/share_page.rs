@@ -129,7 +129,7 @@ fn Loaded(
                         <Waterfall page/>
                         <Groups page/>
                     </div>
-                    <StepPanel page texts/>
+                    <StepPanel page texts of_members=None/>
                 </div>
                 <footer class="share-foot">
                     <p class="dim">{note(content)}{left_out}</p>

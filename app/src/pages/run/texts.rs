@@ -1,29 +1,43 @@
 //! Output, input, events and attributes of the selected step.
 
 mod details;
+mod long;
 mod state;
+mod switch;
 
 use domain::filter::percent_encode;
 use domain::{ShareContent, StepSummary, text};
+use engine::shape::{Shape, shape_of};
 use leptos::prelude::*;
 
 use self::details::{attributes_section, events_section, template_section};
+use self::long::{FindInTexts, is_long, tail_view};
 use self::state::state_section;
+use self::switch::Switch;
 use super::query::{RunQuery, TextView};
-use super::{Page, SelectedTexts};
+use super::{Page, SelectedPlaces, SelectedTexts};
 use crate::api::steps::{FULL_BYTES, SHOWN_BYTES, SentText, StepTexts};
-use crate::payload::budget::Budget;
-use crate::payload::chat;
+use crate::payload::budget::{Budget, COLOURED_BYTES};
 use crate::payload::marks::{Mark, notes, of_conditions};
 use crate::payload::text::{self as payload_text, MarkedText};
+use crate::payload::{chat, tree};
 use crate::ui::copy::copy_text;
 use crate::ui::icon::Icon;
 use crate::ui::load::{Load, SkeletonRows};
 use crate::ui::time::use_attached;
 
+/// Said under a conversation of which not all is shown.
+const CUT_CHAT: &str = "Long texts and conversations are cut";
+
 /// Everything the client said about the step.
 #[component]
-pub(super) fn Texts(page: Page, step: StepSummary, texts: SelectedTexts) -> impl IntoView {
+pub(super) fn Texts(
+    page: Page,
+    step: StepSummary,
+    texts: SelectedTexts,
+    /// Where what is looked for stands; `None` on a link's page.
+    places: Option<SelectedPlaces>,
+) -> impl IntoView {
     if page.shared == Some(ShareContent::Removed) {
         return view! {
             <section class="ps"><p class="dim">"Prompts, answers, attributes and events are left out of this link"</p></section>
@@ -42,7 +56,7 @@ pub(super) fn Texts(page: Page, step: StepSummary, texts: SelectedTexts) -> impl
                         <p class="ps masked-note"><Icon name="lock"/>"Masked on the server: letters are x, digits 0 or 1"</p>
                     }
                 });
-                texts.map(|texts| view! { {masked} <Loaded page step texts/> })
+                texts.map(|texts| view! { {masked} <Loaded page step texts places/> })
             }}
         />
     }
@@ -50,8 +64,9 @@ pub(super) fn Texts(page: Page, step: StepSummary, texts: SelectedTexts) -> impl
 }
 
 #[component]
-fn Loaded(page: Page, step: StepSummary, texts: StepTexts) -> impl IntoView {
+fn Loaded(page: Page, step: StepSummary, texts: StepTexts, places: Option<SelectedPlaces>) -> impl IntoView {
     let step = StoredValue::new(step);
+    let places = places.filter(|_| is_long(&texts));
     let StepTexts {
         input,
         output,
@@ -69,6 +84,7 @@ fn Loaded(page: Page, step: StepSummary, texts: StepTexts) -> impl IntoView {
     view! {
         {move || output.with_value(|text| output_section(page, &step.get_value(), text.as_ref(), output_view.get()))}
         {move || input.with_value(|text| input_section(page, &step.get_value(), text.as_ref(), input_view.get()))}
+        {places.map(|places| view! { <FindInTexts page places/> })}
         {prompt_template.map(|template| template_section(page, &step.get_value(), template))}
         {state_section(&attributes, &events)}
         {events_section(page, &step.get_value(), events, event_count)}
@@ -92,7 +108,19 @@ fn output_section(
             },
         );
     };
-    let as_json = view == Some(TextView::Json);
+    let messages = output
+        .is_whole()
+        .then(|| chat::parse_answer(&output.text))
+        .flatten();
+    let shown = shown(output, full);
+    let is_markdown = matches!(shape_of(&shown), Shape::Markdown | Shape::List);
+    let json = tree::parse(&shown);
+    let view = match view {
+        Some(TextView::Chat) if messages.is_none() => TextView::Raw,
+        Some(TextView::Tree) if json.is_none() => TextView::Json,
+        Some(view) => view,
+        None => TextView::Raw,
+    };
     let sub = sub_line([
         step.tokens.output.map(|n| text::counted(n, "token")),
         Some(bytes(output.total_bytes)),
@@ -101,28 +129,56 @@ fn output_section(
     let switch = Switch {
         page,
         label: "Show output as",
-        choices: &[(TextView::Raw, "Raw"), (TextView::Json, "JSON")],
-        current: if as_json { TextView::Json } else { TextView::Raw },
+        choices: [
+            Some((TextView::Raw, "Raw")),
+            Some((TextView::Json, "JSON")),
+            json.is_some().then_some((TextView::Tree, "Tree")),
+            messages.is_some().then_some((TextView::Chat, "Chat")),
+            (is_markdown || view == TextView::Markdown).then_some((TextView::Markdown, "Markdown")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
+        current: view,
         set: |query, view| query.output = Some(view),
     };
-    let shown = shown(output, full);
     let marks = of_conditions(&shown, &step.conditions);
-    let not_json = (as_json && serde_json::from_str::<serde::de::IgnoredAny>(&shown).is_err())
-        .then_some("This is not JSON, so it is shown as plain text.");
-    let body = if output.total_bytes == 0 {
-        view! { <p class="dim">"Empty"</p> }.into_any()
-    } else {
-        let label = format!("Output of {}", step.name);
-        view! { <MarkedText text=shown.clone() marks=marks.clone() as_json label/> }.into_any()
+    let said = match view {
+        TextView::Json if serde_json::from_str::<serde::de::IgnoredAny>(&shown).is_err() => {
+            Some("This is not JSON, so it is shown as plain text.")
+        }
+        TextView::Markdown if shown.len() > COLOURED_BYTES => {
+            Some("This is too long for Markdown, so it is shown as plain text.")
+        }
+        _ => None,
+    };
+    let label = format!("Output of {}", step.name);
+    let mut cut = how_much(&shown, output);
+    let mut tail = tail_view(output, shown.len(), "End of the output");
+    let body = match (view, messages, &json) {
+        _ if output.total_bytes == 0 => view! { <p class="dim">"Empty"</p> }.into_any(),
+        (TextView::Chat, Some(messages), _) => {
+            let mut budget = if full { Budget::full() } else { Budget::opened() };
+            let chat = payload_text::chat(messages, &mut budget);
+            cut = budget.has_cut().then(|| CUT_CHAT.to_owned());
+            tail = None;
+            chat
+        }
+        (TextView::Tree, _, Some(json)) => tree::tree(json, label),
+        (TextView::Markdown, ..) if shown.len() <= COLOURED_BYTES => payload_text::as_markdown(&shown, label),
+        (view, ..) => {
+            let as_json = view == TextView::Json;
+            view! { <MarkedText text=shown.clone() marks=marks.clone() as_json label/> }.into_any()
+        }
     };
     let marked = mark_notes(&marks);
-    let cut = cut_note(page, step, how_much(&shown, output), full);
+    let cut = cut_note(page, step, cut, full, Some("output"));
     section(
         "Output",
         sub,
         switch,
         output,
-        view! { {not_json.map(note)} {body} {marked} {cut} }.into_any(),
+        view! { {said.map(note)} {body} {tail} {marked} {cut} }.into_any(),
     )
 }
 
@@ -136,10 +192,11 @@ fn input_section(
         return absent("Input", "None was sent");
     };
     // What was sent of a longer text ends somewhere in it.
-    let messages = (input.text.len() as u64 == input.total_bytes)
-        .then(|| chat::parse(&input.text))
-        .flatten();
+    let messages = input.is_whole().then(|| chat::parse(&input.text)).flatten();
+    let shown = shown(input, full);
+    let json = tree::parse(&shown);
     let view = match (view, &messages) {
+        (Some(TextView::Tree), _) if json.is_none() => TextView::Json,
         (None | Some(TextView::Chat), Some(_)) => TextView::Chat,
         (None | Some(TextView::Chat), None) => TextView::Raw,
         (Some(view), _) => view,
@@ -151,67 +208,85 @@ fn input_section(
             .as_ref()
             .map(|m| text::counted(m.len() as i64, "message")),
     ]);
-    let choices: &[(TextView, &str)] = if messages.is_some() {
-        &[
-            (TextView::Chat, "Chat"),
-            (TextView::Json, "JSON"),
-            (TextView::Raw, "Raw"),
-        ]
-    } else {
-        &[(TextView::Raw, "Raw"), (TextView::Json, "JSON")]
-    };
     let switch = Switch {
         page,
         label: "Show input as",
-        choices,
+        choices: [
+            messages.is_some().then_some((TextView::Chat, "Chat")),
+            json.is_some().then_some((TextView::Tree, "Tree")),
+            Some((TextView::Json, "JSON")),
+            Some((TextView::Raw, "Raw")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         current: view,
         set: |query, view| query.input = Some(view),
     };
-    let shown = shown(input, full);
     let mut cut = how_much(&shown, input);
-    let body = match (view, messages) {
-        (TextView::Chat, Some(messages)) => {
+    let mut tail = tail_view(input, shown.len(), "End of the input");
+    let label = format!("Input of {}", step.name);
+    let body = match (view, messages, &json) {
+        (TextView::Chat, Some(messages), _) => {
             let mut budget = if full { Budget::full() } else { Budget::opened() };
             let chat = payload_text::chat(messages, &mut budget);
-            cut = budget
-                .has_cut()
-                .then(|| "Long texts and conversations are cut".to_owned());
+            tail = None;
+            cut = if budget.has_cut() {
+                Some(CUT_CHAT)
+            } else {
+                input.is_without_media.then_some("Media are left out")
+            }
+            .map(str::to_owned);
             chat
         }
         _ if input.total_bytes == 0 => view! { <p class="dim">"Empty"</p> }.into_any(),
-        (view, _) => {
-            let label = format!("Input of {}", step.name);
+        (TextView::Tree, _, Some(json)) => tree::tree(json, label),
+        (view, ..) => {
             let as_json = view == TextView::Json;
             view! { <MarkedText text=shown.clone() marks=Vec::new() as_json label/> }.into_any()
         }
     };
-    let cut = cut_note(page, step, cut, full);
-    section("Input", sub, switch, input, view! { {body} {cut} }.into_any())
+    let cut = cut_note(page, step, cut, full, Some("input"));
+    section(
+        "Input",
+        sub,
+        switch,
+        input,
+        view! { {body} {tail} {cut} }.into_any(),
+    )
 }
 
 /// How much of a text is shown, when it is not all.
 fn how_much(shown: &str, sent: &SentText) -> Option<String> {
-    let shown = shown.len() as u64;
-    (shown < sent.total_bytes).then(|| format!("The first {} of {}", bytes(shown), bytes(sent.total_bytes)))
+    let is_all_that_was_sent = shown.len() == sent.text.len();
+    let (shown, total) = (shown.len() as u64, bytes(sent.total_bytes));
+    if sent.is_without_media && sent.is_whole() && is_all_that_was_sent {
+        return Some(format!("Without the media of {total}"));
+    }
+    (shown < sent.total_bytes).then(|| format!("The first {} of {total}", bytes(shown)))
 }
 
-/// What of the step is not shown, and the ways to it: more on the page, everything as a file.
+/// What of the step is not shown, and the ways to it: more on the page, everything as a file, which is one `text` byte
+/// for byte or all that was sent.
 fn cut_note(
     page: Page,
     step: &StepSummary,
     said: Option<String>,
     full: bool,
+    text: Option<&'static str>,
 ) -> Option<impl IntoView + use<>> {
     let said = said?;
     let step_id = step.step_id.clone();
     let file = move || {
+        let which = text.map_or_else(String::new, |text| format!("&text={text}"));
         format!(
-            "/api/runs/{}/steps/{}/payload?project={}",
+            "/api/runs/{}/steps/{}/payload?project={}{which}",
             percent_encode(&page.run.read().run().run_id),
             percent_encode(&step_id),
             percent_encode(&page.slug.read())
         )
     };
+    let name = text.map_or_else(|| "step.json".to_owned(), |text| format!("{text}.txt"));
     let more = (!full).then(|| {
         let href = move || {
             RunQuery {
@@ -227,7 +302,7 @@ fn cut_note(
         <p class="cut-note">
             <span class="dim num">{said}</span>" "{more}
             {page.shared.is_none().then(|| view! {
-                <a class="link" href=file download="step.json" rel="external">"Download all of it"</a>
+                <a class="link" href=file download=name rel="external">"Download all of it"</a>
             })}
         </p>
     })
@@ -237,40 +312,6 @@ fn cut_note(
 fn shown(sent: &SentText, full: bool) -> String {
     let end = if full { FULL_BYTES } else { SHOWN_BYTES };
     sent.text[..sent.text.floor_char_boundary(end)].to_owned()
-}
-
-/// The switch between the ways to show a text.
-struct Switch {
-    page: Page,
-    label: &'static str,
-    choices: &'static [(TextView, &'static str)],
-    current: TextView,
-    set: fn(&mut RunQuery, TextView),
-}
-
-impl Switch {
-    fn into_links(self) -> impl IntoView {
-        let Self {
-            page,
-            label,
-            choices,
-            current,
-            set,
-        } = self;
-        let links = choices
-            .iter()
-            .map(|(choice, word)| {
-                let choice = *choice;
-                let href = move || {
-                    let mut query = page.query.get();
-                    set(&mut query, choice);
-                    query.to_href()
-                };
-                view! { <a href=href aria-current=(choice == current).then_some("true") data-noscroll>{*word}</a> }
-            })
-            .collect_view();
-        view! { <div class="seg sm" role="group" aria-label=label>{links}</div> }
-    }
 }
 
 fn section(title: &'static str, sub: String, switch: Switch, sent: &SentText, body: AnyView) -> AnyView {

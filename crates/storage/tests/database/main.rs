@@ -6,6 +6,7 @@ mod accounts;
 mod alerts;
 mod audit;
 mod batch;
+mod calls;
 mod deletion;
 mod deploys;
 mod detectors;

@@ -14,7 +14,7 @@ use tower::ServiceExt as _;
 use super::events::{Changes, LocalChanges};
 use super::{Source, answered};
 use crate::api::query::Readers;
-use crate::api::{cost, deploys, forecast, runs, series, stats};
+use crate::api::{cost, deploys, forecast, payload, runs, series, stats};
 use crate::auth::Caller;
 use crate::cli::{Exit, project};
 use crate::config::Config;
@@ -92,7 +92,7 @@ fn router(reads: Reads) -> Router {
     Router::new()
         .route("/api/runs", get(runs::list))
         .route("/api/runs/{run_id}", get(runs::get))
-        .route("/api/runs/{run_id}/steps/{step_id}/payload", get(runs::payload))
+        .route("/api/runs/{run_id}/steps/{step_id}/payload", get(payload::get))
         .route("/api/stats", get(stats::get))
         .route("/api/series", get(series::get))
         .route("/api/cost", get(cost::get))

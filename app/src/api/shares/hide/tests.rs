@@ -53,6 +53,16 @@ fn nothing_that_was_said_is_left_of_a_step() {
 }
 
 #[test]
+fn the_end_of_a_long_text_is_masked_too() {
+    let text = format!("{}{SECRET}", "a ".repeat(1024 * 1024));
+    let sent = SentText::of(text, false);
+    assert!(sent.tail.ends_with(SECRET));
+    let hidden = masked(sent.clone());
+    assert!(!serde_json::to_string(&hidden).unwrap().contains(SECRET));
+    assert_eq!(hidden.total_bytes, sent.total_bytes);
+}
+
+#[test]
 fn masked_texts_keep_sizes_and_keys() {
     let text = |text: &str| Some(SentText::of(text.to_owned(), false));
     let fields = |value: Value| value.as_object().cloned().unwrap_or_default();

@@ -11,7 +11,13 @@ use crate::api::steps::SentText;
 pub(super) fn template_section(page: Page, step: &StepSummary, template: SentText) -> impl IntoView + use<> {
     let full = page.query.read_untracked().full;
     let shown = shown(&template, full);
-    let cut = cut_note(page, step, how_much(&shown, &template), full);
+    let cut = cut_note(
+        page,
+        step,
+        how_much(&shown, &template),
+        full,
+        Some("prompt_template"),
+    );
     view! {
         <section class="ps" aria-label="Prompt template">
             <details>
@@ -31,6 +37,17 @@ pub(super) fn events_section(
 ) -> Option<impl IntoView + use<>> {
     let start = step.started_at;
     let shown = events.len();
+    let length_ms = step
+        .latency_ms
+        .or_else(|| Some(step.ended_at?.ms_since(start)))
+        .unwrap_or_default();
+    let axis = axis(events.iter().map(|event| event.at.ms_since(start)), length_ms).map(|(drawing, end_ms)| {
+        let label = format!("Events over {}", text::duration(end_ms));
+        view! {
+            <svg class="plot ev-axis" height="12" role="img" aria-label=label inner_html=drawing></svg>
+            <p class="dim num ev-ends" aria-hidden="true"><span>"0"</span><span>{text::duration(end_ms)}</span></p>
+        }
+    });
     let rows = events
         .into_iter()
         .map(|event| {
@@ -53,11 +70,29 @@ pub(super) fn events_section(
         view! {
             <section class="ps" aria-label="Events">
                 <div class="head"><h3>"Events"</h3><span class="sub num">{count}</span></div>
+                {axis}
                 <ol class="events">{rows}</ol>
                 {cut}
             </section>
         }
     })
+}
+
+/// Moments on a line from the step's beginning to its end, or to the last moment where that lies behind it: what stands
+/// inside an SVG of 12 pixels, and how long the line is in milliseconds. `None` where it has no length.
+fn axis(moments_ms: impl Iterator<Item = f64> + Clone, length_ms: f64) -> Option<(String, f64)> {
+    let end_ms = moments_ms.clone().fold(length_ms, f64::max);
+    if end_ms <= 0.0 {
+        return None;
+    }
+    let mut drawing = r#"<line class="axis-line" x1="0" x2="100%" y1="6" y2="6"/>"#.to_owned();
+    for moment in moments_ms {
+        let percent = (moment / end_ms).clamp(0.0, 1.0) * 100.0;
+        drawing.push_str(&format!(
+            r#"<circle class="pt" cx="{percent:.2}%" cy="6" r="3"/>"#
+        ));
+    }
+    Some((drawing, end_ms))
 }
 
 pub(super) fn attributes_section(
@@ -101,5 +136,23 @@ pub(super) fn attributes_section(
 /// Says that not all attributes or events are shown.
 fn details_note(page: Page, step: &StepSummary, shown: usize, count: usize) -> Option<impl IntoView + use<>> {
     let said = (shown < count).then(|| format!("The first {shown} of {count}"));
-    cut_note(page, step, said, page.query.read_untracked().full)
+    cut_note(page, step, said, page.query.read_untracked().full, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_lie_between_the_ends_of_their_step() {
+        let (drawing, end_ms) = axis([-5.0, 250.0].into_iter(), 1_000.0).unwrap();
+        assert!(
+            drawing.contains(r#"cx="0.00%""#) && drawing.contains(r#"cx="25.00%""#),
+            "{drawing}"
+        );
+        assert_eq!(end_ms, 1_000.0);
+        // One that came after the end makes the line longer.
+        assert_eq!(axis([2_000.0].into_iter(), 1_000.0).unwrap().1, 2_000.0);
+        assert_eq!(axis([0.0].into_iter(), 0.0), None);
+    }
 }

@@ -68,6 +68,9 @@ struct Down {
 /// So far a pointer may move and still click, in pixels.
 #[cfg(target_arch = "wasm32")]
 const CLICK_PX: f64 = 4.0;
+/// The same for a finger, which never lies still.
+#[cfg(target_arch = "wasm32")]
+const TOUCH_PX: f64 = 8.0;
 /// So near an edge of the window takes hold of it, in pixels.
 #[cfg(target_arch = "wasm32")]
 const GRIP_PX: f64 = 8.0;
@@ -159,13 +162,22 @@ impl Pointer {
         if list.len() == 2 {
             self.pinch(&list, at, x, width);
             list[at].x = x;
+            // Lifted, neither of them clicks; the one that stays moves the part that is seen.
+            for down in &mut list {
+                down.drag = Drag::Pan { x: down.x };
+            }
             self.down.set_value(list);
             return;
         }
         let down = &mut list[at];
         match down.drag {
             Drag::Click { x: from_x, y: from_y } => {
-                if (x - from_x).abs() > CLICK_PX || (y - from_y).abs() > 3.0 * CLICK_PX {
+                let still = if event.pointer_type() == "touch" {
+                    TOUCH_PX
+                } else {
+                    CLICK_PX
+                };
+                if (x - from_x).abs() > still || (y - from_y).abs() > 3.0 * still {
                     down.drag = Drag::Pan { x };
                 }
             }
