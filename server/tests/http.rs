@@ -20,6 +20,8 @@ mod analyses;
 mod anomalies;
 #[path = "http/app.rs"]
 mod app;
+#[path = "http/ask.rs"]
+mod ask;
 #[path = "http/attack.rs"]
 mod attack;
 #[path = "http/backtest.rs"]

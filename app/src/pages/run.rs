@@ -47,6 +47,7 @@ use crate::api::steps::{StepTexts, read_step_texts};
 use crate::context::use_slug;
 use crate::error::ApiError;
 use crate::live::{LiveState, use_live, waits_to_read_again};
+use crate::pages::ask::beside::{About, AskDrawer, Beside, use_beside};
 use crate::query_string;
 use crate::ui::frame::TopBar;
 use crate::ui::links::run_href;
@@ -85,11 +86,12 @@ pub(crate) fn RunPage() -> impl IntoView {
         move || (slug.get(), run_id.get()),
         |(slug, run_id)| findings_of_run(slug, run_id),
     );
+    let beside = use_beside(slug, None);
     view! {
         <Transition fallback=|| view! { <Waiting/> }>
             {move || Suspend::new(async move {
                 match resource.await {
-                    Ok(view) => view! { <Loaded view slug query texts analysis findings/> }.into_any(),
+                    Ok(view) => view! { <Loaded view slug query texts analysis findings beside/> }.into_any(),
                     Err(ApiError::NotFound) => view! { <UnknownRun slug run_id=run_id.get_untracked()/> }.into_any(),
                     Err(error) => {
                         view! {
@@ -142,6 +144,7 @@ fn Loaded(
     texts: SelectedTexts,
     analysis: Resource<Result<AnalysisView, ApiError>>,
     findings: RunFindings,
+    beside: Beside,
 ) -> impl IntoView {
     let run_id = view.run.run_id.clone();
     let name = view.run.name.clone();
@@ -170,6 +173,11 @@ fn Loaded(
         shared: None,
     };
     flow::provide_flow(page);
+    let about = Signal::derive(move || {
+        let run = page.run.read();
+        let run = run.run();
+        About::run(&run.run_id, run.status == domain::RunStatus::Error)
+    });
     let content = view! {
         <Title text=name/>
         <RunTop page/>
@@ -185,6 +193,7 @@ fn Loaded(
                 <StepPanel page texts/>
             </div>
         </main>
+        <AskDrawer beside about/>
     };
     // After those of the drawing, which closes its area before the page is left.
     use_run_keys(page);

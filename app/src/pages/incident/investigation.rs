@@ -37,14 +37,13 @@ pub(super) fn Investigation(slug: String, view: IncidentView) -> impl IntoView {
 fn Start(slug: String, id: String, label: &'static str) -> impl IntoView {
     let may = use_may(Role::Member);
     let action = format!("{}/investigation", incident_href(&slug, &id));
-    let ask = format!("{}?page=incidents/{id}", page_href(&slug, "ask"));
     may.get_untracked().then(|| {
         view! {
             <div class="row">
                 <form method="post" action=action>
                     <button class="btn" type="submit"><Icon name="spark"/>{label}</button>
                 </form>
-                <a class="btn" href=ask><Icon name="chat"/>"Ask"</a>
+                <a class="btn" href="?ask=1" data-noscroll><Icon name="chat"/>"Ask"</a>
             </div>
         }
     })

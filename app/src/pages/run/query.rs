@@ -99,6 +99,8 @@ pub(crate) struct RunQuery {
     pub(crate) zoom: Option<(i64, i64)>,
     /// The moment that is looked at, in microseconds since the beginning.
     pub(crate) at: Option<i64>,
+    /// The chat beside the page.
+    pub(crate) ask: Option<String>,
 }
 
 impl RunQuery {
@@ -134,6 +136,7 @@ impl RunQuery {
                         .filter(|(from, to)| from < to);
                 }
                 "at" => query.at = value.parse().ok(),
+                "ask" if !value.is_empty() => query.ask = Some(value.to_owned()),
                 "fold" if !value.is_empty() && !query.folded.iter().any(|id| id == value) => {
                     query.folded.push(value.to_owned());
                 }
@@ -189,6 +192,7 @@ impl RunQuery {
         pairs.extend(zoom.as_deref().map(|zoom| ("zoom", zoom)));
         pairs.extend(at.as_deref().map(|at| ("at", at)));
         pairs.extend(self.folded.iter().map(|id| ("fold", id.as_str())));
+        pairs.extend(self.ask.as_deref().map(|chat| ("ask", chat)));
         encode_query(pairs)
     }
 
@@ -260,6 +264,7 @@ mod tests {
             "level=2&calls=apart&path=cost&cut=1&q=a%20b",
         );
         check(&[("zoom", "-5to900"), ("at", "77")], "zoom=-5to900&at=77");
+        check(&[("ask", "1"), ("step", "s")], "step=s&ask=1");
         check(
             &[
                 ("level", "0"),
