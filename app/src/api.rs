@@ -35,3 +35,4 @@ pub(crate) mod scope;
 pub(crate) mod scoring;
 pub(crate) mod shares;
 pub(crate) mod steps;
+pub(crate) mod watcher;

@@ -113,6 +113,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("users/:user") view=OnDemand::Report(Report::User)/>
                     <Route path=path!("settings") view=OnDemand::Settings(Settings::General)/>
                     <Route path=path!("settings/keys") view=OnDemand::Settings(Settings::Keys)/>
+                    <Route path=path!("settings/watcher") view=OnDemand::Settings(Settings::Watcher)/>
                     <Route path=path!("settings/integrations") view=OnDemand::Settings(Settings::Integrations)/>
                     <Route path=path!("settings/alerts") view=OnDemand::Settings(Settings::Alerts)/>
                     <Route path=path!("settings/prices") view=OnDemand::Settings(Settings::Prices)/>

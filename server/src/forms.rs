@@ -27,6 +27,7 @@ mod retention;
 mod scoring;
 mod shares;
 mod spans;
+mod watcher;
 
 use std::time::Duration;
 
@@ -99,6 +100,7 @@ forms!(
     "/p/{project}/settings/spans"                         => spans::save,
     "/p/{project}/settings/scoring"                       => scoring::save,
     "/p/{project}/settings/incidents"                     => incident_settings::save,
+    "/p/{project}/settings/watcher"                       => watcher::save,
     "/p/{project}/settings/integrations/github"           => integrations::save_github,
     "/p/{project}/settings/integrations/github/sync"      => integrations::sync_github,
     "/p/{project}/settings/integrations/github/remove"    => integrations::remove_github,

@@ -44,6 +44,7 @@ use crate::pages::settings::redaction::RedactionPage;
 use crate::pages::settings::retention::RetentionPage;
 use crate::pages::settings::scoring::ScoringPage;
 use crate::pages::settings::shares::SharesPage;
+use crate::pages::settings::watcher::WatcherPage;
 use crate::pages::shares::SharePage;
 use crate::pages::user::UserPage;
 use crate::pages::users::UsersPage;
@@ -141,6 +142,8 @@ pub(crate) enum Settings {
     Integrations,
     /// Who is told of what.
     Alerts,
+    /// What happens to incidents by itself.
+    Watcher,
     /// What models cost.
     Prices,
     /// What a month may cost, and how it ends.
@@ -245,6 +248,7 @@ impl OnDemand {
             ["settings", "keys"] => Self::Settings(Settings::Keys),
             ["settings", "integrations"] => Self::Settings(Settings::Integrations),
             ["settings", "alerts"] => Self::Settings(Settings::Alerts),
+            ["settings", "watcher"] => Self::Settings(Settings::Watcher),
             ["settings", "prices"] => Self::Settings(Settings::Prices),
             ["settings", "budgets"] => Self::Settings(Settings::Budgets),
             ["settings", "providers"] => Self::Settings(Settings::Providers),
@@ -318,6 +322,7 @@ fn settings(page: Settings) -> Result<AnyView, SplitLoaderError> {
         Settings::Keys => view! { <KeysPage/> }.into_any(),
         Settings::Integrations => view! { <IntegrationsPage/> }.into_any(),
         Settings::Alerts => view! { <AlertsPage/> }.into_any(),
+        Settings::Watcher => view! { <WatcherPage/> }.into_any(),
         Settings::Prices => view! { <PricesPage/> }.into_any(),
         Settings::Budgets => view! { <BudgetsPage/> }.into_any(),
         Settings::Providers => view! { <ProvidersPage/> }.into_any(),
@@ -401,6 +406,7 @@ mod tests {
         check("/p/default/settings/", "Some(Settings(General))");
         check("/p/default/settings/integrations", "Some(Settings(Integrations))");
         check("/p/default/settings/alerts", "Some(Settings(Alerts))");
+        check("/p/default/settings/watcher", "Some(Settings(Watcher))");
         check("/p/default/settings/ledger", "Some(Settings(Ledger))");
         check("/p/default/settings/audit", "Some(Settings(Audit))");
         check("/account", "Some(Settings(Account))");

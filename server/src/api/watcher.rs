@@ -41,6 +41,11 @@ pub(crate) struct WatcherSettings {
     actions: Actions,
 }
 
+/// Minutes that there may be between two looks.
+pub(crate) fn is_interval(minutes: &i32) -> bool {
+    INTERVALS_MIN.contains(minutes)
+}
+
 const fn default_interval() -> i32 {
     DEFAULT_INTERVAL_MIN
 }
@@ -98,7 +103,7 @@ pub(crate) async fn save_settings(
                        is log or issue";
         HttpError::invalid("body", message)
     })?;
-    if !INTERVALS_MIN.contains(&wanted.interval_min) {
+    if !is_interval(&wanted.interval_min) {
         let message = "interval_min must be an integer from 5 to 1440";
         return Err(HttpError::invalid("interval_min", message));
     }
