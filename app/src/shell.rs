@@ -104,6 +104,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("incidents/:incident") view=OnDemand::Trends(Trends::Incident)/>
                     <Route path=path!("detectors") view=OnDemand::Report(Report::Detectors)/>
                     <Route path=path!("detectors/:detector") view=OnDemand::Report(Report::Detector)/>
+                    <Route path=path!("findings") view=OnDemand::Report(Report::Findings)/>
                     <Route path=path!("findings/:finding") view=OnDemand::Report(Report::Finding)/>
                     <Route path=path!("prompts") view=OnDemand::Report(Report::Prompts)/>
                     <Route path=path!("prompts/:fingerprint") view=OnDemand::Report(Report::Prompt)/>

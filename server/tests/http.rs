@@ -56,6 +56,8 @@ mod detectors_model;
 mod detectors_told;
 #[path = "http/figures.rs"]
 mod figures;
+#[path = "http/findings.rs"]
+mod findings;
 #[path = "http/forecast.rs"]
 mod forecast;
 #[path = "http/github_hooks.rs"]

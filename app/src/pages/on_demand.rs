@@ -17,6 +17,7 @@ use crate::pages::deploys::DeploysPage;
 use crate::pages::detector::DetectorPage;
 use crate::pages::detectors::DetectorsPage;
 use crate::pages::finding::FindingPage;
+use crate::pages::findings::FindingsPage;
 use crate::pages::incident::IncidentPage;
 use crate::pages::incidents::IncidentsPage;
 use crate::pages::invite::InvitePage;
@@ -110,6 +111,8 @@ pub(crate) enum Report {
     Detectors,
     /// One detector, and how often it is right.
     Detector,
+    /// What detectors found.
+    Findings,
     /// What a detector found in a run.
     Finding,
     /// Runs by session.
@@ -236,6 +239,7 @@ impl OnDemand {
             ["anomalies"] => Self::Report(Report::Anomalies),
             ["detectors"] => Self::Report(Report::Detectors),
             ["detectors", _detector] => Self::Report(Report::Detector),
+            ["findings"] => Self::Report(Report::Findings),
             ["findings", _finding] => Self::Report(Report::Finding),
             ["prompts"] => Self::Report(Report::Prompts),
             ["prompts", _fingerprint] => Self::Report(Report::Prompt),
@@ -298,6 +302,7 @@ fn report(page: Report) -> Result<AnyView, SplitLoaderError> {
         Report::Prompt => view! { <PromptPage/> }.into_any(),
         Report::Detectors => view! { <DetectorsPage/> }.into_any(),
         Report::Detector => view! { <DetectorPage/> }.into_any(),
+        Report::Findings => view! { <FindingsPage/> }.into_any(),
         Report::Finding => view! { <FindingPage/> }.into_any(),
         Report::Sessions => view! { <SessionsPage/> }.into_any(),
         Report::Session => view! { <SessionPage/> }.into_any(),
@@ -397,6 +402,7 @@ mod tests {
         check("/p/default/prompts/0f", "Some(Report(Prompt))");
         check("/p/default/detectors", "Some(Report(Detectors))");
         check("/p/default/detectors/0193", "Some(Report(Detector))");
+        check("/p/default/findings", "Some(Report(Findings))");
         check("/p/default/findings/0193", "Some(Report(Finding))");
         check("/p/default/sessions", "Some(Report(Sessions))");
         check("/p/default/sessions/s-4c1f90", "Some(Report(Session))");

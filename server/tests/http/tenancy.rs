@@ -214,6 +214,10 @@ fn functions() -> Vec<(&'static str, Value)> {
             json!({ "detector_id": DETECTOR_ID, "try_it": true }),
         ),
         ("/ui/findings/get", json!({ "finding_id": FINDING_ID })),
+        (
+            "/ui/findings/list",
+            json!({ "wish": { "detector": null, "mark": null, "days": null, "cursor": null } }),
+        ),
         ("/ui/findings/of-run", json!({ "run_id": "theirs" })),
         ("/ui/incidents/list", json!({ "days": 90 })),
         ("/ui/incidents/settings", json!({})),
