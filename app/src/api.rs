@@ -9,6 +9,7 @@ pub(crate) mod commands;
 pub(crate) mod comparison;
 pub(crate) mod deploys;
 pub(crate) mod detectors;
+pub(crate) mod fixes;
 pub(crate) mod flow;
 pub(crate) mod forecast;
 pub(crate) mod groups;

@@ -9,6 +9,7 @@ mod budgets;
 mod conditions;
 mod demo;
 mod detectors;
+mod fixes;
 mod incident_settings;
 mod incidents;
 mod inquiries;
@@ -88,6 +89,8 @@ forms!(
     "/p/{project}/findings/{id}/feedback"                 => detectors::mark,
     "/p/{project}/incidents/{id}/state"                   => incidents::change,
     "/p/{project}/incidents/{id}/investigation"           => inquiries::investigate,
+    "/p/{project}/incidents/{id}/fix"                     => fixes::draft,
+    "/p/{project}/incidents/{id}/pull"                    => fixes::open,
     "/p/{project}/ask"                                    => inquiries::ask_in_chat,
     "/p/{project}/ask/{id}/delete"                        => inquiries::delete_chat,
     "/p/{project}/demo/remove"                            => demo::remove,

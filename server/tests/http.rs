@@ -58,6 +58,8 @@ mod detectors_told;
 mod figures;
 #[path = "http/findings.rs"]
 mod findings;
+#[path = "http/fixes.rs"]
+mod fixes;
 #[path = "http/forecast.rs"]
 mod forecast;
 #[path = "http/github_hooks.rs"]

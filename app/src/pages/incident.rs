@@ -3,6 +3,7 @@
 
 mod actions;
 mod causes;
+mod fix;
 mod investigation;
 mod onset;
 mod split;
@@ -16,6 +17,7 @@ use leptos_router::hooks::use_params_map;
 
 use self::actions::{Actions, Notes};
 use self::causes::Causes;
+use self::fix::Fix;
 use self::investigation::Investigation;
 use self::onset::OnsetHours;
 use self::split::Split;
@@ -85,6 +87,7 @@ fn loaded(slug: String, view: IncidentView) -> AnyView {
     view! {
         <Head view=view.clone()/>
         <Investigation slug=slug.clone() view=view.clone()/>
+        <Fix slug=slug.clone() view=view.clone()/>
         <OnsetHours view=view.clone()/>
         <Causes slug=slug.clone() view=view.clone()/>
         <div class="split" data-cols="2-1">

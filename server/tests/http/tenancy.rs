@@ -296,6 +296,8 @@ const FORMS: &[(&str, &[(&str, &str)])] = &[
     ("/p/{project}/findings/{id}/feedback", &[("verdict", "real")]),
     ("/p/{project}/incidents/{id}/state", &[("acknowledge", "1")]),
     ("/p/{project}/incidents/{id}/investigation", &[]),
+    ("/p/{project}/incidents/{id}/fix", &[]),
+    ("/p/{project}/incidents/{id}/pull", &[("fix", "01890000-0000-7000-8000-000000000001")]),
     ("/p/{project}/ask", &[("text", "what is it?")]),
     ("/p/{project}/ask/{id}/delete", &[]),
     ("/p/{project}/demo/remove", &[]),

@@ -252,6 +252,7 @@ fn Facts(inquiry: InquiryView, id: String) -> impl IntoView {
                 <li><Icon name="check" class="st-ok"/>"read the ledger, deploys, templates"</li>
                 <li><Icon name="check" class="st-ok"/>"read pull requests and files of the connected repository"</li>
                 <li><Icon name="x" class="dim"/>"change anything, read other projects"</li>
+                <li><Icon name="info" class="dim"/>"a fix is drafted apart, and pushed by you alone"</li>
             </ul>
         </section>
     }
