@@ -102,7 +102,8 @@ fn WatcherForm(view: WatcherView) -> impl IntoView {
         <section class="cell" aria-labelledby="watcher-set">
             <div class="head"><h2 id="watcher-set">"The watcher"</h2>{state}</div>
             <p class="form-note">
-                "It looks at open incidents, the oldest first, and acts on each once: it has it investigated, which counts against the month’s model budget, and does what is set here. At most 20 incidents at a look and 10 issues a day; the rest waits. Each act stands in the audit log."
+                "It looks at open incidents, the oldest first, and acts on each once: it has it investigated, which counts against the month’s model budget, and does what is set here. At most 20 incidents at a look and 10 issues a day; the rest waits. Each act stands in the "
+                <a class="link" href=move || page_href(&slug.read(), "settings/audit?what=watcher")>"audit log"</a> "."
             </p>
             {no_model}
             {no_repository}
