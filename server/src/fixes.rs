@@ -9,6 +9,7 @@ mod patch;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use domain::fix::FixDraft;
 use domain::{Feature, InquiryEventKind, ProjectId};
 use serde_json::Value;
@@ -17,6 +18,7 @@ use storage::{Snapshot, inquiries};
 use uuid::Uuid;
 
 use crate::clock;
+use crate::error::HttpError;
 use crate::github::connection::{NoRest, rest};
 use crate::github::contents::{self, ChangedFile, TextFile};
 use crate::github::pulls;
@@ -63,6 +65,21 @@ pub enum NoFix {
 impl From<crate::github::rest::RestError> for NoFix {
     fn from(cause: crate::github::rest::RestError) -> Self {
         Self::Github(cause.into())
+    }
+}
+
+impl From<NoFix> for HttpError {
+    fn from(cause: NoFix) -> Self {
+        match cause {
+            NoFix::Database(cause)
+            | NoFix::Model(ModelError::Database(cause))
+            | NoFix::Github(NoRest::Database(cause)) => cause.into(),
+            NoFix::Impossible(_) | NoFix::Github(NoRest::NotConnected) | NoFix::Model(ModelError::NotSet) => {
+                Self::new(StatusCode::CONFLICT, "no_fix", cause.to_string())
+            }
+            NoFix::Github(_) => Self::new(StatusCode::BAD_GATEWAY, "github", cause.to_string()),
+            NoFix::Model(_) => Self::new(StatusCode::BAD_GATEWAY, "model", cause.to_string()),
+        }
     }
 }
 

@@ -119,6 +119,21 @@ pub async fn latest(snapshot: &mut Snapshot, project: ProjectId, incident: Uuid)
     Ok(row.map(Fix::from))
 }
 
+/// One fix; `None` where there is none.
+pub async fn get(snapshot: &mut Snapshot, project: ProjectId, fix: Uuid) -> Result<Option<Fix>> {
+    let row = sqlx::query_as!(
+        Row,
+        "select fix_id, asked_at, asked_by, model, cost_nano_usd, base_branch, draft as \"draft: Json<FixDraft>\",
+           opened_at, opened_by, branch, pull_url, failure
+         from incident_fixes where project_id = $1 and fix_id = $2",
+        project.0,
+        fix
+    )
+    .fetch_optional(&mut *snapshot)
+    .await?;
+    Ok(row.map(Fix::from))
+}
+
 /// Takes a fix to open its pull request; `None` where that is done, or somebody is at it. [`Error::NotFound`] when the
 /// incident has no such fix.
 pub async fn take(

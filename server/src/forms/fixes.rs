@@ -1,7 +1,6 @@
 //! A fix for an incident: proposed by a model, then opened as a draft of a pull request.
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::response::Redirect;
 use domain::Role;
 use uuid::Uuid;
@@ -9,9 +8,7 @@ use uuid::Uuid;
 use super::Fields;
 use crate::auth::Visitor;
 use crate::error::{HttpError, HttpResult};
-use crate::fixes::{Fixing, NoFix};
-use crate::github::connection::NoRest;
-use crate::models::ModelError;
+use crate::fixes::Fixing;
 use crate::state::AppState;
 
 /// `POST /p/{slug}/incidents/{id}/fix`: has a model propose one. Nothing leaves for GitHub but questions.
@@ -23,9 +20,7 @@ pub(super) async fn draft(
     let project = visitor.project(&slug, Role::Member)?;
     let id: Uuid = id.parse().map_err(|_no_uuid| HttpError::not_found("incident"))?;
     let actor = visitor.name_in_log();
-    Box::pin(fixing(&state).draft(project.id, id, &actor))
-        .await
-        .map_err(refused)?;
+    Box::pin(fixing(&state).draft(project.id, id, &actor)).await?;
     Ok(Redirect::to(&format!("/p/{}/incidents/{id}#fix", project.slug)))
 }
 
@@ -43,9 +38,7 @@ pub(super) async fn open(
         .parse()
         .map_err(|_no_uuid| HttpError::not_found("fix"))?;
     let actor = visitor.name_in_log();
-    Box::pin(fixing(&state).open(project.id, (id, fix), &actor))
-        .await
-        .map_err(refused)?;
+    Box::pin(fixing(&state).open(project.id, (id, fix), &actor)).await?;
     Ok(Redirect::to(&format!("/p/{}/incidents/{id}#fix", project.slug)))
 }
 
@@ -54,18 +47,5 @@ fn fixing(state: &AppState) -> Fixing {
         toolbox: state.toolbox(),
         models: state.models.clone(),
         origin: state.origin(),
-    }
-}
-
-fn refused(cause: NoFix) -> HttpError {
-    match cause {
-        NoFix::Database(cause)
-        | NoFix::Model(ModelError::Database(cause))
-        | NoFix::Github(NoRest::Database(cause)) => cause.into(),
-        NoFix::Impossible(_) | NoFix::Github(NoRest::NotConnected) | NoFix::Model(ModelError::NotSet) => {
-            HttpError::new(StatusCode::CONFLICT, "no_fix", cause.to_string())
-        }
-        NoFix::Github(_) => HttpError::new(StatusCode::BAD_GATEWAY, "github", cause.to_string()),
-        NoFix::Model(_) => HttpError::new(StatusCode::BAD_GATEWAY, "model", cause.to_string()),
     }
 }

@@ -2,8 +2,10 @@
 
 use domain::Role;
 use serde_json::{Value, json};
+use server::router::openapi::OPENAPI;
 
 use crate::app::{TestApp, answer, step};
+use crate::contract::check;
 use crate::github_stand_in::{GithubStandIn, Refusal};
 use crate::github_sync::connected;
 use crate::incidents::put_incident;
@@ -151,6 +153,37 @@ async fn a_fix_is_shown_first_and_opened_once_on_a_branch_of_its_own() {
     assert_eq!(viewer.post(&format!("{PAGE}/fix"), &[]).await.status, 403);
     assert_eq!(viewer.post(&open, &[("fix", &id)]).await.status, 403);
     assert!(github.asked().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_are_shown_a_fix_before_they_open_it() {
+    let github = GithubStandIn::start().await;
+    let model = ModelStandIn::saying(vec![proposes("claude-sonnet-4-6")]).await;
+    let app = blamed(&github, &model).await;
+    let document: Value = serde_json::from_str(&OPENAPI).unwrap();
+    let url = format!("/api/incidents/{INCIDENT}/github");
+    let (status, shown) = app.post(&url, &json!({ "action": "fix_pr" })).await;
+    assert_eq!(status, 200, "{shown}");
+    check(&document, ("post", "/api/incidents/{id}/github", 200), &shown);
+    let file = &shown["fix"]["files"][0];
+    assert_eq!(
+        (&file["path"], &file["after"], &shown["url"]),
+        (
+            &json!("config/models.json"),
+            &json!("{\"summary\": \"claude-haiku-4-5\"}"),
+            &Value::Null
+        )
+    );
+    assert!(written(&github).is_empty());
+    let wish = json!({ "action": "fix_pr", "fix_id": shown["fix"]["id"] });
+    let (status, opened) = app.post(&url, &wish).await;
+    assert_eq!(
+        (status, &opened["url"]),
+        (200, &json!("https://github.com/acme/support/pull/42")),
+        "{opened}"
+    );
+    assert_eq!(written(&github).len(), 3);
+    assert_eq!(app.post(&url, &wish).await.0, 409);
 }
 
 #[tokio::test(flavor = "multi_thread")]
