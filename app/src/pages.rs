@@ -16,6 +16,7 @@ pub(crate) mod detectors;
 pub(crate) mod diff_lines;
 pub(crate) mod effects;
 pub(crate) mod finding;
+pub(crate) mod findings;
 pub(crate) mod first_step;
 pub(crate) mod groups;
 pub(crate) mod incident;

@@ -104,6 +104,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("incidents/:incident") view=OnDemand::Trends(Trends::Incident)/>
                     <Route path=path!("detectors") view=OnDemand::Report(Report::Detectors)/>
                     <Route path=path!("detectors/:detector") view=OnDemand::Report(Report::Detector)/>
+                    <Route path=path!("findings") view=OnDemand::Report(Report::Findings)/>
                     <Route path=path!("findings/:finding") view=OnDemand::Report(Report::Finding)/>
                     <Route path=path!("prompts") view=OnDemand::Report(Report::Prompts)/>
                     <Route path=path!("prompts/:fingerprint") view=OnDemand::Report(Report::Prompt)/>
@@ -113,6 +114,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("users/:user") view=OnDemand::Report(Report::User)/>
                     <Route path=path!("settings") view=OnDemand::Settings(Settings::General)/>
                     <Route path=path!("settings/keys") view=OnDemand::Settings(Settings::Keys)/>
+                    <Route path=path!("settings/watcher") view=OnDemand::Settings(Settings::Watcher)/>
                     <Route path=path!("settings/integrations") view=OnDemand::Settings(Settings::Integrations)/>
                     <Route path=path!("settings/alerts") view=OnDemand::Settings(Settings::Alerts)/>
                     <Route path=path!("settings/prices") view=OnDemand::Settings(Settings::Prices)/>

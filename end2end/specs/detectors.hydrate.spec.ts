@@ -22,4 +22,9 @@ test('the pages of detectors come alive, and nothing is wrong for anybody', asyn
   await axe(page);
   await noSidewaysScroll(page);
   await shots(page, 'detectors');
+  await page.goto(`${project.at('findings')}?mark=real&days=7`);
+  await hydrated(page);
+  await expect(page.getByText('No finding is of that detector, mark and time')).toBeVisible();
+  await axe(page);
+  await noSidewaysScroll(page);
 });

@@ -42,6 +42,16 @@ test('a detector is made, finds something, and its precision is what people say'
 
   await page.goto(project.at('detectors'));
   await expect(page.getByRole('row', { name: /Same tool, same input.*0 %\s*of 1/ })).toBeVisible();
+  await page.getByRole('link', { name: 'All findings' }).click();
+  await expect(page.getByRole('row', { name: /Same tool, same input.*noise/ }).getByRole('link', { name: said })).toBeVisible();
+  await page.getByLabel('Is it real?').selectOption('unmarked');
+  await page.getByRole('button', { name: 'Show' }).click();
+  await expect(page.getByText('Nothing found')).toBeVisible();
+  await page.getByRole('link', { name: 'Show all findings' }).click();
+  await page.getByRole('button', { name: 'Real', exact: true }).click();
+  await expect(page).toHaveURL(/\/findings$/);
+  await expect(page.getByRole('button', { name: 'Real', exact: true })).toHaveAttribute('aria-pressed', 'true');
+  await page.goto(project.at('detectors'));
   await page.getByRole('button', { name: 'Same tool, same input on' }).click();
   await expect(page.getByRole('status')).toContainText('It is off');
 });

@@ -56,9 +56,9 @@ test('an investigation shows its look-ups as they come, and what holds of its ve
 
     provider.say({ call: { name: 'compare_keys', arguments: {} } }, { text: 'Only prod-frontend moved [1].' });
     await investigation.getByRole('link', { name: 'Ask' }).click();
-    await page.getByLabel('Ask about this project').fill('Which keys moved?');
+    await page.getByLabel('Ask about this page').fill('Which keys moved?');
     await page.getByRole('button', { name: 'Ask', exact: true }).click();
-    const conversation = page.getByRole('region', { name: 'Conversation' });
+    const conversation = page.getByRole('log', { name: 'Conversation' });
     await expect(conversation).toContainText('Only prod-frontend moved');
     await expect(conversation.getByRole('link', { name: 'Look-up 1' })).toBeVisible();
     expect(provider.asked.at(-1)).toContain(`incidents/${incident!.id}`);

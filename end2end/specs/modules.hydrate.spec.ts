@@ -1,6 +1,6 @@
 import { expect, hydrated, test } from '../harness/test';
 
-const pages = ['', 'incidents', 'ask', 'deploys', 'connect', 'anomalies', 'prompts', 'sessions', 'users', 'detectors', 'settings', 'settings/keys', 'settings/integrations', 'settings/alerts', 'settings/prices', 'settings/budgets', 'settings/providers', 'settings/outbound', 'settings/redaction', 'settings/retention', 'settings/scoring', 'settings/members', 'settings/shares', 'settings/ledger', 'settings/audit', 'compare'];
+const pages = ['', 'incidents', 'ask', 'deploys', 'connect', 'anomalies', 'prompts', 'sessions', 'users', 'detectors', 'findings', 'settings', 'settings/keys', 'settings/integrations', 'settings/alerts', 'settings/watcher', 'settings/prices', 'settings/budgets', 'settings/providers', 'settings/outbound', 'settings/redaction', 'settings/retention', 'settings/scoring', 'settings/members', 'settings/shares', 'settings/ledger', 'settings/audit', 'compare'];
 
 test('the list of runs downloads one WASM, another page its own once', async ({ page, project }) => {
   const fetched: string[] = [];

@@ -15,6 +15,7 @@ pub(crate) mod forecast;
 pub(crate) mod groups;
 pub(crate) mod health;
 pub(crate) mod hooks;
+pub(crate) mod incident_github;
 pub(crate) mod incident_settings;
 pub(crate) mod incidents;
 pub(crate) mod integrations;

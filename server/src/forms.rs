@@ -9,6 +9,7 @@ mod budgets;
 mod conditions;
 mod demo;
 mod detectors;
+mod fixes;
 mod incident_settings;
 mod incidents;
 mod inquiries;
@@ -27,6 +28,7 @@ mod retention;
 mod scoring;
 mod shares;
 mod spans;
+mod watcher;
 
 use std::time::Duration;
 
@@ -87,6 +89,8 @@ forms!(
     "/p/{project}/findings/{id}/feedback"                 => detectors::mark,
     "/p/{project}/incidents/{id}/state"                   => incidents::change,
     "/p/{project}/incidents/{id}/investigation"           => inquiries::investigate,
+    "/p/{project}/incidents/{id}/fix"                     => fixes::draft,
+    "/p/{project}/incidents/{id}/pull"                    => fixes::open,
     "/p/{project}/ask"                                    => inquiries::ask_in_chat,
     "/p/{project}/ask/{id}/delete"                        => inquiries::delete_chat,
     "/p/{project}/demo/remove"                            => demo::remove,
@@ -99,6 +103,7 @@ forms!(
     "/p/{project}/settings/spans"                         => spans::save,
     "/p/{project}/settings/scoring"                       => scoring::save,
     "/p/{project}/settings/incidents"                     => incident_settings::save,
+    "/p/{project}/settings/watcher"                       => watcher::save,
     "/p/{project}/settings/integrations/github"           => integrations::save_github,
     "/p/{project}/settings/integrations/github/sync"      => integrations::sync_github,
     "/p/{project}/settings/integrations/github/remove"    => integrations::remove_github,

@@ -2,7 +2,9 @@
 //! deploy, whichever comes first and however often.
 
 pub mod connection;
+pub mod contents;
 pub mod issues;
+pub mod pulls;
 mod records;
 pub mod rest;
 pub mod signature;

@@ -14,6 +14,7 @@ pub mod delete_project;
 pub mod demo;
 pub mod detectors;
 pub mod error;
+pub mod fixes;
 pub mod forms;
 pub mod github;
 mod giving_way;

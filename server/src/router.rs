@@ -20,8 +20,9 @@ use utoipa::OpenApi;
 use crate::api::live as changes;
 use crate::api::{
     alerts, analyses, audit, backtest, channels, chats, cost, deploys, detectors, findings, forecast, groups,
-    health, hooks, incident_settings, incidents, integrations, investigations, jobs, key_limits, ledger, mcp,
-    models, payload, redaction, retention, runs, scoring, series, shares, skeleton, spans, stats, watcher,
+    health, hooks, incident_github, incident_settings, incidents, integrations, investigations, jobs,
+    key_limits, ledger, mcp, models, payload, redaction, retention, runs, scoring, series, shares, skeleton,
+    spans, stats, watcher,
 };
 use crate::error::{ErrorBody, ErrorDetails, ErrorReport, HttpError};
 use crate::state::AppState;
@@ -82,7 +83,7 @@ routes!(
     POST "/api/incidents/{id}/state"                 => incidents::change,
     POST "/api/incidents/{id}/investigation"         => investigations::start,
     GET "/api/incidents/{id}/investigation"          => investigations::get,
-    POST "/api/incidents/{id}/github"                => watcher::on_github,
+    POST "/api/incidents/{id}/github"                => incident_github::act,
     GET "/api/settings/watcher"                      => watcher::settings,
     PUT "/api/settings/watcher"                      => watcher::save_settings,
     GET "/api/chats"                                 => chats::list,

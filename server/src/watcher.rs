@@ -188,6 +188,7 @@ impl Watching {
                 Err(NoRest::Database(cause)) => return Err(cause),
                 Err(cause) => {
                     tracing::warn!(project.id = %project, incident.id = %stored.id, %cause, "the watcher could not open an issue");
+                    watcher::record_failure(db, project, stored.id, &cause.to_string()).await?;
                 }
             }
         }

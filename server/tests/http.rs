@@ -20,6 +20,8 @@ mod analyses;
 mod anomalies;
 #[path = "http/app.rs"]
 mod app;
+#[path = "http/ask.rs"]
+mod ask;
 #[path = "http/attack.rs"]
 mod attack;
 #[path = "http/backtest.rs"]
@@ -54,6 +56,10 @@ mod detectors_model;
 mod detectors_told;
 #[path = "http/figures.rs"]
 mod figures;
+#[path = "http/findings.rs"]
+mod findings;
+#[path = "http/fixes.rs"]
+mod fixes;
 #[path = "http/forecast.rs"]
 mod forecast;
 #[path = "http/github_hooks.rs"]

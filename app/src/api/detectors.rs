@@ -5,7 +5,7 @@ mod server;
 #[cfg(feature = "ssr")]
 pub(crate) mod trial;
 
-use domain::detector::{Detector, Finding, JudgementState};
+use domain::detector::{Detector, Finding, FindingMark, JudgementState};
 use domain::{NanoUsd, Timestamp};
 use leptos::prelude::*;
 use leptos::server_fn::codec::{GetUrl, Json};
@@ -138,6 +138,35 @@ pub(crate) async fn read_detector(
     try_it: bool,
 ) -> Result<DetectorView, ApiError> {
     server::detector(&slug, &detector_id, try_it).await
+}
+
+/// Which findings the list of all shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FindingsWish {
+    /// Only of this detector, by its id.
+    pub(crate) detector: Option<String>,
+    pub(crate) mark: Option<FindingMark>,
+    /// Only those of the last so many days.
+    pub(crate) days: Option<u32>,
+    /// Only those before this one.
+    pub(crate) cursor: Option<String>,
+}
+
+/// A page of findings of all detectors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FindingsView {
+    /// The latest first.
+    pub(crate) findings: Vec<Finding>,
+    /// Where the next page begins; `None` on the last one.
+    pub(crate) next_cursor: Option<String>,
+    /// Every detector: id and name.
+    pub(crate) detectors: Vec<(String, String)>,
+}
+
+/// What detectors found, whichever.
+#[server(prefix = "/ui", endpoint = "findings/list", input = Json)]
+pub(crate) async fn list_findings(slug: String, wish: FindingsWish) -> Result<FindingsView, ApiError> {
+    server::findings(&slug, wish).await
 }
 
 /// The words of a finding with what stands around them.

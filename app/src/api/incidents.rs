@@ -13,6 +13,7 @@ use leptos::prelude::*;
 use leptos::server_fn::codec::{GetUrl, Json};
 use serde::{Deserialize, Serialize};
 
+use super::fixes::FixView;
 use super::inquiries::InquiryView;
 use crate::error::ApiError;
 
@@ -288,6 +289,10 @@ pub(crate) struct IncidentView {
     pub(crate) similar: Vec<SimilarIncident>,
     /// The latest investigation by a model.
     pub(crate) investigation: Option<InquiryView>,
+    /// The latest fix that a model proposed.
+    pub(crate) fix: Option<FixView>,
+    /// Whether a repository is connected in which it can become a pull request.
+    pub(crate) has_repository: bool,
 }
 
 /// An earlier incident that is like this one.
@@ -364,6 +369,8 @@ pub(crate) async fn read_incident(slug: String, incident_id: String) -> Result<I
         &incidents::list(&mut snapshot, project, &earlier, MAX_COMPARED).await?,
     );
     let investigation = super::inquiries::investigation(&mut snapshot, project, id).await?;
+    let fix = super::fixes::latest(&mut snapshot, project, id).await?;
+    let github = storage::integrations::get(&mut snapshot, project, storage::integrations::GITHUB).await?;
     Ok(IncidentView {
         id: incident_id,
         status: stored.status,
@@ -381,6 +388,8 @@ pub(crate) async fn read_incident(slug: String, incident_id: String) -> Result<I
         history,
         similar,
         investigation,
+        fix,
+        has_repository: github.is_some(),
         incident,
     })
 }

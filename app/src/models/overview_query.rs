@@ -76,6 +76,8 @@ pub(crate) struct OverviewQuery {
     pub(crate) is_stacked: bool,
     /// The chart's numbers instead of the chart.
     pub(crate) as_table: bool,
+    /// The chat beside the page.
+    pub(crate) ask: Option<String>,
 }
 
 impl Default for OverviewQuery {
@@ -90,6 +92,7 @@ impl Default for OverviewQuery {
             before: None,
             is_stacked: false,
             as_table: false,
+            ask: None,
         }
     }
 }
@@ -137,6 +140,7 @@ impl OverviewQuery {
                 "template" => query.filter.template = text(),
                 "against" => query.against = text(),
                 "before" => query.before = text(),
+                "ask" => query.ask = text(),
                 "drawn" => query.is_stacked = value == "stacked",
                 "view" => query.as_table = value == "table",
                 _ => {}
@@ -189,6 +193,7 @@ impl OverviewQuery {
         if self.as_table {
             pairs.push(("view", "table".to_owned()));
         }
+        pairs.extend(self.ask.clone().map(|chat| ("ask", chat)));
         let pairs = pairs.iter().map(|(name, value)| (*name, value.as_str()));
         format!("?{}", encode_query(pairs))
     }

@@ -17,7 +17,7 @@ use crate::context::{use_may, use_slug};
 use crate::ui::form::FormOutcome;
 use crate::ui::frame::TopBar;
 use crate::ui::icon::Icon;
-use crate::ui::links::detector_href;
+use crate::ui::links::{detector_href, page_href};
 use crate::ui::load::{Load, SkeletonRows};
 use crate::ui::menu::Menu;
 
@@ -142,6 +142,7 @@ fn loaded(slug: &str, view: DetectorsView) -> AnyView {
             <div class="head">
                 <h2 id="findings-title">"Latest findings"</h2>
                 <span class="sub num">{format!("{shown} shown, {} in {DAYS} days", grouped(found.unsigned_abs()))}</span>
+                <a class="head-actions link" href=page_href(slug, "findings")>"All findings"</a>
             </div>
             {findings_table(slug, view.findings, "list")}
         </section>

@@ -26,7 +26,7 @@ pub(crate) fn FindingPage() -> impl IntoView {
         move || (slug.get(), id.get()),
         |(slug, id)| read_finding(slug, id),
     );
-    let above = Signal::derive(move || ("Detectors".to_owned(), page_href(&slug.read(), "detectors")));
+    let above = Signal::derive(move || ("Findings".to_owned(), page_href(&slug.read(), "findings")));
     view! {
         <Title text="Finding"/>
         <TopBar><Crumbs above title="Finding"/></TopBar>

@@ -3,6 +3,7 @@
 
 mod actions;
 mod causes;
+mod fix;
 mod investigation;
 mod onset;
 mod split;
@@ -16,12 +17,14 @@ use leptos_router::hooks::use_params_map;
 
 use self::actions::{Actions, Notes};
 use self::causes::Causes;
+use self::fix::Fix;
 use self::investigation::Investigation;
 use self::onset::OnsetHours;
 use self::split::Split;
 use crate::api::incidents::{HistoryItem, IncidentView, read_incident};
 use crate::context::use_slug;
 use crate::live::use_live;
+use crate::pages::ask::beside::{About, AskButton, AskDrawer, use_beside};
 use crate::pages::incidents::{figures, probability_text, status_glyph};
 use crate::ui::frame::{Crumbs, TopBar};
 use crate::ui::icon::Icon;
@@ -40,10 +43,13 @@ pub(crate) fn IncidentPage() -> impl IntoView {
         move || (slug.get(), id.get(), live.incidents.get(), live.gaps.get()),
         |(slug, id, ..)| read_incident(slug, id),
     );
+    let beside = use_beside(slug, Some(live));
+    let about = Signal::derive(move || About::incident(&id.read()));
     let above = Signal::derive(move || ("Incidents".to_owned(), page_href(&slug.read(), "incidents")));
     view! {
         <TopBar tools=move || {
             view! {
+                <AskButton/>
                 <Transition fallback=|| ()>
                     {move || Suspend::new(async move {
                         resource.await.ok().map(|view| view! { <Actions slug=slug.get_untracked() view/> })
@@ -72,6 +78,7 @@ pub(crate) fn IncidentPage() -> impl IntoView {
                 children={move |view: IncidentView| loaded(slug.get_untracked(), view)}
             />
         </main>
+        <AskDrawer beside about/>
     }
     .into_any()
 }
@@ -80,6 +87,7 @@ fn loaded(slug: String, view: IncidentView) -> AnyView {
     view! {
         <Head view=view.clone()/>
         <Investigation slug=slug.clone() view=view.clone()/>
+        <Fix slug=slug.clone() view=view.clone()/>
         <OnsetHours view=view.clone()/>
         <Causes slug=slug.clone() view=view.clone()/>
         <div class="split" data-cols="2-1">

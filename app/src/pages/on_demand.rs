@@ -17,6 +17,7 @@ use crate::pages::deploys::DeploysPage;
 use crate::pages::detector::DetectorPage;
 use crate::pages::detectors::DetectorsPage;
 use crate::pages::finding::FindingPage;
+use crate::pages::findings::FindingsPage;
 use crate::pages::incident::IncidentPage;
 use crate::pages::incidents::IncidentsPage;
 use crate::pages::invite::InvitePage;
@@ -44,6 +45,7 @@ use crate::pages::settings::redaction::RedactionPage;
 use crate::pages::settings::retention::RetentionPage;
 use crate::pages::settings::scoring::ScoringPage;
 use crate::pages::settings::shares::SharesPage;
+use crate::pages::settings::watcher::WatcherPage;
 use crate::pages::shares::SharePage;
 use crate::pages::user::UserPage;
 use crate::pages::users::UsersPage;
@@ -109,6 +111,8 @@ pub(crate) enum Report {
     Detectors,
     /// One detector, and how often it is right.
     Detector,
+    /// What detectors found.
+    Findings,
     /// What a detector found in a run.
     Finding,
     /// Runs by session.
@@ -141,6 +145,8 @@ pub(crate) enum Settings {
     Integrations,
     /// Who is told of what.
     Alerts,
+    /// What happens to incidents by itself.
+    Watcher,
     /// What models cost.
     Prices,
     /// What a month may cost, and how it ends.
@@ -233,6 +239,7 @@ impl OnDemand {
             ["anomalies"] => Self::Report(Report::Anomalies),
             ["detectors"] => Self::Report(Report::Detectors),
             ["detectors", _detector] => Self::Report(Report::Detector),
+            ["findings"] => Self::Report(Report::Findings),
             ["findings", _finding] => Self::Report(Report::Finding),
             ["prompts"] => Self::Report(Report::Prompts),
             ["prompts", _fingerprint] => Self::Report(Report::Prompt),
@@ -245,6 +252,7 @@ impl OnDemand {
             ["settings", "keys"] => Self::Settings(Settings::Keys),
             ["settings", "integrations"] => Self::Settings(Settings::Integrations),
             ["settings", "alerts"] => Self::Settings(Settings::Alerts),
+            ["settings", "watcher"] => Self::Settings(Settings::Watcher),
             ["settings", "prices"] => Self::Settings(Settings::Prices),
             ["settings", "budgets"] => Self::Settings(Settings::Budgets),
             ["settings", "providers"] => Self::Settings(Settings::Providers),
@@ -294,6 +302,7 @@ fn report(page: Report) -> Result<AnyView, SplitLoaderError> {
         Report::Prompt => view! { <PromptPage/> }.into_any(),
         Report::Detectors => view! { <DetectorsPage/> }.into_any(),
         Report::Detector => view! { <DetectorPage/> }.into_any(),
+        Report::Findings => view! { <FindingsPage/> }.into_any(),
         Report::Finding => view! { <FindingPage/> }.into_any(),
         Report::Sessions => view! { <SessionsPage/> }.into_any(),
         Report::Session => view! { <SessionPage/> }.into_any(),
@@ -318,6 +327,7 @@ fn settings(page: Settings) -> Result<AnyView, SplitLoaderError> {
         Settings::Keys => view! { <KeysPage/> }.into_any(),
         Settings::Integrations => view! { <IntegrationsPage/> }.into_any(),
         Settings::Alerts => view! { <AlertsPage/> }.into_any(),
+        Settings::Watcher => view! { <WatcherPage/> }.into_any(),
         Settings::Prices => view! { <PricesPage/> }.into_any(),
         Settings::Budgets => view! { <BudgetsPage/> }.into_any(),
         Settings::Providers => view! { <ProvidersPage/> }.into_any(),
@@ -392,6 +402,7 @@ mod tests {
         check("/p/default/prompts/0f", "Some(Report(Prompt))");
         check("/p/default/detectors", "Some(Report(Detectors))");
         check("/p/default/detectors/0193", "Some(Report(Detector))");
+        check("/p/default/findings", "Some(Report(Findings))");
         check("/p/default/findings/0193", "Some(Report(Finding))");
         check("/p/default/sessions", "Some(Report(Sessions))");
         check("/p/default/sessions/s-4c1f90", "Some(Report(Session))");
@@ -401,6 +412,7 @@ mod tests {
         check("/p/default/settings/", "Some(Settings(General))");
         check("/p/default/settings/integrations", "Some(Settings(Integrations))");
         check("/p/default/settings/alerts", "Some(Settings(Alerts))");
+        check("/p/default/settings/watcher", "Some(Settings(Watcher))");
         check("/p/default/settings/ledger", "Some(Settings(Ledger))");
         check("/p/default/settings/audit", "Some(Settings(Audit))");
         check("/account", "Some(Settings(Account))");

@@ -20,8 +20,9 @@ use self::trend::Trend;
 use self::verdict::VerdictSentence;
 use crate::api::forecast::{ForecastView, read_forecast};
 use crate::api::overview::{OverviewView, read_overview};
-use crate::context::use_may;
+use crate::context::{use_may, use_page_request};
 use crate::models::overview_query::OverviewQuery;
+use crate::pages::ask::beside::{About, AskButton, AskDrawer, use_beside};
 use crate::pages::first_step::{FirstStep, provide_key_to_show};
 use crate::pages::time_window::{
     Chips, ENVIRONMENT_MENU, KEY_MENU, Page, Tools, read_again_when_runs_come, use_page,
@@ -43,10 +44,14 @@ pub(crate) fn OverviewPage() -> impl IntoView {
     );
     read_again_when_runs_come(page.live, resource);
     provide_key_to_show();
+    let beside = use_beside(page.slug, Some(page.live));
+    let now = use_page_request().now;
+    let about = Signal::derive(move || About::overview(&page.query.read(), now));
     view! {
         <Title text="Overview"/>
         <TopBar tools=move || {
             view! {
+                <AskButton/>
                 <CompareMenu page resource/>
                 <Tools page resource facets=|view: OverviewView| view.facets menus=&[KEY_MENU, ENVIRONMENT_MENU]/>
             }
@@ -62,6 +67,7 @@ pub(crate) fn OverviewPage() -> impl IntoView {
                 children={move |view: OverviewView| view! { <Loaded page view/> }}
             />
         </main>
+        <AskDrawer beside about/>
     }
     .into_any()
 }

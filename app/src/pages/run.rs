@@ -50,6 +50,7 @@ use crate::api::text_search::{FoundPlaces, search_step_texts};
 use crate::context::use_slug;
 use crate::error::ApiError;
 use crate::live::{LiveState, use_live, waits_to_read_again};
+use crate::pages::ask::beside::{About, AskDrawer, Beside, use_beside};
 use crate::query_string;
 use crate::ui::frame::TopBar;
 use crate::ui::links::run_href;
@@ -124,11 +125,12 @@ pub(crate) fn RunPage() -> impl IntoView {
         move || (slug.get(), run_id.get()),
         |(slug, run_id)| findings_of_run(slug, run_id),
     );
+    let beside = use_beside(slug, None);
     view! {
         <Transition fallback=|| view! { <Waiting/> }>
             {move || Suspend::new(async move {
                 match resource.await {
-                    Ok(view) => view! { <Loaded view slug query texts of_members analysis findings/> }.into_any(),
+                    Ok(view) => view! { <Loaded view slug query texts of_members analysis findings beside/> }.into_any(),
                     Err(ApiError::NotFound) => view! { <UnknownRun slug run_id=run_id.get_untracked()/> }.into_any(),
                     Err(error) => {
                         view! {
@@ -182,6 +184,7 @@ fn Loaded(
     of_members: OfMembers,
     analysis: Resource<Result<AnalysisView, ApiError>>,
     findings: RunFindings,
+    beside: Beside,
 ) -> impl IntoView {
     let run_id = view.run.run_id.clone();
     let name = view.run.name.clone();
@@ -210,6 +213,11 @@ fn Loaded(
         shared: None,
     };
     flow::provide_flow(page);
+    let about = Signal::derive(move || {
+        let run = page.run.read();
+        let run = run.run();
+        About::run(&run.run_id, run.status == domain::RunStatus::Error)
+    });
     let content = view! {
         <Title text=name/>
         <RunTop page/>
@@ -225,6 +233,7 @@ fn Loaded(
                 <StepPanel page texts of_members=Some(of_members)/>
             </div>
         </main>
+        <AskDrawer beside about/>
     };
     // After those of the drawing, which closes its area before the page is left.
     use_run_keys(page);

@@ -17,6 +17,7 @@ pub(crate) mod redaction;
 pub(crate) mod retention;
 pub(crate) mod scoring;
 pub(crate) mod shares;
+pub(crate) mod watcher;
 
 use domain::Role;
 use leptos::prelude::*;
@@ -34,6 +35,7 @@ const PAGES: &[(&str, &str)] = &[
     ("Keys", "settings/keys"),
     ("Scoring", "settings/scoring"),
     ("Incidents", "settings/incidents"),
+    ("Watcher", "settings/watcher"),
     ("Integrations", "settings/integrations"),
     ("Alerts", "settings/alerts"),
     ("Prices", "settings/prices"),

@@ -64,6 +64,7 @@ impl Page {
             let query = query.read().with(|query| {
                 query.as_table = false;
                 query.is_stacked = false;
+                query.ask = None;
             });
             (slug.get(), query)
         })
@@ -260,6 +261,7 @@ fn FreeRange(page: Page, now: Timestamp) -> impl IntoView {
         ];
         pairs.extend(query.bucket.map(|bucket| ("bucket", bucket.as_str().to_owned())));
         pairs.extend(query.against.clone().map(|deploy| ("against", deploy)));
+        pairs.extend(query.ask.clone().map(|chat| ("ask", chat)));
         pairs.extend(query.chips().into_iter().map(|(by, value)| (by.as_str(), value)));
         pairs
             .into_iter()

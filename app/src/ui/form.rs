@@ -223,6 +223,7 @@ fn error_words(code: &str) -> String {
         "model_to_test" => "Name a model to test the provider with: none of it is in use yet.",
         "model_refused" => "The model gave no answer. Why stands below.",
         "redaction" => "That can’t be used; what is wrong stands in the form. Nothing was saved.",
+        "watcher_interval" => "Minutes between two looks are a whole number from 5 to 1,440. Nothing was saved.",
         "legal_hold" => "The project is on legal hold, so nothing of it is deleted. Lift the hold under Retention first.",
         "retention" => "Days are whole numbers from 1 to 3,650, and prompts are kept no longer than their runs. Nothing was saved.",
         "already_set_up" => "Accounts are set up already. Sign in.",

@@ -16,7 +16,7 @@ use crate::{ModelChoice, NanoUsd, Timestamp};
 
 pub use condition::{Amount, ConditionField, ConditionOp, DetectorCondition, MetadataKey};
 pub use draft::{DetectorDraft, DraftError, MAX_CONDITIONS, MAX_PROMPT_BYTES};
-pub use finding::{Evidence, Finding, FoundIn};
+pub use finding::{Evidence, Finding, FindingMark, FoundIn};
 pub use run::{JudgedRun, JudgedStep, StepTexts};
 
 words!(

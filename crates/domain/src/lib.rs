@@ -13,6 +13,7 @@ pub mod condition;
 pub mod deploy;
 pub mod detector;
 pub mod filter;
+pub mod fix;
 pub mod github;
 pub mod id;
 pub mod incident;

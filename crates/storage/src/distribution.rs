@@ -61,6 +61,7 @@ pub const TABLES: &[(&str, Distribution, &str)] = {
         ("findings", ByProject, RECORDED),
         ("first_seen", ByProject, RECORDED),
         ("incident_events", ByProject, RECORDED),
+        ("incident_fixes", ByProject, RECORDED),
         ("incident_judging", Local, QUEUE),
         ("incident_settings", ByProject, RECORDED),
         ("incidents", ByProject, RECORDED),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::detector::{Evidence, Finding, Template};
+use domain::detector::{Evidence, Finding, FindingMark, Template};
 use domain::{NanoUsd, ProjectId, Timestamp, Verdict};
 use serde_json::{Value, json};
 use sqlx::types::Json;
@@ -66,6 +66,9 @@ impl From<FindingRow> for Finding {
 pub struct FindingFilter {
     pub detector: Option<Uuid>,
     pub run_id: Option<String>,
+    pub mark: Option<FindingMark>,
+    /// Found then or later.
+    pub from: Option<Timestamp>,
     /// Only those that were found before the one with this id.
     pub before: Option<Uuid>,
 }
@@ -86,12 +89,15 @@ pub async fn list(
            f.verdict, f.created_at
          from findings f join detectors d on d.project_id = f.project_id and d.detector_id = f.detector_id
          where f.project_id = $1 and ($2::uuid is null or f.detector_id = $2) and ($3::text is null or f.run_id = $3)
-           and ($4::uuid is null or f.finding_id < $4)
-         order by f.finding_id desc limit $5",
+           and ($4::uuid is null or f.finding_id < $4) and ($5::text is null or coalesce(f.verdict, 'unmarked') = $5)
+           and ($6::timestamptz is null or f.created_at >= $6)
+         order by f.finding_id desc limit $7",
         project.0,
         filter.detector,
         filter.run_id,
         filter.before,
+        filter.mark.map(FindingMark::as_str),
+        filter.from.map(Timestamp::to_offset_date_time),
         i64::from(limit.min(MAX_PAGE))
     )
     .fetch_all(&mut *snapshot)

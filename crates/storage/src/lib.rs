@@ -21,6 +21,7 @@ pub mod distribution;
 mod error;
 pub mod feedback;
 pub mod findings;
+pub mod fixes;
 mod hours;
 pub mod incidents;
 pub mod ingest;

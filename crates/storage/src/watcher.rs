@@ -1,6 +1,6 @@
 //! What a project's watcher does by itself, and the incidents that it acted on.
 
-use domain::{ProjectId, Timestamp, WatchAction, WatchSeverity};
+use domain::{ProjectId, Timestamp, WatchAction, WatchSeverity, WorkState};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -18,6 +18,82 @@ pub struct Watcher {
     pub interval_min: i32,
     /// By severity what is done. What it holds is the business of who acts.
     pub actions: Value,
+}
+
+/// The watcher of a project: what is set, by whom, and when it looks next.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WatcherStatus {
+    pub watcher: Watcher,
+    pub changed_at: Timestamp,
+    pub changed_by: String,
+    pub due_at: Timestamp,
+}
+
+/// An incident that a watcher acted on, and what came of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WatchedIncident {
+    pub incident_id: Uuid,
+    pub at: Timestamp,
+    pub severity: WatchSeverity,
+    pub action: WatchAction,
+    /// The issue that was opened for it last.
+    pub issue_url: Option<String>,
+    /// Why the watcher could open none, in words for people.
+    pub failure: Option<String>,
+    /// How its latest investigation stands; `None` where there is none any more.
+    pub investigation: Option<WorkState>,
+    /// What the incident was judged to be; `None` where it was taken back.
+    pub judgement: Option<Value>,
+}
+
+/// What a project has set, and how its watcher stands; `None` where it never did.
+pub async fn status(snapshot: &mut Snapshot, project: ProjectId) -> Result<Option<WatcherStatus>> {
+    let row = sqlx::query!(
+        "select is_on, interval_min, actions, changed_at, changed_by, due_at from watchers where project_id = $1",
+        project.0
+    )
+    .fetch_optional(&mut *snapshot)
+    .await?;
+    Ok(row.map(|row| WatcherStatus {
+        watcher: Watcher {
+            is_on: row.is_on,
+            interval_min: row.interval_min,
+            actions: row.actions,
+        },
+        changed_at: Timestamp::from_offset_date_time(row.changed_at),
+        changed_by: row.changed_by,
+        due_at: Timestamp::from_offset_date_time(row.due_at),
+    }))
+}
+
+/// The incidents that a watcher acted on, the latest first, at most `limit`.
+pub async fn latest(snapshot: &mut Snapshot, project: ProjectId, limit: u32) -> Result<Vec<WatchedIncident>> {
+    let rows = sqlx::query!(
+        "select w.incident_id, w.at, w.severity, w.action, w.issue_url, w.failure,
+           (select q.state from inquiries q where q.project_id = w.project_id and q.incident_id = w.incident_id
+            order by q.asked_at desc, q.inquiry_id desc limit 1) as \"investigation?\",
+           i.judgement as \"judgement?\"
+         from watched_incidents w
+           left join incidents i on i.project_id = w.project_id and i.incident_id = w.incident_id
+         where w.project_id = $1 order by w.at desc, w.incident_id desc limit $2",
+        project.0,
+        i64::from(limit)
+    )
+    .fetch_all(&mut *snapshot)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| WatchedIncident {
+            incident_id: row.incident_id,
+            at: Timestamp::from_offset_date_time(row.at),
+            severity: WatchSeverity::parse(&row.severity).unwrap_or(WatchSeverity::Low),
+            action: WatchAction::parse(&row.action).unwrap_or(WatchAction::Log),
+            issue_url: row.issue_url,
+            failure: row.failure,
+            investigation: row.investigation.as_deref().and_then(WorkState::parse),
+            judgement: row.judgement,
+        })
+        .collect())
 }
 
 /// What a project has set; `None` where it never did.
@@ -137,7 +213,21 @@ pub async fn act(
     Ok(is_first)
 }
 
-/// Writes into the audit log what somebody did on GitHub for an incident.
+/// Writes down why no issue could be opened for an incident that a watcher acted on.
+pub async fn record_failure(db: &Db, project: ProjectId, incident: Uuid, failure: &str) -> Result<()> {
+    let mut tx = db.project(project).await?;
+    sqlx::query!(
+        "update watched_incidents set failure = $3 where project_id = $1 and incident_id = $2",
+        project.0,
+        incident,
+        failure
+    )
+    .execute(&mut *tx)
+    .await?;
+    Ok(tx.commit().await?)
+}
+
+/// Writes down, in the audit log too, what somebody did on GitHub for an incident.
 pub async fn record_issue(
     db: &Db,
     project: ProjectId,
@@ -146,6 +236,14 @@ pub async fn record_issue(
     now: Timestamp,
 ) -> Result<()> {
     let mut tx = db.project(project).await?;
+    sqlx::query!(
+        "update watched_incidents set issue_url = $3, failure = null where project_id = $1 and incident_id = $2",
+        project.0,
+        incident,
+        url
+    )
+    .execute(&mut *tx)
+    .await?;
     let entry = Entry::new(
         actor,
         "incident.issue",

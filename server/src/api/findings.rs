@@ -4,7 +4,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use domain::detector::{Finding, FoundIn, Template};
+use domain::detector::{Finding, FindingMark, FoundIn, Template};
 use domain::{NanoUsd, ProjectId, Role, Scope, Timestamp, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -110,6 +110,11 @@ pub(crate) struct FindingParams {
     detector: Option<Uuid>,
     /// Only of this run.
     run: Option<String>,
+    /// Only those of which people said this.
+    #[param(inline)]
+    mark: Option<FindingMark>,
+    /// Found then or later.
+    from: Option<Timestamp>,
     /// How many.
     #[serde(default)]
     #[param(inline)]
@@ -139,6 +144,8 @@ pub(crate) async fn list(
     let filter = FindingFilter {
         detector: params.detector,
         run_id: params.run,
+        mark: params.mark,
+        from: params.from,
         before: params.cursor,
     };
     let mut snapshot = state.db.snapshot(caller.project_id).await?;

@@ -1,28 +1,22 @@
-//! `GET/PUT /api/settings/watcher`: what happens to incidents by itself. `POST /api/incidents/{id}/github`: an issue for one.
-
-use std::sync::Arc;
+//! `GET/PUT /api/settings/watcher`: what happens to incidents by itself.
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use domain::{Role, Scope};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use storage::incidents;
 use storage::watcher::{self, Watcher};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
-use super::query::{InPath, Params, ProjectParam};
+use super::query::{Params, ProjectParam};
 use crate::auth::Caller;
 use crate::clock;
-use crate::error::{BodyErrors, HttpError, HttpResult, NotFound, ReadErrors};
-use crate::github::connection::NoRest;
-use crate::incidents::answer::judgement;
+use crate::error::{BodyErrors, HttpError, HttpResult, ReadErrors};
 use crate::ingest;
 use crate::state::AppState;
-use crate::watcher::{Actions, Watching, severity};
+use crate::watcher::Actions;
 
 const MAX_BODY_BYTES: usize = 4 * 1024;
 /// Minutes between two looks.
@@ -39,6 +33,11 @@ pub(crate) struct WatcherSettings {
     interval_min: i32,
     #[serde(default)]
     actions: Actions,
+}
+
+/// Minutes that there may be between two looks.
+pub(crate) fn is_interval(minutes: &i32) -> bool {
+    INTERVALS_MIN.contains(minutes)
 }
 
 const fn default_interval() -> i32 {
@@ -98,7 +97,7 @@ pub(crate) async fn save_settings(
                        is log or issue";
         HttpError::invalid("body", message)
     })?;
-    if !INTERVALS_MIN.contains(&wanted.interval_min) {
+    if !is_interval(&wanted.interval_min) {
         let message = "interval_min must be an integer from 5 to 1440";
         return Err(HttpError::invalid("interval_min", message));
     }
@@ -116,76 +115,4 @@ pub(crate) async fn save_settings(
     )
     .await?;
     Ok(Json(wanted))
-}
-
-/// What is to be done on GitHub.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum GithubAction {
-    Issue,
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = GithubWish)]
-struct Wish {
-    action: GithubAction,
-}
-
-/// What was made.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct OpenedIssue {
-    number: i64,
-    url: String,
-}
-
-/// Open an issue on GitHub for an incident
-///
-/// Needs a key with the scope `deploy`, or a signed-in member of the project.
-#[utoipa::path(post, path = "/api/incidents/{id}/github", operation_id = "open_issue",
-    params(("id" = String, Path), ProjectParam), request_body = inline(Wish),
-    responses((status = 200, description = "The issue", body = inline(OpenedIssue)), NotFound, BodyErrors))]
-pub(crate) async fn on_github(
-    State(state): State<AppState>,
-    headers: HeaderMap,
-    Params(ProjectParam { project }): Params<ProjectParam>,
-    InPath(id): InPath<String>,
-    body: Body,
-) -> HttpResult<Json<OpenedIssue>> {
-    let caller = state
-        .auth
-        .api_caller(&headers, project.as_deref(), Scope::Deploy, Role::Member)
-        .await?;
-    let id: Uuid = id.parse().map_err(|_no_uuid| HttpError::not_found("incident"))?;
-    let body = ingest::read_json(&headers, body, MAX_BODY_BYTES, &state.body_budget).await?;
-    let Wish {
-        action: GithubAction::Issue,
-    } = serde_json::from_slice(&body)
-        .map_err(|_other_shape| HttpError::invalid("action", "action must be issue"))?;
-    let project = caller.project_id;
-    let mut snapshot = state.db.snapshot(project).await?;
-    let stored = incidents::get(&mut snapshot, project, id).await?;
-    drop(snapshot);
-    let incident = judgement(&stored).ok_or_else(|| {
-        HttpError::internal(anyhow::anyhow!("the judgement of incident {id} can't be read"))
-    })?;
-    let watching = Watching {
-        toolbox: state.toolbox(),
-        origin: state.origin(),
-        inquiries_wake: Arc::clone(&state.inquiries_wake),
-    };
-    let issue = watching
-        .open_issue(project, id, &incident, severity(&incident), &caller.key_label)
-        .await
-        .map_err(|cause| match cause {
-            NoRest::Database(cause) => cause.into(),
-            NoRest::NotConnected => HttpError::invalid("action", cause.to_string()),
-            NoRest::Token(_) | NoRest::Rest(_) => {
-                HttpError::new(StatusCode::BAD_GATEWAY, "github", cause.to_string())
-            }
-        })?;
-    Ok(Json(OpenedIssue {
-        number: issue.number,
-        url: issue.html_url,
-    }))
 }

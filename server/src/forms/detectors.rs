@@ -92,6 +92,14 @@ pub(super) async fn delete(
     Ok(Redirect::to(&format!("{}?done=detector_deleted", page(project))))
 }
 
+/// Whether this is the list of all findings with its filters, as an address below the project.
+fn is_list_of_findings(next: &str) -> bool {
+    let is_address = next
+        .chars()
+        .all(|c| c.is_ascii_graphic() && !matches!(c, '#' | '\\'));
+    is_address && (next == "findings" || next.starts_with("findings?"))
+}
+
 /// `POST /p/{slug}/findings/{id}/feedback` {verdict?, next?}: a blank verdict takes it back. `next` is the page of the
 /// project to go to.
 pub(super) async fn mark(
@@ -114,6 +122,7 @@ pub(super) async fn mark(
     let back = match fields.text("next") {
         "list" => page(project),
         "" => format!("/p/{}/findings/{id}", project.slug),
+        next if is_list_of_findings(next) => format!("/p/{}/{next}", project.slug),
         detector => format!("{}/{}", page(project), parse_id(detector)?),
     };
     Ok(Redirect::to(&back))

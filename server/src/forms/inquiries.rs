@@ -38,7 +38,32 @@ pub(super) async fn investigate(
     Ok(Redirect::to(&format!("/p/{}/incidents/{id}", project.slug)))
 }
 
-/// `POST /p/{slug}/ask` {chat?, page?, text, waits}: asks in a chat, or begins one.
+/// The page that something was asked beside, as its form says it: its path below the project and its query. `None` where
+/// it was asked on the page of chats, and for what is no such page.
+fn page_beside(text: &str) -> Option<(&str, &str)> {
+    let (path, query) = text.split_once('?')?;
+    let is_address = text
+        .chars()
+        .all(|c| c.is_ascii_graphic() && !matches!(c, '#' | '\\'));
+    let has_drawer = match path.split_once('/') {
+        None => path.is_empty(),
+        Some((page, id)) => {
+            matches!(page, "runs" | "incidents") && !id.contains('/') && !matches!(id, "" | "." | "..")
+        }
+    };
+    (is_address && has_drawer).then_some((path, query))
+}
+
+/// The page that something was asked beside, with a chat open; `None` as above.
+fn back_to(slug: &str, beside: &str, chat: &str) -> Option<String> {
+    let (path, query) = page_beside(beside)?;
+    let below = if path.is_empty() { "" } else { "/" };
+    let joint = if query.is_empty() { "" } else { "&" };
+    Some(format!("/p/{slug}{below}{path}?{query}{joint}ask={chat}"))
+}
+
+/// `POST /p/{slug}/ask` {chat?, page?, beside?, text, waits}: asks in a chat, or begins one. Leads back to the page that it
+/// was asked beside.
 pub(super) async fn ask_in_chat(
     State(state): State<AppState>,
     visitor: Visitor,
@@ -66,7 +91,10 @@ pub(super) async fn ask_in_chat(
         wait(&state, project.id, id).await?;
     }
     let chat = percent_encode(&chat.to_string());
-    Ok(Redirect::to(&format!("/p/{}/ask?chat={chat}", project.slug)))
+    let back = back_to(&project.slug, fields.text("beside"), &chat);
+    Ok(Redirect::to(&back.unwrap_or_else(|| {
+        format!("/p/{}/ask?chat={chat}", project.slug)
+    })))
 }
 
 /// Waits until a question is answered, for a while.
@@ -83,14 +111,48 @@ async fn wait(state: &AppState, project: ProjectId, id: Uuid) -> HttpResult<()> 
     Ok(())
 }
 
-/// `POST /p/{slug}/ask/{id}/delete`.
+/// `POST /p/{slug}/ask/{id}/delete` {beside?}.
 pub(super) async fn delete_chat(
     State(state): State<AppState>,
     visitor: Visitor,
     Path((slug, id)): Path<(String, String)>,
+    fields: Fields,
 ) -> HttpResult<Redirect> {
     let project = visitor.project(&slug, Role::Member)?;
     let id: Uuid = id.parse().map_err(|_no_uuid| HttpError::not_found("chat"))?;
     chats::delete(&state.db, project.id, id, &visitor.name_in_log(), clock::now()).await?;
-    Ok(Redirect::to(&format!("/p/{}/ask", project.slug)))
+    let back = back_to(&project.slug, fields.text("beside"), "1");
+    Ok(Redirect::to(
+        &back.unwrap_or_else(|| format!("/p/{}/ask", project.slug)),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::back_to;
+
+    #[test]
+    fn a_question_leads_back_to_the_page_it_was_asked_beside() {
+        let check = |beside: &str, expected: Option<&str>| {
+            assert_eq!(back_to("acme", beside, "c1").as_deref(), expected, "{beside}");
+        };
+        check("?", Some("/p/acme?ask=c1"));
+        check("?range=7d&key=a%26b", Some("/p/acme?range=7d&key=a%26b&ask=c1"));
+        check("runs/a%2Fb?step=s1", Some("/p/acme/runs/a%2Fb?step=s1&ask=c1"));
+        check("incidents/0193?", Some("/p/acme/incidents/0193?ask=c1"));
+        for elsewhere in [
+            "",
+            "runs/r1",
+            "runs/../settings?",
+            "runs/..?",
+            "runs?",
+            "settings/keys?",
+            "//evil.example?",
+            "runs/\\evil?",
+            "runs/r1?a\r\nset-cookie: x",
+            "runs/r1?#x",
+        ] {
+            check(elsewhere, None);
+        }
+    }
 }

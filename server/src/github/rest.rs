@@ -177,9 +177,29 @@ impl<'a> Rest<'a> {
         what: &Value,
         now: Timestamp,
     ) -> Result<T, RestError> {
+        self.write(Method::POST, path, what, now).await
+    }
+
+    /// Puts something in place of what is there, such as the text of a file.
+    pub async fn put<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        what: &Value,
+        now: Timestamp,
+    ) -> Result<T, RestError> {
+        self.write(Method::PUT, path, what, now).await
+    }
+
+    async fn write<T: DeserializeOwned>(
+        &mut self,
+        method: Method,
+        path: &str,
+        what: &Value,
+        now: Timestamp,
+    ) -> Result<T, RestError> {
         let target = self.of_repository(path)?;
         let mut request = self.request(Bytes::from(what.to_string()))?;
-        *request.method_mut() = Method::POST;
+        *request.method_mut() = method;
         let json = HeaderValue::from_static("application/json");
         request.headers_mut().insert(CONTENT_TYPE, json);
         self.calls += 1;

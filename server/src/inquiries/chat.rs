@@ -16,6 +16,11 @@ use crate::tools::TOOLS;
 const MAX_BEFORE: u32 = 12;
 const MAX_ANSWER_BYTES: usize = 6_000;
 
+/// What the page is that a question is asked on.
+const PAGE: &str = "The page is an address in the project: \"runs/ID\" shows that run and \"incidents/ID\" that incident (IDs \
+are percent-encoded there), \"?from=…&to=…\" shows the costs of that time with the filters key, model, step and \
+environment, and an empty one shows those of the last 30 days. \"This\" in a question means what the page shows.";
+
 const TASK: &str = "You answer questions about one project of Plumbline, which records what software spends on calls to \
 language models. Look up what you need with the tools; do not guess figures. Answer in a few plain sentences without \
 markup, and put the number of the look-up that a figure comes from after it in square brackets, such as [2]. Say so when \
@@ -74,7 +79,7 @@ pub(super) async fn reply(
             run_id: format!("plumbline-chat-{chat_id}"),
             name: "plumbline-chat".to_owned(),
         },
-        system: format!("{TASK}\n\n{FENCE_RULE}"),
+        system: format!("{TASK}\n\n{PAGE}\n\n{FENCE_RULE}"),
         opening,
         submit: None,
         may_call: &names,

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::{Answer, Call, ToolError};
 use crate::clock;
 use crate::github::connection::{NoRest, rest};
+use crate::github::contents::encoded_path;
 use crate::github::rest::RestError;
 
 /// The longest that a look-up waits where GitHub asks for patience.
@@ -131,21 +132,6 @@ pub(super) async fn pull_request(call: &Call<'_>) -> Result<Answer, ToolError> {
     Ok(Answer::new(line, data))
 }
 
-/// The path of a file as a part of an address; `None` where it leads out of the repository.
-fn encoded_path(path: &str) -> Option<String> {
-    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-    let fits = parts
-        .iter()
-        .all(|part| !part.is_empty() && *part != "." && *part != "..");
-    fits.then(|| {
-        parts
-            .iter()
-            .map(|part| percent_encode(part))
-            .collect::<Vec<_>>()
-            .join("/")
-    })
-}
-
 pub(super) async fn file(call: &Call<'_>) -> Result<Answer, ToolError> {
     let path = call.arguments.text("path").unwrap_or_default();
     let encoded = encoded_path(path)
@@ -218,22 +204,4 @@ pub(super) async fn pull_requests(call: &Call<'_>) -> Result<Answer, ToolError> 
         })
         .collect();
     Ok(Answer::new(line, json!({ "pull_requests": items })))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::encoded_path;
-
-    #[test]
-    fn a_path_stays_in_the_repository() {
-        let check = |path: &str, expected: Option<&str>| {
-            assert_eq!(encoded_path(path).as_deref(), expected, "{path}");
-        };
-        check("/config/models.json", Some("config/models.json"));
-        check("a b?ref=x#y", Some("a%20b%3Fref%3Dx%23y"));
-        check("../../user", None);
-        check("a//b", None);
-        check("a/./b", None);
-        check("", None);
-    }
 }

@@ -276,6 +276,15 @@ fn body_of(inner: &Inner, request: &Request) -> Option<(String, Option<String>)>
             let html_url = format!("https://github.com/{REPOSITORY}/issues/41");
             object(&json!({ "number": 41, "html_url": html_url }))
         }
+        [""] => object(&json!({ "full_name": REPOSITORY, "default_branch": "main" })),
+        ["git", "ref", "heads", "main"] => object(&json!({ "object": { "type": "commit", "sha": "ba5e" } })),
+        ["git", "refs"] if request.method() == axum::http::Method::POST => {
+            object(&json!({ "ref": "refs/heads/new" }))
+        }
+        ["pulls"] if request.method() == axum::http::Method::POST => {
+            let html_url = format!("https://github.com/{REPOSITORY}/pull/42");
+            object(&json!({ "number": 42, "html_url": html_url }))
+        }
         ["pulls", "2"] => object(&json!({
             "number": 2, "title": "switch summary endpoint to claude-sonnet", "user": { "login": "jonas" },
             "merged_at": "2026-11-12T14:00:00Z", "merge_commit_sha": "c4e2117", "body": "Better summaries"
@@ -286,7 +295,7 @@ fn body_of(inner: &Inner, request: &Request) -> Option<(String, Option<String>)>
         }])),
         // `{"summary": "claude-sonnet-4-6"}`, in lines as GitHub sends it.
         ["contents", "config", "models.json"] => object(&json!({
-            "type": "file", "encoding": "base64", "size": 32,
+            "type": "file", "encoding": "base64", "size": 32, "sha": "b10b",
             "content": "eyJzdW1tYXJ5IjogImNsYXVkZS1z\nb25uZXQtNC02In0=\n"
         })),
         ["releases"] => page(inner, request, &inner.releases, |page| json!(page)),

@@ -18,15 +18,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A provider that says a text and several calls at once.
 #[derive(Clone)]
-struct Provider(ModelStandIn);
+pub(crate) struct Provider(ModelStandIn);
 
 impl Provider {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self(ModelStandIn::saying(Vec::new()).await)
     }
 
     /// It answers this next: a text, and calls by name and arguments.
-    fn says(&self, text: &str, calls: &[(&str, Value)]) {
+    pub(crate) fn says(&self, text: &str, calls: &[(&str, Value)]) {
         let calls: Vec<Value> = calls
             .iter()
             .enumerate()
@@ -49,12 +49,12 @@ impl Provider {
         self.0.then(Say::Raw("text/event-stream", stream));
     }
 
-    fn asked(&self) -> Vec<Value> {
+    pub(crate) fn asked(&self) -> Vec<Value> {
         self.0.asked().into_iter().map(|asked| asked.body).collect()
     }
 
     /// The project asks it for everything.
-    async fn chosen_by(&self, app: &TestApp) {
+    pub(crate) async fn chosen_by(&self, app: &TestApp) {
         let model = json!({ "provider": "own", "model": "claude-haiku-4-5" });
         let url = format!("{}/v1", self.0.origin);
         let settings = json!({
@@ -67,7 +67,7 @@ impl Provider {
 }
 
 /// Works at inquiries as `serve` does, until the token is cancelled.
-fn works(app: &TestApp) -> (CancellationToken, TaskTracker) {
+pub(crate) fn works(app: &TestApp) -> (CancellationToken, TaskTracker) {
     let inquiries = Inquiries {
         toolbox: app.state.toolbox(),
         models: app.state.models.clone(),
@@ -82,7 +82,7 @@ fn works(app: &TestApp) -> (CancellationToken, TaskTracker) {
     (stop, tasks)
 }
 
-async fn app_with(provider: &Provider) -> TestApp {
+pub(crate) async fn app_with(provider: &Provider) -> TestApp {
     let app = TestApp::with(|config| config.allow_private_targets = "127.0.0.0/8".parse().unwrap()).await;
     provider.chosen_by(&app).await;
     app
@@ -253,7 +253,7 @@ async fn the_demo_s_investigation_streams_its_look_ups_and_ends_at_pr_2() {
     stop.cancel();
 }
 
-async fn answer_text(app: &TestApp, path: &str) -> (u16, String) {
+pub(crate) async fn answer_text(app: &TestApp, path: &str) -> (u16, String) {
     let response = app.client.get(app.url(path)).send().await.unwrap();
     (response.status().as_u16(), response.text().await.unwrap())
 }

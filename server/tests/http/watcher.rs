@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::Role;
 use serde_json::{Value, json};
 use server::watcher::{Actions, Watching};
 
@@ -9,7 +10,7 @@ use crate::app::{TestApp, answer, step};
 use crate::github_stand_in::GithubStandIn;
 use crate::github_sync::connected;
 use crate::incidents::put_incident;
-use crate::people::{audit_log, deeds, default_project};
+use crate::people::{Browser, audit_log, deeds, default_project, person};
 
 const INCIDENT: &str = "01890000-0000-7000-8000-000000000004";
 
@@ -111,4 +112,83 @@ async fn nothing_is_done_on_github_unless_it_is_asked_for() {
     let (status, opened) = app.post(&url, &json!({ "action": "issue" })).await;
     assert_eq!((status, &opened["number"]), (200, &json!(41)), "{opened}");
     assert_eq!(acts(&app, "incident.issue").await, 1);
+}
+
+const PAGE: &str = "/p/default/settings/watcher";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_sets_the_watcher_and_shows_what_it_did() {
+    let github = GithubStandIn::start().await;
+    let app = connected(&github, |_| {}).await;
+    let project = default_project(&app).await;
+    app.store(step("r", "1")).await;
+    put_incident(&app, project.id, INCIDENT, "prod").await;
+    let browser = Browser::new(&app);
+    let page = browser.get(PAGE).await.text;
+    assert!(page.contains("It has acted on no incident yet"), "{page}");
+    let fields = |minutes: &'static str| {
+        [
+            ("on", "on"),
+            ("interval_min", minutes),
+            ("critical", "issue"),
+            ("high", "log"),
+            ("low", "log"),
+        ]
+    };
+    let wrong = browser.post(PAGE, &fields("1")).await;
+    assert_eq!(wrong.location, format!("{PAGE}?error=watcher_interval"));
+    let saved = browser.post(PAGE, &fields("15")).await;
+    assert_eq!(saved.location, format!("{PAGE}?done=saved"));
+    let actions = json!({ "critical": "issue", "high": "log", "low": "log" });
+    assert_eq!(
+        app.get("/api/settings/watcher").await,
+        (200, json!({ "on": true, "interval_min": 15, "actions": actions }))
+    );
+    watching(&app)
+        .look(project.id, Actions::stored(&actions), server::clock::now())
+        .await
+        .unwrap();
+    let page = browser.get(PAGE).await.text;
+    for part in [
+        "looks next",
+        "https://github.com/acme/support/issues/41",
+        INCIDENT,
+        "Critical",
+        "No model is chosen for investigations",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let log = audit_log(&app, Some(&project)).await;
+    let settings = deeds(&log)
+        .into_iter()
+        .filter(|(_, action, _)| *action == "watcher.settings");
+    assert_eq!(settings.count(), 1);
+    // Who is no admin sees it and changes nothing.
+    person(&app, "mara@acme.dev", &[(&project, Role::Member)]).await;
+    let member = Browser::sign_in(&app, "mara@acme.dev").await;
+    assert_eq!(member.get(PAGE).await.status, 200);
+    assert_eq!(member.post(PAGE, &fields("30")).await.status, 403);
+    let mut snapshot = app.state.db.snapshot(project.id).await.unwrap();
+    let stored = storage::watcher::settings(&mut snapshot, project.id)
+        .await
+        .unwrap();
+    assert_eq!(stored.unwrap().interval_min, 15);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_no_issue_could_be_opened_stands_on_the_page() {
+    let app = TestApp::new().await;
+    let project = default_project(&app).await.id;
+    app.store(step("r", "1")).await;
+    put_incident(&app, project, INCIDENT, "prod").await;
+    let all = json!({ "critical": "issue", "high": "issue", "low": "issue" });
+    watching(&app)
+        .look(project, Actions::stored(&all), server::clock::now())
+        .await
+        .unwrap();
+    let page = Browser::new(&app).get(PAGE).await.text;
+    assert!(
+        page.contains("no issue: No GitHub repository is connected"),
+        "{page}"
+    );
 }

@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use super::trial::try_detector;
 use super::{
-    DAYS, DetectorView, DetectorsView, FindingView, ListedDetector, ListedVersion, OtherJudgement,
-    ShownQuote, Sums, TRIED_RUNS, TrialFinding, TrialView,
+    DAYS, DetectorView, DetectorsView, FindingView, FindingsView, FindingsWish, ListedDetector,
+    ListedVersion, OtherJudgement, ShownQuote, Sums, TRIED_RUNS, TrialFinding, TrialView,
 };
 use crate::context::{authorise, database, use_page_request};
 use crate::error::ApiError;
@@ -21,6 +21,8 @@ const DAY_MICROS: i64 = 86_400_000_000;
 /// Findings that the list shows, and the page of a detector.
 const LATEST: u32 = 20;
 const LATEST_OF_ONE: u32 = 50;
+/// Findings of a page of the list of all.
+const OF_PAGE: u32 = 50;
 /// Other findings of the same detector beside one.
 const ALIKE: u32 = 6;
 /// Most findings of a run.
@@ -105,6 +107,41 @@ pub(super) async fn detector(slug: &str, id: &str, try_it: bool) -> Result<Detec
         listed: week.listed(detector),
         findings: without_data(findings),
         trial,
+    })
+}
+
+pub(super) async fn findings(slug: &str, wish: FindingsWish) -> Result<FindingsView, ApiError> {
+    let project = authorise(slug, Role::Viewer)?.id;
+    let id = |text: Option<String>| {
+        let parsed = text.map(|text| text.parse::<Uuid>());
+        parsed.transpose().map_err(|_no_id| ApiError::NotFound)
+    };
+    let now = use_page_request().now;
+    let filter = FindingFilter {
+        detector: id(wish.detector)?,
+        run_id: None,
+        mark: wish.mark,
+        from: wish
+            .days
+            .map(|days| now.plus_micros(-DAY_MICROS * i64::from(days))),
+        before: id(wish.cursor)?,
+    };
+    let mut snapshot = database()?.snapshot(project).await?;
+    let detectors = storage::detectors::list(&mut snapshot, project).await?;
+    // One more says whether there is a next page.
+    let mut findings = storage::findings::list(&mut snapshot, project, &filter, OF_PAGE + 1).await?;
+    let has_more = findings.len() > OF_PAGE as usize;
+    findings.truncate(OF_PAGE as usize);
+    Ok(FindingsView {
+        next_cursor: findings
+            .last()
+            .filter(|_| has_more)
+            .map(|finding| finding.id.to_string()),
+        findings,
+        detectors: detectors
+            .into_iter()
+            .map(|detector| (detector.id.to_string(), detector.name))
+            .collect(),
     })
 }
 

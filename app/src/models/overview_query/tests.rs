@@ -34,6 +34,10 @@ fn url_form() {
     );
     check(&[("range", "2w"), ("metric", "coast"), ("by", "user")], "?");
     check(
+        &[("ask", "1"), ("view", "table"), ("key", "")],
+        "?view=table&ask=1",
+    );
+    check(
         &[("key", "a&b"), ("environment", "production")],
         "?key=a%26b&environment=production",
     );

@@ -37,14 +37,13 @@ pub(super) fn Investigation(slug: String, view: IncidentView) -> impl IntoView {
 fn Start(slug: String, id: String, label: &'static str) -> impl IntoView {
     let may = use_may(Role::Member);
     let action = format!("{}/investigation", incident_href(&slug, &id));
-    let ask = format!("{}?page=incidents/{id}", page_href(&slug, "ask"));
     may.get_untracked().then(|| {
         view! {
             <div class="row">
                 <form method="post" action=action>
                     <button class="btn" type="submit"><Icon name="spark"/>{label}</button>
                 </form>
-                <a class="btn" href=ask><Icon name="chat"/>"Ask"</a>
+                <a class="btn" href="?ask=1" data-noscroll><Icon name="chat"/>"Ask"</a>
             </div>
         }
     })
@@ -263,6 +262,7 @@ fn Facts(inquiry: InquiryView, id: String) -> impl IntoView {
                 <li><Icon name="check" class="st-ok"/>"read the ledger, deploys, templates"</li>
                 <li><Icon name="check" class="st-ok"/>"read pull requests and files of the connected repository"</li>
                 <li><Icon name="x" class="dim"/>"change anything, read other projects"</li>
+                <li><Icon name="info" class="dim"/>"a fix is drafted apart, and pushed by you alone"</li>
             </ul>
         </section>
     }

@@ -6,6 +6,7 @@ use leptos_meta::Title;
 
 use super::Page;
 use crate::live::LiveBadge;
+use crate::pages::ask::beside::AskButton;
 use crate::pages::cells::severity_glyph;
 use crate::ui::copy::copy_text;
 use crate::ui::frame::TopBar;
@@ -37,7 +38,7 @@ pub(super) fn RunTop(page: Page) -> impl IntoView {
         }
     };
     view! {
-        <TopBar tools=move || view! { <LiveBadge live/> {neighbours} }>
+        <TopBar tools=move || view! { <LiveBadge live/> <AskButton/> {neighbours} }>
             <div class="crumbs">
                 <a href=list>"Runs"</a>
                 <Icon name="right" class="sm"/>

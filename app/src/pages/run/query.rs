@@ -114,6 +114,8 @@ pub(crate) struct RunQuery {
     pub(crate) zoom: Option<(i64, i64)>,
     /// The moment that is looked at, in microseconds since the beginning.
     pub(crate) at: Option<i64>,
+    /// The chat beside the page.
+    pub(crate) ask: Option<String>,
 }
 
 impl RunQuery {
@@ -157,6 +159,7 @@ impl RunQuery {
                         .filter(|(from, to)| from < to);
                 }
                 "at" => query.at = value.parse().ok(),
+                "ask" if !value.is_empty() => query.ask = Some(value.to_owned()),
                 "fold" if !value.is_empty() && !query.folded.iter().any(|id| id == value) => {
                     query.folded.push(value.to_owned());
                 }
@@ -219,6 +222,7 @@ impl RunQuery {
         pairs.extend(zoom.as_deref().map(|zoom| ("zoom", zoom)));
         pairs.extend(at.as_deref().map(|at| ("at", at)));
         pairs.extend(self.folded.iter().map(|id| ("fold", id.as_str())));
+        pairs.extend(self.ask.as_deref().map(|chat| ("ask", chat)));
         encode_query(pairs)
     }
 
@@ -294,6 +298,7 @@ mod tests {
         check(&[("diff", "in"), ("step", "a")], "step=a&diff=in");
         check(&[("diff", "words")], "");
         check(&[("out", "md"), ("in", "tree")], "out=md&in=tree");
+        check(&[("ask", "1"), ("step", "s")], "step=s&ask=1");
         check(
             &[
                 ("level", "0"),

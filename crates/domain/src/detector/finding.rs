@@ -20,6 +20,18 @@ words!(
     }
 );
 
+words!(
+    /// What people said of findings, as lists are narrowed by it.
+    FindingMark {
+        /// Nothing yet.
+        Unmarked = "unmarked",
+        /// It is real.
+        Real = "real",
+        /// It is noise.
+        Noise = "noise",
+    }
+);
+
 /// A step that shows what was found, with the words where there are some: they occur in its text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {

@@ -1,10 +1,11 @@
 //! Which earlier incidents are like one: computed from what was judged, so that the same two are always as far apart.
 //!
-//! Four things are compared, each from 0 (nothing in common) to 1 (the same): what moved (metric and kind of metric), by
+//! Five things are compared, each from 0 (nothing in common) to 1 (the same): what moved (metric and kind of metric), by
 //! what it moved (the terms of the decomposition as shares of it), how it moved (the shape of its days against the
-//! baseline), and where (key, step, model). A weighted mean of those that both have.
+//! baseline), where (key, step, model), and with which prompts (the fingerprints of the templates that most calls had once
+//! the candidates were live). A weighted mean of those that both have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{IncidentStatus, Timestamp};
 
@@ -15,10 +16,11 @@ use super::words;
 /// Fewer than this in common is nothing in common.
 pub const LEAST: f64 = 0.45;
 
-const METRIC: f64 = 0.30;
-const MECHANISM: f64 = 0.30;
-const SHAPE: f64 = 0.15;
-const PLACE: f64 = 0.25;
+const METRIC: f64 = 0.26;
+const MECHANISM: f64 = 0.26;
+const SHAPE: f64 = 0.13;
+const PLACE: f64 = 0.22;
+const PROMPTS: f64 = 0.13;
 /// Days of a shape that are compared.
 const DAYS: usize = 7;
 
@@ -37,6 +39,7 @@ pub fn likeness(one: &Incident, other: &Incident) -> Likeness {
         (METRIC, metric(one, other), "the same metric"),
         (MECHANISM, mechanism(one, other), "the same mechanism"),
         (PLACE, place(one, other), "the same place"),
+        (PROMPTS, prompts(one, other), "the same prompts"),
         (SHAPE, shape(one, other), "the same shape"),
     ];
     let known = parts
@@ -141,6 +144,27 @@ fn ratios(incident: &Incident) -> Vec<f64> {
         .collect()
 }
 
+/// Of the templates of both how many are the same. What had none says nothing.
+fn prompts(one: &Incident, other: &Incident) -> Option<f64> {
+    let (a, b) = (templates(one), templates(other));
+    if a.is_empty() || b.is_empty() {
+        return None;
+    }
+    let both = a.intersection(&b).count() as f64;
+    Some(both / a.union(&b).count() as f64)
+}
+
+/// The templates that most calls had after each candidate.
+fn templates(incident: &Incident) -> BTreeSet<&str> {
+    incident
+        .attributions
+        .iter()
+        .filter_map(|candidate| candidate.points.as_ref()?.sides.template_after.as_ref())
+        .map(|(template, _)| template.as_str())
+        .filter(|template| !template.is_empty())
+        .collect()
+}
+
 fn place(one: &Incident, other: &Incident) -> Option<f64> {
     let same = |a: &Option<String>, b: &Option<String>| match (a, b) {
         (Some(a), Some(b)) => Some(if a == b { 1.0 } else { 0.0 }),
@@ -161,10 +185,11 @@ fn place(one: &Incident, other: &Incident) -> Option<f64> {
 mod tests {
     use domain::NanoUsd;
 
-    use super::super::attribution::{NullCause, Verdict, VerdictKind};
+    use super::super::attribution::{Attribution, FEATURES, NullCause, Verdict, VerdictKind};
     use super::super::decomposition::Term;
     use super::super::incident::{Amount, Decomposition, IncidentDay};
     use super::super::onset::Onset;
+    use super::super::rubric::{Points, Sides};
     use super::super::{Door, Metric, Status};
     use super::*;
 
@@ -235,6 +260,49 @@ mod tests {
         assert!((same.score - 1.0).abs() < 1e-9, "{same:?}");
         assert_eq!(likeness(&one, &others[1]), likeness(&others[1], &one));
         assert_eq!(nearest(&one, &others, 1).len(), 1);
+    }
+
+    /// A candidate after which most calls had this template.
+    fn after(template: &str) -> Attribution {
+        let at = Timestamp::from_micros(1_800_000_000_000_000);
+        Attribution {
+            deploy_id: None,
+            release: None,
+            sha: String::new(),
+            pr_number: None,
+            title: String::new(),
+            rolled_out: (at, at),
+            points: Some(Points {
+                rollout: 0,
+                kinds: Vec::new(),
+                points: 0,
+                sides: Sides {
+                    template_after: Some((template.to_owned(), 9)),
+                    ..Sides::default()
+                },
+            }),
+            probability: 0.5,
+            cleared_because: None,
+            evidence: Vec::new(),
+            features: [0.0; FEATURES.len()],
+        }
+    }
+
+    #[test]
+    fn of_two_alike_the_one_with_the_same_prompts_is_nearer() {
+        let with = |templates: &[&str]| Incident {
+            attributions: templates.iter().map(|template| after(template)).collect(),
+            ..incident("prod", Metric::Cost, TermKind::ModelSwitch, 4)
+        };
+        let one = with(&["19e9", "a1"]);
+        let others = [with(&["77"]), with(&["a1", "19e9", "19e9"]), with(&[""])];
+        let near = nearest(&one, &others, 3);
+        let places: Vec<usize> = near.iter().map(|(place, _)| *place).collect();
+        // Where nothing is known of prompts, nothing is held against it.
+        assert_eq!(places, [1, 2, 0], "{near:?}");
+        assert!(near[0].1.because.contains(&"the same prompts"), "{near:?}");
+        assert!(!near[1].1.because.contains(&"the same prompts"), "{near:?}");
+        assert_eq!(likeness(&one, &others[1]), likeness(&others[1], &one));
     }
 
     #[test]

@@ -1,0 +1,51 @@
+//! A fix for an incident: proposed by a model, then opened as a draft of a pull request.
+
+use axum::extract::{Path, State};
+use axum::response::Redirect;
+use domain::Role;
+use uuid::Uuid;
+
+use super::Fields;
+use crate::auth::Visitor;
+use crate::error::{HttpError, HttpResult};
+use crate::fixes::Fixing;
+use crate::state::AppState;
+
+/// `POST /p/{slug}/incidents/{id}/fix`: has a model propose one. Nothing leaves for GitHub but questions.
+pub(super) async fn draft(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path((slug, id)): Path<(String, String)>,
+) -> HttpResult<Redirect> {
+    let project = visitor.project(&slug, Role::Member)?;
+    let id: Uuid = id.parse().map_err(|_no_uuid| HttpError::not_found("incident"))?;
+    let actor = visitor.name_in_log();
+    Box::pin(fixing(&state).draft(project.id, id, &actor)).await?;
+    Ok(Redirect::to(&format!("/p/{}/incidents/{id}#fix", project.slug)))
+}
+
+/// `POST /p/{slug}/incidents/{id}/pull` {fix}: opens what was shown. Where GitHub does not take it, the page says why.
+pub(super) async fn open(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path((slug, id)): Path<(String, String)>,
+    fields: Fields,
+) -> HttpResult<Redirect> {
+    let project = visitor.project(&slug, Role::Member)?;
+    let id: Uuid = id.parse().map_err(|_no_uuid| HttpError::not_found("incident"))?;
+    let fix: Uuid = fields
+        .text("fix")
+        .parse()
+        .map_err(|_no_uuid| HttpError::not_found("fix"))?;
+    let actor = visitor.name_in_log();
+    Box::pin(fixing(&state).open(project.id, (id, fix), &actor)).await?;
+    Ok(Redirect::to(&format!("/p/{}/incidents/{id}#fix", project.slug)))
+}
+
+fn fixing(state: &AppState) -> Fixing {
+    Fixing {
+        toolbox: state.toolbox(),
+        models: state.models.clone(),
+        origin: state.origin(),
+    }
+}
