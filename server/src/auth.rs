@@ -16,6 +16,7 @@ pub mod guard;
 pub mod headers;
 mod instance;
 mod key;
+pub mod openid;
 mod outage;
 pub mod password;
 mod proxy_caller;
@@ -30,6 +31,7 @@ use std::fmt;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
+use app::WaysIn;
 use axum::extract::FromRef;
 use axum::http::HeaderMap;
 use domain::{KeyId, Project, ProjectId, Role, Scope, Timestamp, UserId};
@@ -76,6 +78,8 @@ pub struct Settings {
     pub trusted_proxies: TrustedProxies,
     /// The metrics of a server with accounts are read without a key.
     pub metrics_without_key: bool,
+    /// How people sign in.
+    pub ways_in: WaysIn,
 }
 
 impl Settings {
@@ -154,6 +158,10 @@ impl Auth {
                 public_url: config.public_url.clone(),
                 trusted_proxies: config.trusted_proxies.clone(),
                 metrics_without_key: config.metrics_without_key,
+                ways_in: WaysIn {
+                    provider: config.openid.as_ref().map(|openid| openid.name.clone()),
+                    passwords_off: !config.local_accounts,
+                },
             },
         )
     }

@@ -9,6 +9,7 @@ mod grpc_addr;
 mod leptos;
 mod log_format;
 mod networks;
+mod openid;
 mod sample;
 mod secret_key;
 mod source;
@@ -33,6 +34,7 @@ pub use grpc_addr::GrpcAddr;
 pub use leptos::leptos_options;
 pub use log_format::LogFormat;
 pub use networks::Networks;
+pub use openid::{ClientSecret, GroupRoles, OpenId, OpenIdFlags};
 pub use sample::SAMPLE;
 pub use secret_key::SecretKey;
 pub use source::{ReadKey, ServerUrl, SourceFlags};
@@ -95,6 +97,10 @@ pub struct Config {
     pub secret_key: Option<SecretKey>,
     /// The file of that key; without either, `secret.key` in the data folder.
     pub secret_key_file: Option<PathBuf>,
+    /// A provider that signs people in.
+    pub openid: Option<OpenId>,
+    /// Whether passwords sign in beside it.
+    pub local_accounts: bool,
     /// How long a page or a server function may take. Nothing sets it but tests.
     pub page_deadline: Duration,
     /// The folder of Postgres' programs, where they are not to be searched for.
@@ -133,6 +139,8 @@ impl Default for Config {
             allow_private_targets: Networks::default(),
             secret_key: None,
             secret_key_file: None,
+            openid: None,
+            local_accounts: true,
             page_deadline: Duration::from_secs(15),
             postgres_bin: None,
             path_env: None,
@@ -241,6 +249,8 @@ pub struct Flags {
     /// Folder of Postgres' programs [default: searched for]
     #[arg(long, global = true, env = "PLUMBLINE_POSTGRES_BIN", value_name = "FOLDER")]
     pub postgres_bin: Option<PathBuf>,
+    #[command(flatten)]
+    pub openid: OpenIdFlags,
 }
 
 impl Config {
@@ -255,7 +265,21 @@ impl Config {
             None => (FileConfig::default(), None),
         };
         let database_url = environment("DATABASE_URL").map(|url| url.to_string_lossy().into_owned());
-        let config = merge(flags, database_url, file)?;
+        let secret_file = flags
+            .openid
+            .openid_client_secret_file
+            .clone()
+            .or_else(|| file.openid_client_secret_file.clone());
+        let mut config = merge(flags, database_url, file)?;
+        if let Some(openid) = &mut config.openid {
+            let said = environment("PLUMBLINE_OPENID_CLIENT_SECRET");
+            let said = said.and_then(|text| ClientSecret::of(&text.to_string_lossy()));
+            if said.is_some() {
+                openid.client_secret = said;
+            } else if let Some(path) = secret_file {
+                openid.client_secret = Some(openid::secret_of_file(&path)?);
+            }
+        }
         let secret_key = environment("PLUMBLINE_SECRET_KEY")
             .map(|text| SecretKey::from_str(&text.to_string_lossy()))
             .transpose()?;
@@ -286,7 +310,11 @@ fn environment(name: &str) -> Option<OsString> {
 
 fn merge(flags: Flags, database_url: Option<String>, file: FileConfig) -> Result<Config, ConfigError> {
     let default = Config::default();
+    let public_url = flags.public_url.as_deref().or(file.public_url.as_deref());
+    let openid = openid::merge(&flags.openid, &file, public_url)?;
     Ok(Config {
+        local_accounts: openid::local_accounts(&flags.openid, &file, openid.is_some())?,
+        openid,
         addr: flags.addr.or(file.addr).unwrap_or(default.addr),
         otlp_grpc_addr: flags
             .otlp_grpc_addr

@@ -147,6 +147,17 @@ fn effective(config: &Config) -> Value {
         "allow_private_targets": config.allow_private_targets.to_string(),
         "secret_key": config.secret_key.as_ref().map(|_| "set"),
         "secret_key_file": config.secret_key_file,
+        "openid_issuer": config.openid.as_ref().map(|openid| &openid.issuer),
+        "openid_client_id": config.openid.as_ref().map(|openid| &openid.client_id),
+        "openid_client_secret": config.openid.as_ref().and_then(|openid| openid.client_secret.as_ref()).map(|_| "set"),
+        "openid_name": config.openid.as_ref().map(|openid| &openid.name),
+        "openid_scopes": config.openid.as_ref().map(|openid| openid.scopes.join(" ")),
+        "openid_groups_claim": config.openid.as_ref().map(|openid| &openid.groups_claim),
+        "openid_groups": config.openid.as_ref().map(|openid| openid.groups.to_string()),
+        "openid_email_domains": config.openid.as_ref().map(|openid| openid.email_domains.join(", ")),
+        "openid_trust_email": config.openid.as_ref().map(|openid| openid.trust_email),
+        "openid_session_hours": config.openid.as_ref().map(|openid| openid.session_hours),
+        "local_accounts": config.local_accounts,
         "postgres_bin": config.postgres_bin,
     })
 }
