@@ -22,6 +22,7 @@ pub mod password;
 mod proxy_caller;
 mod refreshing_cache;
 mod reveal;
+mod settings;
 mod share_links;
 mod sign_in;
 pub mod token;
@@ -31,7 +32,6 @@ use std::fmt;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use app::WaysIn;
 use axum::extract::FromRef;
 use axum::http::HeaderMap;
 use domain::{KeyId, Project, ProjectId, Role, Scope, Timestamp, UserId};
@@ -43,11 +43,12 @@ use tokio_util::task::TaskTracker;
 pub use binding::binding_allowed;
 pub(crate) use client_address::Client;
 pub use reveal::Reveal;
+pub use settings::Settings;
 pub(crate) use visitor::role_is_too_low;
 pub use visitor::{Visitor, viewer};
 
 use crate::clock;
-use crate::config::{Config, TrustedProxies};
+use crate::config::Config;
 use crate::error::{HttpError, HttpResult};
 use crate::state::AppState;
 use attempts::Attempts;
@@ -64,32 +65,6 @@ const SERVER: &str = "server";
 /// The label of a project's first key.
 const FIRST_KEY_LABEL: &str = "default";
 const USAGE_FLUSH_INTERVAL: Duration = Duration::from_secs(10);
-
-/// What the configuration says about access.
-#[derive(Clone, Debug, Default)]
-pub struct Settings {
-    /// The server listens on this machine's own address only.
-    pub loopback: bool,
-    /// A proxy in front of the server lets only people through who may do everything.
-    pub behind_auth_proxy: bool,
-    /// Where visitors reach the server, when that is not what requests say themselves.
-    pub public_url: Option<String>,
-    /// Proxies in front of the server that say for whom they ask.
-    pub trusted_proxies: TrustedProxies,
-    /// The metrics of a server with accounts are read without a key.
-    pub metrics_without_key: bool,
-    /// How people sign in.
-    pub ways_in: WaysIn,
-}
-
-impl Settings {
-    /// Whether visitors come over TLS, so that cookies may demand it.
-    pub fn is_https(&self) -> bool {
-        self.public_url
-            .as_deref()
-            .is_some_and(|url| url.starts_with("https://"))
-    }
-}
 
 /// Decides who is asking. Cheap to clone.
 #[derive(Clone)]
@@ -149,21 +124,7 @@ pub struct Caller {
 impl Auth {
     /// As the configuration says.
     pub fn new(db: Db, config: &Config, tasks: &TaskTracker) -> Self {
-        Self::with_settings(
-            db,
-            tasks,
-            Settings {
-                loopback: config.addr.ip().is_loopback(),
-                behind_auth_proxy: config.behind_auth_proxy,
-                public_url: config.public_url.clone(),
-                trusted_proxies: config.trusted_proxies.clone(),
-                metrics_without_key: config.metrics_without_key,
-                ways_in: WaysIn {
-                    provider: config.openid.as_ref().map(|openid| openid.name.clone()),
-                    passwords_off: !config.local_accounts,
-                },
-            },
-        )
+        Self::with_settings(db, tasks, Settings::of(config))
     }
 
     /// As `settings` says.

@@ -10,6 +10,7 @@ mod leptos;
 mod log_format;
 mod networks;
 mod openid;
+mod public_url;
 mod sample;
 mod secret_key;
 mod source;
@@ -24,7 +25,6 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use axum::http::Uri;
 use clap::builder::BoolishValueParser;
 
 pub use database_url::DatabaseUrl;
@@ -265,20 +265,13 @@ impl Config {
             None => (FileConfig::default(), None),
         };
         let database_url = environment("DATABASE_URL").map(|url| url.to_string_lossy().into_owned());
-        let secret_file = flags
-            .openid
-            .openid_client_secret_file
-            .clone()
-            .or_else(|| file.openid_client_secret_file.clone());
+        let secret_file = openid::secret_file(&flags.openid, &file);
         let mut config = merge(flags, database_url, file)?;
         if let Some(openid) = &mut config.openid {
-            let said = environment("PLUMBLINE_OPENID_CLIENT_SECRET");
-            let said = said.and_then(|text| ClientSecret::of(&text.to_string_lossy()));
-            if said.is_some() {
-                openid.client_secret = said;
-            } else if let Some(path) = secret_file {
-                openid.client_secret = Some(openid::secret_of_file(&path)?);
-            }
+            openid.read_secret(
+                environment("PLUMBLINE_OPENID_CLIENT_SECRET"),
+                secret_file.as_deref(),
+            )?;
         }
         let secret_key = environment("PLUMBLINE_SECRET_KEY")
             .map(|text| SecretKey::from_str(&text.to_string_lossy()))
@@ -310,8 +303,8 @@ fn environment(name: &str) -> Option<OsString> {
 
 fn merge(flags: Flags, database_url: Option<String>, file: FileConfig) -> Result<Config, ConfigError> {
     let default = Config::default();
-    let public_url = flags.public_url.as_deref().or(file.public_url.as_deref());
-    let openid = openid::merge(&flags.openid, &file, public_url)?;
+    let has_public_url = flags.public_url.is_some() || file.public_url.is_some();
+    let openid = openid::merge(&flags.openid, &file, has_public_url)?;
     Ok(Config {
         local_accounts: openid::local_accounts(&flags.openid, &file, openid.is_some())?,
         openid,
@@ -330,7 +323,7 @@ fn merge(flags: Flags, database_url: Option<String>, file: FileConfig) -> Result
             .public_url
             .or(file.public_url)
             .as_deref()
-            .map(parse_public_url)
+            .map(public_url::parse)
             .transpose()?,
         behind_auth_proxy: flags
             .behind_auth_proxy
@@ -438,25 +431,6 @@ fn at_least<N: PartialOrd + fmt::Display>(
 
 fn positive(key: &'static str, given: Option<usize>) -> Result<Option<usize>, ConfigError> {
     given.map(|value| at_least(1, key, Some(value), 1)).transpose()
-}
-
-fn parse_public_url(url: &str) -> Result<String, ConfigError> {
-    let url = url.trim_end_matches('/');
-    let usable = Uri::from_str(url).is_ok_and(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https"))
-            && uri
-                .authority()
-                .is_some_and(|authority| !authority.as_str().contains('@'))
-            && uri.path_and_query().is_none_or(|path| path.as_str() == "/")
-    });
-    if usable {
-        Ok(url.to_owned())
-    } else {
-        Err(invalid(
-            "public_url",
-            format!("must look like https://plumbline.example.com, not `{url}`"),
-        ))
-    }
 }
 
 fn check_filter(filter: String) -> Result<String, ConfigError> {

@@ -1,5 +1,6 @@
 //! Sign-in with an OpenID Connect provider, as the configuration says it.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -42,6 +43,23 @@ pub struct OpenId {
     pub trust_email: bool,
     /// How long a session lasts; 0 for as long as the provider's token is good.
     pub session_hours: u32,
+}
+
+impl OpenId {
+    /// Takes the secret that the environment says, else that of `file`, else leaves it as it is.
+    pub(super) fn read_secret(
+        &mut self,
+        said: Option<OsString>,
+        file: Option<&Path>,
+    ) -> Result<(), ConfigError> {
+        let said = said.and_then(|text| ClientSecret::of(&text.to_string_lossy()));
+        self.client_secret = match (said, file) {
+            (Some(secret), _) => Some(secret),
+            (None, Some(path)) => Some(secret_of_file(path)?),
+            (None, None) => self.client_secret.take(),
+        };
+        Ok(())
+    }
 }
 
 /// A secret. Never printed.
@@ -213,7 +231,7 @@ pub struct OpenIdFlags {
 pub(super) fn merge(
     flags: &OpenIdFlags,
     file: &FileConfig,
-    public_url: Option<&str>,
+    has_public_url: bool,
 ) -> Result<Option<OpenId>, ConfigError> {
     let said = |flag: &Option<String>, file: &Option<String>| {
         let text = flag.as_ref().or(file.as_ref()).map(|text| text.trim().to_owned());
@@ -223,7 +241,7 @@ pub(super) fn merge(
         return Ok(None);
     };
     let host = issuer_host(&issuer)?;
-    if public_url.is_none() {
+    if !has_public_url {
         let problem = "needs public_url too: the provider sends people back to it";
         return Err(invalid("openid_issuer", problem));
     }
@@ -288,8 +306,13 @@ pub(super) fn local_accounts(
     Err(invalid("local_accounts", problem))
 }
 
-/// The client's secret in a file.
-pub(super) fn secret_of_file(path: &Path) -> Result<ClientSecret, ConfigError> {
+/// The file of the client's secret.
+pub(super) fn secret_file(flags: &OpenIdFlags, file: &FileConfig) -> Option<PathBuf> {
+    let named = flags.openid_client_secret_file.as_ref();
+    named.or(file.openid_client_secret_file.as_ref()).cloned()
+}
+
+fn secret_of_file(path: &Path) -> Result<ClientSecret, ConfigError> {
     let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable {
         path: path.to_owned(),
         cause,

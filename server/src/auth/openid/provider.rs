@@ -313,9 +313,14 @@ impl Provider {
             .or(user_name)
             .map(str::trim)
             .filter(|name| !name.is_empty());
+        let name: String = name
+            .unwrap_or(&email)
+            .chars()
+            .filter(|c| !c.is_control())
+            .collect();
         Ok(Person {
             subject: claims.subject().as_str().to_owned(),
-            name: domain::text::first_line(name.unwrap_or(&email), MAX_NAME_CHARS),
+            name: domain::text::first_line(&name, MAX_NAME_CHARS),
             groups: claims.additional_claims().groups(&config.groups_claim),
             sid: claims.additional_claims().sid().map(str::to_owned),
             expires_at: Timestamp::from_micros(claims.expiration().timestamp_micros()),
