@@ -56,10 +56,12 @@ fn Accept(view: InvitationView, token: String) -> impl IntoView {
     let is_for = |user: &crate::context::ViewerUser| user.email == email;
     let viewer = use_viewer();
     let ways_in = viewer.ways_in;
-    let by_provider = (viewer.user.is_none()).then_some(ways_in.provider).flatten().map(|provider| {
+    let provider = ways_in.provider.filter(|_| viewer.user.is_none());
+    let by_provider = provider.map(|provider| {
+        let words = format!("{provider} signs you in. With this address there you are in the project then.");
         view! {
             <section class="panel-form">
-                <p>{format!("{provider} signs you in. With this address there you are in the project then.")}</p>
+                <p>{words}</p>
                 <ProviderLink provider next="/".to_owned()/>
             </section>
         }

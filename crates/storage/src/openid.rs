@@ -89,21 +89,20 @@ async fn arrive_within(tx: &mut Tx, arrival: Arrival<'_>, now: Timestamp) -> Res
             None => None,
         },
     };
-    let user = match found {
-        Some(user) => user,
-        None if arrival.roles.is_empty() && !is_invited(tx, &email, now).await? => {
+    let user = if let Some(user) = found {
+        user
+    } else {
+        if arrival.roles.is_empty() && !is_invited(tx, &email, now).await? {
             return Ok(Err(Turned::NoAccess));
         }
-        None => {
-            let new = NewUser {
-                email: &email,
-                name: arrival.name,
-                password_hash: arrival.password_hash,
-            };
-            let user = users::create_within(tx, new, &email, now).await?;
-            link(tx, arrival, &user, now).await?;
-            user
-        }
+        let new = NewUser {
+            email: &email,
+            name: arrival.name,
+            password_hash: arrival.password_hash,
+        };
+        let user = users::create_within(tx, new, &email, now).await?;
+        link(tx, arrival, &user, now).await?;
+        user
     };
     follow_groups(tx, arrival, &user, now).await?;
     accept_invitations(tx, &email, &user, now).await?;
