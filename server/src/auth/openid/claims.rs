@@ -13,17 +13,14 @@ const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
 /// The claims that no standard names.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Claims {
-    #[serde(flatten)]
-    all: BTreeMap<String, Value>,
-}
+pub(super) struct Claims(BTreeMap<String, Value>);
 
 impl AdditionalClaims for Claims {}
 
 impl Claims {
     /// The groups in `claim`: a list of names, or one name.
     pub(super) fn groups(&self, claim: &str) -> Vec<String> {
-        match self.all.get(claim) {
+        match self.0.get(claim) {
             Some(Value::Array(items)) => {
                 let names = items.iter().filter_map(Value::as_str);
                 names.take(MAX_GROUPS).map(str::to_owned).collect()
@@ -35,12 +32,12 @@ impl Claims {
 
     /// The provider's session.
     pub(super) fn sid(&self) -> Option<&str> {
-        self.all.get("sid").and_then(Value::as_str)
+        self.0.get("sid").and_then(Value::as_str)
     }
 
     /// Whether the token was made to end sessions.
     pub(super) fn is_logout(&self) -> bool {
-        let event = self.all.get("events").and_then(|events| events.get(LOGOUT_EVENT));
+        let event = self.0.get("events").and_then(|events| events.get(LOGOUT_EVENT));
         event.is_some_and(Value::is_object)
     }
 }
