@@ -91,6 +91,7 @@ struct Inner {
 /// What every request depends on: whether anybody has an account, and which project takes steps without a key.
 #[derive(Clone, Debug)]
 struct InstanceState {
+    /// Or a provider makes one for whoever signs in.
     accounts_exist: bool,
     /// The project of requests without a key.
     keyless: Option<Project>,
@@ -160,7 +161,7 @@ impl Auth {
         self.inner.generation.bump();
     }
 
-    /// Whether an account exists.
+    /// Whether an account exists, or a provider makes one for whoever signs in.
     pub async fn accounts_exist(&self) -> HttpResult<bool> {
         Ok(self.instance_state().await?.accounts_exist)
     }
@@ -188,8 +189,10 @@ impl Auth {
         &self,
     ) -> impl Future<Output = storage::Result<Arc<InstanceState>>> + Send + 'static {
         let db = self.inner.db.clone();
+        // Whoever configures a provider wants people to sign in, the first one as well.
+        let has_provider = self.inner.settings.ways_in.provider.is_some();
         async move {
-            let accounts_exist = storage::users::count(&db).await? > 0;
+            let accounts_exist = has_provider || storage::users::count(&db).await? > 0;
             let keyless = storage::projects::keyless(&db).await?;
             Ok(Arc::new(InstanceState {
                 accounts_exist,

@@ -65,7 +65,6 @@ pub(super) async fn setup(
     if !visitor.viewer.open {
         return Ok(Redirect::to("/login?error=already_set_up").into_response());
     }
-    state.auth.require_passwords()?;
     let now = clock::now();
     match make_first_account(&state, &visitor, &fields, now).await {
         Ok((user, project)) => {

@@ -336,10 +336,17 @@ async fn passwords_can_be_switched_off() {
 #[tokio::test]
 async fn beside_passwords_the_provider_comes_first() {
     let (_provider, app) = provider_and_app(|_| {}).await;
-    person(&app, MARA, &[]).await;
-    let page = Browser::new(&app).get("/login").await.text;
+    // Nobody gets in without it, also before there is an account.
+    let browser = Browser::new(&app);
+    assert_eq!(
+        browser.get("/p/default/runs").await.location,
+        "/login?next=/p/default/runs"
+    );
+    assert_eq!(app.get("/api/runs").await.0, 401);
+    let page = browser.get("/login").await.text;
     let at = |words: &str| page.find(words).unwrap_or_else(|| panic!("{words}: {page}"));
     assert!(at("Sign in with Acme") < at("type=\"password\""));
+    person(&app, MARA, &[]).await;
     Browser::sign_in(&app, MARA).await;
 }
 
