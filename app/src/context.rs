@@ -18,6 +18,17 @@ pub struct Viewer {
     pub projects: Vec<(Project, Role)>,
     /// No account exists and the server listens on loopback only: everything is allowed.
     pub open: bool,
+    /// How people sign in.
+    pub ways_in: WaysIn,
+}
+
+/// How people sign in to this server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaysIn {
+    /// What people call the provider that signs them in, where there is one.
+    pub provider: Option<String>,
+    /// Only the provider does: passwords are not taken.
+    pub passwords_off: bool,
 }
 
 /// The signed-in person.

@@ -35,7 +35,7 @@ mod ui;
 
 pub use api::outbound::UpstreamCalls;
 pub use api::projects::ServerFacts;
-pub use context::{PageRequest, SiteUrls, Viewer, ViewerUser};
+pub use context::{PageRequest, SiteUrls, Viewer, ViewerUser, WaysIn};
 pub use error::ApiError;
 #[cfg(target_arch = "wasm32")]
 pub use pages::on_demand::code_is_here;

@@ -16,11 +16,13 @@ pub mod guard;
 pub mod headers;
 mod instance;
 mod key;
+pub mod openid;
 mod outage;
 pub mod password;
 mod proxy_caller;
 mod refreshing_cache;
 mod reveal;
+mod settings;
 mod share_links;
 mod sign_in;
 pub mod token;
@@ -41,11 +43,12 @@ use tokio_util::task::TaskTracker;
 pub use binding::binding_allowed;
 pub(crate) use client_address::Client;
 pub use reveal::Reveal;
+pub use settings::Settings;
 pub(crate) use visitor::role_is_too_low;
 pub use visitor::{Visitor, viewer};
 
 use crate::clock;
-use crate::config::{Config, TrustedProxies};
+use crate::config::Config;
 use crate::error::{HttpError, HttpResult};
 use crate::state::AppState;
 use attempts::Attempts;
@@ -62,30 +65,6 @@ const SERVER: &str = "server";
 /// The label of a project's first key.
 const FIRST_KEY_LABEL: &str = "default";
 const USAGE_FLUSH_INTERVAL: Duration = Duration::from_secs(10);
-
-/// What the configuration says about access.
-#[derive(Clone, Debug, Default)]
-pub struct Settings {
-    /// The server listens on this machine's own address only.
-    pub loopback: bool,
-    /// A proxy in front of the server lets only people through who may do everything.
-    pub behind_auth_proxy: bool,
-    /// Where visitors reach the server, when that is not what requests say themselves.
-    pub public_url: Option<String>,
-    /// Proxies in front of the server that say for whom they ask.
-    pub trusted_proxies: TrustedProxies,
-    /// The metrics of a server with accounts are read without a key.
-    pub metrics_without_key: bool,
-}
-
-impl Settings {
-    /// Whether visitors come over TLS, so that cookies may demand it.
-    pub fn is_https(&self) -> bool {
-        self.public_url
-            .as_deref()
-            .is_some_and(|url| url.starts_with("https://"))
-    }
-}
 
 /// Decides who is asking. Cheap to clone.
 #[derive(Clone)]
@@ -112,6 +91,7 @@ struct Inner {
 /// What every request depends on: whether anybody has an account, and which project takes steps without a key.
 #[derive(Clone, Debug)]
 struct InstanceState {
+    /// Or a provider makes one for whoever signs in.
     accounts_exist: bool,
     /// The project of requests without a key.
     keyless: Option<Project>,
@@ -145,17 +125,7 @@ pub struct Caller {
 impl Auth {
     /// As the configuration says.
     pub fn new(db: Db, config: &Config, tasks: &TaskTracker) -> Self {
-        Self::with_settings(
-            db,
-            tasks,
-            Settings {
-                loopback: config.addr.ip().is_loopback(),
-                behind_auth_proxy: config.behind_auth_proxy,
-                public_url: config.public_url.clone(),
-                trusted_proxies: config.trusted_proxies.clone(),
-                metrics_without_key: config.metrics_without_key,
-            },
-        )
+        Self::with_settings(db, tasks, Settings::of(config))
     }
 
     /// As `settings` says.
@@ -191,7 +161,7 @@ impl Auth {
         self.inner.generation.bump();
     }
 
-    /// Whether an account exists.
+    /// Whether an account exists, or a provider makes one for whoever signs in.
     pub async fn accounts_exist(&self) -> HttpResult<bool> {
         Ok(self.instance_state().await?.accounts_exist)
     }
@@ -219,8 +189,10 @@ impl Auth {
         &self,
     ) -> impl Future<Output = storage::Result<Arc<InstanceState>>> + Send + 'static {
         let db = self.inner.db.clone();
+        // Whoever configures a provider wants people to sign in, the first one as well.
+        let has_provider = self.inner.settings.ways_in.provider.is_some();
         async move {
-            let accounts_exist = storage::users::count(&db).await? > 0;
+            let accounts_exist = has_provider || storage::users::count(&db).await? > 0;
             let keyless = storage::projects::keyless(&db).await?;
             Ok(Arc::new(InstanceState {
                 accounts_exist,

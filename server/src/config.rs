@@ -9,6 +9,8 @@ mod grpc_addr;
 mod leptos;
 mod log_format;
 mod networks;
+mod openid;
+mod public_url;
 mod sample;
 mod secret_key;
 mod source;
@@ -23,7 +25,6 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use axum::http::Uri;
 use clap::builder::BoolishValueParser;
 
 pub use database_url::DatabaseUrl;
@@ -33,6 +34,7 @@ pub use grpc_addr::GrpcAddr;
 pub use leptos::leptos_options;
 pub use log_format::LogFormat;
 pub use networks::Networks;
+pub use openid::{ClientSecret, GroupRoles, OpenId, OpenIdFlags};
 pub use sample::SAMPLE;
 pub use secret_key::SecretKey;
 pub use source::{ReadKey, ServerUrl, SourceFlags};
@@ -95,6 +97,10 @@ pub struct Config {
     pub secret_key: Option<SecretKey>,
     /// The file of that key; without either, `secret.key` in the data folder.
     pub secret_key_file: Option<PathBuf>,
+    /// A provider that signs people in.
+    pub openid: Option<OpenId>,
+    /// Whether passwords sign in beside it.
+    pub local_accounts: bool,
     /// How long a page or a server function may take. Nothing sets it but tests.
     pub page_deadline: Duration,
     /// The folder of Postgres' programs, where they are not to be searched for.
@@ -133,6 +139,8 @@ impl Default for Config {
             allow_private_targets: Networks::default(),
             secret_key: None,
             secret_key_file: None,
+            openid: None,
+            local_accounts: true,
             page_deadline: Duration::from_secs(15),
             postgres_bin: None,
             path_env: None,
@@ -241,6 +249,8 @@ pub struct Flags {
     /// Folder of Postgres' programs [default: searched for]
     #[arg(long, global = true, env = "PLUMBLINE_POSTGRES_BIN", value_name = "FOLDER")]
     pub postgres_bin: Option<PathBuf>,
+    #[command(flatten)]
+    pub openid: OpenIdFlags,
 }
 
 impl Config {
@@ -255,7 +265,14 @@ impl Config {
             None => (FileConfig::default(), None),
         };
         let database_url = environment("DATABASE_URL").map(|url| url.to_string_lossy().into_owned());
-        let config = merge(flags, database_url, file)?;
+        let secret_file = openid::secret_file(&flags.openid, &file);
+        let mut config = merge(flags, database_url, file)?;
+        if let Some(openid) = &mut config.openid {
+            openid.read_secret(
+                environment("PLUMBLINE_OPENID_CLIENT_SECRET"),
+                secret_file.as_deref(),
+            )?;
+        }
         let secret_key = environment("PLUMBLINE_SECRET_KEY")
             .map(|text| SecretKey::from_str(&text.to_string_lossy()))
             .transpose()?;
@@ -286,7 +303,11 @@ fn environment(name: &str) -> Option<OsString> {
 
 fn merge(flags: Flags, database_url: Option<String>, file: FileConfig) -> Result<Config, ConfigError> {
     let default = Config::default();
+    let has_public_url = flags.public_url.is_some() || file.public_url.is_some();
+    let openid = openid::merge(&flags.openid, &file, has_public_url)?;
     Ok(Config {
+        local_accounts: openid::local_accounts(&flags.openid, &file, openid.is_some())?,
+        openid,
         addr: flags.addr.or(file.addr).unwrap_or(default.addr),
         otlp_grpc_addr: flags
             .otlp_grpc_addr
@@ -302,7 +323,7 @@ fn merge(flags: Flags, database_url: Option<String>, file: FileConfig) -> Result
             .public_url
             .or(file.public_url)
             .as_deref()
-            .map(parse_public_url)
+            .map(public_url::parse)
             .transpose()?,
         behind_auth_proxy: flags
             .behind_auth_proxy
@@ -410,25 +431,6 @@ fn at_least<N: PartialOrd + fmt::Display>(
 
 fn positive(key: &'static str, given: Option<usize>) -> Result<Option<usize>, ConfigError> {
     given.map(|value| at_least(1, key, Some(value), 1)).transpose()
-}
-
-fn parse_public_url(url: &str) -> Result<String, ConfigError> {
-    let url = url.trim_end_matches('/');
-    let usable = Uri::from_str(url).is_ok_and(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https"))
-            && uri
-                .authority()
-                .is_some_and(|authority| !authority.as_str().contains('@'))
-            && uri.path_and_query().is_none_or(|path| path.as_str() == "/")
-    });
-    if usable {
-        Ok(url.to_owned())
-    } else {
-        Err(invalid(
-            "public_url",
-            format!("must look like https://plumbline.example.com, not `{url}`"),
-        ))
-    }
 }
 
 fn check_filter(filter: String) -> Result<String, ConfigError> {

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{Extensions, HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{Html, IntoResponse as _, Response};
 
 use crate::error::{ErrorReport, HttpError};
 use crate::router::RequestId;
@@ -103,6 +103,35 @@ fn html(message: &str, reference: Option<&str>) -> String {
          <h1>That did not work</h1><p>{message}.</p>{reference}<p><a class=\"btn\" href=\"/\">Back to the start</a></p>\
          </div></main></body></html>"
     )
+}
+
+/// A page that leads on to another site at once. A redirect would not do: browsers hold those that answer a form to what
+/// `form-action` allows, at every site that follows. `None` for what is no address.
+pub(crate) fn leave_for(url: &str, name: &str) -> Option<Response> {
+    let refresh = HeaderValue::from_str(&format!("0; url={url}")).ok()?;
+    let css = site::urls().css;
+    let (name, url) = (escape(name), escape(url));
+    let body = format!(
+        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <meta name=\"color-scheme\" content=\"light dark\"><title>Signed out · Plumbline</title>\
+         <link rel=\"stylesheet\" href=\"{css}\"></head><body><main id=\"main\" class=\"page\"><div class=\"state\">\
+         <h1>Signed out</h1><p>You are signed out here. {name} signs you out next.</p>\
+         <p><a class=\"btn\" href=\"{url}\">Sign out at {name}</a></p></div></main></body></html>"
+    );
+    let mut response = Html(body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::REFRESH, refresh);
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            crate::auth::headers::PLAIN_PAGE_POLICY,
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    Some(response)
 }
 
 fn escape(text: &str) -> String {

@@ -164,6 +164,7 @@ pub fn router(state: AppState, shutdown: CancellationToken) -> Router {
         .layer(from_fn(web::compression::for_own_pages));
     let people = events_and_forms
         .merge(pages)
+        .merge(auth::openid::routes())
         .merge(shared)
         .method_not_allowed_fallback(forms::other_method);
     listed()

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::alerts::{Alerts, Sender};
 use crate::auth::Auth;
+use crate::auth::openid::Provider;
 use crate::config::{self, Config};
 use crate::database::Database;
 use crate::detectors::{Detectors, Judge};
@@ -75,6 +76,8 @@ pub struct Shared {
     pub secrets: Secrets,
     /// Calls to addresses that settings name.
     pub outbound: Outbound,
+    /// The provider that signs people in, where there is one.
+    pub openid: Option<Provider>,
     /// Calls to language models with the projects' own keys.
     pub models: Models,
     /// Notified when there may be an analysis to write.
@@ -169,6 +172,11 @@ impl AppState {
             &shutdown,
         );
         let outbound = Outbound::new(config.allow_private_targets.clone())?;
+        let openid = config
+            .openid
+            .clone()
+            .zip(config.public_url.clone())
+            .map(|(openid, url)| Provider::new(openid, url, outbound.clone(), secrets.clone()));
         let models = Models::new(
             pages.clone(),
             secrets.clone(),
@@ -182,6 +190,7 @@ impl AppState {
             key_limits: caches.key_limits,
             redaction,
             outbound,
+            openid,
             models,
             analyses_wake: Arc::default(),
             inquiries_wake: Arc::default(),

@@ -129,6 +129,12 @@ fn page_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
         data_folder: state.config.data.display().to_string(),
         upstream_anthropic: state.config.upstream_anthropic.to_string(),
         upstream_openai: state.config.upstream_openai.to_string(),
+        openid_issuer: state
+            .config
+            .openid
+            .as_ref()
+            .map(|openid| openid.issuer.clone())
+            .unwrap_or_default(),
     };
     let secrets = {
         let reveal = Arc::clone(&state.auth.reveal);

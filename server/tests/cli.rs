@@ -14,6 +14,8 @@ mod integrations;
 mod offline;
 #[path = "cli/openapi.rs"]
 mod openapi;
+#[path = "cli/openid.rs"]
+mod openid;
 #[path = "cli/prices.rs"]
 mod prices;
 #[path = "cli/program.rs"]

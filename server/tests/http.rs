@@ -96,6 +96,10 @@ mod model_keys;
 mod model_stand_in;
 #[path = "http/models.rs"]
 mod models;
+#[path = "http/openid.rs"]
+mod openid;
+#[path = "http/openid_stand_in.rs"]
+mod openid_stand_in;
 #[path = "http/operators.rs"]
 mod operators;
 #[path = "http/otlp.rs"]

@@ -58,6 +58,16 @@ pub(crate) async fn read_targets(slug: String) -> Result<Vec<TargetView>, ApiErr
         ),
         provider("Calls of OpenAI’s SDKs", facts.upstream_openai, calls.openai),
     ];
+    if !facts.openid_issuer.is_empty() {
+        targets.push(TargetView {
+            name: "Sign-in of people".to_owned(),
+            address: facts.openid_issuer,
+            when: "When somebody signs in with it, and for its keys each hour; set by the operator"
+                .to_owned(),
+            last_call_at: None,
+            last_error: None,
+        });
+    }
     targets.extend(connected.into_iter().map(|connected| TargetView {
         when: if connected.is_paused {
             "Paused; set under Integrations".to_owned()

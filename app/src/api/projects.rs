@@ -19,6 +19,8 @@ pub struct ServerFacts {
     pub upstream_anthropic: String,
     /// Where calls of OpenAI's SDKs go on to.
     pub upstream_openai: String,
+    /// Who signs people in, where somebody does.
+    pub openid_issuer: String,
 }
 
 /// The facts of this server. Its folder is for admins.

@@ -27,6 +27,9 @@ fn Account(user: ViewerUser) -> impl IntoView {
     let of_server = user
         .is_instance_admin
         .then(|| view! { <p class="hint">"You are an admin of this server: you see the audit log of all of it."</p> });
+    // Both ask for the password.
+    let own =
+        (!use_viewer().ways_in.passwords_off).then(|| view! { <OwnPassword email=user.email.clone()/> });
     view! {
         <Title text="Account"/>
         <OuterPage>
@@ -46,33 +49,40 @@ fn Account(user: ViewerUser) -> impl IntoView {
                         <Submit label="Sign out everywhere"/>
                     </form>
                 </section>
-                <form class="panel-form" method="post" action="/account/password">
-                    <h2>"Change the password"</h2>
-                    <input type="hidden" autocomplete="username" value=user.email.clone()/>
-                    <Field name="current" label="Current password" kind="password" autocomplete="current-password"/>
-                    <NewPasswordField/>
-                    <p class="hint">"Every other browser is signed out by that."</p>
-                    <Submit label="Change the password" variant="primary"/>
-                </form>
-                <details class="panel-form confirm">
-                    <summary class="btn" data-variant="danger">"Remove your account…"</summary>
-                    <form class="form" method="post" action="/account/remove">
-                        <h2>"Remove your account"</h2>
-                        <p class="dim2">
-                            "Your access to every project ends at once. What you did stays in the audit log. The only admin of a project, or of this server, can’t go before there is another one."
-                        </p>
-                        <Field
-                            name="current"
-                            id="remove-current"
-                            label="Current password"
-                            kind="password"
-                            autocomplete="current-password"
-                        />
-                        <Submit label="Remove my account" variant="danger"/>
-                    </form>
-                </details>
+                {own}
             </div>
         </OuterPage>
+    }
+}
+
+#[component]
+fn OwnPassword(email: String) -> impl IntoView {
+    view! {
+        <form class="panel-form" method="post" action="/account/password">
+            <h2>"Change the password"</h2>
+            <input type="hidden" autocomplete="username" value=email/>
+            <Field name="current" label="Current password" kind="password" autocomplete="current-password"/>
+            <NewPasswordField/>
+            <p class="hint">"Every other browser is signed out by that."</p>
+            <Submit label="Change the password" variant="primary"/>
+        </form>
+        <details class="panel-form confirm">
+            <summary class="btn" data-variant="danger">"Remove your account…"</summary>
+            <form class="form" method="post" action="/account/remove">
+                <h2>"Remove your account"</h2>
+                <p class="dim2">
+                    "Your access to every project ends at once. What you did stays in the audit log. The only admin of a project, or of this server, can’t go before there is another one."
+                </p>
+                <Field
+                    name="current"
+                    id="remove-current"
+                    label="Current password"
+                    kind="password"
+                    autocomplete="current-password"
+                />
+                <Submit label="Remove my account" variant="danger"/>
+            </form>
+        </details>
     }
 }
 

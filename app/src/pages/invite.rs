@@ -8,6 +8,7 @@ use leptos_router::hooks::use_query_map;
 use crate::api::invitations::{InvitationView, read_invitation};
 use crate::context::use_viewer;
 use crate::pages::account::NewPasswordField;
+use crate::pages::login::ProviderLink;
 use crate::ui::form::{Field, FormOutcome, Submit};
 use crate::ui::icon::Icon;
 use crate::ui::load::{Load, SkeletonRows};
@@ -53,10 +54,22 @@ fn Accept(view: InvitationView, token: String) -> impl IntoView {
     let InvitationView { project, invitation } = view;
     let email = invitation.email;
     let is_for = |user: &crate::context::ViewerUser| user.email == email;
-    let viewer = use_viewer().user;
-    let ways = match viewer {
+    let viewer = use_viewer();
+    let ways_in = viewer.ways_in;
+    let provider = ways_in.provider.filter(|_| viewer.user.is_none());
+    let by_provider = provider.map(|provider| {
+        let words = format!("{provider} signs you in. With this address there you are in the project then.");
+        view! {
+            <section class="panel-form">
+                <p>{words}</p>
+                <ProviderLink provider next="/".to_owned()/>
+            </section>
+        }
+    });
+    let ways = match viewer.user {
         Some(user) if is_for(&user) => view! { <AcceptSignedIn token/> }.into_any(),
         Some(user) => view! { <SignedInAsAnother own=user.email/> }.into_any(),
+        None if ways_in.passwords_off => ().into_any(),
         None => view! { <TwoWays token email=email.clone()/> }.into_any(),
     };
     view! {
@@ -68,6 +81,7 @@ fn Accept(view: InvitationView, token: String) -> impl IntoView {
                 </p>
                 <FormOutcome/>
             </section>
+            {by_provider}
             {ways}
         </div>
     }

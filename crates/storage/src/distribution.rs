@@ -94,6 +94,8 @@ pub const TABLES: &[(&str, Distribution, &str)] = {
         ("model_settings", ByProject, RECORDED),
         ("model_usage", ByProject, RECORDED),
         ("model_uses", ByProject, RECORDED),
+        ("openid_identities", Local, SIGN_IN),
+        ("openid_states", Local, SIGN_IN),
         (
             "partitioned_tables",
             Local,

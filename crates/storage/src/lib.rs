@@ -36,6 +36,7 @@ pub mod live;
 pub mod members;
 mod migrate;
 pub mod models;
+pub mod openid;
 pub mod partitions;
 pub mod password_resets;
 pub mod prices;

@@ -31,6 +31,30 @@ pub struct NewSession<'a> {
     /// Where the person signs in from, and in what.
     pub address: &'a str,
     pub browser: &'a str,
+    /// Of a session that began at a provider.
+    pub provider: Option<ProviderSession<'a>>,
+}
+
+/// What a session is called at the provider where it began.
+#[derive(Clone, Copy, Debug)]
+pub struct ProviderSession<'a> {
+    /// What people call the provider, for the audit log.
+    pub name: &'a str,
+    pub issuer: &'a str,
+    pub subject: &'a str,
+    /// The provider's session, where it names them.
+    pub sid: Option<&'a str>,
+    /// The sealed token that ends the session there.
+    pub id_token: Option<&'a [u8]>,
+}
+
+/// A session that has ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// It began at a provider.
+    pub is_of_provider: bool,
+    /// The sealed token that ends the session there.
+    pub id_token: Option<Vec<u8>>,
 }
 
 /// Begins a session; those with the tokens `replaced` end.
@@ -41,8 +65,8 @@ pub async fn create(db: &Db, new: NewSession<'_>, replaced: &[Vec<u8>], now: Tim
         .await?;
     sqlx::query!(
         "insert into web_sessions (token_sha256, session_id, user_id, created_at, last_seen_at, expires_at, ends_at,
-           address, browser)
-         values ($1, $2, $3, $4, $4, $5, $6, $7, $8)",
+           address, browser, openid_issuer, openid_subject, openid_sid, openid_id_token)
+         values ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         new.token_sha256,
         Uuid::now_v7(),
         new.user.0,
@@ -50,12 +74,19 @@ pub async fn create(db: &Db, new: NewSession<'_>, replaced: &[Vec<u8>], now: Tim
         new.expires_at.min(new.ends_at).to_offset_date_time(),
         new.ends_at.to_offset_date_time(),
         new.address,
-        new.browser
+        new.browser,
+        new.provider.map(|provider| provider.issuer),
+        new.provider.map(|provider| provider.subject),
+        new.provider.and_then(|provider| provider.sid),
+        new.provider.and_then(|provider| provider.id_token)
     )
     .execute(&mut *tx)
     .await?;
     let email = users::get_within(&mut tx, new.user).await?.email;
-    let details = json!({ "address": new.address, "browser": new.browser });
+    let mut details = json!({ "address": new.address, "browser": new.browser });
+    if let (Some(provider), Some(details)) = (new.provider, details.as_object_mut()) {
+        details.insert("provider".to_owned(), provider.name.into());
+    }
     audit::record_of_server_within(&mut tx, &Entry::new(&email, "sign_in", &email, details), now).await?;
     Ok(tx.commit().await?)
 }
@@ -134,20 +165,56 @@ pub async fn touch(db: &Db, token_sha256: &[u8], now: Timestamp, expires_at: Tim
 }
 
 /// Signs out: ends the session of a token. Nothing happens when there is none.
-pub async fn sign_out(db: &Db, token_sha256: &[u8], now: Timestamp) -> Result<()> {
+pub async fn sign_out(db: &Db, token_sha256: &[u8], now: Timestamp) -> Result<Ended> {
     let mut tx = db.begin(Scope::All).await?;
-    let ended = sqlx::query_scalar!(
-        "delete from web_sessions s using users u where s.token_sha256 = $1 and u.user_id = s.user_id returning u.email",
+    let row = sqlx::query!(
+        "delete from web_sessions s using users u where s.token_sha256 = $1 and u.user_id = s.user_id
+         returning u.email, s.openid_issuer, s.openid_id_token",
         token_sha256
     )
     .fetch_optional(&mut *tx)
     .await?;
-    if let Some(email) = ended {
-        let entry = Entry::new(&email, "session.sign_out", &email, json!({}));
+    let mut ended = Ended::default();
+    if let Some(row) = row {
+        let entry = Entry::new(&row.email, "session.sign_out", &row.email, json!({}));
+        audit::record_of_server_within(&mut tx, &entry, now).await?;
+        ended.is_of_provider = row.openid_issuer.is_some();
+        ended.id_token = row.openid_id_token;
+    }
+    tx.commit().await?;
+    live::notify_access(db).await?;
+    Ok(ended)
+}
+
+/// Ends the sessions that a provider says are over: that of its session `sid`, or without one all of the person's.
+/// Returns how many.
+pub async fn end_of_provider(
+    db: &Db,
+    issuer: &str,
+    subject: Option<&str>,
+    sid: Option<&str>,
+    now: Timestamp,
+) -> Result<usize> {
+    let mut tx = db.begin(Scope::All).await?;
+    let ended = sqlx::query_scalar!(
+        "delete from web_sessions s using users u
+         where u.user_id = s.user_id and s.openid_issuer = $1
+           and ($2::text is null or s.openid_subject = $2) and ($3::text is null or s.openid_sid = $3)
+           and ($2::text is not null or $3::text is not null)
+         returning u.email",
+        issuer,
+        subject,
+        sid
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    for email in &ended {
+        let entry = Entry::new(issuer, "session.end", email, json!({ "by": "the provider" }));
         audit::record_of_server_within(&mut tx, &entry, now).await?;
     }
     tx.commit().await?;
-    live::notify_access(db).await
+    live::notify_access(db).await?;
+    Ok(ended.len())
 }
 
 /// Ends one of a person's own sessions.
@@ -197,6 +264,9 @@ pub async fn delete_expired(db: &Db, now: Timestamp) -> Result<u64> {
         .execute(&mut *tx)
         .await?;
     sqlx::query!("delete from password_resets where expires_at <= $1", at)
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query!("delete from openid_states where expires_at <= $1", at)
         .execute(&mut *tx)
         .await?;
     tx.commit().await?;

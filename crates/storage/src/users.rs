@@ -364,6 +364,22 @@ pub(crate) async fn end_invitations_within(tx: &mut Tx, project: ProjectId, emai
     Ok(())
 }
 
+/// Lets the next sign-in at the provider with the account's address, up to `until`, be linked to the account.
+pub async fn allow_link(db: &Db, user: &User, until: Timestamp, actor: &str, now: Timestamp) -> Result<()> {
+    let mut tx = db.begin(Scope::All).await?;
+    sqlx::query!(
+        "update users set openid_link_until = $2 where user_id = $1",
+        user.id.0,
+        until.to_offset_date_time()
+    )
+    .execute(&mut *tx)
+    .await?;
+    let details = json!({ "may_be_linked_until": until });
+    let entry = Entry::new(actor, "account.change", &user.email, details);
+    audit::record_of_server_within(&mut tx, &entry, now).await?;
+    Ok(tx.commit().await?)
+}
+
 /// Locks the admins of the server, so that two can't leave at once.
 async fn is_only_instance_admin(tx: &mut Tx, user: UserId) -> Result<bool> {
     let admins =

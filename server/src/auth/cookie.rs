@@ -7,6 +7,9 @@ pub const THEME: &str = "plumbline_theme";
 const SESSION: &str = "plumbline_session";
 /// Browsers accept this name only over TLS, for this host, for every path.
 const SESSION_OVER_TLS: &str = "__Host-plumbline_session";
+/// A sign-in at the provider that has begun.
+const OPENID: &str = "plumbline_openid";
+const OPENID_OVER_TLS: &str = "__Host-plumbline_openid";
 /// How the names of all our cookies begin, after [`HOST_PREFIX`] where they have it.
 pub(crate) const OURS: &[u8] = b"plumbline_";
 const HOST_PREFIX: &[u8] = b"__Host-";
@@ -57,11 +60,28 @@ pub(super) fn set_session(token: &str, max_age_seconds: u64, https: bool) -> Opt
     HeaderValue::from_str(&text).ok()
 }
 
+/// What may be the sign-in at the provider that this browser began.
+pub(super) fn openid(headers: &HeaderMap, https: bool) -> Vec<String> {
+    values(headers, openid_name(https)).take(MAX_SAME_NAME).collect()
+}
+
+/// Sets that for `max_age_seconds`; an empty text and 0 take it away.
+pub(super) fn set_openid(sealed: &str, max_age_seconds: u64, https: bool) -> Option<HeaderValue> {
+    let name = openid_name(https);
+    let secure = if https { "; Secure" } else { "" };
+    let text = format!("{name}={sealed}; Path=/; Max-Age={max_age_seconds}; HttpOnly; SameSite=Lax{secure}");
+    HeaderValue::from_str(&text).ok()
+}
+
 /// Sets the theme's cookie.
 pub(super) fn set_theme(word: &str, https: bool) -> Option<HeaderValue> {
     let secure = if https { "; Secure" } else { "" };
     let text = format!("{THEME}={word}; Path=/; Max-Age={YEAR_SECONDS}; SameSite=Lax{secure}");
     HeaderValue::from_str(&text).ok()
+}
+
+const fn openid_name(https: bool) -> &'static str {
+    if https { OPENID_OVER_TLS } else { OPENID }
 }
 
 const fn session_name(https: bool) -> &'static str {

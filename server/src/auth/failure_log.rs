@@ -16,6 +16,8 @@ const MAX_ROWS_PER_HOUR: u32 = 200;
 const MAX_EMAIL_CHARS: usize = 100;
 /// People type passwords into the wrong field.
 const NO_EMAIL: &str = "(not an e-mail address)";
+/// Who it was is not known when the provider's answer is not believed.
+const SOMEBODY: &str = "(somebody from the provider)";
 
 /// How a sign-in failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub(super) enum Failure {
     Credentials,
     /// It came too soon after others and was not looked at.
     Delayed { seconds: u32 },
+    /// It came from the provider and was refused, for the reason of this word.
+    Provider { reason: &'static str },
 }
 
 /// What was written in the hour that is running.
@@ -78,13 +82,20 @@ impl Auth {
             return;
         }
         let address = client.address_text();
-        let email = shown(email);
+        let email = match failure {
+            Failure::Provider { .. } if email.is_empty() => SOMEBODY.to_owned(),
+            _ => shown(email),
+        };
         tracing::warn!(email, address, ?failure, "a sign-in failed");
         let (action, details) = match failure {
             Failure::Credentials => ("sign_in.fail", json!({ "browser": client.browser })),
             Failure::Delayed { seconds } => (
                 "sign_in.delay",
                 json!({ "browser": client.browser, "seconds": seconds }),
+            ),
+            Failure::Provider { reason } => (
+                "sign_in.fail",
+                json!({ "browser": client.browser, "reason": reason }),
             ),
         };
         let entry = Entry::new(&address, action, &email, details);

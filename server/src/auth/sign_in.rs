@@ -4,7 +4,7 @@ use app::Theme;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use domain::account::{is_email, normalise_email};
 use domain::{Timestamp, UserId};
-use storage::sessions::NewSession;
+use storage::sessions::{Ended, NewSession, ProviderSession};
 use storage::users;
 
 use super::failure_log::Failure;
@@ -29,6 +29,7 @@ impl Auth {
         client: &Client,
         now: Timestamp,
     ) -> HttpResult<Option<UserId>> {
+        self.require_passwords()?;
         let inner = &self.inner;
         let email = normalise_email(email);
         if !is_email(&email) {
@@ -75,12 +76,48 @@ impl Auth {
         hash.map_err(password_error)
     }
 
+    /// Fails where only the provider signs people in.
+    pub(crate) fn require_passwords(&self) -> HttpResult<()> {
+        let ways = &self.inner.settings.ways_in;
+        if !ways.passwords_off {
+            return Ok(());
+        }
+        let name = ways.provider.as_deref().unwrap_or("the provider");
+        Err(HttpError::new(
+            StatusCode::FORBIDDEN,
+            "passwords_off",
+            format!(
+                "Passwords do not sign in to this server. Go to the page of the sign-in and choose {name}"
+            ),
+        ))
+    }
+
+    /// Whether passwords sign in.
+    pub(crate) fn takes_passwords(&self) -> bool {
+        !self.inner.settings.ways_in.passwords_off
+    }
+
     /// Begins a session and returns its cookie; the one that the browser had ends.
     pub(crate) async fn sign_in(
         &self,
         user: UserId,
         headers: &HeaderMap,
         client: &Client,
+        now: Timestamp,
+    ) -> HttpResult<HeaderValue> {
+        let ends_at = now.plus_micros(MAX_SESSION_MICROS);
+        self.begin_session(user, headers, client, ends_at, None, now)
+            .await
+    }
+
+    /// The same for a session that ends at `ends_at` and may have begun at a provider.
+    pub(super) async fn begin_session(
+        &self,
+        user: UserId,
+        headers: &HeaderMap,
+        client: &Client,
+        ends_at: Timestamp,
+        provider: Option<ProviderSession<'_>>,
         now: Timestamp,
     ) -> HttpResult<HeaderValue> {
         let https = self.inner.settings.is_https();
@@ -90,28 +127,31 @@ impl Auth {
             token_sha256: &token_sha256(&token),
             user,
             expires_at: now.plus_micros(SESSION_MICROS),
-            ends_at: now.plus_micros(MAX_SESSION_MICROS),
+            ends_at,
             address: &client.address_text(),
             browser: &client.browser,
+            provider,
         };
         let replaced: Vec<Vec<u8>> = cookie::sessions(headers, https)
             .iter()
             .map(|old| token_sha256(old).to_vec())
             .collect();
         storage::sessions::create(&self.inner.db, new, &replaced, now).await?;
-        cookie::set_session(&token, SESSION_SECONDS, https).ok_or_else(no_randomness)
+        let seconds_left = (ends_at.micros() - now.micros()).max(0).unsigned_abs() / 1_000_000;
+        cookie::set_session(&token, SESSION_SECONDS.min(seconds_left), https).ok_or_else(no_randomness)
     }
 
-    /// Ends a visitor's session and returns the cookie that takes theirs away.
+    /// Ends a visitor's session and returns the cookie that takes theirs away, with what is known of the session.
     pub(crate) async fn sign_out(
         &self,
         visitor: &Visitor,
         now: Timestamp,
-    ) -> HttpResult<Option<HeaderValue>> {
-        if let Some(session) = &visitor.session {
-            storage::sessions::sign_out(&self.inner.db, session, now).await?;
-        }
-        Ok(self.no_session_cookie())
+    ) -> HttpResult<(Option<HeaderValue>, Ended)> {
+        let ended = match &visitor.session {
+            Some(session) => storage::sessions::sign_out(&self.inner.db, session, now).await?,
+            None => Ended::default(),
+        };
+        Ok((self.no_session_cookie(), ended))
     }
 
     /// The cookie that takes a browser's session away.
@@ -131,7 +171,7 @@ fn password_error(cause: PasswordError) -> HttpError {
     }
 }
 
-fn too_many_attempts(wait_seconds: u32) -> HttpError {
+pub(super) fn too_many_attempts(wait_seconds: u32) -> HttpError {
     let unit = if wait_seconds == 1 { "second" } else { "seconds" };
     HttpError {
         retry_after_seconds: Some(wait_seconds),

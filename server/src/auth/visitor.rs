@@ -36,7 +36,10 @@ impl Visitor {
     pub(crate) async fn find(auth: &Auth, headers: &HeaderMap, now: Timestamp) -> HttpResult<Self> {
         let db = &auth.inner.db;
         let anonymous = Self {
-            viewer: Viewer::default(),
+            viewer: Viewer {
+                ways_in: auth.inner.settings.ways_in.clone(),
+                ..Viewer::default()
+            },
             session: None,
             prolonged: None,
         };
@@ -54,6 +57,7 @@ impl Visitor {
                     user: None,
                     projects,
                     open: true,
+                    ways_in: anonymous.viewer.ways_in,
                 },
                 session: None,
                 prolonged: None,
@@ -89,6 +93,7 @@ impl Visitor {
             user: Some(user),
             projects,
             open: false,
+            ways_in: anonymous.viewer.ways_in,
         };
         Ok(Self {
             viewer,

@@ -11,6 +11,9 @@ use super::{Exit, output, with_database};
 use crate::clock;
 use crate::config::Config;
 
+/// How long an account waits for its person at the provider.
+const LINK_MICROS: i64 = 7 * 86_400 * 1_000_000;
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// List all accounts
@@ -27,6 +30,11 @@ pub(super) enum Command {
         #[arg(long)]
         force: bool,
     },
+    /// Let the next sign-in at the provider with the account's address be linked to the account, for a week
+    Link {
+        /// What they sign in with
+        email: String,
+    },
     /// Make a person an admin of the server, who sees the whole audit log, or take that away
     Admin {
         /// What they sign in with
@@ -41,6 +49,7 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<(), Exit> {
     with_database(config, async |db| match &command {
         Command::List { json } => list(db, *json).await,
         Command::Remove { email, force } => remove(db, email, *force).await,
+        Command::Link { email } => link(db, email).await,
         Command::Admin { email, revoke } => set_admin(db, email, !revoke).await,
     })
     .await
@@ -88,6 +97,18 @@ async fn remove(db: &Db, email: &str, even_if_admin: bool) -> Result<(), Exit> {
     let removed = users::remove(db, &user, even_if_admin, COMMAND_LINE, clock::now()).await?;
     removed.map_err(|needed| refusal(&user.email, needed))?;
     output::note(&format!("The account {} is removed", user.email));
+    Ok(())
+}
+
+async fn link(db: &Db, email: &str) -> Result<(), Exit> {
+    let user = account(db, email).await?;
+    let now = clock::now();
+    let until = now.plus_micros(LINK_MICROS);
+    users::allow_link(db, &user, until, COMMAND_LINE, now).await?;
+    output::note(&format!(
+        "Whoever signs in at the provider as {} within a week gets this account",
+        user.email
+    ));
     Ok(())
 }
 

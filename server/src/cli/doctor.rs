@@ -121,7 +121,7 @@ fn print(checks: &[Check], config: &Value) {
 
 /// The configuration without its secrets.
 fn effective(config: &Config) -> Value {
-    json!({
+    let mut shown = json!({
         "file": config.file,
         "addr": config.addr,
         "data": config.data,
@@ -148,5 +148,28 @@ fn effective(config: &Config) -> Value {
         "secret_key": config.secret_key.as_ref().map(|_| "set"),
         "secret_key_file": config.secret_key_file,
         "postgres_bin": config.postgres_bin,
+    });
+    if let (Some(shown), Value::Object(of_sign_in)) = (shown.as_object_mut(), sign_in(config)) {
+        shown.extend(of_sign_in);
+    }
+    shown
+}
+
+/// How people sign in.
+fn sign_in(config: &Config) -> Value {
+    let openid = config.openid.as_ref();
+    let secret = openid.and_then(|openid| openid.client_secret.as_ref());
+    json!({
+        "openid_issuer": openid.map(|openid| &openid.issuer),
+        "openid_client_id": openid.map(|openid| &openid.client_id),
+        "openid_client_secret": secret.map(|_| "set"),
+        "openid_name": openid.map(|openid| &openid.name),
+        "openid_scopes": openid.map(|openid| openid.scopes.join(" ")),
+        "openid_groups_claim": openid.map(|openid| &openid.groups_claim),
+        "openid_groups": openid.map(|openid| openid.groups.to_string()),
+        "openid_email_domains": openid.map(|openid| openid.email_domains.join(", ")),
+        "openid_trust_email": openid.map(|openid| openid.trust_email),
+        "openid_session_hours": openid.map(|openid| openid.session_hours),
+        "local_accounts": config.local_accounts,
     })
 }

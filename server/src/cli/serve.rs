@@ -89,7 +89,8 @@ async fn run(
         price_file::load_shipped(&state.db, now).await?;
         let project = storage::projects::ensure_default(&state.db, now).await?;
         state.auth.offer_first_key(&project, now).await?;
-        let accounts_exist = storage::users::count(&state.db).await? > 0;
+        // Where a provider signs people in, nobody else gets in without an account either.
+        let accounts_exist = storage::users::count(&state.db).await? > 0 || config.openid.is_some();
         auth::binding_allowed(config.addr, accounts_exist, config.behind_auth_proxy)
             .map_err(anyhow::Error::msg)?;
         if let Some(addr) = config.otlp_grpc_addr.0 {

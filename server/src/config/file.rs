@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ConfigError, GrpcAddr, LogFormat, Networks, TrustedProxies, UpstreamUrl};
+use super::{ConfigError, GroupRoles, GrpcAddr, LogFormat, Networks, TrustedProxies, UpstreamUrl};
 
 /// What the file says; everything it doesn't is `None`. Keys are called like the fields of `Config`.
 #[derive(Debug, Default, Deserialize)]
@@ -35,6 +35,18 @@ pub(super) struct FileConfig {
     pub(super) spool_bytes: Option<u64>,
     pub(super) allow_private_targets: Option<Networks>,
     pub(super) secret_key_file: Option<PathBuf>,
+    pub(super) openid_issuer: Option<String>,
+    pub(super) openid_client_id: Option<String>,
+    pub(super) openid_client_secret: Option<String>,
+    pub(super) openid_client_secret_file: Option<PathBuf>,
+    pub(super) openid_name: Option<String>,
+    pub(super) openid_scopes: Option<String>,
+    pub(super) openid_groups_claim: Option<String>,
+    pub(super) openid_groups: Option<GroupRoles>,
+    pub(super) openid_email_domains: Option<Vec<String>>,
+    pub(super) openid_trust_email: Option<bool>,
+    pub(super) openid_session_hours: Option<u32>,
+    pub(super) local_accounts: Option<bool>,
     pub(super) postgres_bin: Option<PathBuf>,
 }
 

@@ -87,6 +87,40 @@ pub const SAMPLE: &str = r#"# Configuration of Plumbline. Flags and environment 
 # database need the same key. PLUMBLINE_SECRET_KEY_FILE, --secret-key-file
 #secret_key_file = "/run/secrets/plumbline"
 
+# A provider of OpenID Connect that signs people in, exactly as its discovery calls itself; it sends them back to
+# public_url + /auth/oidc/callback. PLUMBLINE_OPENID_ISSUER, --openid-issuer
+#openid_issuer = "https://login.example.com/realms/acme"
+
+# What this server is called there, and its secret: here, in a file, or in PLUMBLINE_OPENID_CLIENT_SECRET.
+# PLUMBLINE_OPENID_CLIENT_ID, --openid-client-id, PLUMBLINE_OPENID_CLIENT_SECRET_FILE, --openid-client-secret-file
+#openid_client_id = "plumbline"
+#openid_client_secret = "secret"
+#openid_client_secret_file = "/run/secrets/openid"
+
+# What the page of the sign-in calls the provider, and what is asked of it.
+# PLUMBLINE_OPENID_NAME, --openid-name, PLUMBLINE_OPENID_SCOPES, --openid-scopes
+#openid_name = "Acme"
+#openid_scopes = "openid email profile"
+
+# The claim of the ID token that lists a person's groups, and what groups give: a project's word or * for all of them,
+# and viewer, member or admin; the group * is everybody. PLUMBLINE_OPENID_GROUPS_CLAIM, --openid-groups-claim,
+# PLUMBLINE_OPENID_GROUPS, --openid-groups (with commas)
+#openid_groups_claim = "groups"
+#openid_groups = ["plumbline-admins = *:admin", "shop = checkout:member"]
+
+# The domains that people's addresses may have; and whether an address counts as verified of which the provider says
+# nothing, for providers that never say it. PLUMBLINE_OPENID_EMAIL_DOMAINS, --openid-email-domains (with commas),
+# PLUMBLINE_OPENID_TRUST_EMAIL, --openid-trust-email
+#openid_email_domains = []
+#openid_trust_email = false
+
+# Hours after which people pass by the provider again, 0 for as long as its token is good.
+# PLUMBLINE_OPENID_SESSION_HOURS, --openid-session-hours
+#openid_session_hours = 12
+
+# Whether passwords sign in as well; false needs openid_issuer. PLUMBLINE_LOCAL_ACCOUNTS, --local-accounts
+#local_accounts = true
+
 # The folder of `initdb`, `postgres` and `pg_ctl`, when the private Postgres is not to be searched for.
 # PLUMBLINE_POSTGRES_BIN, --postgres-bin
 #postgres_bin = "/usr/lib/postgresql/17/bin"

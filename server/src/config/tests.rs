@@ -189,7 +189,59 @@ fn the_sample_names_every_key_with_its_default() {
     assert!(config.database_url.is_some() && config.public_url.is_some() && config.postgres_bin.is_some());
     assert_eq!(config.allow_private_targets, default.allow_private_targets);
     assert!(config.secret_key_file.is_some());
-    assert_eq!(uncommented.lines().count(), 25, "one line for each key");
+    let openid = config.openid.unwrap();
+    assert_eq!(
+        (
+            openid.scopes.join(" ").as_str(),
+            openid.groups_claim.as_str(),
+            openid.session_hours,
+            openid.trust_email,
+            config.local_accounts
+        ),
+        ("email profile", "groups", 12, false, default.local_accounts)
+    );
+    assert_eq!(uncommented.lines().count(), 37, "one line for each key");
+}
+
+#[test]
+fn a_provider_needs_an_issuer_a_client_and_a_way_back() {
+    const WHOLE: &str = "public_url = \"https://plumbline.example.com\"\nopenid_client_id = \"plumbline\"\n\
+                         openid_issuer = \"https://login.example.com/realms/acme\"\n";
+    let config = load(
+        Flags::default(),
+        None,
+        &format!("{WHOLE}openid_client_secret = \"canary\"\nlocal_accounts = false"),
+    )
+    .unwrap();
+    assert!(!format!("{config:?}").contains("canary"));
+    assert!(!config.local_accounts);
+    let openid = config.openid.unwrap();
+    assert_eq!(openid.name, "login.example.com");
+    assert_eq!(openid.client_secret.unwrap().secret(), "canary");
+    let check = |text: &str, expected: &str| {
+        let message = problem(text);
+        assert!(message.contains(expected), "{message}");
+    };
+    check(
+        "local_accounts = false",
+        "only where openid_issuer names a provider",
+    );
+    check(
+        "openid_issuer = \"https://login.example.com\"",
+        "needs public_url",
+    );
+    check(
+        &WHOLE.replace("openid_client_id", "openid_name"),
+        "openid_client_id is missing",
+    );
+    check(
+        &WHOLE.replace("https://login", "login"),
+        "openid_issuer must look like",
+    );
+    check(
+        &format!("{WHOLE}openid_groups = [\"ops\"]"),
+        "`ops` must look like `group = project:role`",
+    );
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::auth::{Auth, Client, Visitor, password};
 use crate::clock;
 use crate::error::HttpResult;
 use crate::local_path::{local_path, query_value};
+use crate::plain_page::leave_for;
 use crate::state::AppState;
 
 /// `POST /login` {email, password, next}
@@ -39,10 +40,17 @@ pub(super) async fn login(
     }
 }
 
-/// `POST /logout`
+/// `POST /logout`: leads on to the provider where the session began at one.
 pub(super) async fn logout(State(state): State<AppState>, visitor: Visitor) -> HttpResult<Response> {
-    let cookie = state.auth.sign_out(&visitor, clock::now()).await?;
-    let response = Redirect::to("/login?done=signed_out");
+    let (cookie, ended) = state.auth.sign_out(&visitor, clock::now()).await?;
+    let elsewhere = match &state.openid {
+        Some(provider) if ended.is_of_provider => {
+            let url = Box::pin(provider.end_session_url(ended.id_token.as_deref())).await;
+            url.and_then(|url| leave_for(&url, &provider.config().name))
+        }
+        _ => None,
+    };
+    let response = elsewhere.unwrap_or_else(|| Redirect::to("/login?done=signed_out").into_response());
     Ok((cookie.map(|cookie| [(header::SET_COOKIE, cookie)]), response).into_response())
 }
 
@@ -129,8 +137,14 @@ pub(super) async fn checked_password_hash(auth: &Auth, new: &str, about: &[&str]
 }
 
 /// `POST /reset` {token, password}: sets the password of whoever the link was made for, and ends their sessions. Does
-/// not sign in: the new password shows that it was kept.
-pub(super) async fn reset_password(State(state): State<AppState>, fields: Fields) -> HttpResult<Response> {
+/// not sign in: the new password shows that it was kept. Where passwords do not sign in, the link itself does: it is the
+/// way in while the provider is away, made by whoever runs the server.
+pub(super) async fn reset_password(
+    State(state): State<AppState>,
+    client: Client,
+    headers: HeaderMap,
+    fields: Fields,
+) -> HttpResult<Response> {
     let now = clock::now();
     let token = fields.text("token");
     let page = format!("/reset?token={}", query_value(token));
@@ -145,9 +159,18 @@ pub(super) async fn reset_password(State(state): State<AppState>, fields: Fields
             other => Ok(other?),
         }?;
         state.auth.invalidate();
-        Ok("/login?done=password_reset".to_owned())
+        Ok(user.id)
     };
-    Ok(lead(&page, done.await)?.into_response())
+    match done.await {
+        Ok(user) if !state.auth.takes_passwords() => {
+            let cookie = state.auth.sign_in(user, &headers, &client, now).await?;
+            Ok(with_cookie("/", cookie))
+        }
+        done => {
+            let done = done.map(|_user| "/login?done=password_reset".to_owned());
+            Ok(lead(&page, done)?.into_response())
+        }
+    }
 }
 
 /// `POST /theme` {theme, next}

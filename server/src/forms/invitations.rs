@@ -154,6 +154,7 @@ impl Accepting<'_> {
     }
 
     async fn make_account(&self, found: &FoundInvitation) -> Result<UserId, Failed> {
+        self.state.auth.require_passwords()?;
         let name = self.fields.name("name")?;
         let about = [found.invitation.email.as_str(), name];
         let hash = checked_password_hash(&self.state.auth, self.fields.raw("password"), &about).await?;

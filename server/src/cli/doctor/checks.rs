@@ -9,8 +9,10 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::Check;
-use crate::config::Config;
+use crate::auth::openid::Provider;
+use crate::config::{Config, OpenId};
 use crate::database::Database;
+use crate::outbound::Outbound;
 use crate::secrets::{KeyPlace, Secrets};
 use crate::serving::ConnectionLimits;
 use crate::{auth, clock, open_files, site};
@@ -52,7 +54,43 @@ pub(super) async fn all(config: &Config) -> Vec<Check> {
         }
         Some(_) => reach(config, &mut checks).await,
     }
+    if let (Some(openid), Some(public_url)) = (&config.openid, &config.public_url) {
+        checks.push(provider_check(config, openid, public_url).await);
+    }
     checks
+}
+
+/// Whether the provider that signs people in answers, and what it has to be told of this server.
+async fn provider_check(config: &Config, openid: &OpenId, public_url: &str) -> Check {
+    let found = match Outbound::new(config.allow_private_targets.clone()) {
+        Ok(outbound) => Box::pin(Provider::try_discovery(openid, &outbound)).await,
+        Err(cause) => Err(format!("{cause:#}")),
+    };
+    let (issuer, back) = (&openid.issuer, format!("{public_url}{}", auth::openid::CALLBACK));
+    match found {
+        Err(cause) => Check::fail(
+            "openid",
+            format!("the discovery of {issuer} can't be read: {cause}"),
+            "does openid_issuer stand there as the discovery says it? a private address has to be in \
+             allow_private_targets",
+        ),
+        Ok(_) if openid.groups.is_empty() => Check::warn(
+            "openid",
+            format!("{issuer} answers; it has to allow the redirect URL {back}"),
+            "no group gives anything: only people who are invited get in; openid_groups changes that",
+        ),
+        Ok(signs_out) => {
+            let sign_out = if signs_out {
+                "and ends its session when people sign out"
+            } else {
+                "and does not say how to sign people out there"
+            };
+            Check::ok(
+                "openid",
+                format!("{issuer} answers {sign_out}; it has to allow the redirect URL {back}"),
+            )
+        }
+    }
 }
 
 fn site_check() -> Check {
@@ -319,12 +357,14 @@ async fn accounts_check(config: &Config, database: &Database) -> Check {
 }
 
 fn binding_check(config: &Config, accounts_exist: bool) -> Check {
-    match auth::binding_allowed(config.addr, accounts_exist, config.behind_auth_proxy) {
+    let is_closed = accounts_exist || config.openid.is_some();
+    match auth::binding_allowed(config.addr, is_closed, config.behind_auth_proxy) {
         Ok(()) if accounts_exist => Check::ok("accounts", "people sign in"),
         Ok(()) if config.behind_auth_proxy => Check::ok(
             "accounts",
             "none; a proxy in front of the server authenticates people",
         ),
+        Ok(()) if config.openid.is_some() => Check::ok("accounts", "none yet; the provider lets people in"),
         Ok(()) => Check::ok(
             "accounts",
             "none yet; on this machine alone the dashboard opens without login",
