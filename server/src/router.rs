@@ -21,7 +21,7 @@ use crate::api::live as changes;
 use crate::api::{
     alerts, analyses, audit, backtest, channels, chats, cost, deploys, detectors, findings, forecast, groups,
     health, hooks, incident_settings, incidents, integrations, investigations, jobs, key_limits, ledger, mcp,
-    models, redaction, retention, runs, scoring, series, shares, skeleton, spans, stats, watcher,
+    models, redaction, retention, runs, scoring, series, shares, skeleton, spans, stats, user_data, watcher,
 };
 use crate::error::{ErrorBody, ErrorDetails, ErrorReport, HttpError};
 use crate::state::AppState;
@@ -61,6 +61,8 @@ routes!(
     GET "/api/sessions/{session_id}"                 => groups::session,
     GET "/api/users"                                 => groups::users,
     GET "/api/users/{user_id}"                       => groups::user,
+    GET "/api/users/{user_id}/export"                => user_data::export,
+    DELETE "/api/users/{user_id}/data"               => user_data::delete,
     GET "/api/live"                                  => changes::events,
     GET "/api/ledger"                                => ledger::list,
     GET "/api/ledger/usage-shapes"                   => ledger::usage_shapes,

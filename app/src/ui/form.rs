@@ -162,6 +162,7 @@ fn error_words(code: &str) -> String {
         "share_many" => "This run has 100 links that work. Revoke some first.",
         "role" => "That role does not exist.",
         "confirm" => "What you typed does not match the project's slug. Nothing was deleted.",
+        "confirm_user" => "What you typed does not match the user’s id. Nothing was deleted.",
         "last_admin" => "A project needs at least one admin. Make another member admin first.",
         "incident_settings" => {
             "A value is out of its range, or a line of the quiet series names no metric. Nothing was saved."
@@ -262,6 +263,7 @@ fn done_words(code: &str) -> String {
         }
         "budget_removed" => "The budget is removed.",
         "demo_removed" => "The demo data is being taken away. It takes some seconds.",
+        "user_deletion" => "The user’s data is being deleted. The receipt below says when all is gone.",
         "reprice" => "Started. See its progress below.",
         "cancelled" => "Cancelled. Steps already re-priced keep their new cost.",
         "channel_saved" => "Saved. Send a test to see whether it arrives.",

@@ -124,6 +124,7 @@ pub const TABLES: &[(&str, Distribution, &str)] = {
         ("trace_days", ByProject, RECORDED),
         ("trace_queue", Local, QUEUE),
         ("trace_states", ByProject, RECORDED),
+        ("user_deletions", ByProject, RECORDED),
         (
             "users",
             Reference,
