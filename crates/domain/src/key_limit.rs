@@ -54,6 +54,47 @@ impl MostAmounts {
     }
 }
 
+/// A share of a monthly limit that is worth telling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reached {
+    /// What is limited.
+    pub measure: Measure,
+    /// The limit: requests, tokens, or nano-dollars.
+    pub limit: i64,
+    /// What is used of it.
+    pub used: i64,
+    /// [`TOLD_PERCENT`]: the highest that is reached.
+    pub percent: u32,
+}
+
+/// From which shares of a month's limit on somebody is told, in percent.
+pub const TOLD_PERCENT: [u32; 2] = [80, 100];
+
+impl MostAmounts {
+    /// Of each limit the highest share of [`TOLD_PERCENT`] that is reached.
+    pub fn reached(&self, used: &Amounts) -> Vec<Reached> {
+        let of = |measure, limit: Option<i64>, used: i64| {
+            let limit = limit?;
+            let has = |percent: u32| i128::from(used) * 100 >= i128::from(limit) * i128::from(percent);
+            let percent = TOLD_PERCENT.into_iter().rev().find(|percent| has(*percent))?;
+            Some(Reached {
+                measure,
+                limit,
+                used,
+                percent,
+            })
+        };
+        [
+            of(Measure::Requests, self.requests, used.requests),
+            of(Measure::Tokens, self.tokens, used.tokens),
+            of(Measure::Dollars, self.cost.map(|cost| cost.0), used.cost.0),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
 /// The limits of a label.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyLimits {
@@ -71,7 +112,8 @@ impl KeyLimits {
 }
 
 /// What is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Measure {
     /// Requests.
     Requests,
@@ -88,6 +130,17 @@ impl Measure {
             Self::Requests => "requests",
             Self::Tokens => "tokens",
             Self::Dollars => "dollars",
+        }
+    }
+
+    /// An amount as messages say it: `$5.00`, `1,000 tokens`.
+    pub fn said(self, amount: i64) -> String {
+        match self {
+            Self::Dollars => NanoUsd(amount).to_short(),
+            Self::Requests | Self::Tokens => {
+                let number = crate::text::grouped(amount.unsigned_abs());
+                format!("{number} {}", self.as_str())
+            }
         }
     }
 }
@@ -212,6 +265,15 @@ impl KeyCounter {
         Ok(())
     }
 
+    /// What of this month's limits is worth telling.
+    pub fn reached_in_month(&self, now: Timestamp) -> Vec<Reached> {
+        if self.month.begin == Period::Month.begin(now) {
+            self.limits.month.reached(&self.month.total())
+        } else {
+            Vec::new()
+        }
+    }
+
     /// Counts what was used.
     pub fn add(&mut self, used: Amounts, now: Timestamp) {
         for period in Period::ALL {
@@ -329,6 +391,36 @@ mod tests {
         let refused = counter.admit(at(62)).unwrap_err();
         assert_eq!((refused.measure, refused.limit.as_str()), (Measure::Dollars, "5"));
         assert_eq!(refused.until, at(62).next_month());
+    }
+
+    #[test]
+    fn four_fifths_and_all_of_a_month_are_worth_telling() {
+        let check = |tokens: i64, nano_usd: i64, told: &[(Measure, u32)]| {
+            let limits = KeyLimits {
+                minute: MostAmounts {
+                    tokens: Some(1),
+                    ..MostAmounts::default()
+                },
+                month: MostAmounts {
+                    tokens: Some(100),
+                    cost: Some(NanoUsd(i64::MAX)),
+                    ..MostAmounts::default()
+                },
+            };
+            let mut counter = limited(limits);
+            counter.add(used(tokens, nano_usd), at(1));
+            let found: Vec<_> = counter
+                .reached_in_month(at(2))
+                .iter()
+                .map(|reached| (reached.measure, reached.percent))
+                .collect();
+            assert_eq!(found, told, "{tokens} {nano_usd}");
+            assert_eq!(counter.reached_in_month(at(2).next_month()), []);
+        };
+        check(79, 0, &[]);
+        check(80, 0, &[(Measure::Tokens, 80)]);
+        check(99, i64::MAX, &[(Measure::Tokens, 80), (Measure::Dollars, 100)]);
+        check(150, 1, &[(Measure::Tokens, 100)]);
     }
 
     #[test]

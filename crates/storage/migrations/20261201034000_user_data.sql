@@ -15,11 +15,24 @@ create table user_deletions (
 );
 create index user_deletions_user_idx on user_deletions (project_id, user_sha256);
 
+-- Which limits of keys were told of in which month, so that each share of each is told once.
+create table key_limit_alerts (
+  project_id uuid not null references projects on delete cascade,
+  month_from timestamptz not null,
+  told_at timestamptz not null,
+  -- one that was changed is another one: requests, tokens, or nano-dollars
+  most bigint not null,
+  percent smallint not null,
+  measure text not null,
+  key_label text not null,
+  primary key (project_id, month_from, key_label, measure, most, percent)
+);
+
 do $$
 declare
   t text;
 begin
-  foreach t in array array['user_deletions'] loop
+  foreach t in array array['user_deletions', 'key_limit_alerts'] loop
     execute format('alter table %I enable row level security', t);
     execute format('alter table %I force row level security', t);
     -- As in enable_row_level_security.

@@ -72,6 +72,7 @@ pub const TABLES: &[(&str, Distribution, &str)] = {
         ("jobs", Local, QUEUE),
         ("judgement_queue", Local, QUEUE),
         ("judgements", ByProject, RECORDED),
+        ("key_limit_alerts", ByProject, RECORDED),
         (
             "key_limits",
             Local,
