@@ -12,6 +12,7 @@ use crate::error::ApiError;
 pub(crate) struct RetentionView {
     pub(crate) runs_days: i32,
     pub(crate) payloads_days: i32,
+    pub(crate) sums_days: i32,
     /// Since when nothing may be deleted.
     pub(crate) held_at: Option<Timestamp>,
     /// Receipts of deletions of one user's data, the latest first.
@@ -47,6 +48,7 @@ pub(crate) async fn read_retention(slug: String) -> Result<RetentionView, ApiErr
     Ok(RetentionView {
         runs_days: found.kept.runs,
         payloads_days: found.kept.payloads,
+        sums_days: found.kept.sums,
         held_at: found.held_at,
         user_deletions: receipts
             .into_iter()

@@ -225,7 +225,7 @@ fn error_words(code: &str) -> String {
         "model_refused" => "The model gave no answer. Why stands below.",
         "redaction" => "That can’t be used; what is wrong stands in the form. Nothing was saved.",
         "legal_hold" => "The project is on legal hold, so nothing of it is deleted. Lift the hold under Retention first.",
-        "retention" => "Days are whole numbers from 1 to 3,650, and prompts are kept no longer than their runs. Nothing was saved.",
+        "retention" => "Days are whole numbers from 1 to 3,650; prompts are kept no longer than their runs, and sums no shorter. Nothing was saved.",
         "already_set_up" => "Accounts are set up already. Sign in.",
         "forbidden" => "Your role in this project does not allow that. Ask an admin of the project.",
         "not_found" => "It no longer exists. Reload the page.",

@@ -63,9 +63,16 @@ fn Kept(view: RetentionView) -> impl IntoView {
                 />
                 <Field
                     name="runs"
-                    label="Runs, steps and their sums, days"
+                    label="Runs and steps, days"
                     value=view.runs_days.to_string()
                     hint="1 to 3,650"
+                    locked
+                />
+                <Field
+                    name="sums"
+                    label="Sums of hours and days, days"
+                    value=view.sums_days.to_string()
+                    hint="what charts and costs are made of, without texts; to 3,650, and no shorter than runs"
                     locked
                 />
                 <label class="choice">
