@@ -220,7 +220,6 @@ async fn every_read_is_answered_as_the_document_says() {
     assert_eq!(status, 200, "{answer}");
     check(&document, ("post", "/api/runs/{run_id}/shares", 200), &answer);
     let share_url = format!("/api/shares/{}", answer["share"]["id"].as_str().unwrap());
-
     // What is answered with JSON, and where. Inquiries have a test of their own; the back-test's recording, the stream of changes
     // and the figures for Prometheus are other formats.
     let reads = [
@@ -346,9 +345,6 @@ async fn every_read_is_answered_as_the_document_says() {
     let (status, answer) = app.post(&format!("{job_url}/cancel"), &json!({})).await;
     assert_eq!((status, &answer["state"]), (200, &json!("cancelled")), "{answer}");
     check(&document, ("post", "/api/jobs/{job_id}/cancel", 200), &answer);
-    let (status, answer) = crate::app::answer(app.client.delete(app.url("/api/users/u-1/data"))).await;
-    assert_eq!(status, 202, "{answer}");
-    check(&document, ("delete", "/api/users/{user_id}/data", 202), &answer);
     let (_, answer) = app.post("/ingest", &step("r", "again")).await;
     check(&document, ("post", "/ingest", 200), &answer);
     let batch = json!({ "steps": [step("r", "again"), { "run_id": 5 }] });

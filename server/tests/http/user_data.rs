@@ -117,6 +117,8 @@ async fn a_users_data_is_exported_and_then_gone_from_every_sum() {
     put(&app, "/api/settings/retention", hold(false)).await;
     let (status, started) = answer(delete()).await;
     assert_eq!(status, 202, "{started}");
+    let document: Value = serde_json::from_str(&server::router::openapi::OPENAPI).unwrap();
+    crate::contract::check(&document, ("delete", "/api/users/{user_id}/data", 202), &started);
     let job = started["job_id"].as_str().unwrap().to_owned();
     let mut worker = Worker::new(app.state.db.clone());
     while worker.work(Some((project, job.parse().unwrap()))).await.unwrap() == Worked::Chunk {}

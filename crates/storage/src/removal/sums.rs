@@ -68,8 +68,7 @@ pub(super) async fn had_by(tx: &mut Tx, going: &Going) -> Result<Had> {
            values ('step', s.name), ('model', s.model), ('release', s.release), ('key', s.key_label)
          ) d (dimension, value)
          where s.project_id = $1 and s.run_id = any ($2) and s.partition_at >= $3 and s.partition_at <= $4
-           and ($5::text is null or s.user_id = $5)
-           and d.value is not null",
+           and ($5::text is null or s.user_id = $5) and d.value is not null",
         going.project.0,
         &going.run_ids,
         going.from,
@@ -93,8 +92,7 @@ pub(super) async fn had_by(tx: &mut Tx, going: &Going) -> Result<Had> {
     let templates = sqlx::query_scalar!(
         "select distinct s.template_fingerprint as \"template!\" from steps s
          where s.project_id = $1 and s.run_id = any ($2) and s.partition_at >= $3 and s.partition_at <= $4
-           and ($5::text is null or s.user_id = $5)
-           and s.template_fingerprint is not null",
+           and ($5::text is null or s.user_id = $5) and s.template_fingerprint is not null",
         going.project.0,
         &going.run_ids,
         going.from,
