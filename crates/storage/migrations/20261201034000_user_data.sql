@@ -1,6 +1,5 @@
 -- How long sums of hours and days are kept; null is as long as runs. Never shorter than those.
-alter table project_settings add column rollup_retention_days integer
-  check (rollup_retention_days between 1 and 3650);
+alter table project_settings add column rollup_retention_days integer;
 
 -- Deletions of all data of one end user: the receipts, which stay.
 create table user_deletions (
