@@ -10,7 +10,7 @@ run: ## the dashboard on http://127.0.0.1:3000
 test: ## everything: format, lints, unit tests, browser tests, the providers' clients; some parts: make test ARGS="tests e2e"
 	@scripts/test $(ARGS)
 
-check: ## format and lints, for the server's and the browser's half
+check: ## format and lints for the server's and the browser's half, licences and advisories of crates
 	@scripts/setup run
 	@scripts/check
 

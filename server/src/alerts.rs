@@ -12,6 +12,7 @@ mod email;
 mod facts;
 mod findings;
 mod incidents;
+mod key_limits;
 mod message;
 mod plan;
 mod plans;
@@ -27,6 +28,7 @@ pub use budgets::look as look_at_budgets;
 pub use channels::{ChannelDraft, SaveError, SecretText, Wrong, save_channel, shown_secret};
 pub use findings::FindingAlerts;
 pub use incidents::{IncidentAlerts, IncidentNews};
+pub use key_limits::look as look_at_key_limits;
 pub use plan::settings_of;
 pub use plans::{Alerts, BatchAlerts};
 

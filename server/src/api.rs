@@ -38,4 +38,6 @@ pub(crate) mod shares;
 pub(crate) mod skeleton;
 pub(crate) mod spans;
 pub(crate) mod stats;
+pub(crate) mod step_lines;
+pub(crate) mod user_data;
 pub(crate) mod watcher;

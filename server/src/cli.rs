@@ -31,6 +31,7 @@ mod source;
 mod stats;
 mod sync_deploys;
 mod tail;
+mod users;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -83,6 +84,9 @@ enum Command {
     Accounts(accounts::Command),
     /// Who did what: sign-ins, keys, members, settings, deletions
     Audit(audit::Arguments),
+    /// End users of the application: export or delete everything of one
+    #[command(subcommand)]
+    Users(users::Command),
     /// Prices of models
     #[command(subcommand)]
     Prices(prices::Command),
@@ -254,6 +258,7 @@ async fn run(cli: Cli) -> Result<(), Exit> {
         Command::Members(command) => members::run(&config, command).await,
         Command::Accounts(command) => accounts::run(&config, command).await,
         Command::Audit(arguments) => audit::run(&config, &arguments).await,
+        Command::Users(command) => Box::pin(users::run(&config, &command)).await,
         Command::Prices(command) => prices::run(&config, command).await,
         Command::Reprice(arguments) => reprice::run(&config, &arguments).await,
         Command::Stats(arguments) => stats::run(&config, &arguments).await,

@@ -28,6 +28,7 @@ mod retention;
 mod scoring;
 mod shares;
 mod spans;
+mod user_data;
 mod watcher;
 
 use std::time::Duration;
@@ -94,6 +95,7 @@ forms!(
     "/p/{project}/ask"                                    => inquiries::ask_in_chat,
     "/p/{project}/ask/{id}/delete"                        => inquiries::delete_chat,
     "/p/{project}/demo/remove"                            => demo::remove,
+    "/p/{project}/users/{user}/delete"                    => user_data::delete,
     "/p/{project}/settings/general"                       => projects::rename,
     "/p/{project}/settings/delete"                        => projects::delete,
     "/p/{project}/settings/keys"                          => keys::make,

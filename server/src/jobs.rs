@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::delete_project::ProjectDeletion;
+use crate::delete_user_data::UserDataDeletion;
 use crate::demo::Seeding;
 use crate::demo::removal::DemoRemoval;
 use crate::metrics::Labelled;
@@ -34,6 +35,7 @@ const KINDS: &[Kind] = &[
     Kind::of::<ProjectDeletion>(),
     Kind::of::<Seeding>(),
     Kind::of::<DemoRemoval>(),
+    Kind::of::<UserDataDeletion>(),
 ];
 
 /// How often it is looked whether a job is due, should no notification have come.

@@ -7,19 +7,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use domain::key_limit::{Amounts, KeyCounter, Period, UsedUp};
+use domain::key_limit::{Amounts, KeyCounter, Measure, Period, UsedUp};
 use domain::{ProjectId, Timestamp};
+use storage::alerts::KeyLimitNews;
 use storage::key_limits::{LimitedKey, Use};
+use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use crate::alerts::look_at_key_limits;
 use crate::auth::Caller;
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
 
 /// How often processes hear of each other.
 const EXCHANGE_INTERVAL: Duration = Duration::from_secs(1);
+/// How often it is looked whether somebody is to be told of a limit; that it was told the database knows.
+const LOOK_AGAIN_MICROS: i64 = 60_000_000;
 
+/// When a share of a limit was looked at last: of a project's label, a measure with its limit, in percent.
+type Looked = BTreeMap<(ProjectId, String, (Measure, i64, u32)), Timestamp>;
 type Counters = BTreeMap<ProjectId, BTreeMap<String, KeyCounter>>;
 
 /// The limits and counts that this process knows. Cheap to clone.
@@ -98,8 +105,10 @@ impl KeyLimits {
         }
     }
 
-    /// Exchanges counts until `shutdown`. While the database is away, what is known goes on to hold.
-    pub async fn run(self, db: storage::Db, shutdown: CancellationToken) {
+    /// Exchanges counts until `shutdown`, and tells of limits that are nearly or wholly used up; `alerts_wake` is notified
+    /// after it. While the database is away, what is known goes on to hold.
+    pub async fn run(self, db: storage::Db, alerts_wake: Arc<Notify>, shutdown: CancellationToken) {
+        let mut looked = Looked::new();
         let mut tick = tokio::time::interval(EXCHANGE_INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -109,8 +118,44 @@ impl KeyLimits {
             }
             if let Err(cause) = self.exchange(&db).await {
                 tracing::debug!(error = ?cause, "the limits of keys were not exchanged");
+                continue;
+            }
+            let now = clock::now();
+            for (project, news) in self.news(&mut looked, now) {
+                match look_at_key_limits(&db, project, news, now).await {
+                    Ok(0) => {}
+                    Ok(_) => alerts_wake.notify_one(),
+                    Err(cause) => {
+                        tracing::warn!(project.id = %project, error = ?cause, "limits of keys were not looked at");
+                    }
+                }
             }
         }
+    }
+
+    /// The limits that are worth telling and were not looked at for a while.
+    fn news(&self, looked: &mut Looked, now: Timestamp) -> BTreeMap<ProjectId, Vec<KeyLimitNews>> {
+        let mut news: BTreeMap<ProjectId, Vec<KeyLimitNews>> = BTreeMap::new();
+        let mut still = Looked::new();
+        for (project, labels) in self.counters().iter() {
+            for (label, counter) in labels {
+                for reached in counter.reached_in_month(now) {
+                    let share = (reached.measure, reached.limit, reached.percent);
+                    let which = (*project, label.clone(), share);
+                    let last = looked.get(&which).copied();
+                    let is_due = last.is_none_or(|last| now.micros() - last.micros() >= LOOK_AGAIN_MICROS);
+                    if is_due {
+                        news.entry(*project).or_default().push(KeyLimitNews {
+                            key: label.clone(),
+                            reached,
+                        });
+                    }
+                    still.insert(which, last.filter(|_| !is_due).unwrap_or(now));
+                }
+            }
+        }
+        *looked = still;
+        news
     }
 
     fn leaving(&self) -> Vec<Use> {

@@ -11,6 +11,7 @@ pub mod config;
 pub mod database;
 pub mod day_histograms;
 pub mod delete_project;
+pub mod delete_user_data;
 pub mod demo;
 pub mod detectors;
 pub mod error;

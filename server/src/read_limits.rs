@@ -260,10 +260,14 @@ pub(crate) fn wants_events(headers: &HeaderMap) -> bool {
 }
 
 /// Whether a program's request is answered from stored data, or takes as much working out. A stream of changes goes on for
-/// minutes and reads nothing; that of an investigation reads a few rows now and then.
+/// minutes and reads nothing; that of an investigation reads a few rows now and then. The export of a user's data is sent
+/// page by page as it is read, and has a limit of its own.
 fn reads(method: &Method, path: &str, wants_events: bool) -> bool {
     let is_get = method == Method::GET || method == Method::HEAD;
-    let is_stream = path == "/api/live" || (wants_events && path.ends_with("/investigation"));
+    let is_export = path
+        .strip_prefix("/api/users/")
+        .is_some_and(|rest| rest.ends_with("/export"));
+    let is_stream = is_export || path == "/api/live" || (wants_events && path.ends_with("/investigation"));
     // Reads many runs and stores nothing.
     let is_trial = method == Method::POST && path.starts_with("/api/detectors/") && path.ends_with("/try");
     (is_get && path.starts_with("/api/") && !is_stream) || is_trial || path == SCORE_ONLY || path == LOOK_UPS
@@ -357,6 +361,8 @@ mod tests {
         check(Method::PUT, "/api/settings/scoring", false);
         check(Method::POST, "/ingest", false);
         check(Method::GET, "/healthz", false);
+        check(Method::GET, "/api/users/u/export", false);
+        check(Method::GET, "/api/users/export", true);
         // A stream is held open for minutes; saying so makes nothing else one.
         assert!(!reads(&Method::GET, "/api/incidents/1/investigation", true));
         assert!(reads(&Method::GET, "/api/runs", true));

@@ -22,7 +22,7 @@ use crate::api::{
     alerts, analyses, audit, backtest, channels, chats, cost, deploys, detectors, findings, forecast, groups,
     health, hooks, incident_github, incident_settings, incidents, integrations, investigations, jobs,
     key_limits, ledger, mcp, models, payload, redaction, retention, runs, scoring, series, shares, skeleton,
-    spans, stats, watcher,
+    spans, stats, user_data, watcher,
 };
 use crate::error::{ErrorBody, ErrorDetails, ErrorReport, HttpError};
 use crate::state::AppState;
@@ -62,6 +62,8 @@ routes!(
     GET "/api/sessions/{session_id}"                 => groups::session,
     GET "/api/users"                                 => groups::users,
     GET "/api/users/{user_id}"                       => groups::user,
+    GET "/api/users/{user_id}/export"                => user_data::export,
+    DELETE "/api/users/{user_id}/data"               => user_data::delete,
     GET "/api/live"                                  => changes::events,
     GET "/api/ledger"                                => ledger::list,
     GET "/api/ledger/usage-shapes"                   => ledger::usage_shapes,

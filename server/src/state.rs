@@ -131,8 +131,11 @@ impl AppState {
         let redaction = Redaction::new(ingest.clone(), secrets.clone());
         let caches = ProjectCaches::new(&ingest, Some(redaction.clone()));
         let (key_limits, limits_db, stopping) = (caches.key_limits.clone(), ingest.clone(), shutdown.clone());
+        let alerts_wake = Arc::clone(&caches.alerts.wake);
         supervisor.supervise("key_limits", move || {
-            key_limits.clone().run(limits_db.clone(), stopping.clone())
+            key_limits
+                .clone()
+                .run(limits_db.clone(), Arc::clone(&alerts_wake), stopping.clone())
         });
         let jobs_wake = Arc::new(Notify::new());
         let listener = ChangeListener::new(

@@ -180,5 +180,7 @@ mod truth;
 mod unpriced;
 #[path = "http/upstream.rs"]
 mod upstream;
+#[path = "http/user_data.rs"]
+mod user_data;
 #[path = "http/watcher.rs"]
 mod watcher;

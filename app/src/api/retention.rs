@@ -8,13 +8,33 @@ use serde::{Deserialize, Serialize};
 use crate::error::ApiError;
 
 /// How long a project keeps what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RetentionView {
     pub(crate) runs_days: i32,
     pub(crate) payloads_days: i32,
+    pub(crate) sums_days: i32,
     /// Since when nothing may be deleted.
     pub(crate) held_at: Option<Timestamp>,
+    /// Receipts of deletions of one user's data, the latest first.
+    pub(crate) user_deletions: Vec<UserDeletionView>,
 }
+
+/// The receipt of a deletion of one user's data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UserDeletionView {
+    /// SHA-256 of the user's id.
+    pub(crate) user_sha256: String,
+    pub(crate) requested_by: String,
+    pub(crate) requested_at: Timestamp,
+    /// `None` until all is gone.
+    pub(crate) finished_at: Option<Timestamp>,
+    /// How many rows went, by table.
+    pub(crate) rows: Vec<(String, i64)>,
+}
+
+/// Receipts that the page shows.
+#[cfg(feature = "ssr")]
+const MAX_RECEIPTS: u32 = 50;
 
 /// What is set.
 #[server(prefix = "/ui", endpoint = "retention/view", input = GetUrl)]
@@ -24,9 +44,21 @@ pub(crate) async fn read_retention(slug: String) -> Result<RetentionView, ApiErr
     let project = authorise(&slug, domain::Role::Viewer)?.id;
     let mut snapshot = database()?.snapshot(project).await?;
     let found = storage::retention::get(&mut snapshot, project).await?;
+    let receipts = storage::user_data::receipts(&mut snapshot, project, MAX_RECEIPTS).await?;
     Ok(RetentionView {
         runs_days: found.kept.runs,
         payloads_days: found.kept.payloads,
+        sums_days: found.kept.sums,
         held_at: found.held_at,
+        user_deletions: receipts
+            .into_iter()
+            .map(|receipt| UserDeletionView {
+                user_sha256: receipt.user_sha256,
+                requested_by: receipt.requested_by,
+                requested_at: receipt.requested_at,
+                finished_at: receipt.finished_at,
+                rows: receipt.rows.into_iter().collect(),
+            })
+            .collect(),
     })
 }

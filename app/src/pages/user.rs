@@ -1,15 +1,16 @@
 //! One end user of the application: what they cost, what they met, their sessions.
 
-use domain::text;
+use domain::{Role, text};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::groups::{SessionsTable, foot, glyph, grouped_since};
 use crate::api::groups::{UserView, read_user};
-use crate::context::use_slug;
+use crate::context::{use_may, use_slug};
 use crate::models::prompts::share;
 use crate::pages::cells::cost_view;
+use crate::ui::form::{Field, FormOutcome, Submit};
 use crate::ui::frame::{Crumbs, TopBar};
 use crate::ui::links::page_href;
 use crate::ui::load::{Load, SkeletonRows};
@@ -39,6 +40,7 @@ pub(crate) fn UserPage() -> impl IntoView {
             <Crumbs above title/>
         </TopBar>
         <main id="main" class="page page-user" tabindex="-1">
+            <FormOutcome/>
             <Load
                 resource
                 what="The user"
@@ -47,6 +49,7 @@ pub(crate) fn UserPage() -> impl IntoView {
                     loaded(&slug.read_untracked(), cursor.get_untracked().is_some(), view)
                 }}
             />
+            {move || view! { <TheirData user=id.get()/> }}
         </main>
     }
     .into_any()
@@ -108,4 +111,47 @@ fn loaded(slug: &str, is_later_page: bool, view: UserView) -> AnyView {
         </section>
     }
     .into_any()
+}
+
+/// The ways to take out and to delete everything of the user. Deleting asks for the id, also without WASM.
+#[component]
+fn TheirData(user: String) -> impl IntoView {
+    let slug = use_slug();
+    let may = use_may(Role::Admin);
+    let locked = Signal::derive(move || {
+        if may.get() {
+            String::new()
+        } else {
+            "Only an admin of the project can delete it".to_owned()
+        }
+    });
+    let encoded = domain::filter::percent_encode(&user);
+    let export = {
+        let encoded = encoded.clone();
+        move || {
+            let query = domain::filter::encode_query([("project", slug.read().as_str())]);
+            format!("/api/users/{encoded}/export?{query}")
+        }
+    };
+    let action = move || format!("{}/{encoded}/delete", page_href(&slug.read(), "users"));
+    view! {
+        <section class="cell" aria-labelledby="user-data">
+            <div class="head">
+                <h2 id="user-data">"Their data"</h2>
+                <a class="btn" href=export rel="external" download="user.jsonl">"Export as JSON lines"</a>
+            </div>
+            <p class="dim2 form-note">
+                "Deleting takes away their steps with texts, and findings, analyses, chats, alerts, feedback and links about them. Sums are counted again without them. A receipt with a hash of the id stays. It can’t be undone, and no copy is kept. What comes in of them later is stored: stop sending first."
+            </p>
+            <form class="form" method="post" action=action>
+                <Field
+                    name="confirm"
+                    label="Type the user’s id to confirm"
+                    hint=format!("Type {}", text::first_line(&user, 200))
+                    locked
+                />
+                <Submit label="Delete their data" variant="danger" locked/>
+            </form>
+        </section>
+    }
 }

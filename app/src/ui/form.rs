@@ -162,6 +162,7 @@ fn error_words(code: &str) -> String {
         "share_many" => "This run has 100 links that work. Revoke some first.",
         "role" => "That role does not exist.",
         "confirm" => "What you typed does not match the project's slug. Nothing was deleted.",
+        "confirm_user" => "What you typed does not match the user’s id. Nothing was deleted.",
         "last_admin" => "A project needs at least one admin. Make another member admin first.",
         "incident_settings" => {
             "A value is out of its range, or a line of the quiet series names no metric. Nothing was saved."
@@ -225,7 +226,7 @@ fn error_words(code: &str) -> String {
         "redaction" => "That can’t be used; what is wrong stands in the form. Nothing was saved.",
         "watcher_interval" => "Minutes between two looks are a whole number from 5 to 1,440. Nothing was saved.",
         "legal_hold" => "The project is on legal hold, so nothing of it is deleted. Lift the hold under Retention first.",
-        "retention" => "Days are whole numbers from 1 to 3,650, and prompts are kept no longer than their runs. Nothing was saved.",
+        "retention" => "Days are whole numbers from 1 to 3,650; prompts are kept no longer than their runs, and sums no shorter. Nothing was saved.",
         "already_set_up" => "Accounts are set up already. Sign in.",
         "forbidden" => "Your role in this project does not allow that. Ask an admin of the project.",
         "not_found" => "It no longer exists. Reload the page.",
@@ -263,6 +264,7 @@ fn done_words(code: &str) -> String {
         }
         "budget_removed" => "The budget is removed.",
         "demo_removed" => "The demo data is being taken away. It takes some seconds.",
+        "user_deletion" => "The user’s data is being deleted. The receipt below says when all is gone.",
         "reprice" => "Started. See its progress below.",
         "cancelled" => "Cancelled. Steps already re-priced keep their new cost.",
         "channel_saved" => "Saved. Send a test to see whether it arrives.",

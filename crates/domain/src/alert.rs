@@ -19,7 +19,7 @@ use crate::step::words;
 
 pub use content::{
     AlertContent, AlertedBudget, AlertedCondition, AlertedDeploy, AlertedFinding, AlertedIncident,
-    AlertedStep, IncidentMoment,
+    AlertedKeyLimit, AlertedStep, IncidentMoment,
 };
 pub use error_rate::{ErrorRate, LastSteps};
 pub use form::listed;
@@ -50,6 +50,8 @@ words!(
         BudgetReached = "budget_reached",
         /// A month is going to cost more than it may.
         BudgetForecast = "budget_forecast",
+        /// A key has used much or all of what it may in a month.
+        KeyLimit = "key_limit",
         /// A channel stopped; told to the others.
         IntegrationBroken = "integration_broken",
         /// Somebody pressed a button.
@@ -70,6 +72,7 @@ impl Trigger {
             Self::Finding => "Detector finding",
             Self::BudgetReached => "Budget reached",
             Self::BudgetForecast => "Budget forecast",
+            Self::KeyLimit => "Key limit",
             Self::IntegrationBroken => "Integration broken",
             Self::Test => "Test",
         }
@@ -86,7 +89,8 @@ impl Trigger {
             | Self::IncidentClosed
             | Self::Finding
             | Self::BudgetReached
-            | Self::BudgetForecast => true,
+            | Self::BudgetForecast
+            | Self::KeyLimit => true,
             Self::IntegrationBroken | Self::Test => false,
         }
     }
@@ -163,7 +167,7 @@ pub struct Alert {
     /// Where it goes.
     pub channel: Channel,
     /// What it is about: `run_id`, `step_id`, `step` of a step, `incident_id`, `key`, `metric` of an incident, `key`,
-    /// `month` of a budget,
+    /// `month` of a budget, `key`, `month`, `measure`, `percent` of a key's limit,
     /// `finding_id`, `detector_id`, `run_id` of a finding.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub subject: Value,

@@ -54,6 +54,47 @@ impl MostAmounts {
     }
 }
 
+/// A share of a monthly limit that is worth telling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reached {
+    /// What is limited.
+    pub measure: Measure,
+    /// The limit: requests, tokens, or nano-dollars.
+    pub limit: i64,
+    /// What is used of it.
+    pub used: i64,
+    /// [`TOLD_PERCENT`]: the highest that is reached.
+    pub percent: u32,
+}
+
+/// From which shares of a month's limit on somebody is told, in percent.
+pub const TOLD_PERCENT: [u32; 2] = [80, 100];
+
+impl MostAmounts {
+    /// Of each limit the highest share of [`TOLD_PERCENT`] that is reached.
+    pub fn reached(&self, used: &Amounts) -> Vec<Reached> {
+        let of = |measure, limit: Option<i64>, used: i64| {
+            let limit = limit?;
+            let has = |percent: u32| i128::from(used) * 100 >= i128::from(limit) * i128::from(percent);
+            let percent = TOLD_PERCENT.into_iter().rev().find(|percent| has(*percent))?;
+            Some(Reached {
+                measure,
+                limit,
+                used,
+                percent,
+            })
+        };
+        [
+            of(Measure::Requests, self.requests, used.requests),
+            of(Measure::Tokens, self.tokens, used.tokens),
+            of(Measure::Dollars, self.cost.map(|cost| cost.0), used.cost.0),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
 /// The limits of a label.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyLimits {
@@ -71,7 +112,8 @@ impl KeyLimits {
 }
 
 /// What is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Measure {
     /// Requests.
     Requests,
@@ -88,6 +130,17 @@ impl Measure {
             Self::Requests => "requests",
             Self::Tokens => "tokens",
             Self::Dollars => "dollars",
+        }
+    }
+
+    /// An amount as messages say it: `$5.00`, `1,000 tokens`.
+    pub fn said(self, amount: i64) -> String {
+        match self {
+            Self::Dollars => NanoUsd(amount).to_short(),
+            Self::Requests | Self::Tokens => {
+                let number = crate::text::grouped(amount.unsigned_abs());
+                format!("{number} {}", self.as_str())
+            }
         }
     }
 }
@@ -212,6 +265,15 @@ impl KeyCounter {
         Ok(())
     }
 
+    /// What of this month's limits is worth telling.
+    pub fn reached_in_month(&self, now: Timestamp) -> Vec<Reached> {
+        if self.month.begin == Period::Month.begin(now) {
+            self.limits.month.reached(&self.month.total())
+        } else {
+            Vec::new()
+        }
+    }
+
     /// Counts what was used.
     pub fn add(&mut self, used: Amounts, now: Timestamp) {
         for period in Period::ALL {
@@ -266,117 +328,4 @@ impl KeyCounter {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOON: i64 = 1_764_504_000_000_000;
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_micros(NOON + seconds * 1_000_000)
-    }
-
-    fn used(tokens: i64, nano_usd: i64) -> Amounts {
-        Amounts {
-            requests: 0,
-            tokens,
-            cost: NanoUsd(nano_usd),
-        }
-    }
-
-    fn limited(limits: KeyLimits) -> KeyCounter {
-        let mut counter = KeyCounter::default();
-        let nothing = Amounts::default();
-        counter.arrived(limits, [(at(0).minute(), nothing), (at(0).month(), nothing)]);
-        counter
-    }
-
-    #[test]
-    fn a_minutes_requests_are_admitted_and_no_more() {
-        let mut counter = limited(KeyLimits {
-            minute: MostAmounts {
-                requests: Some(2),
-                ..MostAmounts::default()
-            },
-            ..KeyLimits::default()
-        });
-        assert_eq!(counter.admit(at(1)), Ok(()));
-        assert_eq!(counter.admit(at(2)), Ok(()));
-        let refused = counter.admit(at(3)).unwrap_err();
-        assert_eq!(
-            (refused.period, refused.measure),
-            (Period::Minute, Measure::Requests)
-        );
-        assert_eq!((refused.limit.as_str(), refused.until), ("2", at(60)));
-        assert_eq!(counter.admit(at(60)), Ok(()), "the next minute");
-    }
-
-    #[test]
-    fn tokens_and_dollars_count_when_they_are_known() {
-        let mut counter = limited(KeyLimits {
-            minute: MostAmounts {
-                tokens: Some(100),
-                ..MostAmounts::default()
-            },
-            month: MostAmounts {
-                cost: Some(NanoUsd(5_000_000_000)),
-                ..MostAmounts::default()
-            },
-        });
-        assert_eq!(counter.admit(at(0)), Ok(()));
-        counter.add(used(150, 1), at(1));
-        assert_eq!(counter.admit(at(2)).unwrap_err().measure, Measure::Tokens);
-        counter.add(used(0, 5_000_000_000), at(61));
-        let refused = counter.admit(at(62)).unwrap_err();
-        assert_eq!((refused.measure, refused.limit.as_str()), (Measure::Dollars, "5"));
-        assert_eq!(refused.until, at(62).next_month());
-    }
-
-    #[test]
-    fn processes_hear_of_each_other_and_count_nothing_twice() {
-        let limits = KeyLimits {
-            minute: MostAmounts {
-                requests: Some(3),
-                ..MostAmounts::default()
-            },
-            ..KeyLimits::default()
-        };
-        let (mut one, mut other) = (limited(limits), limited(limits));
-        for counter in [&mut one, &mut other] {
-            counter.admit(at(1)).unwrap();
-            counter.admit(at(1)).unwrap();
-        }
-        // They passed the limit by what the other admitted in between, and by no more.
-        let total: i64 = [&mut one, &mut other]
-            .map(|counter| counter.leave()[0].2.requests)
-            .iter()
-            .sum();
-        let shared = Amounts {
-            requests: total,
-            ..Amounts::default()
-        };
-        for counter in [&mut one, &mut other] {
-            counter.arrived(limits, [(at(0).minute(), shared), (at(0).month(), shared)]);
-            assert!(counter.admit(at(2)).is_err());
-            assert_eq!(counter.minute.total().requests, 4);
-        }
-    }
-
-    #[test]
-    fn what_did_not_arrive_is_sent_again() {
-        let mut counter = limited(KeyLimits::default());
-        counter.add(used(7, 0), at(0));
-        assert_eq!(counter.leave().len(), 2);
-        assert!(counter.leave().is_empty());
-        counter.lost();
-        counter.add(used(1, 0), at(1));
-        assert_eq!(counter.leave()[0].2.tokens, 8);
-        // What came from a period before changes nothing of this one.
-        counter.add(used(2, 0), at(60));
-        counter.arrived(
-            KeyLimits::default(),
-            [(at(0).minute(), used(50, 0)), (at(0).month(), used(50, 0))],
-        );
-        assert_eq!(counter.minute.total().tokens, 2);
-        assert_eq!(counter.month.total().tokens, 52);
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 
 mod budgets;
 mod history;
+mod key_limits;
 mod list;
 mod outbox;
 mod settings;
@@ -10,6 +11,7 @@ mod turns;
 
 pub use budgets::{BudgetNews, tell_budgets, told_budgets};
 pub use history::{incident_news, past_steps};
+pub use key_limits::{KeyLimitNews, tell_key_limits};
 pub use list::{
     AlertPage, Counts, Waiting, attempts, counts, last_attempts, latest_content, page, resend, waiting,
 };

@@ -73,6 +73,7 @@ pub const TABLES: &[(&str, Distribution, &str)] = {
         ("jobs", Local, QUEUE),
         ("judgement_queue", Local, QUEUE),
         ("judgements", ByProject, RECORDED),
+        ("key_limit_alerts", ByProject, RECORDED),
         (
             "key_limits",
             Local,
@@ -127,6 +128,7 @@ pub const TABLES: &[(&str, Distribution, &str)] = {
         ("trace_days", ByProject, RECORDED),
         ("trace_queue", Local, QUEUE),
         ("trace_states", ByProject, RECORDED),
+        ("user_deletions", ByProject, RECORDED),
         (
             "users",
             Reference,

@@ -45,6 +45,7 @@ pub mod projects;
 pub mod prompts;
 pub mod recount;
 pub mod redaction;
+mod removal;
 pub mod reprice;
 pub mod retention;
 pub mod runs;
@@ -56,6 +57,7 @@ pub mod shares;
 pub mod spans;
 pub mod steps;
 pub mod traces;
+pub mod user_data;
 pub mod users;
 pub mod watcher;
 

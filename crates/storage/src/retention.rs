@@ -10,6 +10,7 @@ use crate::{Db, Error, Result, Snapshot};
 pub const DEFAULT: KeptDays = KeptDays {
     runs: 90,
     payloads: 30,
+    sums: 90,
 };
 /// The longest that anything is kept without a hold.
 pub const MAX_DAYS: i32 = 3_650;
@@ -17,10 +18,12 @@ pub const MAX_DAYS: i32 = 3_650;
 /// Days that something is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeptDays {
-    /// Runs, steps, events, conditions, sums, ledger.
+    /// Runs, steps, events, conditions, ledger.
     pub runs: i32,
     /// Prompts and outputs; never longer than their runs.
     pub payloads: i32,
+    /// Sums of hours and days, of which charts and costs are made; never shorter than the runs.
+    pub sums: i32,
 }
 
 /// How long a project keeps what.
@@ -34,7 +37,9 @@ pub struct ProjectRetention {
 /// What is set.
 pub async fn get(snapshot: &mut Snapshot, project: ProjectId) -> Result<ProjectRetention> {
     let row = sqlx::query!(
-        "select retention_days, payload_retention_days, held_at from project_settings where project_id = $1",
+        "select retention_days, payload_retention_days,
+           greatest(rollup_retention_days, retention_days) as \"sum_days!\", held_at
+         from project_settings where project_id = $1",
         project.0
     )
     .fetch_optional(&mut *snapshot)
@@ -48,6 +53,7 @@ pub async fn get(snapshot: &mut Snapshot, project: ProjectId) -> Result<ProjectR
             kept: KeptDays {
                 runs: row.retention_days,
                 payloads: row.payload_retention_days,
+                sums: row.sum_days,
             },
             held_at: row.held_at.map(Timestamp::from_offset_date_time),
         },
@@ -66,17 +72,20 @@ pub async fn set(
 ) -> Result<()> {
     let mut tx = db.project(project).await?;
     let saved = sqlx::query!(
-        "insert into project_settings as s (project_id, retention_days, payload_retention_days, held_at, updated_at)
-         select $1, $2, $3, case when $4 then $5::timestamptz end, $5 from projects
+        "insert into project_settings as s (project_id, retention_days, payload_retention_days, rollup_retention_days, held_at,
+           updated_at)
+         select $1, $2, $3, $6, case when $4 then $5::timestamptz end, $5 from projects
          where project_id = $1 and deleted_at is null
          on conflict (project_id) do update set retention_days = excluded.retention_days,
-           payload_retention_days = excluded.payload_retention_days, updated_at = excluded.updated_at,
+           payload_retention_days = excluded.payload_retention_days,
+           rollup_retention_days = excluded.rollup_retention_days, updated_at = excluded.updated_at,
            held_at = case when $4 then coalesce(s.held_at, excluded.held_at) end",
         project.0,
         kept.runs,
         kept.payloads,
         is_held,
-        now.to_offset_date_time()
+        now.to_offset_date_time(),
+        kept.sums
     )
     .execute(&mut *tx)
     .await?
@@ -84,7 +93,9 @@ pub async fn set(
     if saved == 0 {
         return Err(Error::NotFound);
     }
-    let details = json!({ "runs_days": kept.runs, "payloads_days": kept.payloads, "legal_hold": is_held });
+    let details = json!({
+        "runs_days": kept.runs, "payloads_days": kept.payloads, "sums_days": kept.sums, "legal_hold": is_held,
+    });
     let entry = Entry::new(actor, "retention.change", "retention", details);
     audit::record_within(&mut tx, project, &entry, now).await?;
     Ok(tx.commit().await?)

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "tidy/advisories.rs"]
+mod advisories;
 #[path = "tidy/boundaries.rs"]
 mod boundaries;
 #[path = "tidy/circles.rs"]

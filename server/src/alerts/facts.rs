@@ -1,6 +1,6 @@
-//! Facts of incidents and budgets in words, the same in every channel.
+//! Facts of incidents, budgets and limits in words, the same in every channel.
 
-use domain::alert::{AlertedBudget, AlertedIncident, IncidentMoment};
+use domain::alert::{AlertedBudget, AlertedIncident, AlertedKeyLimit, IncidentMoment};
 use domain::{NanoUsd, Timestamp};
 
 /// `Incident: prod-frontend, cost`.
@@ -19,6 +19,25 @@ pub(super) fn budget_title(budget: &AlertedBudget) -> &'static str {
         "Budget used up"
     } else {
         "Budget will be used up"
+    }
+}
+
+/// `Key checkout: 80 % of its limit used`.
+pub(super) fn key_limit_title(limit: &AlertedKeyLimit) -> String {
+    match limit.percent {
+        100.. => format!("Key {}: limit used up", limit.key),
+        percent => format!("Key {}: {percent} % of its limit used", limit.key),
+    }
+}
+
+/// What it means for who calls.
+pub(super) fn key_limit_effect(limit: &AlertedKeyLimit) -> String {
+    match limit.percent {
+        100.. => format!("Its requests are refused with 429 until {}.", day(limit.month_to)),
+        _ => format!(
+            "When it is used up, its requests are refused with 429 until {}.",
+            day(limit.month_to)
+        ),
     }
 }
 

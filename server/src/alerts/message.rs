@@ -47,6 +47,7 @@ impl Sending {
             AlertContent::Incident(incident) => format!("{project}/incidents/{}", incident.incident_id),
             AlertContent::Finding(finding) => format!("{project}/findings/{}", finding.finding_id),
             AlertContent::Budget(_) => format!("{project}/settings/budgets"),
+            AlertContent::KeyLimit(_) => format!("{project}/settings/keys"),
             AlertContent::IntegrationBroken { .. } | AlertContent::Test { .. } => {
                 format!("{project}/settings/integrations")
             }

@@ -4,7 +4,9 @@ mod dsn;
 pub(super) mod trace;
 
 use axum::http::{HeaderMap, StatusCode};
-use domain::alert::{AlertContent, AlertedBudget, AlertedIncident, AlertedStep, IncidentMoment};
+use domain::alert::{
+    AlertContent, AlertedBudget, AlertedIncident, AlertedKeyLimit, AlertedStep, IncidentMoment,
+};
 use domain::{NanoUsd, ProjectId, Severity, Timestamp};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
@@ -135,6 +137,10 @@ fn event(sending: &Sending, project: ProjectId, message: &Message, event_id: &st
             tag("key", budget.key.as_deref());
             of_budget(&mut event, sending, message, budget);
         }
+        AlertContent::KeyLimit(limit) => {
+            tag("key", Some(&limit.key));
+            of_key_limit(&mut event, sending, message, limit);
+        }
         AlertContent::IntegrationBroken { .. } => {
             event["level"] = Value::from("warning");
             event["logentry"] = json!({ "formatted": message.summary });
@@ -189,6 +195,27 @@ fn of_budget(event: &mut Value, sending: &Sending, message: &Message, budget: &A
             "monthly_usd": budget.monthly.to_decimal(),
             "spent_usd": budget.spent.to_decimal(),
             "expected_usd": budget.expected.map(NanoUsd::to_decimal),
+        },
+    });
+}
+
+/// What a key may use of one thing is one issue in each month.
+fn of_key_limit(event: &mut Value, sending: &Sending, message: &Message, limit: &AlertedKeyLimit) {
+    event["level"] = Value::from(if limit.percent >= 100 { "error" } else { "warning" });
+    event["logentry"] = json!({ "formatted": message.summary });
+    event["fingerprint"] = json!([
+        "plumbline",
+        sending.slug,
+        "key_limit",
+        limit.key,
+        limit.measure,
+        limit.month_from
+    ]);
+    event["contexts"] = json!({
+        "plumbline": {
+            "limit": limit.measure.said(limit.limit),
+            "used": limit.measure.said(limit.used),
+            "percent": limit.percent,
         },
     });
 }

@@ -3,11 +3,14 @@
 use axum::http::StatusCode;
 use domain::Severity;
 use domain::alert::{
-    AlertContent, AlertedBudget, AlertedFinding, AlertedIncident, AlertedStep, IncidentMoment,
+    AlertContent, AlertedBudget, AlertedFinding, AlertedIncident, AlertedKeyLimit, AlertedStep,
+    IncidentMoment,
 };
 use serde_json::{Value, json};
 
-use super::facts::{a_day, budget_title, day, incident_title, minute, percent};
+use super::facts::{
+    a_day, budget_title, day, incident_title, key_limit_effect, key_limit_title, minute, percent,
+};
 use super::message::{Message, Sending, repeated};
 use super::reply::{Reply, Verdict, retry_after_s, said};
 use super::triggers::named;
@@ -58,6 +61,7 @@ fn single(sending: &Sending, message: &Message) -> (String, Vec<Value>) {
         AlertContent::Incident(incident) => of_incident(&mut blocks, sending, incident),
         AlertContent::Finding(finding) => of_finding(&mut blocks, sending, finding),
         AlertContent::Budget(budget) => of_budget(&mut blocks, sending, budget),
+        AlertContent::KeyLimit(limit) => of_key_limit(&mut blocks, sending, limit),
         AlertContent::IntegrationBroken { channel, answer } => {
             let text = format!(
                 "{} answered: {}\nNothing is sent there until it is mended in the settings.",
@@ -80,6 +84,7 @@ fn single(sending: &Sending, message: &Message) -> (String, Vec<Value>) {
         AlertContent::Incident(_) => "Open the incident",
         AlertContent::Finding(_) => "Open the finding",
         AlertContent::Budget(_) => "Open the budgets",
+        AlertContent::KeyLimit(_) => "Open the keys",
         AlertContent::IntegrationBroken { .. } | AlertContent::Test { .. } => "Open the settings",
     };
     // A button would show a warning without an app that answers it.
@@ -206,6 +211,17 @@ fn of_budget(blocks: &mut Vec<Value>, sending: &Sending, budget: &AlertedBudget)
     blocks.push(fact_section(fields));
 }
 
+fn of_key_limit(blocks: &mut Vec<Value>, sending: &Sending, limit: &AlertedKeyLimit) {
+    let fields = [
+        ("Project", Some(sending.project.clone())),
+        ("Key", Some(limit.key.clone())),
+        ("Limit of the month", Some(limit.measure.said(limit.limit))),
+        ("Used", Some(limit.measure.said(limit.used))),
+    ];
+    blocks.push(fact_section(fields));
+    blocks.push(section(&key_limit_effect(limit)));
+}
+
 /// A section of names and values, without those that are not known.
 fn fact_section<const N: usize>(facts: [(&str, Option<String>); N]) -> Value {
     let fields: Vec<Value> = facts
@@ -276,6 +292,7 @@ fn title(content: &AlertContent) -> String {
         AlertContent::Incident(incident) => incident_title(incident),
         AlertContent::Finding(finding) => format!("Found: {}", finding.detector),
         AlertContent::Budget(budget) => budget_title(budget).to_owned(),
+        AlertContent::KeyLimit(limit) => key_limit_title(limit),
         AlertContent::IntegrationBroken { channel, .. } => format!("{} stopped", channel.label()),
         AlertContent::Test { .. } => "Plumbline test".to_owned(),
     }

@@ -270,6 +270,12 @@ pub(super) fn summary_of(content: &AlertContent) -> String {
                 ),
             }
         }
+        AlertContent::KeyLimit(limit) => format!(
+            "The key {} has used {} of {} this month",
+            first_line(&limit.key, MAX_NAME_CHARS),
+            limit.measure.said(limit.used),
+            limit.measure.said(limit.limit)
+        ),
         AlertContent::IntegrationBroken { channel, answer } => {
             format!(
                 "{} stopped: {}",

@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use domain::alert::AlertContent;
+use domain::key_limit::Measure;
 use domain::{NanoUsd, Timestamp};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
@@ -34,7 +35,7 @@ pub(super) fn body(sending: &Sending, message: &Message) -> Value {
     body
 }
 
-/// What an incident's cause is, what a detector found, and how a budget stands.
+/// What an incident's cause is, what a detector found, and how a budget or a limit stands.
 fn details(sending: &Sending, content: &AlertContent) -> Option<Value> {
     match content {
         AlertContent::Incident(incident) => Some(json!({
@@ -66,10 +67,26 @@ fn details(sending: &Sending, content: &AlertContent) -> Option<Value> {
             "used_up_on": budget.used_up_on,
             "is_used_up": budget.is_used_up,
         })),
+        AlertContent::KeyLimit(limit) => Some(json!({
+            "key": limit.key,
+            "measure": limit.measure,
+            "limit": of_measure(limit.measure, limit.limit),
+            "used": of_measure(limit.measure, limit.used),
+            "percent": limit.percent,
+            "month_to": limit.month_to,
+        })),
         AlertContent::Step(_)
         | AlertContent::ErrorRate { .. }
         | AlertContent::IntegrationBroken { .. }
         | AlertContent::Test { .. } => None,
+    }
+}
+
+/// Dollars as a decimal text, as everywhere; what is counted as a number.
+fn of_measure(measure: Measure, amount: i64) -> Value {
+    match measure {
+        Measure::Dollars => NanoUsd(amount).to_decimal().into(),
+        Measure::Requests | Measure::Tokens => amount.into(),
     }
 }
 

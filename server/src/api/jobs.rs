@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use storage::jobs::{JobState, ProjectJob};
 use storage::projects::deletion::{self, Deletion};
+use storage::user_data;
 use utoipa::openapi::{ObjectBuilder, Schema, Type};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -44,7 +45,7 @@ pub(crate) struct Job {
     pub(crate) job_id: Uuid,
     /// Slug of the project.
     pub(crate) project: String,
-    /// `reprice` or `delete_project`.
+    /// `reprice`, `delete_project`, `delete_user_data`, `demo` or `demo_removal`.
     pub(crate) kind: String,
     /// Failed is what was given up; what was done stays.
     #[serde(serialize_with = "word")]
@@ -87,10 +88,9 @@ impl From<ProjectJob> for Job {
         Self {
             job_id: job.job_id,
             project: slug,
-            unit: if job.kind == reprice::KIND {
-                "steps"
-            } else {
-                "rows"
+            unit: match job.kind.as_str() {
+                reprice::KIND | user_data::KIND => "steps",
+                _ => "rows",
             },
             kind: job.kind,
             state: job.state,

@@ -21,10 +21,12 @@ const MAX_BODY_BYTES: usize = 4 * 1024;
 /// How long a project keeps what.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RetentionSettings {
-    /// Runs, steps, events, conditions, their sums, the ledger; days.
+    /// Runs, steps, events, conditions, the ledger; days.
     runs_days: i32,
     /// Prompts and outputs; days, no more than of runs.
     payloads_days: i32,
+    /// Sums of hours and days, of which charts and costs are made; days, no fewer than of runs.
+    sums_days: i32,
     /// Since when nothing may be deleted, whatever its age.
     held_at: Option<Timestamp>,
 }
@@ -37,6 +39,9 @@ pub(crate) struct RetentionChange {
     runs_days: i32,
     #[schema(minimum = 1, maximum = 3650)]
     payloads_days: i32,
+    /// As long as runs where it is left out.
+    #[schema(minimum = 1, maximum = 3650)]
+    sums_days: Option<i32>,
     #[serde(default)]
     legal_hold: bool,
 }
@@ -44,7 +49,9 @@ pub(crate) struct RetentionChange {
 /// Whether these can be kept.
 pub(crate) fn are_days(kept: &KeptDays) -> bool {
     let is_possible = |days: i32| (1..=MAX_DAYS).contains(&days);
-    is_possible(kept.runs) && is_possible(kept.payloads) && kept.payloads <= kept.runs
+    [kept.runs, kept.payloads, kept.sums].into_iter().all(is_possible)
+        && kept.payloads <= kept.runs
+        && kept.runs <= kept.sums
 }
 
 /// How long the project keeps what
@@ -81,9 +88,11 @@ pub(crate) async fn save_settings(
     let kept = KeptDays {
         runs: sent.runs_days,
         payloads: sent.payloads_days,
+        sums: sent.sums_days.unwrap_or(sent.runs_days),
     };
     if !are_days(&kept) {
-        let message = "runs_days and payloads_days are 1 to 3650, and payloads_days no more than runs_days";
+        let message = "runs_days, payloads_days and sums_days are 1 to 3650; payloads_days no more than runs_days, \
+                       sums_days no less";
         return Err(HttpError::invalid("payloads_days", message));
     }
     let (project, actor) = (caller.project_id, &caller.key_label);
@@ -97,6 +106,7 @@ async fn read(state: &AppState, project: ProjectId) -> HttpResult<RetentionSetti
     Ok(RetentionSettings {
         runs_days: found.kept.runs,
         payloads_days: found.kept.payloads,
+        sums_days: found.kept.sums,
         held_at: found.held_at,
     })
 }

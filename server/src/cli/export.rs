@@ -1,7 +1,7 @@
 //! `plumbline export`: runs, steps or a series of a range, as JSON lines or CSV, a page at a time.
 
 mod series;
-mod sink;
+pub(super) mod sink;
 mod steps;
 
 use std::path::PathBuf;

@@ -5,8 +5,11 @@ mod events;
 mod local;
 mod remote;
 
+use axum::body::HttpBody;
 use axum::http::StatusCode;
+use bytes::Bytes;
 use domain::filter::encode_query;
+use http_body_util::BodyExt as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -28,6 +31,9 @@ pub(super) enum Source {
 
 /// Parameters of a read. Those without a value are left out.
 pub(super) type Pairs<'a> = Vec<(&'a str, String)>;
+
+/// Takes the parts of an answer as they come.
+type OnPart<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Exit>;
 
 /// Does `work` with what is to be read.
 pub(super) async fn with_source<T>(
@@ -66,6 +72,14 @@ impl Source {
         read(self.value(path, pairs).await?)
     }
 
+    /// What the API answers at `path`, a part at a time, however long it is.
+    pub(super) async fn pour(&self, path: &str, each: OnPart<'_>) -> Result<(), Exit> {
+        match self {
+            Self::Local(local) => local.pour(path, each).await,
+            Self::Remote(remote) => remote.pour(path, each).await,
+        }
+    }
+
     /// Hears of the runs that change from now on.
     pub(super) async fn changes(&self) -> Result<Changes, Exit> {
         match self {
@@ -98,6 +112,22 @@ pub(super) fn read<T: DeserializeOwned>(answer: Value) -> Result<T, Exit> {
             "the answer cannot be read; is the server of this version? {cause}"
         ))
     })
+}
+
+async fn pour<B>(body: B, each: OnPart<'_>) -> Result<(), Exit>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: std::error::Error + Send + Sync + 'static,
+{
+    let mut body = std::pin::pin!(body);
+    while let Some(frame) = body.frame().await {
+        let frame = frame
+            .map_err(|cause| Exit::Failed(anyhow::Error::new(cause).context("the answer ended early")))?;
+        if let Some(part) = frame.data_ref() {
+            each(part)?;
+        }
+    }
+    Ok(())
 }
 
 /// The body of an answer, or why there is none.

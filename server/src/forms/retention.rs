@@ -12,7 +12,7 @@ use crate::clock;
 use crate::error::HttpResult;
 use crate::state::AppState;
 
-/// `POST /p/{slug}/settings/retention` {runs, payloads, held?}
+/// `POST /p/{slug}/settings/retention` {runs, payloads, sums?, held?}; without `sums` they are kept as long as runs.
 pub(super) async fn save(
     State(state): State<AppState>,
     visitor: Visitor,
@@ -23,9 +23,14 @@ pub(super) async fn save(
     let page = format!("/p/{}/settings/retention", project.slug);
     let done = async {
         let days = |name: &str| fields.text(name).parse::<i32>().ok();
-        let kept = days("runs").zip(days("payloads"));
+        let sums = if fields.text("sums").is_empty() {
+            days("runs")
+        } else {
+            days("sums")
+        };
+        let kept = days("runs").zip(days("payloads")).zip(sums);
         let kept = kept
-            .map(|(runs, payloads)| KeptDays { runs, payloads })
+            .map(|((runs, payloads), sums)| KeptDays { runs, payloads, sums })
             .filter(are_days)
             .ok_or(Failed::Field("retention"))?;
         let is_held = !fields.text("held").is_empty();

@@ -1,12 +1,14 @@
-//! What is told without a step that failed: incidents with their cause, and budgets.
+//! What is told without a step that failed: incidents with their cause, budgets, and limits of keys.
 
 use std::sync::Arc;
 
+use domain::key_limit::{Measure, Reached};
 use serde_json::{Value, json};
-use server::alerts::look_at_budgets;
+use server::alerts::{look_at_budgets, look_at_key_limits};
 use server::demo;
 use server::incidents::judge_project;
 use server::jobs::{Worked, Worker};
+use storage::alerts::KeyLimitNews;
 use tokio_util::task::TaskTracker;
 
 use crate::alert_receiver::Receiver;
@@ -177,4 +179,57 @@ async fn a_budget_is_told_once_in_a_month_and_once_more_when_it_was_raised() {
     assert_eq!(look().await, 0, "switched off");
     put(&app, "/api/settings/alerts", json!({ "budget_usd": null })).await;
     assert_eq!(app.get("/api/settings/alerts").await.1["budget_usd"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keys_limit_is_told_at_four_fifths_and_when_it_is_used_up_each_once() {
+    let mut hook = Receiver::answering(Vec::new()).await;
+    let app = delivering_app().await;
+    connect(&app, "webhook", json!({ "url": hook.origin })).await;
+    let project = default_project(&app).await.id;
+    // A step uses 59 tokens.
+    let limits = json!({ "label": "default", "month": { "tokens": 70 } });
+    assert_eq!(put(&app, "/api/settings/key-limits", limits).await.0, 200);
+    app.store(step("r", "1")).await;
+    let near = hook.next().await.json();
+    assert_eq!(
+        (
+            &near["trigger"],
+            &near["details"]["percent"],
+            &near["details"]["used"]
+        ),
+        (&json!("key_limit"), &json!(80), &json!(59)),
+        "{near:#}"
+    );
+    assert_eq!(
+        near["summary"],
+        "The key default has used 59 tokens of 70 tokens this month"
+    );
+    assert_eq!(near["url"], "https://plumbline.acme.dev/p/default/settings/keys");
+    app.store(step("r", "2")).await;
+    let used_up = hook.next().await.json();
+    assert_eq!(
+        (&used_up["details"]["percent"], &used_up["subject"]["key"]),
+        (&json!(100), &json!("default")),
+        "{used_up:#}"
+    );
+
+    let look = async |percent: u32, limit: i64| {
+        let reached = Reached {
+            measure: Measure::Tokens,
+            limit,
+            used: 118,
+            percent,
+        };
+        let key = "default".to_owned();
+        let news = vec![KeyLimitNews { key, reached }];
+        look_at_key_limits(&app.state.db, project, news, server::clock::now())
+            .await
+            .unwrap()
+    };
+    assert_eq!((look(80, 70).await, look(100, 70).await), (0, 0), "once");
+    assert_eq!(look(100, 100).await, 1, "another limit");
+    hook.next().await;
+    put(&app, "/api/settings/alerts", json!({ "key_limits": false })).await;
+    assert_eq!(look(100, 110).await, 0, "switched off");
 }

@@ -220,7 +220,6 @@ async fn every_read_is_answered_as_the_document_says() {
     assert_eq!(status, 200, "{answer}");
     check(&document, ("post", "/api/runs/{run_id}/shares", 200), &answer);
     let share_url = format!("/api/shares/{}", answer["share"]["id"].as_str().unwrap());
-
     // What is answered with JSON, and where. Inquiries have a test of their own; the back-test's recording, the stream of changes
     // and the figures for Prometheus are other formats.
     let reads = [
@@ -298,6 +297,7 @@ async fn every_read_is_answered_as_the_document_says() {
         "/api/incidents/window",
         "/api/runs/{run_id}/skeleton",
         "/api/live",
+        "/api/users/{user_id}/export",
         "/api/incidents/{id}/investigation",
         "/api/chats",
         "/api/chats/{id}",

@@ -47,7 +47,7 @@ async fn a_hold_keeps_what_retention_would_delete_and_the_project() {
     assert_eq!(lifted.location, format!("{PAGE}?done=saved"));
     assert_eq!(
         app.get(API).await.1,
-        json!({ "runs_days": 2, "payloads_days": 1, "held_at": Value::Null })
+        json!({ "runs_days": 2, "payloads_days": 1, "sums_days": 2, "held_at": Value::Null })
     );
     storage::partitions::delete_expired(&app.options(), server::clock::now())
         .await
@@ -80,16 +80,57 @@ async fn a_hold_keeps_the_audit_log_of_its_project() {
 async fn what_cant_be_kept_is_refused() {
     let app = TestApp::new().await;
     let browser = Browser::new(&app);
-    for (runs, payloads) in [(0, 0), (10, 11), (3_651, 1)] {
-        let sent = json!({ "runs_days": runs, "payloads_days": payloads });
-        assert_eq!(put(&app, API, sent).await.0, 400, "{runs} {payloads}");
-        let (runs, payloads) = (runs.to_string(), payloads.to_string());
+    for (runs, payloads, sums) in [(0, 0, 0), (10, 11, 11), (3_651, 1, 3_651), (10, 1, 9)] {
+        let sent = json!({ "runs_days": runs, "payloads_days": payloads, "sums_days": sums });
+        assert_eq!(put(&app, API, sent).await.0, 400, "{runs} {payloads} {sums}");
+        let (runs, payloads, sums) = (runs.to_string(), payloads.to_string(), sums.to_string());
         let refused = browser
-            .post(PAGE, &[("runs", &runs), ("payloads", &payloads)])
+            .post(PAGE, &[("runs", &runs), ("payloads", &payloads), ("sums", &sums)])
             .await;
         assert_eq!(refused.location, format!("{PAGE}?error=retention"));
     }
     assert_eq!(app.get(API).await.1["runs_days"], 90);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sums_are_kept_longer_than_their_runs_and_held_like_all_else() {
+    let app = TestApp::new().await;
+    // Its weeks are kept for longer, so that this project's days go row by row.
+    other_project(&app).await;
+    let browser = Browser::new(&app);
+    let started_at = server::clock::now().plus_micros(-5 * 86_400_000_000).to_string();
+    let mut old = step("old", "s1");
+    old["started_at"] = json!(started_at);
+    app.store(old).await;
+    let delete = async || {
+        storage::partitions::delete_expired(&app.options(), server::clock::now())
+            .await
+            .unwrap();
+    };
+    let calls = async || {
+        let (status, sum) = app.get("/api/cost?from=2020-01-01T00:00:00Z").await;
+        assert_eq!(status, 200, "{sum}");
+        sum["calls"].clone()
+    };
+    let saved = browser
+        .post(PAGE, &[("runs", "2"), ("payloads", "1"), ("sums", "30")])
+        .await;
+    assert_eq!(saved.location, format!("{PAGE}?done=saved"));
+    assert_eq!(app.get(API).await.1["sums_days"], 30);
+    let page = browser.get(PAGE).await.text;
+    assert!(page.contains("Sums of hours and days"), "{page}");
+    delete().await;
+    assert!(!is_kept(&app, "old").await);
+    assert_eq!(calls().await, 1, "the run is gone, and what it counted for stays");
+
+    let sent = |is_held: bool| json!({ "runs_days": 2, "payloads_days": 1, "legal_hold": is_held });
+    let (_, as_runs) = put(&app, API, sent(true)).await;
+    assert_eq!(as_runs["sums_days"], 2, "left out it is as long as runs");
+    delete().await;
+    assert_eq!(calls().await, 1, "it is on hold");
+    put(&app, API, sent(false)).await;
+    delete().await;
+    assert_eq!(calls().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

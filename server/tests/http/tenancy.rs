@@ -74,6 +74,7 @@ const PROGRAMS: &[(&str, Expect)] = &[
     ("GET /api/sessions/{session_id}", Expect::Hidden("/api/sessions/theirs")),
     ("GET /api/users", Expect::Own("/api/users")),
     ("GET /api/users/{user_id}", Expect::Hidden("/api/users/theirs")),
+    ("GET /api/users/{user_id}/export", Expect::Hidden("/api/users/theirs/export")),
     ("GET /api/shares", Expect::Own("/api/shares")),
     ("DELETE /api/shares/{id}", Expect::Share),
     ("GET /api/live", Expect::Stream),
@@ -152,6 +153,8 @@ const PROGRAMS: &[(&str, Expect)] = &[
     ("GET /healthz", Expect::Public),
     ("GET /readyz", Expect::Public),
     ("GET /metrics", Expect::Public),
+    // Last: it takes away what the others look for.
+    ("DELETE /api/users/{user_id}/data", Expect::Changes("/api/users/theirs/data")),
 ];
 
 /// Server functions with the arguments they need beside the slug. GET has them in the query.
@@ -309,6 +312,7 @@ const FORMS: &[(&str, &[(&str, &str)])] = &[
     ("/p/{project}/ask", &[("text", "what is it?")]),
     ("/p/{project}/ask/{id}/delete", &[]),
     ("/p/{project}/demo/remove", &[]),
+    ("/p/{project}/users/{user}/delete", &[("confirm", "theirs")]),
     ("/p/{project}/runs/{run}/share", &[("content", "shown"), ("days", "7")]),
     ("/p/{project}/runs/{run}/analysis", &[]),
     ("/p/{project}/shares/{id}/revoke", &[]),

@@ -1,9 +1,10 @@
 //! Settings: how long what is kept, and whether nothing may be deleted.
 
+use domain::text;
 use leptos::prelude::*;
 
 use super::{SettingsPage, use_admin_lock};
-use crate::api::retention::{RetentionView, read_retention};
+use crate::api::retention::{RetentionView, UserDeletionView, read_retention};
 use crate::context::use_slug;
 use crate::ui::form::{Field, Submit};
 use crate::ui::icon::Icon;
@@ -18,7 +19,13 @@ pub(crate) fn RetentionPage() -> impl IntoView {
     view! {
         <SettingsPage name="Retention">
             <Load resource=view what="The retention" let:view>
-                <Kept view/>
+                {
+                    let receipts = view.user_deletions.clone();
+                    view! {
+                        <Kept view/>
+                        <UserDeletions receipts/>
+                    }
+                }
             </Load>
         </SettingsPage>
     }
@@ -56,9 +63,16 @@ fn Kept(view: RetentionView) -> impl IntoView {
                 />
                 <Field
                     name="runs"
-                    label="Runs, steps and their sums, days"
+                    label="Runs and steps, days"
                     value=view.runs_days.to_string()
                     hint="1 to 3,650"
+                    locked
+                />
+                <Field
+                    name="sums"
+                    label="Sums of hours and days, days"
+                    value=view.sums_days.to_string()
+                    hint="what charts and costs are made of, without texts; to 3,650, and no shorter than runs"
                     locked
                 />
                 <label class="choice">
@@ -79,4 +93,59 @@ fn Kept(view: RetentionView) -> impl IntoView {
             </form>
         </section>
     }
+}
+
+/// Receipts of what was deleted of single users; nothing where nothing was.
+#[component]
+fn UserDeletions(receipts: Vec<UserDeletionView>) -> impl IntoView {
+    (!receipts.is_empty()).then(|| {
+        let rows = receipts
+            .into_iter()
+            .map(|receipt| {
+                let went: Vec<String> = receipt
+                    .rows
+                    .iter()
+                    .map(|(table, rows)| format!("{table} {}", text::grouped(rows.unsigned_abs())))
+                    .collect();
+                view! {
+                    <tr>
+                        <td><Time at=receipt.requested_at/></td>
+                        <td>{receipt.requested_by}</td>
+                        <td class="mono" title=receipt.user_sha256.clone()>
+                            {text::first_line(&receipt.user_sha256, 12)}
+                        </td>
+                        <td>{went.join(", ")}</td>
+                        <td>
+                            {match receipt.finished_at {
+                                Some(at) => view! { <Time at/> }.into_any(),
+                                None => view! { <span class="dim">"not done"</span> }.into_any(),
+                            }}
+                        </td>
+                    </tr>
+                }
+            })
+            .collect_view();
+        view! {
+            <section class="cell flush" aria-labelledby="retention-users">
+                <div class="head">
+                    <h2 id="retention-users">"Deleted users’ data"</h2>
+                    <span class="sub">"receipts; a user’s page has the way to delete what there is of them"</span>
+                </div>
+                <div class="scroll-x" tabindex="0" role="region" aria-label="Receipts of deletions">
+                    <table class="table bleed">
+                        <thead>
+                            <tr>
+                                <th scope="col">"Asked for"</th>
+                                <th scope="col">"By"</th>
+                                <th scope="col">"SHA-256 of the id"</th>
+                                <th scope="col">"Rows"</th>
+                                <th scope="col">"Done"</th>
+                            </tr>
+                        </thead>
+                        <tbody>{rows}</tbody>
+                    </table>
+                </div>
+            </section>
+        }
+    })
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Channel;
+use crate::key_limit::Measure;
 use crate::step::words;
 use crate::{NanoUsd, Severity, StepKind, Timestamp};
 
@@ -31,6 +32,8 @@ pub enum AlertContent {
     Finding(Box<AlertedFinding>),
     /// What a month may cost.
     Budget(AlertedBudget),
+    /// What a key may use in a month.
+    KeyLimit(AlertedKeyLimit),
     /// A channel that stopped.
     IntegrationBroken {
         /// Which.
@@ -170,6 +173,25 @@ pub struct AlertedFinding {
     pub summary: String,
     /// The first of the words that show it, and the step they stand in.
     pub quote: Option<(String, String)>,
+}
+
+/// The limit of a key as messages show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertedKeyLimit {
+    /// The key's label.
+    pub key: String,
+    /// What is limited.
+    pub measure: Measure,
+    /// How much: requests, tokens, or nano-dollars.
+    pub limit: i64,
+    /// What is used of it.
+    pub used: i64,
+    /// The share that was reached, in percent; from 100 on requests are refused.
+    pub percent: u32,
+    /// When the month began.
+    pub month_from: Timestamp,
+    /// When there is room again.
+    pub month_to: Timestamp,
 }
 
 /// A budget as messages show it.

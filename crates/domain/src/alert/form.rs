@@ -33,6 +33,7 @@ impl AlertSettings {
             incidents: ticked("incidents"),
             findings: ticked("findings"),
             budgets: ticked("budgets"),
+            key_limits: ticked("key_limits"),
             digest_s: number("digest_s")?,
             only_keys: listed(&field("only_keys")),
             only_environments: listed(&field("only_environments")),
@@ -49,6 +50,7 @@ impl AlertSettings {
         settings.routes.incidents = speaks("incidents");
         settings.routes.findings = speaks("findings");
         settings.routes.budgets = speaks("budgets");
+        settings.routes.key_limits = speaks("key_limits");
         settings.channels.slack = ticked("channels.slack");
         settings.channels.sentry = ticked("channels.sentry");
         settings.channels.email = ticked("channels.email");
@@ -78,6 +80,8 @@ mod tests {
             ("quiet.to", "07:00"),
             ("only_keys", " prod , , batch"),
             ("channels.email", "on"),
+            ("key_limits", "on"),
+            ("key_limits.email", "on"),
         ];
         let of = |name: &str, without: &str| {
             let found = fields.iter().find(|(own, _)| *own == name && *own != without);
@@ -92,6 +96,7 @@ mod tests {
         assert_eq!(read.only_keys, ["prod", "batch"]);
         assert!(read.routes.severity.slack && !read.routes.severity.webhook && !read.step_error);
         assert!(read.channels.email && !read.channels.slack);
+        assert!(read.key_limits && read.routes.key_limits.email && !read.routes.key_limits.slack);
         for without in ["severity", "error_rate.percent", "digest_s", "quiet.from"] {
             assert_eq!(
                 AlertSettings::from_form(|name| of(name, without)),

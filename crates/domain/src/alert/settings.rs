@@ -141,6 +141,7 @@ pub struct Routes {
     pub incidents: Speaks,
     pub findings: Speaks,
     pub budgets: Speaks,
+    pub key_limits: Speaks,
 }
 
 /// A project's settings of alerts.
@@ -162,6 +163,8 @@ pub struct AlertSettings {
     pub findings: bool,
     /// Whether it is told that a month's budget is used up, or is going to be.
     pub budgets: bool,
+    /// Whether it is told that a key has used 80 % or all of a month's limit.
+    pub key_limits: bool,
     /// Quiet for at least so long after each message: 0, 60, 300, 600, 1800 or 3600 seconds. What comes meanwhile is one
     /// message.
     pub digest_s: u32,
@@ -187,6 +190,7 @@ impl Default for AlertSettings {
             incidents: true,
             findings: true,
             budgets: true,
+            key_limits: true,
             digest_s: 0,
             channels: ByChannel::default(),
             routes: Routes::default(),
@@ -248,6 +252,7 @@ impl AlertSettings {
             }
             Trigger::Finding => self.routes.findings,
             Trigger::BudgetReached | Trigger::BudgetForecast => self.routes.budgets,
+            Trigger::KeyLimit => self.routes.key_limits,
             Trigger::IntegrationBroken | Trigger::Test => Speaks::default(),
         };
         let is_routed = match channel {
@@ -270,7 +275,7 @@ impl AlertSettings {
             }
             Trigger::Finding => FINDING_QUIET_S,
             // Once in a month.
-            Trigger::BudgetReached | Trigger::BudgetForecast => 0,
+            Trigger::BudgetReached | Trigger::BudgetForecast | Trigger::KeyLimit => 0,
             Trigger::IntegrationBroken | Trigger::Test => 0,
         };
         match channel {

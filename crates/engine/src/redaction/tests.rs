@@ -94,6 +94,68 @@ fn what_is_left_as_it_is() {
 }
 
 #[test]
+fn north_american_numbers_are_known_by_their_form_or_by_the_words_before_them() {
+    for number in [
+        "(555) 234-5678",
+        "(555)234-5678",
+        "(555) 234 5678",
+        "(555) 234.5678",
+        "555-234-5678",
+        "555.234.5678",
+        "1-555-234-5678",
+        "1.555.234.5678",
+        "1 (555) 234-5678",
+    ] {
+        assert_eq!(masked(number), "[hidden phone]");
+        assert_eq!(masked(&format!("At {number}, ask.")), "At [hidden phone], ask.");
+    }
+    for (words, number) in [
+        ("phone: ", "5552345678"),
+        ("Phone number is ", "555 234 5678"),
+        ("Tel. ", "555 2345678"),
+        ("TEL:", "15552345678"),
+        ("my mobile is ", "1 555 234 5678"),
+        ("fax=", "555/234/5678"),
+        ("sms ", "555 234-5678"),
+        ("Call me at ", "555 234 5678"),
+        ("reach us on our direct no. ", "555 234 5678"),
+        ("text her at ", "1 555 234 5678"),
+    ] {
+        let text = format!("{words}{number} please");
+        assert_eq!(masked(&text), format!("{words}[hidden phone] please"), "{text}");
+    }
+}
+
+#[test]
+fn orders_times_and_amounts_are_no_phone_numbers() {
+    for text in [
+        "order 5552345678",
+        "Order no. 5552345678 of 2345678901",
+        "order number 555 234 5678",
+        "invoice # 555 234 5678, total 200 300 4000",
+        "tool call 5552345678 failed",
+        "cell 2345678901 of the sheet",
+        "text 2345678901 bytes",
+        // Seconds and milliseconds since 1970, an area or exchange that is none, too many or too few digits.
+        "phone: 1764504000",
+        "phone: 1764504000000",
+        "phone 055 234 5678",
+        "phone 555 134 5678",
+        "phone 55523456789",
+        "phone 555234567",
+        "phone order 5552345678",
+        "smartphone5552345678",
+        "phone 5552345678x",
+        "2026-11-30T10:20:30.5552345678Z",
+        "version 1.555.234.567",
+        "10.200.300.4000",
+        "1 555 234 5678",
+    ] {
+        assert_eq!(masked(text), text);
+    }
+}
+
+#[test]
 fn json_stays_json_and_keeps_every_other_byte() {
     let check = |text: &str, expected: &str| assert_eq!(masked(text), expected, "{text}");
     check(

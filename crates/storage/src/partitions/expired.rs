@@ -14,8 +14,10 @@ use crate::Result;
 /// How long something is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Retention {
-    /// Runs, steps, events, conditions, rollups, ledger.
+    /// Runs, steps, events, conditions, ledger.
     pub(super) run_days: i64,
+    /// Sums of hours and days; never shorter than the runs.
+    pub(super) sum_days: i64,
     /// Prompts and outputs; never longer than the runs.
     pub(super) payload_days: i64,
     /// Nothing may be deleted, whatever its age.
@@ -32,6 +34,8 @@ impl Retention {
             _ if self.is_held => HELD_DAYS,
             "step_payloads" => self.payload_days,
             "release_hours" => self.run_days.min(RELEASE_DAYS),
+            // What counts runs goes with the runs that it counts.
+            "rollups" | "rollup_days" | "condition_days" => self.sum_days,
             _ => self.run_days,
         }
     }
@@ -81,13 +85,14 @@ pub async fn delete_expired(options: &PgConnectOptions, now: Timestamp) -> Resul
         let payloads_before = today - Duration::days(kept.payload_days);
         delete_looked_up(&mut connection, project, payloads_before, &mut done).await?;
         let runs_before = today - Duration::days(kept.run_days);
-        first_seen::delete_unused(&mut connection, project, runs_before, &mut done).await?;
+        let sums_before = today - Duration::days(kept.sum_days);
+        first_seen::delete_unused(&mut connection, project, sums_before, &mut done).await?;
         inquiries::delete_old(&mut connection, project, runs_before, &mut done).await?;
         prompt_texts::delete_unused(
             &mut connection,
             project,
             today - Duration::days(kept.payload_days),
-            today - Duration::days(kept.run_days),
+            sums_before,
             &mut done,
         )
         .await?;
@@ -107,6 +112,7 @@ pub(super) async fn longest_retention(connection: &mut PgConnection) -> Result<R
         |days: fn(&Retention) -> i64, default| kept.iter().map(|(_, r)| days(r)).max().unwrap_or(default);
     Ok(Retention {
         run_days: longest(|r| r.run_days, 90),
+        sum_days: longest(|r| r.sum_days, 90),
         payload_days: longest(|r| r.payload_days, 30),
         is_held: kept.iter().any(|(_, kept)| kept.is_held),
     })
@@ -116,22 +122,23 @@ async fn retentions(connection: &mut PgConnection) -> Result<Vec<(ProjectId, Ret
     // A project without settings of its own has the defaults of the columns.
     let rows = sqlx::query!(
         "select project_id, coalesce(s.retention_days, 90) as \"run_days!\",
-                coalesce(s.payload_retention_days, 30) as \"payload_days!\", s.held_at is not null as \"is_held!\"
+                coalesce(s.payload_retention_days, 30) as \"payload_days!\",
+                coalesce(greatest(s.rollup_retention_days, s.retention_days), 90) as \"sum_days!\", s.held_at is not null as \"is_held!\"
          from projects left join project_settings s using (project_id) order by project_id"
     )
     .fetch_all(connection)
     .await?;
-    let retention = |run_days: i32, payload_days: i32, is_held: bool| Retention {
-        run_days: run_days.into(),
-        payload_days: payload_days.min(run_days).into(),
-        is_held,
-    };
     Ok(rows
         .into_iter()
         .map(|row| {
             (
                 ProjectId(row.project_id),
-                retention(row.run_days, row.payload_days, row.is_held),
+                Retention {
+                    run_days: row.run_days.into(),
+                    payload_days: row.payload_days.min(row.run_days).into(),
+                    sum_days: row.sum_days.into(),
+                    is_held: row.is_held,
+                },
             )
         })
         .collect())

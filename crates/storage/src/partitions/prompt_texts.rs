@@ -9,7 +9,7 @@ use super::{BATCH_ROWS, Expired};
 use crate::Result;
 
 /// Empties the texts of templates without a call since `texts_before`, and forgets those without one since
-/// `runs_before`. In between a template is known by when it was first seen; its next call brings the text back.
+/// `sums_before`. In between a template is known by when it was first seen; its next call brings the text back.
 ///
 /// Which templates are in use follows from the sums of days, written in the same transaction as the text of a new one.
 /// Both times are the beginning of a day.
@@ -17,7 +17,7 @@ pub(super) async fn delete_unused(
     connection: &mut PgConnection,
     project: ProjectId,
     texts_before: OffsetDateTime,
-    runs_before: OffsetDateTime,
+    sums_before: OffsetDateTime,
     done: &mut Expired,
 ) -> Result<()> {
     loop {
@@ -50,7 +50,7 @@ pub(super) async fn delete_unused(
                  and not exists (select from used u where u.fingerprint = t.fingerprint)
                limit $3))",
             project.0,
-            runs_before,
+            sums_before,
             BATCH_ROWS
         )
         .execute(&mut *connection)

@@ -28,3 +28,4 @@ mod stuck;
 mod support;
 mod tenancy;
 mod upgrade;
+mod user_data;

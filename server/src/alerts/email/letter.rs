@@ -1,9 +1,13 @@
 //! What an e-mail says: the same sentences, facts and links as text and as HTML.
 
 use domain::Severity;
-use domain::alert::{AlertContent, AlertedBudget, AlertedFinding, AlertedIncident, AlertedStep};
+use domain::alert::{
+    AlertContent, AlertedBudget, AlertedFinding, AlertedIncident, AlertedKeyLimit, AlertedStep,
+};
 
-use crate::alerts::facts::{a_day, budget_title, day, incident_title, minute, percent};
+use crate::alerts::facts::{
+    a_day, budget_title, day, incident_title, key_limit_effect, key_limit_title, minute, percent,
+};
 use crate::alerts::message::{Message, Sending, repeated};
 use crate::alerts::triggers::named;
 
@@ -136,6 +140,12 @@ fn single(sending: &Sending, message: &Message) -> Letter {
             of_budget(&mut letter, sending, budget);
             "Open the budgets"
         }
+        AlertContent::KeyLimit(limit) => {
+            letter.title = key_limit_title(limit);
+            letter.paragraphs.push(key_limit_effect(limit));
+            of_key_limit(&mut letter, sending, limit);
+            "Open the keys"
+        }
         AlertContent::IntegrationBroken { channel, answer } => {
             letter.title = format!("{} stopped", channel.label());
             letter
@@ -233,6 +243,13 @@ fn of_budget(letter: &mut Letter, sending: &Sending, budget: &AlertedBudget) {
         "Used up on",
         budget.used_up_on.filter(|_| !budget.is_used_up).map(day),
     );
+}
+
+fn of_key_limit(letter: &mut Letter, sending: &Sending, limit: &AlertedKeyLimit) {
+    letter.fact("Project", Some(sending.project.clone()));
+    letter.fact("Key", Some(limit.key.clone()));
+    letter.fact("Limit of the month", Some(limit.measure.said(limit.limit)));
+    letter.fact("Used", Some(limit.measure.said(limit.used)));
 }
 
 fn digest(sending: &Sending, messages: &[Message]) -> Letter {

@@ -260,7 +260,8 @@ fn answers_mean_what_slack_says_they_mean() {
 #[test]
 fn incidents_and_budgets_stay_within_the_limits_too() {
     use domain::NanoUsd;
-    use domain::alert::{AlertedBudget, AlertedDeploy, AlertedIncident, IncidentMoment};
+    use domain::alert::{AlertedBudget, AlertedDeploy, AlertedIncident, AlertedKeyLimit, IncidentMoment};
+    use domain::key_limit::Measure;
     for name in ["prod-frontend", "<!channel> | &", &"😀".repeat(400)] {
         let incident = AlertedIncident {
             incident_id: Uuid::from_u128(9),
@@ -290,9 +291,19 @@ fn incidents_and_budgets_stay_within_the_limits_too() {
             used_up_on: Some(Timestamp::from_micros(1_764_500_000_000_000)),
             month_from: Timestamp::from_micros(1_764_500_000_000_000),
         };
+        let limit = AlertedKeyLimit {
+            key: name.to_owned(),
+            measure: Measure::Dollars,
+            limit: 50_000_000_000,
+            used: 41_000_000_000,
+            percent: 80,
+            month_from: Timestamp::from_micros(1_764_500_000_000_000),
+            month_to: Timestamp::from_micros(1_767_200_000_000_000),
+        };
         for content in [
             AlertContent::Incident(Box::new(incident.clone())),
             AlertContent::Budget(budget),
+            AlertContent::KeyLimit(limit),
         ] {
             let body = body(&sending(), &[message(content)]);
             for (text, max) in texts(&body) {

@@ -13,7 +13,7 @@ use crate::cli::output::{self, Gone};
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// A place for lines, and how many came.
-pub(super) struct Sink {
+pub(in crate::cli) struct Sink {
     writer: BufWriter<Box<dyn Write>>,
     name: Option<String>,
     lines: u64,
@@ -21,7 +21,7 @@ pub(super) struct Sink {
 
 impl Sink {
     /// The file, or stdout without one.
-    pub(super) fn open(path: Option<&Path>) -> Result<Self, Exit> {
+    pub(in crate::cli) fn open(path: Option<&Path>) -> Result<Self, Exit> {
         let name = path.map(|path| path.display().to_string());
         let inner: Box<dyn Write> = match path {
             Some(path) => {
@@ -37,7 +37,7 @@ impl Sink {
         })
     }
 
-    pub(super) fn line(&mut self, line: &str) -> Result<(), Exit> {
+    pub(in crate::cli) fn line(&mut self, line: &str) -> Result<(), Exit> {
         self.lines += 1;
         let written = self
             .writer
@@ -47,7 +47,7 @@ impl Sink {
     }
 
     /// Everything is written, or that fails.
-    pub(super) fn finish(mut self) -> Result<(), Exit> {
+    pub(in crate::cli) fn finish(mut self) -> Result<(), Exit> {
         let written = self.writer.flush();
         self.checked(written)?;
         let count = domain::text::grouped(self.lines);

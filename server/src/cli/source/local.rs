@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::FromRef;
-use axum::http::Request;
+use axum::http::{Request, Response};
 use axum::routing::get;
 use domain::Project;
 use serde_json::Value;
@@ -12,9 +12,9 @@ use storage::{Db, PgConnectOptions};
 use tower::ServiceExt as _;
 
 use super::events::{Changes, LocalChanges};
-use super::{Source, answered};
+use super::{OnPart, Source, answered, pour};
 use crate::api::query::Readers;
-use crate::api::{cost, deploys, forecast, payload, runs, series, stats};
+use crate::api::{cost, deploys, forecast, payload, runs, series, stats, user_data};
 use crate::auth::Caller;
 use crate::cli::{Exit, project};
 use crate::config::Config;
@@ -93,6 +93,7 @@ fn router(reads: Reads) -> Router {
         .route("/api/runs", get(runs::list))
         .route("/api/runs/{run_id}", get(runs::get))
         .route("/api/runs/{run_id}/steps/{step_id}/payload", get(payload::get))
+        .route("/api/users/{user_id}/export", get(user_data::export))
         .route("/api/stats", get(stats::get))
         .route("/api/series", get(series::get))
         .route("/api/cost", get(cost::get))
@@ -104,8 +105,25 @@ fn router(reads: Reads) -> Router {
 
 impl Local {
     pub(super) async fn get(&self, target: &str) -> Result<Value, Exit> {
+        self.whole(self.response(target).await?).await
+    }
+
+    /// The answer at `path`, a part at a time.
+    pub(super) async fn pour(&self, path: &str, each: OnPart<'_>) -> Result<(), Exit> {
+        let response = self.response(path).await?;
+        if response.status().is_success() {
+            return pour(response.into_body(), each).await;
+        }
+        self.whole(response).await.map(drop)
+    }
+
+    async fn response(&self, target: &str) -> Result<Response<Body>, Exit> {
         let request = Request::get(target).body(Body::empty())?;
         let Ok(response) = self.router.clone().oneshot(request).await;
+        Ok(response)
+    }
+
+    async fn whole(&self, response: Response<Body>) -> Result<Value, Exit> {
         let status = response.status();
         let cause = response
             .extensions()

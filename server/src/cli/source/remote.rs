@@ -14,7 +14,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::answered;
+use super::{OnPart, answered, pour};
 use crate::cli::Exit;
 use crate::config::ReadKey;
 use crate::tls;
@@ -89,6 +89,30 @@ impl Remote {
                 self.address
             ))
         })?
+    }
+
+    /// The answer at `path`, a part at a time.
+    pub(super) async fn pour(&self, path: &str, each: OnPart<'_>) -> Result<(), Exit> {
+        let sent = timeout(ANSWER_TIMEOUT, self.send(path, "application/x-ndjson")).await;
+        let response = sent.map_err(|_elapsed| {
+            let seconds = ANSWER_TIMEOUT.as_secs();
+            Exit::Failed(anyhow::anyhow!(
+                "{} has not answered within {seconds} s",
+                self.address
+            ))
+        })??;
+        let status = response.status();
+        if status.is_success() {
+            return pour(response.into_body(), each).await;
+        }
+        let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES);
+        let body = body.collect().await.map_err(|cause| {
+            Exit::Failed(anyhow::anyhow!(
+                "the answer of {} ended early: {cause}",
+                self.address
+            ))
+        })?;
+        answered(status, &body.to_bytes()).map(drop)
     }
 
     /// Sends a request and waits for the head of its answer.

@@ -9,10 +9,11 @@ async fn an_address_of_a_form_opened_as_a_page_leads_to_its_page() {
     app.store(step("r", "s")).await;
     let browser = Browser::new(&app);
     for path in server::forms::FORM_PATHS {
-        let names_one = path.contains("{id}");
+        let names_one = path.contains("{id}") || path.contains("{user}");
         let path = path
             .replace("{project}", "default")
             .replace("{run}", "r")
+            .replace("{user}", "nobody")
             .replace("{id}", "00000000-0000-0000-0000-000000000000");
         for accept in ["text/html", "*/*"] {
             let answer = Answer::of(browser.request("GET", &path).header("accept", accept)).await;

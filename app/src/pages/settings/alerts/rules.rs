@@ -187,6 +187,20 @@ fn Triggers(settings: AlertSettings, connected: Vec<Channel>, past: PastView) ->
                     <td class="tr-c dim">"yes"</td>
                 </tr>
                 <tr>
+                    <td><Switch name="key_limits" label="Limits of keys" on=settings.key_limits/></td>
+                    <td class="wrap">
+                        <div class="main">"Limits of keys"</div>
+                        <div class="rule-say">
+                            "a "
+                            <a class="link" href=move || page_href(&slug.read(), "settings/keys")>"key"</a>
+                            " has used 80 %, or all, of what it may in a month"
+                        </div>
+                    </td>
+                    <td><span class="dim">"once a month each"</span></td>
+                    <Ticks trigger="key_limits" label="Limits of keys" speaks=routes.key_limits/>
+                    <td class="tr-c dim">"yes"</td>
+                </tr>
+                <tr>
                     <td><span class="dim">"always"</span></td>
                     <td class="wrap">
                         <div class="main">"Integration broken"</div>

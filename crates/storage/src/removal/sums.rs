@@ -46,6 +46,7 @@ pub(super) async fn had_by(tx: &mut Tx, going: &Going) -> Result<Had> {
          from (
            select *, date_trunc('hour', started_at, 'UTC') as hour from steps
            where project_id = $1 and run_id = any ($2) and partition_at >= $3 and partition_at <= $4
+             and ($5::text is null or user_id = $5)
          ) s
          join rollups o on o.project_id = $1 and o.hour = s.hour and (o.series_id = s.other_series
            or s.other_series is null and o.key_label = s.key_label and o.step_name = s.name
@@ -55,7 +56,8 @@ pub(super) async fn had_by(tx: &mut Tx, going: &Going) -> Result<Had> {
         going.project.0,
         &going.run_ids,
         going.from,
-        going.to
+        going.to,
+        going.of_user.as_deref()
     )
     .fetch_all(&mut **tx)
     .await?;
@@ -66,32 +68,36 @@ pub(super) async fn had_by(tx: &mut Tx, going: &Going) -> Result<Had> {
            values ('step', s.name), ('model', s.model), ('release', s.release), ('key', s.key_label)
          ) d (dimension, value)
          where s.project_id = $1 and s.run_id = any ($2) and s.partition_at >= $3 and s.partition_at <= $4
-           and d.value is not null",
+           and ($5::text is null or s.user_id = $5) and d.value is not null",
         going.project.0,
         &going.run_ids,
         going.from,
-        going.to
+        going.to,
+        going.of_user.as_deref()
     )
     .fetch_all(&mut **tx)
     .await?;
     let days = sqlx::query_scalar!(
         "select distinct date_trunc('day', s.started_at, 'UTC') as \"day!\" from steps s
-         where s.project_id = $1 and s.run_id = any ($2) and s.partition_at >= $3 and s.partition_at <= $4",
+         where s.project_id = $1 and s.run_id = any ($2) and s.partition_at >= $3 and s.partition_at <= $4
+           and ($5::text is null or s.user_id = $5)",
         going.project.0,
         &going.run_ids,
         going.from,
-        going.to
+        going.to,
+        going.of_user.as_deref()
     )
     .fetch_all(&mut **tx)
     .await?;
     let templates = sqlx::query_scalar!(
         "select distinct s.template_fingerprint as \"template!\" from steps s
          where s.project_id = $1 and s.run_id = any ($2) and s.partition_at >= $3 and s.partition_at <= $4
-           and s.template_fingerprint is not null",
+           and ($5::text is null or s.user_id = $5) and s.template_fingerprint is not null",
         going.project.0,
         &going.run_ids,
         going.from,
-        going.to
+        going.to,
+        going.of_user.as_deref()
     )
     .fetch_all(&mut **tx)
     .await?;
@@ -407,7 +413,7 @@ async fn forget_templates(tx: &mut Tx, project: ProjectId, had: &Had) -> Result<
 }
 
 /// When these models, steps and releases were first named by what is left; forgotten where nothing names them.
-pub(super) async fn see_first(
+pub(crate) async fn see_first(
     tx: &mut Tx,
     project: ProjectId,
     named: &BTreeSet<(String, String)>,
