@@ -74,6 +74,11 @@ impl Database {
         }
     }
 
+    /// Reaches another database than the configuration's, for a command, and does nothing to it.
+    pub async fn at(url: &DatabaseUrl) -> anyhow::Result<Self> {
+        Self::given(url, COMMAND_CONNECT_TIMEOUT).await
+    }
+
     /// Starts or reaches the database and does nothing to it.
     pub async fn reach(config: &Config) -> anyhow::Result<Self> {
         let begun = Instant::now();
@@ -195,7 +200,7 @@ impl Database {
         let state = storage::migration_state(&self.options)
             .await
             .context("cannot read the database's schema")?;
-        refuse_newer(state)?;
+        refuse_unfit(state)?;
         if state.applied == state.known {
             return Ok(0);
         }
@@ -221,8 +226,15 @@ fn number_of(version: &str) -> String {
     version.split(' ').next().unwrap_or_default().to_owned()
 }
 
-/// Refuses a database that a newer version has changed: what this one would write might no longer fit.
-pub fn refuse_newer(state: MigrationState) -> anyhow::Result<()> {
+/// Refuses a database that a newer version has changed: what this one would write might no longer fit. And one into which not
+/// everything has been moved yet: what came in meanwhile would be thrown away.
+pub fn refuse_unfit(state: MigrationState) -> anyhow::Result<()> {
+    if state.half_moved {
+        bail!(
+            "a move into this database has not been finished. Run `plumbline move-database` again with the configuration that \
+             it was begun with"
+        );
+    }
     if state.newer {
         bail!(
             "the database was used by a newer version of Plumbline than this one ({}). Start that version, or restore \

@@ -43,6 +43,7 @@ pub mod projects;
 pub mod prompts;
 pub mod recount;
 pub mod redaction;
+pub mod relocation;
 pub mod reprice;
 pub mod retention;
 pub mod runs;

@@ -12,6 +12,7 @@ use sqlx::{
 
 pub use plan::{LockMode, PlannedStatement, TableLock, Work};
 
+use crate::relocation::STATE_TABLE;
 use crate::{Error, Result};
 
 static MIGRATOR: Migrator = sqlx::migrate!();
@@ -25,6 +26,8 @@ pub struct MigrationState {
     pub known: usize,
     /// True when the database has one that this binary does not know: a newer version has used it.
     pub newer: bool,
+    /// True when a move into the database was begun and is not finished: rows are missing.
+    pub half_moved: bool,
 }
 
 /// A migration that the database does not have yet.
@@ -75,6 +78,10 @@ pub async fn let_act(options: &PgConnectOptions, role: &str) -> Result<()> {
 pub async fn migration_state(options: &PgConnectOptions) -> Result<MigrationState> {
     let mut connection = options.clone().connect().await?;
     let versions = applied_versions(&mut connection).await?;
+    let half_moved = sqlx::query_scalar("select to_regclass($1) is not null")
+        .bind(STATE_TABLE)
+        .fetch_one(&mut connection)
+        .await?;
     connection.close().await?;
     let known = MIGRATOR.iter().count();
     let newer = versions.iter().any(|version| !MIGRATOR.version_exists(*version));
@@ -82,6 +89,7 @@ pub async fn migration_state(options: &PgConnectOptions) -> Result<MigrationStat
         applied: versions.len(),
         known,
         newer,
+        half_moved,
     })
 }
 

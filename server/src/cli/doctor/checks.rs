@@ -274,8 +274,15 @@ fn schema_check(state: MigrationState) -> Check {
         applied,
         known,
         newer,
+        half_moved,
     } = state;
-    if newer {
+    if half_moved {
+        Check::fail(
+            "schema",
+            "a move into this database has not been finished",
+            "run `plumbline move-database` again, from where it was begun",
+        )
+    } else if newer {
         Check::fail(
             "schema",
             "a newer version of Plumbline has used this database",
@@ -389,7 +396,8 @@ mod tests {
                 schema_check(MigrationState {
                     applied,
                     known: 7,
-                    newer
+                    newer,
+                    half_moved: false,
                 })
                 .status,
                 expected
