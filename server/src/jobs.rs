@@ -20,6 +20,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::call_counts::CallCounting;
 use crate::clock;
 use crate::delete_project::ProjectDeletion;
 use crate::demo::Seeding;
@@ -34,6 +35,7 @@ const KINDS: &[Kind] = &[
     Kind::of::<ProjectDeletion>(),
     Kind::of::<Seeding>(),
     Kind::of::<DemoRemoval>(),
+    Kind::of::<CallCounting>(),
 ];
 
 /// How often it is looked whether a job is due, should no notification have come.

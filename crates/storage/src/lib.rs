@@ -9,6 +9,7 @@ pub mod anomalies;
 pub mod audit;
 pub mod backtest;
 pub mod budgets;
+pub mod call_counts;
 pub mod chats;
 pub mod cost;
 mod counts;

@@ -1,5 +1,6 @@
 //! The schema and its versions.
 
+mod indexes;
 mod plan;
 mod statements;
 
@@ -52,7 +53,7 @@ pub struct MigrationPlan {
     pub table_bytes: BTreeMap<String, i64>,
 }
 
-/// Brings the database to this binary's schema. Concurrent callers wait for each other (advisory lock).
+/// Brings the database to this binary's schema, and then builds the indexes that partitions lack. Concurrent callers wait for each other (advisory lock).
 /// Returns how many migrations were applied.
 pub async fn migrate(options: &PgConnectOptions) -> Result<usize> {
     let before = migration_state(options).await?;
@@ -61,6 +62,7 @@ pub async fn migrate(options: &PgConnectOptions) -> Result<usize> {
         sqlx::migrate::MigrateError::Execute(cause) => Error::from(cause),
         other => Error::Internal(sqlx::Error::Migrate(Box::new(other))),
     })?;
+    indexes::build_missing(&mut connection).await?;
     connection.close().await?;
     Ok(before.known.saturating_sub(before.applied))
 }

@@ -44,7 +44,7 @@ pub(crate) struct Job {
     pub(crate) job_id: Uuid,
     /// Slug of the project.
     pub(crate) project: String,
-    /// `reprice` or `delete_project`.
+    /// What kind of work, such as `reprice` or `delete_project`.
     pub(crate) kind: String,
     /// Failed is what was given up; what was done stays.
     #[serde(serialize_with = "word")]
