@@ -97,7 +97,7 @@ const OF_RUNS: [&str; 6] = [
 async fn what_belongs_to_a_run_is_unique_within_it() {
     let database = TestDatabase::new().await;
     let unique = format!(
-        "select c.relname::text, (select string_agg(a.attname, ' ' order by a.attname) from pg_attribute a
+        "select c.relname::text, (select coalesce(string_agg(a.attname::text, ' '), '') from pg_attribute a
            where a.attrelid = c.oid and a.attnum = any (i.indkey::int2[]))
          from pg_index i join pg_class c on c.oid = i.indrelid where i.indisunique and {OURS}"
     );
