@@ -13,10 +13,11 @@ use sqlx::{
 
 pub use plan::{LockMode, PlannedStatement, TableLock, Work};
 
-use crate::relocation::STATE_TABLE;
 use crate::{Error, Result};
 
 static MIGRATOR: Migrator = sqlx::migrate!();
+/// The table that says what was moved into a database. It is there as long as that is not finished.
+pub(crate) const MOVE_TABLE: &str = "database_move";
 
 /// How far a database is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +54,8 @@ pub struct MigrationPlan {
     pub table_bytes: BTreeMap<String, i64>,
 }
 
-/// Brings the database to this binary's schema, and then builds the indexes that partitions lack. Concurrent callers wait for each other (advisory lock).
+/// Brings the database to this binary's schema, and then builds the indexes that partitions lack. Concurrent callers wait for
+/// each other's migrations (advisory lock).
 /// Returns how many migrations were applied.
 pub async fn migrate(options: &PgConnectOptions) -> Result<usize> {
     let before = migration_state(options).await?;
@@ -81,7 +83,7 @@ pub async fn migration_state(options: &PgConnectOptions) -> Result<MigrationStat
     let mut connection = options.clone().connect().await?;
     let versions = applied_versions(&mut connection).await?;
     let half_moved = sqlx::query_scalar("select to_regclass($1) is not null")
-        .bind(STATE_TABLE)
+        .bind(MOVE_TABLE)
         .fetch_one(&mut connection)
         .await?;
     connection.close().await?;

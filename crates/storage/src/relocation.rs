@@ -21,8 +21,6 @@ use crate::{Error, Result};
 pub use parts::Part;
 pub use target::{Target, TargetState, target};
 
-/// The table on the target that says what was copied. It is there as long as a move is not finished.
-pub(crate) const STATE_TABLE: &str = "database_move";
 /// How many bytes are collected before they are sent on: rows come one by one.
 const CHUNK_BYTES: usize = 256 * 1024;
 /// How values are written and read, the same on both sides, and no limits of time but for locks. A statement

@@ -3,8 +3,9 @@
 use sqlx::FromRow;
 use sqlx::postgres::PgConnection;
 
-use super::{MoveError, STATE_TABLE};
+use super::MoveError;
 use crate::Result;
+use crate::migrate::MOVE_TABLE;
 
 /// A table without partitions, or one partition of a table.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
@@ -89,7 +90,7 @@ pub(super) async fn read(connection: &mut PgConnection) -> Result<Vec<Part>> {
              and d.deptype = 'e')
          order by 2, 1",
     )
-    .bind(STATE_TABLE)
+    .bind(MOVE_TABLE)
     .fetch_all(&mut *connection)
     .await?;
     let references: Vec<(String, String)> = sqlx::query_as(

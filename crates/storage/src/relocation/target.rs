@@ -3,8 +3,9 @@
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnectOptions;
 
-use super::{STATE_TABLE, connect};
+use super::connect;
 use crate::Result;
+use crate::migrate::MOVE_TABLE;
 
 /// What is in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub async fn target(options: &PgConnectOptions) -> Result<Target> {
     .fetch_one(&mut connection)
     .await?;
     let begun: bool = sqlx::query_scalar("select to_regclass($1) is not null")
-        .bind(STATE_TABLE)
+        .bind(MOVE_TABLE)
         .fetch_one(&mut connection)
         .await?;
     let state = if begun {
