@@ -76,16 +76,16 @@ async fn build(connection: &mut PgConnection, index: &str, definition: &str, par
     connection.execute(ATTACH_TIMEOUT).await?;
     let attach = format!("alter index {} attach partition {}", quoted(index), quoted(&name));
     for attempt in 1..=ATTACH_ATTEMPTS {
-        match connection
-            .execute(AssertSqlSafe(attach.clone()))
-            .await
-            .map_err(Error::from)
-        {
-            Ok(_) => return Ok(()),
-            // It is of use as it is; the next start attaches it.
-            Err(cause) if cause.is_lock_timeout() && attempt == ATTACH_ATTEMPTS => return Ok(()),
-            Err(cause) if cause.is_lock_timeout() => sleep(ATTACH_PAUSE).await,
-            Err(cause) => return Err(cause),
+        let attached = connection.execute(AssertSqlSafe(attach.clone())).await;
+        let Err(cause) = attached.map_err(Error::from) else {
+            return Ok(());
+        };
+        if !cause.is_lock_timeout() && !cause.is_collision() {
+            return Err(cause);
+        }
+        // The last time it is left as it is, which is of use too; the next start attaches it.
+        if attempt < ATTACH_ATTEMPTS {
+            sleep(ATTACH_PAUSE).await;
         }
     }
     Ok(())
