@@ -43,7 +43,7 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Ex
     }
     let source = Database::reach(config).await?;
     let outcome = if source.is_private() {
-        move_to(config, &source, &url, arguments).await
+        Box::pin(move_to(config, &source, &url, arguments)).await
     } else {
         Err(Exit::Failed(anyhow::anyhow!(
             "a server or another command is using the private Postgres. Stop it and run this again: what came in meanwhile \
@@ -86,7 +86,7 @@ async fn move_to(
     storage::migrate(&source.options()).await?;
     output::note(&format!("from {}", source.description()));
     output::note(&format!("to   {}", target.description()));
-    copy(source, &target).await.map_err(in_words)?;
+    Box::pin(copy(source, &target)).await.map_err(in_words)?;
     configure(config, arguments.target.to.as_str());
     output::note(&format!(
         "Start the server. Keep the data folder, which holds the key of secrets and the spool; delete {} when all is well",
@@ -96,7 +96,7 @@ async fn move_to(
 }
 
 async fn copy(source: &Database, target: &Database) -> Result<(), MoveError> {
-    let mut work = Move::begin(&source.options(), &target.options()).await?;
+    let mut work = Box::pin(Move::begin(&source.options(), &target.options())).await?;
     let (total, missing) = (work.total(), work.missing());
     let already = total - missing.len();
     if work.begins_anew() {
