@@ -6,6 +6,7 @@ pub mod peers;
 pub mod upstream;
 
 pub mod ingest_load;
+pub mod stored;
 pub mod volume;
 
 use std::net::TcpListener;

@@ -19,6 +19,7 @@ mod man;
 mod mcp;
 mod members;
 mod migrate;
+mod move_database;
 mod output;
 mod prices;
 mod report;
@@ -66,6 +67,11 @@ enum Command {
     Serve,
     /// Bring the database to this version's schema, or say what that would take
     Migrate(migrate::Arguments),
+    /// Copy everything from the private Postgres into another one, and use that from now on
+    ///
+    /// The server has to be stopped. Every part is counted and compared on both sides; the private Postgres is only read and
+    /// stays as it is. A move that was interrupted goes on where it was when it is run again.
+    MoveDatabase(move_database::Arguments),
     /// Check the installation and print the configuration in force
     Doctor(doctor::Arguments),
     /// Ask the server of this configuration whether it is ready; for the health checks of containers
@@ -251,6 +257,7 @@ async fn run(cli: Cli) -> Result<(), Exit> {
     match command {
         Command::Serve => Box::pin(serve::command(config)).await,
         Command::Migrate(arguments) => migrate::run(&config, &arguments).await,
+        Command::MoveDatabase(arguments) => Box::pin(move_database::run(&config, &arguments)).await,
         Command::Doctor(arguments) => doctor::run(&config, &arguments).await,
         Command::Health => health::run(&config).await,
         Command::Keys(command) => keys::run(&config, command).await,

@@ -74,6 +74,11 @@ impl Database {
         }
     }
 
+    /// Reaches another database than the configuration's, for a command, and does nothing to it.
+    pub async fn at(url: &DatabaseUrl) -> anyhow::Result<Self> {
+        Self::given(url, COMMAND_CONNECT_TIMEOUT).await
+    }
+
     /// Starts or reaches the database and does nothing to it.
     pub async fn reach(config: &Config) -> anyhow::Result<Self> {
         let begun = Instant::now();
@@ -223,7 +228,14 @@ fn number_of(version: &str) -> String {
 
 /// Refuses a database that a newer version has changed: what this one would write might no longer fit. And one that was made
 /// by other migrations than this version's of the same numbers: its schema is not what this version takes it for.
+/// And one into which not everything has been moved yet: what came in meanwhile would be thrown away.
 pub fn refuse_unfit(state: MigrationState) -> anyhow::Result<()> {
+    if state.half_moved {
+        bail!(
+            "a move into this database has not been finished. Run `plumbline move-database` again with the configuration that \
+             it was begun with"
+        );
+    }
     if state.newer {
         bail!(
             "the database was used by a newer version of Plumbline than this one ({}). Start that version, or restore \

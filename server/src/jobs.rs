@@ -20,6 +20,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::call_counts::CallCounting;
 use crate::clock;
 use crate::delete_project::ProjectDeletion;
 use crate::delete_user_data::UserDataDeletion;
@@ -35,6 +36,7 @@ const KINDS: &[Kind] = &[
     Kind::of::<ProjectDeletion>(),
     Kind::of::<Seeding>(),
     Kind::of::<DemoRemoval>(),
+    Kind::of::<CallCounting>(),
     Kind::of::<UserDataDeletion>(),
 ];
 

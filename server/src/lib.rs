@@ -5,6 +5,7 @@ pub mod analyses;
 pub mod api;
 pub mod auth;
 mod blocking;
+mod call_counts;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -10,6 +10,8 @@ mod backup;
 mod import;
 #[path = "cli/integrations.rs"]
 mod integrations;
+#[path = "cli/move_database.rs"]
+mod move_database;
 #[path = "cli/offline.rs"]
 mod offline;
 #[path = "cli/openapi.rs"]

@@ -3,15 +3,11 @@
 
 #![expect(clippy::print_stdout, reason = "printing the table is what this program does")]
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::path::PathBuf;
 
-use anyhow::{Context as _, ensure};
-use bench::volume::{self, Target};
-use bench::{Server, machine, quantile};
+use bench::stored::{self, now_micros};
+use bench::{machine, volume};
 use clap::Parser;
-use serde_json::Value;
 
 #[derive(Parser)]
 struct Args {
@@ -175,42 +171,11 @@ const READS: [(&str, f64, &str); 51] = [
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    let folder = args.parent.join(format!("bench-volume-{}", args.steps));
-    let (binary, kept) = (args.binary.clone(), folder.clone());
-    let server = tokio::task::spawn_blocking(move || Server::start_in(&binary, kept, &[], true)).await??;
-    let filled = folder.join("filled");
-    if !filled.exists() {
-        let target = Target {
-            origin: server.origin.clone(),
-            secrets: volume::keys()
-                .into_iter()
-                .map(|label| Ok((label.to_owned(), add_key(&args.binary, &folder, label)?)))
-                .collect::<anyhow::Result<_>>()?,
-        };
-        let begun = Instant::now();
-        let now = now_micros()?;
-        volume::send(&target, args.steps, now).await?;
-        volume::ship(&target, args.steps, now).await?;
-        println!(
-            "{} steps sent in {:.0} s.",
-            args.steps,
-            begun.elapsed().as_secs_f64()
-        );
-        std::fs::write(&filled, "")?;
-    }
+    let server = stored::serve(&args.binary, &args.parent, args.steps, &[]).await?;
     println!("| read | p50 | p95 | bar | size |");
     println!("|---|---|---|---|---|");
     let client = reqwest::Client::new();
-    let runs: Value = client
-        .get(format!("{}/api/runs?limit=400", server.origin))
-        .send()
-        .await?
-        .json()
-        .await?;
-    let run = runs["items"]
-        .as_array()
-        .and_then(|runs| runs.last())
-        .context("there is no run")?;
+    let run = stored::known_run(&client, &server.origin).await?;
     for (name, bar, path) in READS {
         let path = path
             .replace("{run}", run["run_id"].as_str().unwrap_or_default())
@@ -218,25 +183,12 @@ async fn main() -> anyhow::Result<()> {
             .replace("{none}", "2020-01-01T00:00:00Z")
             .replace("{week}", &volume::days_before(now_micros()?, 7))
             .replace("{from}", &volume::days_before(now_micros()?, volume::DAYS));
-        let mut latencies_ms = Vec::with_capacity(args.rounds);
-        let mut bytes = 0;
-        for _ in 0..args.rounds {
-            let begun = Instant::now();
-            let answer = client.get(format!("{}{path}", server.origin)).send().await?;
-            ensure!(
-                answer.status().is_success(),
-                "{path} answered {}",
-                answer.status()
-            );
-            bytes = answer.bytes().await?.len();
-            latencies_ms.push(begun.elapsed().as_secs_f64() * 1_000.0);
-        }
-        latencies_ms.sort_unstable_by(f64::total_cmp);
+        let read = stored::read(&client, &format!("{}{path}", server.origin), args.rounds).await?;
         println!(
             "| {name} | {:.1} ms | {:.1} ms | {bar:.0} ms | {:.0} kB |",
-            quantile(&latencies_ms, 0.5),
-            quantile(&latencies_ms, 0.95),
-            bytes as f64 / 1e3
+            read.p50_ms,
+            read.p95_ms,
+            read.bytes as f64 / 1e3
         );
     }
     println!();
@@ -249,23 +201,4 @@ async fn main() -> anyhow::Result<()> {
     );
     tokio::task::spawn_blocking(move || drop(server)).await?;
     Ok(())
-}
-
-#[expect(clippy::disallowed_methods, reason = "a load is as old as the clock says")]
-fn now_micros() -> anyhow::Result<i64> {
-    Ok(i64::try_from(
-        SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros(),
-    )?)
-}
-
-/// Makes a key and returns its secret.
-fn add_key(binary: &Path, folder: &Path, label: &str) -> anyhow::Result<String> {
-    let made = Command::new(std::path::absolute(binary)?)
-        .args(["keys", "add", label, "--json"])
-        .env("PLUMBLINE_DATA", std::path::absolute(folder)?.join("data"))
-        .env_remove("DATABASE_URL")
-        .output()?;
-    ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let made: Value = serde_json::from_slice(&made.stdout)?;
-    Ok(made["key"].as_str().context("no key was printed")?.to_owned())
 }

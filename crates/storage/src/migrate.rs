@@ -1,5 +1,6 @@
 //! The schema and its versions.
 
+mod indexes;
 mod plan;
 mod statements;
 
@@ -15,6 +16,8 @@ pub use plan::{LockMode, PlannedStatement, TableLock, Work};
 use crate::{Error, Result};
 
 static MIGRATOR: Migrator = sqlx::migrate!();
+/// The table that says what was moved into a database. It is there as long as that is not finished.
+pub(crate) const MOVE_TABLE: &str = "database_move";
 
 /// How far a database is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub struct MigrationState {
     pub newer: bool,
     /// The first migration in the database that has another content than this binary's of the same number.
     pub edited: Option<i64>,
+    /// True when a move into the database was begun and is not finished: rows are missing.
+    pub half_moved: bool,
 }
 
 /// A migration that the database does not have yet.
@@ -51,7 +56,8 @@ pub struct MigrationPlan {
     pub table_bytes: BTreeMap<String, i64>,
 }
 
-/// Brings the database to this binary's schema. Concurrent callers wait for each other (advisory lock).
+/// Brings the database to this binary's schema, and then builds the indexes that partitions lack. Concurrent callers wait for
+/// each other's migrations (advisory lock).
 /// Returns how many migrations were applied.
 pub async fn migrate(options: &PgConnectOptions) -> Result<usize> {
     let before = migration_state(options).await?;
@@ -60,6 +66,7 @@ pub async fn migrate(options: &PgConnectOptions) -> Result<usize> {
         sqlx::migrate::MigrateError::Execute(cause) => Error::from(cause),
         other => Error::Internal(sqlx::Error::Migrate(Box::new(other))),
     })?;
+    indexes::build_missing(&mut connection).await?;
     connection.close().await?;
     Ok(before.known.saturating_sub(before.applied))
 }
@@ -77,6 +84,10 @@ pub async fn let_act(options: &PgConnectOptions, role: &str) -> Result<()> {
 pub async fn migration_state(options: &PgConnectOptions) -> Result<MigrationState> {
     let mut connection = options.clone().connect().await?;
     let in_database = applied(&mut connection).await?;
+    let half_moved = sqlx::query_scalar("select to_regclass($1) is not null")
+        .bind(MOVE_TABLE)
+        .fetch_one(&mut connection)
+        .await?;
     connection.close().await?;
     let known = MIGRATOR.iter().count();
     let newer = in_database
@@ -92,6 +103,7 @@ pub async fn migration_state(options: &PgConnectOptions) -> Result<MigrationStat
         known,
         newer,
         edited: edited.map(|migration| migration.version),
+        half_moved,
     })
 }
 

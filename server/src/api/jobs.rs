@@ -45,7 +45,7 @@ pub(crate) struct Job {
     pub(crate) job_id: Uuid,
     /// Slug of the project.
     pub(crate) project: String,
-    /// `reprice`, `delete_project`, `delete_user_data`, `demo` or `demo_removal`.
+    /// What kind of work, such as `reprice` or `delete_project`.
     pub(crate) kind: String,
     /// Failed is what was given up; what was done stays.
     #[serde(serialize_with = "word")]

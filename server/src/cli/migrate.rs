@@ -88,6 +88,11 @@ fn print(plan: &MigrationPlan, description: &str) {
             for line in waits(statement, plan) {
                 output::line(&format!("      {line}"));
             }
+            if statement.sql.to_lowercase().contains(" on only ") {
+                output::line(
+                    "      after the last migration, concurrently, one partition at a time; locks are not held from one to the next",
+                );
+            }
         }
     }
 }

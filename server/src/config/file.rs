@@ -71,3 +71,52 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<FileConfig, ConfigError> 
         }
     })
 }
+
+/// The text of a file with `database_url` in it, where the sample has its line or else at the top; `None` where that would
+/// not be read as what it is.
+pub fn with_database_url(text: &str, url: &str, path: &Path) -> Option<String> {
+    let line = format!("database_url = {}", toml::Value::String(url.to_owned()));
+    let is_place = |line: &&str| {
+        let key = line.trim_start_matches('#').trim_start();
+        key.strip_prefix("database_url")
+            .is_some_and(|rest| rest.trim_start().starts_with('='))
+    };
+    let edited = match text.lines().find(is_place) {
+        Some(place) => text.replacen(place, &line, 1),
+        None => format!("{line}\n{text}"),
+    };
+    let read = parse(&edited, path).ok()?;
+    (read.database_url.as_deref() == Some(url)).then_some(edited)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_of_the_database_gets_its_line() {
+        let check = |text: &str, expected: Option<&str>| {
+            let edited = with_database_url(text, "postgres://u:p@h/d", Path::new("plumbline.toml"));
+            assert_eq!(edited.as_deref(), expected, "{text}");
+        };
+        let line = "database_url = \"postgres://u:p@h/d\"\n";
+        check("", Some(line));
+        check(
+            "#database_url = \"x\"\nlog = \"warn\"\n",
+            Some(&format!("{line}log = \"warn\"\n")),
+        );
+        check("log = \"warn\"\n", Some(&format!("{line}log = \"warn\"\n")));
+        check("nonsense = 1\n", None);
+        let sample = with_database_url(
+            crate::config::SAMPLE,
+            "postgres://h/d",
+            Path::new("plumbline.toml"),
+        );
+        let sample = sample.unwrap();
+        assert!(
+            sample.contains("\ndatabase_url = \"postgres://h/d\"\n"),
+            "{sample}"
+        );
+        assert_eq!(sample.lines().count(), crate::config::SAMPLE.lines().count());
+    }
+}

@@ -105,9 +105,7 @@ fn locks(words: &[String]) -> Option<Vec<TableLock>> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["create", "table", rest @ ..] => Some(created_table(rest)),
-        ["create", "unique", "index", rest @ ..] | ["create", "index", rest @ ..] => {
-            created_index(rest).map(|lock| vec![lock])
-        }
+        ["create", "unique", "index", rest @ ..] | ["create", "index", rest @ ..] => created_index(rest),
         ["create" | "drop" | "alter", "policy", rest @ ..] => Some(vec![lock(
             after(rest, "on")?,
             LockMode::AccessExclusive,
@@ -193,17 +191,16 @@ fn referred<'a>(words: &[&'a str]) -> impl Iterator<Item = &'a str> {
     })
 }
 
-fn created_index(words: &[&str]) -> Option<TableLock> {
+fn created_index(words: &[&str]) -> Option<Vec<TableLock>> {
     let at = words.iter().position(|word| *word == "on")?;
     let table = skip_words(words.get(at + 1..)?, &["only"]).first()?;
-    // One on the parent alone has nothing to read: the partitions' are made and attached one by one.
-    let work = match words.get(at + 1) {
-        Some(&"only") => Work::Moment,
-        _ => Work::Reads,
-    };
-    Some(match words.first() {
-        Some(&"concurrently") => lock(table, LockMode::ShareUpdateExclusive, work),
-        _ => lock(table, LockMode::Share, work),
+    let beside = lock(table, LockMode::ShareUpdateExclusive, Work::Reads);
+    Some(match (words.first(), words.get(at + 1)) {
+        (Some(&"concurrently"), _) => vec![beside],
+        // One on the parent alone has nothing to read. Those of the partitions are built concurrently after the last
+        // migration, one by one.
+        (_, Some(&"only")) => vec![lock(table, LockMode::Share, Work::Moment), beside],
+        _ => vec![lock(table, LockMode::Share, Work::Reads)],
     })
 }
 

@@ -82,6 +82,40 @@ async fn what_is_spread_is_found_by_its_project() {
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
+/// Tables whose rows belong to a run: docs/adr/0010.
+const OF_RUNS: [&str; 6] = [
+    "run_keys",
+    "runs",
+    "step_conditions",
+    "step_events",
+    "step_payloads",
+    "steps",
+];
+
+/// So a project that is larger than a node could be spread by its runs: what is unique is so on the node of its run.
+#[tokio::test]
+async fn what_belongs_to_a_run_is_unique_within_it() {
+    let database = TestDatabase::new().await;
+    let unique = format!(
+        "select c.relname::text, (select coalesce(string_agg(a.attname::text, ' '), '') from pg_attribute a
+           where a.attrelid = c.oid and a.attnum = any (i.indkey::int2[]))
+         from pg_index i join pg_class c on c.oid = i.indrelid where i.indisunique and {OURS}"
+    );
+    let found = pairs(&database, &unique).await;
+    for table in OF_RUNS {
+        assert_eq!(of(table), Distribution::ByProject, "{table}");
+        let keys: Vec<&str> = found
+            .iter()
+            .filter(|(of, _)| of == table)
+            .map(|(_, columns)| columns.as_str())
+            .collect();
+        assert!(!keys.is_empty(), "{table} has no key");
+        for key in keys {
+            assert!(key.split(' ').any(|column| column == "run_id"), "{table}: {key}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn foreign_keys_stay_on_a_node() {
     use Distribution::{ByProject, Local, Reference};

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use domain::ProjectId;
+use domain::{ProjectId, Timestamp};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection};
-use storage::{Db, PgConnectOptions};
+use storage::{Db, LockMode, MigrationPlan, PgConnectOptions, Work, call_counts, jobs};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -14,6 +14,10 @@ use crate::support::TestDatabase;
 
 /// The last migration that the version before knew.
 const BEFORE: i64 = 20_261_121_090_300;
+/// From this one on no migration lets those who record wait while a large table is read, or rewrites its rows.
+const GENTLE_FROM: i64 = 20_261_130_130_000;
+/// What has more on disk here grows with traffic.
+const LARGE_BYTES: i64 = 100_000;
 const PROJECT: Uuid = Uuid::from_u128(21);
 const FILLED_RUNS: i64 = 500;
 const STEPS_PER_RUN: i64 = 4;
@@ -127,6 +131,70 @@ impl Load {
     }
 }
 
+fn assert_nobody_waits_long(plan: &MigrationPlan) {
+    let is_large = |table: &String| {
+        plan.table_bytes
+            .get(table)
+            .is_some_and(|bytes| *bytes > LARGE_BYTES)
+    };
+    let mut found = Vec::new();
+    for migration in plan.pending.iter().filter(|one| one.version >= GENTLE_FROM) {
+        for statement in &migration.statements {
+            let locks = statement.locks.iter().flatten();
+            for lock in locks.filter(|lock| is_large(&lock.table)) {
+                let waits_long = lock.mode >= LockMode::Share && lock.work != Work::Moment;
+                let rewrites_rows = lock.mode == LockMode::RowExclusive && lock.work == Work::Rows;
+                if waits_long || rewrites_rows {
+                    found.push((lock, &statement.sql));
+                }
+            }
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+/// Every partition has the indexes of its table, and no index is half built.
+async fn assert_indexes_are_whole(options: &PgConnectOptions) {
+    let mut owner = options.connect().await.unwrap();
+    let half_built: Vec<String> =
+        sqlx::query_scalar("select indexrelid::regclass::text from pg_index where not indisvalid")
+            .fetch_all(&mut owner)
+            .await
+            .unwrap();
+    assert!(half_built.is_empty(), "{half_built:?}");
+    for index in ["runs_session_idx", "runs_user_idx"] {
+        let (partitions, indexes): (i64, i64) = sqlx::query_as(
+            "select (select count(*) from pg_inherits where inhparent = 'runs'::regclass),
+                    (select count(*) from pg_inherits where inhparent = to_regclass($1))",
+        )
+        .bind(index)
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+        assert_eq!(indexes, partitions, "{index}");
+    }
+    owner.close().await.unwrap();
+}
+
+/// Does what the migrations asked for, as servers do it in the background.
+async fn count_calls(db: &Db, options: &PgConnectOptions) {
+    let an_hour_later = storage::probe(options)
+        .await
+        .unwrap()
+        .now
+        .plus_micros(7_200_000_000);
+    while let Some(chunk) = jobs::take(db, &[call_counts::KIND], None, an_hour_later)
+        .await
+        .unwrap()
+    {
+        let received_from = chunk.job.arguments["received_from"].as_str();
+        let received_from = received_from.map(|text| Timestamp::parse_rfc3339(text).unwrap());
+        call_counts::count_chunk(chunk, received_from, an_hour_later)
+            .await
+            .unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_version_before_goes_on_while_a_database_is_upgraded() {
     let database = TestDatabase::new().await;
@@ -160,6 +228,7 @@ async fn the_version_before_goes_on_while_a_database_is_upgraded() {
         "a plan changes nothing"
     );
 
+    assert_nobody_waits_long(&plan);
     let mut load = Load::start(&options);
     load.wait_for(10).await;
     let applied = storage::migrate(&options).await.unwrap();
@@ -170,8 +239,18 @@ async fn the_version_before_goes_on_while_a_database_is_upgraded() {
     assert_eq!(count(&mut old).await, runs * STEPS_PER_RUN);
     let after = storage::migration_plan(&options).await.unwrap();
     assert!(after.pending.is_empty(), "{after:?}");
+    assert_indexes_are_whole(&options).await;
 
-    let db = Db::connect_lazy(options, 2);
+    let db = Db::connect_lazy(options.clone(), 2);
+    count_calls(&db, &options).await;
+    let uncounted: i64 = sqlx::query_scalar("select count(*) from runs where call_count <> step_count")
+        .fetch_one(&mut old)
+        .await
+        .unwrap();
+    assert_eq!(
+        uncounted, 0,
+        "calls of every run, also of those that the version before wrote meanwhile"
+    );
     let project = ProjectId(PROJECT);
     let mut snapshot = db.snapshot(project).await.unwrap();
     for run_id in ["filled-0", "w0-0"] {

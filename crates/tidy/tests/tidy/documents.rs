@@ -88,6 +88,44 @@ fn links_between_documents_lead_somewhere() {
     }
 }
 
+/// Whoever is awake searches a runbook for what they see.
+#[test]
+fn runbooks_quote_what_the_product_says() {
+    let all = files();
+    let mut sources = String::new();
+    for file in all.iter().filter(|file| file.is_product()) {
+        // A text goes on in the next line behind a `\`.
+        let mut parts = file.text.split("\\\n");
+        sources.push_str(parts.next().unwrap_or_default());
+        for part in parts {
+            sources.push_str(part.trim_start());
+        }
+    }
+    let mut findings = Findings::new("quote the message as it is now");
+    let mut quoted = 0;
+    for file in all.iter().filter(|file| file.is_below("docs/runbooks")) {
+        let (_, said) = file.text.split_once("## What is said").unwrap_or_default();
+        for line in said.lines().filter(|line| line.starts_with("| `")) {
+            let cell = line
+                .trim_start_matches("| ")
+                .split(" | ")
+                .next()
+                .unwrap_or_default();
+            let message = cell
+                .strip_prefix("`` ")
+                .and_then(|cell| cell.strip_suffix(" ``"))
+                .unwrap_or_else(|| cell.trim_matches('`'));
+            quoted += 1;
+            for part in message.split('…').map(str::trim).filter(|part| part.len() >= 6) {
+                if !sources.contains(part) {
+                    findings.add(&file.path, format!("nothing says `{part}`"));
+                }
+            }
+        }
+    }
+    assert!(quoted > 30, "{quoted} messages were found");
+}
+
 #[test]
 fn every_page_of_the_guide_is_in_its_table_of_contents() {
     let contents = read("docs/SUMMARY.md");

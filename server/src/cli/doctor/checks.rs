@@ -313,8 +313,15 @@ fn schema_check(state: MigrationState) -> Check {
         known,
         newer,
         edited,
+        half_moved,
     } = state;
-    if let Some(version) = edited {
+    if half_moved {
+        Check::fail(
+            "schema",
+            "a move into this database has not been finished",
+            "run `plumbline move-database` again, from where it was begun",
+        )
+    } else if let Some(version) = edited {
         Check::fail(
             "schema",
             format!("the migration {version} was edited after it was applied to this database"),
@@ -437,7 +444,8 @@ mod tests {
                     applied,
                     known: 7,
                     newer,
-                    edited
+                    edited,
+                    half_moved: false,
                 })
                 .status,
                 expected

@@ -40,7 +40,10 @@ fn indexes_let_writers_wait_unless_they_are_built_beside_them() {
     );
     check(
         "create index i on only steps (a)",
-        &[("steps", Share, Work::Moment)],
+        &[
+            ("steps", Share, Work::Moment),
+            ("steps", ShareUpdateExclusive, Work::Reads),
+        ],
     );
 }
 
