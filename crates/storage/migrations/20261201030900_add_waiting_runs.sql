@@ -2,5 +2,5 @@
 -- the time has passed, who says then how the run ended: `storage/src/runs/waiting.rs`.
 alter table runs add column waits_until timestamptz;
 
--- The runs that wait, which are those of the last seconds.
-create index runs_waiting_idx on runs (waits_until) where waits_until is not null;
+-- The runs that wait, which are those of the last seconds. On the parent alone: the migrator builds those of the partitions.
+create index runs_waiting_idx on only runs (waits_until) where waits_until is not null;
