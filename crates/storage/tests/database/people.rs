@@ -46,6 +46,7 @@ async fn begin(db: &Db, token: &[u8], user: UserId, ends_at: &str) {
         ends_at: at(ends_at),
         address: "203.0.113.7",
         browser: "Firefox on Linux",
+        provider: None,
     };
     sessions::create(db, new, &[], noon()).await.unwrap();
 }
