@@ -162,6 +162,7 @@ impl Submission {
             bytes: 0,
             delivery: self.delivery,
             repeats_usage: self.repeats_usage,
+            may_grow: self.may_grow,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::context::use_may;
 use crate::pages::incidents::probability_text;
 use crate::pages::look_ups::{LookUps, state_badge};
 use crate::ui::icon::Icon;
-use crate::ui::links::{deploy_href, incident_href, page_href};
+use crate::ui::links::{deploy_href, incident_href};
 use crate::ui::time::Time;
 
 /// The section of an incident's page.

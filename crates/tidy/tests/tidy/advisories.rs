@@ -72,7 +72,6 @@ fn locked(path: &str) -> Vec<(String, Version)> {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "`make check` shows it")]
 fn no_advisory_is_about_what_is_locked() {
     let mut findings = Findings::new(
         "cargo update -p CRATE; where there is no better version, name the advisory in ACCEPTED with the reason",
