@@ -29,6 +29,7 @@ test('a failed call is shown against the last good one of its name, and among th
     step_name: 'parse-order',
     prompt: 'Answer as JSON: which order is it?',
     output_code: output,
+    output_tokens: 10,
     started_at: at(minutes),
   });
   const good = Array.from({ length: 25 }, (_, nth) => call(`good-${nth}`, 40 - nth, '{"intent": "policy", "count": 1}'));

@@ -202,6 +202,14 @@ impl Database {
             .context("cannot read the database's schema")?;
         refuse_unfit(state)?;
         if state.applied == state.known {
+            // Without them pages are slow, and not wrong.
+            if always && let Err(cause) = storage::build_indexes(&self.options).await {
+                let error = format!("{:#}", anyhow::Error::new(cause));
+                tracing::warn!(
+                    error,
+                    "indexes of some weeks are missing; the next start builds them"
+                );
+            }
             return Ok(0);
         }
         let ours = always || state.applied == 0 || matches!(self.source, Source::Private(_));

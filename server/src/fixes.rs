@@ -15,6 +15,7 @@ use domain::{Feature, InquiryEventKind, ProjectId};
 use serde_json::Value;
 use storage::fixes::NewFix;
 use storage::{Snapshot, inquiries};
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::clock;
@@ -23,6 +24,7 @@ use crate::github::connection::{NoRest, rest};
 use crate::github::contents::{self, ChangedFile, TextFile};
 use crate::github::pulls;
 use crate::incidents::answer::judgement;
+use crate::inquiries::refusal;
 use crate::models::fence::{FENCE_RULE, fenced};
 use crate::models::{self, Message, ModelError, Models, OwnRun, Request, Role};
 use crate::tools::{Toolbox, incident_summary};
@@ -38,8 +40,21 @@ const MAX_SUMMARY_BYTES: usize = 16_000;
 const MAX_OUTPUT_TOKENS: u32 = 4_000;
 /// How long a model may take: somebody waits for it.
 const MAX_ASKING: Duration = Duration::from_secs(90);
-/// What runs with a project's secrets is never changed.
-const NEVER: [&str; 1] = [".github/"];
+/// What runs with a project's secrets before anybody looks at it is never changed: definitions of builds.
+const NEVER: [&str; 12] = [
+    ".github/",
+    ".circleci/",
+    ".buildkite/",
+    ".semaphore/",
+    ".woodpecker",
+    ".gitlab-ci",
+    ".travis.yml",
+    ".drone.",
+    ".cirrus",
+    "Jenkinsfile",
+    "azure-pipelines",
+    "bitbucket-pipelines",
+];
 
 const NO_PULL: &str = "No pull request is known as the cause, so there are no files to fix: confirm a deploy as the cause, or \
 have the incident investigated first";
@@ -73,7 +88,7 @@ impl From<NoFix> for HttpError {
         match cause {
             NoFix::Database(cause)
             | NoFix::Model(ModelError::Database(cause))
-            | NoFix::Github(NoRest::Database(cause)) => cause.into(),
+            | NoFix::Github(NoRest::Database(cause)) => refusal(cause),
             NoFix::Impossible(_) | NoFix::Github(NoRest::NotConnected) | NoFix::Model(ModelError::NotSet) => {
                 Self::new(StatusCode::CONFLICT, "no_fix", cause.to_string())
             }
@@ -102,8 +117,13 @@ struct Case {
 }
 
 impl Fixing {
-    /// Has a model propose a fix for an incident, and keeps it.
+    /// Has a model propose a fix for an incident, and keeps it, also where whoever asked goes away meanwhile.
     pub async fn draft(&self, project: ProjectId, incident: Uuid, actor: &str) -> Result<(), NoFix> {
+        let (fixing, actor) = (self.clone(), actor.to_owned());
+        to_its_end(async move { Box::pin(fixing.draft_now(project, incident, &actor)).await }).await
+    }
+
+    async fn draft_now(&self, project: ProjectId, incident: Uuid, actor: &str) -> Result<(), NoFix> {
         let db = &self.toolbox.db;
         let (summary, verdict, pull) = self.cause(project, incident).await?;
         let mut rest = rest(db, &self.toolbox.secrets, &self.toolbox.outbound, project).await?;
@@ -126,6 +146,7 @@ impl Fixing {
             files,
         };
         let id = Uuid::now_v7();
+        storage::fixes::begin(db, project, (incident, id), actor, clock::now()).await?;
         let run = OwnRun {
             run_id: format!("plumbline-fix-{id}"),
             name: "plumbline-fix".to_owned(),
@@ -184,8 +205,14 @@ impl Fixing {
         Ok((incident_summary(&stored, &incident), verdict, pull))
     }
 
-    /// Opens a fix as a draft of a pull request. What GitHub does not take is written down with the fix.
-    pub async fn open(
+    /// Opens a fix as a draft of a pull request, also where whoever asked goes away meanwhile. What GitHub does not take is
+    /// written down with the fix.
+    pub async fn open(&self, project: ProjectId, which: (Uuid, Uuid), actor: &str) -> Result<(), NoFix> {
+        let (fixing, actor) = (self.clone(), actor.to_owned());
+        to_its_end(async move { Box::pin(fixing.open_now(project, which, &actor)).await }).await
+    }
+
+    async fn open_now(
         &self,
         project: ProjectId,
         (incident, fix): (Uuid, Uuid),
@@ -223,6 +250,14 @@ impl Fixing {
         let branch = format!("plumbline/incident-{short}-{}", now.micros() / 1_000);
         Ok(pulls::open(&mut rest, &branch, draft, &body(draft, &page), now).await?)
     }
+}
+
+/// Goes on where the request that it is for is dropped: by then a model is paid, or a branch is made.
+async fn to_its_end(work: impl Future<Output = Result<(), NoFix>> + Send + 'static) -> Result<(), NoFix> {
+    TaskTracker::new()
+        .spawn(work)
+        .await
+        .unwrap_or_else(|_panicked| Err(storage::Error::no_answer().into()))
 }
 
 /// Whether a fix may change a file that the pull request changed.

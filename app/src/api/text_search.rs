@@ -14,7 +14,7 @@ const SHOWN_PLACES: usize = 20;
 const AROUND_BYTES: usize = 80;
 /// The longest text that is looked for, in bytes.
 #[cfg(feature = "ssr")]
-const MAX_SOUGHT_BYTES: usize = 256;
+const MAX_SOUGHT_BYTES: usize = 600;
 
 /// Where a text was found in those of a step.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +49,7 @@ pub(crate) async fn search_step_texts(
     if sought.is_empty() || sought.len() > MAX_SOUGHT_BYTES {
         return Err(ApiError::Invalid {
             field: "sought".to_owned(),
-            message: "What is looked for has 1 to 256 bytes".to_owned(),
+            message: "What is looked for has 1 to 600 bytes".to_owned(),
         });
     }
     let mut snapshot = crate::context::database()?.snapshot(project).await?;

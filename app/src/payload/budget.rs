@@ -96,7 +96,13 @@ impl Budget {
         self.cut(word, WORD_BYTES)
     }
 
-    fn cut(&mut self, mut text: String, bytes: usize) -> String {
+    fn cut(&mut self, text: String, bytes: usize) -> String {
+        // HTML can't have it: a text of nothing else would be no text on the page, and its script would look for it.
+        let mut text = if text.contains('\0') {
+            text.replace('\0', "\u{fffd}")
+        } else {
+            text
+        };
         if text.len() > bytes {
             self.is_cut = true;
             text.truncate(text.floor_char_boundary(bytes));

@@ -5,6 +5,8 @@ use serde_json::{Map, Value};
 
 /// Changes that are listed; the others are counted.
 pub(crate) const MAX_CHANGES: usize = 200;
+/// What is kept of a place's path.
+const MAX_PATH_BYTES: usize = 200;
 
 /// A place of the state whose value came, went or became another.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,11 +71,14 @@ pub(crate) fn diff(before: &Value, after: &Value) -> StateDiff {
     let mut open = vec![(String::new(), Some(before), Some(after))];
     while let Some((path, before, after)) = open.pop() {
         let inner = |key: &str| {
-            if path.is_empty() {
+            let mut inner = if path.is_empty() {
                 key.to_owned()
             } else {
                 format!("{path}.{key}")
-            }
+            };
+            // Each value below a long key would have a copy of it.
+            inner.truncate(inner.floor_char_boundary(MAX_PATH_BYTES));
+            inner
         };
         match (before, after) {
             (Some(Value::Object(was)), Some(Value::Object(is))) => {

@@ -94,7 +94,8 @@ fn block(block: Block) -> AnyView {
         }
         Block::Quote(said) => view! { <blockquote class="md-quote">{line(said)}</blockquote> }.into_any(),
         Block::Verbatim(text) => {
-            view! { <pre class="code" tabindex="0" role="group" aria-label="Code">{text}</pre> }.into_any()
+            view! { <pre class="code" tabindex="0" role="group" aria-label="Code"><span>{text}</span></pre> }
+                .into_any()
         }
         Block::Rule => view! { <hr/> }.into_any(),
     }
@@ -196,7 +197,7 @@ fn said(part: Part, budget: &mut Budget) -> AnyView {
         }
         Part::Result(text) => {
             let text = json_stretch(text, budget);
-            view! { <pre class="code" tabindex="0" role="group" aria-label="Result">{text}</pre> }.into_any()
+            view! { <pre class="code" tabindex="0" role="group" aria-label="Result"><span>{text}</span></pre> }.into_any()
         }
         Part::Media(kind) => {
             let kind = budget.take_word(kind);

@@ -11,6 +11,8 @@ const OPEN_DEPTH: usize = 2;
 const OPEN_VALUES: usize = 20;
 /// The longest text that is shown of a value, in characters.
 const TEXT_CHARS: usize = 2_000;
+/// What lies deeper is shown as it stands: parsers of HTML nest elements only so far.
+const MAX_DEPTH: usize = 32;
 
 /// An object or a list; `None` for any other text.
 pub(crate) fn parse(text: &str) -> Option<Value> {
@@ -35,7 +37,7 @@ pub(crate) fn tree(value: &Value, label: String) -> AnyView {
     .into_any()
 }
 
-/// What stands inside an object or a list. serde reads no deeper than 128 levels.
+/// What stands inside an object or a list.
 fn branch(value: &Value, depth: usize, left: &mut usize) -> AnyView {
     let inner: Vec<(String, &Value)> = match value {
         Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), value)).collect(),
@@ -52,13 +54,14 @@ fn branch(value: &Value, depth: usize, left: &mut usize) -> AnyView {
             break;
         }
         *left -= 1;
-        rows.push(row(name, value, depth, left));
+        // HTML can't have NUL: a name of nothing else would be no text on the page.
+        rows.push(row(name.replace('\0', "\u{fffd}"), value, depth, left));
     }
     view! { <ul>{rows}</ul> }.into_any()
 }
 
 fn row(name: String, value: &Value, depth: usize, left: &mut usize) -> AnyView {
-    let Some(size) = size(value) else {
+    let Some(size) = size(value).filter(|_| depth < MAX_DEPTH) else {
         let text = leaf(value);
         return view! { <li><span class="json-key">{name}</span>" "<span>{text}</span></li> }.into_any();
     };

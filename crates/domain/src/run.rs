@@ -30,6 +30,8 @@ pub const QUIET_MICROS: i64 = 10 * 1_000_000;
 /// How long after that a run is looked at again by whoever waits for its end, in microseconds: whoever ends its waiting
 /// looks every second.
 const ENDED_BY_MICROS: i64 = QUIET_MICROS + 2 * 1_000_000;
+/// How late what ends the waiting may be beside a busy database, in microseconds after the last of the run.
+const LATE_MICROS: i64 = 60 * 1_000_000;
 /// A run of which nothing came for so long goes on no longer, whatever is missing of it, in microseconds.
 pub const ABANDONED_MICROS: i64 = 600 * 1_000_000;
 
@@ -52,6 +54,8 @@ impl RunStatus {
         let quiet = now.micros() - changed_at.micros();
         match self {
             Self::Running if quiet < QUIET_MICROS => Some(changed_at.plus_micros(ENDED_BY_MICROS)),
+            // Whoever ends the waiting may be late.
+            Self::Running if quiet < LATE_MICROS => Some(now.plus_micros(QUIET_MICROS)),
             Self::Running if quiet < ABANDONED_MICROS => Some(changed_at.plus_micros(ABANDONED_MICROS)),
             _ => None,
         }
@@ -192,7 +196,8 @@ mod tests {
         };
         assert_eq!(after(RunStatus::Running, 0), Some(12));
         assert_eq!(after(RunStatus::Running, 9), Some(12));
-        assert_eq!(after(RunStatus::Running, 12), Some(600));
+        assert_eq!(after(RunStatus::Running, 12), Some(22));
+        assert_eq!(after(RunStatus::Running, 60), Some(600));
         assert_eq!(after(RunStatus::Running, 600), None);
         assert_eq!(after(RunStatus::Ok, 0), None);
         assert_eq!(after(RunStatus::Error, 0), None);

@@ -5,12 +5,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::Result;
+use crate::counts::lock_counts;
 use crate::jobs::{JobChunk, Progress};
 
 /// The kind of the job. A migration asks for it.
 pub const KIND: &str = "count_calls";
 /// Runs that one chunk holds while their steps are counted: few enough that a batch that adds to one hardly notices.
-const CHUNK_RUNS: i64 = 1_000;
+const CHUNK_RUNS: i64 = 200;
 /// How far back a run that has just received something may be filed.
 const FILED_BEFORE_MICROS: i64 = 14 * 24 * 3_600_000_000;
 
@@ -35,6 +36,8 @@ pub async fn count_chunk(
         .clone()
         .and_then(|cursor| serde_json::from_value(cursor).ok());
     let filed_from = received_from.map(|at| at.plus_micros(-FILED_BEFORE_MICROS));
+    // As whoever changes runs does, so that nobody waits for another in a ring.
+    lock_counts(&mut chunk.tx, &[project]).await?;
     // Held first and counted then: a batch adds to a run and to its steps in one transaction, so what is counted in a
     // later statement is all of what these runs have.
     let runs = sqlx::query!(

@@ -5,7 +5,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::audit::{self, Entry};
-use crate::inquiries::{ask_within, may_begin, may_have_another_chat};
+use crate::inquiries::{ask_within, may_begin, may_have_another_chat, may_wait};
 use crate::{Db, Error, Result, Snapshot};
 
 /// The most questions of one chat.
@@ -25,12 +25,15 @@ pub struct Chat {
     pub title: String,
 }
 
-/// Begins a chat on a page. `Conflict` with `inquiries::TOO_MANY_AN_HOUR` or `inquiries::TOO_MANY_CHATS`.
+/// Begins a chat on a page. `Conflict` with `inquiries::TOO_MANY_AN_HOUR`, `inquiries::TOO_MANY_CHATS`
+/// or `inquiries::TOO_MANY_WAITING`.
 pub async fn create(db: &Db, project: ProjectId, page: &str, actor: &str, now: Timestamp) -> Result<Uuid> {
     let id = Uuid::now_v7();
     let mut tx = db.project(project).await?;
     may_begin(&mut tx, project, actor, now).await?;
     may_have_another_chat(&mut tx, project).await?;
+    // A question follows; without it the chat would stay empty.
+    may_wait(&mut tx, project).await?;
     sqlx::query!(
         "insert into chats (project_id, chat_id, created_at, updated_at, created_by, page)
          values ($1, $2, $3, $3, $4, $5)",

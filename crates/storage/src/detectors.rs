@@ -16,7 +16,7 @@ use crate::audit::{self, Entry};
 use crate::{Db, Error, Result, Snapshot, Tx};
 
 pub use days::{DetectorDay, Spent, days, spent_on};
-pub use judging::{EndedJudgement, NewFinding, RunJudgement, begin, end, judged, of_run};
+pub use judging::{EndedJudgement, NewFinding, RunJudgement, begin, end, judged, of_run, own_run_id};
 pub(crate) use queue::queue_within;
 pub use queue::{QueuedRun, again, done, later, next_due, take};
 pub use runs::{MAX_STEPS, latest_ids, read, texts};

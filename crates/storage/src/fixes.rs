@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::audit::{self, Entry};
+use crate::inquiries::may_begin;
 use crate::{Db, Error, Result, Snapshot};
 
 /// After this time, in microseconds, somebody else may try to open a pull request.
@@ -79,7 +80,27 @@ impl From<Row> for Fix {
     }
 }
 
-/// Keeps what a model proposed, and writes the audit log.
+/// Writes into the audit log that somebody asks for a fix. `Conflict` with `inquiries::TOO_MANY_AN_HOUR`.
+pub async fn begin(
+    db: &Db,
+    project: ProjectId,
+    (incident, fix): (Uuid, Uuid),
+    actor: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let mut tx = db.project(project).await?;
+    may_begin(&mut tx, project, actor, now).await?;
+    let entry = Entry::new(
+        actor,
+        "incident.fix_draft",
+        &incident.to_string(),
+        json!({ "fix_id": fix }),
+    );
+    audit::record_within(&mut tx, project, &entry, now).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Keeps what a model proposed.
 pub async fn add(db: &Db, project: ProjectId, new: &NewFix<'_>, actor: &str, now: Timestamp) -> Result<()> {
     let mut tx = db.project(project).await?;
     sqlx::query!(
@@ -98,9 +119,6 @@ pub async fn add(db: &Db, project: ProjectId, new: &NewFix<'_>, actor: &str, now
     )
     .execute(&mut *tx)
     .await?;
-    let details = json!({ "fix_id": new.id });
-    let entry = Entry::new(actor, "incident.fix_draft", &new.incident_id.to_string(), details);
-    audit::record_within(&mut tx, project, &entry, now).await?;
     Ok(tx.commit().await?)
 }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 pub use bounds::{
     MOST_AN_HOUR, MOST_CHATS, MOST_WAITING, TOO_MANY_AN_HOUR, TOO_MANY_CHATS, TOO_MANY_WAITING,
 };
-pub(crate) use bounds::{may_begin, may_have_another_chat};
+pub(crate) use bounds::{may_begin, may_have_another_chat, may_wait};
 
 use crate::audit::{self, Entry};
 use crate::{Db, Error, Result, Scope, Snapshot, Tx};
@@ -131,7 +131,7 @@ pub async fn investigate(
         return Ok(id);
     }
     may_begin(&mut tx, project, actor, now).await?;
-    bounds::may_wait(&mut tx, project).await?;
+    may_wait(&mut tx, project).await?;
     let id = Uuid::now_v7();
     sqlx::query!(
         "insert into inquiries (project_id, inquiry_id, asked_at, asked_by, incident_id, state)
@@ -164,7 +164,7 @@ pub(crate) async fn ask_within(
     actor: &str,
     now: Timestamp,
 ) -> Result<Uuid> {
-    bounds::may_wait(tx, project).await?;
+    may_wait(tx, project).await?;
     let id = Uuid::now_v7();
     sqlx::query!(
         "insert into inquiries (project_id, inquiry_id, asked_at, asked_by, chat_id, question, state)

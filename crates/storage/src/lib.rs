@@ -66,8 +66,8 @@ pub mod watcher;
 pub use db::{Connections, Db, OnReader, Scope, Snapshot, Tx};
 pub use error::{Error, Result};
 pub use migrate::{
-    LockMode, MigrationPlan, MigrationState, PendingMigration, PlannedStatement, TableLock, Work, let_act,
-    migrate, migration_plan, migration_state,
+    LockMode, MigrationPlan, MigrationState, PendingMigration, PlannedStatement, TableLock, Work,
+    build_indexes, let_act, migrate, migration_plan, migration_state,
 };
 pub use probe::{Probe, probe};
 pub use sqlx::postgres::PgConnectOptions;

@@ -71,6 +71,15 @@ pub async fn migrate(options: &PgConnectOptions) -> Result<usize> {
     Ok(before.known.saturating_sub(before.applied))
 }
 
+/// Builds the indexes that partitions lack on a database that has this binary's schema: a start before may have been ended
+/// while it built them.
+pub async fn build_indexes(options: &PgConnectOptions) -> Result<()> {
+    let mut connection = options.clone().connect().await?;
+    indexes::build_missing(&mut connection).await?;
+    connection.close().await?;
+    Ok(())
+}
+
 /// Lets `role` act as `plumbline_app`, as a server's connections do. The name is one of ours, never a client's.
 pub async fn let_act(options: &PgConnectOptions, role: &str) -> Result<()> {
     let mut connection = options.clone().connect().await?;

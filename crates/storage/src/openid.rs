@@ -104,8 +104,9 @@ async fn arrive_within(tx: &mut Tx, arrival: Arrival<'_>, now: Timestamp) -> Res
         link(tx, arrival, &user, now).await?;
         user
     };
-    follow_groups(tx, arrival, &user, now).await?;
+    // First: what a person gave stays what it is, whatever groups give.
     accept_invitations(tx, &email, &user, now).await?;
+    follow_groups(tx, arrival, &user, now).await?;
     let is_member = sqlx::query_scalar!(
         "select exists (select from memberships where user_id = $1) as \"is_member!\"",
         user.id.0
@@ -278,8 +279,21 @@ async fn accept_invitations(tx: &mut Tx, email: &str, user: &User, now: Timestam
     for row in rows {
         let (project, role) = (ProjectId(row.project_id), members::role(&row.role));
         match members::add_within(tx, project, user.id, role, now).await {
-            // In already by other means: the invitation is used up and changes nothing.
-            Err(Error::Conflict(_)) => {}
+            // In already. What a group gave becomes what a person gave; else the invitation is used up and changes nothing.
+            Err(Error::Conflict(_)) => {
+                let taken = sqlx::query!(
+                    "update memberships set role = $3, from_openid = false
+                     where project_id = $1 and user_id = $2 and from_openid",
+                    project.0,
+                    user.id.0,
+                    role.as_str()
+                )
+                .execute(&mut **tx)
+                .await?;
+                if taken.rows_affected() == 0 {
+                    continue;
+                }
+            }
             other => other?,
         }
         let details = json!({ "role": role, "invited_by": row.invited_by });

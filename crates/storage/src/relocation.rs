@@ -116,6 +116,7 @@ impl Move {
         // What came before the locks may have made or dropped a week.
         let parts = parts::read(&mut from).await?;
         parts::make_weeks(&mut from, &mut to).await?;
+        parts::drop_others(&parts, &mut to).await?;
         parts::compare(&parts, &parts::read(&mut to).await?)?;
 
         let noted: Vec<(String, i64, String)> =
@@ -135,7 +136,7 @@ impl Move {
         };
         begun.begins_anew = begun.source_changed().await?;
         if begun.begins_anew || begun.copied.is_empty() {
-            begun.empty(&tables).await?;
+            begun.empty().await?;
         }
         Ok(begun)
     }
@@ -282,12 +283,21 @@ impl Move {
     }
 
     /// Takes away what migrations put into the target, or an earlier attempt.
-    async fn empty(&mut self, tables: &[String]) -> Result<(), MoveError> {
-        let mut tx = self.target.begin().await?;
-        let truncate = format!("truncate {}", tables.join(", "));
-        tx.execute(AssertSqlSafe(truncate)).await?;
-        tx.execute("truncate database_move").await?;
-        tx.commit().await?;
+    async fn empty(&mut self) -> Result<(), MoveError> {
+        // First, so that a move that is ended in between begins with all of it.
+        self.target.execute("truncate database_move").await?;
+        let there = parts::read(&mut self.target).await?;
+        let (whole, partitions): (Vec<&Part>, Vec<&Part>) =
+            there.iter().partition(|part| part.name == part.table);
+        // One by one: all partitions and their indexes at once are more locks than a small server has room for. Nothing
+        // refers to them.
+        for part in partitions {
+            let truncate = format!("truncate {}", parts::quoted(&part.name));
+            self.target.execute(AssertSqlSafe(truncate)).await?;
+        }
+        let whole: Vec<String> = whole.iter().map(|part| parts::quoted(&part.name)).collect();
+        let truncate = format!("truncate {}", whole.join(", "));
+        self.target.execute(AssertSqlSafe(truncate)).await?;
         self.copied.clear();
         Ok(())
     }

@@ -3,6 +3,7 @@
 //! What is summed up from steps is not subtracted but counted again from the steps that are left, for the hours, days and
 //! names that those which go had a part in: so it ends as if they had never been there.
 
+mod had;
 mod shared_runs;
 mod sums;
 
@@ -40,20 +41,21 @@ pub(crate) struct Gone {
     pub(crate) named: BTreeSet<(String, String)>,
 }
 
-/// Everything that says whose run it is and goes with the run.
+/// Everything that says whose run it is and goes with the run. Judgements before findings: whoever writes a finding has
+/// changed its judgement before.
 const OF_RUNS: [&str; 9] = [
     "condition_feedback",
     "share_links",
     "analyses",
-    "findings",
     "judgements",
+    "findings",
     "judgement_queue",
     "trace_queue",
     "demo_runs",
     "run_keys",
 ];
 /// What was said of a run in the light of all its steps.
-const ABOUT_RUNS: [&str; 4] = ["analyses", "findings", "judgements", "trace_queue"];
+const ABOUT_RUNS: [&str; 4] = ["analyses", "judgements", "findings", "trace_queue"];
 
 /// Takes them away, and corrects what is summed up from them. Who calls holds the keys of the runs.
 pub(crate) async fn remove(
@@ -63,7 +65,7 @@ pub(crate) async fn remove(
     now: Timestamp,
 ) -> Result<Gone> {
     lock_counts(tx, &[going.project.0]).await?;
-    let had = sums::had_by(tx, going).await?;
+    let had = had::had_by(tx, going, now).await?;
     take_from_ledger(tx, going).await?;
     let mut rows = BTreeMap::new();
     match &going.of_user {

@@ -25,7 +25,7 @@ use crate::removal::{self, Going};
 use crate::{Db, Error, Result, Tx};
 
 pub use crate::removal::EncodeHistogram;
-pub use read::{Receipt, receipts, runs, step_ids};
+pub use read::{Receipt, is_shared, receipts, runs, step_ids};
 
 /// The kind of the job.
 pub const KIND: &str = "delete_user_data";
@@ -71,6 +71,9 @@ pub async fn start(db: &Db, project: ProjectId, user_id: &str, actor: &str, now:
         return Err(Error::Conflict(LEGAL_HOLD));
     }
     if next_runs(&mut tx, project, user_id).await?.is_empty() {
+        // Nor does a deletion that was cancelled need the id any more.
+        forget_id(&mut tx, project, &hash).await?;
+        tx.commit().await?;
         return Err(Error::NotFound);
     }
     let entry = Entry::new(actor, "user.delete", &hash, json!({}));
@@ -167,8 +170,22 @@ pub async fn delete_chunk(
         next_runs(&mut chunk.tx, project, &user).await?
     };
     let is_last = run_ids.is_empty();
-    for going in what_goes(&mut chunk.tx, project, &user, run_ids).await? {
-        citing::delete(&mut chunk.tx, &going, &user, &mut rows).await?;
+    // What cites them first: looking for it takes long, and nobody is to wait for the counts meanwhile.
+    let mut own_runs = Vec::new();
+    let mut all_going = what_goes(&mut chunk.tx, project, &user, run_ids).await?;
+    for going in &all_going {
+        citing::delete(&mut chunk.tx, going, &user, &mut rows, &mut own_runs).await?;
+    }
+    // By themselves, because they are filed under other days.
+    let own_runs = sqlx::query_scalar!(
+        "select run_id from run_keys where project_id = $1 and run_id = any ($2)",
+        project.0,
+        &own_runs
+    )
+    .fetch_all(&mut *chunk.tx)
+    .await?;
+    all_going.extend(what_goes(&mut chunk.tx, project, &user, own_runs).await?);
+    for going in all_going {
         let gone = removal::remove(&mut chunk.tx, &going, histogram, now).await?;
         for (table, more) in gone.rows {
             *rows.entry(table).or_default() += more;

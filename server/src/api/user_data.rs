@@ -1,6 +1,6 @@
 //! `GET /api/users/{id}/export`, `DELETE /api/users/{id}/data`: what there is of one end user of the application.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use axum::Json;
 use axum::body::Body;
@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use storage::projects::deletion::LEGAL_HOLD;
 use storage::{Db, user_data};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -26,12 +26,13 @@ use crate::clock;
 use crate::error::{ErrorBody, HttpError, HttpResult, NotFound, ReadErrors};
 use crate::state::AppState;
 
-/// Exports of this process at a time. Each reads one page, then sends it without holding a connection.
+/// Exports of this process that read a page at a time. Sending one holds nothing: who reads slowly keeps nobody waiting.
 static EXPORTS: Semaphore = Semaphore::const_new(8);
 /// Runs looked up at a time.
 const RUNS_PER_PAGE: u32 = 100;
-/// Steps read and sent at a time.
+/// Steps read and sent at a time, and from how many bytes on no more of them.
 const STEPS_PER_PAGE: usize = 50;
+const ENOUGH_BYTES: usize = 4 * 1024 * 1024;
 
 /// The deletion of a user's data.
 #[derive(Debug, Serialize, ToSchema)]
@@ -100,11 +101,11 @@ pub(crate) async fn export(
     Reader(caller): Reader,
     InPath(user_id): InPath<String>,
 ) -> HttpResult<Response> {
-    let Ok(turn) = EXPORTS.try_acquire() else {
+    let Ok(_turn) = EXPORTS.try_acquire() else {
         let message = "Too many exports at once; try again when one of them is done";
         return Err(HttpError::overloaded(message));
     };
-    let export = Export::begin(db, caller.project_id, user_id, turn).await?;
+    let export = Export::begin(db, caller.project_id, user_id).await?;
     let lines = stream::try_unfold(export, Export::next_lines);
     Ok(([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response())
 }
@@ -120,16 +121,10 @@ struct Export {
     last: Option<String>,
     /// Of the first of the runs, the steps that are to come.
     steps: VecDeque<String>,
-    _turn: SemaphorePermit<'static>,
 }
 
 impl Export {
-    async fn begin(
-        db: Db,
-        project: ProjectId,
-        user_id: String,
-        turn: SemaphorePermit<'static>,
-    ) -> HttpResult<Self> {
+    async fn begin(db: Db, project: ProjectId, user_id: String) -> HttpResult<Self> {
         let mut snapshot = db.snapshot(project).await?;
         let runs = user_data::runs(&mut snapshot, project, &user_id, None, RUNS_PER_PAGE).await?;
         drop(snapshot);
@@ -143,7 +138,6 @@ impl Export {
             last: runs.last().cloned(),
             runs: runs.into(),
             steps: VecDeque::new(),
-            _turn: turn,
         })
     }
 
@@ -151,6 +145,7 @@ impl Export {
     /// meanwhile is not among them.
     async fn next_lines(mut self) -> Result<Option<(Bytes, Self)>, storage::Error> {
         loop {
+            let turn = EXPORTS.acquire().await.ok();
             let mut snapshot = self.db.snapshot(self.project).await?;
             let Some(run_id) = self.runs.front().cloned() else {
                 let Some(last) = self.last.take() else {
@@ -166,40 +161,58 @@ impl Export {
                 let ids = user_data::step_ids(&mut snapshot, self.project, &self.user_id, &run_id).await?;
                 self.steps = ids.into();
             }
-            let page: Vec<String> = self.steps.drain(..self.steps.len().min(STEPS_PER_PAGE)).collect();
-            if self.steps.is_empty() {
-                self.runs.pop_front();
-            }
-            let lines = match self.lines(&mut snapshot, &run_id, &page).await {
+            let mut page: Vec<String> = self.steps.drain(..self.steps.len().min(STEPS_PER_PAGE)).collect();
+            let lines = match self.lines(&mut snapshot, &run_id, &mut page).await {
                 Err(storage::Error::NotFound) => String::new(),
                 lines => lines?,
             };
-            drop(snapshot);
+            for step_id in page.into_iter().rev() {
+                self.steps.push_front(step_id);
+            }
+            if self.steps.is_empty() {
+                self.runs.pop_front();
+            }
+            drop((snapshot, turn));
             if !lines.is_empty() {
                 return Ok(Some((Bytes::from(lines), self)));
             }
         }
     }
 
+    /// The lines of the steps, until they are enough; those that did not come to it are left in `step_ids`.
     async fn lines(
         &self,
         snapshot: &mut storage::Snapshot,
         run_id: &str,
-        step_ids: &[String],
+        step_ids: &mut Vec<String>,
     ) -> Result<String, storage::Error> {
+        let asked = std::mem::take(step_ids);
         let run: Run = storage::runs::get(snapshot, self.project, run_id).await?.into();
-        let steps = storage::steps::of_ids(snapshot, self.project, run_id, step_ids).await?;
+        let steps = storage::steps::of_ids(snapshot, self.project, run_id, &asked).await?;
+        // What a run has of several people says nothing of one of them.
+        let is_shared = user_data::is_shared(snapshot, self.project, &self.user_id, run_id).await?;
         let mut lines = String::new();
+        let mut read = BTreeSet::new();
         for step in steps.into_iter().map(Step::from) {
             if step.status == StepStatus::Running {
                 continue;
             }
             let mut body = body_of(&run, &step);
             body.insert("user_id".to_owned(), json!(self.user_id));
+            if is_shared {
+                body.remove("tags");
+                body.remove("session_id");
+            }
             let payload = storage::steps::payload(snapshot, self.project, run_id, &step.step_id).await?;
             add_texts(&mut body, payload);
             lines.push_str(&Value::Object(body).to_string());
             lines.push('\n');
+            read.insert(step.step_id);
+            if lines.len() >= ENOUGH_BYTES {
+                *step_ids = asked;
+                step_ids.retain(|id| !read.contains(id));
+                break;
+            }
         }
         Ok(lines)
     }

@@ -8,7 +8,6 @@ use engine::detectors::{
     AnswerError, Found, ModelAnswer, answer_schema, context, read_answer, verify, wanted_texts,
 };
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::{Judge, READING};
 use crate::models::fence::{FENCE_RULE, fenced};
@@ -63,7 +62,7 @@ pub async fn ask(
     drop((snapshot, reading));
     let begun = Instant::now();
     let own_run = OwnRun {
-        run_id: format!("plumbline-judgement-{}", Uuid::now_v7()),
+        run_id: storage::detectors::own_run_id(detector.id, detector.version, run_id),
         name: "judge".to_owned(),
     };
     let mut request = request(detector, run, &texts);

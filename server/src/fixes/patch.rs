@@ -82,7 +82,11 @@ pub(super) fn draft(files: &[TextFile], proposed: &Value) -> Result<FixDraft, St
             ));
         }
         file.after = file.after.replacen(&edit.find, &edit.replace, 1);
-        if file.after.len() > MAX_AFTER_BYTES || file.after.contains('\0') {
+        let hides = edit
+            .replace
+            .chars()
+            .any(|c| is_unseen(c) && !edit.find.contains(c));
+        if file.after.len() > MAX_AFTER_BYTES || hides {
             return Err(format!(
                 "The model makes of {shown} what is no text, or too large; ask again"
             ));
@@ -108,6 +112,22 @@ pub(super) fn draft(files: &[TextFile], proposed: &Value) -> Result<FixDraft, St
         explanation,
         files: fixed,
     })
+}
+
+/// Whether a page does not show the character, or shows others elsewhere because of it: whoever looks at the change would
+/// not see what it is.
+fn is_unseen(c: char) -> bool {
+    let is_format = matches!(
+        c,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{e0000}'..='\u{e007f}'
+    );
+    is_format || (c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
 }
 
 #[cfg(test)]
@@ -161,6 +181,9 @@ mod tests {
         check(&[("a.json", "four", "4")], "does not stand there once");
         check(&[("../secrets", "one", "1")], "was not shown");
         check(&[("a.json", "one", "\u{0}")], "no text");
+        // Shown in another order than it runs in.
+        check(&[("a.json", "one", "a \u{202e}b\u{2066}c")], "no text");
+        check(&[("a.json", "one", "o\u{200b}ne")], "no text");
         assert!(draft(&files(), &json!("x")).is_err());
     }
 }

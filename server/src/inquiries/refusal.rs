@@ -21,8 +21,8 @@ pub(crate) fn refusal(cause: Error) -> HttpError {
         Error::Conflict(TOO_MANY_AN_HOUR) => too_many(
             "too_many_questions",
             format!(
-                "You have begun {MOST_AN_HOUR} chats, questions and investigations within an hour, which is the most; wait a \
-                 while before you ask again"
+                "You have begun {MOST_AN_HOUR} chats, questions, investigations and fixes within an hour, which is the most; \
+                 wait a while before you ask again"
             ),
         ),
         Error::Conflict(TOO_MANY_WAITING) => too_many(

@@ -45,6 +45,38 @@ async fn a_database_of_edited_migrations_is_refused_untouched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn indexes_that_a_start_before_did_not_finish_are_built_by_the_next() {
+    let folder = Folder::new();
+    let postgres = given_postgres(&folder).await;
+    let url = postgres.url();
+    let environment = [("DATABASE_URL", url.as_str())];
+    let migrated = folder.run_with(&["migrate"], &environment);
+    assert_eq!(migrated.code, 0, "{migrated:?}");
+    // As migrations leave it, before its partitions have theirs.
+    let definition = postgres
+        .query("select pg_get_indexdef('runs_user_idx'::regclass)")
+        .await
+        .unwrap()[0][0]
+        .clone()
+        .unwrap();
+    assert!(definition.contains(" ON ONLY "), "{definition}");
+    postgres.query("drop index runs_user_idx").await.unwrap();
+    postgres.query(&definition).await.unwrap();
+    let half_built = "select count(*) from pg_index where not indisvalid";
+    assert_eq!(
+        postgres.query(half_built).await.unwrap()[0][0].as_deref(),
+        Some("1")
+    );
+    let again = folder.run_with(&["migrate"], &environment);
+    assert_eq!(again.code, 0, "{again:?}");
+    assert_eq!(
+        postgres.query(half_built).await.unwrap()[0][0].as_deref(),
+        Some("0")
+    );
+    postgres.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_database_of_a_newer_version_is_refused_untouched() {
     let folder = Folder::new();
     let postgres = given_postgres(&folder).await;

@@ -35,7 +35,7 @@ async fn an_import_that_is_interrupted_is_completed_and_stores_nothing_twice() {
     let lines: Vec<String> = (0..RUNS * STEPS_PER_RUN)
         .map(|n| {
             json!({"run_id": format!("run-{}", n / STEPS_PER_RUN), "step_id": format!("s{n}"), "step_name": "s", "model": "m",
-                "prompt": "Answer yes or no", "output_code": "yes", "latency_ms": 5})
+                "prompt": "Answer yes or no", "output_code": "yes", "latency_ms": 5, "events": [{ "name": "first token" }]})
             .to_string()
         })
         .collect();

@@ -30,8 +30,11 @@ async fn a_job_fills_a_project_and_pr_2_is_what_raised_the_bill() {
         let part = keys.iter().find(|part| part["key"] == key).unwrap();
         part["effects"][0].clone()
     };
-    // What is after PR 3 is as dear as what is between the two: PR 3 is cleared.
-    assert_ne!(cost("prod-frontend")["reading"], "better");
+    // What is after PR 3 is as dear as what is between the two: PR 3 is not named. Of the few calls between them chance
+    // alone makes a mean that is clearly another once in twenty hours.
+    let effect = cost("prod-frontend");
+    let errors = effect["change"]["standard_errors"].as_f64().unwrap();
+    assert!(errors.abs() < 3.3, "{effect}");
     let now = server::clock::now();
     let from = now.plus_micros(-13 * DAY_MICROS);
     let path = format!("/api/series?metric=cost_per_call&by=key&bucket=1d&from={from}");

@@ -284,15 +284,20 @@ async fn an_account_with_a_password_is_linked_by_whoever_runs_the_server() {
 }
 
 #[tokio::test]
-async fn an_invitation_is_accepted_with_the_provider() {
+async fn what_an_invitation_gives_stays_whatever_groups_give() {
     let (provider, app) = provider_and_app(|_| {}).await;
-    let other = other_project(&app).await;
-    person(&app, "noor@acme.dev", &[(&other, Role::Admin)]).await;
+    let (project, other) = (default_project(&app).await, other_project(&app).await);
+    let of_both = [(&project, Role::Admin), (&other, Role::Admin)];
+    person(&app, "noor@acme.dev", &of_both).await;
     let noor = Browser::sign_in(&app, "noor@acme.dev").await;
     crate::people::invite(&noor, "other", MARA, "viewer").await;
-    provider.says(json!({ "groups": null }));
-    signed_in(&app).await;
-    assert_eq!(roles(&app, &other).await.get(MARA), Some(&Role::Viewer));
+    crate::people::invite(&noor, "default", MARA, "admin").await;
+    for groups in [json!(["shop"]), json!(null)] {
+        provider.says(json!({ "groups": groups }));
+        signed_in(&app).await;
+        assert_eq!(roles(&app, &other).await.get(MARA), Some(&Role::Viewer));
+        assert_eq!(roles(&app, &project).await.get(MARA), Some(&Role::Admin));
+    }
 }
 
 #[tokio::test]

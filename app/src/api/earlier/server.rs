@@ -1,5 +1,7 @@
 //! What of a step's earlier calls is read and worked out.
 
+use std::io::{self, Write};
+
 use domain::{ProjectId, Severity, StepStatus};
 use serde_json::Value;
 use storage::Snapshot;
@@ -9,7 +11,6 @@ use super::{ComparedText, ComparedTexts, EarlierCall, EarlierCalls, GoodCall};
 use crate::api::prompts::diff::lines_in_turn;
 use crate::error::ApiError;
 use crate::payload::chat::{self, Message, Part};
-use crate::payload::state_diff;
 
 /// Earlier calls that are drawn.
 const MAX_CALLS: u32 = 59;
@@ -108,6 +109,7 @@ async fn compare(which: ComparedText, before: CallTexts, after: CallTexts) -> Co
         let mut text = text.map(|text| readable(&text)).unwrap_or_default();
         is_cut |= text.len() > COMPARED_BYTES;
         text.truncate(text.floor_char_boundary(COMPARED_BYTES));
+        text.shrink_to_fit();
         text
     };
     let (before, after) = (comparable(before), comparable(after));
@@ -125,8 +127,25 @@ async fn compare(which: ComparedText, before: CallTexts, after: CallTexts) -> Co
 
 /// How many values of two JSON texts differ, and how many are the same.
 fn values(before: &str, after: &str) -> Option<(usize, usize)> {
-    let found = state_diff::diff(&structured(before)?, &structured(after)?);
-    Some((found.changes.len(), found.unchanged))
+    let (before, after) = (structured(before)?, structured(after)?);
+    let (mut changed, mut unchanged) = (0, 0);
+    // Compared as `state_diff` does it, but for the paths: each is as long as the client's keys.
+    let mut open = vec![(Some(&before), Some(&after))];
+    while let Some(pair) = open.pop() {
+        match pair {
+            (Some(Value::Object(was)), Some(Value::Object(is))) => {
+                open.extend(was.iter().map(|(key, value)| (Some(value), is.get(key))));
+                let new = is.iter().filter(|(key, _)| !was.contains_key(*key));
+                open.extend(new.map(|(_, value)| (None, Some(value))));
+            }
+            (Some(Value::Array(was)), Some(Value::Array(is))) => {
+                open.extend((0..was.len().max(is.len())).map(|at| (was.get(at), is.get(at))));
+            }
+            (was, is) if was == is => unchanged += usize::from(was.is_some()),
+            _ => changed += 1,
+        }
+    }
+    Some((changed, unchanged))
 }
 
 fn structured(text: &str) -> Option<Value> {
@@ -139,9 +158,33 @@ fn readable(text: &str) -> String {
     if let Some(messages) = chat::parse(text) {
         return messages.iter().map(said).collect();
     }
-    structured(text)
-        .and_then(|value| serde_json::to_string_pretty(&value).ok())
-        .unwrap_or_else(|| text.to_owned())
+    structured(text).map_or_else(
+        || text.to_owned(),
+        |value| {
+            let mut beginning = Beginning(Vec::new());
+            // Ends with an error where it is full: no more of it is compared.
+            serde_json::to_writer_pretty(&mut beginning, &value).ok();
+            String::from_utf8_lossy(&beginning.0).into_owned()
+        },
+    )
+}
+
+/// Takes what is compared of a text and little more: enough to see that it goes on. Deeply nested JSON is over a hundred
+/// times as long when it is indented.
+struct Beginning(Vec<u8>);
+
+impl Write for Beginning {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() > COMPARED_BYTES {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn said(message: &Message) -> String {
@@ -192,6 +235,30 @@ mod tests {
         check(r#"{"a":1,"b":2}"#, r#"{"b":3,"a":1}"#, Some((1, 1)));
         check(r#"{"a":1}"#, r#"{"a":1"#, None);
         check("1", "2", None);
+        check("[1,[2,3]]", "[1,[2,4,5]]", Some((2, 2)));
+    }
+
+    #[test]
+    fn nested_json_is_not_indented_further_than_it_is_compared() {
+        let nested = format!(
+            "{}{}{}",
+            "[".repeat(120),
+            vec!["1"; 300_000].join(","),
+            "]".repeat(120)
+        );
+        let read = readable(&nested);
+        assert!(
+            read.len() > COMPARED_BYTES && read.len() < 2 * COMPARED_BYTES,
+            "{}",
+            read.len()
+        );
+        // Nor does a key of half a text stand before each of the values below it.
+        let long = format!(
+            "{{\"{}\":[{}]}}",
+            "k".repeat(500_000),
+            vec!["1"; 250_000].join(",")
+        );
+        assert_eq!(values(&long, &long), Some((0, 250_000)));
     }
 
     #[tokio::test]

@@ -196,7 +196,11 @@ pub(crate) fn AskButton() -> impl IntoView {
 pub(crate) fn AskDrawer(beside: Beside, #[prop(into)] about: Signal<About>) -> impl IntoView {
     let chat = beside.chat;
     let is_open = Memo::new(move |_| chat.read().is_some());
-    move || is_open.get().then(|| view! { <OpenDrawer beside about/> })
+    move || {
+        // Its forms lead to one project.
+        beside.slug.track();
+        is_open.get().then(|| view! { <OpenDrawer beside about/> })
+    }
 }
 
 #[component]

@@ -16,9 +16,16 @@ pub(crate) fn without_base64(text: &str) -> Option<String> {
     while from < bytes.len() {
         let stretch = bytes[from..].iter().take_while(|byte| is_base64(**byte)).count();
         let end = from + stretch;
-        if stretch >= LEFT_OUT_BYTES && is_mixed(&bytes[from..end]) {
-            let size = text[from..end].trim_end_matches('=').len() * 3 / 4;
-            kept.push_str(&text[kept_to..from]);
+        // What a backslash escapes in JSON stays: `\n`, `\u00e9`.
+        let escaped = match from.checked_sub(1).map(|before| bytes[before]) {
+            Some(b'\\') if bytes[from] == b'u' => 5,
+            Some(b'\\') => 1,
+            _ => 0,
+        };
+        let begin = (from + escaped).min(end);
+        if end - begin >= LEFT_OUT_BYTES && is_mixed(&bytes[begin..end]) {
+            let size = text[begin..end].trim_end_matches('=').len() * 3 / 4;
+            kept.push_str(&text[kept_to..begin]);
             kept.push_str(&format!("(base64, {size} bytes)"));
             kept_to = end;
         }
@@ -145,6 +152,15 @@ mod tests {
         assert_eq!(words("image", &part[0]), "image/png, 1.1 MB");
         let source = json!({ "media_type": "image/jpeg", "data": "(base64, 2048 bytes)", "name": "a-long-name-of-a-file.jpeg" });
         assert_eq!(words("image", &source), "image/jpeg, 2.0 KB");
+        // What a backslash begins is no base64.
+        for escape in ["\\n", "\\u00e9"] {
+            let text = format!(r#"["decode this:{escape}{data}"]"#);
+            let short = without_base64(&text).unwrap();
+            assert_eq!(
+                short,
+                format!(r#"["decode this:{escape}(base64, 1200000 bytes)"]"#)
+            );
+        }
         for text in ["-".repeat(10_000), "short QUi9".to_owned(), "x".repeat(10_000)] {
             assert_eq!(without_base64(&text), None);
         }

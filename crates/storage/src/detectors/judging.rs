@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::alerts::{NewAlert, insert_within};
+use crate::keys::secret;
 use crate::{Db, Result, Snapshot, Tx};
 
 /// Detectors and versions that are done with a run.
@@ -145,6 +146,14 @@ pub async fn end(
     now: Timestamp,
 ) -> Result<Vec<EndedJudgement>> {
     let mut tx = db.project(project).await?;
+    // Whoever deletes the run waits, or is waited for: what is said of it goes with it, or is not said any more.
+    sqlx::query!(
+        "select run_id from run_keys where project_id = $1 and run_id = $2 for key share",
+        project.0,
+        run_id
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
     let mut counted = Vec::new();
     for (judgement, mut alerts) in ended {
         if !is_alive(&mut tx, project, judgement.detector_id).await?
@@ -170,24 +179,49 @@ async fn write(
     judgement: &EndedJudgement,
     now: Timestamp,
 ) -> Result<bool> {
-    let written = sqlx::query!(
-        "insert into judgements as j (project_id, detector_id, at, version, state, run_id, reason)
-         values ($1, $2, $3, $4, $5, $6, $7)
-         on conflict (project_id, run_id, detector_id, version) do update set
-           at = excluded.at, state = excluded.state, reason = excluded.reason
-           where j.state = 'judging' and j.at = $8",
-        project.0,
-        judgement.detector_id,
-        now.to_offset_date_time(),
-        judgement.version,
-        judgement.state.as_str(),
-        run_id,
-        judgement.reason,
-        judgement.begun_at.map(Timestamp::to_offset_date_time)
-    )
-    .execute(tx)
-    .await?;
+    let at = now.to_offset_date_time();
+    let state = judgement.state.as_str();
+    let written = if let Some(begun_at) = judgement.begun_at {
+        // Never made again: where it is gone, its run was deleted, or a part of it.
+        sqlx::query!(
+            "update judgements set at = $5, state = $6, reason = $7
+             where project_id = $1 and run_id = $2 and detector_id = $3 and version = $4
+               and state = 'judging' and at = $8",
+            project.0,
+            run_id,
+            judgement.detector_id,
+            judgement.version,
+            at,
+            state,
+            judgement.reason,
+            begun_at.to_offset_date_time()
+        )
+        .execute(tx)
+        .await?
+    } else {
+        sqlx::query!(
+            "insert into judgements (project_id, run_id, detector_id, version, at, state, reason)
+             values ($1, $2, $3, $4, $5, $6, $7) on conflict (project_id, run_id, detector_id, version) do nothing",
+            project.0,
+            run_id,
+            judgement.detector_id,
+            judgement.version,
+            at,
+            state,
+            judgement.reason
+        )
+        .execute(tx)
+        .await?
+    };
     Ok(written.rows_affected() > 0)
+}
+
+/// The id of the run of Plumbline's own in which a model judges the run. Made of what a judgement has, so that it is found
+/// again when the run is deleted.
+pub fn own_run_id(detector: Uuid, version: i32, run_id: &str) -> String {
+    let hash = secret::sha256(run_id);
+    let digits: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("plumbline-judgement-{detector}-{version}-{digits}")
 }
 
 async fn count(

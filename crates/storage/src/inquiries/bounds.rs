@@ -4,7 +4,7 @@ use domain::{ProjectId, Timestamp};
 
 use crate::{Error, Result, Tx};
 
-/// What one person, or one key, may begin in a project within an hour: chats, questions and investigations together.
+/// What one person, or one key, may begin in a project within an hour: chats, questions, investigations and fixes together.
 pub const MOST_AN_HOUR: i64 = 100;
 /// Questions and investigations of a project that nobody has answered yet.
 pub const MOST_WAITING: i64 = 200;
@@ -35,7 +35,7 @@ pub(crate) async fn may_begin(tx: &mut Tx, project: ProjectId, actor: &str, now:
     let begun = sqlx::query_scalar!(
         "select count(*) as \"count!\" from audit_log
          where project_id = $1 and at > $2 and at <= $3 and actor = $4
-           and action in ('chat.create', 'chat.ask', 'incident.investigate')",
+           and action in ('chat.create', 'chat.ask', 'incident.investigate', 'incident.fix_draft')",
         project.0,
         now.plus_micros(-HOUR_MICROS).to_offset_date_time(),
         now.to_offset_date_time(),

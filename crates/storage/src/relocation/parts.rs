@@ -1,7 +1,7 @@
 //! The tables and partitions of a database, as what is copied one by one.
 
-use sqlx::FromRow;
 use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Executor as _, FromRow};
 
 use super::MoveError;
 use crate::Result;
@@ -145,6 +145,18 @@ pub(super) async fn make_weeks(source: &mut PgConnection, target: &mut PgConnect
             .bind(week)
             .execute(&mut *target)
             .await?;
+    }
+    Ok(())
+}
+
+/// Drops the weeks that an attempt before made in the target and that the source no longer has: rows of their time lie
+/// outside every week there, and would be refused here.
+pub(super) async fn drop_others(source: &[Part], target: &mut PgConnection) -> Result<()> {
+    for part in read(target).await? {
+        if part.name != part.table && !source.iter().any(|other| other.name == part.name) {
+            let drop = format!("drop table {}", quoted(&part.name));
+            target.execute(AssertSqlSafe(drop)).await?;
+        }
     }
     Ok(())
 }

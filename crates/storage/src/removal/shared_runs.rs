@@ -81,7 +81,7 @@ fn statement() -> String {
          ), added as (
            update runs r set name = c.name, name_nested = c.name_nested, name_at = c.name_at,
              name_step_id = c.name_step_id, started_at = c.started_at, ended_at = c.ended_at,
-             last_received_at = c.received_at,
+             last_received_at = c.received_at, waits_until = null,
              status = case when c.root_errors > 0 then 'error' when c.open > 0 then 'running' else 'ok' end,
              root_count = c.roots, root_error_count = c.root_errors, open_count = c.open, key_label = c.key_label,
              environment = c.environment, release = case when r.release = 'other' then r.release else c.release end,

@@ -5,10 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::{NanoUsd, ProjectId, Timestamp, TokenUsage};
 use sqlx::AssertSqlSafe;
 use sqlx::types::Json;
-use time::{Duration, OffsetDateTime};
-use uuid::Uuid;
 
-use super::Going;
+use super::had::Had;
 use crate::counts::{ADD_UP_DAYS, SUMMED};
 use crate::ingest::{Rollup, RollupKey, Squares, write_rollups_within};
 use crate::partitions::RELEASE_DAYS;
@@ -16,104 +14,6 @@ use crate::{Result, Tx};
 
 /// Makes an encoded histogram of latencies in milliseconds; of none, nothing.
 pub type EncodeHistogram<'a> = &'a (dyn Fn(&[f64]) -> Vec<u8> + Send + Sync);
-
-/// What the steps that go had a part in.
-pub(super) struct Had {
-    /// Hours of series.
-    hours: Vec<OffsetDateTime>,
-    series: Vec<Uuid>,
-    /// Labels of keys, and the days.
-    labels: Vec<String>,
-    days: Vec<OffsetDateTime>,
-    /// What was named: dimension and value.
-    pub(super) named: BTreeSet<(String, String)>,
-    templates: Vec<Vec<u8>>,
-}
-
-impl Had {
-    /// The first instant of the days, and the first after them.
-    fn bounds(&self) -> (OffsetDateTime, OffsetDateTime) {
-        let end = |day: Option<&OffsetDateTime>| day.copied().unwrap_or(OffsetDateTime::UNIX_EPOCH);
-        let (first, last) = (end(self.days.iter().min()), end(self.days.iter().max()));
-        (first, last + Duration::days(1))
-    }
-}
-
-/// Reads that, before they go.
-pub(super) async fn had_by(tx: &mut Tx, going: &Going) -> Result<Had> {
-    let series = sqlx::query!(
-        "select distinct o.hour, o.series_id
-         from (
-           select *, date_trunc('hour', started_at, 'UTC') as hour from steps
-           where project_id = $1 and run_id = any ($2) and partition_at >= $3 and partition_at <= $4
-             and ($5::text is null or user_id = $5)
-         ) s
-         join rollups o on o.project_id = $1 and o.hour = s.hour and (o.series_id = s.other_series
-           or s.other_series is null and o.key_label = s.key_label and o.step_name = s.name
-             and o.environment is not distinct from s.environment and o.model is not distinct from s.model
-             and o.template_fingerprint is not distinct from s.template_fingerprint)
-         order by 1, 2",
-        going.project.0,
-        &going.run_ids,
-        going.from,
-        going.to,
-        going.of_user.as_deref()
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    let named = sqlx::query!(
-        "select distinct d.dimension as \"dimension!\", d.value as \"value!\"
-         from steps s
-         cross join lateral (
-           values ('step', s.name), ('model', s.model), ('release', s.release), ('key', s.key_label)
-         ) d (dimension, value)
-         where s.project_id = $1 and s.run_id = any ($2) and s.partition_at >= $3 and s.partition_at <= $4
-           and ($5::text is null or s.user_id = $5) and d.value is not null",
-        going.project.0,
-        &going.run_ids,
-        going.from,
-        going.to,
-        going.of_user.as_deref()
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    let days = sqlx::query_scalar!(
-        "select distinct date_trunc('day', s.started_at, 'UTC') as \"day!\" from steps s
-         where s.project_id = $1 and s.run_id = any ($2) and s.partition_at >= $3 and s.partition_at <= $4
-           and ($5::text is null or s.user_id = $5)",
-        going.project.0,
-        &going.run_ids,
-        going.from,
-        going.to,
-        going.of_user.as_deref()
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    let templates = sqlx::query_scalar!(
-        "select distinct s.template_fingerprint as \"template!\" from steps s
-         where s.project_id = $1 and s.run_id = any ($2) and s.partition_at >= $3 and s.partition_at <= $4
-           and ($5::text is null or s.user_id = $5) and s.template_fingerprint is not null",
-        going.project.0,
-        &going.run_ids,
-        going.from,
-        going.to,
-        going.of_user.as_deref()
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    let (labels, named): (Vec<_>, Vec<_>) = named
-        .into_iter()
-        .map(|row| (row.dimension, row.value))
-        .partition(|(dimension, _)| dimension == "key");
-    Ok(Had {
-        hours: series.iter().map(|row| row.hour).collect(),
-        series: series.iter().map(|row| row.series_id).collect(),
-        labels: labels.into_iter().map(|(_, label)| label).collect(),
-        days,
-        named: named.into_iter().collect(),
-        templates,
-    })
-}
 
 /// Counts all of that again from the steps that are left.
 pub(super) async fn count_again(

@@ -13,8 +13,10 @@ use crate::{Db, Result, Scope};
 /// Parts of runs that one transaction ends.
 pub const MAX_ENDED: i64 = 1_000;
 
-/// Ends the waiting of runs of which nothing came until `now`, [`MAX_ENDED`] parts of runs at most, the longest waiting
-/// first. Returns the runs by project; none when no more are due.
+/// Ends the waiting of runs of which nothing came until `now`, of the project that has the longest waiting one, and
+/// [`MAX_ENDED`] parts of runs at most. Returns the runs by project; none when no more are due.
+///
+/// One project a transaction: who waits for the counts of one must not hold those of others, whose steps would wait too.
 pub async fn end_waiting(db: &Db, now: Timestamp) -> Result<BTreeMap<ProjectId, BTreeSet<String>>> {
     static STATEMENT: LazyLock<String> = LazyLock::new(|| {
         format!(
@@ -36,12 +38,9 @@ pub async fn end_waiting(db: &Db, now: Timestamp) -> Result<BTreeMap<ProjectId, 
     let mut tx = db.begin(Scope::All).await?;
     let at = now.to_offset_date_time();
     let projects: Vec<Uuid> = sqlx::query_scalar!(
-        "select distinct project_id as \"project_id!\" from (
-           select r.project_id from runs r join projects p on p.project_id = r.project_id and p.deleted_at is null
-           where r.waits_until <= $1 order by r.waits_until limit $2
-         ) due",
-        at,
-        MAX_ENDED
+        "select r.project_id from runs r join projects p on p.project_id = r.project_id and p.deleted_at is null
+         where r.waits_until <= $1 order by r.waits_until limit 1",
+        at
     )
     .fetch_all(&mut *tx)
     .await?;

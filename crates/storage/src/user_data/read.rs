@@ -56,6 +56,25 @@ pub async fn step_ids(
     Ok(step_ids.fetch_all(&mut *snapshot).await?)
 }
 
+/// Whether a run names others than the user.
+pub async fn is_shared(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    user_id: &str,
+    run_id: &str,
+) -> Result<bool> {
+    let is_shared = sqlx::query_scalar!(
+        "select exists (
+           select from runs k
+           join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.partition_at = k.partition_at
+           where k.project_id = $1 and k.run_id = $2 and s.user_id <> $3) as \"is_shared!\"",
+        project.0,
+        run_id,
+        user_id
+    );
+    Ok(is_shared.fetch_one(&mut *snapshot).await?)
+}
+
 /// What stays of a deletion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {

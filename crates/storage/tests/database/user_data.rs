@@ -117,6 +117,15 @@ async fn say_something(
         .execute(&mut *owner)
         .await
         .unwrap();
+    // What models were asked is recorded in runs of ours, which name nobody.
+    for own_run in [
+        format!("plumbline-analysis-{analysis}"),
+        format!("plumbline-chat-{chat}"),
+    ] {
+        let mut asked = step(&own_run, "s1", None);
+        asked.input = Some(format!("{run}: {text}"));
+        batch::write(db, project, &[asked], now).await.unwrap();
+    }
 }
 
 /// Does the job to its end; a first chunk is taken by a process that dies. Returns how many chunks it took.
@@ -226,9 +235,9 @@ async fn nothing_of_a_deleted_user_is_in_any_table_and_others_stay_as_they_are()
         ("mara@acme.dev", Some(at(NOW)))
     );
     for (table, rows) in [
-        ("steps", 4),
-        ("step_payloads", 4),
-        ("runs", 2),
+        ("steps", 6),
+        ("step_payloads", 6),
+        ("runs", 4),
         ("findings", 1),
         ("analyses", 1),
         ("chats", 1),
@@ -245,6 +254,45 @@ async fn nothing_of_a_deleted_user_is_in_any_table_and_others_stay_as_they_are()
             .any(|row| row.starts_with("audit_log") && row.contains(action));
         assert!(is_logged, "{action} {logged:#?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_names_somebody_with_a_longer_id_stays() {
+    let database = TestDatabase::new().await;
+    let (db, project) = (&database.db, database.project(1).await);
+    batch::write(db, project, &[step("run-1", "s1", Some("customer-1"))], at(NOW))
+        .await
+        .unwrap();
+    let questions = [
+        "Why did customer-1 fail?",
+        "(customer-1)",
+        "What of run-1?",
+        "Why did customer-10 fail?",
+        "Why did my-customer-1 fail?",
+        "What of run-1-b, and of run-11?",
+    ];
+    let mut stays = Vec::new();
+    for (n, question) in questions.into_iter().enumerate() {
+        let chat = chats::create(db, project, "", "test", at(NOW)).await.unwrap();
+        chats::ask(db, project, chat, (question, "t"), "test", at(NOW))
+            .await
+            .unwrap();
+        if n > 2 {
+            stays.push(chat);
+        }
+    }
+    let job = user_data::start(db, project, "customer-1", "mara@acme.dev", at(NOW))
+        .await
+        .unwrap();
+    work(db, project, job).await;
+    let mut owner = database.superuser().await;
+    let mut left: Vec<Uuid> = sqlx::query_scalar("select chat_id from chats")
+        .fetch_all(&mut owner)
+        .await
+        .unwrap();
+    left.sort();
+    stays.sort();
+    assert_eq!(left, stays);
 }
 
 #[tokio::test(flavor = "multi_thread")]

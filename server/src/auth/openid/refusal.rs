@@ -26,6 +26,11 @@ impl Refusal {
         }
     }
 
+    /// Whether it is no fault of whoever signs in.
+    pub(super) fn is_outage(&self) -> bool {
+        self.status == StatusCode::SERVICE_UNAVAILABLE
+    }
+
     /// No ticket, one of another sign-in, or one that is too old.
     pub(super) fn state() -> Self {
         Self::new(

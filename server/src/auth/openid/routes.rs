@@ -132,7 +132,12 @@ impl Returning<'_> {
         }
         let person = match self.person(&ticket, query).await {
             Ok(person) => person,
-            Err(refusal) => return Err(self.refuse(refusal, "").await),
+            Err(refusal) => {
+                if refusal.is_outage() {
+                    attempt.take_back();
+                }
+                return Err(self.refuse(refusal, "").await);
+            }
         };
         let cookie = self.let_in(&ticket, &person).await?;
         attempt.succeeded(self.now);

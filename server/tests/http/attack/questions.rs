@@ -75,6 +75,11 @@ async fn questions_have_a_rate_and_a_queue_has_an_end() {
         matches!(refused, Err(Error::Conflict(TOO_MANY_WAITING))),
         "{refused:?}"
     );
+    let refused = chats::create(db, project.id, "", "fourth", now).await;
+    assert!(
+        matches!(refused, Err(Error::Conflict(TOO_MANY_WAITING))),
+        "no chat that would stay empty: {refused:?}"
+    );
 
     // Whoever deletes what they asked has asked all the same; an hour later they may again.
     chats::delete(db, project.id, chat, actor, now).await.unwrap();

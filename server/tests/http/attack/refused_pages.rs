@@ -32,8 +32,7 @@ async fn refused_settings_pages_say_nothing_of_what_they_would_show() {
     let models = json!({ "providers": [{ "id": "p1", "kind": "anthropic", "api_key": "sk-ant-canary-0123456789ZQKJ" }] });
     let (status, saved) = put(&app, "/api/settings/models", models).await;
     assert_eq!(status, 200, "{saved}");
-    let redaction =
-        json!({ "patterns": [{ "name": "hiddencanary", "regex": "hidden-canary-pattern-[0-9]+" }] });
+    let redaction = json!({ "own": [{ "name": "hiddencanary", "pattern": "hidden-canary-pattern-[0-9]+", "treatment": "mask" }] });
     let (status, saved) = put(&app, "/api/settings/redaction", redaction).await;
     assert_eq!(status, 200, "{saved}");
     let project = default_project(&app).await;

@@ -44,7 +44,10 @@ pub(super) fn tail_view(
     let tail = tail.to_owned();
     Some(view! {
         <p class="dim num cut-note">{said}</p>
-        <pre class="code wrap" tabindex="0" role="group" aria-label=label>{tail}</pre>
+        // Not directly in it: a newline there is dropped.
+        <pre class="code wrap" tabindex="0" role="group" aria-label=label>
+            <span>{tail}</span>
+        </pre>
     })
 }
 
