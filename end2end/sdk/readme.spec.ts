@@ -25,11 +25,17 @@ const wrapped: Recorded[] = [
   ],
 ];
 const initialized: Recorded = [['step_1', 'llm', null, { model: 'gpt-4o-mini', tokens: { input_fresh: 31, output: 17 } }]];
+const framework: Recorded = [
+  ['answer-customer', 'agent', null],
+  ['RunnableSequence', 'chain', 'answer-customer'],
+  ['ChatPromptTemplate', 'other', 'RunnableSequence'],
+  ['ChatOpenAI', 'llm', 'RunnableSequence', { model: 'gpt-4o-mini', tokens: { input_fresh: 31, output: 17 } }],
+];
 const ingested: Recorded = [['classify', 'llm', null, { model: 'in-house-7b', cost_usd: '0.0014', tokens: { input_fresh: 120, output: 1 } }]];
 
 const LANGUAGES = [
   { name: 'typescript', block: 'js', file: 'program.mjs', recorded: [...wrapped, ingested] },
-  { name: 'python', block: 'python', file: 'program.py', recorded: [...wrapped, initialized, ingested] },
+  { name: 'python', block: 'python', file: 'program.py', recorded: [...wrapped, initialized, framework, ingested] },
 ].map((language) => {
   const readme = readFileSync(join(repository, `sdk/${language.name}/README.md`), 'utf8');
   const blocks = readme.matchAll(new RegExp(`^\`\`\`${language.block}\\n([^]*?)^\`\`\``, 'gm'));
@@ -44,14 +50,16 @@ for (const { name, file, programs, recorded } of LANGUAGES) {
       expect(program.split('pl_live_...'), 'the key stands in it once').toHaveLength(2);
       const copy = join(nodeProject().folder, file);
       writeFileSync(copy, program.replace('pl_live_...', project.key));
-      const printed = await run(copy, {
+      const venv = program.includes('langchain') ? 'otel-venv' : 'clients-venv';
+      const variables = {
         ANTHROPIC_API_KEY: 'sk-ant-their-own',
         ANTHROPIC_BASE_URL: way.provider.url,
         OPENAI_API_KEY: 'sk-their-own',
         OPENAI_BASE_URL: `${way.provider.url}/v1`,
         PLUMBLINE_API_URL: way.server.url,
         ...(name === 'python' ? { PYTHONPATH: pythonPackage() } : {}),
-      });
+      };
+      const printed = await run(copy, variables, undefined, venv);
       if (index < programs.length - 1) expect(printed).toContain(SENTENCE);
 
       // The program has ended, so everything is stored.

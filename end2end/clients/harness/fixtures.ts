@@ -39,7 +39,7 @@ export const fixtures: Fixture[] = [
   refusal('chat-error-429', 429, 'rate_limit_exceeded', 'Rate limit reached for gpt-4o-mini'),
   refusal('chat-error-500', 500, 'server_error', 'The server had an error'),
   // The snippets ask the question alone; both providers' words for its size stand here.
-  { match: { userMessage: /^What is a plumb line\?$/ }, response: { content: SENTENCE, usage: { ...chatUsage, ...usage } } },
+  { match: { userMessage: /^(In one sentence: )?What is a plumb line\?$/ }, response: { content: SENTENCE, usage: { ...chatUsage, ...usage } } },
   { match: asked('chat-malformed'), response: { content: SENTENCE }, chaos: { malformedRate: 1 } },
   { match: asked('chat-disconnect'), response: { content: SENTENCE }, chaos: { disconnectRate: 1 } },
   { match: asked('chat-dropped'), response: { content: SENTENCE }, chaos: { dropRate: 1 } },

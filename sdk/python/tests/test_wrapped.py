@@ -9,6 +9,8 @@ import unittest
 import anthropic
 import openai
 
+import plumbline
+
 from .servers import MadeUpServer, WithIngest
 from .test_sender import run
 
@@ -238,6 +240,15 @@ print("done", flush=True)
         self.assertEqual((code, complaints), (0, ""))
         outputs = [(step["provider"], step["output_code"]) for step in self.ingest.taken()]
         self.assertEqual(outputs, [("anthropic", "Hi."), ("anthropic", "Hi."), ("openai", "Hello")])
+
+    def test_a_framework_without_an_instrumentation_is_a_warning(self):
+        said = []
+        tracer = plumbline.initialize(
+            integrations=[plumbline.Integration.LLAMA_INDEX, "haystack"], api_url="http://127.0.0.1:9", on_warning=said.append
+        )
+        tracer.shutdown(0)
+        self.assertRegex(said[0], r"calls of llama_index are not recorded: .*pip install")
+        self.assertRegex(said[1], r"calls of haystack are not recorded: .*pip install")
 
     def test_what_is_no_client_comes_back_as_it_is(self):
         no_client = object()

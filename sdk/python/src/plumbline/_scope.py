@@ -78,7 +78,8 @@ class Tracing:
         self._has_run_of_its_own = run_id is not None
         self._record = record
 
-    def _around(self) -> Optional[Context]:
+    def around(self) -> Optional[Context]:
+        """What is around the current call, where it is this tracer's."""
         context = _context.get()
         return context if context is not None and context.tracing is self else None
 
@@ -86,7 +87,7 @@ class Tracing:
         self, name: Optional[str], fields: WireStep, labels: Labels = NO_LABELS, run: Optional[RunState] = None
     ) -> Step:
         """A step that begins now: in ``run``, or in the run around the call."""
-        around = self._around()
+        around = self.around()
         in_run = run or (around.run if around else self.run)
         part_of = around if around and around.run.id == in_run.id else None
         all_labels = (part_of.labels if part_of else in_run.labels).joined(labels)
@@ -97,20 +98,20 @@ class Tracing:
 
     def run_of_call(self) -> RunState:
         """The run of a function that is called now: the one around it, or a new one."""
-        around = self._around()
+        around = self.around()
         if around:
             return around.run
         return self.run if self._has_run_of_its_own else RunState(None, self.run.labels)
 
     def inside(self, step: Step, run: RunState, labels: Labels = NO_LABELS) -> Context:
         """Steps made in it are part of ``step``."""
-        around = self._around()
+        around = self.around()
         outer = around.labels if around and around.run.id == run.id else run.labels
         return Context(self, run, step, outer.joined(labels)._replace(step_name=None))
 
     def labelled(self, labels: Labels) -> Context:
         """Steps made in it have ``labels``."""
-        around = self._around()
+        around = self.around()
         if around:
             return around._replace(labels=around.labels.joined(labels))
         return Context(self, self.run, None, self.run.labels.joined(labels))

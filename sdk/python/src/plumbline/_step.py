@@ -84,8 +84,11 @@ if hasattr(os, "register_at_fork"):
 
 
 def new_id() -> str:
-    """A random id of 32 hexadecimal digits. Nobody has to be unable to guess it, so the system is not asked each time."""
-    return f"{_random.getrandbits(128):032x}"
+    """
+    A random id of 16 hexadecimal digits, as spans of OpenTelemetry have them, and never zero. Nobody has to be unable to
+    guess it, so the system is not asked each time.
+    """
+    return f"{_random.getrandbits(64) or 1:016x}"
 
 
 def time_text(timestamp: float) -> str:

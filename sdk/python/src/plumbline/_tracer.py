@@ -6,17 +6,19 @@ import datetime
 import json
 import logging
 import secrets
-from typing import Any, Callable, List, Mapping, Optional, Sequence, TypeVar
+import time
+from typing import Any, Callable, List, Mapping, Optional, Sequence, TypeVar, Union
 
 from . import _environment
 from ._observe import Observation, observed
 from ._registry import make_with, register, unregister
 from ._scope import LabelBlock, Run, RunState, StepBlock, Tracing
 from ._sender import EXIT_PATIENCE_S, Sender, Stats
+from ._spans import Spans
 from ._step import Labels, Step, WireStep
 from .clients.anthropic import ANTHROPIC
 from .clients.openai import OpenAi
-from .clients.patch import Integration, patch
+from .clients.patch import CLIENTS, Integration, patch
 from .clients.wrap import wrap_client
 
 DEFAULT_API_URL = "http://127.0.0.1:3000"
@@ -72,15 +74,18 @@ class Tracer:
             list(tags),
             dict(attributes or {}),
         )
+        self._api_url = _origin_of(api_url or _environment.variable("PLUMBLINE_API_URL") or DEFAULT_API_URL)
+        self._api_key = api_key or _environment.variable("PLUMBLINE_API_KEY")
         self._sender = Sender(
-            api_url=_origin_of(api_url or _environment.variable("PLUMBLINE_API_URL") or DEFAULT_API_URL),
-            api_key=api_key or _environment.variable("PLUMBLINE_API_KEY"),
+            api_url=self._api_url,
+            api_key=self._api_key,
             max_queue_steps=max_queue_steps,
             max_queue_bytes=max_queue_bytes,
             flush_interval_s=flush_interval,
             warn=self._warn,
         )
         self._tracing = Tracing(run_id=run_id, labels=self._labels, record=self._record_ended)
+        self._spans: Optional[Spans] = None
         register(self._tracing)
 
     @property
@@ -176,12 +181,28 @@ class Tracer:
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Waits until what was recorded so far is sent. Says whether it is."""
-        return self._sender.flush(timeout)
+        ends_at = time.monotonic() + timeout
+        is_sent = self._sender.flush(timeout)
+        if self._spans is not None:
+            is_sent = self._spans.flush(max(0.0, ends_at - time.monotonic())) and is_sent
+        return is_sent
 
     def shutdown(self, timeout: float = EXIT_PATIENCE_S) -> None:
         """Sends what is left and records no more. The end of the process does this by itself."""
+        if self._spans is not None:
+            self._spans.shutdown(timeout)
         self._sender.shutdown(timeout)
         unregister(self._tracing)
+
+    def _instrument(self, package: str) -> None:
+        """Has an instrumentation of OpenTelemetry record a package."""
+        if not self._is_enabled:
+            return
+        if self._redact is not None:
+            raise ValueError("`redact` does not see the spans of OpenTelemetry; have the server redact them")
+        if self._spans is None:
+            self._spans = Spans(self._tracing, self._labels, self._api_url, self._api_key)
+        self._spans.instrument(package)
 
     def _record_ended(self, step: Step) -> None:
         if not self._is_enabled:
@@ -211,19 +232,25 @@ class Tracer:
             pass  # Somebody else's, and nobody to tell.
 
 
-def initialize(*, integrations: Sequence[Integration], **options: Any) -> Tracer:
+def initialize(*, integrations: Sequence[Union[Integration, str]], **options: Any) -> Tracer:
     """
-    Records the calls of all clients of the named packages, also of those that other libraries make, without wrapping any.
+    Records what the named packages do, also where other libraries use them, without wrapping anything: the calls of the
+    providers' own clients by itself, frameworks by an instrumentation of OpenTelemetry that is installed for them.
 
-    :param integrations: a package that is not installed is a warning
+    :param integrations: a package, or an instrumentation, that is not installed is a warning
     :param options: those of :class:`Tracer`, which is returned
     """
     tracer = Tracer(**options)
-    for integration in map(Integration, integrations):
+    clients = {integration.value: integration for integration in CLIENTS}
+    for integration in integrations:
+        package = integration.value if isinstance(integration, Integration) else integration
         try:
-            patch(integration, tracer._tracing)
+            if package in clients:
+                patch(clients[package], tracer._tracing)
+            else:
+                tracer._instrument(package)
         except Exception as error:
-            tracer._warn(f"calls of {integration.value} are not recorded: {error!r}")
+            tracer._warn(f"calls of {package} are not recorded: {error!r}")
     return tracer
 
 

@@ -20,10 +20,23 @@ from .wrap import UNPATCHED, post_recorded, post_recorded_async
 
 
 class Integration(str, enum.Enum):
-    """A package whose clients can be recorded."""
+    """
+    A package that can be recorded: the providers' own clients by this one, the others by the instrumentation of OpenTelemetry
+    that is installed for them (``openinference-instrumentation-langchain``). Any other that has one can be named by a word.
+    """
 
     ANTHROPIC = "anthropic"
     OPENAI = "openai"
+    BEDROCK = "bedrock"
+    CREWAI = "crewai"
+    DSPY = "dspy"
+    GOOGLE_GENAI = "google_genai"
+    GROQ = "groq"
+    LANGCHAIN = "langchain"
+    LITELLM = "litellm"
+    LLAMA_INDEX = "llama_index"
+    MISTRALAI = "mistralai"
+    OPENAI_AGENTS = "openai_agents"
 
 
 CLIENTS = {
