@@ -135,7 +135,7 @@ enum Command {
     Import(import::Arguments),
     /// Look-ups for the model of an editor or an agent: the Model Context Protocol on stdin and stdout
     Mcp(mcp::Arguments),
-    /// Work in the background: re-pricing, and projects being deleted
+    /// Work in the background: re-pricing, deletions, demo data, counting again after an upgrade
     Jobs(jobs::Arguments),
     /// Fill a project with demo data
     ///

@@ -200,7 +200,7 @@ pub struct Flags {
     /// Bytes that may wait to be written [default: 67108864]
     #[arg(long, global = true, env = "PLUMBLINE_QUEUE_BYTES", value_name = "N")]
     pub queue_bytes: Option<usize>,
-    /// Connections to the database [default: 10]
+    /// Connections to the database [default: 12]
     #[arg(long, global = true, env = "PLUMBLINE_DB_CONNECTIONS", value_name = "N")]
     pub db_connections: Option<u32>,
     /// Connections from outside that may be open [default: as many as the limit of open files allows]

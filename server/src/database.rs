@@ -16,6 +16,8 @@ use crate::config::{Config, DatabaseUrl};
 const SERVER_CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a command waits for the database: a person is waiting.
 const COMMAND_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a start waits for indexes that an earlier one did not finish.
+const INDEX_PATIENCE: Duration = Duration::from_secs(30);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// How often a waiting command logs what it waits for.
@@ -68,7 +70,7 @@ impl Database {
     /// took.
     pub async fn migrate(config: &Config) -> anyhow::Result<(Self, usize)> {
         let database = Self::reach(config).await?;
-        match database.check_and_migrate(true).await {
+        match database.check_and_migrate(true, None).await {
             Ok(applied) => Ok((database, applied)),
             Err(cause) => Err(database.stopped_by(cause).await),
         }
@@ -182,7 +184,7 @@ impl Database {
     }
 
     async fn prepared(self, serving: bool) -> anyhow::Result<Self> {
-        match self.check_and_migrate(serving).await {
+        match self.check_and_migrate(serving, Some(INDEX_PATIENCE)).await {
             Ok(_) => Ok(self),
             Err(cause) => Err(self.stopped_by(cause).await),
         }
@@ -195,16 +197,30 @@ impl Database {
         }
     }
 
-    /// Migrates where that is our business: always for a server, else where no older version can be in use.
-    async fn check_and_migrate(&self, always: bool) -> anyhow::Result<usize> {
+    /// Builds indexes that an earlier start did not finish, for as long as one may take. Building waits for every older
+    /// transaction of the database; what is given up here is built to its end by Postgres, and attached by the next start.
+    async fn build_indexes(&self, patience: Option<Duration>) -> anyhow::Result<()> {
+        let building = storage::build_indexes(&self.options);
+        match patience {
+            Some(patience) => timeout(patience, building)
+                .await
+                .context("they are still being built")??,
+            None => building.await?,
+        }
+        Ok(())
+    }
+
+    /// Migrates where that is our business: always for a server, else where no older version can be in use. Indexes that
+    /// are missing on a database of this version may take `patience`.
+    async fn check_and_migrate(&self, always: bool, patience: Option<Duration>) -> anyhow::Result<usize> {
         let state = storage::migration_state(&self.options)
             .await
             .context("cannot read the database's schema")?;
         refuse_unfit(state)?;
         if state.applied == state.known {
             // Without them pages are slow, and not wrong.
-            if always && let Err(cause) = storage::build_indexes(&self.options).await {
-                let error = format!("{:#}", anyhow::Error::new(cause));
+            if always && let Err(cause) = self.build_indexes(patience).await {
+                let error = format!("{cause:#}");
                 tracing::warn!(
                     error,
                     "indexes of some weeks are missing; the next start builds them"

@@ -64,12 +64,21 @@ pub const ACTION_GROUPS: &[(&str, &str)] = &[
     ("share", "Share links"),
     ("integration", "Integrations"),
     ("incident", "Incidents"),
+    ("incidents", "Settings of incidents"),
+    ("alert", "Alerts"),
+    ("budget", "Budgets"),
+    ("models", "Model providers"),
+    ("analysis", "Analyses"),
+    ("spans", "Plain spans"),
+    ("user", "Data of users"),
     ("watcher", "Watcher"),
     ("chat", "Ask"),
     ("detector", "Detectors"),
     ("finding", "Marks of findings"),
     ("redaction", "Redaction"),
     ("retention", "Retention"),
+    ("secrets", "Keys of this server"),
+    ("database", "Database"),
 ];
 
 /// The end of a page of rows; the next one begins after it.

@@ -24,6 +24,17 @@ pub(crate) async fn lock_counts(tx: &mut PgConnection, projects: &[Uuid]) -> Res
     Ok(())
 }
 
+/// As [`lock_counts`] for one project, but waits for nobody: false where somebody else is at it.
+pub(crate) async fn try_lock_counts(tx: &mut PgConnection, project: Uuid) -> Result<bool> {
+    let is_ours = sqlx::query_scalar!(
+        "select pg_try_advisory_xact_lock(hashtextextended($1::uuid::text, 0)) as \"is_ours!\"",
+        project
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    Ok(is_ours)
+}
+
 /// The columns of a run, called `r`, that its counts come from.
 pub(crate) const COUNTED: &str = "r.project_id, r.partition_at, r.key_label, r.environment, r.release, r.models, \
     r.step_names, r.status, r.severity, r.step_count, r.unpriced_steps, r.cost_nano_usd";

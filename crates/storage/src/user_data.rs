@@ -176,15 +176,18 @@ pub async fn delete_chunk(
     for going in &all_going {
         citing::delete(&mut chunk.tx, going, &user, &mut rows, &mut own_runs).await?;
     }
-    // By themselves, because they are filed under other days.
-    let own_runs = sqlx::query_scalar!(
-        "select run_id from run_keys where project_id = $1 and run_id = any ($2)",
+    // Day by day: what is counted again for them are whole days, and weeks may lie between two of them.
+    let days = sqlx::query_scalar!(
+        "select array_agg(run_id) as \"run_ids!\" from run_keys where project_id = $1 and run_id = any ($2)
+         group by date_trunc('day', partition_at, 'UTC') order by date_trunc('day', partition_at, 'UTC')",
         project.0,
         &own_runs
     )
     .fetch_all(&mut *chunk.tx)
     .await?;
-    all_going.extend(what_goes(&mut chunk.tx, project, &user, own_runs).await?);
+    for of_day in days {
+        all_going.extend(what_goes(&mut chunk.tx, project, &user, of_day).await?);
+    }
     for going in all_going {
         let gone = removal::remove(&mut chunk.tx, &going, histogram, now).await?;
         for (table, more) in gone.rows {

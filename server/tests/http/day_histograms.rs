@@ -65,8 +65,10 @@ async fn recounted(app: &TestApp) -> Recount {
         .unwrap()
 }
 
+/// As an hour later: the hour in which yesterday is not yet taken to be complete is over then, at whatever time of day.
 async fn sum_up(app: &TestApp) {
-    server::day_histograms::sum_up(&app.state.db, server::clock::now(), &app.shutdown)
+    let later = server::clock::now().plus_micros(3_600_000_000);
+    server::day_histograms::sum_up(&app.state.db, later, &app.shutdown)
         .await
         .unwrap();
 }

@@ -31,10 +31,14 @@ async fn a_job_fills_a_project_and_pr_2_is_what_raised_the_bill() {
         part["effects"][0].clone()
     };
     // What is after PR 3 is as dear as what is between the two: PR 3 is not named. Of the few calls between them chance
-    // alone makes a mean that is clearly another once in twenty hours.
+    // alone makes a mean that is clearly another once in twenty hours, and one that is so by 3.3 standard errors on a few
+    // dates of a year; never one that is another by a tenth as well, without which nothing is named.
     let effect = cost("prod-frontend");
-    let errors = effect["change"]["standard_errors"].as_f64().unwrap();
-    assert!(errors.abs() < 3.3, "{effect}");
+    let of_change = |name: &str| effect["change"][name].as_f64().unwrap().abs();
+    assert!(
+        of_change("standard_errors") < 3.3 || of_change("estimate") < 0.1,
+        "{effect}"
+    );
     let now = server::clock::now();
     let from = now.plus_micros(-13 * DAY_MICROS);
     let path = format!("/api/series?metric=cost_per_call&by=key&bucket=1d&from={from}");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use storage::detectors::{EndedJudgement, NewFinding};
 use uuid::Uuid;
 
-use crate::app::TestApp;
+use crate::app::{TestApp, step};
 use crate::people::{Browser, default_project};
 
 const DAY_MICROS: i64 = 86_400_000_000;
@@ -27,6 +27,8 @@ async fn detector(app: &TestApp, project: ProjectId, name: &str) -> Uuid {
 /// Something that is found in a run of its own, and its id.
 async fn found(app: &TestApp, project: ProjectId, detector: Uuid, nth: u32, at: Timestamp) -> Uuid {
     let id = Uuid::now_v7();
+    let run = format!("run-{nth}");
+    app.store(step(&run, "s 1")).await;
     let ended = EndedJudgement {
         detector_id: detector,
         version: 1,
@@ -53,7 +55,6 @@ async fn found(app: &TestApp, project: ProjectId, detector: Uuid, nth: u32, at: 
         }),
         begun_at: None,
     };
-    let run = format!("run-{nth}");
     storage::detectors::end(&app.state.db, project, &run, vec![(ended, Vec::new())], at)
         .await
         .unwrap();

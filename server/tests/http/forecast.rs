@@ -43,7 +43,9 @@ async fn form(app: &TestApp, path: &str, fields: &[(&str, &str)]) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demos_month_ends_near_what_was_forecast() {
-    let app = seeded(30, 100).await;
+    // With 100 runs a day there are dates on which no call lies between the first two deploys, and others on which the few
+    // that do make the change look several times as large as it is.
+    let app = seeded(30, 250).await;
     let now = server::clock::now();
     let from = now.plus_micros(-29 * DAY_MICROS).day();
     let path = format!("/api/series?metric=cost&bucket=1d&from={from}&to={}", now.day());
@@ -130,8 +132,10 @@ async fn budgets_are_set_and_the_forecast_names_the_deploy_that_costs() {
     assert_eq!(items[0], all, "the project comes first");
     let from = forecast["month_from"].as_str().unwrap();
     let (_, cost) = app.get(&format!("/api/cost?from={from}")).await;
+    // In the first minutes of a month there is no call yet, of which a sum is unknown and what was spent is nothing.
     assert_eq!(
-        all["spent_nano_usd"], cost["cost_nano_usd"],
+        all["spent_nano_usd"].as_i64(),
+        Some(cost["cost_nano_usd"].as_i64().unwrap_or(0)),
         "the same figure everywhere"
     );
     assert_eq!(all["budget"]["monthly_usd"], "250");
@@ -176,8 +180,13 @@ async fn budgets_are_set_and_the_forecast_names_the_deploy_that_costs() {
         .text()
         .await
         .unwrap();
-    let sentence = all["sentences"][0].as_str().unwrap();
-    assert!(overview.contains(sentence), "{sentence}");
+    // A cent may be passed between the two questions: the page says what was answered before it, or what is after it.
+    let (_, later) = app.get("/api/forecast").await;
+    let sentences = [&all, &later["items"][0]].map(|item| item["sentences"][0].as_str().unwrap());
+    assert!(
+        sentences.iter().any(|sentence| overview.contains(sentence)),
+        "{sentences:?}"
+    );
     assert_eq!(
         form(&app, &format!("{page}/remove"), &[("label", "prod-frontend")]).await,
         format!("{page}?done=budget_removed")

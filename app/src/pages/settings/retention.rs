@@ -49,7 +49,7 @@ fn Kept(view: RetentionView) -> impl IntoView {
                     view! {
                         <div class="notice" data-tone="warn" role="note">
                             <Icon name="lock"/>
-                            <div>"On legal hold since "<Time at/>": nothing of this project is deleted by age, and it can’t be deleted."</div>
+                            <div>"On legal hold since "<Time at/>": nothing of this project is deleted by age, and neither it nor the data of one of its users can be."</div>
                         </div>
                     }
                 })}

@@ -60,7 +60,8 @@ pub async fn of_run(snapshot: &mut Snapshot, project: ProjectId, run_id: &str) -
         .collect())
 }
 
-/// Begins to judge: false when a version has judged the run, or somebody else is at it since `stale_before` or later.
+/// Begins to judge: false when a version has judged the run, or somebody else is at it since `stale_before` or later,
+/// or the run is gone.
 pub async fn begin(
     db: &Db,
     project: ProjectId,
@@ -70,7 +71,7 @@ pub async fn begin(
     stale_before: Timestamp,
 ) -> Result<bool> {
     let mut tx = db.project(project).await?;
-    if !is_alive(&mut tx, project, detector).await? {
+    if !hold_run(&mut tx, project, run_id).await? || !is_alive(&mut tx, project, detector).await? {
         return Ok(false);
     }
     let begun = sqlx::query!(
@@ -89,6 +90,18 @@ pub async fn begin(
     .await?;
     tx.commit().await?;
     Ok(begun.rows_affected() > 0)
+}
+
+/// Whether the run is there: whoever deletes it waits until the transaction ends, and takes with it what was said of it.
+async fn hold_run(tx: &mut Tx, project: ProjectId, run_id: &str) -> Result<bool> {
+    let held = sqlx::query_scalar!(
+        "select run_id from run_keys where project_id = $1 and run_id = $2 for key share",
+        project.0,
+        run_id
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(held.is_some())
 }
 
 /// Whether a detector, and its project, is there: it stays until the transaction ends.
@@ -146,14 +159,9 @@ pub async fn end(
     now: Timestamp,
 ) -> Result<Vec<EndedJudgement>> {
     let mut tx = db.project(project).await?;
-    // Whoever deletes the run waits, or is waited for: what is said of it goes with it, or is not said any more.
-    sqlx::query!(
-        "select run_id from run_keys where project_id = $1 and run_id = $2 for key share",
-        project.0,
-        run_id
-    )
-    .fetch_optional(&mut *tx)
-    .await?;
+    if !hold_run(&mut tx, project, run_id).await? {
+        return Ok(Vec::new());
+    }
     let mut counted = Vec::new();
     for (judgement, mut alerts) in ended {
         if !is_alive(&mut tx, project, judgement.detector_id).await?

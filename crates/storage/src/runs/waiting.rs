@@ -7,16 +7,19 @@ use std::sync::LazyLock;
 use domain::{ProjectId, Timestamp};
 use uuid::Uuid;
 
-use crate::counts::{COUNT_RUNS, COUNTED, lock_counts};
-use crate::{Db, Result, Scope};
+use crate::counts::{COUNT_RUNS, COUNTED, try_lock_counts};
+use crate::{Db, Result, Scope, Tx};
 
 /// Parts of runs that one transaction ends.
 pub const MAX_ENDED: i64 = 1_000;
+/// Projects that are tried: whoever holds the counts of as many is not waited for.
+const MAX_PROJECTS: i64 = 100;
 
-/// Ends the waiting of runs of which nothing came until `now`, of the project that has the longest waiting one, and
+/// Ends the waiting of runs of which nothing came until `now`, of the project that has waited longest, and
 /// [`MAX_ENDED`] parts of runs at most. Returns the runs by project; none when no more are due.
 ///
-/// One project a transaction: who waits for the counts of one must not hold those of others, whose steps would wait too.
+/// One project a transaction, and none whose counts somebody holds: who waits for those of one must not hold those of
+/// others, whose steps would wait too.
 pub async fn end_waiting(db: &Db, now: Timestamp) -> Result<BTreeMap<ProjectId, BTreeSet<String>>> {
     static STATEMENT: LazyLock<String> = LazyLock::new(|| {
         format!(
@@ -39,21 +42,21 @@ pub async fn end_waiting(db: &Db, now: Timestamp) -> Result<BTreeMap<ProjectId, 
     let at = now.to_offset_date_time();
     let projects: Vec<Uuid> = sqlx::query_scalar!(
         "select r.project_id from runs r join projects p on p.project_id = r.project_id and p.deleted_at is null
-         where r.waits_until <= $1 order by r.waits_until limit 1",
-        at
+         where r.waits_until <= $1 group by r.project_id order by min(r.waits_until) limit $2",
+        at,
+        MAX_PROJECTS
     )
     .fetch_all(&mut *tx)
     .await?;
-    if projects.is_empty() {
+    // From here on nobody else changes its runs. What came meanwhile has made them wait longer.
+    let Some(project) = first_free(&mut tx, &projects).await? else {
         return Ok(BTreeMap::new());
-    }
-    // From here on nobody else changes their runs. What came meanwhile has made them wait longer.
-    lock_counts(&mut tx, &projects).await?;
+    };
     let due = sqlx::query!(
         "select project_id, run_id, partition_at from runs
-         where waits_until <= $1 and project_id = any($2) order by waits_until limit $3",
+         where waits_until <= $1 and project_id = $2 order by waits_until limit $3",
         at,
-        &projects,
+        project,
         MAX_ENDED
     )
     .fetch_all(&mut *tx)
@@ -77,4 +80,14 @@ pub async fn end_waiting(db: &Db, now: Timestamp) -> Result<BTreeMap<ProjectId, 
         .await?;
     tx.commit().await?;
     Ok(ended)
+}
+
+/// Takes the counts of the first of the projects that nobody holds.
+async fn first_free(tx: &mut Tx, projects: &[Uuid]) -> Result<Option<Uuid>> {
+    for project in projects {
+        if try_lock_counts(tx, *project).await? {
+            return Ok(Some(*project));
+        }
+    }
+    Ok(None)
 }

@@ -8,8 +8,18 @@ use uuid::Uuid;
 use crate::removal::Going;
 use crate::{Result, Tx, detectors};
 
-/// An id of fewer bytes is looked for in quotes alone: `a1` stands in many texts.
+/// An id of fewer bytes is looked for in quotes alone: `a1` stands in many texts. So is one of letters or of digits alone
+/// with fewer than twice as many, and one of letters that a sentence may have.
 const MIN_BARE_BYTES: usize = 4;
+/// Ids that say nothing of anybody, and words of many texts.
+const WORDS: [&str; 6] = [
+    "anonymous",
+    "customer",
+    "operator",
+    "unknown",
+    "nobody",
+    "default",
+];
 
 /// What is looked for in texts.
 struct Names {
@@ -49,13 +59,14 @@ pub(super) async fn delete(
     .fetch_one(&mut **tx)
     .await?;
     let names = Names::of(going.run_ids.iter().map(String::as_str).chain([user]));
-    // A text is made of the JSON once, not once for each name.
+    // A text is made of the JSON once, not once for each name, and a pattern tried where its text stands: Postgres would
+    // begin with the patterns, and compile each of them each time.
     let analyses = sqlx::query_scalar!(
         "delete from analyses a
          using analyses r cross join lateral (select r.report::text as said offset 0) t
          where a.project_id = $1 and r.project_id = $1 and r.analysis_id = a.analysis_id and exists (
            select from unnest($2::text[], $3::text[]) n (text, pattern)
-           where strpos(t.said, n.text) > 0 and t.said ~ n.pattern)
+           where case when strpos(t.said, n.text) > 0 then t.said ~ n.pattern else false end)
          returning a.analysis_id",
         project,
         &names.texts,
@@ -68,7 +79,7 @@ pub(super) async fn delete(
          using incident_fixes r cross join lateral (select r.draft::text as said offset 0) t
          where a.project_id = $1 and r.project_id = $1 and r.fix_id = a.fix_id and exists (
            select from unnest($2::text[], $3::text[]) n (text, pattern)
-           where strpos(t.said, n.text) > 0 and t.said ~ n.pattern)
+           where case when strpos(t.said, n.text) > 0 then t.said ~ n.pattern else false end)
          returning a.fix_id",
         project,
         &names.texts,
@@ -81,12 +92,12 @@ pub(super) async fn delete(
          where i.project_id = $1 and (
            exists (
              select from unnest($2::text[], $3::text[]) n (text, pattern)
-             where strpos(i.question, n.text) > 0 and i.question ~ n.pattern)
+             where case when strpos(i.question, n.text) > 0 then i.question ~ n.pattern else false end)
            or exists (
              select from inquiry_events e cross join lateral (select e.data::text as said offset 0) t
              where e.project_id = $1 and e.inquiry_id = i.inquiry_id and exists (
                select from unnest($2::text[], $3::text[]) n (text, pattern)
-               where strpos(t.said, n.text) > 0 and t.said ~ n.pattern)))",
+               where case when strpos(t.said, n.text) > 0 then t.said ~ n.pattern else false end)))",
         project,
         &names.texts,
         &names.patterns
@@ -178,16 +189,22 @@ impl Names {
 fn as_written(id: &str) -> Vec<String> {
     let quoted = Value::from(id).to_string();
     let bare = quoted.trim_matches('"');
-    let is_word = bare.chars().all(char::is_alphabetic);
-    let is_number = bare.bytes().all(|byte| byte.is_ascii_digit());
-    if bare.len() >= MIN_BARE_BYTES && !is_word && !is_number {
+    let is_of_one_kind =
+        bare.chars().all(char::is_alphabetic) || bare.bytes().all(|byte| byte.is_ascii_digit());
+    let least = if is_of_one_kind {
+        2 * MIN_BARE_BYTES
+    } else {
+        MIN_BARE_BYTES
+    };
+    if bare.len() >= least && !WORDS.contains(&bare) {
         vec![bare.to_owned()]
     } else {
         vec![quoted.clone(), format!("\"{bare}\\\"")]
     }
 }
 
-/// Finds the text where no word goes on before or behind it. Behind an escape of JSON a word begins as well.
+/// Finds the text where no word goes on before or behind it. Behind an escape of JSON a word begins as well, and beside
+/// letters of scripts that have no blanks.
 fn pattern(text: &str) -> String {
     let escaped = text.chars().fold(String::new(), |mut escaped, c| {
         if c.is_ascii() && !c.is_ascii_alphanumeric() {
@@ -199,7 +216,7 @@ fn pattern(text: &str) -> String {
     if text.starts_with('"') {
         return escaped;
     }
-    format!(r"(^|[^[:alnum:]_-]|\\[bfnrt]){escaped}($|[^[:alnum:]_-])")
+    format!(r"(^|[^A-Za-z0-9_-]|\\[bfnrt]){escaped}($|[^A-Za-z0-9_-])")
 }
 
 #[cfg(test)]
@@ -211,7 +228,9 @@ mod tests {
         assert_eq!(as_written("customer-7"), ["customer-7"]);
         assert_eq!(as_written("u1"), ["\"u1\"", "\"u1\\\""]);
         assert_eq!(as_written("anonymous").len(), 2, "a word");
-        assert_eq!(as_written("123456").len(), 2, "a number");
+        assert_eq!(as_written("123456").len(), 2, "a number of something");
+        assert_eq!(as_written("48213377"), ["48213377"]);
+        assert_eq!(as_written("MaraSchmidt"), ["MaraSchmidt"]);
         let nested = Value::from(Value::from("u1").to_string()).to_string();
         assert!(
             as_written("u1").iter().any(|text| nested.contains(text)),

@@ -8,6 +8,7 @@ use storage::findings::{self, FindingFilter};
 use storage::partitions::{delete_expired, maintain};
 use uuid::Uuid;
 
+use crate::batch;
 use crate::partitions::{days_before_now, file, keep};
 use crate::support::{TestDatabase, at};
 
@@ -53,6 +54,9 @@ async fn a_run_is_judged_by_whoever_began_it_last() {
     let project = database.project(1).await;
     make(&database, project).await;
     let (db, now) = (&database.db, at(NOW));
+    batch::write(db, project, &[batch::step("r", "s", now)], now)
+        .await
+        .unwrap();
     let later = now.plus_micros(60_000_000);
     let begin = |now, stale| detectors::begin(db, project, (DETECTOR, 1), "r", now, stale);
     assert!(begin(now, now).await.unwrap());
@@ -72,6 +76,26 @@ async fn a_run_is_judged_by_whoever_began_it_last() {
         .await
         .unwrap();
     assert_eq!((days.len(), days[0].judged, days[0].unpriced), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn nothing_is_said_of_a_run_that_was_deleted() {
+    let database = TestDatabase::new().await;
+    let project = database.project(1).await;
+    make(&database, project).await;
+    let (db, now) = (&database.db, at(NOW));
+    assert!(
+        !detectors::begin(db, project, (DETECTOR, 1), "r", now, now)
+            .await
+            .unwrap()
+    );
+    for begun_at in [None, Some(now)] {
+        let ended = vec![(found(begun_at), Vec::new())];
+        assert_eq!(
+            detectors::end(db, project, "r", ended, now).await.unwrap().len(),
+            0
+        );
+    }
 }
 
 #[tokio::test]
