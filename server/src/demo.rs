@@ -106,11 +106,12 @@ impl Seeding {
     /// how many steps they have.
     pub(crate) async fn write(&self, progress: impl Fn(u32, usize)) -> storage::Result<Written> {
         let mut written = Written::default();
+        self.record_deploys(&mut written).await?;
         for ago in (0..self.amount.days).rev() {
             self.write_day(ago, &mut written).await?;
             progress(self.amount.days - ago, written.stored + written.duplicate);
         }
-        self.finish(&mut written).await?;
+        self.mark(&mut written).await?;
         Ok(written)
     }
 
@@ -140,14 +141,19 @@ impl Seeding {
         self.commit(&waiting, written).await
     }
 
-    /// Records the deploys, and marks conditions of the runs that are new; marks on older ones stay as they are.
-    async fn finish(&self, written: &mut Written) -> storage::Result<()> {
-        const DAY_MICROS: i64 = 86_400_000_000;
-        let now = self.amount.until;
+    /// Before any step: whoever looks for the cause of an incident meanwhile has to know them.
+    async fn record_deploys(&self, written: &mut Written) -> storage::Result<()> {
         for deploy in self.amount.days().deploys() {
-            storage::deploys::record(&self.db, self.project, deploy, ACTOR, now).await?;
+            storage::deploys::record(&self.db, self.project, deploy, ACTOR, self.amount.until).await?;
             written.deploys += 1;
         }
+        Ok(())
+    }
+
+    /// Marks conditions of the runs that are new; marks on older ones stay as they are.
+    async fn mark(&self, written: &mut Written) -> storage::Result<()> {
+        const DAY_MICROS: i64 = 86_400_000_000;
+        let now = self.amount.until;
         let span = BucketSpan {
             from: now.plus_micros(-DAY_MICROS * (i64::from(self.amount.days) + 1)),
             to: now,
@@ -226,9 +232,12 @@ impl BackgroundJob for Seeding {
         let total = i64::from(self.amount.days);
         let ago = u32::try_from(total - 1 - done).unwrap_or(0);
         let mut written = Written::default();
+        if done == 0 {
+            self.record_deploys(&mut written).await?;
+        }
         self.write_day(ago, &mut written).await?;
         if ago == 0 {
-            self.finish(&mut written).await?;
+            self.mark(&mut written).await?;
         }
         let progress = Progress {
             done: done + 1,

@@ -22,7 +22,8 @@ class MadeUpServer:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                body = self.rfile.read(int(self.headers["content-length"]))
+                body = json.loads(body) if "json" in self.headers["content-type"] else body
                 seen = {"path": self.path, "headers": {name.lower(): value for name, value in self.headers.items()}, "body": body, "at": time.monotonic()}
                 outer.requests.append(seen)
                 status, headers, answered = answer(self.path, body, len(outer.requests))

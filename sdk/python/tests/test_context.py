@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import os
 import threading
 import unittest
 from concurrent.futures import ThreadPoolExecutor
@@ -269,6 +270,28 @@ class Context(WithIngest):
     def _two():
         yield 1
         yield 2
+
+    def test_after_shutdown_nothing_is_recorded_whatever_the_environment_says(self):
+        tracer = self.set_up()
+        tracer.shutdown(0)
+        with mock.patch.dict(os.environ, {"PLUMBLINE_API_URL": self.ingest.url}):
+            self.assertEqual(plumbline.observe(name="late")(lambda: 1)(), 1)
+        self.assertEqual(self.ingest.requests, [])
+
+    def test_an_error_that_cannot_be_shown_is_the_callers_own(self):
+        class Mute(Exception):
+            def __str__(self):
+                raise KeyError("no text")
+
+        tracer = self.set_up()
+
+        @tracer.observe(name="fails")
+        def fails():
+            raise Mute
+
+        with self.assertRaises(Mute):
+            fails()
+        self.assertEqual(self.steps()["fails"]["error"], "Mute")
 
     def test_a_tracer_that_is_not_enabled_sends_nothing(self):
         tracer = self.set_up(enabled=False)

@@ -127,6 +127,29 @@ class Sender(WithIngest):
         self.assertEqual(tracer.stats, (0, 0, 1, 0))
         self.assertRegex(" ".join(self.warnings), "401: unknown key")
 
+    def test_an_error_of_another_shape_is_an_error_like_any(self):
+        # As gateways in front of a server answer.
+        tracer = self.set_up(lambda _, number: (502, {}, {"status": 502, "error": "Bad Gateway"}) if number == 1 else None)
+        self.record("s0")
+        self.assertEqual(set(self.steps()), {"s0"})
+        self.record("s1")
+        self.assertEqual(set(self.steps()), {"s0", "s1"})
+        self.assertRegex(self.warnings[0], "502: Bad Gateway")
+
+    def test_ingest_keeps_what_the_server_asks_for(self):
+        self.set_up(tags=["all"], attributes={"team": "a"})
+        self.record("own", span_id="s-1")
+        self.record("none", step_id=None)
+        self.record("joined", tags=["one"], attributes={"n": 1})
+        self.tracer.ingest(step_name="tool", kind="tool", latency_ms=5)
+        for latency in (None, float("nan"), float("inf"), -1):
+            self.tracer.ingest(step_name="odd", kind="tool", latency_ms=latency)
+        steps = self.steps()
+        self.assertNotIn("step_id", steps["own"])
+        self.assertTrue(steps["none"]["step_id"])
+        self.assertEqual((steps["joined"]["tags"], steps["joined"]["attributes"]), (["all", "one"], {"team": "a", "n": 1}))
+        self.assertEqual((steps["tool"]["model"], steps["odd"]["latency_ms"]), ("", 0))
+
     def test_of_a_batch_the_refused_steps_are_counted_and_the_others_are_sent(self):
         rejected = [{"index": 1, "field": "latency_ms", "message": "latency_ms is missing"}]
         tracer = self.set_up(lambda steps, number: (200, {}, {"stored": 2, "duplicate": 0, "rejected": rejected}))
@@ -162,9 +185,11 @@ class Sender(WithIngest):
 
     def test_a_hook_that_raises_lets_nothing_out_and_nobody_notice(self):
         self.set_up(redact=lambda step: step["no such field"])
-        self.record()
+        for _ in range(3):
+            self.record()
         self.assertEqual(self.steps(), {})
-        self.assertRegex(" ".join(self.warnings), "no such field")
+        self.assertRegex(self.warnings[0], "no such field")
+        self.assertEqual(len(self.warnings), 1, "it is said once")
 
     def test_release_and_environment_come_from_the_usual_variables_and_options_win(self):
         with mock.patch.dict(os.environ, {"GITHUB_SHA": "9be04a7c1f", "APP_ENV": "preview"}):

@@ -1,7 +1,7 @@
 // `observe()` without a tracer at hand.
 
 import { observed, type ObserveOptions } from './observe.js';
-import { firstRegistered } from './registry.js';
+import { firstRegistered, hadAny } from './registry.js';
 import { environmentVariable } from './runtime.js';
 import { tracingAround, type Tracing } from './scope.js';
 import { Tracer } from './tracer.js';
@@ -13,7 +13,8 @@ function find(): Tracing | undefined {
   const known = firstRegistered();
   if (known !== undefined) return known.tracing;
   const isConfigured = ['PLUMBLINE_API_KEY', 'PLUMBLINE_API_URL'].some((name) => environmentVariable(name) !== undefined);
-  return isConfigured ? new Tracer().tracing : undefined;
+  // After shutdown() nothing is recorded: another tracer would not have the program's `redact`.
+  return isConfigured && !hadAny() ? new Tracer().tracing : undefined;
 }
 
 /**

@@ -16,10 +16,12 @@ export interface Registered {
 export const EXIT_PATIENCE_MS = 2_000;
 
 const registered = new Set<Registered>();
+let hadOne = false;
 let listens = false;
 
 export function register(tracer: Registered): void {
   registered.add(tracer);
+  hadOne = true;
   if (listens) return;
   listens = true;
   // The event comes again after each wait that it has caused; the second time there is no patience left.
@@ -43,6 +45,11 @@ export function register(tracer: Registered): void {
 
 export function unregister(tracer: Registered): void {
   registered.delete(tracer);
+}
+
+/** Whether there was any so far, also one that has been shut down. */
+export function hadAny(): boolean {
+  return hadOne;
 }
 
 export function firstRegistered(): Registered | undefined {

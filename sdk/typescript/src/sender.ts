@@ -170,7 +170,7 @@ export class Sender {
       if (round !== this.#round || (this.#isClosed && this.#queue.length === 0)) return;
       const isHopeless = outcome.kind === 'again' && outcome.isFailureOfServer && attempt + 1 >= MAX_FAILURES_OF_SERVER;
       if (outcome.kind === 'again' && !isHopeless) {
-        this.#warnOnce('unreachable', `${outcome.reason}; steps wait and are sent again`);
+        this.warnOnce('unreachable', `${outcome.reason}; steps wait and are sent again`);
         await this.#wait(backoffMs(attempt), outcome.afterMs);
         if (round !== this.#round) return;
         attempt += 1;
@@ -191,7 +191,7 @@ export class Sender {
         this.#rejected += outcome.rejected;
       } else {
         this.#rejected += batch.length;
-        this.#warnOnce(outcome.reason, `${batch.length} steps were refused: ${outcome.reason}`);
+        this.warnOnce(outcome.reason, `${batch.length} steps were refused: ${outcome.reason}`);
       }
     }
   }
@@ -242,7 +242,7 @@ export class Sender {
     const answer = parse(text);
     if (response.ok) {
       const rejected = answer?.rejected ?? [];
-      for (const { message } of rejected) this.#warnOnce(`rejected: ${message}`, `the server refused a step: ${message}`);
+      for (const { message } of rejected) this.warnOnce(`rejected: ${message}`, `the server refused a step: ${message}`);
       return { kind: 'taken', rejected: rejected.length };
     }
     const said = answer?.error?.message;
@@ -271,11 +271,12 @@ export class Sender {
 
   #drop(steps: number, reason: string): void {
     this.#dropped += steps;
-    this.#warnOnce(`dropped: ${reason}`, `${steps === 1 ? 'a step was' : `${steps} steps were`} dropped: ${reason}; more are counted, see stats`);
+    this.warnOnce(`dropped: ${reason}`, `${steps === 1 ? 'a step was' : `${steps} steps were`} dropped: ${reason}; more are counted, see stats`);
   }
 
   /** Says a thing once, however often it happens. What differs each time is bounded. */
-  #warnOnce(key: string, message: string): void {
+  /** Says what goes wrong, each kind once. */
+  warnOnce(key: string, message: string): void {
     if (this.#warned.has(key) || this.#warned.size > 50) return;
     this.#warned.add(key);
     this.#options.warn(message);

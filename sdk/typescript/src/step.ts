@@ -119,5 +119,14 @@ export function wireLabels(labels: Labels): Partial<IngestStep> {
 
 export function describeError(error: unknown): { error: string; error_class: string } {
   if (!(error instanceof Error)) return { error: cut(valueText(error) ?? 'undefined', MAX_ERROR), error_class: typeof error };
-  return { error: cut(error.message || error.name, MAX_ERROR), error_class: error.constructor.name || error.name };
+  return { error: cut(messageOf(error), MAX_ERROR), error_class: error.constructor.name || error.name };
+}
+
+/** Of the caller's class, whose `message` may fail. */
+function messageOf(error: Error): string {
+  try {
+    return String(error.message || error.name);
+  } catch {
+    return 'Error';
+  }
 }

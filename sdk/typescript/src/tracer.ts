@@ -89,7 +89,9 @@ export class Tracer {
 
   /** The client of OpenAI, or of a service that speaks like it, with every call recorded. */
   wrapOpenAI<C extends WrappableClient>(client: C, options: OpenAiOptions = {}): Traced<C> {
-    return wrapClient(client, { tracing: this.#tracing, api: openai(client, options), warn: this.#warn });
+    // Where nothing is recorded nothing is asked for either.
+    const asks = this.#isEnabled ? options : { ...options, streamUsage: false };
+    return wrapClient(client, { tracing: this.#tracing, api: openai(client, asks), warn: this.#warn });
   }
 
   /** A run of its own, for steps that are no calls of a wrapped client. */
@@ -116,15 +118,24 @@ export class Tracer {
   ingest(step: IngestStep): Promise<void> {
     try {
       const latency = Number.isFinite(step.latency_ms) ? step.latency_ms : 0;
-      this.#record({
+      // What is given as undefined is not given.
+      const given = Object.fromEntries(Object.entries(step).filter(([, value]) => value !== undefined)) as unknown as IngestStep;
+      const { tags = [], attributes = {} } = this.#labels;
+      const whole: IngestStep = {
         ...wireLabels(this.#labels),
         run_id: this.runId,
-        step_id: runtime.randomUuid(),
         started_at: new Date(Date.now() - latency).toISOString(),
-        ...step,
-      });
+        model: '',
+        prompt: '',
+        ...given,
+      };
+      // Without an id sending it again would store it again.
+      if (given.step_id === undefined && given.span_id === undefined) whole.step_id = runtime.randomUuid();
+      if (tags.length > 0) whole.tags = [...tags, ...(given.tags ?? [])];
+      if (Object.keys(attributes).length > 0) whole.attributes = { ...attributes, ...given.attributes };
+      this.#record(whole);
     } catch (error) {
-      this.#warn(`a step could not be recorded: ${String(error)}`);
+      this.#sender.warnOnce('unrecorded', `a step could not be recorded: ${String(error)}`);
     }
     return Promise.resolve();
   }
@@ -152,7 +163,7 @@ export class Tracer {
       if (kept) this.#sender.enqueue(jsonOf(kept));
     } catch (error) {
       // Better no step than one that was to be redacted.
-      this.#warn(`a step could not be recorded: ${String(error)}`);
+      this.#sender.warnOnce('unrecorded', `a step could not be recorded: ${String(error)}`);
     }
   }
 }

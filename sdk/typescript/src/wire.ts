@@ -11,14 +11,18 @@ export interface IngestStep {
   /** Identity within the run, which makes sending twice harmless. Default: made here. */
   step_id?: string;
   parent_step_id?: string;
+  /** Other words for `step_id` and `parent_step_id`. */
+  span_id?: string;
+  parent_span_id?: string;
   /** Default: `llm`. */
   kind?: StepKind;
-  model: string;
+  /** A tool, a retrieval and the like need neither this nor a prompt. */
+  model?: string;
   request_model?: string;
   provider?: string;
   tool_name?: string;
   /** Plain text, or `{ system, messages }`, as an object or as JSON. */
-  prompt: unknown;
+  prompt?: unknown;
   prompt_template?: string;
   /** What came out. */
   output_code?: unknown;

@@ -136,6 +136,34 @@ test('observe() without a tracer uses the one around it, or the first', async (t
   assert.deepEqual((await tree(second)).parents, { free: 'outer', outer: null });
 });
 
+test('after shutdown() nothing is recorded, whatever the environment says', () => {
+  const program = `
+    import { observe, Tracer } from '@plumbline/sdk';
+    await new Tracer({ redact: () => undefined }).shutdown();
+    observe(() => 'secret', { name: 'late' })();`;
+  const cwd = new URL('.', import.meta.url);
+  const env = { ...process.env, PLUMBLINE_API_URL: 'http://127.0.0.1:1' };
+  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { cwd, env, encoding: 'utf8' });
+  assert.deepEqual([status, stderr], [0, ''], 'otherwise it says what it could not send');
+});
+
+test('an error that cannot be shown is the caller’s own', async (t) => {
+  const world = await setUp(t);
+  class Mute extends Error {
+    get message() {
+      throw new TypeError('no text');
+    }
+  }
+  const fails = world.tracer.observe(
+    () => {
+      throw new Mute();
+    },
+    { name: 'fails' },
+  );
+  assert.throws(fails, Mute);
+  assert.equal((await tree(world)).steps.fails.error_class, 'Mute');
+});
+
 test('a step can say more about itself, and ends once', async (t) => {
   const world = await setUp(t);
   world.tracer.step('custom', (step) => {

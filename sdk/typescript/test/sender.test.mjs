@@ -156,10 +156,25 @@ test('a hook that throws lets nothing out and nobody notice', async (t) => {
       throw new Error('broken');
     },
   });
-  await tracer.ingest(step());
+  for (let n = 0; n < 3; n += 1) await tracer.ingest(step());
   await tracer.flush();
   assert.equal(ingest.requests.length, 0);
-  assert.match(warnings.join(), /broken/);
+  assert.equal(warnings.length, 1, 'it is said once');
+  assert.match(warnings[0], /broken/);
+});
+
+test('ingest() keeps what the server asks for', async (t) => {
+  const { ingest, tracer } = await setUp(t, { tags: ['all'], attributes: { team: 'a' } });
+  await tracer.ingest(step({ step_name: 'own', span_id: 's-1' }));
+  await tracer.ingest(step({ step_name: 'none', step_id: undefined }));
+  await tracer.ingest(step({ step_name: 'joined', tags: ['one'], attributes: { n: 1 } }));
+  await tracer.ingest({ step_name: 'tool', kind: 'tool', latency_ms: 5 });
+  await tracer.flush();
+  const [own, none, joined, tool] = ingest.taken();
+  assert.equal(own.step_id, undefined, 'an id under two names would be refused');
+  assert.ok(none.step_id, 'without an id sending again would store it again');
+  assert.deepEqual([joined.tags, joined.attributes], [['all', 'one'], { team: 'a', n: 1 }]);
+  assert.equal(tool.model, '');
 });
 
 test('release and environment come from the usual variables, and options win', async (t) => {

@@ -8,11 +8,14 @@ from ._environment import variable
 from ._scope import Tracing, tracing_around
 
 _registered: List[Tracing] = []
+_had_one = False
 # Makes a tracer from the environment; `_tracer` says how.
 _make: Optional[Callable[[], Tracing]] = None
 
 
 def register(tracing: Tracing) -> None:
+    global _had_one
+    _had_one = True
     _registered.append(tracing)
 
 
@@ -35,4 +38,5 @@ def find_tracing() -> Optional[Tracing]:
     if _registered:
         return _registered[0]
     is_configured = variable("PLUMBLINE_API_KEY") or variable("PLUMBLINE_API_URL")
-    return _make() if is_configured and _make is not None else None
+    # After shutdown() nothing is recorded: another tracer would not have the program's `redact`.
+    return _make() if is_configured and not _had_one and _make is not None else None

@@ -133,8 +133,12 @@ class Sender:
                 self._queue.append(_Queued(size, encode))
                 self._queued_bytes += size
                 if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="plumbline-sender", daemon=True)
-                    self._thread.start()
+                    thread = threading.Thread(target=self._run, name="plumbline-sender", daemon=True)
+                    try:
+                        thread.start()
+                        self._thread = thread
+                    except RuntimeError:
+                        pass  # No more threads, or the interpreter ends: the next step tries again.
                 elif len(self._queue) in (1, self._batch_steps):
                     self._changed.notify_all()
         if reason is not None:
@@ -178,10 +182,13 @@ class Sender:
             if batch is None:
                 return
             encoded = self._encoded(batch)
-            outcome = self._post(encoded) if encoded else _Outcome("taken")
+            try:
+                outcome = self._post(encoded) if encoded else _Outcome("taken")
+            except Exception as error:  # Of an answer that nobody has foreseen; this thread must not end.
+                outcome = _Outcome("again", f"{self._api_url} answered what cannot be read ({error!r})")
             is_hopeless = outcome.is_failure_of_server and attempt + 1 >= MAX_FAILURES_OF_SERVER
             if outcome.kind == "again" and not is_hopeless:
-                self._warn_once("unreachable", f"{outcome.reason}; steps wait and are sent again")
+                self.warn_once("unreachable", f"{outcome.reason}; steps wait and are sent again")
                 self._wait(_backoff_s(attempt), outcome.after_s)
                 attempt += 1
                 continue
@@ -237,7 +244,7 @@ class Sender:
             self._oldest_at = time.monotonic()
             self._changed.notify_all()
         if outcome.kind != "taken":
-            self._warn_once(outcome.reason, f"{posted} steps were refused: {outcome.reason}")
+            self.warn_once(outcome.reason, f"{posted} steps were refused: {outcome.reason}")
 
     def _encoded(self, batch: List[_Queued]) -> List[bytes]:
         """What of a batch can be sent."""
@@ -246,12 +253,12 @@ class Sender:
             try:
                 body = step.encoded()
             except Exception as error:  # Of a value that nobody has foreseen.
-                self._warn_once("unreadable", f"a step could not be recorded: {error!r}")
+                self.warn_once("unreadable", f"a step could not be recorded: {error!r}")
                 continue
             if len(body) <= MAX_STEP_BYTES:
                 encoded.append(body)
             else:
-                self._warn_once(f"dropped: {TOO_LARGE}", f"a step was dropped: {TOO_LARGE}; more are counted, see stats")
+                self.warn_once(f"dropped: {TOO_LARGE}", f"a step was dropped: {TOO_LARGE}; more are counted, see stats")
         return encoded
 
     def _post(self, batch: List[bytes]) -> _Outcome:
@@ -265,7 +272,7 @@ class Sender:
                 rejected = _parsed(response.read()).get("rejected") or []
             for each in rejected:
                 message = str(each.get("message"))
-                self._warn_once(f"rejected: {message}", f"the server refused a step: {message}")
+                self.warn_once(f"rejected: {message}", f"the server refused a step: {message}")
             return _Outcome("taken", rejected=len(rejected))
         except urllib.error.HTTPError as error:
             with error:
@@ -275,7 +282,8 @@ class Sender:
             return _Outcome("again", f"{self._api_url} was not reached ({cause})")
 
     def _refusal(self, status: int, retry_after: Optional[str], body: bytes) -> _Outcome:
-        said = (_parsed(body).get("error") or {}).get("message")
+        error = _parsed(body).get("error")
+        said = error.get("message") if isinstance(error, dict) else error
         reason = f"{self._api_url} answered {status}{f': {said}' if said else ''}"
         if status >= 500 or status in (408, 429):
             return _Outcome("again", reason, after_s=_retry_after_s(retry_after), is_failure_of_server=status == 500)
@@ -284,9 +292,10 @@ class Sender:
     def _drop(self, steps: int, reason: str) -> None:
         self._dropped += steps
         what = "a step was" if steps == 1 else f"{steps} steps were"
-        self._warn_once(f"dropped: {reason}", f"{what} dropped: {reason}; more are counted, see stats")
+        self.warn_once(f"dropped: {reason}", f"{what} dropped: {reason}; more are counted, see stats")
 
-    def _warn_once(self, key: str, message: str) -> None:
+    def warn_once(self, key: str, message: str) -> None:
+        """Says what goes wrong, each kind once."""
         if key in self._warned or len(self._warned) > MAX_WARNINGS:
             return
         self._warned.add(key)
@@ -335,13 +344,18 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 _opener = urllib.request.build_opener(_NoRedirects)
+# What else is sent at the end of the process, meanwhile: begins it, and gives what says that it is done.
+others_at_exit: List[Callable[[], threading.Event]] = []
 _senders: weakref.WeakSet[Sender] = weakref.WeakSet()
 
 
 def _at_exit() -> None:
     deadline = time.monotonic() + EXIT_PATIENCE_S
+    ends = [begin() for begin in list(others_at_exit)]
     for sender in list(_senders):
         sender.shutdown(max(0.0, deadline - time.monotonic()))
+    for end in ends:
+        end.wait(max(0.0, deadline - time.monotonic()))
 
 
 def _after_fork() -> None:

@@ -48,8 +48,8 @@ class Labels(NamedTuple):
             inner.user_id or self.user_id,
             inner.environment or self.environment,
             inner.release or self.release,
-            [*self.tags, *inner.tags],
-            {**self.attributes, **inner.attributes},
+            [*(self.tags or ()), *(inner.tags or ())],
+            {**(self.attributes or {}), **(inner.attributes or {})},
             inner.step_name or self.step_name,
         )
 
@@ -229,7 +229,11 @@ class Step:
 
 def failure(error: BaseException) -> Dict[str, Any]:
     """What an error says of a step that it ends."""
-    message = cut(str(error) or type(error).__name__, MAX_ERROR)
+    try:
+        text = str(error)
+    except Exception:  # Of the caller's class, and no reason for another error.
+        text = ""
+    message = cut(text or type(error).__name__, MAX_ERROR)
     return {"status_success": False, "error": message, "error_class": type(error).__name__}
 
 

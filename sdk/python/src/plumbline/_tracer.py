@@ -22,6 +22,8 @@ from .clients.patch import CLIENTS, Integration, patch
 from .clients.wrap import wrap_client
 
 DEFAULT_API_URL = "http://127.0.0.1:3000"
+# Longer ago nothing can have begun that a program of today did.
+MAX_LATENCY_MS = 1e12
 
 _log = logging.getLogger("plumbline")
 
@@ -71,7 +73,7 @@ class Tracer:
             user_id,
             environment or _environment.environment(),
             release or _environment.release(),
-            list(tags),
+            list(tags or ()),
             dict(attributes or {}),
         )
         self._api_url = _origin_of(api_url or _environment.variable("PLUMBLINE_API_URL") or DEFAULT_API_URL)
@@ -111,7 +113,9 @@ class Tracer:
             for it is not shown to a caller who did not ask. Default: yes, except at hosts that are known to refuse it; one
             that refuses is asked again without, and never again
         """
-        return wrap_client(client, self._tracing, OpenAi(client, provider, stream_usage), self._warn)
+        # Where nothing is recorded nothing is asked for either.
+        asks = stream_usage if self._is_enabled else False
+        return wrap_client(client, self._tracing, OpenAi(client, provider, asks), self._warn)
 
     def run(self, run_id: Optional[str] = None, **labels: Any) -> Run:
         """A run of its own: ``with tracer.run(session_id="chat-1") as run``. Steps made in it belong to it."""
@@ -133,7 +137,7 @@ class Tracer:
         attributes: Optional[Mapping[str, Any]] = None,
     ) -> LabelBlock:
         """Labels of everything in a block. ``step_name`` names the calls of wrapped clients in it."""
-        labels = Labels(session_id, user_id, environment, release, list(tags), dict(attributes or {}), step_name)
+        labels = Labels(session_id, user_id, environment, release, list(tags or ()), dict(attributes or {}), step_name)
         return LabelBlock(self._tracing, labels)
 
     def observe(
@@ -162,22 +166,35 @@ class Tracer:
 
         return decorate
 
-    def ingest(self, *, step_name: str, model: str, prompt: Any, latency_ms: float, **fields: Any) -> None:
-        """Records a step that was done elsewhere. Waits for nothing; :meth:`flush` does."""
-        started_at = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(milliseconds=latency_ms)
-        self._record(
-            {
+    def ingest(self, *, step_name: str, latency_ms: float, model: str = "", prompt: Any = "", **fields: Any) -> None:
+        """
+        Records a step that was done elsewhere. Waits for nothing; :meth:`flush` does. A tool, a retrieval and the like need
+        neither ``model`` nor ``prompt``.
+        """
+        try:
+            is_time = isinstance(latency_ms, (int, float)) and 0 <= latency_ms < MAX_LATENCY_MS
+            latency_ms = latency_ms if is_time else 0
+            started_at = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(milliseconds=latency_ms)
+            step = {
                 **self._labels.fields(),
                 "run_id": self.run_id,
-                "step_id": secrets.token_hex(16),
                 "started_at": started_at.isoformat().replace("+00:00", "Z"),
                 "step_name": step_name,
                 "model": model,
                 "prompt": prompt,
                 "latency_ms": latency_ms,
-                **fields,
+                **{name: value for name, value in fields.items() if value is not None},
             }
-        )
+            # Without an id sending it again would store it again.
+            if "step_id" not in step and "span_id" not in step:
+                step["step_id"] = secrets.token_hex(16)
+            tags = [*self._labels.tags, *step.get("tags", ())]
+            attributes = {**self._labels.attributes, **step.get("attributes", {})}
+            step.update({name: value for name, value in (("tags", tags), ("attributes", attributes)) if value})
+        except Exception as error:
+            self._sender.warn_once("unrecorded", f"a step could not be recorded: {error!r}")
+            return
+        self._record(step)
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Waits until what was recorded so far is sent. Says whether it is."""
@@ -189,19 +206,19 @@ class Tracer:
 
     def shutdown(self, timeout: float = EXIT_PATIENCE_S) -> None:
         """Sends what is left and records no more. The end of the process does this by itself."""
-        if self._spans is not None:
-            self._spans.shutdown(timeout)
+        ends_at = time.monotonic() + timeout
+        spans = self._spans.begin_shutdown() if self._spans is not None else None
         self._sender.shutdown(timeout)
+        if spans is not None:
+            spans.wait(max(0.0, ends_at - time.monotonic()))
         unregister(self._tracing)
 
     def _instrument(self, package: str) -> None:
         """Has an instrumentation of OpenTelemetry record a package."""
-        if not self._is_enabled:
-            return
         if self._redact is not None:
             raise ValueError("`redact` does not see the spans of OpenTelemetry; have the server redact them")
         if self._spans is None:
-            self._spans = Spans(self._tracing, self._labels, self._api_url, self._api_key)
+            self._spans = Spans(self._tracing, self._labels, self._api_url, self._api_key, self._warn)
         self._spans.instrument(package)
 
     def _record_ended(self, step: Step) -> None:
@@ -223,7 +240,7 @@ class Tracer:
                 self._sender.enqueue(len(encoded), lambda: encoded)
         except Exception as error:
             # Better no step than one that was to be redacted.
-            self._warn(f"a step could not be recorded: {error!r}")
+            self._sender.warn_once("unrecorded", f"a step could not be recorded: {error!r}")
 
     def _warn(self, message: str) -> None:
         try:
@@ -241,6 +258,8 @@ def initialize(*, integrations: Sequence[Union[Integration, str]], **options: An
     :param options: those of :class:`Tracer`, which is returned
     """
     tracer = Tracer(**options)
+    if not tracer._is_enabled:
+        return tracer
     clients = {integration.value: integration for integration in CLIENTS}
     for integration in integrations:
         package = integration.value if isinstance(integration, Integration) else integration
