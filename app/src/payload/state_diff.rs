@@ -67,19 +67,60 @@ fn unpacked(value: &Value) -> Value {
 /// Compares two states. Objects are compared by key, lists by place.
 pub(crate) fn diff(before: &Value, after: &Value) -> StateDiff {
     let mut found = StateDiff::default();
-    // A stack instead of recursion, because the depth is the client's choice.
-    let mut open = vec![(String::new(), Some(before), Some(after))];
-    while let Some((path, before, after)) = open.pop() {
-        let inner = |key: &str| {
-            let mut inner = if path.is_empty() {
-                key.to_owned()
+    walk(String::new(), joined, (before, after), |path, was, is| {
+        if was == is {
+            found.unchanged += 1;
+        } else {
+            found.changes.push(Change {
+                path,
+                before: was.cloned(),
+                after: is.cloned(),
+            });
+        }
+    });
+    found
+}
+
+/// How many values changed, and how many stayed the same: as [`diff`], without what it takes to say which.
+#[cfg(feature = "ssr")]
+pub(crate) fn count(before: &Value, after: &Value) -> (usize, usize) {
+    let (mut changed, mut unchanged) = (0, 0);
+    walk(
+        (),
+        |(), _key| {},
+        (before, after),
+        |(), was, is| {
+            if was == is {
+                unchanged += 1;
             } else {
-                format!("{path}.{key}")
-            };
-            // Each value below a long key would have a copy of it.
-            inner.truncate(inner.floor_char_boundary(MAX_PATH_BYTES));
-            inner
-        };
+                changed += 1;
+            }
+        },
+    );
+    (changed, unchanged)
+}
+
+fn joined(path: &String, key: &str) -> String {
+    let mut inner = if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}.{key}")
+    };
+    // Each value below a long key would have a copy of it.
+    inner.truncate(inner.floor_char_boundary(MAX_PATH_BYTES));
+    inner
+}
+
+/// Goes through both, and tells of each value that is not an object or a list on both sides where it is.
+fn walk<'a, P>(
+    root: P,
+    inner: impl Fn(&P, &str) -> P,
+    (before, after): (&'a Value, &'a Value),
+    mut heard: impl FnMut(P, Option<&'a Value>, Option<&'a Value>),
+) {
+    // A stack instead of recursion, because the depth is the client's choice.
+    let mut open = vec![(root, Some(before), Some(after))];
+    while let Some((path, before, after)) = open.pop() {
         match (before, after) {
             (Some(Value::Object(was)), Some(Value::Object(is))) => {
                 let mut keys: Vec<&String> = was
@@ -90,22 +131,16 @@ pub(crate) fn diff(before: &Value, after: &Value) -> StateDiff {
                 open.extend(
                     keys.into_iter()
                         .rev()
-                        .map(|key| (inner(key), was.get(key), is.get(key))),
+                        .map(|key| (inner(&path, key), was.get(key), is.get(key))),
                 );
             }
             (Some(Value::Array(was)), Some(Value::Array(is))) => {
                 let places = (0..was.len().max(is.len())).rev();
-                open.extend(places.map(|at| (inner(&at.to_string()), was.get(at), is.get(at))));
+                open.extend(places.map(|at| (inner(&path, &at.to_string()), was.get(at), is.get(at))));
             }
-            (was, is) if was == is => found.unchanged += usize::from(was.is_some()),
-            (was, is) => found.changes.push(Change {
-                path,
-                before: was.cloned(),
-                after: is.cloned(),
-            }),
+            (was, is) => heard(path, was, is),
         }
     }
-    found
 }
 
 #[cfg(test)]

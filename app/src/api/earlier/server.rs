@@ -11,6 +11,7 @@ use super::{ComparedText, ComparedTexts, EarlierCall, EarlierCalls, GoodCall};
 use crate::api::prompts::diff::lines_in_turn;
 use crate::error::ApiError;
 use crate::payload::chat::{self, Message, Part};
+use crate::payload::state_diff;
 
 /// Earlier calls that are drawn.
 const MAX_CALLS: u32 = 59;
@@ -127,25 +128,7 @@ async fn compare(which: ComparedText, before: CallTexts, after: CallTexts) -> Co
 
 /// How many values of two JSON texts differ, and how many are the same.
 fn values(before: &str, after: &str) -> Option<(usize, usize)> {
-    let (before, after) = (structured(before)?, structured(after)?);
-    let (mut changed, mut unchanged) = (0, 0);
-    // Compared as `state_diff` does it, but for the paths: each is as long as the client's keys.
-    let mut open = vec![(Some(&before), Some(&after))];
-    while let Some(pair) = open.pop() {
-        match pair {
-            (Some(Value::Object(was)), Some(Value::Object(is))) => {
-                open.extend(was.iter().map(|(key, value)| (Some(value), is.get(key))));
-                let new = is.iter().filter(|(key, _)| !was.contains_key(*key));
-                open.extend(new.map(|(_, value)| (None, Some(value))));
-            }
-            (Some(Value::Array(was)), Some(Value::Array(is))) => {
-                open.extend((0..was.len().max(is.len())).map(|at| (was.get(at), is.get(at))));
-            }
-            (was, is) if was == is => unchanged += usize::from(was.is_some()),
-            _ => changed += 1,
-        }
-    }
-    Some((changed, unchanged))
+    Some(state_diff::count(&structured(before)?, &structured(after)?))
 }
 
 fn structured(text: &str) -> Option<Value> {
