@@ -19,9 +19,13 @@ export default defineConfig({
   // PLUMBLINE_E2E_WORKERS is for machines that have more.
   workers: Number(process.env.PLUMBLINE_E2E_WORKERS ?? 1),
   forbidOnly: true,
-  timeout: 30_000,
+  // Against hangs, not against a machine that is busy: most take two seconds.
+  timeout: 90_000,
   expect: { timeout: 10_000 },
-  reporter: [['list']],
+  // Where a build decides about a day's work, a spec has a second attempt, and `failures.ts` says aloud that it needed one.
+  // At a desk there is none.
+  retries: process.env.CI === undefined ? 0 : 1,
+  reporter: [['list'], ['./harness/failures.ts']],
   use: {
     viewport: { width: 1440, height: 900 },
     locale: 'en-GB',

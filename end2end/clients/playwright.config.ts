@@ -8,5 +8,7 @@ export default defineConfig({
   forbidOnly: true,
   timeout: 120_000,
   expect: { timeout: 30_000 },
-  reporter: [['list']],
+  // As for the browser tests.
+  retries: process.env.CI === undefined ? 0 : 1,
+  reporter: [['list'], ['../harness/failures.ts']],
 });

@@ -30,7 +30,10 @@ test('the incident of the demo is answered in one sentence, and people say so wi
 
   // Without a model an investigation says so, and what the ledger concludes by itself.
   const investigation = page.getByRole('region', { name: 'Investigation', exact: true });
+  // Reloaded while the form is on its way, it might never arrive.
+  const asked = page.waitForResponse((response) => response.request().method() === 'POST');
   await investigation.getByRole('button', { name: 'Investigate' }).click();
+  await asked;
   await expect(async () => {
     await page.reload();
     await expect(investigation).toContainText('This is what the ledger concludes without a model');

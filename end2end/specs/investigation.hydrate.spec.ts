@@ -63,6 +63,8 @@ test('an investigation shows its look-ups as they come, and what holds of its ve
     await expect(conversation.getByRole('link', { name: 'Look-up 1' })).toBeVisible();
     expect(provider.asked.at(-1)).toContain(`incidents/${incident!.id}`);
   } finally {
+    // First the page, which would complain that its server is gone.
+    await page.close();
     await server.stop();
     await provider.stop();
   }

@@ -45,6 +45,8 @@ test('models and an analysis look right, the analysis comes by itself, and axe f
     await axe(page);
     await shots(page, 'run-analysis');
   } finally {
+    // First the page, which would complain that its server is gone.
+    await page.close();
     await server.stop();
     await provider.stop();
   }

@@ -75,6 +75,7 @@ test('a provider is set up, tried, used for an analysis and removed, without scr
     },
   });
   await analysis.getByRole('button', { name: 'Analyze with gpt-5-mini' }).click();
+  await expect(page).toHaveURL(`${run}#analysis`);
   await expect.poll(async () => (await page.goto(run), analysis.innerText()), { timeout: 20_000 }).toContain('It stops inside its list.');
   await expect(analysis.getByRole('region', { name: 'Dropped claims' })).toContainText('there is no deploy pr-77');
   await expect(analysis.getByRole('heading', { name: '1 claim dropped' })).toBeVisible();

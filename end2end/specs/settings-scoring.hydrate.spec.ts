@@ -192,6 +192,8 @@ test('fifty thousand steps follow the slider', async ({ page }) => {
     expect(size / 50_000).toBeLessThan(40);
     expect(median).toBeLessThan(200);
   } finally {
+    // First the page, which would complain that its server is gone.
+    await page.close();
     await server.stop();
   }
 });
