@@ -1,6 +1,6 @@
 //! A question in a chat: what the model is told of the page and of what was said before.
 
-use domain::Feature;
+use domain::{Feature, OwnRunKind};
 use storage::chats;
 use uuid::Uuid;
 
@@ -75,10 +75,7 @@ pub(super) async fn reply(
     let names: Vec<&'static str> = TOOLS.iter().map(|tool| tool.name).collect();
     let task = Task {
         feature: Feature::Chat,
-        run: OwnRun {
-            run_id: format!("plumbline-chat-{chat_id}"),
-            name: "plumbline-chat".to_owned(),
-        },
+        run: OwnRun::about(OwnRunKind::Chat, chat_id),
         system: format!("{TASK}\n\n{PAGE}\n\n{FENCE_RULE}"),
         opening,
         submit: None,

@@ -10,8 +10,25 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// Commands that may read from a server elsewhere.
-const READING: [&str; 7] = ["stats", "runs", "tail", "deploys", "report", "export", "forecast"];
+/// Commands that may read from a server elsewhere, and those that refuse to where they are told of one.
+const READING: [&str; 16] = [
+    "stats",
+    "runs",
+    "tail",
+    "deploys",
+    "report",
+    "export",
+    "forecast",
+    "incidents",
+    "correlate",
+    "explain",
+    "watch",
+    "analyze",
+    "sync-deploys",
+    "jobs",
+    "audit",
+    "mcp",
+];
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// What a command said and ended with.
