@@ -151,9 +151,11 @@ pub async fn call_with(
     let destination = Destination::of(models, project, &choice, &route, &outgoing.path)?;
     let body = outgoing.body.to_string();
     let limit = usize::try_from(route.max_request_bytes).unwrap_or(0);
-    if body.len() > limit {
+    // Pictures have a bound of their own.
+    let text_bytes = body.len().saturating_sub(request.image_bytes());
+    if text_bytes > limit {
         return Err(ModelError::TooLarge {
-            bytes: body.len(),
+            bytes: text_bytes,
             limit,
         });
     }

@@ -9,6 +9,7 @@ pub mod account;
 pub mod alert;
 pub mod anomaly;
 pub mod audit;
+pub mod bill;
 pub mod condition;
 pub mod deploy;
 pub mod detector;
