@@ -1,8 +1,8 @@
 //! Questions about the project that a model answers by looking things up. Chats are kept until somebody deletes them, at most as
 //! long as runs are.
 
-pub(crate) mod beside;
 mod along;
+pub(crate) mod beside;
 mod bill;
 mod composer;
 mod conversation;

@@ -81,7 +81,12 @@ fn dated_text(at: Timestamp, at_offset: i64, now: Timestamp, now_offset: i64) ->
     let month = local.month().to_string();
     let month = month.get(..3).unwrap_or(&month);
     if local.year() == today.year() {
-        format!("{} {month} {:02}:{:02}", local.day(), local.hour(), local.minute())
+        format!(
+            "{} {month} {:02}:{:02}",
+            local.day(),
+            local.hour(),
+            local.minute()
+        )
     } else {
         format!("{} {month} {}", local.day(), local.year())
     }

@@ -129,7 +129,18 @@ mod tests {
         check("3.10 USD", Some("3.1"));
         check("−$0.41", Some("-0.41"));
         check("-0.41", Some("-0.41"));
-        for wrong in ["", "20,28", "1.204,50", "1,2,3", ".", "$", "1e3", "EUR 3", "1.2.3", "12345,678"] {
+        for wrong in [
+            "",
+            "20,28",
+            "1.204,50",
+            "1,2,3",
+            ".",
+            "$",
+            "1e3",
+            "EUR 3",
+            "1.2.3",
+            "12345,678",
+        ] {
             check(wrong, None);
         }
     }
@@ -144,7 +155,11 @@ mod tests {
 
     #[test]
     fn a_bill_is_a_day_once_and_in_order() {
-        let read = in_order(vec![line("2026-11-14", 2), line("2026-11-13", 1), line("2026-11-14", 3)]);
+        let read = in_order(vec![
+            line("2026-11-14", 2),
+            line("2026-11-13", 1),
+            line("2026-11-14", 3),
+        ]);
         assert_eq!(read, Some(vec![line("2026-11-13", 1), line("2026-11-14", 5)]));
         assert_eq!(in_order(Vec::new()), None);
         assert_eq!(in_order(vec![line("2024-01-01", 1), line("2026-11-14", 1)]), None);

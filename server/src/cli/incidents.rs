@@ -221,7 +221,9 @@ pub(super) async fn find(db: &Db, project: ProjectId, id: &str) -> Result<Stored
         return Err(Exit::NotFound(format!("there is no incident `{id}`")));
     };
     if found.next().is_some() {
-        return Err(Exit::Usage(format!("the ids of several incidents begin or end with `{id}`; say more of it")));
+        return Err(Exit::Usage(format!(
+            "the ids of several incidents begin or end with `{id}`; say more of it"
+        )));
     }
     Ok(stored)
 }

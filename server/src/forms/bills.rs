@@ -77,7 +77,13 @@ pub(super) async fn put(
 
 /// Reads a form with a picture, which is the only one that may be as large.
 async fn sent(state: &AppState, request: Request) -> HttpResult<Sent> {
-    let invalid = || HttpError::new(StatusCode::BAD_REQUEST, "invalid_form", "The form data is invalid");
+    let invalid = || {
+        HttpError::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_form",
+            "The form data is invalid",
+        )
+    };
     let (head, body) = request.into_parts();
     let limit = MAX_PICTURE_BYTES + MAX_FORM_BYTES;
     let bytes = ingest::read_body(&head.headers, body, limit, &state.body_budget).await?;
@@ -165,7 +171,10 @@ fn lines(fields: &Fields) -> HttpResult<Vec<BillLine>> {
         let day = parse_day(day)
             .ok_or_else(|| HttpError::invalid("day", "Each day must be a date such as 2026-11-14"))?;
         let amount = parse_amount(amount).ok_or_else(|| {
-            HttpError::invalid("amount", "Each amount must be in dollars, such as 20.28 or 1,204.50")
+            HttpError::invalid(
+                "amount",
+                "Each amount must be in dollars, such as 20.28 or 1,204.50",
+            )
         })?;
         lines.push(BillLine { day, amount });
     }
@@ -180,7 +189,9 @@ mod tests {
     use super::*;
 
     fn fields(pairs: &[(&str, &str)]) -> Fields {
-        let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let pairs = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Fields(pairs.collect())
     }
 

@@ -185,7 +185,8 @@ fn bill_of(report: &Value) -> Result<ReadBill, String> {
     let is_empty = lines.is_empty();
     let lines = in_order(lines).ok_or_else(|| {
         if is_empty {
-            "The model found no days with amounts in the picture; it has to show what each day cost".to_owned()
+            "The model found no days with amounts in the picture; it has to show what each day cost"
+                .to_owned()
         } else {
             format!(
                 "The model read more days than can be compared; show it at most {} of one year",
@@ -277,7 +278,14 @@ mod tests {
         check(b"\x89PNG\r\n\x1a\n....", Some("image/png"));
         check(b"\xff\xd8\xff\xe0", Some("image/jpeg"));
         check(b"RIFF\0\0\0\0WEBPVP8 ", Some("image/webp"));
-        for other in [&b""[..], b"GIF89a", b"<svg>", b"%PDF-1.7", b"RIFF\0\0\0\0WAVE", b"\x89PN"] {
+        for other in [
+            &b""[..],
+            b"GIF89a",
+            b"<svg>",
+            b"%PDF-1.7",
+            b"RIFF\0\0\0\0WAVE",
+            b"\x89PN",
+        ] {
             check(other, None);
         }
     }
@@ -314,7 +322,10 @@ mod tests {
             json!({ "sees_picture": true, "currency": "EUR", "days": line }),
             "in EUR",
         );
-        check(json!({ "sees_picture": true, "currency": "USD", "days": [] }), "no days");
+        check(
+            json!({ "sees_picture": true, "currency": "USD", "days": [] }),
+            "no days",
+        );
         check(json!({}), "no days");
         let far = json!([{ "day": "1990-01-01", "amount": "1" }, { "day": "2026-11-14", "amount": "1" }]);
         check(json!({ "days": far }), "more days than");

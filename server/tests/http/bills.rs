@@ -30,7 +30,10 @@ async fn send(app: &TestApp, fields: &[(&str, &str)], file: (&str, &[u8])) -> An
     body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
     let request = Browser::new(app)
         .request("POST", "/p/default/ask/bill")
-        .header("content-type", format!("multipart/form-data; boundary={BOUNDARY}"))
+        .header(
+            "content-type",
+            format!("multipart/form-data; boundary={BOUNDARY}"),
+        )
         .header("accept", "text/html")
         .body(body);
     Answer::of(request).await

@@ -137,9 +137,16 @@ async fn the_button_of_an_incident_opens_one_issue_and_the_page_leads_to_it() {
     assert_eq!(refused.status, 502, "{refused:?}");
     for _ in 0..2 {
         let opened = browser.post(&button, &[]).await;
-        assert_eq!((opened.status, opened.location.as_str()), (303, format!("{page}#fix").as_str()));
+        assert_eq!(
+            (opened.status, opened.location.as_str()),
+            (303, format!("{page}#fix").as_str())
+        );
     }
-    assert_eq!(acts(&app, "incident.issue").await, 1, "pressed twice, opened once");
+    assert_eq!(
+        acts(&app, "incident.issue").await,
+        1,
+        "pressed twice, opened once"
+    );
     let shown = browser.get(&page).await.text;
     assert!(shown.contains("the issue on GitHub"), "{shown}");
     assert!(!shown.contains("Open an issue"), "{shown}");

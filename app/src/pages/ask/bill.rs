@@ -63,7 +63,10 @@ pub(super) fn ReadBill(slug: String, inquiry: InquiryView, bill: BillView, along
     let cost = inquiry.asked_at_cost();
     let inquiry = inquiry.id;
     let is_compared = bill.compared.is_some();
-    let compared = bill.compared.clone().map(|compared| view! { <Compared compared/> });
+    let compared = bill
+        .compared
+        .clone()
+        .map(|compared| view! { <Compared compared/> });
     let form = if !may.get_untracked() {
         let rows = bill
             .lines
