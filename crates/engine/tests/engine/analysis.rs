@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use domain::{Severity, StepStatus, StepSummary};
-use engine::analysis::{StepTexts, context, links, report};
+use engine::analysis::{StepTexts, context, evidence, links, report};
+use engine::citations::{Cite, Claim, verify};
 
 use crate::failing_runs::{FailingRun, MECHANISMS, failing_run};
 use crate::planted_claims::{Verifying, verifying};
