@@ -5,6 +5,7 @@ pub(crate) mod alerts;
 pub(crate) mod analyses;
 pub(crate) mod anomalies;
 pub(crate) mod audit;
+pub(crate) mod bills;
 pub(crate) mod commands;
 pub(crate) mod comparison;
 pub(crate) mod deploys;

@@ -39,7 +39,7 @@ pub use networks::Networks;
 pub use openid::{ClientSecret, GroupRoles, OpenId, OpenIdFlags};
 pub use sample::SAMPLE;
 pub use secret_key::SecretKey;
-pub use source::{ReadKey, ServerUrl, SourceFlags};
+pub use source::{LocalFlags, ReadKey, ServerUrl, SourceFlags};
 pub use target::{TargetFlags, TargetUrl};
 pub use terminal::{Colour, PrintFlags};
 pub use trusted_proxies::TrustedProxies;

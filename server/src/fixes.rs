@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use domain::fix::FixDraft;
-use domain::{Feature, InquiryEventKind, ProjectId};
+use domain::{Feature, InquiryEventKind, OwnRunKind, ProjectId};
 use serde_json::Value;
 use storage::fixes::NewFix;
 use storage::{Snapshot, inquiries};
@@ -147,10 +147,7 @@ impl Fixing {
         };
         let id = Uuid::now_v7();
         storage::fixes::begin(db, project, (incident, id), actor, clock::now()).await?;
-        let run = OwnRun {
-            run_id: format!("plumbline-fix-{id}"),
-            name: "plumbline-fix".to_owned(),
-        };
+        let run = OwnRun::about(OwnRunKind::Fix, id);
         let models = self.models.clone().within(MAX_ASKING);
         let request = request(&case);
         let asked = models::call(

@@ -5,6 +5,7 @@
 mod account;
 mod alerts;
 mod analyses;
+mod bills;
 mod budgets;
 mod conditions;
 mod demo;
@@ -91,8 +92,11 @@ forms!(
     "/p/{project}/incidents/{id}/state"                   => incidents::change,
     "/p/{project}/incidents/{id}/investigation"           => inquiries::investigate,
     "/p/{project}/incidents/{id}/fix"                     => fixes::draft,
+    "/p/{project}/incidents/{id}/issue"                   => fixes::issue,
     "/p/{project}/incidents/{id}/pull"                    => fixes::open,
     "/p/{project}/ask"                                    => inquiries::ask_in_chat,
+    "/p/{project}/ask/bill"                               => bills::put,
+    "/p/{project}/ask/{id}/bill"                          => bills::compare,
     "/p/{project}/ask/{id}/delete"                        => inquiries::delete_chat,
     "/p/{project}/demo/remove"                            => demo::remove,
     "/p/{project}/users/{user}/delete"                    => user_data::delete,

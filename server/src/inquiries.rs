@@ -7,6 +7,7 @@
 
 mod agent;
 pub(crate) mod answer;
+pub(crate) mod bill;
 mod chat;
 mod conversation;
 mod investigation;

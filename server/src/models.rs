@@ -16,9 +16,10 @@ pub mod test;
 mod wire;
 
 use std::fmt;
+use std::fmt::Display;
 use std::time::Duration;
 
-use domain::{Feature, ModelChoice, NanoUsd, ProjectId};
+use domain::{Feature, ModelChoice, NanoUsd, OwnRunKind, ProjectId};
 use storage::Db;
 use storage::models::{Reservation, Reserved, Spent};
 use uuid::Uuid;
@@ -42,6 +43,16 @@ pub struct OwnRun {
     pub run_id: String,
     /// What its steps are called.
     pub name: String,
+}
+
+impl OwnRun {
+    /// The run that is about `subject`, its steps called by its kind.
+    pub fn about(kind: OwnRunKind, subject: impl Display) -> Self {
+        Self {
+            run_id: kind.run_id(subject),
+            name: kind.name().to_owned(),
+        }
+    }
 }
 
 /// How much of what a provider calls its model is kept.
@@ -140,9 +151,11 @@ pub async fn call_with(
     let destination = Destination::of(models, project, &choice, &route, &outgoing.path)?;
     let body = outgoing.body.to_string();
     let limit = usize::try_from(route.max_request_bytes).unwrap_or(0);
-    if body.len() > limit {
+    // Pictures have a bound of their own.
+    let text_bytes = body.len().saturating_sub(request.image_bytes());
+    if text_bytes > limit {
         return Err(ModelError::TooLarge {
-            bytes: body.len(),
+            bytes: text_bytes,
             limit,
         });
     }

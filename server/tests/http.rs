@@ -28,6 +28,8 @@ mod attack;
 mod backtest;
 #[path = "http/bad_input.rs"]
 mod bad_input;
+#[path = "http/bills.rs"]
+mod bills;
 #[path = "http/cardinality.rs"]
 mod cardinality;
 #[path = "http/conditions.rs"]

@@ -291,8 +291,18 @@ pub(crate) struct IncidentView {
     pub(crate) investigation: Option<InquiryView>,
     /// The latest fix that a model proposed.
     pub(crate) fix: Option<FixView>,
+    /// The issue that was opened for it on GitHub.
+    pub(crate) issue: Option<IssueView>,
     /// Whether a repository is connected in which it can become a pull request.
     pub(crate) has_repository: bool,
+}
+
+/// An issue on GitHub.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct IssueView {
+    pub(crate) url: String,
+    pub(crate) opened_at: Timestamp,
+    pub(crate) opened_by: String,
 }
 
 /// An earlier incident that is like this one.
@@ -370,6 +380,7 @@ pub(crate) async fn read_incident(slug: String, incident_id: String) -> Result<I
     );
     let investigation = super::inquiries::investigation(&mut snapshot, project, id).await?;
     let fix = super::fixes::latest(&mut snapshot, project, id).await?;
+    let issue = storage::issues::of(&mut snapshot, project, id).await?;
     let github = storage::integrations::get(&mut snapshot, project, storage::integrations::GITHUB).await?;
     Ok(IncidentView {
         id: incident_id,
@@ -389,6 +400,11 @@ pub(crate) async fn read_incident(slug: String, incident_id: String) -> Result<I
         similar,
         investigation,
         fix,
+        issue: issue.map(|issue| IssueView {
+            url: issue.url,
+            opened_at: issue.opened_at,
+            opened_by: issue.opened_by,
+        }),
         has_repository: github.is_some(),
         incident,
     })

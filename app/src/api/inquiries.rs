@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use serde::{Deserialize, Serialize};
 
+use crate::api::bills::BillView;
 use crate::error::ApiError;
 
 /// The most chats of the list, and questions of one chat.
@@ -127,6 +128,15 @@ pub(crate) struct InquiryView {
 }
 
 impl InquiryView {
+    /// Which model was asked and what that cost, as far as it is known.
+    pub(crate) fn asked_at_cost(&self) -> Option<String> {
+        let model = self.model.as_deref()?;
+        Some(match self.cost {
+            Some(cost) => format!("{model}, {}", cost.to_short()),
+            None => model.to_owned(),
+        })
+    }
+
     /// How often something was looked up.
     pub(crate) fn look_ups(&self) -> usize {
         self.happened
@@ -272,14 +282,23 @@ pub(crate) struct ListedChat {
     pub(crate) updated_at: Timestamp,
 }
 
+/// A question and how it is answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ChatMessage {
+    pub(crate) question: String,
+    pub(crate) inquiry: InquiryView,
+    /// What was read of the picture of a bill that was sent.
+    pub(crate) bill: Option<BillView>,
+}
+
 /// A chat that is open.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct OpenChat {
     pub(crate) id: String,
     /// The page that it was begun on, after the project's address.
     pub(crate) page: String,
-    /// Questions with how they are answered, the earliest first.
-    pub(crate) messages: Vec<(String, InquiryView)>,
+    /// The earliest first.
+    pub(crate) messages: Vec<ChatMessage>,
     /// Earlier ones are not here, or only the beginning of some.
     pub(crate) is_cut: bool,
 }
@@ -321,6 +340,8 @@ pub(crate) async fn read_chats(slug: String, chat: String) -> Result<ChatsView, 
         let id = chat.parse().map_err(|_no_id| ApiError::NotFound)?;
         let found = storage::chats::get(&mut snapshot, project, id).await?;
         let asked = storage::inquiries::of_chat(&mut snapshot, project, id, MAX_QUESTIONS + 1).await?;
+        let ids: Vec<_> = asked.iter().map(|inquiry| inquiry.id).collect();
+        let mut bills = storage::bills::of(&mut snapshot, project, &ids).await?;
         let (mut messages, mut left) = (Vec::new(), SHOWN_BYTES);
         // What was said last is what is read.
         for inquiry in asked.iter().rev().take(MAX_QUESTIONS as usize) {
@@ -329,14 +350,19 @@ pub(crate) async fn read_chats(slug: String, chat: String) -> Result<ChatsView, 
             }
             let events = storage::inquiries::shown_events(&mut snapshot, project, inquiry.id, 0).await?;
             if let Subject::Chat { question, .. } = &inquiry.subject {
-                messages.push((question.clone(), reading::view(inquiry, &events, &mut left)));
+                let bill = bills.iter().position(|bill| bill.inquiry_id == inquiry.id);
+                messages.push(ChatMessage {
+                    question: question.clone(),
+                    inquiry: reading::view(inquiry, &events, &mut left),
+                    bill: bill.map(|place| bills.swap_remove(place).into()),
+                });
             }
         }
         messages.reverse();
         Some(OpenChat {
             id: chat,
             page: found.page,
-            is_cut: messages.len() < asked.len() || messages.iter().any(|(_, inquiry)| inquiry.is_cut),
+            is_cut: messages.len() < asked.len() || messages.iter().any(|message| message.inquiry.is_cut),
             messages,
         })
     };

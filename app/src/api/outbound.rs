@@ -88,7 +88,7 @@ pub(crate) async fn read_targets(slug: String) -> Result<Vec<TargetView>, ApiErr
             name: format!("Models: {}", provider.provider_id),
             address: address.unwrap_or_default(),
             when: "When a model analyses a run, investigates, answers in Ask, judges for a detector, or is tested: texts of \
-                   the project; set under Models"
+                   the project, and pictures of bills that are put into Ask; set under Model providers"
                 .to_owned(),
             last_error: None,
         }

@@ -1,7 +1,9 @@
 //! Questions about the project that a model answers by looking things up. Chats are kept until somebody deletes them, at most as
 //! long as runs are.
 
+mod along;
 pub(crate) mod beside;
+mod bill;
 mod composer;
 mod conversation;
 
@@ -10,7 +12,8 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
-use self::composer::{Along, Composer};
+use self::along::Along;
+use self::composer::Composer;
 use self::conversation::Conversation;
 use crate::api::inquiries::{ChatsView, ListedChat, read_chats};
 use crate::context::{use_may, use_slug};
@@ -62,7 +65,7 @@ fn Chats(slug: String, page: String, view: ChatsView) -> impl IntoView {
         beside: Signal::stored(String::new()),
     };
     let conversation = match view.open {
-        Some(open) => view! { <Conversation slug=slug.clone() open/> }.into_any(),
+        Some(open) => view! { <Conversation slug=slug.clone() open along/> }.into_any(),
         None => view! {
             <p class="dim">"Ask what calls cost, which model serves them, what a deploy changed, how the month ends. The answer names the look-ups that its figures come from."</p>
         }

@@ -30,7 +30,7 @@ use crate::ui::frame::{Crumbs, TopBar};
 use crate::ui::icon::Icon;
 use crate::ui::links::{incident_href, page_href};
 use crate::ui::load::{Load, SkeletonRows};
-use crate::ui::time::{Time, use_time_text};
+use crate::ui::time::{DatedTime, Time, use_time_text};
 
 /// What left its baseline, since when, and what caused it.
 #[component]
@@ -158,9 +158,9 @@ fn Head(view: IncidentView) -> impl IntoView {
                 </div>
                 <div>
                     <dt>"Onset"</dt>
-                    <dd><Time at=onset.from/>" – "<Time at=onset.to/></dd>
+                    <dd><DatedTime at=onset.from/>" – "<DatedTime at=onset.to/></dd>
                 </div>
-                {ended.map(|at| view! { <div><dt>"Ended"</dt><dd><Time at/></dd></div> })}
+                {ended.map(|at| view! { <div><dt>"Ended"</dt><dd><DatedTime at/></dd></div> })}
                 {figures}
                 {above}
             </dl>
@@ -237,7 +237,7 @@ fn Moved(view: IncidentView) -> impl IntoView {
                 <tr>
                     <th class="main" scope="row">{words::metric_words(moved.metric)}<span class="dp-sub">{place}</span></th>
                     <td class="n t">{change}</td>
-                    <td class="num"><Time at=moved.onset/></td>
+                    <td class="num"><DatedTime at=moved.onset/></td>
                 </tr>
             }
         })

@@ -50,18 +50,43 @@ pub(crate) fn Time(#[prop(into)] at: Signal<Timestamp>) -> impl IntoView {
     }
 }
 
+/// A point in time with its day, also where that is today: `1 Dec 00:00`. For hours and days that something lies on, whose
+/// clock alone says nothing.
+#[component]
+pub(crate) fn DatedTime(at: Timestamp) -> impl IntoView {
+    let now = use_page_request().now;
+    let zone = use_zone();
+    view! {
+        <time datetime=at.to_string() title=at.to_string()>
+            {move || dated_text(at, zone(at), now, zone(now))}
+        </time>
+    }
+}
+
 /// `at` in words, seen at `now`; each with its zone's distance from UTC in minutes, east positive.
 fn time_text(at: Timestamp, at_offset: i64, now: Timestamp, now_offset: i64) -> String {
     let local = at.plus_micros(at_offset * 60_000_000).to_offset_date_time();
     let today = now.plus_micros(now_offset * 60_000_000).to_offset_date_time();
-    let (hour, minute, second) = local.to_hms();
     if local.date() == today.date() {
+        let (hour, minute, second) = local.to_hms();
         return format!("{hour:02}:{minute:02}:{second:02}");
     }
+    dated_text(at, at_offset, now, now_offset)
+}
+
+/// The same with its day, also where that is today.
+fn dated_text(at: Timestamp, at_offset: i64, now: Timestamp, now_offset: i64) -> String {
+    let local = at.plus_micros(at_offset * 60_000_000).to_offset_date_time();
+    let today = now.plus_micros(now_offset * 60_000_000).to_offset_date_time();
     let month = local.month().to_string();
     let month = month.get(..3).unwrap_or(&month);
     if local.year() == today.year() {
-        format!("{} {month} {hour:02}:{minute:02}", local.day())
+        format!(
+            "{} {month} {:02}:{:02}",
+            local.day(),
+            local.hour(),
+            local.minute()
+        )
     } else {
         format!("{} {month} {}", local.day(), local.year())
     }
@@ -105,5 +130,18 @@ mod tests {
         check("2026-11-21T09:12:27Z", 60, "21 Nov 10:12");
         check("2026-11-21T23:12:27Z", 60, "00:12:27");
         check("2026-11-21T09:12:27Z", -330, "03:42:27");
+    }
+
+    #[test]
+    fn a_dated_time_has_its_day_today_too() {
+        let at = |text: &str| Timestamp::parse_rfc3339(text).unwrap();
+        let now = at("2026-11-21T23:30:00Z");
+        let check = |text: &str, offset: i64, expected: &str| {
+            assert_eq!(dated_text(at(text), offset, now, offset), expected, "{text}");
+        };
+        check("2026-11-21T00:00:00Z", 0, "21 Nov 00:00");
+        check("2026-11-21T23:00:00Z", 60, "22 Nov 00:00");
+        check("2026-11-12T15:02:59Z", 0, "12 Nov 15:02");
+        check("2025-11-21T00:00:00Z", 0, "21 Nov 2025");
     }
 }

@@ -1,19 +1,28 @@
-//! How often the analysis by rules names the step where a made-up failure began, beside naming the first or the last error:
-//! `cargo run --release -p engine --example analysis_bench`.
+//! How often the analysis by rules names the step where a made-up failure began, beside naming the first or the last error, and
+//! how many planted claims the verifier judges rightly: `cargo run --release -p engine --example analysis_bench`. Ends with 1
+//! where a bar is missed.
 
 #![expect(clippy::unwrap_used, reason = "a program that may panic")]
 
 #[path = "../tests/engine/failing_runs.rs"]
 mod failing_runs;
+#[path = "../tests/engine/planted_claims.rs"]
+mod planted_claims;
 
 use std::collections::BTreeMap;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use domain::{StepStatus, StepSummary};
 use engine::analysis::{links, report};
 use failing_runs::{FailingRun, MECHANISMS, failing_run};
+use planted_claims::verifying;
 
 const RUNS: u64 = 200;
+/// The least share of origins that are named, of true claims that are kept and of false ones that are dropped, in percent.
+const ORIGINS_BAR: usize = 90;
+const KEPT_BAR: usize = 95;
+const DROPPED_BAR: usize = 99;
 
 fn is_origin(made: &FailingRun, id: &str) -> bool {
     let step = |id: &str| made.steps.iter().find(|step| step.step_id == id);
@@ -24,7 +33,7 @@ fn is_origin(made: &FailingRun, id: &str) -> bool {
 }
 
 #[expect(clippy::print_stdout, reason = "a program that prints a table")]
-fn main() {
+fn main() -> ExitCode {
     let mut right: BTreeMap<&str, [u32; 4]> = BTreeMap::new();
     let started = Instant::now();
     for seed in 0..RUNS {
@@ -65,7 +74,25 @@ fn main() {
     }
     println!("| all | {} | {} | {} | {} |", sum[0], sum[1], sum[2], sum[3]);
     println!(
-        "\n{:.2} ms a run, its making included",
+        "\n{:.2} ms a run, its making included\n",
         took.as_secs_f64() * 1_000.0 / RUNS as f64
     );
+    let claims = verifying(RUNS);
+    println!("| planted claims | all | judged rightly | bar |\n|---|---|---|---|");
+    for (what, all, right, bar) in [
+        ("true, kept", claims.all_true, claims.kept, KEPT_BAR),
+        ("false, dropped", claims.all_false, claims.dropped, DROPPED_BAR),
+    ] {
+        let percent = right as f64 * 100.0 / all as f64;
+        println!("| {what} | {all} | {right} ({percent:.1} %) | {bar} % |");
+    }
+    let [runs, named, ..] = sum.map(|count| count as usize);
+    let holds = named * 100 >= runs * ORIGINS_BAR
+        && claims.kept * 100 >= claims.all_true * KEPT_BAR
+        && claims.dropped * 100 >= claims.all_false * DROPPED_BAR;
+    if holds {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -14,6 +14,7 @@ pub mod analysis;
 pub mod answer;
 pub mod backtest;
 mod band;
+pub mod bills;
 mod brackets;
 pub mod citations;
 pub mod codes;

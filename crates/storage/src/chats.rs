@@ -5,8 +5,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::audit::{self, Entry};
-use crate::inquiries::{ask_within, may_begin, may_have_another_chat, may_wait};
-use crate::{Db, Error, Result, Snapshot};
+use crate::inquiries::{self, may_begin, may_have_another_chat, may_wait};
+use crate::{Db, Error, Result, Snapshot, Tx};
 
 /// The most questions of one chat.
 pub const MAX_QUESTIONS: u32 = 200;
@@ -62,7 +62,21 @@ pub async fn ask(
     now: Timestamp,
 ) -> Result<Uuid> {
     let mut tx = db.project(project).await?;
-    may_begin(&mut tx, project, actor, now).await?;
+    let id = ask_within(&mut tx, project, chat, (question, title), actor, now).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// As [`ask`], within a transaction.
+pub(crate) async fn ask_within(
+    tx: &mut Tx,
+    project: ProjectId,
+    chat: Uuid,
+    (question, title): (&str, &str),
+    actor: &str,
+    now: Timestamp,
+) -> Result<Uuid> {
+    may_begin(tx, project, actor, now).await?;
     let changed = sqlx::query!(
         "update chats set updated_at = $3, title = case when title = '' then $4 else title end
          where project_id = $1 and chat_id = $2
@@ -73,16 +87,15 @@ pub async fn ask(
         title,
         i64::from(MAX_QUESTIONS)
     )
-    .execute(&mut *tx)
+    .execute(&mut **tx)
     .await?;
     if changed.rows_affected() == 0 {
         return Err(Error::NotFound);
     }
-    let id = ask_within(&mut tx, project, (chat, question), actor, now).await?;
+    let id = inquiries::ask_within(tx, project, (chat, question), actor, now).await?;
     // What was asked is deleted by age, and the log is not.
     let entry = Entry::new(actor, "chat.ask", &chat.to_string(), json!({ "inquiry_id": id }));
-    audit::record_within(&mut tx, project, &entry, now).await?;
-    tx.commit().await?;
+    audit::record_within(tx, project, &entry, now).await?;
     Ok(id)
 }
 

@@ -2,6 +2,7 @@
 //! of a chat. What happens is written down as it happens.
 
 mod bounds;
+mod pictures;
 
 use domain::{InquiryEventKind, NanoUsd, ProjectId, Timestamp, WorkState};
 use serde_json::{Value, json};
@@ -415,11 +416,11 @@ pub async fn add_cost(db: &Db, taken: &Taken, model: &str, cost: Option<NanoUsd>
     Ok(tx.commit().await?)
 }
 
-/// It is over, or waits for the next process (`queued`).
+/// It is over, or waits for the next process (`queued`). What is over has no picture any more.
 pub async fn finish(db: &Db, taken: &Taken, state: WorkState, now: Timestamp) -> Result<()> {
     let mut tx = db.project(taken.project_id).await?;
     let finished_at = state.is_over().then(|| now.to_offset_date_time());
-    sqlx::query!(
+    let finished = sqlx::query!(
         "update inquiries set state = $4, finished_at = $5, lease = null, leased_until = null
          where project_id = $1 and inquiry_id = $2 and lease = $3",
         taken.project_id.0,
@@ -430,5 +431,8 @@ pub async fn finish(db: &Db, taken: &Taken, state: WorkState, now: Timestamp) ->
     )
     .execute(&mut *tx)
     .await?;
+    if state.is_over() && finished.rows_affected() > 0 {
+        pictures::forget(&mut tx, taken.project_id, taken.inquiry.id).await?;
+    }
     Ok(tx.commit().await?)
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::audit::{self, Entry};
-use crate::{Db, Result, Scope, Snapshot};
+use crate::{Db, Result, Scope, Snapshot, issues};
 
 /// What the audit log calls the watcher.
 pub const ACTOR: &str = "watcher";
@@ -244,6 +244,7 @@ pub async fn record_issue(
     )
     .execute(&mut *tx)
     .await?;
+    issues::record_within(&mut tx, project, incident, (url, actor), now).await?;
     let entry = Entry::new(
         actor,
         "incident.issue",

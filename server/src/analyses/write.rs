@@ -1,7 +1,7 @@
 //! Writing one analysis: read the run, ask the model, hold what it says to the data.
 
 use app::read_run_source;
-use domain::{Feature, NanoUsd, WorkState};
+use domain::{Feature, NanoUsd, OwnRunKind, WorkState};
 use engine::analysis;
 use storage::analyses::{Claimed, Outcome};
 
@@ -59,10 +59,7 @@ async fn attempt(models: &Models, claimed: &Claimed) -> Result<Outcome, ModelErr
         let evidence = analysis::evidence(&run.run, &run.steps, &run.texts, &run.deploys);
         (rules, context, evidence)
     });
-    let own = OwnRun {
-        run_id: format!("plumbline-analysis-{}", claimed.analysis_id),
-        name: "plumbline-analysis".to_owned(),
-    };
+    let own = OwnRun::about(OwnRunKind::Analysis, claimed.analysis_id);
     let request = prompt::request(&context);
     let reply = call(models, project, Feature::Analysis, &own, &request, &|_| {}).await?;
     let handed = reply.calls().find(|(_, name, _)| *name == prompt::TOOL);

@@ -163,7 +163,13 @@ pub(crate) async fn act(
     }
 }
 
-async fn issue(state: &AppState, project: ProjectId, id: Uuid, actor: &str) -> HttpResult<MadeOnGithub> {
+/// Opens an issue for an incident.
+pub(crate) async fn issue(
+    state: &AppState,
+    project: ProjectId,
+    id: Uuid,
+    actor: &str,
+) -> HttpResult<MadeOnGithub> {
     let mut snapshot = state.db.snapshot(project).await?;
     let stored = incidents::get(&mut snapshot, project, id).await?;
     drop(snapshot);

@@ -12,9 +12,10 @@ use storage::inquiries::{self, Inquiry, InquiryEvent};
 use tokio::time::{Instant, sleep};
 
 use super::incidents::{find, judge_what_waits};
+use super::source::require_local;
 use super::{Exit, output, project, with_database};
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, LocalFlags};
 use crate::incidents::answer::judgement;
 use crate::inquiries::answer::InquiryAnswer;
 
@@ -27,7 +28,8 @@ const WIDTH: usize = 100;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// An incident's id, or the beginning of it; without it the latest that is open, else the latest
+    /// An incident's id, or its beginning or end, as `plumbline incidents` prints it; without one the latest that is open,
+    /// else the latest
     incident: Option<String>,
     /// Slug of the project [default: default]
     #[arg(long)]
@@ -38,10 +40,13 @@ pub(super) struct Arguments {
     /// Print JSON, when it is over
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    local: LocalFlags,
 }
 
 /// Investigates, and says what happens.
 pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Exit> {
+    require_local(&arguments.local)?;
     with_database(config, async |db| {
         let project = project(db, arguments.project.as_deref()).await?.id;
         judge_what_waits(db, project).await?;

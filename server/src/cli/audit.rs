@@ -5,8 +5,9 @@ use domain::audit::{AuditCursor, AuditFilter};
 use serde_json::json;
 use storage::{Db, audit};
 
+use super::source::require_local;
 use super::{Exit, output, project, with_database};
-use crate::config::Config;
+use crate::config::{Config, LocalFlags};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -34,6 +35,8 @@ pub(super) struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    local: LocalFlags,
 }
 
 fn parse_cursor(text: &str) -> Result<AuditCursor, String> {
@@ -42,6 +45,7 @@ fn parse_cursor(text: &str) -> Result<AuditCursor, String> {
 }
 
 pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Exit> {
+    require_local(&arguments.local)?;
     with_database(config, async |db| print(db, arguments).await).await
 }
 

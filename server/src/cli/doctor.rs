@@ -124,6 +124,7 @@ fn effective(config: &Config) -> Value {
     let mut shown = json!({
         "file": config.file,
         "addr": config.addr,
+        "otlp_grpc_addr": config.otlp_grpc_addr.to_string(),
         "data": config.data,
         "database_url": config.database_url.as_ref().map(|url| format!("set: {url}")),
         "public_url": config.public_url,
@@ -172,4 +173,28 @@ fn sign_in(config: &Config) -> Value {
         "openid_session_hours": openid.map(|openid| openid.session_hours),
         "local_accounts": config.local_accounts,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::SAMPLE;
+
+    #[test]
+    fn every_key_of_the_configuration_is_shown() {
+        let shown = effective(&Config::default());
+        for line in SAMPLE.lines() {
+            let Some((key, _)) = line.trim_start_matches('#').split_once(" = ") else {
+                continue;
+            };
+            let is_key = key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+            // What a file holds is shown under the name of what it says.
+            let named = [key, key.trim_end_matches("_file")];
+            assert!(
+                !is_key || named.iter().any(|key| shown.get(key).is_some()),
+                "{key} is not among what is in force"
+            );
+        }
+        assert_eq!(shown["otlp_grpc_addr"], "127.0.0.1:4317");
+    }
 }

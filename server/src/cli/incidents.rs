@@ -11,9 +11,10 @@ use storage::Db;
 use storage::incidents::{self, IncidentFilter, StoredIncident};
 use uuid::Uuid;
 
+use super::source::require_local;
 use super::{Exit, output, project, with_database};
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, LocalFlags};
 use crate::incidents::answer::{IncidentAnswer, IncidentDetails, date, judgement};
 use crate::incidents::judge_project;
 
@@ -35,11 +36,13 @@ pub(super) struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    local: LocalFlags,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ExplainArguments {
-    /// An incident's id, or the beginning of it
+    /// An incident's id, or its beginning or end, as `plumbline incidents` prints it
     id: String,
     /// Slug of the project [default: default]
     #[arg(long)]
@@ -47,6 +50,8 @@ pub(super) struct ExplainArguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    local: LocalFlags,
 }
 
 #[derive(Debug, clap::Args)]
@@ -63,6 +68,8 @@ pub(super) struct WatchArguments {
     /// Print JSON, an object a line
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    local: LocalFlags,
 }
 
 fn parse_status(word: &str) -> Result<IncidentStatus, String> {
@@ -91,6 +98,7 @@ pub(super) async fn judge_what_waits(db: &Db, project: ProjectId) -> Result<(), 
 
 /// The list.
 pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Exit> {
+    require_local(&arguments.local)?;
     with_database(config, async |db| {
         let project = project(db, arguments.project.as_deref()).await?.id;
         let stored = listed(db, project, arguments).await?;
@@ -134,6 +142,7 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Ex
 
 /// Each incident with every candidate beside the others.
 pub(super) async fn correlate(config: &Config, arguments: &Arguments) -> Result<(), Exit> {
+    require_local(&arguments.local)?;
     with_database(config, async |db| {
         let project = project(db, arguments.project.as_deref()).await?.id;
         let stored = listed(db, project, arguments).await?;
@@ -212,13 +221,16 @@ pub(super) async fn find(db: &Db, project: ProjectId, id: &str) -> Result<Stored
         return Err(Exit::NotFound(format!("there is no incident `{id}`")));
     };
     if found.next().is_some() {
-        return Err(Exit::Usage(format!("several incidents begin with `{id}`")));
+        return Err(Exit::Usage(format!(
+            "the ids of several incidents begin or end with `{id}`; say more of it"
+        )));
     }
     Ok(stored)
 }
 
 /// One incident in words.
 pub(super) async fn explain(config: &Config, arguments: &ExplainArguments) -> Result<(), Exit> {
+    require_local(&arguments.local)?;
     with_database(config, async |db| {
         let project = project(db, arguments.project.as_deref()).await?.id;
         judge_what_waits(db, project).await?;
@@ -267,6 +279,7 @@ pub(super) async fn explain(config: &Config, arguments: &ExplainArguments) -> Re
 
 /// Says each incident that opens, ends or gets another verdict, until it is interrupted.
 pub(super) async fn watch(config: &Config, arguments: &WatchArguments) -> Result<(), Exit> {
+    require_local(&arguments.local)?;
     with_database(config, async |db| {
         let project = project(db, arguments.project.as_deref()).await?.id;
         let filter = || IncidentFilter {

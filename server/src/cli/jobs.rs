@@ -4,9 +4,10 @@ use domain::text;
 use serde_json::json;
 use storage::projects::deletion;
 
+use super::source::require_local;
 use super::{Exit, output, project, with_database};
 use crate::api::jobs::Job;
-use crate::config::Config;
+use crate::config::{Config, LocalFlags};
 
 /// How many of the latest jobs are listed.
 const LIMIT: u32 = 50;
@@ -19,9 +20,12 @@ pub(super) struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    local: LocalFlags,
 }
 
 pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Exit> {
+    require_local(&arguments.local)?;
     with_database(config, async |db| {
         let project = project(db, arguments.project.as_deref()).await?;
         let mut jobs: Vec<Job> = deletion::under_way(db, None)

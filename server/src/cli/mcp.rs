@@ -2,9 +2,10 @@
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 
+use super::source::require_local;
 use super::{Exit, output, project, with_database};
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, LocalFlags};
 use crate::mcp::answer_text;
 use crate::outbound::Outbound;
 use crate::secrets::Secrets;
@@ -18,10 +19,13 @@ pub(super) struct Arguments {
     /// Slug of the project [default: default]
     #[arg(long)]
     project: Option<String>,
+    #[command(flatten)]
+    local: LocalFlags,
 }
 
 /// Answers until stdin ends.
 pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Exit> {
+    require_local(&arguments.local)?;
     let secrets = Secrets::of(config)?;
     let outbound = Outbound::new(config.allow_private_targets.clone())?;
     with_database(config, async |db| {

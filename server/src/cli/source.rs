@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Exit, output};
-use crate::config::{Config, SourceFlags};
+use crate::config::{Config, LocalFlags, SourceFlags};
 use events::RemoteChanges;
 pub(super) use events::{Change, Changes};
 use local::Local;
@@ -50,6 +50,16 @@ pub(super) async fn with_source<T>(
     }
     let remote = Remote::new(address, key, flags.project.clone())?;
     Box::pin(work(&Source::Remote(remote))).await
+}
+
+/// Refuses where a command that reads the local database alone is told of a server elsewhere.
+pub(super) fn require_local(flags: &LocalFlags) -> Result<(), Exit> {
+    flags.elsewhere().map_or(Ok(()), |address| {
+        Err(Exit::Usage(format!(
+            "this command reads the local database alone, and PLUMBLINE_URL or --url says {address}; unset it, or run the \
+             command there"
+        )))
+    })
 }
 
 impl Source {

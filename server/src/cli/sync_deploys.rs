@@ -5,8 +5,9 @@ use serde_json::json;
 use storage::integrations::{self, GITHUB};
 use tokio_util::sync::CancellationToken;
 
+use super::source::require_local;
 use super::{Exit, output, project, with_database};
-use crate::config::Config;
+use crate::config::{Config, LocalFlags};
 use crate::github::task::Syncing;
 use crate::outbound::Outbound;
 use crate::secrets::Secrets;
@@ -22,6 +23,8 @@ pub(super) struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    local: LocalFlags,
 }
 
 fn parse_time(text: &str) -> Result<Timestamp, String> {
@@ -29,6 +32,7 @@ fn parse_time(text: &str) -> Result<Timestamp, String> {
 }
 
 pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Exit> {
+    require_local(&arguments.local)?;
     let outbound = Outbound::new(config.allow_private_targets.clone())?;
     with_database(config, async |db| {
         let project = project(db, arguments.project.as_deref()).await?;

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use axum::http::Uri;
 
-/// Whose data a command reads. `PLUMBLINE_URL` and `PLUMBLINE_KEY` mean nothing to `serve` and to commands that write.
+/// Whose data a command reads. `PLUMBLINE_URL` and `PLUMBLINE_KEY` mean nothing to `serve` and to commands
+/// that write; those that read the local database alone refuse, see [`LocalFlags`].
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "What is read")]
 pub struct SourceFlags {
@@ -18,6 +19,21 @@ pub struct SourceFlags {
     /// A key of that server's with the scope `read`; in PLUMBLINE_KEY other users of the machine do not see it
     #[arg(long, env = "PLUMBLINE_KEY", hide_env_values = true)]
     pub key: Option<ReadKey>,
+}
+
+/// A server that a command which reads the local database alone is told of. It refuses then, rather than answer with
+/// another database's figures.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct LocalFlags {
+    #[arg(long = "url", env = "PLUMBLINE_URL", hide = true, hide_env_values = true)]
+    url: Option<ServerUrl>,
+}
+
+impl LocalFlags {
+    /// The server that it can't read from; `None` where none was said.
+    pub fn elsewhere(&self) -> Option<&str> {
+        self.url.as_ref().and_then(ServerUrl::address)
+    }
 }
 
 /// The address of a server: scheme and host, without a slash at the end. Empty where the variable is set to nothing.
@@ -130,6 +146,22 @@ mod tests {
         check("https://plumbline.example.com", false);
         check("http://127.0.0.1:3000", false);
         check("http://localhost:3000", false);
+    }
+
+    #[test]
+    fn a_server_elsewhere_is_noticed() {
+        let check = |text: &str, expected: Option<&str>| {
+            let flags = LocalFlags {
+                url: text.parse().ok(),
+            };
+            assert_eq!(flags.elsewhere(), expected, "{text}");
+        };
+        check(
+            "https://plumbline.example.com/",
+            Some("https://plumbline.example.com"),
+        );
+        check("", None);
+        assert_eq!(LocalFlags::default().elsewhere(), None);
     }
 
     #[test]

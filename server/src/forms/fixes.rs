@@ -1,12 +1,15 @@
-//! A fix for an incident: proposed by a model, then opened as a draft of a pull request.
+//! What is done on GitHub for an incident: an issue; a fix, proposed by a model, then opened as a draft of a pull request.
 
 use axum::extract::{Path, State};
 use axum::response::Redirect;
 use domain::Role;
+use storage::issues;
 use uuid::Uuid;
 
 use super::Fields;
+use crate::api::incident_github;
 use crate::auth::Visitor;
+use crate::clock;
 use crate::error::{HttpError, HttpResult};
 use crate::fixes::Fixing;
 use crate::state::AppState;
@@ -21,6 +24,27 @@ pub(super) async fn draft(
     let id: Uuid = id.parse().map_err(|_no_uuid| HttpError::not_found("incident"))?;
     let actor = visitor.name_in_log();
     Box::pin(fixing(&state).draft(project.id, id, &actor)).await?;
+    Ok(Redirect::to(&format!("/p/{}/incidents/{id}#fix", project.slug)))
+}
+
+/// `POST /p/{slug}/incidents/{id}/issue`: opens an issue on GitHub, once however often the button is pressed.
+pub(super) async fn issue(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path((slug, id)): Path<(String, String)>,
+) -> HttpResult<Redirect> {
+    let project = visitor.project(&slug, Role::Member)?;
+    let id: Uuid = id.parse().map_err(|_no_uuid| HttpError::not_found("incident"))?;
+    let mut snapshot = state.db.snapshot(project.id).await?;
+    storage::incidents::get(&mut snapshot, project.id, id).await?;
+    drop(snapshot);
+    if issues::claim(&state.db, project.id, id, clock::now()).await? {
+        let actor = visitor.name_in_log();
+        if let Err(cause) = Box::pin(incident_github::issue(&state, project.id, id, &actor)).await {
+            issues::release(&state.db, project.id, id).await?;
+            return Err(cause);
+        }
+    }
     Ok(Redirect::to(&format!("/p/{}/incidents/{id}#fix", project.slug)))
 }
 

@@ -77,28 +77,41 @@ pub(super) async fn ask_in_chat(
         key_id: None,
     };
     let question = question(fields.text("text"))?;
-    let chat: Uuid = match fields.text("chat") {
-        "" => {
-            let page = page(fields.text("page"))?;
-            chats::create(&state.db, project.id, page, &caller.key_label, clock::now())
-                .await
-                .map_err(refusal)?
-        }
-        id => id.parse().map_err(|_no_uuid| HttpError::not_found("chat"))?,
-    };
+    let chat = chat_of(&state, project.id, &fields, &caller.key_label).await?;
     let id = ask(&state, &caller, chat, question).await?;
     if fields.text("waits") == "yes" {
         wait(&state, project.id, id).await?;
     }
+    Ok(lead_to_chat(&project.slug, fields.text("beside"), chat))
+}
+
+/// The chat that a form names, or a new one about its page where it names none.
+pub(super) async fn chat_of(
+    state: &AppState,
+    project: ProjectId,
+    fields: &Fields,
+    actor: &str,
+) -> HttpResult<Uuid> {
+    match fields.text("chat") {
+        "" => {
+            let page = page(fields.text("page"))?;
+            chats::create(&state.db, project, page, actor, clock::now())
+                .await
+                .map_err(refusal)
+        }
+        id => id.parse().map_err(|_no_uuid| HttpError::not_found("chat")),
+    }
+}
+
+/// Where a form leads whose chat is to be seen: beside the page that it was sent from, or on the page of chats.
+pub(super) fn lead_to_chat(slug: &str, beside: &str, chat: Uuid) -> Redirect {
     let chat = percent_encode(&chat.to_string());
-    let back = back_to(&project.slug, fields.text("beside"), &chat);
-    Ok(Redirect::to(&back.unwrap_or_else(|| {
-        format!("/p/{}/ask?chat={chat}", project.slug)
-    })))
+    let back = back_to(slug, beside, &chat);
+    Redirect::to(&back.unwrap_or_else(|| format!("/p/{slug}/ask?chat={chat}")))
 }
 
 /// Waits until a question is answered, for a while.
-async fn wait(state: &AppState, project: ProjectId, id: Uuid) -> HttpResult<()> {
+pub(super) async fn wait(state: &AppState, project: ProjectId, id: Uuid) -> HttpResult<()> {
     let begun = Instant::now();
     while begun.elapsed() < MAX_WAIT {
         let mut snapshot = state.db.snapshot(project).await?;

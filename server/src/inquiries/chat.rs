@@ -1,12 +1,12 @@
 //! A question in a chat: what the model is told of the page and of what was said before.
 
-use domain::Feature;
-use storage::chats;
+use domain::{Feature, OwnRunKind};
+use storage::{bills, chats};
 use uuid::Uuid;
 
 use super::agent::{self, Ended, Task};
 use super::conversation::Happened;
-use super::{Inquiries, Journal, Stop};
+use super::{Inquiries, Journal, Stop, bill};
 use crate::clock;
 use crate::models::fence::{FENCE_RULE, fenced};
 use crate::models::{Message, OwnRun, Role};
@@ -40,7 +40,13 @@ pub(super) async fn reply(
         Err(storage::Error::NotFound) => return Err(Stop::LeaseLost),
         Err(other) => return Err(other.into()),
     };
+    if let Some(reading) = bills::reading(&mut snapshot, project, journal.taken.inquiry.id).await? {
+        drop(snapshot);
+        return bill::read(inquiries, journal, chat_id, reading).await;
+    }
     let before = storage::inquiries::of_chat(&mut snapshot, project, chat_id, MAX_BEFORE + 1).await?;
+    let ids: Vec<Uuid> = before.iter().map(|earlier| earlier.id).collect();
+    let read_bills = bills::of(&mut snapshot, project, &ids).await?;
     let mut opening = Vec::new();
     for earlier in before
         .iter()
@@ -57,8 +63,12 @@ pub(super) async fn reply(
                 Happened::Said { text, .. } => Some(text),
                 Happened::LookedUp(_) => None,
             });
+        let of_bill = read_bills
+            .iter()
+            .find(|read| read.inquiry_id == earlier.id)
+            .map(|read| fenced("bill", &bill::in_words(read), MAX_ANSWER_BYTES));
         opening.push(Message::text(Role::User, question.clone()));
-        let answer = answer.unwrap_or_else(|| "(no answer)".to_owned());
+        let answer = answer.or(of_bill).unwrap_or_else(|| "(no answer)".to_owned());
         let cut = answer.floor_char_boundary(MAX_ANSWER_BYTES);
         opening.push(Message::text(
             Role::Assistant,
@@ -75,10 +85,7 @@ pub(super) async fn reply(
     let names: Vec<&'static str> = TOOLS.iter().map(|tool| tool.name).collect();
     let task = Task {
         feature: Feature::Chat,
-        run: OwnRun {
-            run_id: format!("plumbline-chat-{chat_id}"),
-            name: "plumbline-chat".to_owned(),
-        },
+        run: OwnRun::about(OwnRunKind::Chat, chat_id),
         system: format!("{TASK}\n\n{PAGE}\n\n{FENCE_RULE}"),
         opening,
         submit: None,

@@ -1,7 +1,7 @@
 //! The investigation of an incident: what the model is told, what it may look up, and how it ends.
 
 use domain::deploy::Deploy;
-use domain::{Feature, InquiryEventKind};
+use domain::{Feature, InquiryEventKind, OwnRunKind};
 use engine::incidents::Incident;
 use serde_json::Value;
 use storage::deploys::{self, DeployFilter};
@@ -97,10 +97,7 @@ async fn ask(
     );
     let task = Task {
         feature: Feature::Investigation,
-        run: OwnRun {
-            run_id: format!("plumbline-investigation-{}", journal.taken.inquiry.id),
-            name: "plumbline-investigation".to_owned(),
-        },
+        run: OwnRun::about(OwnRunKind::Investigation, journal.taken.inquiry.id),
         system: format!("{TASK}\n\n{FENCE_RULE}"),
         opening: vec![Message::text(Role::User, question)],
         submit: Some(verdict::submit_tool()),

@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use storage::Error;
+use storage::bills::{MOST_PICTURES, TOO_MANY_PICTURES};
 use storage::inquiries::{
     MOST_AN_HOUR, MOST_CHATS, MOST_WAITING, TOO_MANY_AN_HOUR, TOO_MANY_CHATS, TOO_MANY_WAITING,
 };
@@ -30,6 +31,12 @@ pub(crate) fn refusal(cause: Error) -> HttpError {
             format!(
                 "{MOST_WAITING} questions and investigations of this project wait for an answer, which is the most; ask again \
                  when some are answered"
+            ),
+        ),
+        Error::Conflict(TOO_MANY_PICTURES) => too_many(
+            "too_many_pictures",
+            format!(
+                "{MOST_PICTURES} pictures of this project wait to be read, which is the most; send yours when some are read"
             ),
         ),
         Error::Conflict(TOO_MANY_CHATS) => HttpError::new(

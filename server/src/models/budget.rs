@@ -37,12 +37,9 @@ pub(super) fn most(
     body_bytes: usize,
     now: Timestamp,
 ) -> NanoUsd {
-    let images = request.messages.iter().flat_map(|message| &message.parts);
-    let (image_bytes, images) = images.fold((0, 0), |(bytes, count), part| match part {
-        Part::Image { base64, .. } => (bytes + base64.len(), count + 1),
-        _ => (bytes, count),
-    });
-    let text_tokens = body_bytes.saturating_sub(image_bytes) / BYTES_PER_TOKEN;
+    let parts = request.messages.iter().flat_map(|message| &message.parts);
+    let images = parts.filter(|part| matches!(part, Part::Image { .. })).count();
+    let text_tokens = body_bytes.saturating_sub(request.image_bytes()) / BYTES_PER_TOKEN;
     let input = text_tokens + images * TOKENS_PER_IMAGE;
     let tokens = TokenUsage {
         input_fresh: i64::try_from(input).ok(),

@@ -15,6 +15,19 @@ pub struct Request {
     pub max_output_tokens: u32,
 }
 
+impl Request {
+    /// How many of its bytes are pictures.
+    pub fn image_bytes(&self) -> usize {
+        let parts = self.messages.iter().flat_map(|message| &message.parts);
+        parts
+            .map(|part| match part {
+                Part::Image { base64, .. } => base64.len(),
+                _ => 0,
+            })
+            .sum()
+    }
+}
+
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use domain::{Feature, ModelChoice, NanoUsd, ProjectId};
+use domain::{Feature, ModelChoice, NanoUsd, OwnRunKind, ProjectId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -57,10 +57,7 @@ pub async fn test(
         provider: provider_id.to_owned(),
         model: model.to_owned(),
     };
-    let run = OwnRun {
-        run_id: format!("plumbline-test-{}", Uuid::now_v7()),
-        name: "plumbline-test".to_owned(),
-    };
+    let run = OwnRun::about(OwnRunKind::Test, Uuid::now_v7());
     let request = Request {
         system: "You answer a test of the connection.".to_owned(),
         messages: vec![Message::text(Role::User, "Answer with the one word: pong")],

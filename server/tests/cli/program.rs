@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// Commands that may read from a server elsewhere.
-const READING: [&str; 7] = ["stats", "runs", "tail", "deploys", "report", "export", "forecast"];
+/// Commands that may read from a server elsewhere, and those that refuse to where they are told of one.
+const READING: &str = "stats runs tail deploys report export forecast incidents correlate explain watch analyze sync-deploys \
+                       jobs audit mcp";
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// What a command said and ended with.
@@ -170,7 +171,8 @@ impl Folder {
             .current_dir(&self.0)
             .env("PLUMBLINE_DATA", self.0.join("data"));
         // These two belong to commands that read, and must not disturb others.
-        if !arguments.iter().any(|word| READING.contains(word)) {
+        let reads = |word: &&str| READING.split_whitespace().any(|verb| verb == *word);
+        if !arguments.iter().any(reads) {
             command
                 .env("PLUMBLINE_URL", "https://elsewhere.example.com")
                 .env("PLUMBLINE_KEY", "pl_live_0");

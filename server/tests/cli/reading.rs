@@ -373,6 +373,35 @@ fn who_reads_only_the_first_lines_disturbs_nothing() {
     }
 }
 
+/// Figures of another database than the one that was named would be taken for its.
+#[test]
+fn what_reads_the_local_database_alone_refuses_where_a_server_is_named() {
+    let folder = Folder::new();
+    let elsewhere = [("PLUMBLINE_URL", "https://elsewhere.example.com")];
+    for verb in [
+        &["incidents"][..],
+        &["correlate"],
+        &["explain", "4f3a"],
+        &["watch", "--once"],
+        &["analyze"],
+        &["sync-deploys"],
+        &["jobs"],
+        &["audit"],
+        &["mcp"],
+    ] {
+        let refused = folder.run_with(verb, &elsewhere);
+        assert_eq!(refused.code, 2, "{verb:?} {refused:?}");
+        assert!(
+            refused.stderr.contains("https://elsewhere.example.com"),
+            "{verb:?} {refused:?}"
+        );
+    }
+    let flag = folder.run(&["incidents", "--url", "https://elsewhere.example.com"]);
+    assert_eq!(flag.code, 2, "{flag:?}");
+    assert!(!folder.path().join("data").exists(), "no database was made");
+    assert_eq!(folder.run_with(&["incidents"], &[("PLUMBLINE_URL", "")]).code, 0);
+}
+
 #[test]
 fn shells_and_man_know_every_command() {
     let folder = Folder::new();

@@ -49,6 +49,15 @@ impl Provider {
         self.0.then(Say::Raw("text/event-stream", stream));
     }
 
+    /// It does not want the next question.
+    pub(crate) fn refuses(&self, code: u16, message: &str) {
+        self.0.then(Say::Status {
+            code,
+            headers: Vec::new(),
+            body: json!({ "error": { "type": "invalid_request_error", "message": message } }),
+        });
+    }
+
     pub(crate) fn asked(&self) -> Vec<Value> {
         self.0.asked().into_iter().map(|asked| asked.body).collect()
     }

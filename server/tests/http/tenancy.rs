@@ -308,8 +308,18 @@ const FORMS: &[(&str, &[(&str, &str)])] = &[
     ("/p/{project}/incidents/{id}/state", &[("acknowledge", "1")]),
     ("/p/{project}/incidents/{id}/investigation", &[]),
     ("/p/{project}/incidents/{id}/fix", &[]),
+    ("/p/{project}/incidents/{id}/issue", &[]),
     ("/p/{project}/incidents/{id}/pull", &[("fix", "01890000-0000-7000-8000-000000000001")]),
     ("/p/{project}/ask", &[("text", "what is it?")]),
+    ("/p/{project}/ask/bill", &[]),
+    (
+        "/p/{project}/ask/{id}/bill",
+        &[
+            ("chat", "01890000-0000-7000-8000-000000000001"),
+            ("day", "2026-11-14"),
+            ("amount", "1"),
+        ],
+    ),
     ("/p/{project}/ask/{id}/delete", &[]),
     ("/p/{project}/demo/remove", &[]),
     ("/p/{project}/users/{user}/delete", &[("confirm", "theirs")]),

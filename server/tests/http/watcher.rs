@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use server::watcher::{Actions, Watching};
 
 use crate::app::{TestApp, answer, step};
-use crate::github_stand_in::GithubStandIn;
+use crate::github_stand_in::{GithubStandIn, Refusal};
 use crate::github_sync::connected;
 use crate::incidents::put_incident;
 use crate::people::{Browser, audit_log, deeds, default_project, person};
@@ -112,6 +112,44 @@ async fn nothing_is_done_on_github_unless_it_is_asked_for() {
     let (status, opened) = app.post(&url, &json!({ "action": "issue" })).await;
     assert_eq!((status, &opened["number"]), (200, &json!(41)), "{opened}");
     assert_eq!(acts(&app, "incident.issue").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_button_of_an_incident_opens_one_issue_and_the_page_leads_to_it() {
+    let github = GithubStandIn::start().await;
+    let app = connected(&github, |_| {}).await;
+    let project = default_project(&app).await.id;
+    app.store(step("r", "1")).await;
+    put_incident(&app, project, INCIDENT, "prod").await;
+    let page = format!("/p/default/incidents/{INCIDENT}");
+    let browser = Browser::new(&app);
+    let shown = browser.get(&page).await.text;
+    assert!(shown.contains("Open an issue"), "{shown}");
+    assert!(github.asked().is_empty(), "showing the page opens nothing");
+    // GitHub refuses: that is said, and it may be tried again.
+    github.refuse(&[Refusal {
+        status: 403,
+        headers: Vec::new(),
+        body: json!({ "message": "Resource not accessible by personal access token" }),
+    }]);
+    let button = format!("{page}/issue");
+    let refused = browser.post(&button, &[]).await;
+    assert_eq!(refused.status, 502, "{refused:?}");
+    for _ in 0..2 {
+        let opened = browser.post(&button, &[]).await;
+        assert_eq!(
+            (opened.status, opened.location.as_str()),
+            (303, format!("{page}#fix").as_str())
+        );
+    }
+    assert_eq!(
+        acts(&app, "incident.issue").await,
+        1,
+        "pressed twice, opened once"
+    );
+    let shown = browser.get(&page).await.text;
+    assert!(shown.contains("the issue on GitHub"), "{shown}");
+    assert!(!shown.contains("Open an issue"), "{shown}");
 }
 
 const PAGE: &str = "/p/default/settings/watcher";

@@ -6,7 +6,8 @@ use domain::{Role, Timestamp};
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
-use super::composer::{Along, Composer, Hidden};
+use super::along::{Along, Hidden};
+use super::composer::Composer;
 use super::conversation::Conversation;
 use crate::api::inquiries::{ChatsView, read_chats};
 use crate::context::use_may;
@@ -285,7 +286,7 @@ fn Content(slug: String, view: ChatsView, about: Signal<About>, along: Along) ->
         }
     });
     let said = match view.open {
-        Some(open) => view! { <Conversation slug open/> }.into_any(),
+        Some(open) => view! { <Conversation slug open along/> }.into_any(),
         None if view.has_model => view! { <Suggestions slug about along/> }.into_any(),
         None => ().into_any(),
     };

@@ -2,14 +2,16 @@
 
 use leptos::prelude::*;
 
-use crate::api::inquiries::{HappenedView, InquiryView, OpenChat};
+use super::along::Along;
+use super::bill::ReadBill;
+use crate::api::inquiries::{ChatMessage, HappenedView, InquiryView, OpenChat};
 use crate::pages::look_ups::{LookUps, state_badge};
 use crate::ui::icon::Icon;
 use crate::ui::links::page_href;
 
 /// What was asked and answered, the earliest first.
 #[component]
-pub(super) fn Conversation(slug: String, open: OpenChat) -> impl IntoView {
+pub(super) fn Conversation(slug: String, open: OpenChat, along: Along) -> impl IntoView {
     let whole = format!("/api/chats/{}?project={slug}", open.id);
     let is_cut = open.is_cut.then(|| {
         view! {
@@ -22,10 +24,19 @@ pub(super) fn Conversation(slug: String, open: OpenChat) -> impl IntoView {
     let messages = open
         .messages
         .into_iter()
-        .map(|(question, inquiry)| {
+        .map(|message| {
+            let ChatMessage {
+                question,
+                inquiry,
+                bill,
+            } = message;
+            let answer = match bill {
+                Some(bill) => view! { <ReadBill slug=slug.clone() inquiry bill along/> }.into_any(),
+                None => view! { <Answer slug=slug.clone() inquiry/> }.into_any(),
+            };
             view! {
                 <p class="ask-q">{question}</p>
-                <Answer slug=slug.clone() inquiry/>
+                {answer}
             }
         })
         .collect_view();
@@ -130,11 +141,7 @@ fn Answer(slug: String, inquiry: InquiryView) -> impl IntoView {
             .collect_view();
         view! { <div class="srcs">{chips}</div> }
     });
-    let cost = match (&inquiry.model, inquiry.cost) {
-        (Some(model), Some(cost)) => Some(format!("{model}, {}", cost.to_short())),
-        (Some(model), None) => Some(model.clone()),
-        (None, _) => None,
-    };
+    let cost = inquiry.asked_at_cost();
     let summary = domain::text::counted(i64::from(count), "look-up");
     let is_working = !inquiry.state.is_over();
     let badge = is_working.then(|| state_badge(&inquiry));

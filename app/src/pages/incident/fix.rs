@@ -1,10 +1,11 @@
-//! A fix that a model proposes: shown first, and a draft of a pull request only for whoever then wants it.
+//! What can be done on GitHub about an incident: an issue for whoever wants one; a fix that a model proposes, shown first, and
+//! a draft of a pull request only for whoever then wants it.
 
 use domain::Role;
 use leptos::prelude::*;
 
 use crate::api::fixes::FixView;
-use crate::api::incidents::IncidentView;
+use crate::api::incidents::{IncidentView, IssueView};
 use crate::context::use_may;
 use crate::pages::diff_lines::diff_line;
 use crate::ui::icon::Icon;
@@ -15,7 +16,7 @@ use crate::ui::time::Time;
 #[component]
 pub(super) fn Fix(slug: String, view: IncidentView) -> impl IntoView {
     let may = use_may(Role::Member);
-    if view.fix.is_none() && !view.has_repository {
+    if view.fix.is_none() && view.issue.is_none() && !view.has_repository {
         return ().into_any();
     }
     let page = incident_href(&slug, &view.id);
@@ -31,6 +32,7 @@ pub(super) fn Fix(slug: String, view: IncidentView) -> impl IntoView {
             </form>
         }
     });
+    let issue = issue(&page, view.issue, may.get_untracked() && view.has_repository);
     let content = match view.fix {
         Some(fix) => proposed(&page, fix, may.get_untracked()),
         None => view! {
@@ -48,9 +50,39 @@ pub(super) fn Fix(slug: String, view: IncidentView) -> impl IntoView {
                 <div class="head-actions">{draft}</div>
             </div>
             {content}
+            {issue}
         </section>
     }
     .into_any()
+}
+
+/// The issue that was opened, or the button that opens one.
+fn issue(page: &str, issue: Option<IssueView>, may: bool) -> Option<AnyView> {
+    let shown = match issue {
+        Some(issue) => {
+            let link = web_address(&issue.url).map(|url| {
+                view! { <a class="link" href=url.to_owned() rel="external noreferrer">"the issue on GitHub"</a> }
+            });
+            view! {
+                <p class="notice" role="status">
+                    <Icon name="check"/>
+                    <span>{format!("Opened for {}, ", issue.opened_by)} <Time at=issue.opened_at/> ": " {link}</span>
+                </p>
+            }
+            .into_any()
+        }
+        None if may => view! {
+            <form class="row" method="post" action=format!("{page}/issue")>
+                <button class="btn" type="submit">"Open an issue"</button>
+                <span class="dim">
+                    "on GitHub, with what left its baseline, the verdict and a link to this page; the token needs to write issues"
+                </span>
+            </form>
+        }
+        .into_any(),
+        None => return None,
+    };
+    Some(shown)
 }
 
 fn proposed(page: &str, fix: FixView, may: bool) -> AnyView {

@@ -6,8 +6,8 @@ use domain::{Severity, StepStatus, StepSummary};
 use engine::analysis::{StepTexts, context, evidence, links, report};
 use engine::citations::{Cite, Claim, verify};
 
-use crate::failing_runs::maker::Dice;
 use crate::failing_runs::{FailingRun, MECHANISMS, failing_run};
+use crate::planted_claims::{Verifying, verifying};
 
 fn by_rules(made: &FailingRun) -> engine::analysis::Report {
     let found = links(&made.steps, &made.texts);
@@ -171,92 +171,15 @@ fn of_long_histories_what_lies_nearest_to_the_end_is_compared() {
     assert!((5..39).contains(&found.len()), "{}", found.len());
 }
 
-/// What a careful model would say of a step, and the same with one thing wrong.
-fn claims_of(made: &FailingRun, step: &StepSummary, dice: &mut Dice) -> (Claim, Vec<Claim>) {
-    let claim = |text: String, cites: Vec<Cite>| Claim {
-        text,
-        cites,
-        is_advice: false,
-    };
-    let own = Cite::Step(step.step_id.clone());
-    let seconds = step.latency_ms.unwrap() / 1_000.0;
-    let money = step.cost_nano_usd.map_or_else(String::new, |cost| {
-        format!(" and cost ${:.6}", cost.0 as f64 / 1e9)
-    });
-    let mut cites = vec![own.clone()];
-    let code = step.conditions.first().map(|found| found.code);
-    cites.extend(code.map(Cite::Code));
-    let quote = made.texts[&step.step_id]
-        .output
-        .clone()
-        .filter(|output| output.len() > 20);
-    let quoted = quote.as_ref().map_or_else(String::new, |text| {
-        format!(" and answered `{}`", &text[..16].replace('`', "'"))
-    });
-    let true_one = claim(
-        format!("{} took {seconds:.3} s{money}{quoted}.", step.name),
-        cites.clone(),
-    );
-    let off = 1.07 + dice.below(50) as f64 / 100.0;
-    let mut false_ones = vec![
-        claim(true_one.text.clone(), vec![Cite::Step("s999-nowhere".to_owned())]),
-        claim(true_one.text.clone(), Vec::new()),
-        claim(true_one.text.clone(), vec![own.clone(), Cite::Code(2999)]),
-        claim(
-            true_one.text.clone(),
-            vec![own.clone(), Cite::Deploy("deploy-7".to_owned())],
-        ),
-        claim(
-            format!("{} took {:.3} s.", step.name, seconds * off),
-            vec![own.clone()],
-        ),
-        claim(
-            format!("{} answered `the moon is made of cheese`.", step.name),
-            vec![own.clone()],
-        ),
-        claim(format!("{} was called 4711 times.", step.name), vec![own.clone()]),
-    ];
-    if step.status == StepStatus::Ok
-        && made
-            .steps
-            .iter()
-            .all(|other| other.name != step.name || other.status == StepStatus::Ok)
-    {
-        false_ones.push(claim(format!("{} failed.", step.name), vec![own]));
-    }
-    (true_one, false_ones)
-}
-
 #[test]
 fn false_claims_are_dropped_and_true_ones_kept() {
-    let mut dice = Dice::new(7);
-    let (mut kept, mut all_true, mut dropped, mut all_false) = (0_usize, 0_usize, 0_usize, 0_usize);
-    let mut missed = Vec::new();
-    for seed in 0..40 {
-        let made = failing_run(seed);
-        let evidence = evidence(&made.run, &made.steps, &made.texts, &[]);
-        for step in &made.steps {
-            let (true_one, false_ones) = claims_of(&made, step, &mut dice);
-            all_true += 1;
-            let verified = verify(vec![true_one], &evidence);
-            kept += verified.kept.len();
-            missed.extend(
-                verified
-                    .dropped
-                    .into_iter()
-                    .map(|dropped| format!("{}: {}", dropped.reason, dropped.claim.text)),
-            );
-            all_false += false_ones.len();
-            let verified = verify(false_ones, &evidence);
-            dropped += verified.dropped.len();
-            missed.extend(
-                verified
-                    .kept
-                    .into_iter()
-                    .map(|claim| format!("kept: {} {:?}", claim.text, claim.cites)),
-            );
-        }
-    }
+    let Verifying {
+        kept,
+        all_true,
+        dropped,
+        all_false,
+        mut missed,
+    } = verifying(40);
     missed.truncate(20);
     assert!(all_true > 200 && all_false > 1_500, "{all_true} {all_false}");
     assert!(

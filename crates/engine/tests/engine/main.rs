@@ -7,6 +7,7 @@ mod corpus;
 mod failing_runs;
 mod false_alarms;
 mod incidents;
+mod planted_claims;
 mod price_rows;
 mod pricing;
 mod properties;

@@ -1,7 +1,7 @@
 //! Which version has judged which run, and what came of it. No version judges a run twice: the row is its key.
 
 use domain::detector::{Evidence, JudgementState};
-use domain::{NanoUsd, ProjectId, Timestamp};
+use domain::{NanoUsd, OwnRunKind, ProjectId, Timestamp};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -229,7 +229,7 @@ async fn write(
 pub fn own_run_id(detector: Uuid, version: i32, run_id: &str) -> String {
     let hash = secret::sha256(run_id);
     let digits: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("plumbline-judgement-{detector}-{version}-{digits}")
+    OwnRunKind::Judgement.run_id(format_args!("{detector}-{version}-{digits}"))
 }
 
 async fn count(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::OwnRunKind;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -110,10 +111,10 @@ pub(super) async fn delete(
         .filter(|row| row.chat_id.is_none())
         .map(|row| row.inquiry_id)
         .collect();
-    own_runs.extend(analyses.iter().map(|id| format!("plumbline-analysis-{id}")));
-    own_runs.extend(fixes.iter().map(|id| format!("plumbline-fix-{id}")));
-    own_runs.extend(chats.iter().map(|id| format!("plumbline-chat-{id}")));
-    own_runs.extend(inquiries.iter().map(|id| format!("plumbline-investigation-{id}")));
+    own_runs.extend(analyses.iter().map(|id| OwnRunKind::Analysis.run_id(id)));
+    own_runs.extend(fixes.iter().map(|id| OwnRunKind::Fix.run_id(id)));
+    own_runs.extend(chats.iter().map(|id| OwnRunKind::Chat.run_id(id)));
+    own_runs.extend(inquiries.iter().map(|id| OwnRunKind::Investigation.run_id(id)));
     let chats = sqlx::query!(
         "delete from chats where project_id = $1 and chat_id = any ($2)",
         project,
@@ -162,15 +163,21 @@ async fn runs_about(tx: &mut Tx, going: &Going) -> Result<Vec<String>> {
         .collect();
     let named = sqlx::query_scalar!(
         "select judged_in as \"run_id!\" from findings
-         where project_id = $1 and run_id = any ($2) and judged_in is not null
-         union
-         select 'plumbline-analysis-' || analysis_id from analyses where project_id = $1 and run_id = any ($2)",
+         where project_id = $1 and run_id = any ($2) and judged_in is not null",
         project,
         run_ids
     )
     .fetch_all(&mut **tx)
     .await?;
     own_runs.extend(named);
+    let analyses = sqlx::query_scalar!(
+        "select analysis_id from analyses where project_id = $1 and run_id = any ($2)",
+        project,
+        run_ids
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    own_runs.extend(analyses.iter().map(|id| OwnRunKind::Analysis.run_id(id)));
     Ok(own_runs)
 }
 

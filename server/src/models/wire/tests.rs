@@ -208,6 +208,8 @@ fn a_conversation_with_tools_in_every_format() {
         ProviderKind::Gemini,
         "/models/m-1.5:streamGenerateContent?alt=sse",
         &[
+            ("/contents/0/parts/1/inlineData/mimeType", json!("image/png")),
+            ("/contents/0/parts/1/inlineData/data", json!("aGk=")),
             ("/contents/1/role", json!("model")),
             ("/contents/1/parts/0/thoughtSignature", json!("c2ln")),
             (
