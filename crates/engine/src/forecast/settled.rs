@@ -223,7 +223,11 @@ mod tests {
     fn a_shift_is_found_on_its_day_and_a_lone_day_or_growth_is_none() {
         let check = |level: &dyn Fn(usize) -> f64, expected: Option<(usize, f64)>| {
             let found = latest_shift(&logs(50, level));
-            assert_eq!(found.map(|shift| shift.0), expected.map(|shift| shift.0), "{found:?}");
+            assert_eq!(
+                found.map(|shift| shift.0),
+                expected.map(|shift| shift.0),
+                "{found:?}"
+            );
             if let (Some(found), Some(expected)) = (found, expected) {
                 assert!((found.1 - expected.1).abs() < 0.1, "{found:?}");
             }

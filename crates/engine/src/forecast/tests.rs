@@ -70,7 +70,10 @@ fn a_change_that_lasts_is_not_averaged_with_what_was_before() {
     near(dollars(end.month_end.expected), dollars(end.spent) + 15.0 * 30.0);
     // Nobody has to say so: the days do.
     let unsaid = Forecast::of(&history).unwrap().month_end();
-    near(dollars(unsaid.month_end.expected), dollars(end.month_end.expected));
+    near(
+        dollars(unsaid.month_end.expected),
+        dollars(end.month_end.expected),
+    );
     // In the middle of a day there is some of both: 20 at 10, then 20 at 30 a day.
     let noon = history.as_after(at("2026-11-09T12:00:00Z"), &change);
     near(noon.days[39], 10.0 * 3.0 / 2.0 * 1e9);
@@ -154,7 +157,9 @@ fn noise(day: i64) -> f64 {
 /// What the rest of November is expected to cost on the midnight of the 16th, as dollars of each of its fifteen days:
 /// low, expected, high.
 fn rest_of_november(spend: impl Fn(i64) -> f64) -> [f64; 3] {
-    let history = history("2026-10-01T00:00:00Z", "2026-11-16T00:00:00Z", |day, _| spend(day));
+    let history = history("2026-10-01T00:00:00Z", "2026-11-16T00:00:00Z", |day, _| {
+        spend(day)
+    });
     let end = Forecast::of(&history).unwrap().month_end();
     let Outlook { expected, low, high } = end.month_end;
     [low, expected, high].map(|amount| (dollars(amount) - dollars(end.spent)) / 15.0)

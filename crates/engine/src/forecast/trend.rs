@@ -44,7 +44,10 @@ impl Trend {
         let mut spent: Vec<f64> = days.iter().map(|(_, spent)| *spent).collect();
         let least = 0.05 * median(&mut spent)?;
         let count = days.len() as f64;
-        let days: Vec<(f64, f64)> = days.iter().map(|(at, spent)| (*at, spent.max(least).ln())).collect();
+        let days: Vec<(f64, f64)> = days
+            .iter()
+            .map(|(at, spent)| (*at, spent.max(least).ln()))
+            .collect();
         let middle = days.iter().map(|(at, _)| at).sum::<f64>() / count;
         let mean = days.iter().map(|(_, log)| log).sum::<f64>() / count;
         let across: f64 = days.iter().map(|(at, _)| (at - middle).powi(2)).sum();
