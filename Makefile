@@ -50,9 +50,9 @@ bench-ledger: ## how true the ledger is: usage objects right, unknown or wrong, 
 bench-incidents: ## how well incidents are found and attributed, beside simpler rules: ten minutes
 	cargo run --release -p bench_incidents --bin bench-incidents -- $(ARGS)
 
-bench-ui: release ## what Lighthouse says about the pages: bars in end2end/bench/lighthouse.ts
+bench-ui: release ## what pages cost a browser: Lighthouse, long runs, charts; bars in end2end/bench, one of them: make bench-ui ARGS="charts"
 	@scripts/setup test
-	@scripts/bench-ui
+	@scripts/bench-ui $(ARGS)
 
 sqlx: ## refresh .sqlx after changing a query or a migration
 	@scripts/sqlx

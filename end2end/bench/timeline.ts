@@ -120,7 +120,7 @@ test('timeline', async ({ playwright }) => {
       const name = await row.textContent();
       const shown = await page.evaluate(async (name) => {
         const begun = performance.now();
-        const links = [...document.querySelectorAll<HTMLElement>('[role=treeitem] a.nm')];
+        const links = Array.from(document.querySelectorAll<HTMLElement>('[role=treeitem] a.nm'));
         links.find((link) => link.textContent === name)!.click();
         while (document.querySelector('.panel-step h2')?.textContent !== name) await new Promise((done) => requestAnimationFrame(done));
         return performance.now() - begun;

@@ -63,8 +63,67 @@ for (const ratio of [1, 1.5, 2, 3]) {
       // Half a pixel would be a second, paler colour above or below.
       for (const line of lines) expect([line.length, new Set(line).size]).toEqual([Math.round(ratio), 1]);
     });
+
+    test('one point alone is a dot where the crosshair says', async ({ page, project }) => {
+      await project.ingest({ started_at: new Date(Date.now() - 3 * HOUR).toISOString(), model: 'made-up', cost: 0.013 });
+      await page.goto(project.at('?range=24h'));
+      await hydrated(page);
+      await drawn(page);
+      const cursor = page.getByRole('slider', { name: 'Moment' });
+      await expect(async () => {
+        // What the page reads again may take the focus.
+        await cursor.focus();
+        await page.keyboard.press('Home');
+        await expect(cursor).toHaveAttribute('aria-valuetext', /: nothing$/, { timeout: 1_000 });
+        await page.keyboard.press('End');
+        for (let n = 0; n < 3; n += 1) await page.keyboard.press('ArrowLeft');
+        await expect(cursor).toHaveAttribute('aria-valuetext', /: e2e \$0\.0130$/, { timeout: 1_000 });
+        await expect(page.locator('.ch-over .ch-point')).toHaveCount(1, { timeout: 1_000 });
+      }).toPass({ timeout: 15_000 });
+      // What the canvas has there, in its own pixels: a dot of four CSS pixels across, and nothing to either side of it.
+      const row = await page.locator('.ch-canvas').first().evaluate((canvas: HTMLCanvasElement) => {
+        const point = document.querySelector('.ch-over .ch-point')!.getBoundingClientRect();
+        const place = canvas.getBoundingClientRect();
+        const [x, y] = [point.left + point.width / 2 - place.left, point.top + point.height / 2 - place.top];
+        const [width, height] = [Math.round(24 * devicePixelRatio), Math.round(6 * devicePixelRatio)];
+        const [left, top] = [Math.round((x - 12) * devicePixelRatio), Math.round((y - 3) * devicePixelRatio)];
+        const bytes = canvas.getContext('2d')!.getImageData(left, top, width, height).data;
+        const isDrawn = (across: number, down: number) => (bytes[(down * width + across) * 4 + 3] ?? 0) > 128;
+        return Array.from({ length: width }, (_, across) => Array.from({ length: height }, (_, down) => isDrawn(across, down)).includes(true));
+      });
+      const dot = row.filter((isDrawn) => isDrawn).length;
+      expect(dot).toBeGreaterThanOrEqual(3 * ratio);
+      expect(dot).toBeLessThanOrEqual(5 * ratio + 1);
+      expect([row[0], row[Math.floor(row.length / 2)], row.at(-1)]).toEqual([false, true, false]);
+    });
   });
 }
+
+test('a window without a call becomes a chart of one point while it is open', async ({ page, project }) => {
+  await project.ingest({ started_at: new Date(Date.now() - 3 * DAY).toISOString(), model: 'made-up', cost: 0.013 });
+  await page.goto(project.at('?range=15m&metric=calls'));
+  await hydrated(page);
+  await expect(page.getByText('No call in these 15 minutes')).toBeVisible();
+  await expect(page.locator('.ch-canvas')).toHaveCount(0);
+  await expect(page.getByText('live', { exact: true })).toBeVisible();
+  await project.ingest({ model: 'made-up', cost: 0.013 });
+  await expect(page.getByText('No call in these 15 minutes')).toHaveCount(0, { timeout: 15_000 });
+  await drawn(page);
+  const cursor = page.getByRole('slider', { name: 'Moment' });
+  await expect(async () => {
+    // What the page reads again may take the focus.
+    await cursor.focus();
+    // One call in one minute, and in every other none.
+    const texts = new Set<string>();
+    await page.keyboard.press('Home');
+    for (let n = 0; n < 16; n += 1) {
+      const text = (await cursor.getAttribute('aria-valuetext')) ?? '';
+      if (!text.endsWith(': nothing')) texts.add(text);
+      await page.keyboard.press('ArrowRight');
+    }
+    expect([...texts]).toEqual([expect.stringMatching(/: e2e 1$/)]);
+  }).toPass({ timeout: 15_000 });
+});
 
 test('the hour that a clock shows twice is two hours', async ({ page, project }) => {
   // A zone that goes from two hours ahead of UTC to one, wherever the year is.

@@ -22,9 +22,6 @@ const FEW_INCIDENTS: u32 = 50;
 /// Keys, models and steps that are listed as movers.
 #[cfg(feature = "ssr")]
 const FEW_MOVERS: u32 = 8;
-/// The latest deploys of a window whose before and after are compared.
-#[cfg(feature = "ssr")]
-const COMPARED_DEPLOYS: usize = 8;
 
 /// The metrics in the cells above the chart.
 #[cfg(feature = "ssr")]
@@ -149,7 +146,7 @@ pub(crate) async fn read_overview(slug: String, query: OverviewQuery) -> Result<
     let latest: Vec<Deploy> = shipped
         .iter()
         .filter(|deploy| deploy.went_live())
-        .take(COMPARED_DEPLOYS)
+        .take(engine::rollout::COMPARED_DEPLOYS)
         .cloned()
         .collect();
     let all = domain::SeriesFilter::default();

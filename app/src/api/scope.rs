@@ -20,9 +20,6 @@ const LISTED: u32 = 12;
 /// Steps with conditions at the foot of the page.
 #[cfg(feature = "ssr")]
 const FEW_STEPS: u32 = 6;
-/// The latest deploys of a window whose before and after are compared.
-#[cfg(feature = "ssr")]
-const COMPARED_DEPLOYS: usize = 8;
 
 /// What is drawn, from top to bottom, below the conditions.
 #[cfg(feature = "ssr")]
@@ -183,7 +180,7 @@ pub(crate) async fn read_scope(
     let latest: Vec<Deploy> = shipped
         .iter()
         .filter(|deploy| deploy.went_live())
-        .take(COMPARED_DEPLOYS)
+        .take(engine::rollout::COMPARED_DEPLOYS)
         .cloned()
         .collect();
     let moved = rollouts::compare(&mut snapshot, project, &filter, &latest, &shipped, now).await?;
@@ -244,7 +241,7 @@ mod server {
     use domain::series::{BucketSums, Metric, PartSums};
     use domain::{Deploy, NanoUsd, Timestamp};
     use engine::compare::{Effect, Measure, Reading};
-    use engine::rollout::RolloutEffect;
+    use engine::rollout::{RolloutEffect, looked_at};
     use engine::series::{MetricValue, Sums};
     use engine::usual_range::usual_ranges;
 
@@ -312,7 +309,9 @@ mod server {
     /// The deploy after which something was clearly worse: of several what matters most, then what is surest.
     pub(super) fn worse(rollouts: &[(Deploy, RolloutEffect)]) -> Option<(&Deploy, &RolloutEffect, &Effect)> {
         let is_named = |effect: &&Effect| {
-            effect.reading == Reading::Worse && effect.is_notable() && rank(effect.measure).is_some()
+            effect.reading == Reading::Worse
+                && effect.is_notable(looked_at(1))
+                && rank(effect.measure).is_some()
         };
         let order = |effect: &Effect| {
             let surely = effect.change.map_or(0.0, |change| change.standard_errors.abs());

@@ -42,12 +42,30 @@ struct Args {
 }
 
 /// What is asked for, the p95 in milliseconds that it must stay below, and the path. `{…}` is filled in.
-const READS: [(&str, f64, &str); 11] = [
+const READS: [(&str, f64, &str); 17] = [
     ("overview, 7 days", 50.0, "/p/default?range=7d"),
     (
         "overview, 90 days",
         50.0,
         "/p/default?range=90d&metric=latency_p95",
+    ),
+    ("deploys, 90 days", 100.0, "/p/default/deploys?range=90d"),
+    ("one deploy", 100.0, "/p/default/deploys/release-30"),
+    ("`/api/deploys/{id}`", 100.0, "/api/deploys/release-30"),
+    (
+        "`/api/series`, cost by key, 90 days",
+        50.0,
+        "/api/series?metric=cost&by=key&bucket=1d&from={from}",
+    ),
+    (
+        "`/api/series`, p95 by key, 90 days",
+        50.0,
+        "/api/series?metric=latency_p95&by=key&bucket=1d&from={from}",
+    ),
+    (
+        "`/api/series`, cost by key, 90 days by the hour",
+        50.0,
+        "/api/series?metric=cost&by=key&bucket=1h&from={from}",
     ),
     ("runs, 24 hours", 50.0, "/p/default/runs"),
     ("runs, 90 days", 50.0, "/p/default/runs?range=90d"),
@@ -154,7 +172,8 @@ async fn print_reads(args: &Args, origin: &str) -> anyhow::Result<()> {
         }
         let path = path
             .replace("{run}", run["run_id"].as_str().unwrap_or_default())
-            .replace("{incident}", incident.unwrap_or_default());
+            .replace("{incident}", incident.unwrap_or_default())
+            .replace("{from}", &volume::days_before(now_micros()?, volume::DAYS));
         let read = stored::read(&client, &format!("{origin}{path}"), args.rounds).await?;
         println!(
             "| {name} | {:.1} ms | {:.1} ms | {bar:.0} ms | {:.0} kB |",

@@ -1,7 +1,10 @@
 //! What changed between two sets of calls, and whether that could be chance.
 //!
 //! Means and rates are compared as ratios on a logarithmic scale (delta method), percentiles by the ranks around them,
-//! shares by their difference (Newcombe's method 10). All intervals are of 95 %.
+//! shares by their difference (Newcombe's method 10). All intervals are of 95 %. Of few calls the error is a guess as
+//! well, which makes intervals wider.
+
+mod chance;
 
 use domain::series::MetricUnit;
 use serde::{Deserialize, Serialize};
@@ -15,8 +18,8 @@ pub const FEW_CALLS: i64 = 20;
 const LEAST_CALLS: i64 = 10;
 /// Standard errors to either side of an interval of 95 %.
 const Z_95: f64 = 1.959_964;
-/// Standard errors beyond which a change is named unasked: so many are looked at that 95 % would name some by chance.
-const Z_NAMED: f64 = 3.3;
+/// The furthest that an end of an interval is from its estimate: a thousandfold. Beyond that it says nothing more.
+const MOST_LOG_REACH: f64 = 6.9;
 const DAY_MICROS: f64 = 86_400_000_000.0;
 
 /// What is compared.
@@ -160,12 +163,13 @@ impl Effect {
         self.n_before.min(self.n_after) < FEW_CALLS
     }
 
-    /// Clear enough to be named among many that were looked at, large enough to matter, and of at least
-    /// ten calls on either side.
-    pub fn is_notable(&self) -> bool {
+    /// Clear enough to be named `among` so many that were looked at, large enough to matter, and of at least ten calls on
+    /// either side.
+    pub fn is_notable(&self, among: usize) -> bool {
         let least = if self.measure.is_share() { 0.01 } else { 0.1 };
+        let errors = chance::errors_to_name(among);
         self.change
-            .is_some_and(|change| change.standard_errors.abs() >= Z_NAMED && change.estimate.abs() >= least)
+            .is_some_and(|change| change.standard_errors.abs() >= errors && change.estimate.abs() >= least)
             && self.n_before.min(self.n_after) >= LEAST_CALLS
     }
 }
@@ -215,11 +219,12 @@ pub fn effect(measure: Measure, before: &Side, after: &Side) -> Effect {
 }
 
 /// A value, the number of calls behind it, and how sure it is: of a share nothing more is needed, of all else the
-/// standard error of its logarithm.
+/// standard error of its logarithm, and how many degrees of freedom that has.
 struct Estimate {
     value: Option<f64>,
     n: i64,
     log_error: Option<f64>,
+    freedom: f64,
 }
 
 impl Estimate {
@@ -246,12 +251,14 @@ impl Estimate {
                     value: value.filter(|_| sums.tokens.cache_read.is_some()),
                     n: sums.calls,
                     log_error: None,
+                    freedom: f64::INFINITY,
                 }
             }
             Measure::CallsPerDay => Self {
                 value: (side.micros > 0).then(|| sums.calls as f64 * DAY_MICROS / side.micros as f64),
                 n: sums.calls,
                 log_error: (sums.calls > 0).then(|| (1.0 / sums.calls as f64).sqrt()),
+                freedom: f64::INFINITY,
             },
         }
     }
@@ -271,7 +278,12 @@ fn mean(sum: Option<i64>, squares: i128, n: i64) -> Estimate {
         let variance = (squares as f64 - value * value * count).max(0.0) / (count - 1.0);
         (variance / count).sqrt() / value
     });
-    Estimate { value, n, log_error }
+    Estimate {
+        value,
+        n,
+        log_error,
+        freedom: count - 1.0,
+    }
 }
 
 fn percentile(histogram: &Histogram, p: f64) -> Estimate {
@@ -301,6 +313,8 @@ fn percentile(histogram: &Histogram, p: f64) -> Estimate {
         value: histogram.quantile(p).map(|us| us as f64 / 1_000.0),
         n,
         log_error,
+        // It is a sum of the gaps between those ranks, each of which is as uncertain as it is wide: half a degree each.
+        freedom: reach.min(count / 2.0).max(1.0),
     }
 }
 
@@ -309,21 +323,25 @@ fn share(part: i64, of: i64) -> Estimate {
         value: (of > 0).then(|| part as f64 / of as f64),
         n: of,
         log_error: Some(0.0),
+        freedom: f64::INFINITY,
     }
 }
 
 fn ratio(before: &Estimate, after: &Estimate) -> Option<Change> {
     let (a, b) = before.value.zip(after.value)?;
-    let error = before.log_error?.hypot(after.log_error?);
+    let (before_error, after_error) = (before.log_error?, after.log_error?);
+    let error = before_error.hypot(after_error);
     if a <= 0.0 || b <= 0.0 {
         return None;
     }
     let log = (b / a).ln();
+    let freedom = chance::freedom_of((before_error, before.freedom), (after_error, after.freedom));
+    let reach = (chance::as_student(Z_95, freedom) * error).min(MOST_LOG_REACH);
     Some(Change {
         estimate: log.exp() - 1.0,
-        low: (log - Z_95 * error).exp() - 1.0,
-        high: (log + Z_95 * error).exp() - 1.0,
-        standard_errors: standard_errors(log, error),
+        low: (log - reach).exp() - 1.0,
+        high: (log + reach).exp() - 1.0,
+        standard_errors: standard_errors(log, error, freedom),
     })
 }
 
@@ -344,13 +362,13 @@ fn difference(before: &Estimate, after: &Estimate) -> Option<Change> {
         estimate,
         low,
         high,
-        standard_errors: standard_errors(estimate, facing / Z_95),
+        standard_errors: standard_errors(estimate, facing / Z_95, f64::INFINITY),
     })
 }
 
-fn standard_errors(distance: f64, error: f64) -> f64 {
+fn standard_errors(distance: f64, error: f64, freedom: f64) -> f64 {
     if error > 0.0 {
-        (distance / error).clamp(-99.0, 99.0)
+        chance::as_normal(distance / error, freedom).clamp(-99.0, 99.0)
     } else if distance == 0.0 {
         0.0
     } else {

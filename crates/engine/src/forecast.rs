@@ -1,19 +1,24 @@
 //! What a month will cost: from the spend of the days before, with an interval that eight months in ten end within.
 //!
 //! A day's spend is a level times a factor for weekends times noise. The level is a mean that forgets: a day counts half
-//! as much as one five days later. How far off such a forecast is, the history itself says: forecasts are made from
-//! earlier days of it and compared with what came.
+//! as much as one five days later. It begins anew where spend came to another level and stayed there (`settled.rs`), and
+//! steady growth goes on, damped (`trend.rs`). How far off such a forecast is, the history itself says: forecasts are made
+//! from earlier days of it and compared with what came.
 
 mod by_key;
 mod history;
 mod interval;
 mod sentences;
+mod settled;
+mod trend;
 
 use domain::{NanoUsd, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use history::Level;
 use interval::Spread;
+use settled::Settled;
+use trend::Trend;
 
 pub use by_key::{BudgetOutlook, KeyForecast, WithoutDeploy, forecasts};
 pub use history::{History, MIN_DAYS};
@@ -87,7 +92,9 @@ pub struct Forecast {
 impl Forecast {
     /// From the spend of complete days. `None` when there are fewer than [`MIN_DAYS`] of them.
     pub fn of(history: &History) -> Option<Self> {
-        let level = Level::of(history)?;
+        let settled = Settled::of(history);
+        let level = Level::of(&settled.history, settled.since)?;
+        let trend = Trend::of(&settled.history, &level);
         let now = history.now;
         let today = now.day();
         let end = today.next_month();
@@ -95,7 +102,8 @@ impl Forecast {
         let count = (end.micros() - today.micros()) / DAY_MICROS;
         let days = (0..count)
             .map(|day| {
-                let whole = level.on(today.plus_micros(day * DAY_MICROS));
+                let grown = trend.factor(day as f64 + 1.0 + level.age);
+                let whole = level.on(today.plus_micros(day * DAY_MICROS)) * grown;
                 if day == 0 { whole * left_today } else { whole }
             })
             .collect();
@@ -103,7 +111,7 @@ impl Forecast {
             spent: history.spent,
             days,
             today,
-            spread: Spread::of(history, &level),
+            spread: Spread::of(&settled, &level, &trend),
             basis: u32::try_from(history.days.len()).unwrap_or(u32::MAX),
         })
     }

@@ -12,6 +12,18 @@ use crate::series::{MetricValue, Sums};
 /// How long before and after a rollout is looked at, in microseconds: 48 hours.
 pub const REACH_MICROS: i64 = 48 * 3_600_000_000;
 
+/// Deploys whose effects are read beside one another, the latest ones.
+pub const COMPARED_DEPLOYS: usize = 8;
+
+/// What is named unasked, the most important first.
+const NAMED: [Measure; 3] = [Measure::CostPerCall, Measure::ErrorRate, Measure::LatencyP95];
+
+/// How many changes are looked at for the one that is named, where each deploy has so many parts. On every page the same,
+/// so that a deploy which one of them names is named by the others.
+pub fn looked_at(parts: usize) -> usize {
+    parts.max(1) * NAMED.len() * COMPARED_DEPLOYS
+}
+
 /// The time before and after a rollout. Either may be empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -206,21 +218,23 @@ impl RolloutEffect {
     }
 
     /// What it made worse that deserves to be said first: cost, where its daily difference is largest, else errors, else
-    /// latency; with the key where that was. `None` when nothing is clearly worse.
+    /// latency; with the key where that was. `None` when nothing is clearly worse. The more keys there are the surer it has
+    /// to be: of many, chance makes one look worse after every other deploy.
     pub fn worst(&self) -> Option<(&str, &Effect)> {
+        let among = looked_at(self.keys.len());
         let of = |measure: Measure| {
             let parts = self.keys.iter();
             let found =
                 parts.flat_map(|part| part.effects.iter().map(move |effect| (part.key.as_str(), effect)));
             found.filter(move |(_, effect)| {
-                effect.measure == measure && effect.reading == Reading::Worse && effect.is_notable()
+                effect.measure == measure && effect.reading == Reading::Worse && effect.is_notable(among)
             })
         };
         let weight = |effect: &Effect| {
             let value = |value: Option<MetricValue>| value.map_or(0.0, |value| value.as_f64());
             (value(effect.after) - value(effect.before)) * effect.n_after as f64
         };
-        [Measure::CostPerCall, Measure::ErrorRate, Measure::LatencyP95]
+        NAMED
             .into_iter()
             .find_map(|measure| of(measure).max_by(|a, b| weight(a.1).total_cmp(&weight(b.1))))
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CostChange, DAY_MICROS, Exhaustion, Forecast, History, MonthEnd, Outlook, nano_usd};
 use crate::compare::{Effect, Measure, Reading};
-use crate::rollout::RolloutEffect;
+use crate::rollout::{COMPARED_DEPLOYS, RolloutEffect};
 
 /// A key that spent nothing in the month is listed when it did in so many days before.
 const LISTED_DAYS: i64 = 28;
@@ -158,7 +158,7 @@ fn clear_change(effects: &[Effect]) -> Option<CostChange> {
         .find(|effect| effect.measure == Measure::CostPerCall)?;
     let change = effect
         .change
-        .filter(|_| effect.is_notable() && effect.reading != Reading::Unclear)?;
+        .filter(|_| effect.is_notable(COMPARED_DEPLOYS) && effect.reading != Reading::Unclear)?;
     Some(CostChange {
         estimate: change.estimate,
         low: change.low,

@@ -115,19 +115,23 @@ pub(super) struct Level {
     weekend: f64,
     /// As how many equal days the level counts.
     pub(super) weight: f64,
+    /// How old it is, in days: a mean of days is of the time between them.
+    pub(super) age: f64,
 }
 
 impl Level {
-    /// `None` when there are too few days.
-    pub(super) fn of(history: &History) -> Option<Self> {
+    /// From the days from place `since` on; `None` when there are too few days.
+    pub(super) fn of(history: &History, since: usize) -> Option<Self> {
         if history.days.len() < MIN_DAYS {
             return None;
         }
         let weekend = weekend_factor(history);
         let last = history.days.len() - 1;
         let (mut sum, mut weights, mut squares) = (0.0, 0.0, 0.0);
-        for (place, day) in history.days.iter().enumerate() {
-            let weight = 0.5_f64.powf((last - place) as f64 / HALF_LIFE_DAYS);
+        let (mut total, mut ages) = (0.0, 0.0);
+        for (place, day) in history.days.iter().enumerate().skip(since.min(last)) {
+            let age = (last - place) as f64;
+            let weight = 0.5_f64.powf(age / HALF_LIFE_DAYS);
             let factor = if is_weekend(history.day(place)) {
                 weekend
             } else {
@@ -137,24 +141,25 @@ impl Level {
             sum += weight * day;
             weights += weight * factor;
             squares += weight * weight;
+            total += weight;
+            ages += weight * age;
         }
-        let total: f64 = (0..=last)
-            .map(|age| 0.5_f64.powf(age as f64 / HALF_LIFE_DAYS))
-            .sum();
         Some(Self {
             weekday: if weights > 0.0 { sum / weights } else { 0.0 },
             weekend,
             weight: total * total / squares,
+            age: ages / total,
         })
+    }
+
+    /// How much of a weekday's spend a day has.
+    pub(super) fn factor(&self, day: Timestamp) -> f64 {
+        if is_weekend(day) { self.weekend } else { 1.0 }
     }
 
     /// What a day is expected to spend.
     pub(super) fn on(&self, day: Timestamp) -> f64 {
-        if is_weekend(day) {
-            self.weekday * self.weekend
-        } else {
-            self.weekday
-        }
+        self.weekday * self.factor(day)
     }
 }
 
@@ -181,4 +186,11 @@ fn weekend_factor(history: &History) -> f64 {
     }
     // The more weekends agree, the less the prior counts.
     (logs / count * count / (count + PRIOR_WEEKEND_DAYS * (-count / 8.0).exp())).exp()
+}
+
+/// The middle of values, which are sorted; `None` where there are none.
+pub(super) fn median(values: &mut [f64]) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let (low, high) = (values.len().checked_sub(1)? / 2, values.len() / 2);
+    Some(f64::midpoint(*values.get(low)?, *values.get(high)?))
 }

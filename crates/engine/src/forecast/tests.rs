@@ -68,8 +68,12 @@ fn a_change_that_lasts_is_not_averaged_with_what_was_before() {
     let end = Forecast::of(&after).unwrap().month_end();
     near(dollars(end.spent), 9.0 * 10.0 + 6.0 * 30.0);
     near(dollars(end.month_end.expected), dollars(end.spent) + 15.0 * 30.0);
-    let averaged = Forecast::of(&history).unwrap().month_end();
-    assert!(dollars(averaged.month_end.expected) < dollars(end.month_end.expected) - 50.0);
+    // Nobody has to say so: the days do.
+    let unsaid = Forecast::of(&history).unwrap().month_end();
+    near(
+        dollars(unsaid.month_end.expected),
+        dollars(end.month_end.expected),
+    );
     // In the middle of a day there is some of both: 20 at 10, then 20 at 30 a day.
     let noon = history.as_after(at("2026-11-09T12:00:00Z"), &change);
     near(noon.days[39], 10.0 * 3.0 / 2.0 * 1e9);
@@ -143,4 +147,83 @@ fn days_without_calls_spend_nothing_and_time_before_the_first_call_is_no_day() {
     let history = History::new([one], now);
     assert_eq!(history.days, [7e9, 0.0, 0.0, 0.0, 0.0, 0.0]);
     assert_eq!(history.first, one.0);
+}
+
+/// A tenth up or down, without an end.
+fn noise(day: i64) -> f64 {
+    [1.08, 0.9, 1.03, 1.1, 0.95, 0.88, 1.06, 1.0, 1.0][(day % 9) as usize]
+}
+
+/// What the rest of November is expected to cost on the midnight of the 16th, as dollars of each of its fifteen days:
+/// low, expected, high.
+fn rest_of_november(spend: impl Fn(i64) -> f64) -> [f64; 3] {
+    let history = history("2026-10-01T00:00:00Z", "2026-11-16T00:00:00Z", |day, _| {
+        spend(day)
+    });
+    let end = Forecast::of(&history).unwrap().month_end();
+    let Outlook { expected, low, high } = end.month_end;
+    [low, expected, high].map(|amount| (dollars(amount) - dollars(end.spent)) / 15.0)
+}
+
+#[test]
+fn a_level_that_changed_is_forecast_from_the_days_since() {
+    let check = |before: f64, after: f64, days: i64| {
+        let [low, expected, high] =
+            rest_of_november(|day| noise(day) * if day < 46 - days { before } else { after });
+        assert!(
+            (expected / after - 1.0).abs() < 0.08,
+            "{before} to {after}: {expected}"
+        );
+        assert!(low < after && after < high, "{low} to {high}");
+        // What was before makes it no less sure.
+        assert!(high < after * 1.25 && low > after * 0.8, "{low} to {high}");
+    };
+    check(10.0, 20.0, 6);
+    check(20.0, 10.0, 8);
+    check(10.0, 30.0, 21);
+    check(10.0, 10.0, 6);
+}
+
+#[test]
+fn one_dear_day_is_not_what_days_cost_and_the_last_one_may_be_the_first_of_more() {
+    let [_, expected, high] = rest_of_november(|day| if day == 40 { 50.0 } else { 10.0 });
+    assert!((9.7..10.3).contains(&expected), "{expected}");
+    assert!(high < 12.0, "{high}");
+    let [low, expected, high] = rest_of_november(|day| if day == 45 { 30.0 } else { 10.0 });
+    assert!((9.7..10.7).contains(&expected), "{expected}");
+    assert!(low > 8.0 && high > 28.0, "{low} to {high}");
+}
+
+#[test]
+fn steady_growth_goes_on_and_chance_is_no_growth() {
+    let growing = |day: i64| 10.0 * 1.01_f64.powi(day as i32);
+    let came = (46..61).map(growing).sum::<f64>() / 15.0;
+    let [low, expected, high] = rest_of_november(growing);
+    assert!(
+        expected > growing(46) && expected < came,
+        "{expected} of {came}: damped"
+    );
+    assert!(low < came && came < high, "{low} to {high}");
+    let [_, expected, _] = rest_of_november(|day| 10.0 * noise(day));
+    assert!((9.5..10.5).contains(&expected), "{expected}");
+}
+
+#[test]
+fn weekends_without_a_call_hide_no_shift() {
+    // The first of October 2026 is a Thursday.
+    let is_weekend = |day: i64| (day + 3) % 7 >= 5;
+    let history = history("2026-08-27T00:00:00Z", "2026-11-16T00:00:00Z", |day, _| {
+        if is_weekend(day) {
+            0.0
+        } else if day < 74 {
+            10.0
+        } else {
+            30.0
+        }
+    });
+    let end = Forecast::of(&history).unwrap().month_end();
+    // From Monday the 16th to Monday the 30th.
+    let expected = dollars(end.spent) + 11.0 * 30.0;
+    let found = dollars(end.month_end.expected);
+    assert!((found / expected - 1.0).abs() < 0.05, "{found} is not {expected}");
 }
