@@ -9,9 +9,10 @@ use engine::incidents::{Settings, Since, Standing, Weights, judge_and_keep};
 const HOUR_MICROS: i64 = 3_600_000_000;
 /// A Monday, 00:00 UTC.
 const BEGINS: i64 = 1_793_577_600_000_000;
-/// Series of a key: this many steps with two models each.
+/// Of a key: this many steps with two models each.
 const STEPS: u32 = 25;
 const MODELS: [&str; 2] = ["haiku", "sonnet"];
+const SERIES_OF_KEY: u32 = 2 * STEPS;
 /// Every series has calls in every hour: at least, and up to so many more.
 const LEAST_CALLS: u64 = 4;
 const MORE_CALLS: u64 = 8;
@@ -42,16 +43,13 @@ pub fn cost(series: u32, days: i64) -> Option<Cost> {
     let at = |hour: i64, minutes: i64| {
         Timestamp::from_micros(midnight + hour * HOUR_MICROS + minutes * HOUR_MICROS / 60)
     };
-    let all = window(series, days, at(13, 59));
-    let judged = Window {
-        now: at(12, 30),
-        ..all.clone()
-    };
+    let mut all = window(series, days, at(12, 30));
     let settings = Settings::default();
     let begun = Instant::now();
-    let (_, standing) = judge_and_keep(&judged, &settings, &Weights::shipped());
+    let (_, standing) = judge_and_keep(&all, &settings, &Weights::shipped());
     let whole = begun.elapsed();
     let standing = standing?;
+    all.now = at(13, 59);
     let recent = latest(&all, &standing);
     let mut since = Since::Everything;
     let mut took: Vec<Duration> = (0..ROUNDS)
@@ -63,7 +61,7 @@ pub fn cost(series: u32, days: i64) -> Option<Cost> {
         .collect();
     took.sort_unstable();
     Some(Cost {
-        rows: judged.rows.len(),
+        rows: all.rows.len(),
         metrics: standing.len(),
         whole,
         recent_rows: recent.rows.len(),
@@ -75,14 +73,19 @@ pub fn cost(series: u32, days: i64) -> Option<Cost> {
 /// What a server reads as of the window's `now`.
 fn latest(window: &Window, standing: &Standing) -> Window {
     let from = standing.reads_from();
-    let mut recent = window.clone();
-    recent.rows.retain(|row| row.hour >= from);
-    recent.runs.retain(|row| row.hour >= from);
-    recent
+    let rows = window.rows.iter().filter(|row| row.hour >= from);
+    let runs = window.runs.iter().filter(|row| row.hour >= from);
+    Window {
+        series: window.series.clone(),
+        rows: rows.cloned().collect(),
+        runs: runs.cloned().collect(),
+        now: window.now,
+        ..Window::default()
+    }
 }
 
 fn window(series: u32, days: i64, now: Timestamp) -> Window {
-    let keys = series.div_ceil(STEPS * MODELS.len() as u32);
+    let keys = series.div_ceil(SERIES_OF_KEY);
     let mut window = Window {
         now,
         ..Window::default()

@@ -76,8 +76,9 @@ proptest! {
         for hour in (kept_at..24).step_by(2) {
             let now = on_day(10, hour, 50);
             let mut recent = latest(&standing, &whole, now);
-            if !recent.rows.is_empty() {
-                recent.rows.rotate_left(turn.index(recent.rows.len()));
+            let rows = recent.rows.len();
+            if rows > 0 {
+                recent.rows.rotate_left(turn.index(rows));
             }
             let found = judged(&whole, now);
             let said = standing.since(&recent, &Settings::default());
