@@ -4,24 +4,30 @@
 //! Whoever changes an hour or a deploy says so in the same transaction (`storage::incidents`), and a project that changed
 //! is judged within a minute, by one process at a time. A judgement reads the hours of five weeks and more, so it is a
 //! pure function of what is stored: it does not matter in which order that came, or whether the server was there.
+//!
+//! All of that is read once a day, when something opens or closes, and once an hour while an incident goes on. In between
+//! the latest hours are judged alone (`standings`), which says whether it has to be.
 
 pub(crate) mod answer;
 mod rates;
 mod read;
+mod standings;
 mod write;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{ProjectId, Timestamp};
-use engine::incidents::{Incident, Settings, Weights, Window, judge};
+use engine::incidents::{Incident, Settings, Standing, Weights, Window, judge_and_keep};
 use storage::Db;
-use storage::incidents::Finished;
+use storage::incidents::{Finished, Judging, Taken, Whole};
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+pub use standings::Standings;
 
 use crate::alerts::look_at_budgets;
 use crate::clock;
@@ -40,6 +46,7 @@ const HOUR: i64 = 3_600 * SECOND;
 
 /// Judges what changed until `shutdown`, and looks at the budgets of what was judged. `alerts_wake` is notified after it.
 pub async fn run(db: Db, alerts_wake: Arc<Notify>, shutdown: CancellationToken) {
+    let mut standings = Standings::default();
     let mut ticks = interval(LOOK_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -54,9 +61,9 @@ pub async fn run(db: Db, alerts_wake: Arc<Notify>, shutdown: CancellationToken) 
                     if shutdown.is_cancelled() {
                         return;
                     }
-                    match judge_project(&db, project, clock::now()).await {
-                        Ok(false) => continue,
-                        Ok(true) => {}
+                    match judge_changes(&db, project, clock::now(), &mut standings).await {
+                        Ok(Judged::Elsewhere) => continue,
+                        Ok(Judged::Hours | Judged::Whole) => {}
                         Err(cause) => {
                             tracing::warn!(project.id = %project, error = ?cause, "incidents were not judged; trying again");
                         }
@@ -86,40 +93,98 @@ pub enum JudgeError {
     Json(#[from] serde_json::Error),
 }
 
-/// Judges a project as of `now`, and writes down what came of it. False when another process is at it.
+/// How much of a project was judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// Nothing: another process is at it.
+    Elsewhere,
+    /// The latest hours, which open and close nothing.
+    Hours,
+    /// All of it.
+    Whole,
+}
+
+/// Judges all of a project as of `now`, and writes down what came of it. False when another process is at it.
 pub async fn judge_project(db: &Db, project: ProjectId, now: Timestamp) -> Result<bool, JudgeError> {
+    let judged = judge_changes(db, project, now, &mut Standings::default()).await?;
+    Ok(judged != Judged::Elsewhere)
+}
+
+/// Judges what changed of a project as of `now`, by `standings` where they say enough, and writes down what came of it.
+pub async fn judge_changes(
+    db: &Db,
+    project: ProjectId,
+    now: Timestamp,
+    standings: &mut Standings,
+) -> Result<Judged, JudgeError> {
     let lease = Uuid::now_v7();
     let until = now.plus_micros(LEASE_MICROS);
-    let Some(changed_from) = storage::incidents::take(db, project, lease, now, until).await? else {
-        return Ok(false);
+    let settled = Standing::settled_until(now);
+    let Some(taken) = storage::incidents::take(db, project, lease, now, until, settled).await? else {
+        return Ok(Judged::Elsewhere);
     };
     let begun = Instant::now();
     let by = By::of(db, project).await?;
-    let read = read::window(db, project, changed_from, now).await?;
-    let (mut read, mut incidents) = judged(read, by.clone()).await?;
+    let hours = standings.judge_hours(db, project, taken, &by.settings, now).await?;
+    let Some(hours) = hours else {
+        return judge_whole(db, project, now, (lease, taken, begun), by, standings).await;
+    };
+    let Some(judging) = Judging::begin(db, project, lease).await? else {
+        return Ok(Judged::Elsewhere);
+    };
+    judging.finish(finished(now, begun, hours.is_running, None)).await?;
+    let took_ms = begun.elapsed().as_millis();
+    tracing::debug!(project.id = %project, rows = hours.rows, took_ms, "judged by the latest hours");
+    Ok(Judged::Hours)
+}
+
+async fn judge_whole(
+    db: &Db,
+    project: ProjectId,
+    now: Timestamp,
+    (lease, taken, begun): (Uuid, Taken, Instant),
+    by: By,
+    standings: &mut Standings,
+) -> Result<Judged, JudgeError> {
+    let read = read::window(db, project, taken.from, now).await?;
+    let (mut read, mut incidents, mut standing) = judged(read, by.clone()).await?;
     let closer = read::closer(db, project, &mut read, &incidents).await?;
     if closer {
-        (read, incidents) = judged(read, by).await?;
+        (read, incidents, standing) = judged(read, by).await?;
     }
     incidents.retain(|incident| incident.last_at >= read.judged_from);
+    let whole = Whole {
+        left_out_before: read.left_out_before,
+        is_other: false,
+    };
+    let finished = finished(now, begun, read.is_running, Some(whole));
+    let rows = read.window.rows.len();
+    let written = write::write(db, project, lease, &incidents, read.judged_from, finished).await?;
+    let took_ms = begun.elapsed().as_millis();
+    let changed = written.as_ref().is_some_and(|written| written.changed);
+    tracing::debug!(project.id = %project, rows, incidents = incidents.len(), took_ms, changed, "judged");
+    if let Some((written, standing)) = written.zip(standing) {
+        standings.keep(project, standing, rows, written.history, now);
+    }
+    if changed {
+        storage::live::notify_incidents(db, project).await?;
+    }
+    Ok(Judged::Whole)
+}
+
+/// When a project is looked at again, after a judgement that began then.
+fn finished(now: Timestamp, begun: Instant, is_running: bool, whole: Option<Whole>) -> Finished {
     let took = i64::try_from(begun.elapsed().as_micros()).unwrap_or(i64::MAX);
     let pause = took
         .saturating_mul(PAUSE_TIMES)
         .clamp(LEAST_PAUSE_MICROS, MOST_PAUSE_MICROS);
-    let finished = Finished {
+    Finished {
         now,
         not_before: now.plus_micros(pause),
         // The hour that runs is judged once more when it is over.
-        again_at: read
-            .is_running
-            .then(|| now.hour().plus_micros(HOUR + 60 * SECOND)),
-    };
-    let changed = write::write(db, project, lease, &incidents, read.judged_from, finished).await?;
-    tracing::debug!(project.id = %project, rows = read.window.rows.len(), incidents = incidents.len(), took_ms = took / 1_000, changed, "judged");
-    if changed {
-        storage::live::notify_incidents(db, project).await?;
+        again_at: is_running.then(|| now.hour().plus_micros(HOUR + 60 * SECOND)),
+        whole,
     }
-    Ok(true)
 }
 
 /// What a project is judged by.
@@ -153,11 +218,13 @@ pub(crate) async fn window(
     Ok(read::window(db, project, from, now).await?.window)
 }
 
+type JudgedWindow = (read::Read, Vec<Incident>, Option<Standing>);
+
 /// Off the threads that answer requests: a large project takes a second.
-async fn judged(read: read::Read, by: By) -> Result<(read::Read, Vec<Incident>), JudgeError> {
+async fn judged(read: read::Read, by: By) -> Result<JudgedWindow, JudgeError> {
     let judging = spawn_blocking(move || {
-        let incidents = judge(&read.window, &by.settings, &by.weights);
-        (read, incidents)
+        let (incidents, standing) = judge_and_keep(&read.window, &by.settings, &by.weights);
+        (read, incidents, standing)
     });
     Ok(judging.await?)
 }

@@ -72,6 +72,8 @@ mod github_stand_in;
 mod github_sync;
 #[path = "http/github_turns.rs"]
 mod github_turns;
+#[path = "http/incident_hours.rs"]
+mod incident_hours;
 #[path = "http/incident_settings.rs"]
 mod incident_settings;
 #[path = "http/incidents.rs"]

@@ -71,6 +71,8 @@ pub(crate) struct IncidentsView {
     pub(crate) deploys: Vec<Deploy>,
     /// Whether any run was ever received; read only when nothing was found.
     pub(crate) any_run: bool,
+    /// Hours before this were not judged, because the project has too many.
+    pub(crate) left_out_before: Option<Timestamp>,
 }
 
 /// The incidents of the last so many days.
@@ -98,11 +100,13 @@ pub(crate) async fn list_incidents(slug: String, days: u32) -> Result<IncidentsV
         .await?
         .items;
     let any_run = !items.is_empty() || storage::runs::any(&mut snapshot, project).await?;
+    let left_out_before = incidents::left_out_before(&mut snapshot, project).await?;
     Ok(IncidentsView {
         now,
         items,
         deploys: deploys.into_iter().filter(Deploy::went_live).collect(),
         any_run,
+        left_out_before,
     })
 }
 

@@ -2,7 +2,7 @@
 
 mod lanes;
 
-use domain::{CauseAnswer, IncidentStatus};
+use domain::{CauseAnswer, IncidentStatus, Timestamp};
 use engine::incidents::attribution::VerdictKind;
 use engine::incidents::words;
 use leptos::prelude::*;
@@ -164,8 +164,10 @@ fn Days(query: Memo<Query>) -> impl IntoView {
 
 #[component]
 fn Loaded(slug: String, query: Memo<Query>, view: IncidentsView) -> impl IntoView {
+    let left_out = view.left_out_before.map(left_out);
     if view.items.is_empty() {
-        return nothing(&slug, query.get_untracked().days, view.any_run).into_any();
+        let nothing = nothing(&slug, query.get_untracked().days, view.any_run);
+        return view! { {left_out}{nothing} }.into_any();
     }
     let open = view.items.iter().any(|item| item.status == IncidentStatus::Open);
     let (head, reason) = sentence(&view.items);
@@ -197,6 +199,7 @@ fn Loaded(slug: String, query: Memo<Query>, view: IncidentsView) -> impl IntoVie
     };
     let total = items.with_value(Vec::len);
     view! {
+        {left_out}
         <section class="cell" aria-label="In short">
             <div class="verdict" data-tone=open.then_some("critical")>
                 <h2>
@@ -382,6 +385,19 @@ fn row(slug: &str, item: ListedIncident) -> impl IntoView + use<> {
             </td>
             <td class="ic-v" data-l="People say"><span class="row">{people}</span></td>
         </tr>
+    }
+}
+
+/// What a project with too many hours of series is not judged by.
+fn left_out(before: Timestamp) -> impl IntoView {
+    view! {
+        <div class="notice" data-tone="warn">
+            <Icon name="warning"/>
+            <div>
+                "This project has more hours of series than are read at once. Those before " <Time at=before/>
+                " are left out: what is usual is known from fewer days, and earlier incidents stay as they were judged."
+            </div>
+        </div>
     }
 }
 

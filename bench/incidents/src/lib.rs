@@ -5,6 +5,7 @@
 pub mod baselines;
 pub mod convert;
 pub mod fit;
+pub mod hours;
 pub mod outcome;
 pub mod plot;
 pub mod report;

@@ -21,26 +21,46 @@ pub mod onset;
 pub mod rubric;
 mod shift;
 pub mod similar;
+mod standing;
 mod tables;
 mod wanted;
 pub mod window;
 mod wire;
 pub mod words;
 
+use domain::Timestamp;
+
 pub use attribution::Weights;
 pub use incident::Incident;
 pub use metric::{MAX_QUIET, Metric, Minimums, Settings};
 pub use movers::{Learning, learning, movers};
 pub use shift::{Door, Status};
+pub use standing::{Since, Standing};
 pub use wanted::{WantedMinutes, wanted_minutes};
 pub use window::{MinuteRow, Window};
 
 /// Every incident of the window, in the order of their onsets.
 pub fn judge(window: &Window, settings: &Settings, weights: &Weights) -> Vec<Incident> {
-    match Judgement::of(window, settings) {
+    match Judgement::of(window, settings, None) {
         Some(judgement) => judgement.incidents(settings, weights, &window.minutes),
         None => Vec::new(),
     }
+}
+
+/// The same, and how every series stood, so that the hours that come until midnight can be judged alone. `None` where
+/// there is nothing to read.
+pub fn judge_and_keep(
+    window: &Window,
+    settings: &Settings,
+    weights: &Weights,
+) -> (Vec<Incident>, Option<Standing>) {
+    let keep = Some(Standing::settled_until(window.now));
+    let Some(judgement) = Judgement::of(window, settings, keep) else {
+        return (Vec::new(), None);
+    };
+    let incidents = judgement.incidents(settings, weights, &window.minutes);
+    let standing = Standing::of(&judgement.grid, settings, judgement.detected, &incidents);
+    (incidents, Some(standing))
 }
 
 /// The same with the minutes that `look` brings of the hours it is asked for, where anything was found. Two calls of
@@ -51,7 +71,7 @@ pub fn judge_closely(
     weights: &Weights,
     look: impl FnOnce(&[WantedMinutes]) -> Vec<MinuteRow>,
 ) -> Vec<Incident> {
-    let Some(judgement) = Judgement::of(window, settings) else {
+    let Some(judgement) = Judgement::of(window, settings, None) else {
         return Vec::new();
     };
     let incidents = judgement.incidents(settings, weights, &window.minutes);
@@ -69,9 +89,10 @@ struct Judgement<'a> {
 }
 
 impl<'a> Judgement<'a> {
-    fn of(window: &'a Window, settings: &Settings) -> Option<Self> {
+    fn of(window: &'a Window, settings: &Settings, keep: Option<Timestamp>) -> Option<Self> {
         let grid = grid::Grid::of(window)?;
-        let detected = detect::detect(&grid, settings);
+        let keep = keep.map(|at| grid.hour_of(at));
+        let detected = detect::detect(&grid, settings, keep);
         Some(Self { grid, detected })
     }
 

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use domain::deploy::{Deploy, parse_sha};
 use domain::incident::MAX_NOTE_CHARS;
-use domain::{IncidentChange, IncidentStatus, Role, Scope};
+use domain::{IncidentChange, IncidentStatus, Role, Scope, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use storage::deploys::{self, DeployFilter};
@@ -59,6 +59,8 @@ pub(crate) struct IncidentList {
     items: Vec<IncidentAnswer>,
     /// Always null: `days` bounds the list.
     next_cursor: Option<String>,
+    /// Hours before this were not judged, because the project has too many; null where all of five weeks were.
+    left_out_before: Option<Timestamp>,
 }
 
 /// What left its baseline, the latest first
@@ -76,15 +78,17 @@ pub(crate) async fn list(
         key: params.key,
         ..IncidentFilter::default()
     };
+    let mut snapshot = state.db.snapshot(caller.project_id).await?;
+    let left_out_before = incidents::left_out_before(&mut snapshot, caller.project_id).await?;
     let stored = if params.direction == Direction::Down {
         Vec::new()
     } else {
-        let mut snapshot = state.db.snapshot(caller.project_id).await?;
         incidents::list(&mut snapshot, caller.project_id, &filter, MAX_INCIDENTS).await?
     };
     Ok(Json(IncidentList {
         items: stored.iter().filter_map(IncidentAnswer::of).collect(),
         next_cursor: None,
+        left_out_before,
     }))
 }
 

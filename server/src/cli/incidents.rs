@@ -102,10 +102,18 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Ex
     with_database(config, async |db| {
         let project = project(db, arguments.project.as_deref()).await?.id;
         let stored = listed(db, project, arguments).await?;
+        let left_out_before = incidents::left_out_before(&mut db.snapshot(project).await?, project).await?;
         if arguments.json {
             let items: Vec<_> = stored.iter().filter_map(IncidentAnswer::of).collect();
-            output::json(&json!({ "items": items, "next_cursor": null }));
+            let answer =
+                json!({ "items": items, "next_cursor": null, "left_out_before": left_out_before });
+            output::json(&answer);
             return Ok(());
+        }
+        if let Some(before) = left_out_before {
+            output::note(&format!(
+                "hours before {before} were not judged: the project has too many hours of series"
+            ));
         }
         let rows: Vec<[String; 7]> = stored
             .iter()

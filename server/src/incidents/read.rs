@@ -1,17 +1,19 @@
-//! What a judgement rests on: hours, runs, releases, deploys and prices, and a closer look at the minutes around onsets
-//! and rollouts.
+//! What a judgement rests on: hours, runs, releases, deploys and prices.
+
+mod closer;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::{Deploy, NanoUsd, ProjectId, Timestamp};
 use engine::Histogram;
-use engine::incidents::Incident;
 use engine::incidents::window::{
-    FirstSeen, MinuteRow, Novelty, ReleaseRow, Row, RunRow, SeriesName, Shipped, Sums, Window,
+    FirstSeen, Novelty, ReleaseRow, Row, RunRow, SeriesName, Shipped, Sums, Window,
 };
 use storage::deploys::{DeployFilter, MAX_PAGE};
-use storage::incidents::{HourSums, StepMinute};
+use storage::incidents::HourSums;
 use storage::{Db, Snapshot};
+
+pub(super) use closer::closer;
 
 use super::{HOUR, JudgeError, rates};
 use crate::prices::Prices;
@@ -23,22 +25,18 @@ const JUDGED_MICROS: i64 = 10 * DAY;
 /// What is read before that, to know what is usual.
 const BASELINE_MICROS: i64 = 28 * DAY;
 /// How much of that there has to be.
-const LEAST_BASELINE_MICROS: i64 = 7 * DAY;
+pub(super) const LEAST_BASELINE_MICROS: i64 = 7 * DAY;
 /// The longest history that is judged.
 const MAX_JUDGED_MICROS: i64 = 360 * DAY;
 /// Hours of series that are read at most, the latest first: some 150 MB in memory.
 const MAX_ROWS: i64 = 200_000;
+/// Those of two or three hours that are judged alone; more are left to a judgement of everything.
+const MAX_RECENT_ROWS: i64 = 50_000;
 const MAX_RELEASE_ROWS: i64 = 50_000;
 /// Pages of deploys, 500 each.
 const MAX_DEPLOY_PAGES: usize = 8;
 /// Releases are kept for two weeks; so is the first time that something was seen worth asking for.
 const RELEASES_MICROS: i64 = 15 * DAY;
-/// Hours around one onset that are read by the minute, and hours in all.
-const MAX_ONSET_HOURS: i64 = 6;
-const MAX_CLOSE_HOURS: usize = 48;
-/// Calls of an hour up to which its steps are read, and of all such hours.
-const MAX_CALLS_OF_HOUR: i64 = 50_000;
-const MAX_CLOSE_CALLS: i64 = 200_000;
 
 /// What was read.
 pub(super) struct Read {
@@ -47,6 +45,8 @@ pub(super) struct Read {
     pub(super) judged_from: Timestamp,
     /// The running hour has calls.
     pub(super) is_running: bool,
+    /// Hours before this were not read, because there are too many.
+    pub(super) left_out_before: Option<Timestamp>,
     names: HashMap<SeriesName, u32>,
 }
 
@@ -64,15 +64,7 @@ pub(super) async fn window(
         .max(now.plus_micros(-MAX_JUDGED_MICROS))
         .day();
     let begin = judged_from.plus_micros(-BASELINE_MICROS);
-    let mut read = Read {
-        window: Window {
-            now,
-            ..Window::default()
-        },
-        judged_from,
-        is_running: false,
-        names: HashMap::new(),
-    };
+    let mut read = Read::of(now);
     // The latest day first, until there is enough.
     let mut from = now.day();
     let mut to = now.hour().plus_micros(HOUR);
@@ -86,6 +78,7 @@ pub(super) async fn window(
             judged_from = judged_from
                 .max(known_from.plus_micros(LEAST_BASELINE_MICROS))
                 .min(now.plus_micros(-DAY).day());
+            read.left_out_before = Some(to);
             break;
         }
         if !hours.is_empty() {
@@ -97,15 +90,7 @@ pub(super) async fn window(
         from = from.plus_micros(-DAY);
     }
     read.judged_from = judged_from;
-    let runs = storage::incidents::runs_by_key(&mut snapshot, project, known_from, now).await?;
-    read.window.runs = runs
-        .into_iter()
-        .map(|row| RunRow {
-            key: row.key,
-            hour: row.hour,
-            runs: row.runs,
-        })
-        .collect();
+    read.add_runs(&mut snapshot, project, known_from).await?;
     add_releases(&mut snapshot, project, &mut read.window).await?;
     read.window.deploys = deploys(&mut snapshot, project, known_from.plus_micros(-2 * DAY)).await?;
     let models: BTreeSet<String> = read.window.series.iter().map(|name| name.model.clone()).collect();
@@ -113,7 +98,55 @@ pub(super) async fn window(
     Ok(read)
 }
 
+/// Reads the hours of all series since `from`, as of `now`. `None` when there are too many of them.
+pub(super) async fn hours_since(
+    db: &Db,
+    project: ProjectId,
+    from: Timestamp,
+    now: Timestamp,
+) -> Result<Option<Read>, JudgeError> {
+    let mut snapshot = db.snapshot(project).await?;
+    let to = now.hour().plus_micros(HOUR);
+    let hours = storage::incidents::hours(&mut snapshot, project, from, to, MAX_RECENT_ROWS + 1).await?;
+    if i64::try_from(hours.len()).unwrap_or(i64::MAX) > MAX_RECENT_ROWS {
+        return Ok(None);
+    }
+    let mut read = Read::of(now);
+    read.is_running = hours.iter().any(|sums| sums.hour >= now.hour());
+    read.add(hours);
+    read.add_runs(&mut snapshot, project, from).await?;
+    Ok(Some(read))
+}
+
 impl Read {
+    fn of(now: Timestamp) -> Self {
+        Self {
+            window: Window {
+                now,
+                ..Window::default()
+            },
+            judged_from: now,
+            is_running: false,
+            left_out_before: None,
+            names: HashMap::new(),
+        }
+    }
+
+    async fn add_runs(
+        &mut self,
+        snapshot: &mut Snapshot,
+        project: ProjectId,
+        from: Timestamp,
+    ) -> Result<(), JudgeError> {
+        let runs = storage::incidents::runs_by_key(snapshot, project, from, self.window.now).await?;
+        self.window.runs.extend(runs.into_iter().map(|row| RunRow {
+            key: row.key,
+            hour: row.hour,
+            runs: row.runs,
+        }));
+        Ok(())
+    }
+
     fn add(&mut self, hours: Vec<HourSums>) {
         for hour in hours {
             let name = SeriesName {
@@ -232,137 +265,4 @@ fn shipped(deploy: Deploy) -> Shipped {
         files: Vec::new(),
         environment: deploy.environment,
     }
-}
-
-/// Reads the minutes around what was found, and what was first seen in them. False when there is nothing more to know.
-pub(super) async fn closer(
-    db: &Db,
-    project: ProjectId,
-    read: &mut Read,
-    incidents: &[Incident],
-) -> Result<bool, JudgeError> {
-    let wanted = hours_to_read(read, incidents);
-    if wanted.is_empty() {
-        return Ok(false);
-    }
-    let mut snapshot = db.snapshot(project).await?;
-    let mut minutes: Vec<StepMinute> = Vec::new();
-    for hour in &wanted {
-        minutes.extend(storage::incidents::minutes(&mut snapshot, project, &[*hour]).await?);
-    }
-    drop(snapshot);
-    let seen = first_seen(read, &minutes);
-    read.window.first_seen.extend(seen);
-    for minute in minutes {
-        let name = SeriesName {
-            key: minute.key,
-            environment: minute.environment,
-            step: minute.step,
-            model: minute.model,
-            template: minute.template.unwrap_or_default(),
-        };
-        // What the hours count as another series is left to them.
-        if let Some(series) = read.names.get(&name) {
-            read.window.minutes.push(MinuteRow {
-                series: *series,
-                minute: minute.minute,
-                calls: minute.calls,
-                errors: minute.errors,
-                anomalies: minute.anomalies,
-                cost: minute.cost,
-                output: minute.output,
-                latency_us: minute.latency_us,
-            });
-        }
-    }
-    Ok(true)
-}
-
-/// The hours in which incidents may have begun and in which their candidates were rolled out, the earliest first.
-fn hours_to_read(read: &Read, incidents: &[Incident]) -> BTreeSet<Timestamp> {
-    let mut calls: BTreeMap<Timestamp, i64> = BTreeMap::new();
-    for row in &read.window.rows {
-        let sum = calls.entry(row.hour).or_default();
-        *sum = sum.saturating_add(row.sums.calls);
-    }
-    let mut wanted = BTreeSet::new();
-    let mut room = MAX_CLOSE_CALLS;
-    let mut add = |from: Timestamp, to: Timestamp| {
-        let mut hour = from.hour();
-        while hour <= to && wanted.len() < MAX_CLOSE_HOURS {
-            let of_hour = calls.get(&hour).copied().unwrap_or(0);
-            if of_hour > 0 && of_hour <= MAX_CALLS_OF_HOUR.min(room) && wanted.insert(hour) {
-                room -= of_hour;
-            }
-            hour = hour.plus_micros(HOUR);
-        }
-    };
-    let judged = incidents
-        .iter()
-        .filter(|incident| incident.last_at >= read.judged_from);
-    for incident in judged.rev() {
-        let onset = &incident.onset;
-        for candidate in &incident.attributions {
-            let (from, to) = candidate.rolled_out;
-            add(from, to.min(from.plus_micros(HOUR)));
-            add(to, to);
-        }
-        add(
-            onset.from,
-            onset.to.min(onset.from.plus_micros(MAX_ONSET_HOURS * HOUR)),
-        );
-    }
-    wanted
-}
-
-/// Steps, models and templates whose first hour is one of those that were read by the minute.
-fn first_seen(read: &Read, minutes: &[StepMinute]) -> Vec<FirstSeen> {
-    type Place = (Novelty, String, String, String);
-    let mut first_hours: HashMap<Place, Timestamp> = HashMap::new();
-    let places = |key: &str, step: &str, model: &str, template: &str| -> Vec<Place> {
-        let of = |what, value: &str| (what, value.to_owned(), key.to_owned(), step.to_owned());
-        let mut places = vec![of(Novelty::Step, step), of(Novelty::Model, model)];
-        if !template.is_empty() {
-            places.push(of(Novelty::Template, template));
-        }
-        places
-    };
-    let mut earliest: Option<Timestamp> = None;
-    for row in &read.window.rows {
-        let Some(name) = read.window.series.get(row.series as usize) else {
-            continue;
-        };
-        earliest = Some(earliest.map_or(row.hour, |known| known.min(row.hour)));
-        for place in places(&name.key, &name.step, &name.model, &name.template) {
-            first_hours
-                .entry(place)
-                .and_modify(|known| *known = (*known).min(row.hour))
-                .or_insert(row.hour);
-        }
-    }
-    // What was there on the first day that is known may have been there before.
-    let Some(since) = earliest.map(|hour| hour.plus_micros(DAY)) else {
-        return Vec::new();
-    };
-    let mut seen: BTreeMap<Place, Timestamp> = BTreeMap::new();
-    for minute in minutes {
-        let template = minute.template.as_deref().unwrap_or_default();
-        for place in places(&minute.key, &minute.step, &minute.model, template) {
-            let first = first_hours.get(&place).copied();
-            if first.is_some_and(|first| first >= since && first == minute.first_at.hour()) {
-                seen.entry(place)
-                    .and_modify(|known| *known = (*known).min(minute.first_at))
-                    .or_insert(minute.first_at);
-            }
-        }
-    }
-    seen.into_iter()
-        .map(|((what, value, key, step), at)| FirstSeen {
-            what,
-            value,
-            key,
-            step,
-            at,
-        })
-        .collect()
 }

@@ -6,13 +6,23 @@ use engine::incidents::attribution::{NullCause, VerdictKind};
 use engine::incidents::{Incident, Metric, Status};
 use serde::Deserialize as _;
 use storage::Db;
-use storage::incidents::{Candidate, Finished, JudgedIncident, Judging, StoredIncident};
+use storage::incidents::{Candidate, Finished, JudgedIncident, Judging, StoredIncident, Whole};
 use uuid::Uuid;
 
 use super::JudgeError;
+use super::read::LEAST_BASELINE_MICROS;
 use crate::alerts::{IncidentAlerts, IncidentNews};
 
-/// Writes everything that went on since `judged_from`. False when nothing changed that a page says in words.
+/// What came of writing a judgement down.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Written {
+    /// Something changed that a page says in words.
+    pub(super) changed: bool,
+    /// What is known from now on, as the database numbers it.
+    pub(super) history: i64,
+}
+
+/// Writes everything that went on since `judged_from`. `None` when another process has the lease by now.
 pub(super) async fn write(
     db: &Db,
     project: ProjectId,
@@ -20,13 +30,14 @@ pub(super) async fn write(
     incidents: &[Incident],
     judged_from: Timestamp,
     finished: Finished,
-) -> Result<bool, JudgeError> {
+) -> Result<Option<Written>, JudgeError> {
     let told_to = IncidentAlerts::of(db, project).await?;
     let Some(mut judging) = Judging::begin(db, project, lease).await? else {
-        return Ok(false);
+        return Ok(None);
     };
     let mut stored = judging.stored_since(judged_from).await?;
     let mut changed = false;
+    let mut is_other = false;
     let mut news = Vec::new();
     for incident in incidents {
         let judged = judged(incident)?;
@@ -38,7 +49,7 @@ pub(super) async fn write(
             let id = Uuid::now_v7();
             judging.put(id, &judged, finished.now).await?;
             news.extend(moment(None, incident, &judged).map(|moment| IncidentNews { id, moment, incident }));
-            changed = true;
+            (changed, is_other) = (true, true);
             continue;
         };
         if known.judgement == judged.judgement {
@@ -56,14 +67,22 @@ pub(super) async fn write(
                 .await?;
         }
         changed |= says_otherwise(&known, &judged);
+        // What people settled is over whatever is judged.
+        is_other |= known.settled.is_none() && known.ended_at.is_some() != judged.ended_at.is_some();
     }
     let mut withdrawn = Vec::new();
+    // What began before the hours that were read, or too soon behind their first to be seen, is left as it was.
+    let seen_from = finished
+        .whole
+        .and_then(|whole| whole.left_out_before)
+        .map(|before| before.plus_micros(LEAST_BASELINE_MICROS));
+    stored.retain(|stored| seen_from.is_none_or(|from| stored.onset_from >= from));
     // What nobody has touched and the data no longer shows never was one.
     for none in stored {
         let is_touched = none.settled.is_some() || none.acknowledged_at.is_some() || none.answer.is_some();
         if !is_touched {
             judging.remove(none.id).await?;
-            changed = true;
+            (changed, is_other) = (true, true);
             if none.ended_at.is_none() {
                 withdrawn.extend(Incident::deserialize(&none.judgement).map(|incident| (none.id, incident)));
             }
@@ -77,8 +96,9 @@ pub(super) async fn write(
     judging
         .tell(told_to.alerts(&news, finished.now), finished.now)
         .await?;
-    judging.finish(finished).await?;
-    Ok(changed)
+    let whole = finished.whole.map(|whole| Whole { is_other, ..whole });
+    let history = judging.finish(Finished { whole, ..finished }).await?;
+    Ok(Some(Written { changed, history }))
 }
 
 /// What happened to an incident since it was judged last, as far as people are to be told. What somebody has settled is

@@ -207,7 +207,7 @@ async fn what_changed_is_judged_by_one_process_at_a_time() {
 
     // Another process is at it, and dies.
     let lease = uuid::Uuid::now_v7();
-    let taken = storage::incidents::take(db, project, lease, now, later(180))
+    let taken = storage::incidents::take(db, project, lease, now, later(180), now)
         .await
         .unwrap();
     assert!(taken.is_some());
@@ -312,7 +312,7 @@ pub(crate) async fn put_incident(app: &TestApp, project: ProjectId, id: &str, ke
     let judgement = judged_incident(key, now);
     let (lease, until) = (uuid::Uuid::now_v7(), now.plus_micros(60_000_000));
     let db = &app.state.db;
-    storage::incidents::take(db, project, lease, now, until)
+    storage::incidents::take(db, project, lease, now, until, now)
         .await
         .unwrap();
     let mut judging = Judging::begin(db, project, lease).await.unwrap().unwrap();
@@ -340,6 +340,7 @@ pub(crate) async fn put_incident(app: &TestApp, project: ProjectId, id: &str, ke
         now,
         not_before: now,
         again_at: None,
+        whole: None,
     };
     judging.finish(finished).await.unwrap();
 }

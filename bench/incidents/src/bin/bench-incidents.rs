@@ -6,6 +6,7 @@
 //!     bench-incidents --misses             lists what went wrong, one line each
 //!     bench-incidents --seed 2000045       one of them in detail
 //!     bench-incidents --speed 50           what judging costs
+//!     bench-incidents --hour 2000          what judging an hour of so many series costs; --days 9 of them before it
 //!     bench-incidents --on-validation      the validation set, for looking at while something is made
 //!     bench-incidents --threads 1          leaves the other cores alone
 //!     bench-incidents --weights FILE       other weights than those that are built in
@@ -15,11 +16,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bench_incidents::baselines::ceiling;
 use bench_incidents::convert;
 use bench_incidents::fit::{Example, fit, loss};
+use bench_incidents::hours;
 use bench_incidents::outcome::{
     Label, Outcome, delay_hours, judged, onset_error_hours, outcome, quiet_outcome,
 };
@@ -60,6 +62,10 @@ fn main() -> ExitCode {
     let mut outcomes = Vec::new();
     if has("--speed") {
         print_speed(number("--speed", 50), &weights);
+        return ExitCode::SUCCESS;
+    }
+    if has("--hour") {
+        print_hour(number("--hour", 2_000), number("--days", 9));
         return ExitCode::SUCCESS;
     }
     if let Some(version) = value("--fit") {
@@ -183,6 +189,26 @@ fn print_speed(count: u64, weights: &Weights) {
         "{count} windows, {judged} incidents: {:.1} ms each, {:.2} µs for each hour of a key or step",
         seconds * 1e3 / count as f64,
         seconds * 1e6 / series_hours
+    );
+}
+
+/// What it costs to judge the running hour of a large project.
+fn print_hour(series: u64, days: u64) {
+    let series = u32::try_from(series).unwrap_or(2_000);
+    let Some(cost) = hours::cost(series, i64::try_from(days).unwrap_or(9)) else {
+        return;
+    };
+    let ms = |took: Duration| took.as_secs_f64() * 1e3;
+    println!(
+        "| {series} series, {days} days | hours of series read | ms |\n|---|---|---|\n| the running hour | {} | {:.1} |\n| all of it | {} | {:.0} |\n",
+        cost.recent_rows,
+        ms(cost.hours),
+        cost.rows,
+        ms(cost.whole)
+    );
+    println!(
+        "{} metrics of keys and steps; the hour says {:?}. Without the database.",
+        cost.metrics, cost.since
     );
 }
 

@@ -31,6 +31,8 @@ const SHORT_HISTORY: f64 = 1.5;
 /// What a baseline is made from.
 pub(super) struct History<'a> {
     pub(super) hours: &'a Hours,
+    /// Which hour the first of `hours` is. What comes before it is not known here, and a baseline is not fitted to it.
+    pub(super) begins: usize,
     /// Which hours belong to no incident.
     pub(super) clean: &'a [bool],
     /// What was added to the logarithm of earlier hours when a change was accepted as normal: up to which hour, and
@@ -40,11 +42,28 @@ pub(super) struct History<'a> {
     pub(super) weekend: &'a [bool],
 }
 
-impl History<'_> {
+impl<'a> History<'a> {
+    /// Behind the last hour.
+    fn end(&self) -> usize {
+        self.begins + self.hours.len()
+    }
+
+    /// What happened in an hour; `None` when that is not known.
+    fn hour(&self, hour: usize) -> Option<&'a Sums> {
+        self.hours.get(hour.checked_sub(self.begins)?)?.as_ref()
+    }
+
+    /// The hours of a block as far as there are any; `None` when it begins before the first or behind the last.
+    fn block(&self, from: usize, length: usize) -> Option<&'a [Option<Sums>]> {
+        let first = from.checked_sub(self.begins)?;
+        self.hours.get(first..(first + length).min(self.hours.len()))
+    }
+
     /// Sums of a block, clean or not; `None` when one of its hours is missing.
     fn whole(&self, from: usize, length: usize) -> Option<Sums> {
+        let hours = self.block(from, length).filter(|hours| hours.len() == length)?;
         let mut sums = Sums::default();
-        for hour in self.hours.get(from..from + length)? {
+        for hour in hours {
             sums.add_figures(hour.as_ref()?);
         }
         Some(sums)
@@ -52,11 +71,7 @@ impl History<'_> {
 
     /// Sums of what is known of a block.
     fn known(&self, from: usize, length: usize) -> Option<Sums> {
-        let mut hours = self
-            .hours
-            .get(from..(from + length).min(self.hours.len()))?
-            .iter()
-            .flatten();
+        let mut hours = self.block(from, length)?.iter().flatten();
         let mut sums = Sums::default();
         let first = hours.next()?;
         sums.add_figures(first);
@@ -67,8 +82,8 @@ impl History<'_> {
     /// Clean hours with data before `until`, newest first.
     fn clean_hours(&self, until: usize) -> impl Iterator<Item = (usize, &Sums)> {
         let from = until.saturating_sub(REACH);
-        (from..until.min(self.hours.len())).rev().filter_map(|hour| {
-            let sums = self.hours.get(hour)?.as_ref()?;
+        (from..until.min(self.end())).rev().filter_map(|hour| {
+            let sums = self.hour(hour)?;
             self.clean
                 .get(hour)
                 .copied()

@@ -1,17 +1,19 @@
 //! Every metric of every series judged, and what changed with where it began.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod days;
 
-use domain::NanoUsd;
+use std::collections::BTreeMap;
+
+pub(super) use days::Day;
+use days::{add_flagged, read_days, runs_of_flagged};
 
 use super::baseline::{Baseline, DAY, History};
-use super::daily::{BASELINE_DAYS, DayReading};
+use super::daily::BASELINE_DAYS;
 use super::grid::{Grid, Hours, Scope};
-use super::judge::{Asked, judge};
+use super::judge::{Asked, Outcome, Stand, judge};
 use super::metric::{Metric, Settings};
 use super::onset::{Onset, locate};
-use super::shift::{Door, Shift, Status};
+use super::shift::Shift;
 use super::window::Sums;
 
 /// A leaf that is less of its key's calls and of its cost than this opens nothing alone.
@@ -28,14 +30,12 @@ pub(super) struct Found {
     pub(super) onset: Onset,
 }
 
-/// A day of a key by the daily rule.
-#[derive(Clone, Debug)]
-pub(super) struct Day {
-    /// Its first hour.
-    pub(super) hour: usize,
-    pub(super) reading: DayReading,
-    /// The first hours of the days it is read against.
-    pub(super) before: Vec<usize>,
+/// How a series that may open an incident stood before an hour, and what was found in it up to the last.
+pub(super) struct Kept {
+    pub(super) scope: usize,
+    pub(super) metric: Metric,
+    pub(super) stand: Stand,
+    pub(super) outcome: Outcome,
 }
 
 /// All there is to know of the series of a window.
@@ -43,11 +43,16 @@ pub(super) struct Detected {
     pub(super) scopes: Vec<Scope>,
     pub(super) hours: Vec<Hours>,
     pub(super) weekend: Vec<bool>,
+    pub(super) asking: Asking,
     /// By scope: which hours belong to no incident of cost.
     pub(super) clean: Vec<Vec<bool>>,
     /// By scope of a key.
     pub(super) days: BTreeMap<usize, Vec<Day>>,
+    /// By scope of a key: the first hours of the days that the running one is read against.
+    pub(super) before_running: BTreeMap<usize, Vec<usize>>,
     pub(super) found: Vec<Found>,
+    /// Where it was asked for.
+    pub(super) kept: Vec<Kept>,
 }
 
 /// The metrics of a step; a key has all.
@@ -63,39 +68,82 @@ const OF_STEPS: [Metric; 9] = [
     Metric::ShapeMix,
 ];
 
-pub(super) fn detect(grid: &Grid<'_>, settings: &Settings) -> Detected {
+/// What decides how much evidence is enough, beside the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Asking {
+    /// The hours in which deploys began.
+    pub(super) deploys: Vec<usize>,
+    /// Metrics of series that are judged.
+    pub(super) judged: usize,
+}
+
+impl Asking {
+    /// What is asked of a metric, with `hours` up to the running one.
+    pub(super) fn of<'a>(
+        &'a self,
+        settings: &'a Settings,
+        metric: Metric,
+        is_key: bool,
+        hours: usize,
+    ) -> Asked<'a> {
+        Asked {
+            metric,
+            minimums: &settings.minimums,
+            evidence: if is_key {
+                settings.parent_evidence()
+            } else {
+                settings.leaf_evidence()
+            },
+            deploy_evidence: settings.deploy_evidence(self.judged, self.deploys_a_week(hours)),
+            deploys: &self.deploys,
+            least_deviations: if is_key { 1.0 } else { 2.0 },
+            running: Some(hours.saturating_sub(1)),
+        }
+    }
+
+    pub(super) fn deploys_a_week(&self, hours: usize) -> usize {
+        let weeks = (hours as f64 / (7.0 * DAY as f64)).max(1.0);
+        (self.deploys.len() as f64 / weeks).ceil() as usize
+    }
+}
+
+/// Judges every metric of every series. `keep` asks how each stood before an hour of the running day.
+pub(super) fn detect(grid: &Grid<'_>, settings: &Settings, keep: Option<usize>) -> Detected {
     let scopes = chosen_scopes(grid);
     let hours = grid.hours(&scopes);
     let weekend: Vec<bool> = (0..grid.len).map(|hour| grid.is_weekend(hour)).collect();
-    let deploys: Vec<usize> = grid
+    let deploys = grid
         .window
         .deploys
         .iter()
         .filter(|deploy| deploy.started_at >= grid.at(0) && deploy.started_at <= grid.window.now)
         .map(|deploy| grid.hour_of(deploy.started_at))
         .collect();
-    let judged: usize = scopes
-        .iter()
-        .map(|scope| {
-            if scope.step.is_none() {
-                Metric::ALL.len()
-            } else {
-                OF_STEPS.len()
-            }
-        })
-        .sum();
+    let judged = scopes.iter().map(|scope| metrics_of(scope).len()).sum();
+    let asking = Asking { deploys, judged };
     let mut detected = Detected {
         clean: vec![vec![true; grid.len]; scopes.len()],
         days: BTreeMap::new(),
+        before_running: BTreeMap::new(),
         found: Vec::new(),
+        kept: Vec::new(),
         scopes,
         hours,
         weekend,
+        asking,
     };
     for index in 0..detected.scopes.len() {
-        detected.judge_scope(grid, settings, index, &deploys, judged);
+        detected.judge_scope(grid, settings, index, keep);
     }
     detected
+}
+
+fn metrics_of(scope: &Scope) -> &'static [Metric] {
+    if scope.step.is_none() {
+        &Metric::ALL
+    } else {
+        &OF_STEPS
+    }
 }
 
 /// Keys, and their steps where there are several.
@@ -113,25 +161,18 @@ fn chosen_scopes(grid: &Grid<'_>) -> Vec<Scope> {
 }
 
 impl Detected {
-    fn judge_scope(
-        &mut self,
-        grid: &Grid<'_>,
-        settings: &Settings,
-        index: usize,
-        deploys: &[usize],
-        judged: usize,
-    ) {
+    fn judge_scope(&mut self, grid: &Grid<'_>, settings: &Settings, index: usize, keep: Option<usize>) {
         let scope = self.scopes[index].clone();
         let is_key = scope.step.is_none();
         let days = if is_key {
-            self.read_days(grid, settings, index)
+            let days = read_days(&self.hours[index], settings);
+            self.before_running.insert(index, days.before_running);
+            days.read
         } else {
             Vec::new()
         };
         let flagged = runs_of_flagged(&days);
-        let metrics: &[Metric] = if is_key { &Metric::ALL } else { &OF_STEPS };
-        let running = grid.len.saturating_sub(1);
-        for metric in metrics {
+        for metric in metrics_of(&scope) {
             let mut clean = vec![true; grid.len];
             if metric.is_money() {
                 for run in flagged.iter().filter(|run| run.len() < STABLE_DAYS) {
@@ -139,29 +180,25 @@ impl Detected {
                         .for_each(|day| clean[day.hour..(day.hour + DAY).min(grid.len)].fill(false));
                 }
             }
-            let asked = Asked {
-                metric: *metric,
-                minimums: &settings.minimums,
-                evidence: if is_key {
-                    settings.parent_evidence()
-                } else {
-                    settings.leaf_evidence()
-                },
-                deploy_evidence: settings.deploy_evidence(judged, deploys_a_week(deploys, grid.len)),
-                deploys,
-                least_deviations: if is_key { 1.0 } else { 2.0 },
-                running: Some(running),
-            };
             let mut accepted = Vec::new();
-            let mut shifts = judge(
-                &asked,
+            let judged = judge(
+                &self.asking.of(settings, *metric, is_key, grid.len),
                 &self.hours[index],
                 &self.weekend,
                 &mut clean,
                 &mut accepted,
+                keep.filter(|_| settings.may_open(&scope.key, *metric)),
             );
+            let mut shifts = judged.shifts;
+            self.kept.extend(judged.stand.map(|stand| Kept {
+                scope: index,
+                metric: *metric,
+                stand,
+                outcome: judged.outcome,
+            }));
             let history = History {
                 hours: &self.hours[index],
+                begins: 0,
                 clean: &clean,
                 accepted: &[],
                 weekend: &self.weekend,
@@ -216,6 +253,7 @@ impl Detected {
         let clean: Vec<bool> = (0..grid.len).map(|hour| hour < hours.start).collect();
         let history = History {
             hours: &self.hours[scope],
+            begins: 0,
             clean: &clean,
             accepted: &[],
             weekend: &self.weekend,
@@ -241,51 +279,6 @@ impl Detected {
             hours.end,
             effects / weight,
         ))
-    }
-
-    /// Every day of a key with data, read against the seven before it. The running day is read by what has elapsed.
-    fn read_days(&self, grid: &Grid<'_>, settings: &Settings, index: usize) -> Vec<Day> {
-        let hours = &self.hours[index];
-        let running = grid.len.saturating_sub(1);
-        let sum = |day: usize, length: usize| -> Option<NanoUsd> {
-            let known = hours.get(day..(day + length).min(hours.len()))?.iter().flatten();
-            let mut calls = 0;
-            let total = known.fold(NanoUsd(0), |sum, hour| {
-                calls = hour.calls.saturating_add(calls);
-                sum.saturating_add(hour.cost)
-            });
-            (calls > 0).then_some(total)
-        };
-        let mut earlier: Vec<usize> = Vec::new();
-        let mut in_a_row: Vec<usize> = Vec::new();
-        let mut days = Vec::new();
-        for day in (0..hours.len()).step_by(DAY) {
-            let is_running = day + DAY > running;
-            let length = if is_running { running - day + 1 } else { DAY };
-            let Some(actual) = sum(day, length) else { continue };
-            let from = earlier.len().saturating_sub(BASELINE_DAYS);
-            let before: Vec<NanoUsd> = earlier[from..]
-                .iter()
-                .map(|day| sum(*day, length).unwrap_or(NanoUsd(0)))
-                .collect();
-            let reading = settings.daily.read(&before, actual);
-            let is_flagged = reading.is_some_and(|reading| reading.is_flagged);
-            days.extend(reading.map(|reading| Day {
-                hour: day,
-                reading,
-                before: earlier[from..].to_vec(),
-            }));
-            if is_flagged {
-                in_a_row.push(day);
-            } else {
-                in_a_row.clear();
-                earlier.push(day);
-            }
-            if in_a_row.len() == STABLE_DAYS {
-                earlier.append(&mut in_a_row);
-            }
-        }
-        days
     }
 
     /// The latest seven days before an hour that belong to no incident, by their first hours.
@@ -331,55 +324,4 @@ impl Detected {
         };
         part(|sums| sums.cost.0 as f64).max(part(|sums| sums.calls as f64)) >= LEAST_PART
     }
-}
-
-fn deploys_a_week(deploys: &[usize], hours: usize) -> usize {
-    let weeks = (hours as f64 / (7.0 * DAY as f64)).max(1.0);
-    (deploys.len() as f64 / weeks).ceil() as usize
-}
-
-/// Flagged days that follow one another.
-fn runs_of_flagged(days: &[Day]) -> Vec<Vec<Day>> {
-    let mut runs: Vec<Vec<Day>> = Vec::new();
-    let mut before = false;
-    for day in days {
-        match runs.last_mut() {
-            _ if !day.reading.is_flagged => {}
-            Some(run) if before => run.push(day.clone()),
-            _ => runs.push(vec![day.clone()]),
-        }
-        before = day.reading.is_flagged;
-    }
-    runs
-}
-
-/// What the daily rule flagged and evidence did not find is a shift of its own.
-fn add_flagged(
-    flagged: &[Vec<Day>],
-    history: &History<'_>,
-    settings: &Settings,
-    hours: usize,
-    shifts: &mut Vec<Shift>,
-) {
-    for run in flagged {
-        let (Some(first), Some(last)) = (run.first(), run.last()) else {
-            continue;
-        };
-        let range = first.hour..(last.hour + DAY).min(hours);
-        let is_known = shifts
-            .iter()
-            .any(|shift| shift.start < range.end && range.start < shift.end);
-        let Some(baseline) = Baseline::fit(Metric::Cost, history, first.hour, &settings.minimums) else {
-            continue;
-        };
-        if !is_known {
-            let status = match run.len() {
-                STABLE_DAYS.. => Status::Accepted,
-                _ if range.end >= hours.saturating_sub(1) => Status::Open,
-                _ => Status::Closed,
-            };
-            shifts.push(Shift::by_door(Door::Daily, Arc::new(baseline), range, status));
-        }
-    }
-    shifts.sort_by_key(|shift| shift.start);
 }

@@ -1,6 +1,10 @@
 //! One metric of one series, hour by hour: evidence is added up until it is enough, and taken back until it is over.
 
+mod walk;
+
 use std::sync::Arc;
+
+pub(super) use walk::{Outcome, Stand, go_on, judge};
 
 use super::baseline::{Baseline, DAY, History, Reading};
 use super::metric::{Metric, Minimums};
@@ -47,13 +51,14 @@ pub(super) struct Asked<'a> {
 }
 
 /// Evidence since the hour of a deploy.
+#[derive(Clone, Debug)]
 struct Anchor {
     hour: usize,
     evidence: f64,
 }
 
 /// Evidence for a shift of one size.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 struct Sum {
     evidence: f64,
     /// Since when it is added up, and the readings since then.
@@ -90,7 +95,7 @@ impl Sum {
 type Opening = (Door, usize, Vec<(usize, Reading)>);
 
 /// What is kept between two blocks: small, and all that the next one needs.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 struct Judge {
     baseline: Option<Arc<Baseline>>,
     /// By size, of [`SIZES`].
@@ -111,61 +116,37 @@ struct Step {
     accepted: Option<(usize, f64)>,
 }
 
-/// What changed in a series, in the order of time; the last may still be open. `clean` says which hours may be part of
-/// a baseline, and is brought up to date. `accepted` receives what became normal.
-pub(super) fn judge(
-    asked: &Asked<'_>,
-    hours: &super::grid::Hours,
-    weekend: &[bool],
-    clean: &mut [bool],
-    accepted: &mut Vec<(usize, f64)>,
-) -> Vec<Shift> {
-    let mut judge = Judge::default();
-    let mut hour = 0;
-    while hour < hours.len() {
-        let step = judge.next(
-            asked,
-            &History {
-                hours,
-                clean,
-                accepted,
-                weekend,
-            },
-            hour,
-        );
-        for (range, is_clean) in step.marks {
-            let end = range.end.min(clean.len());
-            clean[range.start.min(end)..end].fill(is_clean);
-        }
-        accepted.extend(step.accepted);
-        hour += step.hours;
-    }
-    judge.done.extend(judge.open);
-    judge.done
-}
-
 impl Judge {
+    /// What midnight changes: a shift may become normal, and a day has a baseline of its own. Where one became normal
+    /// it is to be asked again, against what is normal from now on.
+    fn begin_day(&mut self, asked: &Asked<'_>, history: &History<'_>, hour: usize) -> Step {
+        let mut step = Step::default();
+        self.accept_if_stable(hour, &mut step);
+        if step.accepted.is_none() && self.open.is_none() {
+            let (metric, minimums) = (asked.metric, asked.minimums);
+            self.baseline = Baseline::fit(metric, history, hour, minimums).map(Arc::new);
+        }
+        step
+    }
+
+    /// How many hours are judged as one from `hour` on: without a baseline none until the next midnight.
+    fn block_from(&self, hour: usize) -> usize {
+        self.baseline
+            .as_ref()
+            .map_or(DAY - hour % DAY, |baseline| baseline.block())
+    }
+
     /// Judges the block that begins at `hour`.
     fn next(&mut self, asked: &Asked<'_>, history: &History<'_>, hour: usize) -> Step {
-        let mut step = Step::default();
-        if hour.is_multiple_of(DAY) {
-            self.accept_if_stable(hour, &mut step);
-            if step.accepted.is_some() {
-                // The same hour again, against what is normal from now on.
-                return step;
-            }
-            if self.open.is_none() {
-                let (metric, minimums) = (asked.metric, asked.minimums);
-                self.baseline = Baseline::fit(metric, history, hour, minimums).map(Arc::new);
-            }
-        }
+        let mut step = Step {
+            hours: self.block_from(hour),
+            ..Step::default()
+        };
         let deploys = asked.deploys.iter();
         self.anchors.retain(|anchor| hour < anchor.hour + ANCHOR_HOURS);
         let Some(baseline) = self.baseline.clone() else {
-            step.hours = DAY - hour % DAY;
             return step;
         };
-        step.hours = baseline.block();
         let block = hour..hour + step.hours;
         self.anchors.extend(
             deploys

@@ -240,6 +240,11 @@ impl Settings {
         (asked / (budget * SHARE_OF_BUDGET)).ln().max(4.0)
     }
 
+    /// Whether a metric of a key, or of one of its steps, may open an incident.
+    pub(super) fn may_open(&self, key: &str, metric: Metric) -> bool {
+        metric.opens() && !self.is_quiet(key, metric)
+    }
+
     pub(super) fn is_quiet(&self, key: &str, metric: Metric) -> bool {
         let metric = metric.called();
         self.quiet

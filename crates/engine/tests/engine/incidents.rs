@@ -4,3 +4,4 @@ mod corpus;
 mod demo;
 mod made_up;
 mod properties;
+mod standing;

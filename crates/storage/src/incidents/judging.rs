@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{IncidentEvent, Row, StoredIncident};
 use crate::alerts::{NewAlert, insert_within};
-use crate::{Db, Result, Scope, Tx};
+use crate::{Db, Result, Scope, Snapshot, Tx};
 
 /// Projects that one look finds at most.
 const MAX_DUE: i64 = 100;
@@ -27,30 +27,56 @@ pub async fn due(db: &Db, now: Timestamp) -> Result<Vec<ProjectId>> {
     Ok(projects.into_iter().map(ProjectId).collect())
 }
 
-/// Takes what is to be judged of a project, until `until` or until it is written down. From which hour on something
-/// changed; `None` when somebody else judges it, or nothing changed but the time.
+/// What is to be judged of a project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// From which hour on something changed.
+    pub from: Timestamp,
+    /// Another number than before: hours changed that were settled, or what was found is another.
+    pub history: i64,
+}
+
+/// Takes what is to be judged of a project, until `until` or until it is written down. Hours before `settled` are those
+/// that others may go on from without reading them again. `None` when somebody else judges it.
 pub async fn take(
     db: &Db,
     project: ProjectId,
     lease: Uuid,
     now: Timestamp,
     until: Timestamp,
-) -> Result<Option<Timestamp>> {
+    settled: Timestamp,
+) -> Result<Option<Taken>> {
     let mut tx = db.project(project).await?;
-    let taken = sqlx::query_scalar!(
+    let taken = sqlx::query!(
         "update incident_judging set judging_from = coalesce(least(judging_from, changed_from), again_at, $3),
+           history = history + case when least(judging_from, changed_from) < $5 then 1 else 0 end,
            changed_from = null, again_at = null, lease = $2, leased_until = $4
          where project_id = $1 and coalesce(leased_until, '-infinity') <= $3
-         returning judging_from as \"judging_from!\"",
+         returning judging_from as \"judging_from!\", history",
         project.0,
         lease,
         now.to_offset_date_time(),
-        until.to_offset_date_time()
+        until.to_offset_date_time(),
+        settled.to_offset_date_time()
     )
     .fetch_optional(&mut *tx)
     .await?;
     tx.commit().await?;
-    Ok(taken.map(Timestamp::from_offset_date_time))
+    Ok(taken.map(|row| Taken {
+        from: Timestamp::from_offset_date_time(row.judging_from),
+        history: row.history,
+    }))
+}
+
+/// Before which hours a project is not judged, because it has too many; `None` where all of them are.
+pub async fn left_out_before(snapshot: &mut Snapshot, project: ProjectId) -> Result<Option<Timestamp>> {
+    let before = sqlx::query_scalar!(
+        "select left_out_before from incident_judging where project_id = $1",
+        project.0
+    )
+    .fetch_optional(&mut *snapshot)
+    .await?;
+    Ok(before.flatten().map(Timestamp::from_offset_date_time))
 }
 
 /// Says that everything from an hour on is to be judged again.
@@ -110,6 +136,17 @@ pub struct Finished {
     pub not_before: Timestamp,
     /// Even if nothing changes; `None` when only a change makes a difference.
     pub again_at: Option<Timestamp>,
+    /// `None` when only the latest hours were judged.
+    pub whole: Option<Whole>,
+}
+
+/// A judgement of everything.
+#[derive(Clone, Copy, Debug)]
+pub struct Whole {
+    /// Hours before this were not read, because there are too many; `None` when all were.
+    pub left_out_before: Option<Timestamp>,
+    /// An incident opened, ended, or turned out to be none.
+    pub is_other: bool,
 }
 
 /// A transaction that writes down what was judged.
@@ -257,20 +294,30 @@ impl Judging {
         Ok(())
     }
 
-    /// Says that everything taken is judged, and commits.
-    pub async fn finish(mut self, finished: Finished) -> Result<()> {
-        sqlx::query!(
+    /// Says that everything taken is judged, and commits. Answers the number of what is known from now on, as
+    /// [`Taken::history`].
+    pub async fn finish(mut self, finished: Finished) -> Result<i64> {
+        let whole = finished.whole;
+        let history = sqlx::query_scalar!(
             "update incident_judging set judging_from = null, lease = null, leased_until = null, not_before = $2,
-               again_at = $3, judged_at = $4
-             where project_id = $1",
+               again_at = $3, judged_at = $4, history = history + case when $5 then 1 else 0 end,
+               left_out_before = case when $6 then $7 else left_out_before end
+             where project_id = $1
+             returning history",
             self.project.0,
             finished.not_before.to_offset_date_time(),
             finished.again_at.map(Timestamp::to_offset_date_time),
-            finished.now.to_offset_date_time()
+            finished.now.to_offset_date_time(),
+            whole.is_some_and(|whole| whole.is_other),
+            whole.is_some(),
+            whole
+                .and_then(|whole| whole.left_out_before)
+                .map(Timestamp::to_offset_date_time)
         )
-        .execute(&mut *self.tx)
+        .fetch_one(&mut *self.tx)
         .await?;
-        Ok(self.tx.commit().await?)
+        self.tx.commit().await?;
+        Ok(history)
     }
 }
 

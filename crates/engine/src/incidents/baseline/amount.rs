@@ -217,7 +217,7 @@ impl Amount {
         }
         // A dollar a day, at the pace of these hours or of a usual day.
         let (mut nano, mut count) = (0.0, 0.0);
-        for sums in hours.filter_map(|hour| history.hours.get(hour)?.as_ref()) {
+        for sums in hours.filter_map(|hour| history.hour(hour)) {
             nano += sums.cost.0 as f64;
             count += 1.0;
         }

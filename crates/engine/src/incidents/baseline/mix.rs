@@ -144,8 +144,7 @@ type Counts<'a> = Vec<(&'a str, f64)>;
 
 fn counts_of<'a>(history: &History<'a>, start: usize, block: usize) -> (Counts<'a>, f64) {
     let mut counts: Counts<'_> = Vec::new();
-    let end = (start + block).min(history.hours.len());
-    for sums in history.hours.get(start..end).into_iter().flatten().flatten() {
+    for sums in history.block(start, block).into_iter().flatten().flatten() {
         for (shape, count) in &sums.shapes {
             match counts.binary_search_by_key(&shape.as_str(), |(known, _)| *known) {
                 Ok(at) => counts[at].1 += *count as f64,

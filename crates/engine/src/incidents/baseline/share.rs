@@ -149,7 +149,7 @@ impl Share {
         let (mut hits, mut calls, mut expected) = (0.0, 0.0, 0.0);
         let mut merged = Histogram::new();
         for hour in hours {
-            let Some(sums) = history.hours.get(hour).and_then(Option::as_ref) else {
+            let Some(sums) = history.hour(hour) else {
                 continue;
             };
             let (k, n) = count(self.kind, sums, self.limit_us);
@@ -214,9 +214,7 @@ fn sum_of(
     block: usize,
     limit_us: i64,
 ) -> Option<(f64, f64)> {
-    let hours = history
-        .hours
-        .get(start..(start + block).min(history.hours.len()))?;
+    let hours = history.block(start, block)?;
     let mut sum = (0.0, 0.0);
     for sums in hours.iter().flatten() {
         let (k, n) = count(kind, sums, limit_us);

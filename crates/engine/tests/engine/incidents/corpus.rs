@@ -12,7 +12,7 @@ use super::made_up::{Call, Dice, HOUR, Project, USUAL, by_hour, on_day};
 const BUSY: f64 = 60.0;
 
 /// A key with two others beside it, `days` long, each call as `of` says; about as many as `busy` says of the time.
-fn weeks(
+pub(super) fn weeks(
     seed: u64,
     days: i64,
     busy: impl Fn(Timestamp) -> f64,

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::made_up::{Call, Project, USUAL, by_hour, on_day};
 
-fn window(seed: u64, size: f64, onset: i64) -> Window {
+pub(super) fn window(seed: u64, size: f64, onset: i64) -> Window {
     let mut project = Project::new(seed);
     for day in 1..=12 {
         for hour in 0..24 {
