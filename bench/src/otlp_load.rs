@@ -229,7 +229,10 @@ fn spans(now_nanos: u64) -> Vec<Value> {
                 ("gen_ai.operation.name", "execute_tool"),
                 ("gen_ai.tool.name", "search"),
                 ("gen_ai.tool.call.arguments", r#"{"query":"delivery"}"#),
-                ("gen_ai.tool.call.result", r#"{"hits":["orders.md","delivery.md"]}"#),
+                (
+                    "gen_ai.tool.call.result",
+                    r#"{"hits":["orders.md","delivery.md"]}"#,
+                ),
             ]),
         ),
         call(4),

@@ -10,7 +10,8 @@ use frame::{Message, PREFIX_BYTES, message_of};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|framed: &[u8]| {
-    if let Ok(Message::Plain(message) | Message::Packed(message)) = message_of(Bytes::copy_from_slice(framed)) {
+    if let Ok(Message::Plain(message) | Message::Packed(message)) = message_of(Bytes::copy_from_slice(framed))
+    {
         assert_eq!(message, framed[PREFIX_BYTES..]);
     }
 });

@@ -5,8 +5,8 @@
 mod properties;
 
 use otlp::wire;
-use prost::Message as _;
 use properties::assert_properties;
+use prost::Message as _;
 
 const SEED: &str = include_str!("mutated/seed.json");
 const ROUNDS: u64 = 2_000;

@@ -58,12 +58,7 @@ async fn step(app: &TestApp, trace: &str) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_too_much_is_cut_and_kept() {
     let app = TestApp::new().await;
-    let many = (0..10_000).map(|n| {
-        attribute(
-            &format!("key.{n:05}"),
-            json!({"stringValue": "v".repeat(50)}),
-        )
-    });
+    let many = (0..10_000).map(|n| attribute(&format!("key.{n:05}"), json!({"stringValue": "v".repeat(50)})));
     let long = json!({"stringValue": "x".repeat(5_000_000)});
     for (trace, more) in [
         ("01", vec![attribute("deep", nested(20))]),
@@ -71,7 +66,11 @@ async fn what_is_too_much_is_cut_and_kept() {
         ("03", vec![attribute("long", long.clone())]),
         ("04", vec![attribute("input.value", long)]),
     ] {
-        assert_eq!(export(&app, with(trace, more)).await, (200, String::new()), "{trace}");
+        assert_eq!(
+            export(&app, with(trace, more)).await,
+            (200, String::new()),
+            "{trace}"
+        );
         let kept = step(&app, trace).await;
         assert_eq!(kept["model"], "gpt-4o", "{trace}");
         // What a page reads of a step stays small, whatever was sent.

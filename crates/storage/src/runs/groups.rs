@@ -121,7 +121,10 @@ pub async fn get(
     id: &str,
     now: Timestamp,
 ) -> Result<RunGroup> {
-    let runs = format!("with r as not materialized (select {} as id, {READ}", column(grouping));
+    let runs = format!(
+        "with r as not materialized (select {} as id, {READ}",
+        column(grouping)
+    );
     let mut query = filter::narrowed(&runs, project, &of_one(grouping, id), now, filter::Status::Leave);
     query.push(format!(
         " order by partition_at desc limit {MAX_GROUPED}) select r.id, {SUMS} from r group by r.id"

@@ -46,7 +46,14 @@ pub async fn beside(
         RunGrouping::Session => {
             let order = "order by partition_at desc, run_id desc";
             let some = format!("{order} limit {DRAWN_RUNS}");
-            let mut query = of_each("started_at, status, severity", project, grouping, ids, window, &some);
+            let mut query = of_each(
+                "started_at, status, severity",
+                project,
+                grouping,
+                ids,
+                window,
+                &some,
+            );
             let rows: Vec<MarkRow> = query.build_query_as().fetch_all(&mut *snapshot).await?;
             for row in rows {
                 beside.entry(row.id).or_default().newest.push(RunMark {
@@ -80,8 +87,7 @@ pub async fn worst_of_each(
     ids: &[String],
     window: Window,
 ) -> Result<BTreeMap<String, RunSummary>> {
-    let some =
-        "and problem_rank > 0 order by severity desc, problem_rank desc, partition_at, run_id limit 1";
+    let some = "and problem_rank > 0 order by severity desc, problem_rank desc, partition_at, run_id limit 1";
     let mut query = of_each(COLUMNS, project, grouping, ids, window, some);
     let runs: Vec<RunRow> = query.build_query_as().fetch_all(&mut *snapshot).await?;
     let id_of = |run: &RunSummary| match grouping {

@@ -164,7 +164,10 @@ async fn sums(
     let id = column(wanted.grouping);
     let runs = format!("with r as not materialized (select {id} as id, {READ}");
     let mut query = filter::narrowed(&runs, project, wanted.filter, now, filter::Status::Leave);
-    query.push(format!(" and {id} = any (")).push_bind(page.to_vec()).push(")");
+    query
+        .push(format!(" and {id} = any ("))
+        .push_bind(page.to_vec())
+        .push(")");
     if let Some(since) = grouped_since {
         query
             .push(" and partition_at >= ")

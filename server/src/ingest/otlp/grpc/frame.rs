@@ -37,8 +37,14 @@ mod tests {
     #[test]
     fn a_message_is_all_that_its_prefix_says_or_refused() {
         let of = |framed: &[u8]| message_of(Bytes::copy_from_slice(framed));
-        assert_eq!(of(b"\0\0\0\0\x02hi"), Ok(Message::Plain(Bytes::from_static(b"hi"))));
-        assert_eq!(of(b"\x01\0\0\0\x02hi"), Ok(Message::Packed(Bytes::from_static(b"hi"))));
+        assert_eq!(
+            of(b"\0\0\0\0\x02hi"),
+            Ok(Message::Plain(Bytes::from_static(b"hi")))
+        );
+        assert_eq!(
+            of(b"\x01\0\0\0\x02hi"),
+            Ok(Message::Packed(Bytes::from_static(b"hi")))
+        );
         assert_eq!(of(b"\0\0\0\0\0"), Ok(Message::Plain(Bytes::new())));
         for (framed, words) in [
             (&b""[..], "ended"),
