@@ -6,6 +6,8 @@ pub mod peers;
 pub mod upstream;
 
 pub mod ingest_load;
+pub mod otlp_load;
+pub mod phoenix;
 pub mod stored;
 pub mod volume;
 
@@ -119,19 +121,24 @@ impl Server {
 
     /// Resident memory of the server process and its peak, in MB (10⁶ bytes).
     pub fn memory_mb(&self) -> (f64, f64) {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let kib = |name: &str| {
-            let line = status
-                .lines()
-                .find(|line| line.starts_with(name))
-                .unwrap_or_default();
-            line.split_whitespace()
-                .nth(1)
-                .and_then(|n| n.parse::<f64>().ok())
-                .unwrap_or(f64::NAN)
-        };
-        (kib("VmRSS:") * 1_024.0 / 1e6, kib("VmHWM:") * 1_024.0 / 1e6)
+        memory_mb(self.child.id())
     }
+}
+
+/// Resident memory of a process and its peak, in MB (10⁶ bytes).
+pub fn memory_mb(process_id: u32) -> (f64, f64) {
+    let status = std::fs::read_to_string(format!("/proc/{process_id}/status")).unwrap_or_default();
+    let kib = |name: &str| {
+        let line = status
+            .lines()
+            .find(|line| line.starts_with(name))
+            .unwrap_or_default();
+        line.split_whitespace()
+            .nth(1)
+            .and_then(|n| n.parse::<f64>().ok())
+            .unwrap_or(f64::NAN)
+    };
+    (kib("VmRSS:") * 1_024.0 / 1e6, kib("VmHWM:") * 1_024.0 / 1e6)
 }
 
 impl Drop for Server {

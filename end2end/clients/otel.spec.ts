@@ -16,26 +16,54 @@ const programs = join(dirname(fileURLToPath(import.meta.url)), 'programs');
 const CACHED = { input_fresh: 176, cache_read: 1_024, output: 300, reasoning: 192 };
 /** OpenTelemetry's own instrumentation says nothing of the cache. */
 const PLAIN = { input_fresh: 1_200, cache_read: null, output: 300, reasoning: null };
+/** What Anthropic says of its call; its input is without the cache. */
+const OF_ANTHROPIC = { input_fresh: 40, cache_read: 12_000, cache_write: 300, output: 57 };
+/** Gpt-4o-mini asks $0.15 for a million tokens, $0.075 for cached ones, $0.60 for those that come out. */
+const OPENAI_COST = '0.0002832';
+/** Claude Sonnet 4.5 asks $3, $0.30 for cached ones, $3.75 for those that are written to the cache, $15. */
+const ANTHROPIC_COST = '0.0057';
 
 interface Sender {
   readonly what: string;
   readonly program: string;
   readonly instrumentation?: string;
-  readonly protocol?: 'grpc';
+  /** Without one: protobuf over HTTP. */
+  readonly protocol?: 'grpc' | 'http/json';
   readonly steps: number;
   readonly root: RegExp;
-  readonly tokens: typeof CACHED | typeof PLAIN;
-  /** Gpt-4o-mini asks $0.15 for a million tokens, $0.075 for cached ones, $0.60 for those that come out. */
+  readonly tokens: typeof CACHED | typeof PLAIN | typeof OF_ANTHROPIC;
   readonly cost: string;
 }
 
+const PYTHON = { program: 'otel_agent.py', steps: 3, root: /^agent$/, tokens: CACHED, cost: OPENAI_COST };
+const NODE = { program: 'otel_agent.mjs', steps: 3, root: /^agent$/, tokens: CACHED, cost: OPENAI_COST };
+
 const SENDERS: Sender[] = [
-  { what: 'OpenInference', program: 'otel_agent.py', instrumentation: 'openinference', steps: 3, root: /^agent$/, tokens: CACHED, cost: '0.0002832' },
-  { what: 'OpenInference over gRPC', program: 'otel_agent.py', instrumentation: 'openinference', protocol: 'grpc', steps: 3, root: /^agent$/, tokens: CACHED, cost: '0.0002832' },
-  { what: "OpenTelemetry's own", program: 'otel_agent.py', instrumentation: 'semantic-conventions', steps: 3, root: /^agent$/, tokens: PLAIN, cost: '0.00036' },
-  { what: 'OpenLLMetry', program: 'otel_agent.py', instrumentation: 'traceloop', steps: 3, root: /^agent\.workflow$/, tokens: CACHED, cost: '0.0002832' },
-  { what: 'Langfuse', program: 'otel_agent.py', instrumentation: 'langfuse', steps: 3, root: /^agent$/, tokens: CACHED, cost: '0.0002832' },
-  { what: 'the Vercel AI SDK, in JSON', program: 'otel_agent.mjs', steps: 3, root: /^agent$/, tokens: CACHED, cost: '0.0002832' },
+  { ...PYTHON, what: 'OpenInference', instrumentation: 'openinference' },
+  { ...PYTHON, what: 'OpenInference over gRPC', instrumentation: 'openinference', protocol: 'grpc' },
+  // Anthropic's client makes a span of its own inside of the instrumentation's: the call counts once.
+  { ...PYTHON, what: "OpenInference and Anthropic's own", instrumentation: 'openinference-anthropic', steps: 4, tokens: OF_ANTHROPIC, cost: ANTHROPIC_COST },
+  { ...PYTHON, what: "OpenTelemetry's own", instrumentation: 'semantic-conventions', tokens: PLAIN, cost: '0.00036' },
+  { ...PYTHON, what: 'OpenLLMetry', instrumentation: 'traceloop', root: /^agent\.workflow$/ },
+  { ...PYTHON, what: 'Langfuse', instrumentation: 'langfuse' },
+  { ...PYTHON, what: 'TraceRoot', instrumentation: 'traceroot' },
+  { ...NODE, what: 'the Vercel AI SDK, in JSON', protocol: 'http/json' },
+  { ...NODE, what: 'the Vercel AI SDK, in protobuf' },
+  { ...NODE, what: 'the Vercel AI SDK over gRPC', protocol: 'grpc' },
+];
+
+/** The others say on the page that connects an app that no test runs them. */
+const TESTED = [
+  'python.py',
+  'node.mjs',
+  'openllmetry.py',
+  'vercel-ai.mjs',
+  'openai-agents.py',
+  'langchain.py',
+  'pydantic-ai.py',
+  'litellm.py',
+  'langfuse.py',
+  'traceroot.py',
 ];
 
 for (const { what, program, instrumentation, protocol, steps, root, tokens, cost } of SENDERS) {
@@ -54,6 +82,8 @@ for (const { what, program, instrumentation, protocol, steps, root, tokens, cost
         LANGFUSE_BASE_URL: url,
         LANGFUSE_PUBLIC_KEY: 'pk-lf-anything',
         LANGFUSE_SECRET_KEY: project.key,
+        TRACEROOT_HOST_URL: url,
+        TRACEROOT_API_KEY: project.key,
       },
       undefined,
       'otel-venv',
@@ -70,10 +100,15 @@ for (const { what, program, instrumentation, protocol, steps, root, tokens, cost
     expect(stored.run.name).toMatch(root);
     expect(['ok', 'running'], 'nothing failed; it is complete ten seconds later').toContain(stored.run.status);
 
-    const call = stored.steps.find(({ kind }) => kind === 'llm') as StoredStep;
-    expect(call).toMatchObject({ model: 'gpt-4o-mini-2024-07-18', cost_usd: cost, tokens, status: 'ok' });
-    const parent = stored.steps.find(({ step_id }) => step_id === call.parent_step_id);
-    expect(parent, 'it lies in a step that lies in the root').toMatchObject({ parent_step_id: stored.steps.find(({ parent_step_id }) => parent_step_id === null)?.step_id });
+    const calls = stored.steps.filter(({ cost_usd }) => cost_usd !== null);
+    expect(calls, 'one step counts').toHaveLength(1);
+    const call = calls[0] as StoredStep;
+    const model = tokens === OF_ANTHROPIC ? 'claude-sonnet-4-5-20250929' : 'gpt-4o-mini-2024-07-18';
+    expect(call).toMatchObject({ kind: 'llm', model, cost_usd: cost, tokens, status: 'ok' });
+    const parentOf = ({ parent_step_id }: StoredStep) => stored.steps.find(({ step_id }) => step_id === parent_step_id);
+    let ancestors = 0;
+    for (let parent = parentOf(call); parent; parent = parentOf(parent)) ancestors += 1;
+    expect(ancestors, 'it lies in all the others, from the root on').toBe(steps - 1);
     if (tokens === PLAIN) return; // tells of texts in logs alone
     const payload = (await get(`/api/runs/${items[0]!.run_id}/steps/${call.step_id}/payload`)) as { input: string; output: string };
     const messages = [
@@ -85,7 +120,7 @@ for (const { what, program, instrumentation, protocol, steps, root, tokens, cost
   });
 }
 
-for (const file of ['python.py', 'openllmetry.py', 'vercel-ai.mjs']) {
+for (const file of TESTED) {
   test(`docs/snippets/otel/${file} is seen as a run`, async ({ way, project, request }) => {
     const text = readFileSync(join(repository, 'docs/snippets/otel', file), 'utf8');
     // Below the folder with Node's packages, where a program finds them.
@@ -93,7 +128,9 @@ for (const file of ['python.py', 'openllmetry.py', 'vercel-ai.mjs']) {
     mkdirSync(artifacts, { recursive: true });
     writeFileSync(copy, text.replaceAll('http://127.0.0.1:3000', way.server.url).replaceAll('pl_live_...', project.key));
     const provider = `${way.provider.url}/v1`;
-    const printed = await run(copy, { OPENAI_API_KEY: 'sk-their-own', OPENAI_BASE_URL: provider }, undefined, 'otel-venv');
+    // LiteLLM would fetch its list of prices.
+    const environment = { OPENAI_API_KEY: 'sk-their-own', OPENAI_BASE_URL: provider, LITELLM_LOCAL_MODEL_COST_MAP: 'True' };
+    const printed = await run(copy, environment, undefined, 'otel-venv');
     if (file !== 'openllmetry.py') expect(printed).toBe(SENTENCE);
 
     const read = { headers: { authorization: `Bearer ${project.key}` } };

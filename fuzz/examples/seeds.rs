@@ -21,17 +21,23 @@ const BODIES: [&str; 8] = [
 ];
 
 /// A span of each shape that attributes have.
-const SPANS: &str = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"s"}}]},"scopeSpans":[{"scope":{"name":"n"},"spans":[{"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060708","parentSpanId":"","name":"chat","startTimeUnixNano":"1","endTimeUnixNano":2,"attributes":[{"key":"gen_ai.input.messages","value":{"stringValue":"[{\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"content\":\"t\"}]}]"}},{"key":"llm.input_messages.0.message.tool_calls.0.tool_call.function.name","value":{"stringValue":"f"}},{"key":"gen_ai.usage.input_tokens","value":{"intValue":"5"}},{"key":"a","value":{"arrayValue":{"values":[{"doubleValue":0.5},{"kvlistValue":{"values":[{"key":"k","value":{"boolValue":true}}]}}]}}}],"events":[{"name":"exception","timeUnixNano":"1","attributes":[]}],"links":[{"traceId":"01","spanId":"02"}],"status":{"code":2,"message":"m"}}]}]}]}"#;
+const SPANS: &str = include_str!("../../crates/otlp/tests/mutated/seed.json");
 
 /// As in fuzz_targets/score.rs: zeros are an ordinary step under ordinary rules.
 const HEADER: [u8; 96] = [0; 96];
 
 fn main() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
-    for target in ["score", "prompt", "bodies", "recording", "otlp"] {
+    for target in ["score", "prompt", "bodies", "recording", "otlp", "grpc"] {
         std::fs::create_dir_all(corpus.join(target)).expect("the folder can be made");
     }
     std::fs::write(corpus.join("otlp/spans"), SPANS).expect("the disk has room");
+    let data = otlp::wire::of_json(SPANS.as_bytes()).expect("it is a request");
+    let protobuf = prost::Message::encode_to_vec(&data);
+    std::fs::write(corpus.join("otlp/protobuf"), &protobuf).expect("the disk has room");
+    let length = u32::try_from(protobuf.len()).expect("it is short").to_be_bytes();
+    let framed = [&[0][..], &length, &protobuf].concat();
+    std::fs::write(corpus.join("grpc/framed"), framed).expect("the disk has room");
     for (number, row) in row::corpus().iter().enumerate() {
         let step = &row.step;
         let call = step.tool_calls.first();

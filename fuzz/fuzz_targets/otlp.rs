@@ -3,27 +3,11 @@
 
 #![no_main]
 
-use domain::Timestamp;
+#[path = "../../crates/otlp/tests/mutated/properties.rs"]
+mod properties;
+
 use libfuzzer_sys::fuzz_target;
-use otlp::wire;
 
 fuzz_target!(|body: &[u8]| {
-    let received_at = Timestamp::from_micros(1_764_000_000_000_000);
-    for data in [wire::of_protobuf(body), wire::of_json(body)]
-        .into_iter()
-        .flatten()
-    {
-        for span in otlp::read(data, received_at).spans {
-            assert_eq!((span.step.run_id.len(), span.step.step_id.len()), (32, 16));
-            assert!(
-                span.step
-                    .ended_at
-                    .is_none_or(|ended_at| ended_at >= span.step.started_at)
-            );
-        }
-    }
-    for is_json in [false, true] {
-        wire::log_records(body, is_json);
-        wire::data_points(body, is_json);
-    }
+    properties::assert_properties(body);
 });

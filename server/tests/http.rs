@@ -112,6 +112,8 @@ mod otlp;
 mod otlp_growing;
 #[path = "http/otlp_grpc.rs"]
 mod otlp_grpc;
+#[path = "http/otlp_hostile.rs"]
+mod otlp_hostile;
 #[path = "http/otlp_refused.rs"]
 mod otlp_refused;
 #[path = "http/otlp_usage.rs"]

@@ -80,10 +80,10 @@ async fn groups_of(
         cursor: wish.cursor.as_deref(),
         limit: GROUPS_PER_PAGE,
     };
-    let page = groups::list(snapshot, project, wanted, now).await?;
+    let (page, totals) = groups::list(snapshot, project, wanted, now).await?;
+    let ids: Vec<String> = page.items.iter().map(|group| group.id.clone()).collect();
     let window = wish.filter.window.bounds(now);
-    let mut beside = groups::beside(snapshot, project, wish.grouping, &page.items, window).await?;
-    let totals = groups::totals(snapshot, project, wish.grouping, &wish.filter, now).await?;
+    let mut beside = groups::beside(snapshot, project, wish.grouping, &ids, window).await?;
     let whole_window = RunFilter {
         window: wish.filter.window,
         ..RunFilter::default()
@@ -169,10 +169,9 @@ pub(crate) async fn read_session(
     let grouping = RunGrouping::Session;
     let group = groups::get(&mut snapshot, project, grouping, &session_id, now).await?;
     let runs = groups::runs(&mut snapshot, project, grouping, &session_id, MAX_SESSION_RUNS).await?;
-    let all = (None, None);
-    let alone = std::slice::from_ref(&group);
-    let mut beside = groups::beside(&mut snapshot, project, grouping, alone, all).await?;
-    let worst = beside.remove(&session_id).and_then(|beside| beside.worst);
+    let alone = std::slice::from_ref(&session_id);
+    let worst = groups::worst_of_each(&mut snapshot, project, grouping, alone, (None, None)).await?;
+    let worst = worst.into_values().next();
     let spent_on = groups::spent_on(&mut snapshot, project, &session_id).await?;
     let mut sum = None;
     let turns: Vec<Turn> = runs

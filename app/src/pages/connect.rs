@@ -123,7 +123,12 @@ fn Programs(
     } else if is_open {
         view! {
             <p class="dim2">
-                "It works as it is: without accounts, on this machine, no key is needed."
+                <span hidden=move || chosen.get().needs_key()>
+                    "It works as it is: without accounts, on this machine, no key is needed."
+                </span>
+                <span hidden=move || !chosen.get().needs_key()>
+                    "This server needs no key from this machine, but the SDK sends nothing without one: create it, in place of YOUR_KEY."
+                </span>
                 <span hidden=move || !chosen.get().is_proxied>
                     " The label in its place, "<code>{LABEL}</code>", names the series of the calls; choose your own."
                 </span>

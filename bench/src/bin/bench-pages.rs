@@ -26,7 +26,7 @@ struct Args {
 }
 
 /// What is asked for, the p95 in milliseconds that it must stay below, and the path. `{…}` is filled in.
-const READS: [(&str, f64, &str); 51] = [
+const READS: [(&str, f64, &str); 53] = [
     ("overview, 24 hours", 50.0, "/p/default?range=24h"),
     ("overview, 7 days", 50.0, "/p/default?range=7d"),
     ("overview, 30 days", 50.0, "/p/default"),
@@ -154,10 +154,12 @@ const READS: [(&str, f64, &str); 51] = [
     ),
     ("prompts, 30 days", 100.0, "/p/default/prompts?range=30d"),
     ("sessions, 24 hours", 100.0, "/p/default/sessions"),
-    ("sessions, 90 days", 300.0, "/p/default/sessions?range=90d"),
+    ("sessions, 30 days", 100.0, "/p/default/sessions?range=30d"),
+    ("sessions, 90 days", 100.0, "/p/default/sessions?range=90d"),
     ("one session", 100.0, "/p/default/sessions/sess-1700"),
     ("users, 24 hours", 100.0, "/p/default/users?range=24h"),
-    ("users, 7 days", 300.0, "/p/default/users"),
+    ("users, 7 days", 100.0, "/p/default/users"),
+    ("users, 30 days", 100.0, "/p/default/users?range=30d"),
     ("`/api/cost`, 85 days", 50.0, "/api/cost?from={from}"),
     ("`/api/cost`, a user", 50.0, "/api/cost?from={from}&user=user-17"),
     (

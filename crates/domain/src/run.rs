@@ -5,7 +5,9 @@ mod list;
 
 use serde::{Deserialize, Serialize};
 
-pub use group::{GroupCost, GroupOrder, GroupRuns, GroupTotals, RunGroup, RunGroupPage, RunGrouping};
+pub use group::{
+    GroupCost, GroupOrder, GroupRuns, GroupTotals, RunGroup, RunGroupPage, RunGrouping, RunMark,
+};
 pub use list::{ActivityBucket, Facets, Neighbours, RunPage, RunTotals};
 
 use crate::step::words;

@@ -69,6 +69,13 @@ export const anthropicAnswers: Record<string, Answer> = {
     response.end(JSON.stringify(message('Headers are all here.')));
   },
 
+  // Most of the prompt from the cache, some of it written there.
+  cached: (_, response) => {
+    const usage = { input_tokens: 40, output_tokens: 57, cache_creation_input_tokens: 300, cache_read_input_tokens: 12_000, service_tier: 'standard' };
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ ...message('Straight down.'), usage }));
+  },
+
   // White space and escapes that parsing and writing again would lose, and the compressed bytes of it.
   gzip: (request, response) => {
     const body = JSON.stringify(message('Grüße, 鉛垂線 🧵'), null, 2).replace('鉛', '\\u925b');

@@ -1,13 +1,16 @@
-// A small agent of the Vercel AI SDK, with its telemetry on and OpenTelemetry's exporter for JSON. Nothing here knows
-// Plumbline but the address that OpenTelemetry's own variables name.
+// A small agent of the Vercel AI SDK, with its telemetry on and the exporter of OpenTelemetry that is asked for. Nothing
+// here knows Plumbline but the address that OpenTelemetry's own variables name.
 
 import { createOpenAI } from '@ai-sdk/openai';
 import { trace } from '@opentelemetry/api';
-import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { OTLPTraceExporter as Grpc } from '@opentelemetry/exporter-trace-otlp-grpc';
+import { OTLPTraceExporter as Json } from '@opentelemetry/exporter-trace-otlp-http';
+import { OTLPTraceExporter as Protobuf } from '@opentelemetry/exporter-trace-otlp-proto';
 import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 import { generateText } from 'ai';
 
-const provider = new NodeTracerProvider({ spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter())] });
+const Exporter = { grpc: Grpc, 'http/json': Json, 'http/protobuf': Protobuf }[process.env.OTEL_EXPORTER_OTLP_PROTOCOL];
+const provider = new NodeTracerProvider({ spanProcessors: [new BatchSpanProcessor(new Exporter())] });
 provider.register();
 
 const openai = createOpenAI({

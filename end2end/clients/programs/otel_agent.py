@@ -52,6 +52,26 @@ def openinference():
     within_spans(tracer_provider)
 
 
+def openinference_anthropic():
+    import anthropic
+    from openinference.instrumentation.anthropic import AnthropicInstrumentor
+
+    tracer_provider = provider()
+    AnthropicInstrumentor().instrument(tracer_provider=tracer_provider)
+    client = anthropic.Anthropic(base_url=BASE_URL, api_key="sk-ant-callers-own", max_retries=0, timeout=60)
+    tracer = tracer_provider.get_tracer("agent")
+    with tracer.start_as_current_span("agent", attributes={"session.id": "s-1", "user.id": "u-1"}):
+        with tracer.start_as_current_span("plan"):
+            client.messages.create(
+                model="claude-sonnet-4-5",
+                max_tokens=100,
+                system=QUESTION[0]["content"],
+                messages=QUESTION[1:],
+                extra_headers={"x-scenario": "cached"},
+            )
+    tracer_provider.shutdown()
+
+
 def semantic_conventions():
     from opentelemetry.instrumentation.openai_v2 import OpenAIInstrumentor
 
@@ -104,9 +124,29 @@ def langfuse():
     get_client().flush()
 
 
+def traceroot():
+    import traceroot
+
+    traceroot.initialize(integrations=[traceroot.Integration.OPENAI])
+
+    @traceroot.observe(name="plan")
+    def plan():
+        return ask()
+
+    @traceroot.observe(name="agent", type="agent")
+    def agent():
+        with traceroot.using_attributes(session_id="s-1", user_id="u-1"):
+            return plan()
+
+    agent()
+    traceroot.shutdown()
+
+
 {
     "openinference": openinference,
+    "openinference-anthropic": openinference_anthropic,
     "semantic-conventions": semantic_conventions,
     "traceloop": traceloop,
     "langfuse": langfuse,
+    "traceroot": traceroot,
 }[INSTRUMENTATION]()

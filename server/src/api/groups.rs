@@ -175,8 +175,7 @@ async fn list(
     let now = clock::now();
     let project = caller.project_id;
     let mut snapshot = db.snapshot(project).await?;
-    let page = groups::list(&mut snapshot, project, wanted, now).await?;
-    let totals = groups::totals(&mut snapshot, project, grouping, filter, now).await?;
+    let (page, totals) = groups::list(&mut snapshot, project, wanted, now).await?;
     Ok(Json(GroupList {
         items: page.items.into_iter().map(Group::from).collect(),
         next_cursor: page.next_cursor,

@@ -1,5 +1,6 @@
-//! `plumbline import`: files of spans and steps into a project. One that can't be read is not stored at all; what is
-//! interrupted is completed by the same command.
+//! `plumbline import`: files of spans and steps into a project. A file is read to its end before anything of it is stored,
+//! and nothing of one that can't be read is; the others are stored a part at a time, and what is interrupted is completed
+//! by the same command.
 
 mod aitrace;
 mod file;
@@ -79,8 +80,15 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Ex
             let secrets = Secrets::of(config).map_err(anyhow::Error::from)?;
             let redaction = Redaction::new(db.clone(), secrets);
             let caches = ProjectCaches::new(db, Some(redaction));
-            for (path, contents) in readable {
-                let Counts { stored, known } = store(db, &caches, &project, path, contents).await?;
+            let mut files = readable.into_iter();
+            while let Some((path, contents)) = files.next() {
+                let done = store(db, &caches, &project, path, contents).await;
+                if done.is_err() {
+                    for (path, _) in files.by_ref() {
+                        output::note(&format!("{}: not begun", path.display()));
+                    }
+                }
+                let Counts { stored, known } = done?;
                 output::note(&match known {
                     0 => format!("{}: {stored} steps stored", path.display()),
                     known => format!(

@@ -18,7 +18,7 @@ fn request(spans: &[serde_json::Value]) -> serde_json::Value {
 }
 
 #[test]
-fn files_are_stored_whole_or_not_at_all_and_once() {
+fn nothing_of_a_file_with_a_bad_line_is_stored_and_nothing_of_a_good_one_twice() {
     let folder = Folder::new();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     write(
@@ -27,7 +27,8 @@ fn files_are_stored_whole_or_not_at_all_and_once() {
     );
     let line = request(&[span("03", "01")]).to_string();
     write("lines.jsonl", &format!("{line}\n\n{line}\n"));
-    write("broken.jsonl", &format!("{line}\n{{\n"));
+    let alone = request(&[span("04", "01")]).to_string();
+    write("broken.jsonl", &format!("{alone}\n{{\n"));
 
     let dry = folder.run(&["import", "one.json", "--dry-run"]);
     assert!(
@@ -40,6 +41,7 @@ fn files_are_stored_whole_or_not_at_all_and_once() {
         "one.json: 2 steps stored",
         "lines.jsonl: 1 steps stored, 1 were there already",
         "broken.jsonl: line 2:",
+        "nothing of it was stored",
         "absent.json: it can't be read",
     ] {
         assert!(done.stderr.contains(said), "{said}: {done:?}");
@@ -50,7 +52,10 @@ fn files_are_stored_whole_or_not_at_all_and_once() {
         "{again:?}"
     );
     let run = folder.run(&["runs", &"ab".repeat(16), "--json"]).json();
-    assert_eq!(run["run"]["step_count"], 3, "{run:#}");
+    assert_eq!(
+        run["run"]["step_count"], 3,
+        "the good line of the broken file is not among them: {run:#}"
+    );
     // The root only repeats what the two below it used.
     assert_eq!(run["run"]["tokens"]["input_fresh"], 2_000, "{run:#}");
 }

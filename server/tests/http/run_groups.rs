@@ -112,6 +112,30 @@ async fn groups_equal_a_recount_of_their_runs() {
     assert_eq!(recount.wrong_runs, Vec::<String>::new());
 }
 
+/// The list of sessions draws each run; that of users draws none, and says since when each is known.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_in_the_list_has_a_mark_for_each_of_its_runs() {
+    let app = TestApp::new().await;
+    three_sessions(&app).await;
+    let page = async |path: &str| {
+        let page = app.client.get(app.url(path)).send().await.unwrap();
+        page.text().await.unwrap()
+    };
+    let sessions = page("/p/default/sessions").await;
+    assert_eq!(
+        sessions.matches(r#"aria-label="2 runs""#).count(),
+        1,
+        "{sessions}"
+    );
+    assert_eq!(sessions.matches(r#"aria-label="1 run""#).count(), 2, "{sessions}");
+    assert!(
+        sessions.contains(r#"class="b-critical""#),
+        "a2 failed: {sessions}"
+    );
+    let users = page("/p/default/users").await;
+    assert!(users.contains("u-1") && !users.contains("b-critical"), "{users}");
+}
+
 /// Three sessions of two users; the first asks twice and fails once.
 async fn three_sessions(app: &TestApp) {
     let said = |text: &str| {
@@ -184,6 +208,9 @@ async fn lists_are_ordered_narrowed_and_paged() {
         ("/api/sessions?order=cost", vec!["s-c", "s-a", "s-b"]),
         ("/api/sessions?user=u-1", vec!["s-b", "s-a"]),
         ("/api/sessions?status=error", vec!["s-a"]),
+        ("/api/sessions?status=ok", vec!["s-c", "s-b"]),
+        ("/api/sessions?status=running", vec![]),
+        ("/api/users?status=error&order=latest", vec!["u-1"]),
         ("/api/sessions?cost_min=0.06", vec!["s-c"]),
         ("/api/sessions?to=2020-01-01T00:00:00Z", vec![]),
         ("/api/users", vec!["u-1", "u-2"]),
@@ -192,7 +219,7 @@ async fn lists_are_ordered_narrowed_and_paged() {
         let (status, list) = app.get(path).await;
         assert_eq!((status, ids(&list)), (200, expected), "{path}");
     }
-    for order in ["latest", "cost"] {
+    for order in ["latest", "cost", "latest&status=ok", "cost&status=ok"] {
         let (_, whole) = app.get(&format!("/api/sessions?order={order}")).await;
         let mut paged = Vec::new();
         let mut cursor = String::new();

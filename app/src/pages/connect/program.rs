@@ -14,7 +14,8 @@ pub(super) struct Program {
     pub(super) key_variable: Option<&'static str>,
     /// Its text, with `ORIGIN` and `KEY`.
     file: &'static str,
-    /// What says the key, to be left out where none is needed. The proxy's programs say a label there instead.
+    /// What says the key, to be left out where none is needed. The proxy's programs say a label there instead; of others
+    /// an empty text says that the SDK sends nothing without a key.
     key_argument: &'static str,
     /// Whether its calls pass through the proxy. The others send what they did afterwards.
     pub(super) is_proxied: bool,
@@ -47,7 +48,7 @@ pub(super) enum ProgramKey {
 }
 
 /// All of them, in the order of the tabs.
-pub(super) const PROGRAMS: [Program; 18] = [
+pub(super) const PROGRAMS: [Program; 22] = [
     Program {
         word: "python-anthropic",
         label: "Python, Anthropic",
@@ -120,13 +121,25 @@ pub(super) const PROGRAMS: [Program; 18] = [
     },
     Program {
         word: "opentelemetry",
-        label: "OpenTelemetry",
+        label: "OpenTelemetry, Python",
         install: Some(
             "pip install openai openinference-instrumentation-openai opentelemetry-sdk opentelemetry-exporter-otlp-proto-http",
         ),
         key_variable: Some(OPENAI),
         file: include_str!("../../../../docs/snippets/otel/python.py"),
         key_argument: PYTHON_HEADERS,
+        is_proxied: false,
+        is_tested: true,
+    },
+    Program {
+        word: "opentelemetry-node",
+        label: "OpenTelemetry, Node",
+        install: Some(
+            "npm install openai @arizeai/openinference-instrumentation-openai @opentelemetry/sdk-trace-node @opentelemetry/exporter-trace-otlp-proto",
+        ),
+        key_variable: Some(OPENAI),
+        file: include_str!("../../../../docs/snippets/otel/node.mjs"),
+        key_argument: "  headers: { authorization: 'Bearer pl_live_...' },\n",
         is_proxied: false,
         is_tested: true,
     },
@@ -162,6 +175,18 @@ pub(super) const PROGRAMS: [Program; 18] = [
         file: include_str!("../../../../docs/snippets/otel/openai-agents.py"),
         key_argument: PYTHON_HEADERS,
         is_proxied: false,
+        is_tested: true,
+    },
+    Program {
+        word: "claude-agent",
+        label: "Claude Agent SDK",
+        install: Some(
+            "pip install claude-agent-sdk openinference-instrumentation-claude-agent-sdk opentelemetry-sdk opentelemetry-exporter-otlp-proto-http",
+        ),
+        key_variable: Some(ANTHROPIC),
+        file: include_str!("../../../../docs/snippets/otel/claude-agent.py"),
+        key_argument: PYTHON_HEADERS,
+        is_proxied: false,
         is_tested: false,
     },
     Program {
@@ -174,7 +199,7 @@ pub(super) const PROGRAMS: [Program; 18] = [
         file: include_str!("../../../../docs/snippets/otel/langchain.py"),
         key_argument: PYTHON_HEADERS,
         is_proxied: false,
-        is_tested: false,
+        is_tested: true,
     },
     Program {
         word: "llamaindex",
@@ -196,7 +221,7 @@ pub(super) const PROGRAMS: [Program; 18] = [
         file: include_str!("../../../../docs/snippets/otel/pydantic-ai.py"),
         key_argument: PYTHON_HEADERS,
         is_proxied: false,
-        is_tested: false,
+        is_tested: true,
     },
     Program {
         word: "crewai",
@@ -220,7 +245,27 @@ pub(super) const PROGRAMS: [Program; 18] = [
         file: include_str!("../../../../docs/snippets/otel/litellm.py"),
         key_argument: PYTHON_HEADERS,
         is_proxied: false,
-        is_tested: false,
+        is_tested: true,
+    },
+    Program {
+        word: "langfuse",
+        label: "Langfuse",
+        install: Some("pip install langfuse openai"),
+        key_variable: Some(OPENAI),
+        file: include_str!("../../../../docs/snippets/otel/langfuse.py"),
+        key_argument: "",
+        is_proxied: false,
+        is_tested: true,
+    },
+    Program {
+        word: "traceroot",
+        label: "TraceRoot",
+        install: Some("pip install openai traceroot"),
+        key_variable: Some(OPENAI),
+        file: include_str!("../../../../docs/snippets/otel/traceroot.py"),
+        key_argument: "",
+        is_proxied: false,
+        is_tested: true,
     },
     Program {
         word: "collector",
@@ -250,6 +295,11 @@ impl Program {
         if self.is_proxied { "proxy" } else { "ingest" }
     }
 
+    /// Whether it needs a key also where the server takes calls without one.
+    pub(super) const fn needs_key(self) -> bool {
+        !self.is_proxied && self.key_argument.is_empty()
+    }
+
     /// The program with this word in the URL, or the first.
     pub(super) fn of_word(word: &str) -> Self {
         let [first, ..] = PROGRAMS;
@@ -265,8 +315,8 @@ impl Program {
         let text = match key {
             ProgramKey::Known(key) => with_origin.replace(KEY, key),
             ProgramKey::Needless if self.is_proxied => with_origin.replace(KEY, LABEL),
-            ProgramKey::Needless => with_origin.replace(self.key_argument, ""),
-            ProgramKey::Hidden => with_origin.replace(KEY, KEY_PLACEHOLDER),
+            ProgramKey::Needless if !self.needs_key() => with_origin.replace(self.key_argument, ""),
+            ProgramKey::Needless | ProgramKey::Hidden => with_origin.replace(KEY, KEY_PLACEHOLDER),
         };
         text.trim_end().to_owned()
     }
@@ -311,13 +361,17 @@ mod tests {
     fn where_no_key_is_needed_the_proxy_is_given_a_label_and_ingest_nothing() {
         for program in PROGRAMS {
             let text = program.text(ORIGIN, &ProgramKey::Needless);
-            assert!(!text.contains(KEY) && !text.contains(KEY_PLACEHOLDER), "{text}");
+            assert!(text.contains(ORIGIN), "{text}");
+            assert_eq!(text.contains(KEY_PLACEHOLDER), program.needs_key(), "{text}");
+            if program.needs_key() {
+                continue;
+            }
+            assert!(!text.contains(KEY), "{text}");
             assert_eq!(text.contains(LABEL), program.is_proxied, "{text}");
             assert!(
                 !text.contains("Authorization") && !text.contains("apiKey") && !text.contains("api_key"),
                 "{text}"
             );
-            assert!(text.contains(ORIGIN), "{text}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A table of sessions: one beat per run.
 
-use domain::run::GroupRuns;
-use domain::{RunStatus, RunSummary, Severity, text};
+use domain::run::{GroupRuns, RunMark};
+use domain::{RunStatus, Severity, text};
 use leptos::prelude::*;
 
 use super::{glyph, worst_cell};
@@ -98,7 +98,7 @@ fn short(id: &str) -> String {
 /// A mark for each run at its time; of many the newest.
 fn beats(beside: &GroupRuns) -> impl IntoView + use<> {
     let runs = &beside.newest;
-    let at = |run: &RunSummary| run.started_at.micros();
+    let at = |run: &RunMark| run.started_at.micros();
     let first = runs.iter().map(at).min().unwrap_or(0);
     let span = runs.iter().map(at).max().unwrap_or(0).saturating_sub(first);
     let marks: String = runs

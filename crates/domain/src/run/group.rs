@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::step::words;
-use crate::{NanoUsd, RunSummary, Severity, Timestamp, TokenUsage};
+use crate::{NanoUsd, RunStatus, RunSummary, Severity, Timestamp, TokenUsage};
 
 words!(
     /// Which id groups runs.
@@ -108,10 +108,21 @@ pub struct GroupCost {
 /// What stands beside a group in a list.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct GroupRuns {
-    /// Its newest runs, the oldest of them first.
-    pub newest: Vec<RunSummary>,
+    /// The newest runs of a session, the oldest of them first; none of a user's.
+    pub newest: Vec<RunMark>,
     /// The run that went most wrong; `None` where nothing did.
     pub worst: Option<RunSummary>,
-    /// When its first run began, whatever the window.
+    /// When a user's first run began, whatever the window; `None` of a session.
     pub first_ever_at: Option<Timestamp>,
+}
+
+/// As much of a run as a mark of a list shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunMark {
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How it went.
+    pub status: RunStatus,
+    /// That of its worst step.
+    pub severity: Severity,
 }

@@ -162,7 +162,12 @@ async fn assert_indexes_are_whole(options: &PgConnectOptions) {
             .await
             .unwrap();
     assert!(half_built.is_empty(), "{half_built:?}");
-    for index in ["runs_session_idx", "runs_user_idx"] {
+    for index in [
+        "runs_session_idx",
+        "runs_user_idx",
+        "runs_grouped_idx",
+        "runs_user_problem_idx",
+    ] {
         let (partitions, indexes): (i64, i64) = sqlx::query_as(
             "select (select count(*) from pg_inherits where inhparent = 'runs'::regclass),
                     (select count(*) from pg_inherits where inhparent = to_regclass($1))",

@@ -2,6 +2,8 @@
 //! of gRPC is one framed message in a request of HTTP/2 and one in its answer, with the status in the trailers; that much
 //! is written by hand here instead of bringing tonic with a second router, codecs and code for four kinds of calls.
 
+mod frame;
+
 use std::io::Read as _;
 
 use axum::body::Body;
@@ -19,6 +21,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use prost::Message;
 use tokio::sync::OwnedSemaphorePermit;
 
+use self::frame::PREFIX_BYTES;
 use super::answer::rpc_code;
 use super::{Format, KEPT_ALONE, Signal, credentials, keep};
 use crate::blocking::run_blocking_if_large;
@@ -32,8 +35,6 @@ const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Expor
 const LOGS: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
 const METRICS: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 
-/// A message begins with a byte that says whether it is compressed, and its length in four.
-const PREFIX_BYTES: usize = 5;
 /// How much is unpacked at a time.
 const UNPACKED_AT_ONCE: usize = 256 * 1024;
 /// Of `google.rpc.Code`.
@@ -143,34 +144,19 @@ async fn message_of(
     body: Body,
     budget: &BodyBudget,
 ) -> Result<(Bytes, OwnedSemaphorePermit), Failure> {
-    let (mut framed, permit) = body::read(headers, body, MAX_BATCH_BYTES + PREFIX_BYTES, budget).await?;
-    let invalid = |message: &str| Failure::new(rpc_code(StatusCode::BAD_REQUEST), message);
-    if framed.len() < PREFIX_BYTES {
-        return Err(invalid("The call ended before its message"));
-    }
-    let prefix = framed.split_to(PREFIX_BYTES);
-    let [flag, length @ ..] = prefix.as_ref() else {
-        return Err(invalid("The call ended before its message"));
-    };
-    let length = length
-        .iter()
-        .fold(0_usize, |length, byte| (length << 8) | usize::from(*byte));
-    if length != framed.len() {
-        return Err(invalid("Export takes one message, as long as its prefix says"));
-    }
-    match flag {
-        0 => Ok((framed, permit)),
-        1 => {
+    let (framed, permit) = body::read(headers, body, MAX_BATCH_BYTES + PREFIX_BYTES, budget).await?;
+    match frame::message_of(framed) {
+        Ok(frame::Message::Plain(message)) => Ok((message, permit)),
+        Ok(frame::Message::Packed(packed)) => {
             let encoding = headers.get("grpc-encoding").map(HeaderValue::as_bytes);
             if encoding != Some(b"gzip") {
                 let message = "Messages may be compressed with gzip alone";
                 return Err(Failure::new(UNIMPLEMENTED, message));
             }
-            let packed = framed.len();
-            let unpacked = run_blocking_if_large(packed, || unpack(&framed, permit, budget))?;
+            let unpacked = run_blocking_if_large(packed.len(), || unpack(&packed, permit, budget))?;
             Ok(unpacked)
         }
-        _ => Err(invalid("The message's prefix is none of gRPC's")),
+        Err(message) => Err(Failure::new(rpc_code(StatusCode::BAD_REQUEST), message)),
     }
 }
 
