@@ -40,6 +40,7 @@ pub mod models;
 pub mod openid;
 pub mod partitions;
 pub mod password_resets;
+pub mod payloads;
 pub mod prices;
 mod probe;
 pub mod projects;
