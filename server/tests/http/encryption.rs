@@ -62,10 +62,7 @@ async fn encrypted_texts_are_read_by_pages_api_and_exports() {
     assert_eq!(after.0, 200, "{after:?}");
     assert_eq!(before.1, after.1);
     assert!(after.1.to_string().matches(CANARY).count() >= 4, "{after:?}");
-    for path in [
-        "/p/default/runs/after?step=s1",
-        "/p/default/sessions/talk",
-    ] {
+    for path in ["/p/default/runs/after?step=s1", "/p/default/sessions/talk"] {
         let shown = browser.get(path).await;
         assert_eq!(shown.status, 200, "{path}");
         assert!(shown.text.contains(CANARY), "{path}");
