@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, Executor as _, Postgres};
 pub(crate) use closing_tx::ClosingTx;
 pub use snapshot::Snapshot;
 
-use crate::payloads::OpenPayloads;
+use crate::sealed::OpenPayloads;
 use crate::{Error, Result};
 
 /// A transaction; dropped without `commit` it leaves nothing behind.

@@ -1,6 +1,6 @@
 //! What can go wrong with the database, as far as a caller can act on it.
 
-use crate::payloads::Unopened;
+use crate::sealed::Unopened;
 
 /// The result of every storage function.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -44,7 +44,7 @@ pub use traces::queue_traces;
 pub use usage::{RunPart, StoredUsage, stored_usage};
 
 use crate::db::ClosingTx;
-use crate::payloads::SealedTexts;
+use crate::sealed::SealedTexts;
 use crate::{Db, Error, Result, Scope};
 
 /// A step with everything the pipeline worked out about it.

@@ -53,6 +53,7 @@ pub mod reprice;
 pub mod retention;
 pub mod runs;
 pub mod scoring;
+mod sealed;
 pub mod sequence;
 pub mod series;
 pub mod sessions;

@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, Describe, Either, Execute, Executor, Postgres, SqlStr}
 
 use super::Scope;
 use crate::Result;
-use crate::payloads::OpenPayloads;
+use crate::sealed::OpenPayloads;
 
 /// A read-only transaction in which every statement sees the same moment and has a time limit. Dropped while a
 /// statement is under way, as when a caller hangs up, it closes its connection, upon which Postgres stops the
