@@ -41,6 +41,12 @@ pub enum ApiError {
         /// Reference id, also in the server's log.
         request_id: String,
     },
+    /// The project's texts are encrypted, and the server can't use their key.
+    #[error("The texts can’t be decrypted")]
+    Sealed {
+        /// Reference id, also in the server's log.
+        request_id: String,
+    },
     /// Too much is being read at once, by this viewer or by all.
     #[error("Too much is being read at once")]
     Busy,
@@ -78,6 +84,10 @@ impl ApiError {
                 "The request took too long and was cancelled. Try again in a moment, or with a shorter time window."
                     .to_owned()
             }
+            Self::Sealed { .. } => {
+                "This project’s texts are encrypted, and the server has not the key that they were encrypted with, or a text was changed in the database. Its log says which."
+                    .to_owned()
+            }
             Self::Busy => "Too much is being read at once. Wait a moment, then try again.".to_owned(),
             Self::Unreachable => {
                 "The server could not be reached. Check that it runs and that you are online.".to_owned()
@@ -93,6 +103,7 @@ impl ApiError {
         match self {
             Self::Unavailable { request_id }
             | Self::TimedOut { request_id }
+            | Self::Sealed { request_id }
             | Self::Internal { request_id } => Some(request_id.as_str()).filter(|id| !id.is_empty()),
             _ => None,
         }
@@ -139,7 +150,9 @@ mod server {
                 Self::Forbidden { .. } => StatusCode::FORBIDDEN,
                 Self::Invalid { .. } => StatusCode::BAD_REQUEST,
                 Self::Busy => StatusCode::TOO_MANY_REQUESTS,
-                Self::Unavailable { .. } | Self::Unreachable => StatusCode::SERVICE_UNAVAILABLE,
+                Self::Unavailable { .. } | Self::Sealed { .. } | Self::Unreachable => {
+                    StatusCode::SERVICE_UNAVAILABLE
+                }
                 Self::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
                 Self::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             };
@@ -166,6 +179,10 @@ mod server {
                 storage::Error::TooSlow(cause) => {
                     tracing::warn!(%request_id, error = %cause, "a page's query took too long");
                     Self::TimedOut { request_id }
+                }
+                storage::Error::Sealed(cause) => {
+                    tracing::error!(%request_id, error = %cause, "a page's texts can't be opened");
+                    Self::Sealed { request_id }
                 }
                 storage::Error::Internal(cause) => {
                     tracing::error!(%request_id, error = %cause, "a page's query failed");

@@ -10,6 +10,7 @@ pub(crate) mod cost;
 pub(crate) mod csv;
 pub(crate) mod deploys;
 pub(crate) mod detectors;
+pub(crate) mod encryption;
 pub(crate) mod findings;
 pub(crate) mod forecast;
 pub(crate) mod groups;

@@ -35,6 +35,7 @@ mod tail;
 mod users;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -47,6 +48,7 @@ use crate::clock;
 use crate::config::{self, Config, Flags, LogFormat};
 use crate::database::Database;
 use crate::router::openapi::OPENAPI;
+use crate::secrets::{KeyPlace, Secrets};
 
 /// How long threads may take to end after the command is done.
 const THREAD_END_TIMEOUT: Duration = Duration::from_secs(2);
@@ -309,11 +311,22 @@ async fn with_database<T>(
     work: impl AsyncFnOnce(&Db) -> Result<T, Exit>,
 ) -> Result<T, Exit> {
     let database = Database::open(config).await?;
-    let db = Db::connect_lazy(database.options(), 2);
+    let db = opening_payloads(Db::connect_lazy(database.options(), 2), config);
     let outcome = work(&db).await;
     db.close().await;
     database.stop().await?;
     outcome
+}
+
+/// The database as one that opens sealed texts, where the server's key can be read; most commands need none.
+fn opening_payloads(db: Db, config: &Config) -> Db {
+    match KeyPlace::of(config) {
+        KeyPlace::DataFolder(path) if !path.exists() => db,
+        _ => match Secrets::of(config) {
+            Ok(secrets) => db.opening_payloads(Arc::new(secrets)),
+            Err(_said_where_it_is_needed) => db,
+        },
+    }
 }
 
 /// The project called `slug`; without a name the one that requests without a key act on, made when there is none.

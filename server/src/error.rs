@@ -115,6 +115,10 @@ impl HttpError {
     }
 }
 
+/// What is said where the texts of a project can't be opened or sealed.
+pub const SEALED: &str =
+    "The texts of this project are encrypted, and this server can't use their key; the log says why";
+
 impl From<storage::Error> for HttpError {
     fn from(cause: storage::Error) -> Self {
         match cause {
@@ -139,6 +143,10 @@ impl From<storage::Error> for HttpError {
                     "The query took longer than 5 seconds and was stopped; ask for a shorter time range or fewer \
                      filters",
                 )
+            },
+            storage::Error::Sealed(_) => Self {
+                cause: Some(cause.into()),
+                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "encryption_key", SEALED)
             },
             storage::Error::Internal(_) => Self::internal(cause),
         }

@@ -10,6 +10,7 @@ mod budgets;
 mod conditions;
 mod demo;
 mod detectors;
+mod encryption;
 mod fixes;
 mod incident_settings;
 mod incidents;
@@ -129,6 +130,7 @@ forms!(
     "/p/{project}/settings/providers/uses"                => models::save_uses,
     "/p/{project}/settings/providers/{id}/test"           => models::test_provider,
     "/p/{project}/settings/providers/{id}/remove"         => models::remove_provider,
+    "/p/{project}/settings/encryption"                    => encryption::save,
     "/p/{project}/settings/redaction"                     => redaction::save,
     "/p/{project}/settings/retention"                     => retention::save,
     "/p/{project}/settings/members"                       => invitations::make,

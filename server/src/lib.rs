@@ -34,6 +34,7 @@ pub mod models;
 mod network;
 mod open_files;
 pub mod outbound;
+pub mod payload_keys;
 pub mod pipeline;
 mod plain_page;
 pub mod price_file;

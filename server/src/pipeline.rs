@@ -13,12 +13,14 @@ mod redact;
 mod release;
 mod rollup;
 mod run_delta;
+mod seal;
 mod series;
 mod worker;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use domain::run::QUIET_MICROS;
 use domain::{NewStep, ProjectId, Timestamp};
 use engine::redaction::Hidden;
@@ -35,7 +37,7 @@ pub use run_delta::run_deltas;
 pub use series::series_id;
 
 use crate::auth::Caller;
-use crate::error::{HttpError, HttpResult};
+use crate::error::{HttpError, HttpResult, SEALED};
 use crate::live::LiveHub;
 use crate::metrics::Metrics;
 use crate::supervise::Supervisor;
@@ -183,6 +185,8 @@ pub enum WriteError {
     Unavailable,
     /// The project was deleted while the steps waited.
     Gone,
+    /// The project's texts are to be sealed, and its key can't be used here.
+    Sealed,
     /// A defect of ours; logged by the worker.
     Internal,
 }
@@ -286,6 +290,11 @@ impl Pipeline {
             Ok(Ok(received)) => Ok(received),
             Ok(Err(WriteError::Unavailable)) => Err(HttpError::overloaded(
                 "The database does not answer; try again in a moment",
+            )),
+            Ok(Err(WriteError::Sealed)) => Err(HttpError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "encryption_key",
+                SEALED,
             )),
             Ok(Err(WriteError::Gone)) => Err(HttpError::unauthorized(
                 "The project of this key was deleted; create a key in another one",

@@ -19,10 +19,10 @@ use utoipa::OpenApi;
 
 use crate::api::live as changes;
 use crate::api::{
-    alerts, analyses, audit, backtest, channels, chats, cost, deploys, detectors, findings, forecast, groups,
-    health, hooks, incident_github, incident_settings, incidents, integrations, investigations, jobs,
-    key_limits, ledger, mcp, models, payload, redaction, retention, runs, scoring, series, shares, skeleton,
-    spans, stats, user_data, watcher,
+    alerts, analyses, audit, backtest, channels, chats, cost, deploys, detectors, encryption, findings,
+    forecast, groups, health, hooks, incident_github, incident_settings, incidents, integrations,
+    investigations, jobs, key_limits, ledger, mcp, models, payload, redaction, retention, runs, scoring,
+    series, shares, skeleton, spans, stats, user_data, watcher,
 };
 use crate::error::{ErrorBody, ErrorDetails, ErrorReport, HttpError};
 use crate::state::AppState;
@@ -115,6 +115,8 @@ routes!(
     PUT "/api/settings/alerts"                       => alerts::save_settings,
     GET "/api/settings/key-limits"                   => key_limits::list,
     PUT "/api/settings/key-limits"                   => key_limits::save,
+    GET "/api/settings/encryption"                   => encryption::settings,
+    PUT "/api/settings/encryption"                   => encryption::save_settings,
     GET "/api/settings/redaction"                    => redaction::settings,
     PUT "/api/settings/redaction"                    => redaction::save_settings,
     GET "/api/settings/retention"                    => retention::settings,

@@ -5,6 +5,7 @@
 //! own, derived from the one that is kept.
 
 mod key_file;
+mod payloads;
 
 use std::fmt;
 use std::path::Path;
@@ -21,6 +22,7 @@ use sha2::Sha256;
 use crate::config::{Config, SecretKey};
 
 pub use key_file::{KeyFileError, KeyPlace};
+pub use payloads::{KEY_FIELD, TextKey};
 
 /// The format of what is stored: this byte, four that name the key, twelve of the nonce, the text with its tag.
 const VERSION: u8 = 1;

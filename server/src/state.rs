@@ -23,6 +23,7 @@ use crate::live::{ChangeListener, LiveHub};
 use crate::metrics::Metrics;
 use crate::models::Models;
 use crate::outbound::Outbound;
+use crate::payload_keys::PayloadKeys;
 use crate::pipeline::{DatabaseWriter, Pipeline, PipelineSettings, ProjectCaches, WRITE_TIMEOUT};
 use crate::prices::Prices;
 use crate::proxy::recorder::{Backlog, Recorder};
@@ -72,6 +73,8 @@ pub struct Shared {
     pub key_limits: KeyLimits,
     /// What each project hides.
     pub redaction: Redaction,
+    /// Which projects' texts are sealed.
+    pub payload_keys: PayloadKeys,
     /// Seals and opens the secrets of integrations.
     pub secrets: Secrets,
     /// Calls to addresses that settings name.
@@ -118,8 +121,14 @@ impl AppState {
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
         let on_reader: Option<storage::OnReader> = database.is_private().then_some(giving_way::lower_process);
+        let secrets = Secrets::of(&config)?;
         let Connections { ingest, pages } =
             Connections::connect_lazy(&database.server_options(), config.db_connections, on_reader);
+        let opens: Arc<dyn storage::payloads::OpenPayloads> = Arc::new(secrets.clone());
+        let (ingest, pages) = (
+            ingest.opening_payloads(Arc::clone(&opens)),
+            pages.opening_payloads(opens),
+        );
         let metrics = Arc::new(Metrics::default());
         let supervisor = Supervisor::new(tasks.clone(), shutdown.clone());
         let auth = Auth::new(ingest.clone(), &config, tasks);
@@ -127,9 +136,9 @@ impl AppState {
         supervisor.supervise("key_usage", move || {
             usage_flusher.clone().run_usage_flush(stopping.clone())
         });
-        let secrets = Secrets::of(&config)?;
         let redaction = Redaction::new(ingest.clone(), secrets.clone());
-        let caches = ProjectCaches::new(&ingest, Some(redaction.clone()));
+        let payload_keys = PayloadKeys::new(ingest.clone(), secrets.clone());
+        let caches = ProjectCaches::new(&ingest, Some((redaction.clone(), payload_keys.clone())));
         let (key_limits, limits_db, stopping) = (caches.key_limits.clone(), ingest.clone(), shutdown.clone());
         let alerts_wake = Arc::clone(&caches.alerts.wake);
         supervisor.supervise("key_limits", move || {
@@ -192,6 +201,7 @@ impl AppState {
             secrets,
             key_limits: caches.key_limits,
             redaction,
+            payload_keys,
             outbound,
             openid,
             models,

@@ -6,6 +6,8 @@
 mod accounts;
 #[path = "cli/backup.rs"]
 mod backup;
+#[path = "cli/encryption.rs"]
+mod encryption;
 #[path = "cli/import.rs"]
 mod import;
 #[path = "cli/integrations.rs"]

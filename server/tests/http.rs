@@ -56,6 +56,8 @@ mod detectors;
 mod detectors_model;
 #[path = "http/detectors_told.rs"]
 mod detectors_told;
+#[path = "http/encryption.rs"]
+mod encryption;
 #[path = "http/figures.rs"]
 mod figures;
 #[path = "http/findings.rs"]

@@ -39,6 +39,9 @@ pub(crate) struct RunsView {
     pub(crate) in_window: Option<RunTotals>,
     /// Runs over all time without any filter; read only when no row was found.
     pub(crate) ever: Option<RunTotals>,
+    /// Text is searched for, and texts of this project are encrypted.
+    #[serde(default)]
+    pub(crate) are_texts_encrypted: bool,
 }
 
 /// The runs list with everything around it.
@@ -87,7 +90,12 @@ pub(crate) async fn read_runs(
         in_window = Some(storage::runs::totals(&mut snapshot, project, &whole_window, now).await?);
         ever = Some(storage::runs::totals(&mut snapshot, project, &RunFilter::default(), now).await?);
     }
+    let are_texts_encrypted = filter.q.is_some()
+        && storage::payloads::sealing(&mut snapshot, project)
+            .await?
+            .is_some();
     Ok(RunsView {
+        are_texts_encrypted,
         now,
         items: page.items,
         next_cursor: page.next_cursor,

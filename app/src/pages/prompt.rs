@@ -199,7 +199,7 @@ fn Text(
         return view! {
             <div class="notice" data-tone="info">
                 <Icon name="info"/>
-                <div>"Its text was deleted: no call used it within the retention of prompts. The next call stores it again."</div>
+                <div>"Its text is not stored: no call used it within the retention of prompts, and the next one stores it again; or texts of this project are encrypted, and none is kept."</div>
             </div>
         }
         .into_any();
@@ -207,7 +207,7 @@ fn Text(
     if view.changes.is_empty() {
         let same = view.before.as_ref().map(|_| {
             let why = if view.is_before_gone {
-                "The text of the other template was deleted, so the two can’t be compared."
+                "The text of the other template is not stored, so the two can’t be compared."
             } else {
                 "Their stored texts are the same; they differ beyond the stored length."
             };

@@ -223,6 +223,7 @@ fn error_words(code: &str) -> String {
         "model_key" => "The key has characters that no key has, or is too long. Nothing was saved.",
         "model_to_test" => "Name a model to test the provider with: none of it is in use yet.",
         "model_refused" => "The model gave no answer. Why stands below.",
+        "encryption_key" => "This server can’t use the key that this project’s texts are encrypted with. Nothing was changed; the server’s log says why.",
         "redaction" => "That can’t be used; what is wrong stands in the form. Nothing was saved.",
         "watcher_interval" => "Minutes between two looks are a whole number from 5 to 1,440. Nothing was saved.",
         "legal_hold" => "The project is on legal hold, so nothing of it is deleted. Lift the hold under Retention first.",
@@ -242,6 +243,8 @@ fn done_words(code: &str) -> String {
     match code {
         "saved" => "Saved.",
         "incident_settings" => "Saved. The last ten days are judged by it within a minute.",
+        "encrypted" => "Saved. The texts of steps are encrypted from now on.",
+        "not_encrypted" => "Saved. The texts of new steps are stored in clear; encrypted ones stay so.",
         "redaction" => "Saved. It holds for what comes in from now on.",
         "revoked" => "The key is revoked. Requests with it are refused from now on.",
         "share_revoked" => "The link is revoked. Whoever opens it sees that it opens nothing.",

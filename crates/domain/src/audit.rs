@@ -75,6 +75,7 @@ pub const ACTION_GROUPS: &[(&str, &str)] = &[
     ("chat", "Ask"),
     ("detector", "Detectors"),
     ("finding", "Marks of findings"),
+    ("encryption", "Encryption of texts"),
     ("redaction", "Redaction"),
     ("retention", "Retention"),
     ("secrets", "Keys of this server"),

@@ -5,6 +5,7 @@ use domain::usage::known_sum;
 use domain::{ProjectId, RunFilter, Severity, StepKind, StepStatus, Timestamp, Window};
 use serde_json::Value;
 
+use crate::payloads::{Field, Opener, TextPlace};
 use crate::runs::severity;
 use crate::{Result, Snapshot};
 
@@ -221,13 +222,14 @@ async fn texts(snapshot: &mut Snapshot, project: ProjectId, steps: &[StoredStep]
         .map(|index| steps[*index].partition_at.to_offset_date_time())
         .collect();
     let rows = sqlx::query!(
-        "select w.place as \"place!\", p.input, p.output, s.error, s.stop_reason,
+        "select w.place as \"place!\", p.input, p.output, p.input_sealed, p.output_sealed, s.error, s.stop_reason,
            coalesce(s.stream_incomplete, false) as \"stream_incomplete!\"
          from unnest($2::text[], $3::text[], $4::timestamptz[]) with ordinality as w (run_id, step_id, partition_at, place)
          join step_payloads p on p.project_id = $1 and p.run_id = w.run_id and p.step_id = w.step_id
            and p.partition_at = w.partition_at
          join steps s on s.project_id = $1 and s.run_id = w.run_id and s.step_id = w.step_id and s.partition_at = w.partition_at
-         where coalesce(octet_length(p.input), 0) + coalesce(octet_length(p.output), 0) <= $5
+         where coalesce(octet_length(p.input), octet_length(p.input_sealed), 0)
+             + coalesce(octet_length(p.output), octet_length(p.output_sealed), 0) <= $5
            and not coalesce(s.attributes ?| array['input_not_kept', 'output_not_kept'], false)",
         project.0,
         &runs as _,
@@ -237,19 +239,30 @@ async fn texts(snapshot: &mut Snapshot, project: ProjectId, steps: &[StoredStep]
     )
     .fetch_all(&mut *snapshot)
     .await?;
-    let mut texts: Vec<StoredText> = rows
-        .into_iter()
-        .filter_map(|row| {
-            Some(StoredText {
-                step: *newest.get(usize::try_from(row.place - 1).ok()?)?,
-                input: row.input,
-                output: row.output,
-                error: row.error,
-                stop_reason: row.stop_reason,
-                stream_incomplete: row.stream_incomplete,
-            })
-        })
-        .collect();
+    let is_sealed = rows
+        .iter()
+        .any(|row| row.input_sealed.is_some() || row.output_sealed.is_some());
+    let opener = Opener::of(snapshot, project, is_sealed).await?;
+    let mut texts = Vec::with_capacity(rows.len());
+    for row in rows {
+        let place = usize::try_from(row.place - 1).ok();
+        let Some(step) = place.and_then(|place| newest.get(place)).copied() else {
+            continue;
+        };
+        let at = |field| TextPlace {
+            run_id: &steps[step].run_id,
+            step_id: &steps[step].step_id,
+            field,
+        };
+        texts.push(StoredText {
+            step,
+            input: opener.text(at(Field::Input), row.input, row.input_sealed.as_deref())?,
+            output: opener.text(at(Field::Output), row.output, row.output_sealed.as_deref())?,
+            error: row.error,
+            stop_reason: row.stop_reason,
+            stream_incomplete: row.stream_incomplete,
+        });
+    }
     texts.sort_by_key(|text| std::cmp::Reverse(text.step));
     let mut bytes = 0;
     let len = |text: &Option<String>| text.as_ref().map_or(0, String::len);

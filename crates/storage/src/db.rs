@@ -14,6 +14,7 @@ use sqlx::{AssertSqlSafe, Executor as _, Postgres};
 pub(crate) use closing_tx::ClosingTx;
 pub use snapshot::Snapshot;
 
+use crate::sealed::OpenPayloads;
 use crate::{Error, Result};
 
 /// A transaction; dropped without `commit` it leaves nothing behind.
@@ -30,6 +31,8 @@ pub struct Db {
     writes: PgPool,
     reads: PgPool,
     read_timeout: Duration,
+    /// Opens what is stored sealed; without it that can't be read.
+    payloads: Option<Arc<dyn OpenPayloads>>,
     /// Every pool of the process, for the metrics and for closing.
     pools: Arc<[PgPool]>,
 }
@@ -103,6 +106,7 @@ impl Db {
             writes,
             reads,
             read_timeout: READ_TIMEOUT,
+            payloads: None,
             pools: Arc::clone(pools),
         }
     }
@@ -111,6 +115,14 @@ impl Db {
     pub fn with_read_timeout(&self, read_timeout: Duration) -> Self {
         Self {
             read_timeout,
+            ..self.clone()
+        }
+    }
+
+    /// The same connections, whose snapshots open sealed texts with these.
+    pub fn opening_payloads(&self, payloads: Arc<dyn OpenPayloads>) -> Self {
+        Self {
+            payloads: Some(payloads),
             ..self.clone()
         }
     }
@@ -149,12 +161,16 @@ impl Db {
 
     /// Begins to read one project: all statements see the same moment, and each ends in time.
     pub async fn snapshot(&self, project: ProjectId) -> Result<Snapshot> {
-        Snapshot::begin(&self.reads, Scope::Project(project), self.read_timeout).await
+        self.read(Scope::Project(project)).await
     }
 
     /// Begins to read what concerns the server and all projects, in the same way.
     pub async fn snapshot_of_everything(&self) -> Result<Snapshot> {
-        Snapshot::begin(&self.reads, Scope::All, self.read_timeout).await
+        self.read(Scope::All).await
+    }
+
+    async fn read(&self, scope: Scope<'_>) -> Result<Snapshot> {
+        Snapshot::begin(&self.reads, scope, self.read_timeout, self.payloads.clone()).await
     }
 
     /// Asks the database for a sign of life and its version, as `15.18`.

@@ -105,6 +105,7 @@ pub const TABLES: &[(&str, Distribution, &str)] = {
             "read by maintenance, on the coordinator",
         ),
         ("password_resets", Local, SIGN_IN),
+        ("payload_keys", ByProject, RECORDED),
         ("price_edition", Local, "one row, read when prices are loaded"),
         ("prices", Reference, "the shipped ones are those of every project"),
         ("project_settings", ByProject, RECORDED),

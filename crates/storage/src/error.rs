@@ -1,5 +1,7 @@
 //! What can go wrong with the database, as far as a caller can act on it.
 
+use crate::sealed::Unopened;
+
 /// The result of every storage function.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -18,6 +20,9 @@ pub enum Error {
     /// A read took longer than one may and was stopped; asking for less may work.
     #[error("the query took too long and was stopped")]
     TooSlow(#[source] sqlx::Error),
+    /// A sealed text can't be opened with the key that this process has.
+    #[error(transparent)]
+    Sealed(#[from] Unopened),
     /// Anything else: a defect of ours or of the data folder.
     #[error("the database refused the statement")]
     Internal(#[source] sqlx::Error),

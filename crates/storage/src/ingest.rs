@@ -44,6 +44,7 @@ pub use traces::queue_traces;
 pub use usage::{RunPart, StoredUsage, stored_usage};
 
 use crate::db::ClosingTx;
+use crate::sealed::SealedTexts;
 use crate::{Db, Error, Result, Scope};
 
 /// A step with everything the pipeline worked out about it.
@@ -62,6 +63,8 @@ pub struct StepRow<'a> {
     /// Its sequence number: the order in which the steps of all processes were scored.
     pub sequence: i64,
     pub step: &'a NewStep,
+    /// Its texts, where they are stored sealed: those of `step` are not stored then.
+    pub sealed: Option<SealedTexts>,
     /// Its tokens in buckets.
     pub tokens: TokenUsage,
     /// How the buckets were worked out; `None` without tokens.

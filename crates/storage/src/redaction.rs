@@ -4,6 +4,7 @@ use domain::{ProjectId, Timestamp};
 use serde_json::Value;
 
 use crate::audit::{self, Entry};
+use crate::payloads::{Field, Opener, TextPlace};
 use crate::{Db, Error, Result, Snapshot, live};
 
 /// What was hidden of one kind in one day.
@@ -94,18 +95,20 @@ pub async fn latest_texts(
            select run_id, step_id, partition_at, sequence, name, error, session_id, user_id, attributes from steps
            where project_id = $1 and score is not null order by sequence desc limit $2
          ), sized as (
-           select l.sequence, l.run_id, l.name, l.error, l.session_id, l.user_id, l.attributes::text as attributes,
-             p.input, p.output, p.prompt_template,
-             sum(coalesce(octet_length(p.input), 0)::bigint + coalesce(octet_length(p.output), 0)
-               + coalesce(octet_length(p.prompt_template), 0) + coalesce(octet_length(l.error), 0)
+           select l.sequence, l.run_id, l.step_id, l.name, l.error, l.session_id, l.user_id, l.attributes::text as attributes,
+             p.input, p.output, p.prompt_template, p.input_sealed, p.output_sealed, p.prompt_template_sealed,
+             sum(coalesce(octet_length(p.input), octet_length(p.input_sealed), 0)::bigint
+               + coalesce(octet_length(p.output), octet_length(p.output_sealed), 0)
+               + coalesce(octet_length(p.prompt_template), octet_length(p.prompt_template_sealed), 0) + coalesce(octet_length(l.error), 0)
                + coalesce(octet_length(l.attributes::text), 0)) over (order by l.sequence desc, l.run_id, l.step_id) as bytes
            from latest l
            left join step_payloads p on p.project_id = $1 and p.run_id = l.run_id and p.step_id = l.step_id
              and p.partition_at = l.partition_at
          )
-         select run_id as \"run_id?\", name as \"name?\", error as \"error?\", session_id as \"session_id?\",
+         select run_id as \"run_id!\", step_id as \"step_id!\", name as \"name?\", error as \"error?\", session_id as \"session_id?\",
            user_id as \"user_id?\", attributes as \"attributes?\", input as \"input?\", output as \"output?\",
-           prompt_template as \"prompt_template?\"
+           prompt_template as \"prompt_template?\", input_sealed as \"input_sealed?\",
+           output_sealed as \"output_sealed?\", prompt_template_sealed as \"prompt_template_sealed?\"
          from sized where bytes <= $3::bigint order by sequence desc",
         project.0,
         i64::from(steps),
@@ -113,21 +116,25 @@ pub async fn latest_texts(
     )
     .fetch_all(&mut *snapshot)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| {
-            let texts = [
-                row.run_id,
-                row.name,
-                row.error,
-                row.session_id,
-                row.user_id,
-                row.attributes,
-                row.input,
-                row.output,
-                row.prompt_template,
-            ];
-            texts.into_iter().flatten().collect()
-        })
-        .collect())
+    let is_sealed = rows.iter().any(|row| {
+        row.input_sealed.is_some() || row.output_sealed.is_some() || row.prompt_template_sealed.is_some()
+    });
+    let opener = Opener::of(snapshot, project, is_sealed).await?;
+    let opened = rows.into_iter().map(|row| -> Result<Vec<String>> {
+        let at = |field| TextPlace {
+            run_id: &row.run_id,
+            step_id: &row.step_id,
+            field,
+        };
+        let template = (row.prompt_template, row.prompt_template_sealed);
+        let payloads = [
+            opener.text(at(Field::Input), row.input, row.input_sealed.as_deref())?,
+            opener.text(at(Field::Output), row.output, row.output_sealed.as_deref())?,
+            opener.text(at(Field::PromptTemplate), template.0, template.1.as_deref())?,
+        ];
+        let words = [row.name, row.error, row.session_id, row.user_id, row.attributes];
+        let texts = [Some(row.run_id)].into_iter().chain(words).chain(payloads);
+        Ok(texts.flatten().collect())
+    });
+    opened.collect()
 }

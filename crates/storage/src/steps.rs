@@ -2,21 +2,23 @@
 
 pub mod calls;
 mod skeleton;
+mod texts;
 
 use std::collections::HashMap;
 
 use domain::{
-    Condition, CostSource, NanoUsd, Place, ProjectId, Sample, StepEvent, StepKind, StepPayload, StepStatus,
-    StepSummary, Timestamp, TokenUsage, UsageDetails,
+    Condition, CostSource, NanoUsd, Place, ProjectId, Sample, StepKind, StepStatus, StepSummary, Timestamp,
+    TokenUsage, UsageDetails,
 };
-use serde_json::{Map, Value};
 use sqlx::types::Json;
 use time::OffsetDateTime;
 
 use crate::runs::severity;
-use crate::{Error, Result, Snapshot};
+use crate::{Result, Snapshot};
 
 pub use skeleton::skeleton;
+pub(crate) use texts::sealed_hashes;
+pub use texts::{StepTexts, answer_hashes, payload, texts};
 
 /// A step as it is stored.
 struct StoredStep {
@@ -228,127 +230,4 @@ async fn conditions_of_steps(
         });
     }
     Ok(by_step)
-}
-
-/// The texts, attributes and events of one step. Where two parts of a run have a step of this id, that of the earlier
-/// one, which [`of_run`] lists first.
-pub async fn payload(
-    snapshot: &mut Snapshot,
-    project: ProjectId,
-    run_id: &str,
-    step_id: &str,
-) -> Result<StepPayload> {
-    let row = sqlx::query!(
-        "select p.input as \"input?\", p.output as \"output?\", p.prompt_template as \"prompt_template?\",
-           s.attributes as \"attributes: Json<Map<String, Value>>\", s.partition_at
-         from runs k
-         join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.partition_at = k.partition_at
-         left join step_payloads p on p.project_id = s.project_id and p.run_id = s.run_id and p.step_id = s.step_id
-           and p.partition_at = s.partition_at
-         where k.project_id = $1 and k.run_id = $2 and s.step_id = $3
-         order by s.started_at, s.step_index nulls first, s.partition_at limit 1",
-        project.0,
-        run_id,
-        step_id
-    )
-    .fetch_optional(&mut *snapshot)
-    .await?
-    .ok_or(Error::NotFound)?;
-    let events = sqlx::query!(
-        "select e.at, e.name, e.attributes as \"attributes: Json<Map<String, Value>>\"
-         from step_events e
-         where e.project_id = $1 and e.run_id = $2 and e.step_id = $3 and e.partition_at = $4
-         order by e.at, e.ordinal",
-        project.0,
-        run_id,
-        step_id,
-        row.partition_at
-    )
-    .fetch_all(&mut *snapshot)
-    .await?;
-    Ok(StepPayload {
-        input: row.input,
-        output: row.output,
-        prompt_template: row.prompt_template,
-        attributes: row.attributes.map(|json| json.0).unwrap_or_default(),
-        events: events
-            .into_iter()
-            .map(|e| StepEvent {
-                at: Timestamp::from_offset_date_time(e.at),
-                name: e.name,
-                attributes: e.attributes.map(|json| json.0).unwrap_or_default(),
-            })
-            .collect(),
-    })
-}
-
-/// What these steps of a run were given and gave, by step id, each text up to `max_chars` characters. Steps without
-/// texts are left out.
-pub async fn texts(
-    snapshot: &mut Snapshot,
-    project: ProjectId,
-    run_id: &str,
-    step_ids: &[String],
-    max_chars: i32,
-) -> Result<Vec<StepTexts>> {
-    let rows = sqlx::query!(
-        "select s.step_id, left(p.input, $4) as \"input?\", left(p.output, $4) as \"output?\"
-         from runs k
-         join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.partition_at = k.partition_at
-         join step_payloads p on p.project_id = s.project_id and p.run_id = s.run_id and p.step_id = s.step_id
-           and p.partition_at = s.partition_at
-         where k.project_id = $1 and k.run_id = $2 and s.step_id = any($3)",
-        project.0,
-        run_id,
-        step_ids,
-        max_chars
-    )
-    .fetch_all(&mut *snapshot)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| StepTexts {
-            step_id: row.step_id,
-            input: row.input,
-            output: row.output,
-        })
-        .collect())
-}
-
-/// What a step was given and gave.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StepTexts {
-    pub step_id: String,
-    pub input: Option<String>,
-    pub output: Option<String>,
-}
-
-/// A hash of what each step of a run answered, by step id; only of the first `limit` steps, and of none without an answer.
-pub async fn answer_hashes(
-    snapshot: &mut Snapshot,
-    project: ProjectId,
-    run_id: &str,
-    limit: u32,
-) -> Result<HashMap<String, [u8; 16]>> {
-    let rows = sqlx::query!(
-        "select s.step_id, decode(md5(p.output), 'hex') as \"hash!\"
-         from (
-           select s.project_id, s.run_id, s.step_id, s.partition_at
-           from runs k
-           join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.partition_at = k.partition_at
-           where k.project_id = $1 and k.run_id = $2
-           order by s.started_at, s.step_index nulls first, s.step_id, s.partition_at limit $3) s
-         join step_payloads p on p.project_id = s.project_id and p.run_id = s.run_id and p.step_id = s.step_id
-           and p.partition_at = s.partition_at
-         where p.output is not null",
-        project.0,
-        run_id,
-        i64::from(limit)
-    )
-    .fetch_all(&mut *snapshot)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|row| Some((row.step_id, row.hash.try_into().ok()?)))
-        .collect())
 }

@@ -18,6 +18,10 @@ use crate::error::{HttpError, HttpResult, NotFound, ReadErrors};
 /// The most steps of one answer; `run.step_count` says how many there are.
 const MAX_STEPS: u32 = 20_000;
 
+/// What is said of a search in a project that has its texts encrypted.
+pub(crate) const ENCRYPTED_NOT_SEARCHED: &str =
+    "texts of this project are encrypted: q looks at ids, names and errors, not into prompts and answers";
+
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageParams {
@@ -54,7 +58,7 @@ pub(super) struct RunFilterParams {
     tag: Option<String>,
     /// An attribute of a step, `key=value`; `attributes.key=value` as a parameter says the same.
     attribute: Option<String>,
-    /// Text in id, name or problem.
+    /// Text in id, name or problem; prompts and answers are not searched.
     q: Option<String>,
     /// Dollars, such as 0.05.
     #[param(value_type = Option<f64>)]
@@ -98,6 +102,8 @@ pub(crate) struct RunList {
     pub(crate) items: Vec<Run>,
     /// The parameter `cursor` of the next page; null on the last one.
     pub(crate) next_cursor: Option<String>,
+    /// With `q`, what it can't find here because it is stored encrypted; null where nothing is.
+    pub(crate) search_note: Option<String>,
 }
 
 /// A run as programs read it.
@@ -339,8 +345,13 @@ pub(crate) async fn list(
         limit,
     )
     .await?;
+    let is_sealed = filter.q.is_some()
+        && storage::payloads::sealing(&mut snapshot, caller.project_id)
+            .await?
+            .is_some();
     let items = page.items.into_iter().map(Run::from).collect();
     Ok(Json(RunList {
+        search_note: is_sealed.then(|| ENCRYPTED_NOT_SEARCHED.to_owned()),
         items,
         next_cursor: page.next_cursor,
     }))

@@ -20,6 +20,7 @@ use crate::auth::Caller;
 use crate::config::Config;
 use crate::ingest::{containers_last, in_parts};
 use crate::metrics::Metrics;
+use crate::payload_keys::PayloadKeys;
 use crate::pipeline::{ProjectCaches, Received, Submission, process_batch};
 use crate::redaction::Redaction;
 use crate::secrets::Secrets;
@@ -78,8 +79,9 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Ex
             // A database that no server has run on has no prices yet.
             price_file::load_shipped(db, clock::now()).await?;
             let secrets = Secrets::of(config).map_err(anyhow::Error::from)?;
-            let redaction = Redaction::new(db.clone(), secrets);
-            let caches = ProjectCaches::new(db, Some(redaction));
+            let redaction = Redaction::new(db.clone(), secrets.clone());
+            let payload_keys = PayloadKeys::new(db.clone(), secrets);
+            let caches = ProjectCaches::new(db, Some((redaction, payload_keys)));
             let mut files = readable.into_iter();
             while let Some((path, contents)) = files.next() {
                 let done = store(db, &caches, &project, path, contents).await;

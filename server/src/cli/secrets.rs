@@ -10,7 +10,7 @@ use super::{Exit, output, with_database};
 use crate::clock;
 use crate::config::Config;
 use crate::models::settings::key_field;
-use crate::secrets::{NoRandomness, OpenError, Secrets};
+use crate::secrets::{KEY_FIELD, NoRandomness, OpenError, Secrets};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -41,6 +41,7 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<(), Exit> {
         let field = match &stored.of {
             SecretOf::Integration { kind, name } => format!("{kind}.{name}"),
             SecretOf::ModelProvider(provider) => key_field(provider),
+            SecretOf::Payloads => KEY_FIELD.to_owned(),
         };
         let text = old.open(stored.project_id, &field, &stored.sealed);
         let text = text.map_err(|cause| Unsealable::Closed {

@@ -1,4 +1,4 @@
-//! One batch from top to bottom: hide, normalise, price, fingerprint, score, insert, add up, commit.
+//! One batch from top to bottom: hide, normalise, price, fingerprint, seal, score, insert, add up, commit.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use tokio::task::yield_now;
 use super::cardinality::CountedAs;
 use super::condition_days::condition_days;
 use super::redact::{redacted, redaction_days};
+use super::seal::{keys, seal};
 use super::{
     Delivery, DerivedStep, ProjectCaches, Received, Submission, counted_usage, release, rollup, run_deltas,
 };
@@ -48,6 +49,7 @@ pub async fn process_batch(
     // Read, and worked out, before the transaction begins, so that nothing is locked meanwhile.
     let redacted = redacted(caches.redaction.as_ref(), &projects, submissions).await?;
     let submissions = redacted.as_deref().unwrap_or(submissions);
+    let text_keys = keys(caches.payload_keys.as_ref(), &projects).await?;
     let mut scorer = caches.scoring.batch(&projects).await?;
     let mut prices = BTreeMap::new();
     for project in &projects {
@@ -78,6 +80,7 @@ pub async fn process_batch(
         .zip(&counted)
         .map(|(((s, step), derived), counted)| step_row(s, step, derived, counted))
         .collect();
+    seal(&text_keys, &mut rows).await?;
 
     if let Err(cause) = caches.weeks.prepare(&rows).await {
         // The rows can be stored all the same; the maintainer moves them.
@@ -267,7 +270,12 @@ fn unstored_texts<'a>(
             (!is_stored).then_some(PromptText {
                 project_id: row.project_id,
                 fingerprint,
-                canonical: &derived.canonical,
+                // What is left of a prompt says most of it.
+                canonical: if row.sealed.is_some() {
+                    ""
+                } else {
+                    &derived.canonical
+                },
                 seen_at: row.step.started_at.min(row.received_at),
             })
         })
@@ -306,6 +314,7 @@ fn step_row<'a>(
         conditions: Vec::new(),
         rule_version: engine::RULE_VERSION,
         step,
+        sealed: None,
     }
 }
 

@@ -8,6 +8,7 @@ use super::first_seen::FirstSeen;
 use crate::alerts::Alerts;
 use crate::detectors::Detectors;
 use crate::key_limits::KeyLimits;
+use crate::payload_keys::PayloadKeys;
 use crate::prices::Prices;
 use crate::prompts::PromptTexts;
 use crate::redaction::Redaction;
@@ -36,11 +37,14 @@ pub struct ProjectCaches {
     pub key_limits: KeyLimits,
     /// What is hidden; none where all that is written is made up.
     pub redaction: Option<Redaction>,
+    /// What is sealed, and with what; none where all that is written is made up.
+    pub payload_keys: Option<PayloadKeys>,
 }
 
 impl ProjectCaches {
     /// Nothing is read before a project is seen.
-    pub fn new(db: &storage::Db, redaction: Option<Redaction>) -> Self {
+    pub fn new(db: &storage::Db, texts: Option<(Redaction, PayloadKeys)>) -> Self {
+        let (redaction, payload_keys) = texts.unzip();
         Self {
             scoring: Scoring::new(db.clone()),
             prices: Prices::new(db.clone()),
@@ -52,6 +56,7 @@ impl ProjectCaches {
             detectors: Detectors::new(db.clone()),
             key_limits: KeyLimits::default(),
             redaction,
+            payload_keys,
         }
     }
 
@@ -64,6 +69,9 @@ impl ProjectCaches {
         if let Some(redaction) = &self.redaction {
             redaction.invalidate(project);
         }
+        if let Some(keys) = &self.payload_keys {
+            keys.invalidate(project);
+        }
     }
 
     /// Invalidates everything.
@@ -74,6 +82,9 @@ impl ProjectCaches {
         self.detectors.invalidate_all();
         if let Some(redaction) = &self.redaction {
             redaction.invalidate_all();
+        }
+        if let Some(keys) = &self.payload_keys {
+            keys.invalidate_all();
         }
         self.prompts.invalidate_all();
         self.first_seen.invalidate_all();

@@ -176,6 +176,10 @@ impl BatchError {
                 tracing::warn!(error = ?cause, "steps were not written: the database does not answer");
                 WriteError::Unavailable
             }
+            Self::Storage(cause @ storage::Error::Sealed(_)) => {
+                tracing::error!(error = ?cause, "steps were not written: the key of their project's texts can't be used");
+                WriteError::Sealed
+            }
             Self::Storage(storage::Error::NotFound) => WriteError::Gone,
             Self::Storage(cause @ (storage::Error::Conflict(_) | storage::Error::Internal(_))) => {
                 tracing::error!(error = ?cause, "steps were not written");

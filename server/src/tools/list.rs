@@ -140,7 +140,7 @@ pub static TOOLS: &[Tool] = &[
             KEY, MODEL, STEP,
             Parameter::optional("status", Kind::Text, "ok or error"),
             Parameter::optional("severity", Kind::Text, "ok, warning or critical"),
-            Parameter::optional("q", Kind::Text, "Text in id, name or problem"),
+            Parameter::optional("q", Kind::Text, "Text in id, name or problem; prompts and answers are not searched"),
             Parameter::optional("session", Kind::Text, "A session's id"),
             Parameter::optional("user", Kind::Text, "A user's id"),
             Parameter::optional("from", Kind::Time, "Begun then or later"),

@@ -278,6 +278,7 @@ async fn every_read_is_answered_as_the_document_says() {
         ("/api/runs/{run_id}/analysis", "/api/runs/r/analysis"),
         ("/api/settings/integrations", "/api/settings/integrations"),
         ("/api/settings/key-limits", "/api/settings/key-limits"),
+        ("/api/settings/encryption", "/api/settings/encryption"),
         ("/api/settings/redaction", "/api/settings/redaction"),
         ("/api/settings/retention", "/api/settings/retention"),
         ("/api/settings/watcher", "/api/settings/watcher"),

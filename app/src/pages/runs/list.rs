@@ -28,6 +28,14 @@ pub(super) fn List(page: Page, view: RunsView) -> impl IntoView {
         .into_iter()
         .map(|value| view! { <option value=value></option> })
         .collect_view();
+    let not_searched = view.are_texts_encrypted.then(|| {
+        view! {
+            <div class="notice" data-tone="info" role="note">
+                <Icon name="lock"/>
+                <div>"Texts of this project are encrypted, so runs are not found by what prompts and answers say: only by ids, names and errors."</div>
+            </div>
+        }
+    });
     let body = if is_empty {
         nothing_matches(page, &view).into_any()
     } else {
@@ -41,6 +49,7 @@ pub(super) fn List(page: Page, view: RunsView) -> impl IntoView {
         <datalist id=SUGGESTIONS_ID>{suggestions}</datalist>
         <Tabs page totals=view.totals/>
         <UnpricedBanner models=view.unpriced/>
+        {not_searched}
         {body}
     }
     .into_any()

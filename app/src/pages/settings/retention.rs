@@ -1,8 +1,11 @@
 //! Settings: how long what is kept, and whether nothing may be deleted.
 
+mod encryption;
+
 use domain::text;
 use leptos::prelude::*;
 
+use self::encryption::Encryption;
 use super::{SettingsPage, use_admin_lock};
 use crate::api::retention::{RetentionView, UserDeletionView, read_retention};
 use crate::context::use_slug;
@@ -21,8 +24,10 @@ pub(crate) fn RetentionPage() -> impl IntoView {
             <Load resource=view what="The retention" let:view>
                 {
                     let receipts = view.user_deletions.clone();
+                    let encryption = view.encryption.clone();
                     view! {
                         <Kept view/>
+                        <Encryption view=encryption/>
                         <UserDeletions receipts/>
                     }
                 }

@@ -1,5 +1,6 @@
 //! Reading one moment.
 
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use sqlx::{AssertSqlSafe, Describe, Either, Execute, Executor, Postgres, SqlStr}
 
 use super::Scope;
 use crate::Result;
+use crate::sealed::OpenPayloads;
 
 /// A read-only transaction in which every statement sees the same moment and has a time limit. Dropped while a
 /// statement is under way, as when a caller hangs up, it closes its connection, upon which Postgres stops the
@@ -20,10 +22,16 @@ pub struct Snapshot {
     connection: PoolConnection<Postgres>,
     /// A statement was sent whose answer has not been read to its end.
     is_waiting: bool,
+    payloads: Option<Arc<dyn OpenPayloads>>,
 }
 
 impl Snapshot {
-    pub(super) async fn begin(pool: &PgPool, scope: Scope<'_>, timeout: Duration) -> Result<Self> {
+    pub(super) async fn begin(
+        pool: &PgPool,
+        scope: Scope<'_>,
+        timeout: Duration,
+        payloads: Option<Arc<dyn OpenPayloads>>,
+    ) -> Result<Self> {
         let begin = format!(
             "begin isolation level repeatable read, read only; {}; set local statement_timeout = {}",
             scope.set_local(),
@@ -32,9 +40,15 @@ impl Snapshot {
         let mut snapshot = Self {
             connection: pool.acquire().await?,
             is_waiting: false,
+            payloads,
         };
         (&mut snapshot).execute(AssertSqlSafe(begin)).await?;
         Ok(snapshot)
+    }
+
+    /// What opens sealed texts.
+    pub(crate) fn payloads(&self) -> Option<&dyn OpenPayloads> {
+        self.payloads.as_deref()
     }
 }
 
@@ -57,6 +71,7 @@ impl<'c> Executor<'c> for &'c mut Snapshot {
         let Snapshot {
             connection,
             is_waiting,
+            ..
         } = self;
         *is_waiting = true;
         let at_end = stream::poll_fn(move |_| {

@@ -1,11 +1,14 @@
 //! Reading a run as detectors see it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use domain::detector::{JudgedRun, JudgedStep, StepTexts};
 use domain::{NanoUsd, ProjectId, StepKind, StepStatus, Timestamp};
 use serde_json::Value;
 
+use crate::payloads::{Field, Opener, TextPlace};
+use crate::steps::sealed_hashes;
 use crate::{Result, Snapshot};
 
 /// Steps of a run that detectors look at.
@@ -26,8 +29,10 @@ pub async fn read(
     let rows = sqlx::query!(
         "select s.step_id, s.parent_step_id, s.name, s.kind, s.status, s.tool_name, left(s.error, $4) as error,
            s.started_at, s.ended_at, s.cost_nano_usd, s.score,
-           case when s.kind = 'tool' then md5(p.input) end as input_hash,
-           coalesce(octet_length(p.input), 0) as \"input_bytes!\", coalesce(octet_length(p.output), 0) as \"output_bytes!\",
+           case when s.kind = 'tool' then encode(sha256(convert_to(p.input, 'UTF8')), 'hex') end as input_hash,
+           (s.kind = 'tool' and p.input_sealed is not null) as \"is_input_sealed!\", s.partition_at,
+           coalesce(octet_length(p.input), octet_length(p.input_sealed), 0) as \"input_bytes!\",
+           coalesce(octet_length(p.output), octet_length(p.output_sealed), 0) as \"output_bytes!\",
            coalesce(s.attributes ->> 'source' = 'plumbline', false) as \"is_own!\"
          from runs k
          join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.partition_at = k.partition_at
@@ -43,12 +48,24 @@ pub async fn read(
     )
     .fetch_all(&mut *snapshot)
     .await?;
+    let sealed = rows.iter().filter(|row| row.is_input_sealed);
+    let sealed = sealed
+        .map(|row| (row.step_id.clone(), row.partition_at))
+        .collect();
+    let mut hashes: BTreeMap<String, [u8; 32]> =
+        sealed_hashes(snapshot, project, run_id, sealed, Field::Input)
+            .await?
+            .into_iter()
+            .collect();
     let metadata = metadata(snapshot, project, run_id, metadata_keys).await?;
     Ok(JudgedRun {
         is_own: rows.iter().any(|row| row.is_own),
         steps: rows
             .into_iter()
             .map(|row| JudgedStep {
+                input_hash: row
+                    .input_hash
+                    .or_else(|| hashes.remove(&row.step_id).map(|hash| hexadecimal(&hash))),
                 step_id: row.step_id,
                 parent_step_id: row.parent_step_id,
                 name: row.name,
@@ -58,7 +75,6 @@ pub async fn read(
                 error: row.error,
                 started_at: Timestamp::from_offset_date_time(row.started_at),
                 ended_at: row.ended_at.map(Timestamp::from_offset_date_time),
-                input_hash: row.input_hash,
                 text_bytes: (row.input_bytes.into(), row.output_bytes.into()),
                 cost_nano_usd: row.cost_nano_usd.map(NanoUsd),
                 score: row.score,
@@ -66,6 +82,14 @@ pub async fn read(
             .collect(),
         summary,
         metadata,
+    })
+}
+
+/// As Postgres' `encode` writes it.
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        _ = write!(text, "{byte:02x}");
+        text
     })
 }
 
@@ -112,7 +136,8 @@ pub async fn texts(
     }
     let rows = sqlx::query!(
         "select s.step_id, coalesce(nullif(s.tool_name, ''), s.name) as \"step!\", left(p.input, $4) as input,
-           left(p.output, $4) as output, left(s.error, $4) as error
+           left(p.output, $4) as output, left(s.error, $4) as error,
+           p.input_sealed as \"input_sealed?\", p.output_sealed as \"output_sealed?\"
          from runs k
          join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.partition_at = k.partition_at
          left join step_payloads p on p.project_id = s.project_id and p.run_id = s.run_id and p.step_id = s.step_id
@@ -126,16 +151,37 @@ pub async fn texts(
     )
     .fetch_all(&mut *snapshot)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| StepTexts {
+    let is_sealed = rows
+        .iter()
+        .any(|row| row.input_sealed.is_some() || row.output_sealed.is_some());
+    let opener = Opener::of(snapshot, project, is_sealed).await?;
+    let opened = rows.into_iter().map(|row| -> Result<StepTexts> {
+        let at = |field| TextPlace {
+            run_id,
+            step_id: &row.step_id,
+            field,
+        };
+        let input = opener.beginning(
+            at(Field::Input),
+            row.input,
+            row.input_sealed.as_deref(),
+            max_chars,
+        )?;
+        let output = opener.beginning(
+            at(Field::Output),
+            row.output,
+            row.output_sealed.as_deref(),
+            max_chars,
+        )?;
+        Ok(StepTexts {
             step_id: row.step_id,
             step: row.step,
-            input: row.input,
-            output: row.output,
+            input,
+            output,
             error: row.error,
         })
-        .collect())
+    });
+    opened.collect()
 }
 
 /// The latest runs that have ended, the latest first.

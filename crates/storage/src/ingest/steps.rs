@@ -73,9 +73,12 @@ columns!(PAYLOADS, bind_payloads<'q>, |row: &'q StepRow<'q>| {
     run_id: "text" = row.step.run_id.as_str(),
     step_id: "text" = row.step.step_id.as_str(),
     partition_at: "timestamptz" = row.partition_at.to_offset_date_time(),
-    input: "text" = row.step.input.as_deref(),
-    output: "text" = row.step.output.as_deref(),
-    prompt_template: "text" = row.step.prompt_template.as_deref(),
+    input: "text" = row.step.input.as_deref().filter(|_| row.sealed.is_none()),
+    output: "text" = row.step.output.as_deref().filter(|_| row.sealed.is_none()),
+    prompt_template: "text" = row.step.prompt_template.as_deref().filter(|_| row.sealed.is_none()),
+    input_sealed: "bytea" = row.sealed.as_ref().and_then(|sealed| sealed.input.as_deref()),
+    output_sealed: "bytea" = row.sealed.as_ref().and_then(|sealed| sealed.output.as_deref()),
+    prompt_template_sealed: "bytea" = row.sealed.as_ref().and_then(|sealed| sealed.prompt_template.as_deref()),
 });
 
 /// A point in time inside a step, and which one of the step's.
@@ -93,7 +96,9 @@ columns!(EVENTS, bind_events<'q>, |it: Event<'q>| {
     ordinal: "int4" = i32::try_from(it.ordinal).unwrap_or(i32::MAX),
     at: "timestamptz" = it.event.at.to_offset_date_time(),
     name: "text" = it.event.name.as_str(),
-    attributes: "jsonb" = json_object(&it.event.attributes),
+    attributes: "jsonb" = json_object(&it.event.attributes).filter(|_| it.row.sealed.is_none()),
+    attributes_sealed: "bytea" = it.row.sealed.as_ref()
+        .and_then(|sealed| sealed.event_attributes.get(it.ordinal)?.as_deref()),
 });
 
 /// What a rule found in a step.

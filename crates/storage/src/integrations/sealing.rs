@@ -1,4 +1,4 @@
-//! Stored secrets, of integrations and of providers of models, sealed with another key than before.
+//! Stored secrets, of integrations, of providers of models and of sealed texts, sealed with another key than before.
 
 use domain::{ProjectId, Timestamp};
 use serde_json::json;
@@ -26,6 +26,8 @@ pub enum SecretOf {
     },
     /// A provider of models, by its id: its key.
     ModelProvider(String),
+    /// The project's texts: the key that they are sealed with.
+    Payloads,
 }
 
 /// Replaces every stored secret by what `seal` makes of it, all of them or none. Returns how many there are, or why one of
@@ -61,8 +63,16 @@ pub async fn reseal<E>(
         of: SecretOf::ModelProvider(row.provider_id),
         sealed: row.sealed,
     });
+    let rows = sqlx::query!("select project_id, sealed_key from payload_keys order by project_id for update")
+        .fetch_all(&mut *tx)
+        .await?;
+    let payloads = rows.into_iter().map(|row| StoredSecret {
+        project_id: ProjectId(row.project_id),
+        of: SecretOf::Payloads,
+        sealed: row.sealed_key,
+    });
     let mut resealed = 0;
-    for stored in integrations.chain(models) {
+    for stored in integrations.chain(models).chain(payloads) {
         match seal(&stored) {
             Ok(sealed) => replace(&mut tx, &stored, &sealed).await?,
             Err(cause) => return Ok(Err(cause)),
@@ -92,6 +102,15 @@ async fn replace(tx: &mut Tx, stored: &StoredSecret, sealed: &[u8]) -> Result<()
                 "update model_providers set sealed_key = $3 where project_id = $1 and provider_id = $2",
                 project,
                 provider.as_str(),
+                sealed
+            )
+            .execute(&mut **tx)
+            .await?
+        }
+        SecretOf::Payloads => {
+            sqlx::query!(
+                "update payload_keys set sealed_key = $2 where project_id = $1",
+                project,
                 sealed
             )
             .execute(&mut **tx)

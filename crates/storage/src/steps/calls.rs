@@ -6,6 +6,7 @@
 use domain::{NanoUsd, ProjectId, Severity, StepStatus, Timestamp, TokenUsage};
 use time::OffsetDateTime;
 
+use crate::payloads::{Field, Opener, TextPlace};
 use crate::runs::severity;
 use crate::{Error, Result, Snapshot};
 
@@ -175,7 +176,8 @@ pub async fn call_texts(
     max_chars: i32,
 ) -> Result<CallTexts> {
     let row = sqlx::query!(
-        "select left(p.input, $5) as \"input?\", left(p.output, $5) as \"output?\", left(s.error, $5) as \"error?\"
+        "select left(p.input, $5) as \"input?\", left(p.output, $5) as \"output?\", left(s.error, $5) as \"error?\",
+           p.input_sealed as \"input_sealed?\", p.output_sealed as \"output_sealed?\"
          from steps s
          left join step_payloads p on p.project_id = s.project_id and p.run_id = s.run_id and p.step_id = s.step_id
            and p.partition_at = s.partition_at
@@ -189,9 +191,26 @@ pub async fn call_texts(
     .fetch_optional(&mut *snapshot)
     .await?
     .ok_or(Error::NotFound)?;
+    let is_sealed = row.input_sealed.is_some() || row.output_sealed.is_some();
+    let opener = Opener::of(snapshot, project, is_sealed).await?;
+    let at = |field| TextPlace {
+        run_id: &call.run_id,
+        step_id: &call.step_id,
+        field,
+    };
     Ok(CallTexts {
-        input: row.input,
-        output: row.output,
+        input: opener.beginning(
+            at(Field::Input),
+            row.input,
+            row.input_sealed.as_deref(),
+            max_chars,
+        )?,
+        output: opener.beginning(
+            at(Field::Output),
+            row.output,
+            row.output_sealed.as_deref(),
+            max_chars,
+        )?,
         error: row.error,
     })
 }

@@ -66,6 +66,7 @@ pub(crate) fn row<'a>(project_id: ProjectId, step: &'a NewStep, received_at: Tim
         other_series: None,
         release_is_other: false,
         step,
+        sealed: None,
         tokens: TokenUsage::default(),
         usage_semantics: None,
         cost_nano_usd: None,

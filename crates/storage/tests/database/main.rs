@@ -17,6 +17,7 @@ mod inquiries;
 mod integrations;
 mod partitions;
 mod parts;
+mod payloads;
 mod people;
 mod plans;
 mod prices;

@@ -31,6 +31,7 @@ fn row<'a>(step: &'a NewStep, severity: Severity, codes: &[u16]) -> StepRow<'a> 
         waits_until: None,
         sequence: 0,
         step,
+        sealed: None,
         tokens: TokenUsage::default(),
         usage_semantics: None,
         cost_nano_usd: None,

@@ -16,7 +16,7 @@ use super::{OnPart, Source, answered, pour};
 use crate::api::query::Readers;
 use crate::api::{cost, deploys, forecast, payload, runs, series, stats, user_data};
 use crate::auth::Caller;
-use crate::cli::{Exit, project};
+use crate::cli::{Exit, opening_payloads, project};
 use crate::config::Config;
 use crate::database::Database;
 use crate::error::ErrorReport;
@@ -59,7 +59,7 @@ pub(super) async fn with_local<T>(
     work: impl AsyncFnOnce(&Source) -> Result<T, Exit>,
 ) -> Result<T, Exit> {
     let database = Database::open(config).await?;
-    let db = Db::connect_lazy(database.options(), CONNECTIONS);
+    let db = opening_payloads(Db::connect_lazy(database.options(), CONNECTIONS), config);
     let outcome = async {
         let project = project(&db, slug).await?;
         let reads = Reads {

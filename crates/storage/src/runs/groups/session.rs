@@ -2,6 +2,7 @@
 
 use domain::{NanoUsd, ProjectId, RunSummary};
 
+use crate::payloads::{Field, Opener, TextPlace};
 use crate::{Result, Snapshot};
 
 /// What one model, or none, did in the runs of a session.
@@ -62,17 +63,25 @@ pub async fn texts(
 ) -> Result<RunTexts> {
     let row = sqlx::query!(
         "with said as (
-           select s.parent_step_id is null as is_top, s.started_at, s.step_index, s.step_id, p.input, p.output
+           select s.parent_step_id is null as is_top, s.started_at, s.step_index, s.step_id, p.input, p.output,
+             p.input_sealed, p.output_sealed
            from steps s
            join step_payloads p on p.project_id = s.project_id and p.partition_at = s.partition_at
              and p.run_id = s.run_id and p.step_id = s.step_id
            where s.project_id = $1 and s.partition_at = $2 and s.run_id = $3 and s.kind in ('llm', 'agent', 'chain')
          )
-         select
-           (select case when octet_length(input) <= $4 then input end from said where input is not null
-            order by is_top desc, started_at, step_index nulls first, step_id limit 1) as input,
-           (select left(output, $5) from said where output is not null
-            order by is_top desc, started_at desc, step_index desc nulls last, step_id desc limit 1) as output",
+         select asked.step_id as \"asked?\", asked.input as \"input?\", asked.input_sealed as \"input_sealed?\",
+           answered.step_id as \"answered?\", answered.output as \"output?\", answered.output_sealed as \"output_sealed?\"
+         from (values (1)) as always (one)
+         left join lateral (
+           select step_id, case when octet_length(input) <= $4 then input end as input,
+             case when octet_length(input_sealed) <= $4 then input_sealed end as input_sealed
+           from said where input is not null or input_sealed is not null
+           order by is_top desc, started_at, step_index nulls first, step_id limit 1) as asked on true
+         left join lateral (
+           select step_id, left(output, $5) as output, output_sealed
+           from said where output is not null or output_sealed is not null
+           order by is_top desc, started_at desc, step_index desc nulls last, step_id desc limit 1) as answered on true",
         project.0,
         run.partition_at.to_offset_date_time(),
         run.run_id.as_str(),
@@ -81,8 +90,22 @@ pub async fn texts(
     )
     .fetch_one(&mut *snapshot)
     .await?;
+    let is_sealed = row.input_sealed.is_some() || row.output_sealed.is_some();
+    let opener = Opener::of(snapshot, project, is_sealed).await?;
+    let (asked, answered) = (row.asked.unwrap_or_default(), row.answered.unwrap_or_default());
+    let at = |step_id, field| TextPlace {
+        run_id: run.run_id.as_str(),
+        step_id,
+        field,
+    };
+    let (asked, answered) = (at(&asked, Field::Input), at(&answered, Field::Output));
     Ok(RunTexts {
-        input: row.input,
-        output: row.output,
+        input: opener.text(asked, row.input, row.input_sealed.as_deref())?,
+        output: opener.beginning(
+            answered,
+            row.output,
+            row.output_sealed.as_deref(),
+            max_output_chars,
+        )?,
     })
 }

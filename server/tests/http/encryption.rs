@@ -1,0 +1,139 @@
+//! Texts of a project that are stored encrypted: read everywhere by who has the key, and nowhere by who has not.
+
+use serde_json::{Value, json};
+
+use crate::alerts::put;
+use crate::app::{TestApp, step};
+use crate::people::{Browser, audit_log, default_project};
+
+const API: &str = "/api/settings/encryption";
+const PAGE: &str = "/p/default/settings/retention";
+const CANARY: &str = "the heron waits in the reeds";
+
+fn speaking(run: &str) -> Value {
+    let mut step = step(run, "s1");
+    step["prompt"] = json!(format!("[{{\"role\":\"user\",\"content\":\"{CANARY}\"}}]"));
+    step["output_code"] = json!(format!("{CANARY}, indeed"));
+    step["prompt_template"] = json!(format!("{CANARY} {{place}}"));
+    step["session_id"] = json!("talk");
+    step["user_id"] = json!("mara");
+    step["events"] =
+        json!([{ "at": "2026-11-30T10:00:00Z", "name": "said", "attributes": { "words": CANARY } }]);
+    step
+}
+
+async fn payload(app: &TestApp, run: &str) -> (u16, Value) {
+    app.get(&format!("/api/runs/{run}/steps/s1/payload")).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn encrypted_texts_are_read_by_pages_api_and_exports() {
+    let app = TestApp::new().await;
+    let browser = Browser::new(&app);
+    let (_, never) = app.get(API).await;
+    assert_eq!(
+        never,
+        json!({ "payloads": false, "changed_at": null, "changed_by": null, "key_is_usable": null })
+    );
+    app.store(speaking("before")).await;
+    let page = "/p/default/settings/encryption";
+    let switched = browser.post(page, &[("payloads", "on")]).await;
+    assert_eq!(switched.location, format!("{PAGE}?done=encrypted"));
+    app.store(speaking("after")).await;
+
+    let (_, on) = app.get(API).await;
+    assert_eq!(
+        (&on["payloads"], &on["key_is_usable"]),
+        (&json!(true), &json!(true)),
+        "{on}"
+    );
+    let shown = browser.get(PAGE).await.text;
+    assert!(
+        shown.contains("Encrypted in 1 of the last 2 steps with texts."),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("No search over runs looks into encrypted texts"),
+        "{shown}"
+    );
+
+    // What was stored before is read as it is, what came after is opened; nobody sees a difference.
+    let (before, after) = (payload(&app, "before").await, payload(&app, "after").await);
+    assert_eq!(after.0, 200, "{after:?}");
+    assert_eq!(before.1, after.1);
+    assert!(after.1.to_string().matches(CANARY).count() >= 4, "{after:?}");
+    for path in ["/p/default/runs/after?step=s1", "/p/default/sessions/talk"] {
+        let shown = browser.get(path).await;
+        assert_eq!(shown.status, 200, "{path}");
+        assert!(shown.text.contains(CANARY), "{path}");
+    }
+    let exported = app
+        .client
+        .get(app.url("/api/users/mara/export"))
+        .send()
+        .await
+        .unwrap();
+    let exported = exported.text().await.unwrap();
+    assert!(
+        exported.lines().filter(|line| line.contains(CANARY)).count() >= 2,
+        "{exported}"
+    );
+    let exported = String::from_utf8(app.command(&["export", "steps"])).unwrap();
+    assert!(exported.contains(CANARY), "{exported}");
+
+    // A search says what it does not look into.
+    let (_, found) = app.get("/api/runs?q=heron").await;
+    assert_eq!(found["items"], json!([]));
+    let note = found["search_note"].as_str().unwrap();
+    assert!(note.contains("not into prompts and answers"), "{note}");
+    let searched = browser.get("/p/default/runs?q=heron").await.text;
+    assert!(
+        searched.contains("Texts of this project are encrypted"),
+        "{searched}"
+    );
+    assert_eq!(app.get("/api/runs").await.1["search_note"], Value::Null);
+
+    // Off: new steps are stored in clear, those before are still read.
+    assert_eq!(
+        put(&app, API, json!({ "payloads": false })).await.1["payloads"],
+        false
+    );
+    app.store(speaking("later")).await;
+    assert_eq!(payload(&app, "later").await.1, after.1);
+    assert_eq!(payload(&app, "after").await.1, after.1);
+    let log = audit_log(&app, Some(&default_project(&app).await)).await;
+    assert_eq!(log[0].action, "encryption.change");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_with_another_key_says_so_and_stores_nothing_in_clear() {
+    let app = TestApp::new().await;
+    assert_eq!(put(&app, API, json!({ "payloads": true })).await.0, 200);
+    app.store(speaking("sealed")).await;
+    // Its data folder is another one, and so is its key.
+    let other = app.another_process().await;
+    let (status, refused) = payload(&other, "sealed").await;
+    assert_eq!(
+        (status, &refused["error"]["code"]),
+        (503, &json!("encryption_key")),
+        "{refused}"
+    );
+    let page = Browser::new(&other).get("/p/default/runs/sealed?step=s1").await;
+    assert!(
+        !page.text.contains(CANARY) && page.text.contains("The texts can’t be decrypted"),
+        "{}",
+        page.text
+    );
+    let (status, refused) = other.post("/ingest", &speaking("unsealed")).await;
+    assert_eq!(
+        (status, &refused["error"]["code"]),
+        (503, &json!("encryption_key")),
+        "{refused}"
+    );
+    assert_eq!(app.get("/api/runs/unsealed").await.0, 404);
+    assert_eq!(other.get(API).await.1["key_is_usable"], false);
+    assert_eq!(put(&other, API, json!({ "payloads": true })).await.0, 503);
+    // Figures need no key, and the right server still reads.
+    assert_eq!(other.get("/api/runs/sealed").await.0, 200);
+    assert_eq!(payload(&app, "sealed").await.0, 200);
+}
