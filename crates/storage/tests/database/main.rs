@@ -21,6 +21,7 @@ mod people;
 mod plans;
 mod prices;
 mod recount;
+mod retention;
 mod schema;
 mod scoring;
 mod snapshots;
