@@ -10,6 +10,7 @@ mod marks;
 mod random;
 mod recording;
 pub(crate) mod removal;
+mod run;
 #[cfg(test)]
 mod story;
 mod words;

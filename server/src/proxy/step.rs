@@ -9,9 +9,9 @@ use engine::StepFacts;
 use serde_json::{Map, Value};
 
 use super::api::Api;
-use super::call::{Answer, Ended, Exchange};
 use super::capture::Reservation;
 use super::decode::unpacked;
+use super::exchange::{Answer, Ended, Exchange};
 use super::meter::{
     ProviderError, Reading, RequestedModel, failure_of, looks_like_events, read_stream, read_whole,
     requested_model,

@@ -19,7 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
 use super::api::Provider;
-use super::call::Ended;
+use super::exchange::Ended;
 use crate::config::{Config, UpstreamUrl};
 use crate::serving::MAX_HEADERS;
 use crate::tls;
