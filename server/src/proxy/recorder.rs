@@ -19,7 +19,7 @@ pub use backlog::Backlog;
 use super::capture::{Budget, Capture, Reservation};
 use super::exchange::Exchange;
 use super::unfinished::{PendingCall, Unfinished};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, RecorderStats};
 use crate::pipeline::Pipeline;
 use crate::redaction::Redaction;
 use crate::supervise::Supervisor;
@@ -42,16 +42,6 @@ pub struct Recorder {
     overflow: Arc<AtomicUsize>,
     metrics: Arc<Metrics>,
     stopping: CancellationToken,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RecorderStats {
-    /// Calls under way, and those that are neither in the database nor in the spool nor lost.
-    pub unfinished_calls: usize,
-    /// Those of them that wait to be read.
-    pub queued_calls: usize,
-    /// What their copies take.
-    pub copied_bytes: usize,
 }
 
 impl Recorder {

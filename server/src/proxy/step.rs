@@ -17,7 +17,7 @@ use super::meter::{
     requested_model,
 };
 use crate::auth::credentials::Credentials;
-use crate::ingest::step::{StepBuilder, cut_word};
+use crate::step_builder::{StepBuilder, cut_word};
 
 /// How much of an answer that is no JSON is taken for its error's text.
 const ERROR_TEXT_BYTES: usize = 16 * 1024;
