@@ -9,9 +9,11 @@ mod ingest {
     pub(crate) const MAX_BATCH_STEPS: usize = 1_000;
     pub(crate) mod field;
     pub(crate) mod native;
+    pub(crate) mod rejection;
 
     use domain::{NewStep, Timestamp};
-    use native::{Rejection, Source, decode_body, decode_step, split_batch};
+    use native::{Source, decode_body, decode_step, split_batch};
+    use rejection::Rejection;
 
     fn source() -> Source {
         Source {

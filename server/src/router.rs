@@ -154,14 +154,14 @@ pub fn router(state: AppState, shutdown: CancellationToken) -> Router {
         .layer(from_fn_with_state(state.clone(), auth::viewer));
     let pages = web::routes(&state)
         .fallback(web::not_found)
-        .layer(from_fn_with_state(state.clone(), web::of_pages))
+        .layer(from_fn_with_state(state.clone(), web::in_turn))
         .layer(from_fn_with_state(state.clone(), auth::viewer))
         .layer(from_fn_with_state(state.clone(), web::within_deadline))
         .layer(web::compression::layer())
         .layer(from_fn(web::compression::for_own_pages));
     // Whoever holds a link is nobody: no session, no key, no sign-in.
     let shared = web::share_page::routes()
-        .layer(from_fn_with_state(state.clone(), web::of_pages))
+        .layer(from_fn_with_state(state.clone(), web::in_turn))
         .layer(from_fn_with_state(state.clone(), web::within_deadline))
         .layer(web::compression::layer())
         .layer(from_fn(web::compression::for_own_pages));

@@ -29,7 +29,7 @@ use crate::request_id::RequestId;
 use crate::state::AppState;
 
 pub use deadline::within_deadline;
-pub use turn::of_pages;
+pub use turn::in_turn;
 
 /// How the paths of all server functions begin.
 pub(crate) const SERVER_FUNCTIONS: &str = "/ui/";

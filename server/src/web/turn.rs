@@ -10,7 +10,7 @@ use crate::plain_page::Audience;
 use crate::read_limits::{ReadLimits, Reader, off_request_threads, reader_at};
 
 /// Middleware of pages and server functions, inside the one that finds the visitor.
-pub async fn of_pages(
+pub async fn in_turn(
     State(auth): State<Auth>,
     State(reads): State<ReadLimits>,
     request: Request,
