@@ -23,11 +23,9 @@ mod config {
     pub(crate) use trusted_proxies::TrustedProxies;
 }
 
-#[allow(dead_code, reason = "a part of ingest is needed here")]
-#[path = "../../server/src/ingest"]
-mod ingest {
-    pub(crate) mod step;
-}
+#[allow(dead_code, reason = "a part of it is needed here")]
+#[path = "../../server/src/step_builder.rs"]
+mod step_builder;
 
 #[allow(dead_code, reason = "a part of the proxy is fuzzed here")]
 #[path = "../../server/src/proxy"]

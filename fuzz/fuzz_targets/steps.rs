@@ -9,10 +9,11 @@ mod ingest {
     pub(crate) const MAX_BATCH_STEPS: usize = 1_000;
     pub(crate) mod field;
     pub(crate) mod native;
-    pub(crate) mod step;
+    pub(crate) mod rejection;
 
     use domain::{NewStep, Timestamp};
-    use native::{Rejection, Source, decode_body, decode_step, split_batch};
+    use native::{Source, decode_body, decode_step, split_batch};
+    use rejection::Rejection;
 
     fn source() -> Source {
         Source {
@@ -32,10 +33,14 @@ mod ingest {
     }
 }
 
+#[allow(dead_code, reason = "a part of it is fuzzed here")]
+#[path = "../../server/src/step_builder.rs"]
+mod step_builder;
+
 use domain::NewStep;
 use domain::id::MAX_CLIENT_ID_BYTES;
-use ingest::step::{MAX_EVENTS, MAX_TAGS, MAX_WORD_BYTES};
 use libfuzzer_sys::fuzz_target;
+use step_builder::{MAX_EVENTS, MAX_TAGS, MAX_WORD_BYTES};
 
 fuzz_target!(|body: &[u8]| {
     if let Ok(step) = ingest::one(body) {

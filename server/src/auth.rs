@@ -32,7 +32,6 @@ use std::fmt;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use axum::extract::FromRef;
 use axum::http::HeaderMap;
 use domain::{KeyId, Project, ProjectId, Role, Scope, Timestamp, UserId};
 use storage::Db;
@@ -50,7 +49,6 @@ pub use visitor::{Visitor, viewer};
 use crate::clock;
 use crate::config::Config;
 use crate::error::{HttpError, HttpResult};
-use crate::state::AppState;
 use attempts::Attempts;
 use failure_log::FailureLog;
 use key::{KeyUsage, Presented};
@@ -102,12 +100,6 @@ impl fmt::Debug for Auth {
         f.debug_struct("Auth")
             .field("settings", &self.inner.settings)
             .finish_non_exhaustive()
-    }
-}
-
-impl FromRef<AppState> for Auth {
-    fn from_ref(state: &AppState) -> Self {
-        state.auth.clone()
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use storage::call_counts;
 use storage::jobs::JobChunk;
 
-use crate::jobs::{BackgroundJob, ChunkError, JobContext};
+use crate::background_job::{BackgroundJob, ChunkError, JobContext};
 
 #[derive(Debug)]
 pub(crate) struct CallCounting {

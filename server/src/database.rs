@@ -17,7 +17,7 @@ const SERVER_CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a command waits for the database: a person is waiting.
 const COMMAND_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a start waits for indexes that an earlier one did not finish.
-const INDEX_PATIENCE: Duration = Duration::from_secs(30);
+const INDEX_TIMEOUT: Duration = Duration::from_secs(30);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// How often a waiting command logs what it waits for.
@@ -166,8 +166,8 @@ impl Database {
         }
     }
 
-    async fn given(url: &DatabaseUrl, patience: Duration) -> anyhow::Result<Self> {
-        let probe = wait_for(url, patience).await?;
+    async fn given(url: &DatabaseUrl, limit: Duration) -> anyhow::Result<Self> {
+        let probe = wait_for(url, limit).await?;
         if probe.major < u32::from(OLDEST_MAJOR) {
             bail!(
                 "the {url} is Postgres {}; Plumbline needs {OLDEST_MAJOR} or newer. Upgrade it, or unset DATABASE_URL \
@@ -184,7 +184,7 @@ impl Database {
     }
 
     async fn prepared(self, serving: bool) -> anyhow::Result<Self> {
-        match self.check_and_migrate(serving, Some(INDEX_PATIENCE)).await {
+        match self.check_and_migrate(serving, Some(INDEX_TIMEOUT)).await {
             Ok(_) => Ok(self),
             Err(cause) => Err(self.stopped_by(cause).await),
         }
@@ -199,10 +199,10 @@ impl Database {
 
     /// Builds indexes that an earlier start did not finish, for as long as one may take. Building waits for every older
     /// transaction of the database; what is given up here is built to its end by Postgres, and attached by the next start.
-    async fn build_indexes(&self, patience: Option<Duration>) -> anyhow::Result<()> {
+    async fn build_indexes(&self, limit: Option<Duration>) -> anyhow::Result<()> {
         let building = storage::build_indexes(&self.options);
-        match patience {
-            Some(patience) => timeout(patience, building)
+        match limit {
+            Some(limit) => timeout(limit, building)
                 .await
                 .context("they are still being built")??,
             None => building.await?,
@@ -211,15 +211,15 @@ impl Database {
     }
 
     /// Migrates where that is our business: always for a server, else where no older version can be in use. Indexes that
-    /// are missing on a database of this version may take `patience`.
-    async fn check_and_migrate(&self, always: bool, patience: Option<Duration>) -> anyhow::Result<usize> {
+    /// are missing on a database of this version may take `limit`.
+    async fn check_and_migrate(&self, always: bool, limit: Option<Duration>) -> anyhow::Result<usize> {
         let state = storage::migration_state(&self.options)
             .await
             .context("cannot read the database's schema")?;
         refuse_unfit(state)?;
         if state.applied == state.known {
             // Without them pages are slow, and not wrong.
-            if always && let Err(cause) = self.build_indexes(patience).await {
+            if always && let Err(cause) = self.build_indexes(limit).await {
                 let error = format!("{cause:#}");
                 tracing::warn!(
                     error,
@@ -298,7 +298,7 @@ fn private_options(socket_dir: &std::path::Path) -> PgConnectOptions {
 }
 
 /// Asks until the database answers. Only silence is worth waiting for; a refusal stays one.
-async fn wait_for(url: &DatabaseUrl, patience: Duration) -> anyhow::Result<Probe> {
+async fn wait_for(url: &DatabaseUrl, limit: Duration) -> anyhow::Result<Probe> {
     let begun = Instant::now();
     let mut reminded: Option<Instant> = None;
     loop {
@@ -310,7 +310,7 @@ async fn wait_for(url: &DatabaseUrl, patience: Duration) -> anyhow::Result<Probe
             Ok(Err(cause)) => anyhow::Error::new(cause),
             Err(_) => anyhow::anyhow!("no answer in {} s", ATTEMPT_TIMEOUT.as_secs()),
         };
-        if begun.elapsed() > patience {
+        if begun.elapsed() > limit {
             let waited_s = begun.elapsed().as_secs();
             return Err(cause.context(format!(
                 "the {url} did not answer for {waited_s} s; check DATABASE_URL"

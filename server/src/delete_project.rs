@@ -5,7 +5,7 @@ use serde::Deserialize;
 use storage::jobs::JobChunk;
 use storage::projects::deletion;
 
-use crate::jobs::{BackgroundJob, ChunkError, JobContext};
+use crate::background_job::{BackgroundJob, ChunkError, JobContext};
 
 #[derive(Debug)]
 pub struct ProjectDeletion;

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use storage::jobs::JobChunk;
 use storage::user_data;
 
-use crate::jobs::{BackgroundJob, ChunkError, JobContext};
+use crate::background_job::{BackgroundJob, ChunkError, JobContext};
 use crate::pipeline::histogram_of;
 
 #[derive(Debug)]

@@ -10,6 +10,7 @@ mod marks;
 mod random;
 mod recording;
 pub(crate) mod removal;
+mod run;
 #[cfg(test)]
 mod story;
 mod words;
@@ -25,7 +26,7 @@ use storage::jobs::{self, JobChunk, NewJob, Progress};
 use uuid::Uuid;
 
 use crate::auth::Caller;
-use crate::jobs::{BackgroundJob, ChunkError, JobContext};
+use crate::background_job::{BackgroundJob, ChunkError, JobContext};
 use crate::metrics::Metrics;
 use crate::pipeline::{ProjectCaches, Received, Submission, process_batch};
 use days::Days;

@@ -5,7 +5,6 @@
 //! **Invariants:** one version of a detector judges a run once, whichever process does it. A finding is committed with
 //! what is told of it. A quote of a finding stands in the run.
 
-pub(crate) mod enabled;
 mod judge;
 mod model;
 mod task;
@@ -18,7 +17,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::models::Models;
 
-pub use enabled::Detectors;
+pub use crate::enabled_detectors::Detectors;
 pub use judge::look_at;
 pub use model::{Judged, ask};
 pub use task::{judge_due, run};

@@ -52,6 +52,11 @@ pub(crate) struct ErrorDetails {
 /// The result of every handler.
 pub type HttpResult<T> = Result<T, HttpError>;
 
+/// A path below those that programs call: never a page, never a way to the sign-in.
+pub(crate) async fn unknown_route() -> HttpError {
+    HttpError::not_found("route; GET /api/openapi.json lists them")
+}
+
 impl HttpError {
     /// An error without field and cause.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {

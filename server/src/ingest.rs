@@ -1,11 +1,9 @@
 //! `POST /ingest` and `POST /ingest/batch`: authenticate, decode, submit, answer once the transaction has committed.
 
-mod body;
 mod field;
 mod native;
 pub(crate) mod otlp;
 mod rejection;
-pub(crate) mod step;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -21,22 +19,19 @@ use tower_http::decompression::RequestDecompressionLayer;
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
 pub(crate) use self::otlp::{containers_last, in_parts, step_of_record, step_of_span};
-pub use body::BodyBudget;
 use native::Source;
 pub(crate) use native::StepBody;
 use rejection::Rejection;
 
 use crate::blocking::run_blocking_if_large;
 use crate::clock;
-use crate::error::{BodyErrors, HttpError, HttpResult};
+use crate::error::{BodyErrors, HttpError, HttpResult, unknown_route};
 use crate::pipeline::{Received, Submission};
-use crate::router::unknown_route;
+use crate::request_body::{self, BodyBudget, MAX_BATCH_BYTES};
 use crate::state::AppState;
 
 /// Largest body of one step, decompressed.
 pub const MAX_STEP_BYTES: usize = 32 * 1024 * 1024;
-/// Largest body of a batch, decompressed.
-pub const MAX_BATCH_BYTES: usize = 64 * 1024 * 1024;
 pub const MAX_BATCH_STEPS: usize = 1_000;
 
 /// Most events of all steps of a batch.
@@ -99,8 +94,9 @@ async fn ingest_one(State(state): State<AppState>, request: Request) -> HttpResu
     let (parts, body) = request.into_parts();
     let caller = state.auth.key_actor(&parts.headers, Scope::Ingest).await?;
     state.key_limits.admit(&caller)?;
-    body::require_json(&parts.headers)?;
-    let (bytes, _budget) = body::read(&parts.headers, body, MAX_STEP_BYTES, &state.body_budget).await?;
+    request_body::require_json(&parts.headers)?;
+    let (bytes, _budget) =
+        request_body::read(&parts.headers, body, MAX_STEP_BYTES, &state.body_budget).await?;
     let received_at = clock::now();
     let source = Source {
         received_at,
@@ -172,8 +168,9 @@ async fn ingest_batch(State(state): State<AppState>, request: Request) -> HttpRe
     let (parts, body) = request.into_parts();
     let caller = state.auth.key_actor(&parts.headers, Scope::Ingest).await?;
     state.key_limits.admit(&caller)?;
-    body::require_json(&parts.headers)?;
-    let (bytes, _budget) = body::read(&parts.headers, body, MAX_BATCH_BYTES, &state.body_budget).await?;
+    request_body::require_json(&parts.headers)?;
+    let (bytes, _budget) =
+        request_body::read(&parts.headers, body, MAX_BATCH_BYTES, &state.body_budget).await?;
     let received_at = clock::now();
     let decoded = run_blocking_if_large(bytes.len(), || decode_batch(&bytes, &parts.headers, received_at));
     drop(bytes);
@@ -269,8 +266,8 @@ pub(crate) async fn read_json(
     limit: usize,
     budget: &BodyBudget,
 ) -> HttpResult<bytes::Bytes> {
-    body::require_json(headers)?;
-    Ok(body::read(headers, body, limit, budget).await?.0)
+    request_body::require_json(headers)?;
+    Ok(request_body::read(headers, body, limit, budget).await?.0)
 }
 
 /// A body of any type, of at most `limit` bytes.
@@ -280,7 +277,7 @@ pub(crate) async fn read_body(
     limit: usize,
     budget: &BodyBudget,
 ) -> HttpResult<bytes::Bytes> {
-    Ok(body::read(headers, body, limit, budget).await?.0)
+    Ok(request_body::read(headers, body, limit, budget).await?.0)
 }
 
 /// A body of `/api/score`: a step as `/ingest` takes it, and beside it the object `rules`, if there is one.

@@ -6,20 +6,18 @@ mod position;
 mod stream;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use domain::ProjectId;
-use storage::live::{ChangeEvent, Listener};
-use tokio::sync::{Mutex, Notify, broadcast, mpsc};
+use storage::live::ChangeEvent;
+use tokio::sync::{Mutex, broadcast, mpsc};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::auth::Auth;
-use crate::pipeline::ProjectCaches;
+use crate::metrics::Metrics;
 use crate::supervise::Supervisor;
 use changes::Changes;
 use stream::OpenStreams;
@@ -37,26 +35,30 @@ type ChangedRuns = BTreeMap<ProjectId, BTreeSet<String>>;
 /// Where batches publish and pages subscribe.
 #[derive(Clone, Debug)]
 pub struct LiveHub {
+    /// What its own notifications say of who stored the runs.
+    origin: Uuid,
     changed: mpsc::Sender<ChangedRuns>,
     changes: Changes,
     missed: Arc<AtomicBool>,
     shutdown: CancellationToken,
     streams: Arc<OpenStreams>,
+    metrics: Arc<Metrics>,
 }
 
 impl LiveHub {
-    /// Starts the two tasks: one notifies the database, one listens to it.
+    /// Starts the task that notifies the database.
     pub fn start(
         db: storage::Db,
-        listener: ChangeListener,
+        metrics: Arc<Metrics>,
         supervisor: &Supervisor,
         shutdown: &CancellationToken,
     ) -> Self {
         let (changed, receiver) = mpsc::channel(1_024);
-        let changes = listener.changes.clone();
+        let changes = Changes::new();
+        let origin = Uuid::now_v7();
         let notifier = Notifier {
             db,
-            origin: listener.origin,
+            origin,
             changes: changes.clone(),
             receiver: Arc::new(Mutex::new(receiver)),
             missed: Arc::default(),
@@ -64,15 +66,25 @@ impl LiveHub {
         };
         let missed = Arc::clone(&notifier.missed);
         supervisor.supervise("notifier", move || notifier.clone().run());
-        let listening = shutdown.clone();
-        supervisor.supervise("listener", move || listener.clone().run(listening.clone()));
         Self {
+            origin,
             changed,
             changes,
             missed,
             shutdown: shutdown.clone(),
             streams: Arc::default(),
+            metrics,
         }
+    }
+
+    /// Which process this is, for those that listen.
+    pub(crate) fn origin(&self) -> Uuid {
+        self.origin
+    }
+
+    /// The database told of a change, and what it concerns was invalidated.
+    pub(crate) fn hear(&self, change: ChangeEvent) {
+        self.changes.send(change);
     }
 
     /// The events from now on, each sent after the caches were invalidated.
@@ -174,87 +186,6 @@ impl Drop for Unsent<'_> {
     fn drop(&mut self) {
         if let Some(notifier) = self.0 {
             note_missed(&notifier.missed, &notifier.changes);
-        }
-    }
-}
-
-/// Listens to what other processes and this one notify, and drops what no longer holds before pages hear of it.
-#[derive(Clone)]
-pub struct ChangeListener {
-    options: storage::PgConnectOptions,
-    auth: Auth,
-    caches: ProjectCaches,
-    jobs_wake: Arc<Notify>,
-    origin: Uuid,
-    changes: Changes,
-}
-
-impl ChangeListener {
-    /// Listens to nothing yet. `jobs_wake` is notified when there may be a job to run.
-    pub fn new(
-        options: storage::PgConnectOptions,
-        auth: Auth,
-        caches: ProjectCaches,
-        jobs_wake: Arc<Notify>,
-    ) -> Self {
-        Self {
-            options,
-            auth,
-            caches,
-            jobs_wake,
-            origin: Uuid::now_v7(),
-            changes: Changes::new(),
-        }
-    }
-
-    async fn run(self, shutdown: CancellationToken) {
-        loop {
-            let ended = tokio::select! {
-                Err(cause) = self.listen_until_lost() => cause,
-                () = shutdown.cancelled() => return,
-            };
-            tracing::warn!(error = ?ended, "the connection for live updates was lost; reconnecting in a second");
-            tokio::select! {
-                () = tokio::time::sleep(Duration::from_secs(1)) => {}
-                () = shutdown.cancelled() => return,
-            }
-        }
-    }
-
-    async fn listen_until_lost(&self) -> storage::Result<Infallible> {
-        let mut listener = Listener::connect(&self.options).await?;
-        // Changes made while not connected were missed: everything is invalidated.
-        let mut change = ChangeEvent::Gap;
-        loop {
-            self.invalidate(&change);
-            self.changes.send(change);
-            change = listener.next().await?;
-        }
-    }
-
-    /// Invalidates the caches that a change concerns.
-    fn invalidate(&self, change: &ChangeEvent) {
-        match change {
-            ChangeEvent::Gap => {
-                self.auth.invalidate();
-                self.caches.invalidate_all();
-                self.jobs_wake.notify_one();
-            }
-            ChangeEvent::Jobs => self.jobs_wake.notify_one(),
-            ChangeEvent::Access => self.auth.invalidate(),
-            ChangeEvent::Settings(project) => self.caches.invalidate(*project),
-            ChangeEvent::Prices => self.caches.prices.invalidate_all(),
-            ChangeEvent::Runs {
-                stored_by: None,
-                project,
-                run_ids,
-            } => self.caches.scoring.outdate_runs(*project, run_ids),
-            ChangeEvent::Runs {
-                stored_by: Some(origin),
-                project,
-                ..
-            } if *origin != self.origin => self.caches.scoring.request_delta(*project),
-            ChangeEvent::Runs { .. } | ChangeEvent::Incidents(_) => {}
         }
     }
 }

@@ -13,7 +13,6 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use storage::ingest::{LedgerEntry, Outcome};
 
-use crate::proxy::recorder::RecorderStats;
 use crate::supervise::TaskFailures;
 
 /// The media type of what [`Metrics::render`] writes.
@@ -152,6 +151,17 @@ impl Default for Metrics {
             registry,
         }
     }
+}
+
+/// What of the proxy's calls is not in the database yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecorderStats {
+    /// Calls under way, and those that are neither in the database nor in the spool nor lost.
+    pub unfinished_calls: usize,
+    /// Those of them that wait to be read.
+    pub queued_calls: usize,
+    /// What their copies take.
+    pub copied_bytes: usize,
 }
 
 impl Metrics {

@@ -5,7 +5,6 @@ mod batch;
 mod cardinality;
 mod condition_days;
 mod counted_usage;
-mod derived_step;
 mod first_seen;
 mod load;
 mod project_caches;
@@ -30,11 +29,12 @@ use tokio_util::sync::CancellationToken;
 
 pub use batch::{Written, process_batch};
 pub use cardinality::Cardinality;
-pub use derived_step::DerivedStep;
 pub use project_caches::ProjectCaches;
 pub use rollup::{histogram_of, histograms_agree};
 pub use run_delta::run_deltas;
 pub use series::series_id;
+
+pub use crate::derived_step::DerivedStep;
 
 use crate::auth::Caller;
 use crate::error::{HttpError, HttpResult, SEALED};

@@ -9,8 +9,12 @@ use axum::middleware::Next;
 use axum::response::{Html, IntoResponse as _, Response};
 
 use crate::error::{ErrorReport, HttpError};
-use crate::router::RequestId;
+use crate::request_id::RequestId;
 use crate::site;
+
+/// What a page of words may do.
+pub(crate) const PLAIN_PAGE_POLICY: &str =
+    "default-src 'none'; style-src 'self'; font-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Who reads the answer to a request.
 #[derive(Clone, Debug)]
@@ -72,10 +76,7 @@ impl Audience {
         for (name, value) in [
             (header::CONTENT_TYPE, "text/html; charset=utf-8"),
             (header::CACHE_CONTROL, "no-store"),
-            (
-                header::CONTENT_SECURITY_POLICY,
-                crate::auth::headers::PLAIN_PAGE_POLICY,
-            ),
+            (header::CONTENT_SECURITY_POLICY, PLAIN_PAGE_POLICY),
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }
@@ -124,10 +125,7 @@ pub(crate) fn leave_for(url: &str, name: &str) -> Option<Response> {
     headers.insert(header::REFRESH, refresh);
     for (name, value) in [
         (header::CACHE_CONTROL, "no-store"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            crate::auth::headers::PLAIN_PAGE_POLICY,
-        ),
+        (header::CONTENT_SECURITY_POLICY, PLAIN_PAGE_POLICY),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }

@@ -8,6 +8,7 @@ pub mod api;
 pub mod call;
 pub mod capture;
 pub mod decode;
+pub mod exchange;
 pub mod headers;
 pub mod include_usage;
 pub mod meter;
@@ -20,6 +21,7 @@ mod routes;
 pub mod sse;
 pub mod step;
 pub mod tee_body;
+pub mod unfinished;
 pub mod upstream;
 
 use std::any::Any;
@@ -33,31 +35,49 @@ use axum::response::Response;
 use futures::FutureExt as _;
 
 use crate::auth::credentials::Credentials;
-use crate::auth::{Caller, guard};
+use crate::auth::{Auth, Caller, guard};
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
-use crate::serving::MAX_HEADERS;
-use crate::state::AppState;
+use crate::key_limits::KeyLimits;
+use crate::metrics::Metrics;
+use crate::redaction::Redaction;
 use api::{Api, Provider};
-use call::{Call, Ended, Exchange};
+use call::Call;
+use exchange::{Ended, Exchange};
 use include_usage::ChunkRemover;
+use recorder::Recorder;
 use refusal::refuse;
 use refused::{Replayed, refuses_question};
 use request::Sent;
 use request_context::RequestContext;
 use routes::Found;
 use tee_body::TeeBody;
+use upstream::Upstreams;
 
 pub use routes::{ROUTES, Route, is_ours};
 
+/// How many headers a request may have, and an answer of a provider's.
+pub const MAX_HEADERS: usize = 500;
+
 const MISPLACED: &str = "This is a Plumbline key in place of the provider's, so nothing was forwarded. Put it into the header X-Plumbline-Key, and the provider's key where its SDK puts it";
 
+/// What a call passes on its way through.
+#[derive(Clone, Copy)]
+pub struct Proxy<'a> {
+    pub auth: &'a Auth,
+    pub key_limits: &'a KeyLimits,
+    pub redaction: &'a Redaction,
+    pub upstreams: &'a Upstreams,
+    pub recorder: &'a Recorder,
+    pub metrics: &'a Metrics,
+}
+
 /// Answers what [`is_ours`]. Nothing that touches other answers stands before it.
-pub async fn respond(state: &AppState, request: Request) -> Response {
+pub async fn respond(proxy: Proxy<'_>, request: Request) -> Response {
     let response = match routes::find(request.method(), request.uri().path()) {
         Found::Route(route) => {
             let provider = route.provider(request.headers());
-            AssertUnwindSafe(answer(state, provider, route.api, request))
+            AssertUnwindSafe(answer(proxy, provider, route.api, request))
                 .catch_unwind()
                 .await
                 .unwrap_or_else(|panic| panicked(provider, panic.as_ref()))
@@ -66,7 +86,7 @@ pub async fn respond(state: &AppState, request: Request) -> Response {
         Found::Nothing => unknown(&request),
     };
     let class = usize::from(response.status().as_u16() / 100);
-    if let Some(counter) = state.metrics.responses.get(class) {
+    if let Some(counter) = proxy.metrics.responses.get(class) {
         counter.inc();
     }
     response
@@ -105,8 +125,8 @@ fn panicked(provider: Provider, panic: &(dyn Any + Send)) -> Response {
     )
 }
 
-async fn answer(state: &AppState, provider: Provider, api: Option<Api>, request: Request) -> Response {
-    match pass(state, provider, api, request).await {
+async fn answer(proxy: Proxy<'_>, provider: Provider, api: Option<Api>, request: Request) -> Response {
+    match pass(proxy, provider, api, request).await {
         Ok(response) => response,
         Err(error) => {
             if error.status.is_server_error() {
@@ -119,7 +139,7 @@ async fn answer(state: &AppState, provider: Provider, api: Option<Api>, request:
 }
 
 async fn pass(
-    state: &AppState,
+    proxy: Proxy<'_>,
     provider: Provider,
     api: Option<Api>,
     request: Request,
@@ -129,12 +149,12 @@ async fn pass(
     if headers::has_misplaced_key(&parts.uri, &parts.headers) {
         return Err(HttpError::unauthorized(MISPLACED));
     }
-    let caller = state.auth.proxy_caller(&parts.uri, &parts.headers).await?;
+    let caller = proxy.auth.proxy_caller(&parts.uri, &parts.headers).await?;
     if api.is_some() {
-        state.key_limits.admit(&caller)?;
+        proxy.key_limits.admit(&caller)?;
     }
-    state.redaction.learn(caller.project_id);
-    let upstreams = &state.upstreams;
+    proxy.redaction.learn(caller.project_id);
+    let upstreams = proxy.upstreams;
     let upstream = upstreams.of(provider);
     let target = upstream.target(&parts.uri).ok_or_else(|| {
         let message =
@@ -142,7 +162,7 @@ async fn pass(
         HttpError::new(StatusCode::BAD_REQUEST, "invalid_url", message)
     })?;
     upstream.note_call(clock::now());
-    let mut held = state.recorder.held();
+    let mut held = proxy.recorder.held();
     let Sent { body, whole } = request::read(body, &mut held).await?;
 
     let asks = api.is_some_and(Api::has_usage_on_request)
@@ -154,15 +174,15 @@ async fn pass(
         .and_then(|whole| include_usage::ask_for_usage(whole));
     let unedited = whole.clone().filter(|_| edited.is_some());
     let mut call = api.map(|api| {
-        let exchange = exchange(state, api, caller, &parts, whole, held);
+        let exchange = exchange(proxy.recorder, api, caller, &parts, whole, held);
         let exchange = Exchange {
             provider: upstream.provider.clone(),
             ..exchange
         };
-        Call::begin(state.recorder.clone(), Box::new(exchange))
+        Call::begin(proxy.recorder.clone(), Box::new(exchange))
     });
 
-    let stopping = state.recorder.stopping();
+    let stopping = proxy.recorder.stopping();
     let send = async |body: Body, edited_length: Option<usize>| {
         let mut sent = headers::to_upstream(&parts.headers, &upstream.host, edited_length.is_some());
         if let Some(length) = edited_length
@@ -184,7 +204,7 @@ async fn pass(
     let edited_length = edited.as_ref().map(Vec::len);
     let mut answered = send(edited.map_or(body, Body::from), edited_length).await;
     if let (Some(unedited), Ok(answer)) = (unedited, &mut answered)
-        && refuses_question(answer, &mut state.recorder.held(), upstreams.idle_timeout).await
+        && refuses_question(answer, &mut proxy.recorder.held(), upstreams.idle_timeout).await
     {
         // The caller gets the answer to what they sent.
         answered = send(Body::from(unedited), None).await;
@@ -223,7 +243,7 @@ async fn pass(
 }
 
 fn exchange(
-    state: &AppState,
+    recorder: &Recorder,
     api: Api,
     caller: Caller,
     parts: &request::Parts,
@@ -244,7 +264,7 @@ fn exchange(
         ended: Ended::CallerGone,
         latency: Duration::ZERO,
         held,
-        pending: state.recorder.pending(),
+        pending: recorder.pending(),
     }
 }
 

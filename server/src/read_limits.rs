@@ -18,13 +18,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::{Client, Visitor};
+use crate::auth::{Auth, Client};
 use crate::error::{HttpError, HttpResult};
 use crate::metrics::Metrics;
 use crate::network::network_of;
-use crate::plain_page::Audience;
-use crate::state::AppState;
-use crate::web::{self, SERVER_FUNCTIONS};
 
 /// Answers for one caller at a time. Fewer than there are connections for reads, so that others always have some.
 const PER_CALLER: usize = 3;
@@ -205,43 +202,25 @@ fn too_many() -> HttpError {
     }
 }
 
-/// Middleware of pages and server functions, inside the one that finds the visitor.
-pub async fn of_pages(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let is_sign_in = matches!(request.uri().path(), "/login" | "/setup");
-    if is_sign_in {
-        return next.run(request).await;
-    }
-    let user = request
-        .extensions()
-        .get::<Visitor>()
-        .and_then(|visitor| visitor.viewer.user.as_ref().map(|user| user.id));
-    let (reader, request) = match user {
-        Some(user) => (Reader::User(user), request),
-        None => reader_at(&state, request).await,
-    };
-    let is_function = request.uri().path().starts_with(SERVER_FUNCTIONS);
-    let audience = Audience::of(request.headers(), request.extensions());
-    match state.reads.turn(reader).await {
-        Ok(turn) => off_request_threads(turn, next.run(request)).await,
-        Err(error) if is_function => web::busy_function(error.status),
-        Err(error) => audience.refuse(error),
-    }
-}
-
 /// Middleware of what programs call: of these, what reads stored data.
-pub async fn of_programs(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    if !reads(
+pub async fn of_programs(
+    State(auth): State<Auth>,
+    State(reads): State<ReadLimits>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if !is_read(
         request.method(),
         request.uri().path(),
         wants_events(request.headers()),
     ) {
         return next.run(request).await;
     }
-    let (reader, mut request) = match reader_of(&state, request).await {
+    let (reader, mut request) = match reader_of(&auth, request).await {
         Ok(found) => found,
         Err(error) => return error.into_response(),
     };
-    match state.reads.turn(reader).await {
+    match reads.turn(reader).await {
         Ok(turn) => {
             let turn = HeldTurn::new(turn);
             request.extensions_mut().insert(turn.clone());
@@ -262,7 +241,7 @@ pub(crate) fn wants_events(headers: &HeaderMap) -> bool {
 /// Whether a program's request is answered from stored data, or takes as much working out. A stream of changes goes on for
 /// minutes and reads nothing; that of an investigation reads a few rows now and then. The export of a user's data is sent
 /// page by page as it is read, and has a limit of its own.
-fn reads(method: &Method, path: &str, wants_events: bool) -> bool {
+fn is_read(method: &Method, path: &str, wants_events: bool) -> bool {
     let is_get = method == Method::GET || method == Method::HEAD;
     let is_export = path
         .strip_prefix("/api/users/")
@@ -274,20 +253,20 @@ fn reads(method: &Method, path: &str, wants_events: bool) -> bool {
 }
 
 /// By key, by session, or by where the request comes from.
-pub(crate) async fn reader_of(state: &AppState, request: Request) -> HttpResult<(Reader, Request)> {
-    if let Some(sha256) = state.auth.presented_key(request.headers()) {
+pub(crate) async fn reader_of(auth: &Auth, request: Request) -> HttpResult<(Reader, Request)> {
+    if let Some(sha256) = auth.presented_key(request.headers()) {
         return Ok((Reader::Key(sha256), request));
     }
-    match state.auth.signed_in_user(request.headers()).await? {
+    match auth.signed_in_user(request.headers()).await? {
         Some(user) => Ok((Reader::User(user), request)),
-        None => Ok(reader_at(state, request).await),
+        None => Ok(reader_at(auth, request).await),
     }
 }
 
 /// The reader of a request that brought nothing that was checked: its network.
-pub(crate) async fn reader_at(state: &AppState, request: Request) -> (Reader, Request) {
+pub(crate) async fn reader_at(auth: &Auth, request: Request) -> (Reader, Request) {
     let (mut parts, body) = request.into_parts();
-    let Ok(client) = Client::from_request_parts(&mut parts, state).await;
+    let Ok(client) = Client::from_request_parts(&mut parts, auth).await;
     let network = client.address.map(network_of);
     let reader = match network {
         Some(network) if !client.is_of_a_proxy => Reader::Network(network),
@@ -299,7 +278,7 @@ pub(crate) async fn reader_at(state: &AppState, request: Request) -> (Reader, Re
 /// Works an answer out, with all of its body, on a thread that serves no other request: rendering a page or writing
 /// many steps as JSON may take it for long. When nobody waits for the answer any more, it ends at its next wait for
 /// something.
-async fn off_request_threads(
+pub(crate) async fn off_request_threads(
     turn: impl Send + 'static,
     answer: impl Future<Output = Response> + Send + 'static,
 ) -> Response {
@@ -348,7 +327,7 @@ mod tests {
     #[test]
     fn scoring_alone_is_a_read_and_ingest_is_none() {
         let check = |method: Method, path: &str, expected: bool| {
-            assert_eq!(reads(&method, path, false), expected, "{method} {path}");
+            assert_eq!(is_read(&method, path, false), expected, "{method} {path}");
         };
         check(Method::GET, "/api/runs", true);
         check(Method::HEAD, "/api/runs", true);
@@ -364,8 +343,8 @@ mod tests {
         check(Method::GET, "/api/users/u/export", false);
         check(Method::GET, "/api/users/export", true);
         // A stream is held open for minutes; saying so makes nothing else one.
-        assert!(!reads(&Method::GET, "/api/incidents/1/investigation", true));
-        assert!(reads(&Method::GET, "/api/runs", true));
+        assert!(!is_read(&Method::GET, "/api/incidents/1/investigation", true));
+        assert!(is_read(&Method::GET, "/api/runs", true));
     }
 
     #[tokio::test(start_paused = true)]

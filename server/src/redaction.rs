@@ -9,8 +9,8 @@ use engine::redaction::{Hidden, Redactor, Settings};
 use moka::sync::Cache;
 use tokio_util::task::TaskTracker;
 
-use crate::ingest::step::cut_words;
 use crate::secrets::Secrets;
+use crate::step_builder::cut_words;
 
 /// Projects that are kept; one that has to go is read again when it has its next step.
 const MAX_PROJECTS: u64 = 10_000;

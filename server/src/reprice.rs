@@ -14,7 +14,7 @@ pub use storage::reprice::KIND;
 use storage::reprice::{self, Cursor, Delta, NewCost, PricedStep, ReleaseKey, Which};
 use uuid::Uuid;
 
-use crate::jobs::{BackgroundJob, ChunkError, JobContext};
+use crate::background_job::{BackgroundJob, ChunkError, JobContext};
 use crate::pipeline::series_id;
 use crate::prices;
 

@@ -24,7 +24,8 @@ use crate::api::{
     investigations, jobs, key_limits, ledger, mcp, models, payload, redaction, retention, runs, scoring,
     series, shares, skeleton, spans, stats, user_data, watcher,
 };
-use crate::error::{ErrorBody, ErrorDetails, ErrorReport, HttpError};
+use crate::error::{ErrorBody, ErrorDetails, ErrorReport, HttpError, unknown_route};
+use crate::request_id::RequestId;
 use crate::state::AppState;
 use crate::{auth, forms, ingest, live, read_limits, site, web};
 
@@ -155,14 +156,14 @@ pub fn router(state: AppState, shutdown: CancellationToken) -> Router {
         .layer(from_fn_with_state(state.clone(), auth::viewer));
     let pages = web::routes(&state)
         .fallback(web::not_found)
-        .layer(from_fn_with_state(state.clone(), read_limits::of_pages))
+        .layer(from_fn_with_state(state.clone(), web::in_turn))
         .layer(from_fn_with_state(state.clone(), auth::viewer))
         .layer(from_fn_with_state(state.clone(), web::within_deadline))
         .layer(web::compression::layer())
         .layer(from_fn(web::compression::for_own_pages));
     // Whoever holds a link is nobody: no session, no key, no sign-in.
     let shared = web::share_page::routes()
-        .layer(from_fn_with_state(state.clone(), read_limits::of_pages))
+        .layer(from_fn_with_state(state.clone(), web::in_turn))
         .layer(from_fn_with_state(state.clone(), web::within_deadline))
         .layer(web::compression::layer())
         .layer(from_fn(web::compression::for_own_pages));
@@ -189,11 +190,6 @@ pub fn router(state: AppState, shutdown: CancellationToken) -> Router {
         .with_state(state)
 }
 
-/// A path below those that programs call: never a page, never a way to the sign-in.
-pub(crate) async fn unknown_route() -> HttpError {
-    HttpError::not_found("route; GET /api/openapi.json lists them")
-}
-
 async fn wrong_method() -> HttpError {
     let message = "This route does not support this method; GET /api/openapi.json lists the methods";
     HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
@@ -211,10 +207,6 @@ async fn end_streams(State(shutdown): State<CancellationToken>, request: Request
     }
     response.map(|body| Body::from_stream(body.into_data_stream().take_until(shutdown.cancelled_owned())))
 }
-
-/// The id of a request: in its log lines, in the body of its errors, in the header `x-request-id`.
-#[derive(Clone, Debug)]
-pub struct RequestId(pub String);
 
 /// Gives each request an id, logs its error once, and puts the id into the error's body.
 async fn with_request_id(State(state): State<AppState>, mut request: Request, next: Next) -> Response {

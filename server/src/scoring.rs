@@ -15,7 +15,7 @@ use domain::{NewStep, ProjectId};
 use engine::Rules;
 use serde_json::Value;
 
-use crate::pipeline::DerivedStep;
+use crate::derived_step::DerivedStep;
 pub use batch::BatchScoring;
 pub use project::{Pending, ProjectScoring};
 use projects::Projects;

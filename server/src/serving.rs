@@ -30,9 +30,6 @@ use head_timer::{HEAD_TIMEOUT, HeadTimer};
 pub use limits::ConnectionLimits;
 use limits::{AnswerBody, Connections};
 
-/// How many headers a request may have, and an answer of a provider's.
-pub const MAX_HEADERS: usize = 500;
-
 /// Answers what `listener` accepts until `shutdown`, then returns once requests under way are answered. What passes
 /// through the proxy is neither judged by our rules for browsers nor changed; all else is the router's.
 pub async fn serve<L>(mut listener: L, state: AppState, router: Router, shutdown: CancellationToken)
@@ -60,7 +57,7 @@ where
             let mut request = request.map(Body::new);
             let answer = if proxy::is_ours(request.uri().path()) {
                 let state = state.clone();
-                Either::Left(async move { Ok(proxy::respond(&state, request).await) })
+                Either::Left(async move { Ok(proxy::respond(state.proxy(), request).await) })
             } else {
                 request.extensions_mut().insert(ConnectInfo(addr));
                 Either::Right(router.clone().oneshot(request))
@@ -73,7 +70,7 @@ where
             })
         });
         let served = http1::Builder::new()
-            .max_headers(MAX_HEADERS)
+            .max_headers(proxy::MAX_HEADERS)
             .timer(HeadTimer::default())
             .header_read_timeout(HEAD_TIMEOUT)
             .serve_connection(TokioIo::new(connection), service);

@@ -13,23 +13,25 @@ use tokio_util::task::TaskTracker;
 use crate::alerts::{Alerts, Sender};
 use crate::auth::Auth;
 use crate::auth::openid::Provider;
+use crate::change_listener::ChangeListener;
 use crate::config::{self, Config};
 use crate::database::Database;
 use crate::detectors::{Detectors, Judge};
 use crate::giving_way;
-use crate::ingest::BodyBudget;
 use crate::key_limits::KeyLimits;
-use crate::live::{ChangeListener, LiveHub};
+use crate::live::LiveHub;
 use crate::metrics::Metrics;
 use crate::models::Models;
 use crate::outbound::Outbound;
 use crate::payload_keys::PayloadKeys;
 use crate::pipeline::{DatabaseWriter, Pipeline, PipelineSettings, ProjectCaches, WRITE_TIMEOUT};
 use crate::prices::Prices;
+use crate::proxy::Proxy;
 use crate::proxy::recorder::{Backlog, Recorder};
 use crate::proxy::upstream::Upstreams;
 use crate::read_limits::ReadLimits;
 use crate::redaction::Redaction;
+use crate::request_body::BodyBudget;
 use crate::scoring::Scoring;
 use crate::secrets::Secrets;
 use crate::supervise::Supervisor;
@@ -147,13 +149,16 @@ impl AppState {
                 .run(limits_db.clone(), Arc::clone(&alerts_wake), stopping.clone())
         });
         let jobs_wake = Arc::new(Notify::new());
-        let listener = ChangeListener::new(
-            database.server_options(),
-            auth.clone(),
-            caches.clone(),
-            Arc::clone(&jobs_wake),
-        );
-        let live = LiveHub::start(ingest.clone(), listener, &supervisor, &shutdown);
+        let live = LiveHub::start(ingest.clone(), Arc::clone(&metrics), &supervisor, &shutdown);
+        let listener = ChangeListener {
+            options: database.server_options(),
+            auth: auth.clone(),
+            caches: caches.clone(),
+            jobs_wake: Arc::clone(&jobs_wake),
+            live: live.clone(),
+        };
+        let listening = shutdown.clone();
+        supervisor.supervise("listener", move || listener.clone().run(listening.clone()));
         let settings = PipelineSettings {
             max_queued_steps: config.queue_steps,
             max_queued_bytes: config.queue_bytes,
@@ -260,6 +265,18 @@ impl AppState {
 }
 
 impl AppState {
+    /// What a call through the proxy passes.
+    pub fn proxy(&self) -> Proxy<'_> {
+        Proxy {
+            auth: &self.auth,
+            key_limits: &self.key_limits,
+            redaction: &self.redaction,
+            upstreams: &self.upstreams,
+            recorder: &self.recorder,
+            metrics: &self.metrics,
+        }
+    }
+
     /// Look-ups for models.
     pub fn toolbox(&self) -> Toolbox {
         Toolbox {
@@ -267,6 +284,30 @@ impl AppState {
             secrets: self.secrets.clone(),
             outbound: self.outbound.clone(),
         }
+    }
+}
+
+impl FromRef<AppState> for Auth {
+    fn from_ref(state: &AppState) -> Self {
+        state.auth.clone()
+    }
+}
+
+impl FromRef<AppState> for Option<Provider> {
+    fn from_ref(state: &AppState) -> Self {
+        state.openid.clone()
+    }
+}
+
+impl FromRef<AppState> for ReadLimits {
+    fn from_ref(state: &AppState) -> Self {
+        state.reads.clone()
+    }
+}
+
+impl FromRef<AppState> for LiveHub {
+    fn from_ref(state: &AppState) -> Self {
+        state.live.clone()
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod compression;
 mod deadline;
 pub(crate) mod share_page;
+mod turn;
 
 use std::sync::{Arc, OnceLock};
 
@@ -24,10 +25,11 @@ use leptos_axum::{AxumRouteListing, LeptosRoutes as _, ResponseOptions, generate
 use crate::auth::{self, Visitor, cookie};
 use crate::clock;
 use crate::proxy::api::Provider;
-use crate::router::RequestId;
+use crate::request_id::RequestId;
 use crate::state::AppState;
 
 pub use deadline::within_deadline;
+pub use turn::in_turn;
 
 /// How the paths of all server functions begin.
 pub(crate) const SERVER_FUNCTIONS: &str = "/ui/";

@@ -212,14 +212,25 @@ pub(crate) async fn message(
 ) -> HttpResult<Response> {
     let caller = member(&state, &headers, project.as_deref()).await?;
     let chat = parse_id(&id)?;
-    let (reader, request) = reader_of(&state, request).await?;
+    let (reader, request) = reader_of(&state.auth, request).await?;
     let body = request.into_body();
     let body = ingest::read_json(&headers, body, MAX_BODY_BYTES, &state.body_budget).await?;
     let new: NewMessage = serde_json::from_slice(&body)
         .map_err(|_other_shape| HttpError::invalid("text", "The body must be {\"text\": \"…\"}"))?;
     let id = ask(&state, &caller, chat, question(&new.text)?).await?;
-    let asker = Asker::new(&state, &headers, project.as_deref(), (Scope::Admin, Role::Member));
-    Ok(stream::events(&state, (reader, asker), caller.project_id, (id, 0))?.into_response())
+    let asker = Asker::new(
+        &state.auth,
+        &headers,
+        project.as_deref(),
+        (Scope::Admin, Role::Member),
+    );
+    Ok(stream::events(
+        (&state.db, &state.live),
+        (reader, asker),
+        caller.project_id,
+        (id, 0),
+    )?
+    .into_response())
 }
 
 /// Chats, the latest first

@@ -83,9 +83,20 @@ pub(crate) async fn get(
     if wants_events(&headers) {
         drop(snapshot);
         let after = last_event_id(&headers);
-        let (reader, _) = reader_of(&state, request).await?;
-        let asker = Asker::new(&state, &headers, slug.as_deref(), (Scope::Read, Role::Viewer));
-        return Ok(stream::events(&state, (reader, asker), project, (inquiry.id, after))?.into_response());
+        let (reader, _) = reader_of(&state.auth, request).await?;
+        let asker = Asker::new(
+            &state.auth,
+            &headers,
+            slug.as_deref(),
+            (Scope::Read, Role::Viewer),
+        );
+        return Ok(stream::events(
+            (&state.db, &state.live),
+            (reader, asker),
+            project,
+            (inquiry.id, after),
+        )?
+        .into_response());
     }
     let events = inquiries::shown_events(&mut snapshot, project, inquiry.id, 0).await?;
     Ok(Json(InquiryAnswer::of(&inquiry, &events)).into_response())

@@ -24,6 +24,6 @@ pub(crate) async fn events(
     Params(query): Params<LiveQuery>,
     request: Request,
 ) -> HttpResult<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
-    let (reader, _) = reader_of(&state, request).await?;
-    changes_of(&state, caller.project_id, reader, query)
+    let (reader, _) = reader_of(&state.auth, request).await?;
+    changes_of(&state.live, caller.project_id, reader, query)
 }

@@ -10,9 +10,6 @@ use super::Auth;
 
 /// For what is no page: nothing runs, loads or embeds.
 const NO_PAGE_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
-/// For a page of words.
-pub(crate) const PLAIN_PAGE_POLICY: &str =
-    "default-src 'none'; style-src 'self'; font-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 const PERMISSIONS: &str =
     "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), serial=(), usb=()";
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");

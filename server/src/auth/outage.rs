@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 /// How long a look-up may take where a stale entry could be served.
-pub(super) const PATIENCE: Duration = Duration::from_millis(250);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_millis(250);
 /// How long it may take after that before it is given up.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long a database that did not answer is not asked again.
@@ -23,7 +23,7 @@ pub(super) struct Outage {
 /// How a request that could use a stale entry looks up a newer one.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Lookup {
-    /// It waits for the answer, for as long as [`PATIENCE`].
+    /// It waits for the answer, for as long as [`ANSWER_TIMEOUT`].
     Wait,
     /// In the background, for later requests.
     Background,
@@ -55,7 +55,7 @@ impl Outage {
         question: impl Future<Output = storage::Result<T>>,
     ) -> storage::Result<T> {
         let mut question = pin!(question);
-        let answered = match timeout(PATIENCE, question.as_mut()).await {
+        let answered = match timeout(ANSWER_TIMEOUT, question.as_mut()).await {
             Ok(answered) => answered,
             Err(_elapsed) => {
                 self.record(false);
@@ -102,7 +102,7 @@ mod tests {
         let question = async { answered.await.map_err(|_gone| storage::Error::NotFound) };
         let noticed = async {
             while outage.lookup() != Lookup::Skip {
-                tokio::time::sleep(PATIENCE / 10).await;
+                tokio::time::sleep(ANSWER_TIMEOUT / 10).await;
             }
             answer.send(2).unwrap();
         };

@@ -15,7 +15,7 @@ use moka::sync::Cache;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use super::outage::{Lookup, Outage, PATIENCE};
+use super::outage::{ANSWER_TIMEOUT, Lookup, Outage};
 
 /// How long an entry is valid. Changes of other processes invalidate it at once through [`Generation`].
 const TTL: Duration = Duration::from_secs(1);
@@ -161,7 +161,7 @@ where
             }
             Lookup::Wait => {}
         }
-        match timeout(PATIENCE, self.get(key, fetch)).await {
+        match timeout(ANSWER_TIMEOUT, self.get(key, fetch)).await {
             Ok(Err(cause)) if cause.is_transient() => Ok(stale),
             Ok(answered) => answered,
             // The look-up goes on, for later calls.

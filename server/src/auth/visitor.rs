@@ -16,7 +16,7 @@ use crate::clock;
 use crate::error::{HttpError, HttpResult};
 use crate::local_path::query_value;
 use crate::plain_page::Audience;
-use crate::router::RequestId;
+use crate::request_id::RequestId;
 
 /// A session in use is prolonged at most this often: a write per hour, not per request.
 const PROLONG_AFTER_MICROS: i64 = 3_600 * 1_000_000;

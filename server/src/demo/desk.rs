@@ -4,9 +4,9 @@
 use domain::StepKind;
 use serde_json::json;
 
-use super::days::{Era, Run};
 use super::random::Random;
 use super::recording::{EMBEDDING, HAIKU, Recording, SONNET, answered, called, chat, failed, tokens_of};
+use super::run::{Era, Run};
 use super::words::{self, Ticket};
 
 /// What `parse-request` was told at first.

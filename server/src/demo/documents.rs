@@ -3,11 +3,11 @@
 use domain::StepKind;
 use serde_json::json;
 
-use super::days::Run;
 use super::random::Random;
 use super::recording::{
     EMBEDDING, HAIKU, Model, OWN, Recording, SONNET, answered, called, chat, failed, tokens_of,
 };
+use super::run::Run;
 use super::words;
 
 const OVERLOADED: &str = "529 overloaded_error: the service is overloaded, try again later";

@@ -9,7 +9,7 @@ use storage::jobs::{self, JobChunk, NewJob};
 use uuid::Uuid;
 
 use super::days::DEPLOY_IDS;
-use crate::jobs::{BackgroundJob, ChunkError, JobContext};
+use crate::background_job::{BackgroundJob, ChunkError, JobContext};
 use crate::pipeline::histogram_of;
 
 /// The kind of the job.

@@ -208,7 +208,7 @@ async fn by_model(
 }
 
 /// Why another judgement could cost more than a day of the detector may; `None` where it fits. What one costs is taken
-/// from the dearest of the day.
+/// from the most expensive of the day.
 fn beyond_cap(cap: Option<NanoUsd>, spent: Spent) -> Option<String> {
     let cap = cap?;
     if spent.unpriced > 0 {

@@ -8,8 +8,8 @@ use super::{Failed, Fields, lead};
 use crate::auth::Visitor;
 use crate::clock;
 use crate::error::HttpResult;
-use crate::ingest::step::MAX_WORD_BYTES;
 use crate::state::AppState;
+use crate::step_builder::MAX_WORD_BYTES;
 
 /// `POST /p/{slug}/settings/budgets`: sets the budget of the project, or of the key whose label is said.
 pub(super) async fn set(

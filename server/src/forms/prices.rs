@@ -12,9 +12,9 @@ use super::{Failed, Fields, lead, on_conflict};
 use crate::auth::Visitor;
 use crate::clock;
 use crate::error::HttpResult;
-use crate::ingest::step::MAX_WORD_BYTES;
 use crate::prices;
 use crate::state::AppState;
+use crate::step_builder::MAX_WORD_BYTES;
 
 /// What the form of a price holds; it comes back with what was typed when something is wrong with it.
 const TYPED: [&str; 11] = [

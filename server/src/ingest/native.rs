@@ -13,7 +13,9 @@ use utoipa::{PartialSchema, ToSchema};
 use super::MAX_BATCH_STEPS;
 use super::field::Field;
 use super::rejection::Rejection;
-use super::step::{MAX_ATTRIBUTES_BYTES, MAX_EVENT_ATTRIBUTES_BYTES, MAX_EVENTS, MAX_TAGS, StepBuilder};
+use crate::step_builder::{
+    MAX_ATTRIBUTES_BYTES, MAX_EVENT_ATTRIBUTES_BYTES, MAX_EVENTS, MAX_TAGS, StepBuilder,
+};
 use used::reported_usage;
 
 /// What a body does not say.

@@ -20,12 +20,12 @@ use http_body_util::Limited;
 use otlp::wire::{self, Malformed};
 use utoipa::OpenApi;
 
-use super::{MAX_BATCH_BYTES, body};
 use crate::auth::Caller;
 use crate::blocking::run_blocking_if_large;
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
 use crate::pipeline::Submission;
+use crate::request_body::{self, MAX_BATCH_BYTES};
 use crate::state::AppState;
 
 use answer::Signal;
@@ -114,7 +114,8 @@ async fn traces(State(state): State<AppState>, request: Request) -> HttpResult<R
     let caller = state.auth.key_actor(&parts.headers, Scope::Ingest).await?;
     state.key_limits.admit(&caller)?;
     let format = Format::required(&parts.headers)?;
-    let (bytes, _budget) = body::read(&parts.headers, body, MAX_BATCH_BYTES, &state.body_budget).await?;
+    let (bytes, _budget) =
+        request_body::read(&parts.headers, body, MAX_BATCH_BYTES, &state.body_budget).await?;
     let kept = keep(&state, &caller, format, bytes, clock::now()).await?;
     Ok(match kept.without_ids {
         0 => answer::all(format),
@@ -235,7 +236,8 @@ async fn turn_away(state: &AppState, request: Request, signal: Signal) -> HttpRe
     let (parts, body) = request.into_parts();
     state.auth.key_actor(&parts.headers, Scope::Ingest).await?;
     let format = Format::required(&parts.headers)?;
-    let (bytes, _budget) = body::read(&parts.headers, body, MAX_BATCH_BYTES, &state.body_budget).await?;
+    let (bytes, _budget) =
+        request_body::read(&parts.headers, body, MAX_BATCH_BYTES, &state.body_budget).await?;
     let is_json = format == Format::Json;
     let count = run_blocking_if_large(bytes.len(), || match signal {
         Signal::Metrics => wire::data_points(&bytes, is_json),

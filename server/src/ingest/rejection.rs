@@ -1,6 +1,6 @@
 //! Why something that was sent is not kept.
 
-use super::step::Invalid;
+use crate::step_builder::Invalid;
 
 /// Why a step or a body was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -21,9 +21,8 @@ use uuid::Uuid;
 use super::answer::shown;
 use crate::auth::Auth;
 use crate::error::HttpResult;
-use crate::live::{Numbered, among_open};
+use crate::live::{LiveHub, Numbered, among_open};
 use crate::read_limits::Reader;
-use crate::state::AppState;
 
 /// How often it is looked for news of which nobody told.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
@@ -40,14 +39,9 @@ pub(crate) struct Asker {
 
 impl Asker {
     /// The sender of a request with these headers for this project, which needs such a key or role.
-    pub(crate) fn new(
-        state: &AppState,
-        headers: &HeaderMap,
-        slug: Option<&str>,
-        needs: (Scope, Role),
-    ) -> Self {
+    pub(crate) fn new(auth: &Auth, headers: &HeaderMap, slug: Option<&str>, needs: (Scope, Role)) -> Self {
         Self {
-            auth: state.auth.clone(),
+            auth: auth.clone(),
             headers: headers.clone(),
             slug: slug.map(str::to_owned),
             needs,
@@ -80,15 +74,15 @@ struct Reading {
 
 /// Events of an inquiry after event `after`, 0 for all, to a reader, for as long as they may read them.
 pub(crate) fn events(
-    state: &AppState,
+    (db, live): (&Db, &LiveHub),
     (reader, asker): (Reader, Asker),
     project: ProjectId,
     (id, after): (Uuid, i32),
 ) -> HttpResult<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>> {
     let reading = Reading {
-        db: state.db.clone(),
+        db: db.clone(),
         asker,
-        changes: state.live.subscribe(),
+        changes: live.subscribe(),
         project,
         id,
         seq: after,
@@ -121,7 +115,7 @@ pub(crate) fn events(
             }
         }
     });
-    let stream = among_open(state, reader, stream)?;
+    let stream = among_open(live, reader, stream)?;
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }
 

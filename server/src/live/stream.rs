@@ -16,11 +16,12 @@ use tokio_stream::wrappers::BroadcastStream;
 use tokio_util::sync::CancellationToken;
 use utoipa::IntoParams;
 
+use super::LiveHub;
 use super::changes::Subscription;
+use crate::auth::Auth;
 use crate::error::{HttpError, HttpResult};
 use crate::metrics::Metrics;
 use crate::read_limits::{Reader, reader_at};
-use crate::state::AppState;
 
 /// A stream ends after this time and the page opens another, which checks again who is asking.
 const MAX_STREAM_AGE: Duration = Duration::from_secs(600);
@@ -45,7 +46,8 @@ pub struct LiveQuery {
 /// `GET /live/{slug}?run=&since=`: `gap` when what it shows may have changed since then, `hello`, then `run` with
 /// `{"run_id"}` for each run that changed, `incidents` when those did, or `gap` when anything may have.
 pub async fn events(
-    State(state): State<AppState>,
+    State(auth): State<Auth>,
+    State(live): State<LiveHub>,
     Extension(viewer): Extension<app::Viewer>,
     Path(slug): Path<String>,
     Query(query): Query<LiveQuery>,
@@ -57,22 +59,22 @@ pub async fn events(
         .ok_or_else(|| HttpError::not_found("project"))?;
     let reader = match &viewer.user {
         Some(user) => Reader::User(user.id),
-        None => reader_at(&state, request).await.0,
+        None => reader_at(&auth, request).await.0,
     };
-    changes_of(&state, project, reader, query)
+    changes_of(&live, project, reader, query)
 }
 
 /// What changes in a project from now on, for one reader.
 pub fn changes_of(
-    state: &AppState,
+    live: &LiveHub,
     project: ProjectId,
     reader: Reader,
     query: LiveQuery,
 ) -> HttpResult<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>> {
-    let stream = OpenStreams::open(&state.live.streams, reader, Arc::clone(&state.metrics))
+    let stream = OpenStreams::open(&live.streams, reader, Arc::clone(&live.metrics))
         .ok_or_else(|| HttpError::overloaded("Too many pages listen for changes; try again in a moment"))?;
     let gives_way = stream.gives_way.clone();
-    let changes = state.live.changes.clone();
+    let changes = live.changes.clone();
     let since = query.since.as_deref().map(|since| since.parse().ok());
     let Subscription {
         receiver,
@@ -116,7 +118,7 @@ pub fn changes_of(
             .then(|| Event::default().retry(RECONNECT_LATER))
     })
     .filter_map(futures::future::ready);
-    let shutdown = state.live.shutdown.clone();
+    let shutdown = live.shutdown.clone();
     let end = async move {
         tokio::select! {
             () = shutdown.cancelled() => {}
@@ -130,11 +132,11 @@ pub fn changes_of(
 
 /// Counts a stream of something else among those that are open. It ends when it gives way to a newer one of its reader.
 pub fn among_open<S: Stream>(
-    state: &AppState,
+    live: &LiveHub,
     reader: Reader,
     events: S,
 ) -> HttpResult<impl Stream<Item = S::Item> + use<S>> {
-    let stream = OpenStreams::open(&state.live.streams, reader, Arc::clone(&state.metrics))
+    let stream = OpenStreams::open(&live.streams, reader, Arc::clone(&live.metrics))
         .ok_or_else(|| HttpError::overloaded("Too many streams are open; try again in a moment"))?;
     let gives_way = stream.gives_way.clone();
     let events = events.map(move |event| {

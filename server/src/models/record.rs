@@ -12,8 +12,8 @@ use super::wire::{recorded, recorded_part};
 use super::{Models, OwnRun, budget};
 use crate::auth::Caller;
 use crate::clock;
-use crate::ingest::step::StepBuilder;
 use crate::pipeline::{DerivedStep, Submission};
+use crate::step_builder::StepBuilder;
 
 /// The label under which steps of ours stand among those of keys.
 pub(super) const LABEL: &str = "plumbline";

@@ -20,7 +20,7 @@ use super::{
 use crate::alerts::ToldStep;
 use crate::blocking::{run_blocking_if_large, text_bytes};
 use crate::clock;
-use crate::detectors::enabled::queued;
+use crate::enabled_detectors::queued;
 use crate::metrics::Metrics;
 
 /// Steps that are worked out without a pause, which is half a millisecond where texts are short: a thread that works

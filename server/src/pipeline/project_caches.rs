@@ -6,7 +6,7 @@ use storage::partitions::Weeks;
 use super::cardinality::Cardinality;
 use super::first_seen::FirstSeen;
 use crate::alerts::Alerts;
-use crate::detectors::Detectors;
+use crate::enabled_detectors::Detectors;
 use crate::key_limits::KeyLimits;
 use crate::payload_keys::PayloadKeys;
 use crate::prices::Prices;

@@ -10,15 +10,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, Notify, mpsc};
+use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 pub use backlog::Backlog;
 
-use super::call::Exchange;
 use super::capture::{Budget, Capture, Reservation};
-use crate::metrics::Metrics;
+use super::exchange::Exchange;
+use super::unfinished::{PendingCall, Unfinished};
+use crate::metrics::{Metrics, RecorderStats};
 use crate::pipeline::Pipeline;
 use crate::redaction::Redaction;
 use crate::supervise::Supervisor;
@@ -36,39 +37,11 @@ const FINISH_TIMEOUT: Duration = Duration::from_secs(8);
 pub struct Recorder {
     queue: mpsc::Sender<Box<Exchange>>,
     budget: Arc<Budget>,
-    unfinished: Arc<Unfinished>,
+    unfinished: Unfinished,
     /// Calls that found the queue full, until the writer logs them.
     overflow: Arc<AtomicUsize>,
     metrics: Arc<Metrics>,
     stopping: CancellationToken,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RecorderStats {
-    /// Calls under way, and those that are neither in the database nor in the spool nor lost.
-    pub unfinished_calls: usize,
-    /// Those of them that wait to be read.
-    pub queued_calls: usize,
-    /// What their copies take.
-    pub copied_bytes: usize,
-}
-
-/// Calls that are neither in the database nor in the spool nor lost.
-#[derive(Debug, Default)]
-struct Unfinished {
-    count: AtomicUsize,
-    changed: Notify,
-}
-
-/// One of the unfinished, until dropped.
-#[derive(Debug)]
-pub struct PendingCall(Arc<Unfinished>);
-
-impl Drop for PendingCall {
-    fn drop(&mut self) {
-        self.0.count.fetch_sub(1, Ordering::AcqRel);
-        self.0.changed.notify_waiters();
-    }
 }
 
 impl Recorder {
@@ -86,7 +59,7 @@ impl Recorder {
         let recorder = Self {
             queue,
             budget: Budget::new(MAX_COPIED_BYTES),
-            unfinished: Arc::default(),
+            unfinished: Unfinished::default(),
             overflow: Arc::default(),
             metrics: Arc::clone(&metrics),
             stopping: shutdown.child_token(),
@@ -111,8 +84,7 @@ impl Recorder {
 
     /// A call begins.
     pub fn pending(&self) -> PendingCall {
-        self.unfinished.count.fetch_add(1, Ordering::AcqRel);
-        PendingCall(Arc::clone(&self.unfinished))
+        self.unfinished.one_more()
     }
 
     /// A copy to fill.
@@ -141,7 +113,7 @@ impl Recorder {
     /// What waits at this moment.
     pub fn stats(&self) -> RecorderStats {
         RecorderStats {
-            unfinished_calls: self.unfinished.count.load(Ordering::Acquire),
+            unfinished_calls: self.unfinished.calls(),
             queued_calls: self.queue.max_capacity() - self.queue.capacity(),
             copied_bytes: self.budget.used(),
         }
@@ -149,20 +121,14 @@ impl Recorder {
 
     /// Returns when no call is under way and everything is in the database or the spool, or lost.
     pub async fn settled(&self) {
-        loop {
-            let changed = self.unfinished.changed.notified();
-            if self.unfinished.count.load(Ordering::Acquire) == 0 {
-                return;
-            }
-            changed.await;
-        }
+        self.unfinished.none_left().await;
     }
 
     /// Ends the calls under way and returns when everything is in the database or the spool, or after some seconds.
     pub async fn finish(&self) {
         self.stopping.cancel();
         if timeout(FINISH_TIMEOUT, self.settled()).await.is_err() {
-            let calls = self.unfinished.count.load(Ordering::Acquire);
+            let calls = self.unfinished.calls();
             tracing::error!(calls, "calls were not recorded before the server stopped");
         }
     }

@@ -2,7 +2,7 @@
 
 use axum::http::HeaderMap;
 
-use crate::ingest::step::is_id;
+use crate::step_builder::is_id;
 
 /// Where a step belongs and what it is called, as far as its headers say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

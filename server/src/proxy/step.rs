@@ -9,15 +9,15 @@ use engine::StepFacts;
 use serde_json::{Map, Value};
 
 use super::api::Api;
-use super::call::{Answer, Ended, Exchange};
 use super::capture::Reservation;
 use super::decode::unpacked;
+use super::exchange::{Answer, Ended, Exchange};
 use super::meter::{
     ProviderError, Reading, RequestedModel, failure_of, looks_like_events, read_stream, read_whole,
     requested_model,
 };
 use crate::auth::credentials::Credentials;
-use crate::ingest::step::{StepBuilder, cut_word};
+use crate::step_builder::{StepBuilder, cut_word};
 
 /// How much of an answer that is no JSON is taken for its error's text.
 const ERROR_TEXT_BYTES: usize = 16 * 1024;

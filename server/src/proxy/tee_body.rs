@@ -9,7 +9,8 @@ use http_body::{Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use super::call::{Call, Ended};
+use super::call::Call;
+use super::exchange::Ended;
 use super::include_usage::ChunkRemover;
 use super::refused::Replayed;
 

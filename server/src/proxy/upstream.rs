@@ -18,10 +18,10 @@ use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
+use super::MAX_HEADERS;
 use super::api::Provider;
-use super::call::Ended;
+use super::exchange::Ended;
 use crate::config::{Config, UpstreamUrl};
-use crate::serving::MAX_HEADERS;
 use crate::tls;
 
 /// How long an idle connection is kept: less than what servers and what stands before them allow.

@@ -9,7 +9,7 @@ use storage::ingest::{self, BatchTx, FiledRuns, StepRow};
 use storage::scoring::WantedRun;
 
 use super::{Pending, Project, Scoring};
-use crate::pipeline::DerivedStep;
+use crate::derived_step::DerivedStep;
 
 /// A batch's projects, with the steps of each that were scored. Unless it is settled, dropping it undoes them.
 #[derive(Debug)]

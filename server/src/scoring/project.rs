@@ -11,7 +11,7 @@ use storage::sequence::{batch_of, nth_of_batch};
 use super::runs::{Call, Counted, RunCache, RunProgress};
 use super::score_step::template_word;
 use super::{MIN_REFRESH_INTERVAL, score_step};
-use crate::pipeline::DerivedStep;
+use crate::derived_step::DerivedStep;
 
 /// Batches of this process that it recognises when it reads what was stored. An older one is taken for another
 /// process's: its runs are then read once more.

@@ -11,7 +11,7 @@ use domain::{NanoUsd, NewStep};
 use storage::scoring::{RunCalls, RunDone};
 
 use super::RunBefore;
-use crate::pipeline::DerivedStep;
+use crate::derived_step::DerivedStep;
 
 /// What a project's runs may take in memory. The least recently used are evicted first, and read again
 /// when they have another step.

@@ -4,7 +4,7 @@ use domain::{NanoUsd, NewStep, Place, StepKind};
 use engine::answer::Answer;
 use engine::{History, Rules, Score, StepFacts, StepRecord};
 
-use crate::pipeline::DerivedStep;
+use crate::derived_step::DerivedStep;
 
 /// What a run had done before a step.
 #[derive(Clone, Copy, Debug)]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use storage::series::{Grain, Span};
 
 use super::{Answer, Call, ToolError};
-use crate::api::forecast::ForecastItem;
+use crate::answers::ForecastItem;
 use crate::incidents::answer::date;
 
 const HOUR: i64 = 3_600_000_000;

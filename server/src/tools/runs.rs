@@ -4,7 +4,7 @@ use domain::RunFilter;
 use serde_json::{Value, json};
 
 use super::{Answer, Call, ToolError};
-use crate::api::runs::{Run, Step};
+use crate::answers::{Run, Step};
 
 /// How much of each text of a step is shown, in characters.
 const MAX_TEXT_CHARS: usize = 6_000;

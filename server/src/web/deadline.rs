@@ -14,7 +14,7 @@ use axum::response::{IntoResponse as _, Response};
 use super::SERVER_FUNCTIONS;
 use crate::error::HttpError;
 use crate::plain_page::Audience;
-use crate::router::RequestId;
+use crate::request_id::RequestId;
 use crate::state::AppState;
 
 /// Middleware of pages and server functions: the whole answer within the configured time, or an error.

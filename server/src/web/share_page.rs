@@ -12,10 +12,10 @@ use axum::routing::get;
 use leptos::server_fn::error::FromServerFnError as _;
 
 use crate::auth::Client;
-use crate::auth::headers::PLAIN_PAGE_POLICY;
 use crate::clock;
 use crate::error::HttpError;
 use crate::plain_page::Audience;
+use crate::plain_page::PLAIN_PAGE_POLICY;
 use crate::site;
 use crate::state::AppState;
 

@@ -14,7 +14,7 @@ use server::pipeline::{
     BatchWriter, DatabaseWriter, Pipeline, PipelineSettings, ProjectCaches, Received, Submission, Written,
 };
 use server::proxy::api::Api;
-use server::proxy::call::{Ended, Exchange};
+use server::proxy::exchange::{Ended, Exchange};
 use server::proxy::recorder::{Backlog, Recorder};
 use server::proxy::request_context::RequestContext;
 use server::supervise::Supervisor;

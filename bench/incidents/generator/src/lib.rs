@@ -6,7 +6,6 @@
 //! The figures of the traffic follow public traces of real model traffic (ServeGen): hourly volume that varies far more
 //! than chance, with a day, a week and a memory; most series small; token counts that drift.
 
-mod calls;
 mod causes;
 mod likelihood;
 mod random;

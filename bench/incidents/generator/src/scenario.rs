@@ -1,6 +1,8 @@
 //! One project over some weeks, with at most one incident at its end (rarely two), and what really happened.
 
+mod calls;
 mod deploys;
+mod minutes;
 mod simulate;
 mod sizes;
 

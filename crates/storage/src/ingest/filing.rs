@@ -127,7 +127,7 @@ pub async fn file_runs(batch: &mut BatchTx, rows: &mut [StepRow<'_>]) -> Result<
                 .into_iter()
                 .map(|row| (ProjectId(row.project_id), row.run_id)),
         );
-        // The number is taken after the batch has written or locked something: see `SeenTo`.
+        // The number is taken after the batch has written or locked something: see `SnapshotBounds`.
         let filed = sqlx::query_as!(
             Filed,
             "select k.project_id, k.run_id, k.partition_at, k.filed_by_receipt, (select nextval('batches')) as \"batch!\"

@@ -22,6 +22,7 @@ mod people;
 mod plans;
 mod prices;
 mod recount;
+mod retention;
 mod schema;
 mod scoring;
 mod snapshots;

@@ -25,7 +25,12 @@ fn the_guide_to_ingest_names_every_field() {
 #[test]
 fn the_guide_to_ingest_names_every_error() {
     // `cross_site` and what else only forms can meet is not made in these.
-    let makers = ["server/src/ingest.rs", "server/src/error.rs"];
+    let makers = [
+        "server/src/ingest.rs",
+        "server/src/error.rs",
+        "server/src/request_body.rs",
+        "server/src/step_builder.rs",
+    ];
     let sources = files();
     let answers = |file: &&File| {
         makers.contains(&file.path.as_str()) || (file.is_below("server/src/ingest") && file.is_product())
@@ -86,6 +91,101 @@ fn links_between_documents_lead_somewhere() {
             }
         }
     }
+}
+
+/// A newcomer looks for what the map names. A row may begin with a whole path and go on with what lies beside it.
+#[test]
+fn files_that_documents_name_are_there() {
+    const DOCUMENTS: [&str; 4] = [
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "docs/security-answers.md",
+    ];
+    let all = files();
+    let mut findings = Findings::new("name the file where it is now, by enough of its path");
+    let mut named = 0;
+    let documents = all
+        .iter()
+        .filter(|file| DOCUMENTS.contains(&file.path.as_str()) || file.is_below("docs/adr"));
+    for document in documents {
+        for (line, text) in document.lines() {
+            for path in text.split('`').skip(1).step_by(2).filter_map(path_of) {
+                named += 1;
+                // As the end of a file's path, or as a folder in it.
+                let part = format!("/{}", path.trim_end_matches('/'));
+                let is_there = |file: &File| {
+                    let whole = format!("/{}", file.path);
+                    whole.ends_with(&part) || whole.contains(&format!("{part}/"))
+                };
+                if !all.iter().any(is_there) {
+                    findings.add(format!("{}:{line}", document.path), format!("there is no {path}"));
+                }
+            }
+        }
+    }
+    assert!(named > 500, "{named} paths were found");
+}
+
+/// What of a word in backticks is the path of a file or a folder; `ingest.rs::ingest_one` names a function in a file.
+/// Patterns such as `<noun>.rs` or `name.rs` are none, nor are routes or what is made by a build.
+fn path_of(word: &str) -> Option<&str> {
+    const FOLDERS: [&str; 12] = [
+        "app",
+        "bench",
+        "crates",
+        "data",
+        "docs",
+        "end2end",
+        "packaging",
+        "public",
+        "scripts",
+        "sdk",
+        "server",
+        "style",
+    ];
+    const KINDS: [&str; 12] = [
+        "rs", "md", "ts", "py", "sql", "json", "toml", "tsv", "css", "yaml", "html", "sh",
+    ];
+    const MADE: [&str; 4] = ["name", "target", "artifacts", "node_modules"];
+    let path = word.split("::").next().unwrap_or_default();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/_.-@".contains(c);
+    let is_made_up = |part: &str| MADE.contains(&part) || part.starts_with("name.");
+    if path.is_empty() || path.starts_with(['/', '.']) || !path.chars().all(is_plain) {
+        return None;
+    }
+    if path.split('/').any(is_made_up) {
+        return None;
+    }
+    let is_file = path
+        .rsplit_once('.')
+        .is_some_and(|(stem, kind)| !stem.is_empty() && KINDS.contains(&kind));
+    let is_below_the_root = path
+        .split_once('/')
+        .is_some_and(|(folder, _)| FOLDERS.contains(&folder));
+    (is_file || is_below_the_root || path.ends_with('/')).then_some(path)
+}
+
+#[test]
+fn paths_are_recognised() {
+    let check = |word: &str, expected: Option<&str>| {
+        assert_eq!(path_of(word), expected, "{word}");
+    };
+    check("server/src/router.rs", Some("server/src/router.rs"));
+    check("ingest.rs::ingest_one", Some("ingest.rs"));
+    check(
+        "crates/engine/src/redaction/find/",
+        Some("crates/engine/src/redaction/find/"),
+    );
+    check("data/advisories.tsv", Some("data/advisories.tsv"));
+    check("scripts/package", Some("scripts/package"));
+    check("text/event-stream", None);
+    check("server/src/api/<noun>.rs", None);
+    check("name.hydrate.spec.ts", None);
+    check("target/site", None);
+    check("/api/openapi.json", None);
+    check("RunStatus::of", None);
+    check("domain, engine ← otlp", None);
 }
 
 /// Whoever is awake searches a runbook for what they see.

@@ -1,13 +1,14 @@
 //! The way to the provider and back, and the provider's word that a session is over.
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Form, Query, State};
+use axum::extract::{DefaultBodyLimit, Form, FromRef, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::from_fn;
 use axum::response::{AppendHeaders, IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use domain::Timestamp;
 use serde::Deserialize;
+use storage::Db;
 use storage::openid::Arrival;
 use storage::sessions::ProviderSession;
 
@@ -23,7 +24,6 @@ use crate::clock;
 use crate::error::{HttpError, HttpResult};
 use crate::local_path::local_path;
 use crate::plain_page;
-use crate::state::AppState;
 
 /// Far above what any logout token has.
 const MAX_LOGOUT_BYTES: usize = 64 * 1024;
@@ -32,7 +32,13 @@ const MAX_CODE_BYTES: usize = 8 * 1024;
 const HOUR_MICROS: i64 = 3_600 * 1_000_000;
 
 /// The routes of a sign-in at the provider. They know nobody yet, and need [`crate::auth::guard::protect`] around them.
-pub fn routes() -> Router<AppState> {
+pub fn routes<S>() -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Auth: FromRef<S>,
+    Option<Provider>: FromRef<S>,
+    Db: FromRef<S>,
+{
     Router::new()
         .route(START, get(start))
         .route(CALLBACK, get(callback))
@@ -48,12 +54,16 @@ struct StartQuery {
 }
 
 /// `GET /auth/oidc/start?next=`: leads to the provider, and gives the browser what it has to come back with.
-async fn start(State(state): State<AppState>, Query(query): Query<StartQuery>) -> HttpResult<Response> {
-    let provider = configured(&state)?;
+async fn start(
+    State(auth): State<Auth>,
+    State(provider): State<Option<Provider>>,
+    Query(query): Query<StartQuery>,
+) -> HttpResult<Response> {
+    let provider = configured(provider.as_ref())?;
     let ticket = Ticket::new(local_path(&query.next), clock::now()).ok_or_else(no_randomness)?;
     let url = provider.authorize_url(&ticket).await?;
     let sealed = ticket.seal(provider.secrets()).ok_or_else(no_randomness)?;
-    let https = state.auth.inner.settings.is_https();
+    let https = auth.inner.settings.is_https();
     let cookie = cookie::set_openid(&sealed, ticket::SECONDS, https).ok_or_else(no_randomness)?;
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&url)).into_response())
 }
@@ -71,16 +81,17 @@ struct CallbackQuery {
 
 /// `GET /auth/oidc/callback?state=&code=`: begins a session, or says why not.
 async fn callback(
-    State(state): State<AppState>,
+    State(auth): State<Auth>,
+    State(provider): State<Option<Provider>>,
     client: Client,
     headers: HeaderMap,
     Query(query): Query<CallbackQuery>,
 ) -> HttpResult<Response> {
-    let provider = configured(&state)?;
+    let provider = configured(provider.as_ref())?;
     let now = clock::now();
-    let https = state.auth.inner.settings.is_https();
+    let https = auth.inner.settings.is_https();
     let returning = Returning {
-        auth: &state.auth,
+        auth: &auth,
         provider,
         client: &client,
         headers: &headers,
@@ -236,10 +247,11 @@ struct LogoutForm {
 
 /// `POST /auth/oidc/backchannel-logout` {logout_token}: ends the sessions that the provider says are over.
 async fn backchannel_logout(
-    State(state): State<AppState>,
+    State(db): State<Db>,
+    State(provider): State<Option<Provider>>,
     Form(form): Form<LogoutForm>,
 ) -> HttpResult<StatusCode> {
-    let provider = configured(&state)?;
+    let provider = configured(provider.as_ref())?;
     let over = match provider.logged_out(&form.logout_token).await {
         Ok(over) => over,
         Err(refusal) => {
@@ -255,12 +267,11 @@ async fn backchannel_logout(
     };
     let issuer = &provider.config().issuer;
     let (subject, sid) = (Some(over.subject.as_str()), over.sid.as_deref());
-    storage::sessions::end_of_provider(&state.db, issuer, subject, sid, clock::now()).await?;
+    storage::sessions::end_of_provider(&db, issuer, subject, sid, clock::now()).await?;
     Ok(StatusCode::OK)
 }
 
-fn configured(state: &AppState) -> HttpResult<&Provider> {
-    let provider = state.openid.as_ref();
+fn configured(provider: Option<&Provider>) -> HttpResult<&Provider> {
     provider.ok_or_else(|| HttpError::not_found("provider: none is configured"))
 }
 

@@ -7,7 +7,7 @@ use domain::{NewStep, StepEvent, StepKind, StepStatus, Timestamp, UsageDetails};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::ingest::step::StepBuilder;
+use crate::step_builder::StepBuilder;
 
 #[derive(Debug, Deserialize)]
 struct Trace {

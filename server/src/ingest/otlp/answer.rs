@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{Format, credentials, is_ours};
 use crate::error::ErrorReport;
-use crate::router::RequestId;
+use crate::request_id::RequestId;
 
 /// What is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use std::cmp::Reverse;
 use domain::{NewStep, Timestamp};
 use otlp::ReadSpan;
 
-use crate::ingest::step::StepBuilder;
 use crate::ingest::{MAX_BATCH_EVENTS, MAX_BATCH_STEPS};
+use crate::step_builder::StepBuilder;
 
 /// Where a text of a span ends.
 const MAX_TEXT_BYTES: usize = 16 * 1024 * 1024;

@@ -27,8 +27,7 @@ use super::{Format, KEPT_ALONE, Signal, credentials, keep};
 use crate::blocking::run_blocking_if_large;
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
-use crate::ingest::MAX_BATCH_BYTES;
-use crate::ingest::body::{self, BodyBudget};
+use crate::request_body::{self, BodyBudget, MAX_BATCH_BYTES};
 use crate::state::AppState;
 
 const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
@@ -144,7 +143,8 @@ async fn message_of(
     body: Body,
     budget: &BodyBudget,
 ) -> Result<(Bytes, OwnedSemaphorePermit), Failure> {
-    let (framed, permit) = body::read(headers, body, MAX_BATCH_BYTES + PREFIX_BYTES, budget).await?;
+    let (framed, permit) =
+        request_body::read(headers, body, MAX_BATCH_BYTES + PREFIX_BYTES, budget).await?;
     match frame::message_of(framed) {
         Ok(frame::Message::Plain(message)) => Ok((message, permit)),
         Ok(frame::Message::Packed(packed)) => {
@@ -182,9 +182,9 @@ fn unpack(
             return Ok((bytes.freeze(), permit));
         };
         if bytes.len() + more.len() > MAX_BATCH_BYTES {
-            return Err(body::too_large(MAX_BATCH_BYTES));
+            return Err(request_body::too_large(MAX_BATCH_BYTES));
         }
-        permit.merge(body::take(budget, more.len())?);
+        permit.merge(request_body::take(budget, more.len())?);
         bytes.extend_from_slice(more);
     }
 }

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::auth::Caller;
 use crate::pipeline::Submission;
-use crate::proxy::call::Exchange;
 use crate::proxy::capture::Reservation;
-use crate::proxy::recorder::PendingCall;
+use crate::proxy::exchange::Exchange;
 use crate::proxy::step::step_of;
+use crate::proxy::unfinished::PendingCall;
 
 /// A step, whose it is, and when it was received.
 #[derive(Debug, Serialize, Deserialize)]

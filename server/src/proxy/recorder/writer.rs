@@ -17,7 +17,7 @@ use super::record::{Record, Sent, submissions};
 use crate::blocking::run_blocking_if_large;
 use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
-use crate::proxy::call::Exchange;
+use crate::proxy::exchange::Exchange;
 use crate::redaction::{Redaction, hide};
 
 /// Most calls that are read and written together: a part of what the pipeline's queue holds, so that `/ingest` always

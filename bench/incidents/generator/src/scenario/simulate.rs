@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::calls::simulate;
+use super::minutes::{Pace, spread};
 use super::{
     Cell, Change, Deploy, Event, FirstSeen, MinuteCell, Plan, ReleaseCell, Scenario, SeriesName, Truth,
 };
-use crate::calls::simulate;
 use crate::random::Random;
 use crate::world::Step;
 
@@ -24,7 +25,7 @@ struct Recorder<'a> {
     releases: BTreeMap<(String, String, String, String, i64), ReleaseCell>,
     minutes: BTreeMap<(usize, i64), MinuteCell>,
     /// By minute of the hour that is simulated: how its calls are spread.
-    pace: [f64; 60],
+    pace: Pace,
     seen: BTreeSet<(&'static str, String, String, String)>,
     first_seen: Vec<FirstSeen>,
 }
@@ -47,7 +48,7 @@ pub(super) fn run(
         cells: BTreeMap::new(),
         releases: BTreeMap::new(),
         minutes: BTreeMap::new(),
-        pace: [1.0; 60],
+        pace: Pace::EVEN,
         seen: BTreeSet::new(),
         first_seen: Vec::new(),
     };
@@ -73,9 +74,9 @@ pub(super) fn run(
                 count = random.binomial(count, *arrived);
             }
             recorder.pace = if plan.has_minutes && hour * 60 >= plan.watched_from {
-                pace(random, plan.minute_noise[index])
+                Pace::draw(random, plan.minute_noise[index])
             } else {
-                [1.0; 60]
+                Pace::EVEN
             };
             for step in &mut key.steps {
                 let memory = 0.7f64;
@@ -176,7 +177,7 @@ impl Recorder<'_> {
                 continue;
             }
             let middle = f64::midpoint(from, to);
-            let share_of_hour = self.paced(from, to) / self.paced(begin, end).max(1e-9);
+            let share_of_hour = self.pace.between(from, to) / self.pace.between(begin, end).max(1e-9);
             for (weight, active) in self.combinations(&events, middle) {
                 let mut own = step.clone();
                 for event in &active.events {
@@ -318,7 +319,7 @@ impl Recorder<'_> {
         };
         let is_watched = from >= self.plan.watched_from as f64;
         let minutes = if is_watched && self.plan.has_minutes {
-            self.spread(random, (from, to), &cell)
+            spread(random, &self.pace, (from, to), &cell)
         } else {
             Vec::new()
         };
@@ -374,67 +375,6 @@ impl Recorder<'_> {
             });
         }
     }
-
-    /// How much of the hour's calls come between two of its minutes.
-    fn paced(&self, from: f64, to: f64) -> f64 {
-        let first = from.floor() as i64;
-        (first..to.ceil() as i64)
-            .map(|minute| {
-                let part = to.min((minute + 1) as f64) - from.max(minute as f64);
-                part.max(0.0) * self.pace[minute.rem_euclid(60) as usize]
-            })
-            .sum()
-    }
-
-    /// Calls by the minute, in the order of time.
-    fn spread(&self, random: &mut Random, (from, to): (f64, f64), cell: &Cell) -> Vec<(i64, MinuteCell)> {
-        let first = from.floor() as i64;
-        let mut minutes: Vec<(i64, MinuteCell)> = (first..(to.ceil() as i64).max(first + 1))
-            .map(|minute| (minute, MinuteCell::default()))
-            .collect();
-        let mut sums = Vec::with_capacity(minutes.len());
-        let mut sum = 0.0;
-        for (minute, _) in &minutes {
-            sum += self.pace[minute.rem_euclid(60) as usize];
-            sums.push(sum);
-        }
-        let any = |random: &mut Random| {
-            let at = random.unit() * sum;
-            sums.partition_point(|known| *known < at).min(sums.len() - 1)
-        };
-        for stratum in &cell.strata {
-            for _ in 0..stratum.calls {
-                let (_, own) = &mut minutes[any(random)];
-                own.calls += 1;
-                own.cost_nano += stratum.cost_nano;
-                own.output += stratum.output;
-                own.latency_sum_us += stratum.latency_us;
-            }
-        }
-        // A failed call is one of those that were made.
-        let mut left = (cell.calls, cell.errors, cell.anomalies);
-        for (_, own) in &mut minutes {
-            let part = own.calls as f64 / left.0.max(1) as f64;
-            own.errors = random.binomial(left.1, part).min(own.calls);
-            own.anomalies = random.binomial(left.2, part).min(own.calls);
-            left = (left.0 - own.calls, left.1 - own.errors, left.2 - own.anomalies);
-        }
-        minutes.retain(|(_, own)| own.calls > 0);
-        minutes
-    }
-}
-
-/// How the calls of an hour are spread over its minutes: unevenly, and what is even is the exception.
-fn pace(random: &mut Random, (noise, on_the_hour): (f64, f64)) -> [f64; 60] {
-    const MEMORY: f64 = 0.6;
-    let mut state = random.normal();
-    let mut pace = [0.0; 60];
-    for (minute, own) in pace.iter_mut().enumerate() {
-        state = MEMORY * state + (1.0 - MEMORY * MEMORY).sqrt() * random.normal();
-        let more = if minute == 0 { 1.0 + on_the_hour } else { 1.0 };
-        *own = (noise * state).exp() * more;
-    }
-    pace
 }
 
 #[derive(Clone)]

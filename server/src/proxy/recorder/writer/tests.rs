@@ -7,10 +7,10 @@ use super::*;
 use crate::auth::Caller;
 use crate::auth::credentials::Credentials;
 use crate::proxy::api::Api;
-use crate::proxy::call::Ended;
 use crate::proxy::capture::{Budget, Reservation};
-use crate::proxy::recorder::{PendingCall, Unfinished};
+use crate::proxy::exchange::Ended;
 use crate::proxy::request_context::RequestContext;
+use crate::proxy::unfinished::Unfinished;
 
 const PLAIN_BYTES: usize = 1_000_000;
 
@@ -20,9 +20,8 @@ fn bombs(calls: usize, budget: &Arc<Budget>) -> VecDeque<Box<Exchange>> {
     gzip.write_all(&vec![b' '; PLAIN_BYTES]).unwrap();
     let packed = bytes::Bytes::from(gzip.finish().unwrap());
     assert!(packed.len() < PLAIN_BYTES / 500);
-    let unfinished = Arc::<Unfinished>::default();
+    let unfinished = Unfinished::default();
     let call = |call: usize| {
-        unfinished.count.fetch_add(1, Ordering::Relaxed);
         Box::new(Exchange {
             api: Api::Messages,
             caller: Caller {
@@ -41,7 +40,7 @@ fn bombs(calls: usize, budget: &Arc<Budget>) -> VecDeque<Box<Exchange>> {
             ended: Ended::Unreachable,
             latency: Duration::ZERO,
             held: Reservation::of(budget),
-            pending: PendingCall(Arc::clone(&unfinished)),
+            pending: unfinished.one_more(),
         })
     };
     (0..calls).map(call).collect()

@@ -297,5 +297,5 @@ fn clean_value(value: &mut Value) {
 }
 
 #[cfg(test)]
-#[path = "step/tests.rs"]
+#[path = "step_builder/tests.rs"]
 mod tests;

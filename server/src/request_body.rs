@@ -19,6 +19,9 @@ pub struct BodyBudget {
     kib: Arc<Semaphore>,
 }
 
+/// Largest body of a batch, decompressed: no route takes a larger one.
+pub const MAX_BATCH_BYTES: usize = 64 * 1024 * 1024;
+
 const KIB: usize = 1024;
 const FIRST_PERMIT: usize = 64 * KIB;
 /// How long nothing may arrive in the middle of a body.
@@ -29,16 +32,16 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(120);
 const MAX_DRAINED_BYTES: usize = 128 * 1024 * KIB;
 
 impl BodyBudget {
-    /// A budget of so many bytes; at least one body of `super::MAX_BATCH_BYTES` fits.
+    /// A budget of so many bytes; at least one body of [`MAX_BATCH_BYTES`] fits.
     pub fn new(bytes: usize) -> Self {
         Self {
-            kib: Arc::new(Semaphore::new(bytes.max(super::MAX_BATCH_BYTES) / KIB)),
+            kib: Arc::new(Semaphore::new(bytes.max(MAX_BATCH_BYTES) / KIB)),
         }
     }
 }
 
 /// 415 unless the body says it is JSON.
-pub(super) fn require_json(headers: &HeaderMap) -> HttpResult<()> {
+pub(crate) fn require_json(headers: &HeaderMap) -> HttpResult<()> {
     let is_json = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -57,7 +60,7 @@ pub(super) fn require_json(headers: &HeaderMap) -> HttpResult<()> {
 
 /// Reads a body of at most `limit` bytes (after decompression). The permit grows with what has arrived, not with what
 /// was announced, and is held as long as the bytes are. 408 for a body that comes too slowly.
-pub(super) async fn read(
+pub(crate) async fn read(
     headers: &HeaderMap,
     body: Body,
     limit: usize,
@@ -121,7 +124,7 @@ async fn drain(mut body: Body) {
 }
 
 /// Memory for so many bytes of bodies; 503 when too much is held.
-pub(super) fn take(budget: &BodyBudget, bytes: usize) -> HttpResult<OwnedSemaphorePermit> {
+pub(crate) fn take(budget: &BodyBudget, bytes: usize) -> HttpResult<OwnedSemaphorePermit> {
     let kib = u32::try_from(bytes.div_ceil(KIB)).unwrap_or(u32::MAX);
     Arc::clone(&budget.kib)
         .try_acquire_many_owned(kib)
@@ -144,7 +147,7 @@ fn too_slow() -> HttpError {
 }
 
 /// 413: more than `limit` bytes.
-pub(super) fn too_large(limit: usize) -> HttpError {
+pub(crate) fn too_large(limit: usize) -> HttpError {
     let limit = match limit / KIB {
         kib if kib < KIB => format!("{kib} KiB"),
         kib => format!("{} MiB", kib / KIB),

@@ -1,7 +1,7 @@
 //! Calls of one kind in one stretch of time, added up.
 
+use super::{Cell, Stratum};
 use crate::random::Random;
-use crate::scenario::{Cell, Stratum};
 use crate::world::{Model, Step};
 
 /// Calls beyond which strata stand for several each.
@@ -14,7 +14,7 @@ struct Timing {
 }
 
 /// Simulates `n` calls of a step with a model.
-pub(crate) fn simulate(
+pub(super) fn simulate(
     random: &mut Random,
     step: &Step,
     model: &Model,
