@@ -1,6 +1,6 @@
 # `make run` and `make test` set up what they need. What takes more than a line is in scripts/.
 
-.PHONY: run test check site e2e clients sdk release bench bench-proxy bench-scale bench-ledger bench-incidents bench-ui sqlx setup clean
+.PHONY: run test check site e2e clients sdk release bench bench-proxy bench-alerts bench-scale bench-ledger bench-incidents bench-ui sqlx setup clean
 
 run: ## the dashboard on http://127.0.0.1:3000
 	@scripts/setup run
@@ -40,6 +40,9 @@ bench: release ## the programs that print the README's tables
 
 bench-proxy: release ## what the proxy adds to a call, beside other gateways where they are installed
 	@scripts/bench bench-proxy
+
+bench-alerts: release ## what alerts cost ingest, how soon messages come, and what a storm becomes; ARGS="--only storm" is a part
+	@scripts/bench bench-alerts -- $(ARGS)
 
 bench-scale: release ## ten million steps: pages, disk, ingest beside retention; half an hour and 15 GB, ARGS="--steps 1000000 --expire 100000" is less
 	@scripts/bench bench-scale -- $(ARGS)

@@ -1,5 +1,6 @@
 //! What the benchmark programs share: the real binary on a folder of its own, and what the kernel says of it.
 
+pub mod alert_receiver;
 pub mod http1;
 pub mod load;
 pub mod peers;

@@ -93,7 +93,7 @@ pub enum CallError {
     /// The connection broke, or what came is no HTTP.
     #[error("{host} broke off its answer")]
     Broken { host: String },
-    #[error("{host} answered with more than {} MiB", limit / 1024 / 1024)]
+    #[error("{host} answered with more than {} KiB", limit / 1024)]
     TooLarge { host: String, limit: usize },
 }
 

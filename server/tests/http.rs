@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "http/alert_answers.rs"]
+mod alert_answers;
 #[path = "http/alert_channels.rs"]
 mod alert_channels;
 #[path = "http/alert_email.rs"]

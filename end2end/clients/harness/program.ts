@@ -17,14 +17,18 @@ export interface Outcome {
   readonly raised?: { class: string[]; message: string; status?: number | null; [field: string]: unknown };
 }
 
-/** What runs a file: Python's interpreter is the one with the clients that scripts/setup installed. */
+/** The interpreter with the packages of one of the environments that scripts/setup makes. */
+export function python(venv: string): string {
+  const program = join(target, venv, 'bin/python');
+  if (!existsSync(program)) throw new Error(`${program} is missing; scripts/setup test installs it`);
+  return program;
+}
+
+/** What runs a file. */
 function commandOf(file: string, venv: string): [program: string, ...args: string[]] {
   switch (extname(file)) {
-    case '.py': {
-      const python = join(target, venv, 'bin/python');
-      if (!existsSync(python)) throw new Error(`${python} is missing; scripts/setup test installs it`);
-      return [python, file];
-    }
+    case '.py':
+      return [python(venv), file];
     case '.sh':
       return ['bash', file];
     case '':
@@ -35,7 +39,7 @@ function commandOf(file: string, venv: string): [program: string, ...args: strin
 }
 
 /** Nothing of the developer's own configuration or proxies reaches a client. */
-const inherited = Object.fromEntries(
+export const inherited = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !/^(PLUMBLINE_|CLIENT_|ANTHROPIC_|OPENAI_|OTEL_|LANGFUSE_|TRACELOOP_|NODE_OPTIONS$)|_proxy$/i.test(name)),
 );
 

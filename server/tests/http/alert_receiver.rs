@@ -38,6 +38,8 @@ pub(crate) struct Planned {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: String,
+    /// How long it takes.
+    pub(crate) after: Duration,
 }
 
 pub(crate) fn planned(status: u16, body: &str) -> Planned {
@@ -45,6 +47,7 @@ pub(crate) fn planned(status: u16, body: &str) -> Planned {
         status,
         headers: Vec::new(),
         body: body.to_owned(),
+        after: Duration::ZERO,
     }
 }
 
@@ -105,6 +108,7 @@ async fn take(State(inner): State<Inner>, request: Request) -> Response<Body> {
     inner.got.send(got).await.ok();
     let answer = inner.answers.lock().unwrap().pop_front();
     let answer = answer.unwrap_or_else(|| planned(200, "ok"));
+    tokio::time::sleep(answer.after).await;
     let mut response = Response::builder().status(answer.status);
     for (name, value) in answer.headers {
         response = response.header(name, value);
