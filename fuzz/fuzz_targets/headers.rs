@@ -18,8 +18,10 @@ mod auth {
 #[allow(dead_code, reason = "a part of the configuration is fuzzed here")]
 #[path = "../../server/src/config"]
 mod config {
+    mod networks;
     mod trusted_proxies;
 
+    pub(crate) use networks::Networks;
     pub(crate) use trusted_proxies::TrustedProxies;
 }
 
