@@ -97,8 +97,7 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Ex
         let left_out_before = incidents::left_out_before(&mut db.snapshot(project).await?, project).await?;
         if arguments.json {
             let items: Vec<_> = stored.iter().filter_map(IncidentAnswer::of).collect();
-            let answer =
-                json!({ "items": items, "next_cursor": null, "left_out_before": left_out_before });
+            let answer = json!({ "items": items, "next_cursor": null, "left_out_before": left_out_before });
             output::json(&answer);
             return Ok(());
         }
