@@ -8,6 +8,8 @@ mod accounts;
 mod backup;
 #[path = "cli/import.rs"]
 mod import;
+#[path = "cli/incidents.rs"]
+mod incidents;
 #[path = "cli/integrations.rs"]
 mod integrations;
 #[path = "cli/move_database.rs"]

@@ -282,6 +282,7 @@ pub(super) async fn watch(config: &Config, arguments: &WatchArguments) -> Result
         };
         let mut known: BTreeMap<Uuid, (IncidentStatus, String, Option<String>)> = BTreeMap::new();
         loop {
+            judge_what_waits(db, project).await?;
             let mut snapshot = db.snapshot(project).await?;
             let stored = incidents::list(&mut snapshot, project, &filter(), MAX_LISTED).await?;
             drop(snapshot);
