@@ -125,14 +125,18 @@ pub async fn judge_changes(
     };
     let begun = Instant::now();
     let by = By::of(db, project).await?;
-    let hours = standings.judge_hours(db, project, taken, &by.settings, now).await?;
+    let hours = standings
+        .judge_hours(db, project, taken, &by.settings, now)
+        .await?;
     let Some(hours) = hours else {
         return judge_whole(db, project, now, (lease, taken, begun), by, standings).await;
     };
     let Some(judging) = Judging::begin(db, project, lease).await? else {
         return Ok(Judged::Elsewhere);
     };
-    judging.finish(finished(now, begun, hours.is_running, None)).await?;
+    judging
+        .finish(finished(now, begun, hours.is_running, None))
+        .await?;
     let took_ms = begun.elapsed().as_millis();
     tracing::debug!(project.id = %project, rows = hours.rows, took_ms, "judged by the latest hours");
     Ok(Judged::Hours)

@@ -10,6 +10,8 @@ mod backup;
 mod encryption;
 #[path = "cli/import.rs"]
 mod import;
+#[path = "cli/incidents.rs"]
+mod incidents;
 #[path = "cli/integrations.rs"]
 mod integrations;
 #[path = "cli/move_database.rs"]

@@ -14,9 +14,7 @@ use crate::audit::{self, Entry};
 use crate::{Db, Error, Result, Snapshot, Tx};
 
 pub(crate) use judging::mark_changed;
-pub use judging::{
-    Candidate, Finished, JudgedIncident, Judging, Taken, Whole, due, left_out_before, take,
-};
+pub use judging::{Candidate, Finished, JudgedIncident, Judging, Taken, Whole, due, left_out_before, take};
 pub use settings::{Answers, answers, save_settings, settings};
 pub use window::{
     HourSums, ReleaseHourSums, RunHour, StepMinute, hours, minutes, release_hours, releases_first_seen,

@@ -105,8 +105,7 @@ pub(super) async fn run(config: &Config, arguments: &Arguments) -> Result<(), Ex
         let left_out_before = incidents::left_out_before(&mut db.snapshot(project).await?, project).await?;
         if arguments.json {
             let items: Vec<_> = stored.iter().filter_map(IncidentAnswer::of).collect();
-            let answer =
-                json!({ "items": items, "next_cursor": null, "left_out_before": left_out_before });
+            let answer = json!({ "items": items, "next_cursor": null, "left_out_before": left_out_before });
             output::json(&answer);
             return Ok(());
         }
@@ -296,6 +295,7 @@ pub(super) async fn watch(config: &Config, arguments: &WatchArguments) -> Result
         };
         let mut known: BTreeMap<Uuid, (IncidentStatus, String, Option<String>)> = BTreeMap::new();
         loop {
+            judge_what_waits(db, project).await?;
             let mut snapshot = db.snapshot(project).await?;
             let stored = incidents::list(&mut snapshot, project, &filter(), MAX_LISTED).await?;
             drop(snapshot);

@@ -75,13 +75,7 @@ impl Standings {
         if !is_enough {
             return Ok(None);
         }
-        self.kept.insert(
-            project,
-            Kept {
-                used_at: now,
-                ..kept
-            },
-        );
+        self.kept.insert(project, Kept { used_at: now, ..kept });
         Ok(Some(hours))
     }
 

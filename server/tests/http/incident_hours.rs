@@ -114,5 +114,8 @@ async fn hours_that_are_too_many_to_judge_are_said() {
     let (_, some) = app.get("/api/incidents").await;
     assert_eq!(some["left_out_before"], json!(before));
     let page = Browser::new(&app).get("/p/default/incidents").await.text;
-    assert!(page.contains("more hours of series than are read at once"), "{page}");
+    assert!(
+        page.contains("more hours of series than are read at once"),
+        "{page}"
+    );
 }

@@ -56,8 +56,7 @@ pub(super) fn merge<'a>(grid: &Grid<'_>, settings: &Settings, detected: &'a Dete
         groups = rest;
     }
     let whole = groups.into_iter().filter_map(|group| {
-        let loud =
-            |found: &&&Found| settings.may_open(&detected.scopes[found.scope].key, found.metric);
+        let loud = |found: &&&Found| settings.may_open(&detected.scopes[found.scope].key, found.metric);
         group
             .iter()
             .any(|found| loud(&found))
@@ -137,8 +136,7 @@ fn describe<'a>(
 ) -> Option<Group<'a>> {
     let size = |found: &Found| found.shift.effect / found.shift.baseline.gate();
     let is_step = |found: &Found| detected.scopes[found.scope].step.is_some();
-    let opens =
-        |found: &&&Found| settings.may_open(&detected.scopes[found.scope].key, found.metric);
+    let opens = |found: &&&Found| settings.may_open(&detected.scopes[found.scope].key, found.metric);
     let lead = members.iter().filter(opens).min_by(|a, b| {
         let order = (a.metric.rank(), is_step(a)).cmp(&(b.metric.rank(), is_step(b)));
         order

@@ -86,7 +86,12 @@ impl Standing {
     }
 
     /// Of a window that was judged as of its `now`.
-    pub(super) fn of(grid: &Grid<'_>, settings: &Settings, detected: Detected, incidents: &[Incident]) -> Self {
+    pub(super) fn of(
+        grid: &Grid<'_>,
+        settings: &Settings,
+        detected: Detected,
+        incidents: &[Incident],
+    ) -> Self {
         let window = grid.window;
         let until = grid.hour_of(Self::settled_until(window.now));
         let midnight = grid.hour_of(window.now.day());
@@ -219,7 +224,9 @@ impl Standing {
         for row in &recent.rows {
             let Some(hour) = place(row.hour) else { continue };
             let at = row.series as usize;
-            let Some(name) = recent.series.get(at) else { continue };
+            let Some(name) = recent.series.get(at) else {
+                continue;
+            };
             let both = match targets[at] {
                 Some(both) => both,
                 None => {

@@ -23,7 +23,10 @@ fn kept(window: &Window, now: Timestamp) -> (Vec<Incident>, Standing) {
         ..window.clone()
     };
     let (incidents, standing) = judge_and_keep(&window, &Settings::default(), &Weights::shipped());
-    assert_eq!(incidents, judge(&window, &Settings::default(), &Weights::shipped()));
+    assert_eq!(
+        incidents,
+        judge(&window, &Settings::default(), &Weights::shipped())
+    );
     (incidents, standing.unwrap())
 }
 
@@ -182,7 +185,10 @@ fn what_the_latest_hours_do_not_tell_is_left_to_a_judgement_of_everything() {
         step: "brand-new".to_owned(),
         ..with_step.series[series].clone()
     };
-    assert_eq!(standing.since(&with_step, &Settings::default()), Since::Everything);
+    assert_eq!(
+        standing.since(&with_step, &Settings::default()),
+        Since::Everything
+    );
 }
 
 #[test]
