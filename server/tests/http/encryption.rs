@@ -12,7 +12,7 @@ const CANARY: &str = "the heron waits in the reeds";
 
 fn speaking(run: &str) -> Value {
     let mut step = step(run, "s1");
-    step["prompt"] = json!(format!("[{{\"role\":\"user\",\"content\":\"{CANARY}\"}}]"));
+    step["prompt"] = json!(json!({ "messages": [{ "role": "user", "content": CANARY }] }).to_string());
     step["output_code"] = json!(format!("{CANARY}, indeed"));
     step["prompt_template"] = json!(format!("{CANARY} {{place}}"));
     step["session_id"] = json!("talk");
@@ -120,7 +120,7 @@ async fn a_server_with_another_key_says_so_and_stores_nothing_in_clear() {
     );
     let page = Browser::new(&other).get("/p/default/runs/sealed?step=s1").await;
     assert!(
-        !page.text.contains(CANARY) && page.text.contains("The texts can’t be decrypted"),
+        !page.text.contains(CANARY) && page.text.contains("This project’s texts are encrypted"),
         "{}",
         page.text
     );
