@@ -46,11 +46,8 @@ pub(super) async fn seal(keys: &Keys, rows: &mut [StepRow<'_>]) -> storage::Resu
             yield_now().await;
         }
         done += 1;
-        let mut sealed = Ok(None);
-        run_blocking_if_large(text_bytes(row.step), || {
-            sealed = key.seal_step(row.step).map(Some);
-        });
-        row.sealed = sealed.map_err(|_no_randomness| Unopened::NoRandomness)?;
+        let sealed = run_blocking_if_large(text_bytes(row.step), || key.seal_step(row.step));
+        row.sealed = Some(sealed.map_err(|_no_randomness| Unopened::NoRandomness)?);
     }
     Ok(())
 }

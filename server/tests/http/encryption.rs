@@ -12,10 +12,10 @@ const CANARY: &str = "the heron waits in the reeds";
 
 fn speaking(run: &str) -> Value {
     let mut step = step(run, "s1");
-    step["prompt"] = json!(format!("[{{\"role\":\"user\",\"content\":\"{CANARY}\"}}]"));
+    step["prompt"] = json!(json!({ "messages": [{ "role": "user", "content": CANARY }] }).to_string());
     step["output_code"] = json!(format!("{CANARY}, indeed"));
     step["prompt_template"] = json!(format!("{CANARY} {{place}}"));
-    step["session_id"] = json!("talk");
+    step["session_id"] = json!(format!("talk-{run}"));
     step["user_id"] = json!("mara");
     step["events"] =
         json!([{ "at": "2026-11-30T10:00:00Z", "name": "said", "attributes": { "words": CANARY } }]);
@@ -62,7 +62,7 @@ async fn encrypted_texts_are_read_by_pages_api_and_exports() {
     assert_eq!(after.0, 200, "{after:?}");
     assert_eq!(before.1, after.1);
     assert!(after.1.to_string().matches(CANARY).count() >= 4, "{after:?}");
-    for path in ["/p/default/runs/after?step=s1", "/p/default/sessions/talk"] {
+    for path in ["/p/default/runs/after?step=s1", "/p/default/sessions/talk-after"] {
         let shown = browser.get(path).await;
         assert_eq!(shown.status, 200, "{path}");
         assert!(shown.text.contains(CANARY), "{path}");
@@ -120,7 +120,7 @@ async fn a_server_with_another_key_says_so_and_stores_nothing_in_clear() {
     );
     let page = Browser::new(&other).get("/p/default/runs/sealed?step=s1").await;
     assert!(
-        !page.text.contains(CANARY) && page.text.contains("The texts can’t be decrypted"),
+        !page.text.contains(CANARY) && page.text.contains("This project’s texts are encrypted"),
         "{}",
         page.text
     );
