@@ -52,6 +52,7 @@ pub mod state;
 pub mod supervise;
 mod tls;
 pub mod tools;
+mod usage_parts;
 pub mod waiting_runs;
 pub mod watcher;
 pub mod web;

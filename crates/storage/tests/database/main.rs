@@ -28,4 +28,5 @@ mod stuck;
 mod support;
 mod tenancy;
 mod upgrade;
+mod usage_parts;
 mod user_data;
