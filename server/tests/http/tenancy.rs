@@ -80,6 +80,7 @@ const PROGRAMS: &[(&str, Expect)] = &[
     ("GET /api/live", Expect::Stream),
     ("GET /api/ledger", Expect::Own("/api/ledger")),
     ("GET /api/ledger/usage-shapes", Expect::Own("/api/ledger/usage-shapes")),
+    ("GET /api/ledger/stated-costs", Expect::Own("/api/ledger/stated-costs")),
     ("GET /api/jobs", Expect::Own("/api/jobs")),
     ("GET /api/jobs/{job_id}", Expect::Job("")),
     ("POST /api/jobs/{job_id}/cancel", Expect::Job("/cancel")),
@@ -196,6 +197,7 @@ fn functions() -> Vec<(&'static str, Value)> {
         ),
         ("/ui/ledger/minutes", json!({ "minutes": "60" })),
         ("/ui/ledger/usage_shapes", json!({ "minutes": "60" })),
+        ("/ui/ledger/stated_costs", json!({ "minutes": "60" })),
         ("/ui/members/list", json!({})),
         ("/ui/projects/server_facts", json!({})),
         ("/ui/projects/deleted", json!({})),
@@ -257,6 +259,7 @@ fn functions() -> Vec<(&'static str, Value)> {
         ("/ui/groups/session", json!({ "session_id": "theirs", "page": 1 })),
         ("/ui/groups/user", json!({ "user_id": "theirs" })),
         ("/ui/runs/get", json!({ "run_id": "theirs" })),
+        ("/ui/runs/receipt", json!({ "run_id": "theirs" })),
         ("/ui/steps/get", json!({ "run_id": "theirs", "step_id": "s1" })),
         (
             "/ui/steps/flow",
