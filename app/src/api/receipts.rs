@@ -10,7 +10,7 @@ use crate::error::ApiError;
 
 /// The most steps of a run that are summed up.
 #[cfg(feature = "ssr")]
-const MAX_STEPS: u32 = 50_000;
+const MAX_STEPS: u32 = 20_000;
 
 /// The receipts of a run's steps as one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -97,8 +97,8 @@ fn Lines(receipt: RunReceipt) -> impl IntoView {
     let compared = compared(&receipt.bill);
     let cut = receipt.is_cut.then(|| {
         format!(
-            "Of the first {}; the run has more.",
-            text::counted(receipt.steps, "call")
+            "Of {} of its calls; a longer run is not added up here.",
+            text::grouped(receipt.steps.unsigned_abs())
         )
     });
     let rows = rows

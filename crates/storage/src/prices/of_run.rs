@@ -30,7 +30,8 @@ pub struct BilledStep {
     pub reported: Option<NanoUsd>,
 }
 
-/// The first `limit` steps of a run that can cost something, by start.
+/// At most `limit` steps of a run that can cost something, in the order in which they are filed: of a long run no more than
+/// those are read.
 pub async fn billed_steps(
     snapshot: &mut Snapshot,
     project: ProjectId,
@@ -45,7 +46,7 @@ pub async fn billed_steps(
          from runs k
          join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.partition_at = k.partition_at
          where k.project_id = $1 and k.run_id = $2 and s.cost_source is not null
-         order by s.started_at, s.step_id, s.partition_at limit $3",
+         order by s.partition_at, s.step_id limit $3",
         project.0,
         run_id,
         i64::from(limit)
