@@ -47,7 +47,7 @@ bench-alerts: release ## what alerts cost ingest, how soon messages come, and wh
 bench-scale: release ## ten million steps: pages, disk, ingest beside retention; half an hour and 15 GB, ARGS="--steps 1000000 --expire 100000" is less
 	@scripts/bench bench-scale -- $(ARGS)
 
-bench-ledger: ## how true the ledger is: usage objects right, unknown or wrong, false alarms of each rule
+bench-ledger: ## how true the ledger is: usage objects by provider and shape, prices compared, false alarms of each rule
 	cargo run --release -p engine --example ledger_bench
 
 bench-incidents: ## how well incidents are found and attributed, beside simpler rules: ten minutes

@@ -29,6 +29,7 @@ pub(crate) mod overview;
 pub(crate) mod prices;
 pub(crate) mod projects;
 pub(crate) mod prompts;
+pub(crate) mod receipts;
 pub(crate) mod redaction;
 pub(crate) mod retention;
 #[cfg(feature = "ssr")]

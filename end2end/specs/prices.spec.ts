@@ -1,4 +1,4 @@
-import { expect, test } from '../harness/test';
+import { axe, expect, test } from '../harness/test';
 
 test('a model without a price is named, priced in the form, and history is priced again', async ({ page, project }) => {
   await project.ingest(
@@ -48,6 +48,10 @@ test('a model without a price is named, priced in the form, and history is price
   await expect(receipt.getByRole('row', { name: /Input, fresh/ })).toContainText('$2 / M');
   await expect(receipt.getByRole('row', { name: /Output/ })).toContainText('$2');
   await expect(receipt.getByRole('row', { name: /^Cost/ })).toContainText('$4');
+  // The run has two such calls.
+  const whole = page.getByRole('region', { name: 'Cost by bucket' });
+  await expect(whole.getByRole('row', { name: /Input, fresh/ })).toContainText('3,000,000');
+  await expect(whole.getByRole('row', { name: /^Cost/ })).toContainText('$8');
 
   await page.goto(project.at('settings/prices'));
   await page.locator('summary').filter({ hasText: 'Delete' }).click();
@@ -73,4 +77,9 @@ test('a cost the client reports stands beside ours when they differ', async ({ p
   const receipt = page.getByRole('region', { name: 'Receipt' });
   await expect(receipt.getByRole('row', { name: /Reported by the client/ })).toContainText('+33.3 %');
   await expect(receipt.getByRole('row', { name: /^Cost/ })).toContainText('$0.15');
+  await expect(page.getByRole('region', { name: 'Cost by bucket' })).toContainText('+33.3 % of the computed cost');
+  await page.goto(project.at('settings/ledger'));
+  const stated = page.getByRole('region', { name: 'Costs that were stated as well' });
+  await expect(stated.getByRole('row', { name: /gpt-4o-mini/ })).toContainText('+33.3 %');
+  await axe(page);
 });

@@ -30,6 +30,7 @@ use crate::demo::removal::DemoRemoval;
 use crate::metrics::Labelled;
 use crate::reprice::Repricing;
 use crate::supervise::panic_message;
+use crate::usage_parts::PartCounting;
 
 /// Every kind of job that this binary runs; others wait for one that does.
 const KINDS: &[Kind] = &[
@@ -39,6 +40,7 @@ const KINDS: &[Kind] = &[
     Kind::of::<DemoRemoval>(),
     Kind::of::<CallCounting>(),
     Kind::of::<UserDataDeletion>(),
+    Kind::of::<PartCounting>(),
 ];
 
 /// How often it is looked whether a job is due, should no notification have come.

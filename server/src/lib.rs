@@ -61,6 +61,7 @@ mod step_builder;
 pub mod supervise;
 mod tls;
 pub mod tools;
+mod usage_parts;
 pub mod waiting_runs;
 pub mod watcher;
 pub mod web;

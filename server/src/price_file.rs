@@ -1,13 +1,20 @@
 //! The prices that Plumbline ships with, and imported price files. Read whole and checked before
 //! anything is written: a file with one bad row changes nothing.
 
+pub mod changes;
+
 use std::collections::HashSet;
 
 use domain::Timestamp;
 use engine::pricing::{MAX_REGEX_ROWS, ModelMatch, PriceFile, PriceRow};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use storage::Db;
-use storage::prices::{OWN_PREFIX, Replaced, StoredPrice, edition, replace_shipped};
+use storage::prices::{
+    OWN_PREFIX, Replaced, StoredPrice, edition, every_shipped, model_days, replace_shipped,
+};
+
+use self::changes::{AffectedModel, ChangedRow, affected_models, changed_rows};
+use crate::prices::row_of;
 
 /// The list of this binary, described in `data/README.md`.
 const SHIPPED: &str = include_str!("../../data/prices.json");
@@ -116,6 +123,31 @@ pub async fn load_shipped(db: &Db, now: Timestamp) -> anyhow::Result<Option<Repl
 pub async fn import(db: &Db, file: &PriceFile, now: Timestamp) -> anyhow::Result<Replaced> {
     let replaced = replace_shipped(db, &file.version, &stored(file)?, false, now).await?;
     Ok(replaced.unwrap_or_default())
+}
+
+/// What another list of prices would change.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// Rows that differ.
+    pub rows: Vec<ChangedRow>,
+    /// Models whose recorded calls re-pricing may price otherwise.
+    pub history: Vec<AffectedModel>,
+}
+
+/// What a file would change of the stored list, and of which calls of the past. Writes nothing.
+pub async fn report(db: &Db, file: &PriceFile) -> storage::Result<Report> {
+    let mut snapshot = db.snapshot_of_everything().await?;
+    let before: Vec<_> = every_shipped(&mut snapshot)
+        .await?
+        .into_iter()
+        .filter_map(row_of)
+        .collect();
+    let days = model_days(&mut snapshot).await?;
+    drop(snapshot);
+    Ok(Report {
+        rows: changed_rows(&before, &file.prices),
+        history: affected_models(before, file.prices.clone(), &days),
+    })
 }
 
 fn stored(file: &PriceFile) -> Result<Vec<StoredPrice>, serde_json::Error> {

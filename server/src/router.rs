@@ -68,6 +68,7 @@ routes!(
     GET "/api/live"                                  => changes::events,
     GET "/api/ledger"                                => ledger::list,
     GET "/api/ledger/usage-shapes"                   => ledger::usage_shapes,
+    GET "/api/ledger/stated-costs"                   => ledger::stated_costs,
     GET "/api/audit"                                 => audit::list,
     GET "/api/jobs"                                  => jobs::list,
     GET "/api/jobs/{job_id}"                         => jobs::get,

@@ -71,3 +71,10 @@ pub(crate) fn nothing_worse(deploys: usize, compared: usize) -> String {
         (all, _) => format!("Nothing got clearly worse after any of the {all} deploys in this window."),
     }
 }
+
+/// Thousandths as a change: `+12.3 %`, `−1.0 %`.
+pub(crate) fn signed_percent(permille: i64) -> String {
+    let sign = if permille < 0 { "−" } else { "+" };
+    let tenths = permille.unsigned_abs();
+    format!("{sign}{}.{} %", tenths / 10, tenths % 10)
+}

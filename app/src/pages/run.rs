@@ -1,6 +1,7 @@
 //! The page of one run: what went wrong, when, and what each step said.
 
 mod analysis;
+mod bill;
 mod earlier;
 mod facts;
 mod flow;
@@ -28,6 +29,7 @@ use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate, use_params_map};
 
 use self::analysis::{Analysis, analysis_of};
+use self::bill::RunBill;
 use self::facts::RunHead;
 use self::found::{Found, RunFindings};
 use self::groups::Groups;
@@ -44,6 +46,7 @@ use self::whole::{Whole, read_whole};
 use crate::api::analyses::AnalysisView;
 use crate::api::detectors::findings_of_run;
 use crate::api::earlier::{EarlierCalls, read_earlier_calls};
+use crate::api::receipts::RunReceipt;
 use crate::api::runs::{RunView, read_run};
 use crate::api::steps::{StepTexts, read_step_texts};
 use crate::api::text_search::{FoundPlaces, search_step_texts};
@@ -86,6 +89,7 @@ pub(crate) fn RunPage() -> impl IntoView {
         move |(slug, run_id)| read_run(slug, run_id, opened.first_row as u32, opened.step.clone(), false),
     );
     let analysis = analysis_of(slug, run_id);
+    let receipt = bill::receipt_of(slug, run_id);
     let asked = move || {
         let query = query.read();
         (slug.get(), run_id.get(), query.step.clone(), query.full)
@@ -130,7 +134,7 @@ pub(crate) fn RunPage() -> impl IntoView {
         <Transition fallback=|| view! { <Waiting/> }>
             {move || Suspend::new(async move {
                 match resource.await {
-                    Ok(view) => view! { <Loaded view slug query texts of_members analysis findings beside/> }.into_any(),
+                    Ok(view) => view! { <Loaded view slug query texts of_members analysis receipt findings beside/> }.into_any(),
                     Err(ApiError::NotFound) => view! { <UnknownRun slug run_id=run_id.get_untracked()/> }.into_any(),
                     Err(error) => {
                         view! {
@@ -183,6 +187,7 @@ fn Loaded(
     texts: SelectedTexts,
     of_members: OfMembers,
     analysis: Resource<Result<AnalysisView, ApiError>>,
+    receipt: Resource<Result<RunReceipt, ApiError>>,
     findings: RunFindings,
     beside: Beside,
 ) -> impl IntoView {
@@ -228,6 +233,7 @@ fn Loaded(
                 <div class="run-main">
                     <Waterfall page/>
                     <Groups page/>
+                    <RunBill page reading=receipt/>
                     <Analysis page reading=analysis/>
                 </div>
                 <StepPanel page texts of_members=Some(of_members)/>

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{NanoUsd, Timestamp};
 
 /// One key's accounts for one minute: `received = stored + duplicate + Σ rejected`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +42,26 @@ pub struct UsageShape {
     /// When the last of them began.
     pub last_at: Timestamp,
     /// The run of that step.
+    pub run_id: String,
+}
+
+/// What was computed for the calls of a model at a provider, beside what was stated for the same calls.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct StatedCost {
+    /// The model that answered; empty when none was named.
+    pub model: String,
+    /// Who served it; empty when nobody was named.
+    pub provider: String,
+    /// How many calls have both costs.
+    pub calls: i64,
+    /// What they cost by our prices.
+    pub computed_nano_usd: NanoUsd,
+    /// What they cost as the client, a gateway or the provider said.
+    pub stated_nano_usd: NanoUsd,
+    /// When the last of them began.
+    pub last_at: Timestamp,
+    /// The run of that call.
     pub run_id: String,
 }
 

@@ -43,7 +43,7 @@ pub use filter::{FilterError, RunFilter, Window};
 pub use id::{KeyId, ProjectId, UserId};
 pub use incident::{CauseAnswer, IncidentChange, IncidentEventKind, IncidentStatus};
 pub use inquiry::{InquiryEventKind, WatchAction, WatchSeverity};
-pub use ledger::{LedgerMinute, UsageShape};
+pub use ledger::{LedgerMinute, StatedCost, UsageShape};
 pub use models::{Feature, ModelChoice, ProviderKind, WorkState};
 pub use money::NanoUsd;
 pub use own_run::OwnRunKind;

@@ -73,6 +73,7 @@
 //! costs something else and is not listed has no price: [`try_price()`] says which those are.
 //! **Model names** are compared in lower case; `prefix` is the beginning of a name, `regex` has to match all of it.
 
+mod bill;
 mod billed;
 mod inherit;
 mod lines;
@@ -87,6 +88,7 @@ use std::collections::BTreeMap;
 use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use bill::{Bill, BillLine};
 pub use billed::{Billed, BilledAs, Receipt, ReceiptLine, Unpriced, costs_otherwise};
 pub use receipt::{drift, price, try_price, try_price_of};
 pub use table::{CUSTOM, MAX_REGEX_ROWS, PriceTable};

@@ -1,6 +1,8 @@
 //! What calls cost, by session, run, key and whatever else narrows them. Whole hours come from the rollups, the parts
 //! of an hour at the ends of a window from the steps themselves, so that any window is answered exactly.
 
+mod parts;
+
 use std::collections::BTreeMap;
 
 use domain::{NanoUsd, ProjectId, Timestamp, TokenUsage, usage};
@@ -9,6 +11,8 @@ use time::OffsetDateTime;
 
 use crate::hours::{HOUR_MICROS, Parts, first_whole_day, last_whole_day};
 use crate::{Result, Snapshot};
+
+pub use parts::{UsagePart, usage_parts};
 
 /// Which calls. Everything that is given has to hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -198,7 +202,19 @@ fn steps(
     from: Option<Timestamp>,
     to: Option<Timestamp>,
 ) -> QueryBuilder<Postgres> {
-    let mut query = QueryBuilder::new(format!("select {columns} from steps where project_id = "));
+    steps_of("steps", columns, project, filter, from, to)
+}
+
+/// The same from the steps and what is joined to them.
+fn steps_of(
+    table: &str,
+    columns: &str,
+    project: ProjectId,
+    filter: &CostFilter,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+) -> QueryBuilder<Postgres> {
+    let mut query = QueryBuilder::new(format!("select {columns} from {table} where project_id = "));
     query.push_bind(project.0);
     if let Some(run) = &filter.run {
         query.push(" and run_id = ").push_bind(run.clone());

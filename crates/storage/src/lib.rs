@@ -63,6 +63,7 @@ pub mod shares;
 pub mod spans;
 pub mod steps;
 pub mod traces;
+pub mod usage_parts;
 pub mod user_data;
 pub mod users;
 pub mod watcher;

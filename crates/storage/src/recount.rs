@@ -172,7 +172,8 @@ pub async fn recount(
     })
 }
 
-/// Hours in which a series counts conditions, shapes of outputs or finish reasons otherwise than its steps have them.
+/// Hours in which a series counts conditions, shapes of outputs, finish reasons or what is used beside the buckets otherwise
+/// than its steps have them.
 async fn wrong_words(tx: &mut Tx, project: ProjectId, from: Timestamp) -> Result<Vec<String>> {
     Ok(sqlx::query_scalar!(
         "with s as (
@@ -182,7 +183,7 @@ async fn wrong_words(tx: &mut Tx, project: ProjectId, from: Timestamp) -> Result
              case when o.series_id is null then s.model else o.model end as model,
              case when o.series_id is null then s.template_fingerprint else o.template_fingerprint end
                as template_fingerprint,
-             s.output_shape, s.stop_reason
+             s.output_shape, s.stop_reason, s.usage_semantics, s.usage_details, s.web_searches, s.cache_write_1h
            from (
              select *, date_trunc('hour', started_at at time zone 'UTC') at time zone 'UTC' as hour
              from steps where project_id = $1 and started_at >= $2
@@ -190,7 +191,7 @@ async fn wrong_words(tx: &mut Tx, project: ProjectId, from: Timestamp) -> Result
            left join rollups o on o.project_id = $1 and o.hour = s.hour and o.series_id = s.other_series
          ), r as (
            select hour, key_label, environment, step_name, model, template_fingerprint, output_shapes, finish_reasons,
-             conditions
+             conditions, usage_parts
            from rollups where project_id = $1 and hour >= $2
          ), sides as (
            select hour, key_label, environment, step_name, model, template_fingerprint, 'shape' as counted,
@@ -203,6 +204,12 @@ async fn wrong_words(tx: &mut Tx, project: ProjectId, from: Timestamp) -> Result
            select hour, key_label, environment, step_name, model, template_fingerprint, 'condition', c.code::text, 1
            from s join step_conditions c on c.project_id = $1 and c.run_id = s.run_id and c.step_id = s.step_id
              and c.partition_at = s.partition_at
+           union all
+           select hour, key_label, environment, step_name, model, template_fingerprint, 'part', p.word, p.n
+           from s, parts_of_usage(s.usage_semantics, s.usage_details, s.web_searches, s.cache_write_1h) p
+           union all
+           select hour, key_label, environment, step_name, model, template_fingerprint, 'part', w.key, -w.value::bigint
+           from r, jsonb_each_text(usage_parts) w
            union all
            select hour, key_label, environment, step_name, model, template_fingerprint, 'shape', w.key, -w.value::bigint
            from r, jsonb_each_text(output_shapes) w

@@ -1,11 +1,13 @@
 //! `GET /api/cost`: what the calls of a session, a run, a key or a window cost.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use domain::{NanoUsd, Timestamp, TokenUsage};
 use serde::{Deserialize, Serialize};
 use storage::Db;
-use storage::cost::{CostFilter, ModelCost};
+use storage::cost::{CostFilter, ModelCost, UsagePart};
 use utoipa::{IntoParams, ToSchema};
 
 use super::query::{Params, Reader};
@@ -77,15 +79,31 @@ struct Sums {
     input_tokens: Option<i64>,
     output_tokens: Option<i64>,
     tokens: TokenUsage,
+    /// What was used beside the four buckets, by name; what was not used is left out. Tokens that are contained in them:
+    /// `input_audio`, `input_image`, `input_video`, `cache_read_audio`, `cache_read_image`, `output_audio`,
+    /// `output_image`, `output_video`, `cache_write_1h`. Tokens beside them: `citations`. Uses that are billed by number:
+    /// `web_search`, `file_search`, `code_interpreter`, `other_tool`.
+    usage_parts: BTreeMap<String, i64>,
     /// The sum of what is known, in dollars, as a decimal text; null when nothing is.
     cost_usd: Option<String>,
     /// The same in billionths of a dollar.
     cost_nano_usd: Option<NanoUsd>,
 }
 
-impl From<&ModelCost> for Sums {
-    fn from(sums: &ModelCost) -> Self {
+/// The parts of those models that `is_asked` for, added up.
+fn added_up(parts: &[UsagePart], is_asked: impl Fn(Option<&str>) -> bool) -> BTreeMap<String, i64> {
+    let mut sums = BTreeMap::new();
+    for part in parts.iter().filter(|part| is_asked(part.model.as_deref())) {
+        let sum = sums.entry(part.word.clone()).or_insert(0_i64);
+        *sum = sum.saturating_add(part.n);
+    }
+    sums
+}
+
+impl Sums {
+    fn of(sums: &ModelCost, usage_parts: BTreeMap<String, i64>) -> Self {
         Self {
+            usage_parts,
             calls: sums.calls,
             unpriced_calls: sums.unpriced,
             input_tokens: sums.tokens.input(),
@@ -116,8 +134,9 @@ pub(crate) async fn get(
     }
     let mut snapshot = db.snapshot(caller.project_id).await?;
     let cost = storage::cost::cost(&mut snapshot, caller.project_id, &filter).await?;
+    let parts = storage::cost::usage_parts(&mut snapshot, caller.project_id, &filter).await?;
     Ok(Json(Cost {
-        total: Sums::from(&cost.total()),
+        total: Sums::of(&cost.total(), added_up(&parts, |_| true)),
         first_call: cost.first_call,
         last_call: cost.last_call,
         by_model: cost
@@ -125,7 +144,7 @@ pub(crate) async fn get(
             .iter()
             .map(|model| ModelSums {
                 model: model.model.clone(),
-                sums: Sums::from(model),
+                sums: Sums::of(model, added_up(&parts, |name| name == model.model.as_deref())),
             })
             .collect(),
     }))

@@ -12,16 +12,22 @@ use storage::prices::Replaced;
 
 use super::{Exit, output, project, with_database};
 use crate::config::Config;
+use crate::price_file::Report;
+use crate::price_file::changes::{Change, ChangedRow};
 use crate::{clock, price_file, prices};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Make a file the list of shipped prices; a project's own prices stay
     ///
-    /// The file is checked whole before anything is written. What was stored keeps its cost until `plumbline reprice`.
+    /// The file is checked whole before anything is written. Says which rows differ from those before, and the calls of
+    /// which models may cost something else by them. What was stored keeps its cost until `plumbline reprice`.
     Import {
         /// The file; its format is that of data/prices.json in the source
         file: PathBuf,
+        /// Say what would change, and change nothing
+        #[arg(long)]
+        dry_run: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -42,23 +48,32 @@ pub(super) enum Command {
 
 pub(super) async fn run(config: &Config, command: Command) -> Result<(), Exit> {
     match command {
-        Command::Import { file, json } => {
+        Command::Import { file, dry_run, json } => {
             let text = std::fs::read_to_string(&file)
                 .with_context(|| format!("cannot read {}", file.display()))
                 .map_err(|cause| Exit::Usage(format!("{cause:#}")))?;
             let prices = price_file::parse(&text)
                 .map_err(|cause| Exit::Usage(format!("{}: {cause}", file.display())))?;
-            let replaced = with_database(config, async |db| {
-                Ok(price_file::import(db, &prices, clock::now()).await?)
+            let (report, replaced) = with_database(config, async |db| {
+                let report = price_file::report(db, &prices).await?;
+                let replaced = match dry_run {
+                    true => None,
+                    false => Some(price_file::import(db, &prices, clock::now()).await?),
+                };
+                Ok((report, replaced))
             })
             .await?;
             if json {
+                let count = |change| report.rows.iter().filter(|row| row.change == change).count();
                 output::json(&json!({
-                    "version": prices.version, "prices": prices.prices.len(), "added": replaced.added,
-                    "changed": replaced.changed, "removed": replaced.removed,
+                    "version": prices.version, "prices": prices.prices.len(), "dry_run": dry_run,
+                    "added": replaced.map_or_else(|| json!(count(Change::Added)), |replaced| json!(replaced.added)),
+                    "changed": replaced.map_or_else(|| json!(count(Change::Changed)), |replaced| json!(replaced.changed)),
+                    "removed": replaced.map_or_else(|| json!(count(Change::Removed)), |replaced| json!(replaced.removed)),
+                    "rows": report.rows, "history": report.history,
                 }));
             } else {
-                output::line(&format!("{}: {}", prices.version, in_words(replaced)));
+                print_report(&prices.version, &report, replaced);
             }
             Ok(())
         }
@@ -77,6 +92,110 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<(), Exit> {
             .await
         }
     }
+}
+
+/// Rows of each kind that are told one by one.
+const ROWS_TOLD: usize = 40;
+
+/// What an import changed, or would change.
+fn print_report(version: &str, report: &Report, replaced: Option<Replaced>) {
+    match replaced {
+        Some(replaced) => output::line(&format!("{version}: {}", in_words(replaced))),
+        None => output::line(&format!("{version}: nothing is changed, this is what would be")),
+    }
+    for (change, word) in [
+        (Change::Changed, "changed"),
+        (Change::Added, "added"),
+        (Change::Removed, "removed"),
+    ] {
+        let rows: Vec<&ChangedRow> = report.rows.iter().filter(|row| row.change == change).collect();
+        for row in rows.iter().take(ROWS_TOLD) {
+            output::line(&format!("{word} {}: {}", row.price_id, fields_in_words(row)));
+        }
+        if rows.len() > ROWS_TOLD {
+            output::line(&format!(
+                "{word}: and {} more; --json has all",
+                rows.len() - ROWS_TOLD
+            ));
+        }
+    }
+    if report.history.is_empty() {
+        output::line("No recorded call is of a model whose price is another.");
+        return;
+    }
+    let calls: i64 = report
+        .history
+        .iter()
+        .fold(0, |sum, model| sum.saturating_add(model.calls));
+    output::line(&format!(
+        "{} may cost something else; `plumbline reprice --dry-run` says what, once the list is imported:",
+        domain::text::counted(calls, "recorded call")
+    ));
+    let day = |at: Timestamp| at.to_string().chars().take(10).collect::<String>();
+    let rows: Vec<[String; 5]> = report
+        .history
+        .iter()
+        .map(|model| {
+            [
+                model.model.clone(),
+                domain::text::grouped(model.calls.unsigned_abs()),
+                model
+                    .cost_nano_usd
+                    .map_or_else(|| "unknown".to_owned(), |cost| format!("${}", cost.to_decimal())),
+                day(model.first_day),
+                day(model.last_day),
+            ]
+        })
+        .collect();
+    output::table(["MODEL", "CALLS", "COST NOW", "FIRST DAY", "LAST DAY"], &rows);
+}
+
+/// `output $15 → $10`; whatever is no rate as it stands.
+fn fields_in_words(row: &ChangedRow) -> String {
+    let in_words = |name: &str, value: Option<&serde_json::Value>| match value {
+        None => "—".to_owned(),
+        Some(value) => match value.as_i64().filter(|_| is_money(name)) {
+            Some(nano) => format!("${}", NanoUsd(nano).to_decimal()),
+            None => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+        },
+    };
+    let told = row
+        .fields
+        .iter()
+        .filter(|(name, _)| row.change == Change::Changed || is_money(name));
+    let told: Vec<String> = told
+        .map(|(name, values)| {
+            let (before, after) = (
+                in_words(name, values.before.as_ref()),
+                in_words(name, values.after.as_ref()),
+            );
+            match row.change {
+                Change::Changed => format!("{name} {before} → {after}"),
+                Change::Added => format!("{name} {after}"),
+                Change::Removed => format!("{name} {before}"),
+            }
+        })
+        .collect();
+    told.join(", ")
+}
+
+/// Whether what stands at a path of a row is an amount.
+fn is_money(path: &str) -> bool {
+    const OTHER: &[&str] = &[
+        "above_input_tokens",
+        "permille",
+        "from_minute",
+        "to_minute",
+        "context_window",
+        "weekdays_only",
+        "is_unknown",
+        "provider",
+        "model",
+        "model_match",
+        "valid_from",
+    ];
+    let last = path.rsplit('.').next().unwrap_or_default();
+    !OTHER.contains(&last) && !path.starts_with("geographies.")
 }
 
 /// What became of the rows, for people.

@@ -51,7 +51,19 @@ pub(super) fn merge(mut new: Rollup, stored: &Rollup) -> Rollup {
             *counts.entry(word.clone()).or_insert(0) += count;
         }
     }
+    for (word, more) in &stored.usage_parts {
+        add_part(&mut new.usage_parts, word, *more);
+    }
     new
+}
+
+fn add_part(parts: &mut BTreeMap<String, i64>, word: &str, more: i64) {
+    match parts.get_mut(word) {
+        Some(sum) => *sum = sum.saturating_add(more),
+        None => {
+            parts.insert(word.to_owned(), more);
+        }
+    }
 }
 
 fn merge_histograms(a: &[u8], b: &[u8]) -> Vec<u8> {
@@ -97,6 +109,13 @@ impl Sum {
         count(&mut rollup.finish_reasons, counted.finish_reason);
         for condition in &row.conditions {
             count(&mut rollup.conditions, Some(&condition.code.to_string()));
+        }
+        // What another step says already counts there.
+        if row.usage_semantics.is_some() {
+            let details = &row.step.usage_details;
+            for (word, n) in details.counted_parts(row.step.web_searches, row.tokens.cache_write_1h) {
+                add_part(&mut rollup.usage_parts, word, n);
+            }
         }
         record(&mut self.latency, row.step.latency_ms);
         record(&mut self.ttft, row.step.ttft_ms);

@@ -166,6 +166,9 @@ pub fn read_stream(api: Api, parts: &[(usize, &[u8])]) -> Reading {
 }
 
 #[cfg(test)]
+#[path = "meter/recorded_tests.rs"]
+mod recorded_tests;
+#[cfg(test)]
 #[path = "meter/tests.rs"]
 mod tests;
 #[cfg(test)]

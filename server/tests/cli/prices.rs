@@ -68,6 +68,16 @@ fn prices_are_shipped_listed_and_replaced_by_a_whole_file() {
     );
     assert!(imported["removed"].as_i64().unwrap() > 300, "{imported}");
     write(&[row("a", "private-7b", 5)]);
+    let told = folder.run(&["prices", "import", "own.json", "--dry-run"]);
+    assert!(
+        told.stdout
+            .contains("changed a: input $0.000000001 → $0.000000005")
+            && told.stdout.contains("removed b: input $0.000000002")
+            && told
+                .stdout
+                .contains("No recorded call is of a model whose price is another"),
+        "{told:?}"
+    );
     let changed = folder.run(&["prices", "import", "own.json", "--json"]).json();
     assert_eq!(
         (&changed["added"], &changed["changed"], &changed["removed"]),

@@ -220,8 +220,7 @@ async fn every_read_is_answered_as_the_document_says() {
     assert_eq!(status, 200, "{answer}");
     check(&document, ("post", "/api/runs/{run_id}/shares", 200), &answer);
     let share_url = format!("/api/shares/{}", answer["share"]["id"].as_str().unwrap());
-    // What is answered with JSON, and where. Inquiries have a test of their own; the back-test's recording, the stream of changes
-    // and the figures for Prometheus are other formats.
+    // What is answered with JSON, and where. Inquiries have a test of their own; streams and figures are other formats.
     let reads = [
         ("/api/runs", "/api/runs?limit=1"),
         ("/api/runs/{run_id}", "/api/runs/r"),
@@ -241,6 +240,7 @@ async fn every_read_is_answered_as_the_document_says() {
         ("/api/shares", "/api/shares?limit=1"),
         ("/api/ledger", "/api/ledger"),
         ("/api/ledger/usage-shapes", "/api/ledger/usage-shapes"),
+        ("/api/ledger/stated-costs", "/api/ledger/stated-costs"),
         ("/api/audit", "/api/audit?limit=1"),
         ("/api/audit", "/api/audit?instance=true&who=none"),
         ("/api/jobs", "/api/jobs"),

@@ -248,4 +248,135 @@ async fn parts_and_conditions_decide_the_cost_and_survive_an_export() {
     app.store(again).await;
     let (_, run) = app.get("/api/runs/again").await;
     assert_eq!(run["steps"][0]["cost_usd"], json!("0.0319905"), "{run}");
+    // The sums of runs, of hours and of the parts of an hour know of them, and of nothing that was not used.
+    for (query, audio) in [
+        ("run=spoken", 482),
+        ("model=gpt-audio", 964),
+        ("from=2020-01-01T00:00:00Z", 964),
+        ("from=2020-01-01T00:17:00Z", 964),
+    ] {
+        let (_, cost) = app.get(&format!("/api/cost?{query}")).await;
+        assert_eq!(
+            cost["usage_parts"],
+            json!({ "output_audio": audio }),
+            "{query}: {cost}"
+        );
+        assert_eq!(cost["by_model"][0]["usage_parts"], cost["usage_parts"], "{query}");
+    }
+    let project = storage::projects::by_slug(&app.state.db, "default")
+        .await
+        .unwrap();
+    crate::reprice::assert_recount_agrees(&app, project.id).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_provider_says_it_cost_stands_beside_what_we_computed() {
+    let app = TestApp::new().await;
+    app.bring_in_shipped_prices().await;
+    // 1,000 in and 100 out of gpt-4o: $0.0035.
+    let call = |id: &str, stated: f64| {
+        let mut call = step("stated", id);
+        for (field, value) in [
+            ("provider", json!("openai")),
+            ("model", json!("gpt-4o")),
+            ("input_tokens", json!(1_000)),
+            ("output_tokens", json!(100)),
+            ("cost", json!(stated)),
+        ] {
+            call[field] = value;
+        }
+        call
+    };
+    app.store(call("a", 0.0035)).await;
+    app.store(call("b", 0.0049)).await;
+    let (_, found) = app
+        .get("/api/ledger/stated-costs?from=2020-01-01T00:00:00Z")
+        .await;
+    let item = &found["items"][0];
+    assert_eq!(
+        (
+            &item["model"],
+            &item["calls"],
+            &item["computed_nano_usd"],
+            &item["stated_nano_usd"],
+            &item["drift_permille"]
+        ),
+        (
+            &json!("gpt-4o"),
+            &json!(2),
+            &json!(7_000_000),
+            &json!(8_400_000),
+            &json!(200)
+        ),
+        "{found}"
+    );
+    let get = async |path: &str| {
+        let answer = app.client.get(app.url(path)).send().await.unwrap();
+        answer.text().await.unwrap()
+    };
+    let page = get("/p/default/settings/ledger").await;
+    assert!(page.contains("Costs that were stated as well") && page.contains("+20.0 %"));
+    let run = get("/p/default/runs/stated").await;
+    assert!(
+        run.contains("whole run, by bucket and fee") && run.contains("+20.0 % of the computed cost"),
+        "the run has a receipt of its own"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recorded_answers_pass_byte_for_byte_and_are_recorded_as_they_were_meant() {
+    let recorded: Vec<Value> =
+        serde_json::from_str(include_str!("../../src/proxy/meter/recorded/answers.json")).unwrap();
+    let (app, mut upstream) = proxied().await;
+    for call_made in recorded {
+        let from = call_made["from"].as_str().unwrap();
+        let path = match call_made["api"].as_str().unwrap() {
+            "messages" => "/v1/messages",
+            "chat" => "/v1/chat/completions",
+            "responses" => "/v1/responses",
+            "completions" => "/v1/completions",
+            _ => "/v1/embeddings",
+        };
+        let is_stream = call_made["is_stream"] == json!(true);
+        let mut asked = json!({ "model": call_made["expect"]["model"], "stream": is_stream });
+        // Asked for by the caller, so that the proxy asks for nothing and takes nothing out.
+        if is_stream && path.ends_with("completions") {
+            asked["stream_options"] = json!({ "include_usage": true });
+        }
+        let status = match call_made["status"].as_u64().unwrap() {
+            200 => "200 OK".to_owned(),
+            other => format!("{other} Refused"),
+        };
+        let kind = if is_stream {
+            "text/event-stream"
+        } else {
+            "application/json"
+        };
+        let body = call_made["body"].as_str().unwrap();
+        let answer = whole(&status, &format!("content-type: {kind}\r\n"), body.as_bytes());
+        let target = (&app, &mut upstream);
+        let (seen, bytes) = call(target, path, &asked, async |mut arrived: Arrived| {
+            arrived.send(answer).await;
+        })
+        .await;
+        assert_eq!(bytes, body.as_bytes(), "{from}: not a byte is changed");
+        let expect = &call_made["expect"];
+        if expect["error"].is_string() {
+            assert_eq!(
+                (&seen["error_class"], &seen["error"]),
+                (&expect["error_class"], &expect["error"]),
+                "{from}"
+            );
+            continue;
+        }
+        for (bucket, tokens) in expect["buckets"].as_object().unwrap() {
+            assert_eq!(&seen["tokens"][bucket], tokens, "{from}: {bucket} of {seen}");
+        }
+        if expect["text"].is_string() {
+            assert!(
+                !codes(&seen).contains(&1003),
+                "{from}: nothing answered is empty: {seen}"
+            );
+        }
+    }
 }

@@ -1,11 +1,14 @@
 //! Settings: what became of everything that was received.
 
+mod stated;
+
 use domain::{LedgerMinute, UsageShape, Window};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
+use self::stated::Stated;
 use super::SettingsPage;
-use crate::api::ledger::{LEDGER_ROWS, ledger_minutes, usage_shapes};
+use crate::api::ledger::{LEDGER_ROWS, ledger_minutes, stated_costs, usage_shapes};
 use crate::context::use_slug;
 use crate::pages::ledger_sums::{self, LedgerSums};
 use crate::ui::icon::Icon;
@@ -30,6 +33,10 @@ pub(crate) fn LedgerPage() -> impl IntoView {
         move || (slug.get(), range.get().2),
         |(slug, minutes)| usage_shapes(slug, minutes),
     );
+    let stated = Resource::new(
+        move || (slug.get(), range.get().2),
+        |(slug, minutes)| stated_costs(slug, minutes),
+    );
     let windows = move || {
         Window::CHOICES
             .iter()
@@ -50,6 +57,9 @@ pub(crate) fn LedgerPage() -> impl IntoView {
             </Load>
             <Load resource=shapes what="The usage objects" let:shapes>
                 <Shapes shapes slug=slug.get_untracked()/>
+            </Load>
+            <Load resource=stated what="The stated costs" let:costs>
+                <Stated costs slug=slug.get_untracked()/>
             </Load>
         </SettingsPage>
     }

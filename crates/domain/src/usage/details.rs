@@ -97,8 +97,75 @@ pub struct UsageDetails {
 }
 
 impl UsageDetails {
+    /// What a call adds to the sums beside the four buckets, by the name under which it is summed: tokens that are not text
+    /// (`input_audio`, `output_image`, …), `citations`, `cache_write_1h`, and uses that are billed by number
+    /// (`web_search`, `file_search`, `code_interpreter`, `other_tool`). Nothing that is none, and nothing below zero.
+    pub fn counted_parts(
+        &self,
+        web_searches: Option<i64>,
+        cache_write_1h: Option<i64>,
+    ) -> BTreeMap<&'static str, i64> {
+        let mut counted = BTreeMap::new();
+        let mut add = |word: &'static str, n: Option<i64>| {
+            if let Some(n) = n.filter(|n| *n > 0) {
+                let sum = counted.entry(word).or_insert(0_i64);
+                *sum = sum.saturating_add(n);
+            }
+        };
+        for (parts, [audio, image, video]) in [
+            (&self.input, ["input_audio", "input_image", "input_video"]),
+            (
+                &self.cache_read,
+                ["cache_read_audio", "cache_read_image", "cache_read_video"],
+            ),
+            (&self.output, ["output_audio", "output_image", "output_video"]),
+        ] {
+            add(audio, parts.audio);
+            add(image, parts.image);
+            add(video, parts.video);
+        }
+        add("citations", self.citations);
+        add("cache_write_1h", cache_write_1h);
+        add("web_search", web_searches);
+        for (tool, uses) in &self.tools {
+            // Names come from outside; few of them are those of a provider.
+            let word = match tool.as_str() {
+                "file_search" => "file_search",
+                "code_interpreter" => "code_interpreter",
+                _ => "other_tool",
+            };
+            add(word, Some(*uses));
+        }
+        counted
+    }
+
     /// Whether it says nothing.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_summed_beside_the_buckets() {
+        let mut details = UsageDetails::default();
+        assert!(details.counted_parts(None, Some(0)).is_empty());
+        details.output.audio = Some(482);
+        details.input.image = Some(-3);
+        details.tools = [("file_search", 2), ("x_search", 1), ("y_search", 4), ("z", -1)]
+            .map(|(name, uses)| (name.to_owned(), uses))
+            .into();
+        let counted = details.counted_parts(Some(3), Some(1_000));
+        let expected = [
+            ("cache_write_1h", 1_000),
+            ("file_search", 2),
+            ("other_tool", 5),
+            ("output_audio", 482),
+            ("web_search", 3),
+        ];
+        assert_eq!(counted, expected.into());
     }
 }

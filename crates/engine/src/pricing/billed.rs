@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::PriceRow;
 
 /// What a line of a receipt is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BilledAs {
     /// Fresh input.

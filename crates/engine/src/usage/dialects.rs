@@ -25,6 +25,8 @@ pub(super) enum Key {
     CacheWrite,
     CacheWrite5m,
     CacheWrite1h,
+    /// Writes to the cache as a list of `{ttl, inputTokens}`.
+    CacheWriteList,
     /// Reasoning that is billed beside the output, and that the total leaves out.
     ReasoningApart,
     WebSearches,

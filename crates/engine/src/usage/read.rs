@@ -204,6 +204,7 @@ impl Found {
                 }
             }
             Key::PartList(of) => self.put_parts(of, value),
+            Key::CacheWriteList => self.put_cache_writes(dialect, value),
             _ => self.put_count(dialect, key, value),
         }
     }
@@ -254,6 +255,21 @@ impl Found {
                 "video" => self.put_part(of, Modality::Video, tokens),
                 other if tokens != 0 => {
                     self.details.unpriced.insert(format!("{} tokens", short(other)));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Bedrock's `[{"ttl": "1h", "inputTokens": 12}]`. A time that is neither of the two has no known price.
+    fn put_cache_writes(&mut self, dialect: &Dialect, value: &Value) {
+        for write in value.as_array().into_iter().flatten() {
+            match (write["ttl"].as_str(), count(&write["inputTokens"])) {
+                (Some("5m"), Some(_)) => self.put_count(dialect, Key::CacheWrite5m, &write["inputTokens"]),
+                (Some("1h"), Some(_)) => self.put_count(dialect, Key::CacheWrite1h, &write["inputTokens"]),
+                (Some(ttl), Some(tokens)) if tokens != 0 => {
+                    let what = format!("cache writes for {}", short(ttl));
+                    self.details.unpriced.insert(what);
                 }
                 _ => {}
             }

@@ -70,6 +70,11 @@ pub(super) fn json_object(map: &serde_json::Map<String, serde_json::Value>) -> O
     if map.is_empty() { None } else { json(map) }
 }
 
+/// Counts by name; `None` for none.
+pub(super) fn json_counts(counts: &std::collections::BTreeMap<String, i64>) -> Option<String> {
+    if counts.is_empty() { None } else { json(counts) }
+}
+
 pub(super) fn json<T: serde::Serialize + ?Sized>(value: &T) -> Option<String> {
     serde_json::to_string(value).ok()
 }

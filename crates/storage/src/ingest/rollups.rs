@@ -11,7 +11,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::BatchTx;
-use super::columns::{Column, columns, insert as bind, join, json, names, rows};
+use super::columns::{Column, columns, insert as bind, join, json, json_counts, names, rows};
 use crate::Result;
 use crate::counts::{ADD_UP_DAYS, MARK_CHANGED, SUMMED};
 
@@ -80,6 +80,8 @@ pub struct Rollup {
     pub finish_reasons: BTreeMap<String, i64>,
     /// Count by condition code.
     pub conditions: BTreeMap<String, i64>,
+    /// What was used beside the four buckets, by name: `UsageDetails::counted_parts`.
+    pub usage_parts: BTreeMap<String, i64>,
 }
 
 columns!(COLUMNS, bind_rollups<'q>, |row: &'q (RollupKey, Rollup)| {
@@ -110,6 +112,7 @@ columns!(COLUMNS, bind_rollups<'q>, |row: &'q (RollupKey, Rollup)| {
     output_shapes: "jsonb" = json(&row.1.output_shapes),
     finish_reasons: "jsonb" = json(&row.1.finish_reasons),
     conditions: "jsonb" = json(&row.1.conditions),
+    usage_parts: "jsonb" = json_counts(&row.1.usage_parts),
 });
 
 /// Locks the rows that exist of these and reads them; those that don't exist are absent from the answer.
@@ -150,7 +153,8 @@ async fn lock(
            r.ttft_us,
            r.output_shapes as \"output_shapes: Json<BTreeMap<String, i64>>\",
            r.finish_reasons as \"finish_reasons: Json<BTreeMap<String, i64>>\",
-           r.conditions as \"conditions: Json<BTreeMap<String, i64>>\"
+           r.conditions as \"conditions: Json<BTreeMap<String, i64>>\",
+           r.usage_parts as \"usage_parts: Json<BTreeMap<String, i64>>\"
          from unnest($1::uuid[], $2::timestamptz[], $3::uuid[]) as wanted (project_id, hour, series_id)
          join rollups r on r.project_id = wanted.project_id and r.hour = wanted.hour and r.series_id = wanted.series_id
          order by r.project_id, r.hour, r.series_id
@@ -199,6 +203,7 @@ async fn lock(
                 output_shapes: r.output_shapes.0,
                 finish_reasons: r.finish_reasons.0,
                 conditions: r.conditions.0,
+                usage_parts: r.usage_parts.map(|counts| counts.0).unwrap_or_default(),
             };
             (key, rollup)
         })

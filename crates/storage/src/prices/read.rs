@@ -1,6 +1,8 @@
 use domain::{ProjectId, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
+use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::{Result, Snapshot};
 
@@ -35,29 +37,39 @@ pub async fn shipped(snapshot: &mut Snapshot, project: ProjectId) -> Result<Vec<
     read(snapshot, project, true, false).await
 }
 
+/// The shipped rows, read for the server and not for a project, ordered by id.
+pub async fn every_shipped(snapshot: &mut Snapshot) -> Result<Vec<StoredPrice>> {
+    let rows = sqlx::query_as!(
+        Row,
+        "select price_id, project_id, provider, model_match, model, valid_from, rates, context_window, source
+         from prices where project_id is null order by price_id"
+    )
+    .fetch_all(&mut *snapshot)
+    .await?;
+    Ok(rows.into_iter().map(StoredPrice::from).collect())
+}
+
 /// A project's own rows, ordered by id.
 pub async fn own(snapshot: &mut Snapshot, project: ProjectId) -> Result<Vec<StoredPrice>> {
     read(snapshot, project, false, true).await
 }
 
-async fn read(
-    snapshot: &mut Snapshot,
-    project: ProjectId,
-    shipped: bool,
-    own: bool,
-) -> Result<Vec<StoredPrice>> {
-    let rows = sqlx::query!(
-        "select price_id, project_id, provider, model_match, model, valid_from, rates, context_window, source
-         from prices where (project_id is null and $2) or (project_id = $1 and $3) order by price_id",
-        project.0,
-        shipped,
-        own
-    )
-    .fetch_all(&mut *snapshot)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| StoredPrice {
+/// A row of the table.
+pub(super) struct Row {
+    pub(super) price_id: String,
+    pub(super) project_id: Option<Uuid>,
+    pub(super) provider: String,
+    pub(super) model_match: String,
+    pub(super) model: String,
+    pub(super) valid_from: OffsetDateTime,
+    pub(super) rates: Value,
+    pub(super) context_window: Option<i64>,
+    pub(super) source: String,
+}
+
+impl From<Row> for StoredPrice {
+    fn from(row: Row) -> Self {
+        Self {
             price_id: row.price_id,
             project_own: row.project_id.is_some(),
             provider: row.provider,
@@ -67,8 +79,27 @@ async fn read(
             rates: row.rates,
             context_window: row.context_window,
             source: row.source,
-        })
-        .collect())
+        }
+    }
+}
+
+async fn read(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    shipped: bool,
+    own: bool,
+) -> Result<Vec<StoredPrice>> {
+    let rows = sqlx::query_as!(
+        Row,
+        "select price_id, project_id, provider, model_match, model, valid_from, rates, context_window, source
+         from prices where (project_id is null and $2) or (project_id = $1 and $3) order by price_id",
+        project.0,
+        shipped,
+        own
+    )
+    .fetch_all(&mut *snapshot)
+    .await?;
+    Ok(rows.into_iter().map(StoredPrice::from).collect())
 }
 
 /// The row that a step's cost was computed with; `None` when there is none, or it is gone. Of two steps of one id the one
@@ -79,7 +110,8 @@ pub async fn behind_step(
     run_id: &str,
     step_id: &str,
 ) -> Result<Option<StoredPrice>> {
-    let row = sqlx::query!(
+    let row = sqlx::query_as!(
+        Row,
         "select p.price_id, p.project_id, p.provider, p.model_match, p.model, p.valid_from, p.rates, p.context_window,
            p.source
          from (
@@ -95,15 +127,5 @@ pub async fn behind_step(
     )
     .fetch_optional(&mut *snapshot)
     .await?;
-    Ok(row.map(|row| StoredPrice {
-        price_id: row.price_id,
-        project_own: row.project_id.is_some(),
-        provider: row.provider,
-        model_match: row.model_match,
-        model: row.model,
-        valid_from: Timestamp::from_offset_date_time(row.valid_from),
-        rates: row.rates,
-        context_window: row.context_window,
-        source: row.source,
-    }))
+    Ok(row.map(StoredPrice::from))
 }

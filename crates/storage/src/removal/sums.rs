@@ -60,6 +60,9 @@ async fn hours_left(
              select hour, series_id, 'reason', stop_reason, count(*) from s where stop_reason is not null group by 1, 2, 4
              union all
              select hour, series_id, 'condition', code, count(*) from s, unnest(codes) as code group by 1, 2, 4
+             union all
+             select hour, series_id, 'part', p.word, least(sum(p.n), 9223372036854775807)::bigint
+             from s, parts_of_usage(s.usage_semantics, s.usage_details, s.web_searches, s.cache_write_1h) p group by 1, 2, 4
            ) counted group by 1, 2, 3
          )
          select s.hour as \"hour!\", s.series_id as \"series_id!\", min(of_key) as \"key_label!\",
@@ -82,7 +85,9 @@ async fn hours_left(
            (select counts from words w where w.hour = s.hour and w.series_id = s.series_id and kind = 'reason')
              as \"reasons: Json<BTreeMap<String, i64>>\",
            (select counts from words w where w.hour = s.hour and w.series_id = s.series_id and kind = 'condition')
-             as \"conditions: Json<BTreeMap<String, i64>>\"
+             as \"conditions: Json<BTreeMap<String, i64>>\",
+           (select counts from words w where w.hour = s.hour and w.series_id = s.series_id and kind = 'part')
+             as \"parts: Json<BTreeMap<String, i64>>\"
          from s group by s.hour, s.series_id order by 1, 2",
         project.0,
         &had.hours,
@@ -129,6 +134,7 @@ async fn hours_left(
                 output_shapes: row.shapes.map(|counts| counts.0).unwrap_or_default(),
                 finish_reasons: row.reasons.map(|counts| counts.0).unwrap_or_default(),
                 conditions: row.conditions.map(|counts| counts.0).unwrap_or_default(),
+                usage_parts: row.parts.map(|counts| counts.0).unwrap_or_default(),
             };
             (key, rollup)
         })

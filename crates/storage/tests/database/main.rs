@@ -30,4 +30,5 @@ mod stuck;
 mod support;
 mod tenancy;
 mod upgrade;
+mod usage_parts;
 mod user_data;

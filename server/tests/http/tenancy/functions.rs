@@ -48,6 +48,7 @@ fn functions() -> Vec<(&'static str, Value)> {
         ),
         ("/ui/ledger/minutes", json!({ "minutes": "60" })),
         ("/ui/ledger/usage_shapes", json!({ "minutes": "60" })),
+        ("/ui/ledger/stated_costs", json!({ "minutes": "60" })),
         ("/ui/members/list", json!({})),
         ("/ui/projects/server_facts", json!({})),
         ("/ui/projects/deleted", json!({})),
@@ -109,6 +110,7 @@ fn functions() -> Vec<(&'static str, Value)> {
         ("/ui/groups/session", json!({ "session_id": "theirs", "page": 1 })),
         ("/ui/groups/user", json!({ "user_id": "theirs" })),
         ("/ui/runs/get", json!({ "run_id": "theirs" })),
+        ("/ui/runs/receipt", json!({ "run_id": "theirs" })),
         ("/ui/steps/get", json!({ "run_id": "theirs", "step_id": "s1" })),
         (
             "/ui/steps/flow",

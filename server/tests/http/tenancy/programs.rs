@@ -69,6 +69,7 @@ const PROGRAMS: &[(&str, Expect)] = &[
     ("GET /api/live", Expect::Stream),
     ("GET /api/ledger", Expect::Own("/api/ledger")),
     ("GET /api/ledger/usage-shapes", Expect::Own("/api/ledger/usage-shapes")),
+    ("GET /api/ledger/stated-costs", Expect::Own("/api/ledger/stated-costs")),
     ("GET /api/jobs", Expect::Own("/api/jobs")),
     ("GET /api/jobs/{job_id}", Expect::Job("")),
     ("POST /api/jobs/{job_id}/cancel", Expect::Job("/cancel")),
