@@ -17,8 +17,8 @@ use super::{Fields, MAX_FORM_BYTES};
 use crate::auth::Visitor;
 use crate::clock;
 use crate::error::{HttpError, HttpResult};
-use crate::request_body;
 use crate::inquiries::{bill, refusal};
+use crate::request_body;
 use crate::state::AppState;
 
 /// The most parts of a form with a picture.
@@ -86,7 +86,8 @@ async fn sent(state: &AppState, request: Request) -> HttpResult<Sent> {
     };
     let (head, body) = request.into_parts();
     let limit = MAX_PICTURE_BYTES + MAX_FORM_BYTES;
-    let bytes = request_body::read(&head.headers, body, limit, &state.body_budget).await?;
+    // Its share of the memory for bodies, held until the picture is taken out.
+    let (bytes, _permit) = request_body::read(&head.headers, body, limit, &state.body_budget).await?;
     let mut whole = Request::new(Body::from(bytes));
     if let Some(kind) = head.headers.get(CONTENT_TYPE) {
         whole.headers_mut().insert(CONTENT_TYPE, kind.clone());

@@ -200,8 +200,8 @@ fn changeover(logs: &[f64], near: usize, (before, after): (&[f64], &[f64])) -> O
     let first = near.saturating_sub(SIDE_DAYS).max(LEAST_BEFORE);
     let last = (near + SIDE_DAYS).min(logs.len().checked_sub(LEAST_AFTER)?);
     let (mut sum, mut best) = (0.0, (0.0, first));
-    for place in first..last {
-        sum += (logs[place] - before).abs() - (logs[place] - after).abs();
+    for (place, log) in logs.iter().enumerate().take(last).skip(first) {
+        sum += (log - before).abs() - (log - after).abs();
         if sum < best.0 {
             best = (sum, place + 1);
         }

@@ -143,8 +143,7 @@ async fn message_of(
     body: Body,
     budget: &BodyBudget,
 ) -> Result<(Bytes, OwnedSemaphorePermit), Failure> {
-    let (framed, permit) =
-        request_body::read(headers, body, MAX_BATCH_BYTES + PREFIX_BYTES, budget).await?;
+    let (framed, permit) = request_body::read(headers, body, MAX_BATCH_BYTES + PREFIX_BYTES, budget).await?;
     match frame::message_of(framed) {
         Ok(frame::Message::Plain(message)) => Ok((message, permit)),
         Ok(frame::Message::Packed(packed)) => {
