@@ -125,9 +125,7 @@ pub async fn judge_changes(
     };
     let begun = Instant::now();
     let by = By::of(db, project).await?;
-    let hours = standings
-        .judge_hours(db, project, taken, &by.settings, now)
-        .await?;
+    let hours = standings.judge_hours(db, project, taken, &by, now).await?;
     let Some(hours) = hours else {
         return judge_whole(db, project, now, (lease, taken, begun), by, standings).await;
     };
@@ -150,6 +148,7 @@ async fn judge_whole(
     by: By,
     standings: &mut Standings,
 ) -> Result<Judged, JudgeError> {
+    let weights = by.weights.clone();
     let read = read::window(db, project, taken.from, now).await?;
     let (mut read, mut incidents, mut standing) = judged(read, by.clone()).await?;
     let closer = read::closer(db, project, &mut read, &incidents).await?;
@@ -168,7 +167,7 @@ async fn judge_whole(
     let changed = written.as_ref().is_some_and(|written| written.changed);
     tracing::debug!(project.id = %project, rows, incidents = incidents.len(), took_ms, changed, "judged");
     if let Some((written, standing)) = written.zip(standing) {
-        standings.keep(project, standing, rows, written.history, now);
+        standings.keep(project, standing, rows, (written.history, weights), now);
     }
     if changed {
         storage::live::notify_incidents(db, project).await?;

@@ -11,6 +11,8 @@ use crate::secrets::{Secrets, TextKey};
 
 /// Projects that are kept; one that has to go is read again when it has its next step.
 const MAX_PROJECTS: u64 = 10_000;
+/// How long what is known holds where nobody says that it was changed: news can be lost, and the price of that is plain text.
+const HOLDS: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// All projects' keys of texts. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -27,7 +29,10 @@ impl PayloadKeys {
         Self {
             db,
             secrets,
-            keys: Cache::new(MAX_PROJECTS),
+            keys: Cache::builder()
+                .max_capacity(MAX_PROJECTS)
+                .time_to_live(HOLDS)
+                .build(),
             invalidations: Arc::default(),
         }
     }

@@ -179,7 +179,10 @@ impl Watching {
         inquiries::investigate(db, project, stored.id, ACTOR, clock::now()).await?;
         self.inquiries_wake.notify_one();
         tracing::info!(project.id = %project, incident.id = %stored.id, severity = severity.as_str(), action = action.as_str(), "the watcher acts on an incident");
-        if action == WatchAction::Issue {
+        // Somebody may have opened one by the button.
+        if action == WatchAction::Issue
+            && storage::issues::claim(db, project, stored.id, clock::now()).await?
+        {
             match self
                 .open_issue(project, stored.id, incident, severity, ACTOR)
                 .await
@@ -187,6 +190,7 @@ impl Watching {
                 Ok(_) => {}
                 Err(NoRest::Database(cause)) => return Err(cause),
                 Err(cause) => {
+                    storage::issues::release(db, project, stored.id).await?;
                     tracing::warn!(project.id = %project, incident.id = %stored.id, %cause, "the watcher could not open an issue");
                     watcher::record_failure(db, project, stored.id, &cause.to_string()).await?;
                 }

@@ -18,8 +18,8 @@ pub const COMPARED_DEPLOYS: usize = 8;
 /// What is named unasked, the most important first.
 const NAMED: [Measure; 3] = [Measure::CostPerCall, Measure::ErrorRate, Measure::LatencyP95];
 
-/// How many changes are looked at for the one that is named, where each deploy has so many parts. On every page the same,
-/// so that a deploy which one of them names is named by the others.
+/// How many changes are looked at for the one that is named, where each deploy has so many parts. A page of one part looks
+/// at fewer, and may name what a page of all of them does not.
 pub fn looked_at(parts: usize) -> usize {
     parts.max(1) * NAMED.len() * COMPARED_DEPLOYS
 }

@@ -89,7 +89,9 @@ pub async fn ask(
 /// Those who ask in one project ask one after the other, see `inquiries::bounds`.
 async fn may_wait(tx: &mut Tx, project: ProjectId) -> Result<()> {
     let waiting = sqlx::query_scalar!(
-        "select count(*) as \"count!\" from chat_bills where project_id = $1 and picture is not null",
+        "select count(*) as \"count!\" from chat_bills b
+         join inquiries i on i.project_id = b.project_id and i.inquiry_id = b.inquiry_id
+         where b.project_id = $1 and b.picture is not null and i.state in ('queued', 'running')",
         project.0
     )
     .fetch_one(&mut **tx)

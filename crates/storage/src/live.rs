@@ -48,6 +48,14 @@ pub async fn notify_settings(db: &Db, project: ProjectId) -> Result<()> {
     send(db, &format!("settings {project}")).await
 }
 
+/// Tells every process, once `tx` is committed, that a project's settings changed.
+pub(crate) async fn notify_settings_within(tx: &mut Tx, project: ProjectId) -> Result<()> {
+    sqlx::query!("select pg_notify($1, $2)", CHANNEL, format!("settings {project}"))
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(())
+}
+
 /// Notifies every process that a project's incidents changed.
 pub async fn notify_incidents(db: &Db, project: ProjectId) -> Result<()> {
     send(db, &format!("incidents {project}")).await

@@ -93,8 +93,9 @@ pub async fn set_sealing(
         json!({ "payloads": is_on }),
     );
     audit::record_within(&mut tx, project, &entry, now).await?;
-    tx.commit().await?;
-    live::notify_settings(db, project).await
+    // In the transaction: either both happen or neither. It is rare enough for commits to wait for it.
+    live::notify_settings_within(&mut tx, project).await?;
+    Ok(tx.commit().await?)
 }
 
 /// A project's key for one read, asked for where something of it is sealed.
@@ -137,6 +138,8 @@ impl Opener {
         Ok(self.text(place, plain, sealed)?.map(|mut text| {
             if let Some((end, _)) = text.char_indices().nth(max_chars) {
                 text.truncate(end);
+                // What is kept is what was asked for, not the memory of the whole text.
+                text.shrink_to_fit();
             }
             text
         }))

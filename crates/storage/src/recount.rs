@@ -183,7 +183,7 @@ async fn wrong_words(tx: &mut Tx, project: ProjectId, from: Timestamp) -> Result
              case when o.series_id is null then s.model else o.model end as model,
              case when o.series_id is null then s.template_fingerprint else o.template_fingerprint end
                as template_fingerprint,
-             s.output_shape, s.stop_reason, s.usage_semantics, s.usage_details, s.web_searches, s.cache_write_1h
+             s.output_shape, s.stop_reason, s.usage_semantics, s.cost_source, s.usage_details, s.web_searches, s.cache_write_1h
            from (
              select *, date_trunc('hour', started_at at time zone 'UTC') at time zone 'UTC' as hour
              from steps where project_id = $1 and started_at >= $2
@@ -206,7 +206,7 @@ async fn wrong_words(tx: &mut Tx, project: ProjectId, from: Timestamp) -> Result
              and c.partition_at = s.partition_at
            union all
            select hour, key_label, environment, step_name, model, template_fingerprint, 'part', p.word, p.n
-           from s, parts_of_usage(s.usage_semantics, s.usage_details, s.web_searches, s.cache_write_1h) p
+           from s, parts_of_usage(coalesce(s.usage_semantics, s.cost_source), s.usage_details, s.web_searches, s.cache_write_1h) p
            union all
            select hour, key_label, environment, step_name, model, template_fingerprint, 'part', w.key, -w.value::bigint
            from r, jsonb_each_text(usage_parts) w

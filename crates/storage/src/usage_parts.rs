@@ -11,7 +11,7 @@ use crate::jobs::{JobChunk, Progress};
 /// The kind of the job. A migration asks for it.
 pub const KIND: &str = "count_usage_parts";
 /// Hours that one chunk counts.
-const CHUNK_HOURS: i64 = 12;
+const CHUNK_HOURS: i64 = 4;
 
 /// Counts the next hours and commits the chunk. A count that is right already is left alone, and so is one whose steps are
 /// gone.
@@ -37,15 +37,22 @@ pub async fn count_chunk(mut chunk: JobChunk, now: Timestamp) -> Result<()> {
         "update rollups r set usage_parts = c.parts
          from (
            select hour, series_id, jsonb_object_agg(word, n) as parts from (
-             select o.hour, o.series_id, p.word, least(sum(p.n), 9223372036854775807)::bigint as n
-             from rollups o
-             join steps s on s.project_id = $1 and s.started_at >= o.hour and s.started_at < o.hour + interval '1 hour'
+             select o.hour, o.series_id, s.word, least(sum(s.n), 9223372036854775807)::bigint as n
+             from (
+               select h.hour, s.other_series, s.key_label, s.name, s.environment, s.model, s.template_fingerprint,
+                 p.word, sum(p.n) as n
+               from unnest($2::timestamptz[]) h (hour)
+               join steps s on s.project_id = $1 and s.started_at >= h.hour and s.started_at < h.hour + interval '1 hour'
+                 and (s.usage_details is not null or s.web_searches is not null or s.cache_write_1h is not null)
+               cross join lateral parts_of_usage(coalesce(s.usage_semantics, s.cost_source), s.usage_details,
+                 s.web_searches, s.cache_write_1h) p
+               group by 1, 2, 3, 4, 5, 6, 7, 8
+             ) s
+             join rollups o on o.project_id = $1 and o.hour = s.hour
                and (s.other_series = o.series_id or s.other_series is null and s.key_label = o.key_label
                  and s.name = o.step_name and s.environment is not distinct from o.environment
                  and s.model is not distinct from o.model
                  and s.template_fingerprint is not distinct from o.template_fingerprint)
-             cross join lateral parts_of_usage(s.usage_semantics, s.usage_details, s.web_searches, s.cache_write_1h) p
-             where o.project_id = $1 and o.hour = any ($2)
              group by 1, 2, 3
            ) counted group by 1, 2
          ) c

@@ -85,9 +85,11 @@ pub(crate) async fn switch(state: &AppState, project: ProjectId, is_on: bool, ac
     let new_key = state.payload_keys.new_key(project);
     let new_key =
         new_key.ok_or_else(|| HttpError::internal(anyhow::anyhow!("the system has no randomness")))?;
-    storage::payloads::set_sealing(&state.db, project, is_on, &new_key, actor, clock::now()).await?;
+    let saved =
+        storage::payloads::set_sealing(&state.db, project, is_on, &new_key, actor, clock::now()).await;
+    // Also after an error: it may be committed all the same.
     state.payload_keys.invalidate(project);
-    Ok(())
+    Ok(saved?)
 }
 
 async fn read(state: &AppState, project: ProjectId) -> HttpResult<EncryptionSettings> {

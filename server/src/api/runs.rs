@@ -17,8 +17,7 @@ use crate::error::{HttpError, HttpResult, NotFound, ReadErrors};
 const MAX_STEPS: u32 = 20_000;
 
 /// What is said of a search in a project that has its texts encrypted.
-pub(crate) const ENCRYPTED_NOT_SEARCHED: &str =
-    "texts of this project are encrypted: q looks at ids, names and errors, not into prompts and answers";
+pub(crate) const ENCRYPTED_NOT_SEARCHED: &str = "texts of this project are or were encrypted: q looks at ids, names and errors, not into prompts and answers";
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::source::require_local;
 use super::{Exit, output, project, with_database};
+use crate::alerts::look_at_budgets;
 use crate::clock;
 use crate::config::{Config, LocalFlags};
 use crate::incidents::answer::{IncidentAnswer, IncidentDetails, date, judgement};
@@ -90,8 +91,9 @@ async fn listed(db: &Db, project: ProjectId, arguments: &Arguments) -> Result<Ve
 /// Without a server nobody has judged what came in since.
 pub(super) async fn judge_what_waits(db: &Db, project: ProjectId) -> Result<(), Exit> {
     let now = clock::now();
-    if incidents::due(db, now).await?.contains(&project) {
-        judge_project(db, project, now).await?;
+    if incidents::due(db, now).await?.contains(&project) && judge_project(db, project, now).await? {
+        // Whoever judges looks at the budgets: a server beside this one finds nothing to do any more.
+        look_at_budgets(db, project, now).await?;
     }
     Ok(())
 }

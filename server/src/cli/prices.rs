@@ -55,7 +55,9 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<(), Exit> {
             let prices = price_file::parse(&text)
                 .map_err(|cause| Exit::Usage(format!("{}: {cause}", file.display())))?;
             let (report, replaced) = with_database(config, async |db| {
-                let report = price_file::report(db, &prices).await?;
+                // Every day of every project is read: no page waits for it.
+                let patient = db.with_read_timeout(std::time::Duration::from_secs(600));
+                let report = price_file::report(&patient, &prices).await?;
                 let replaced = match dry_run {
                     true => None,
                     false => Some(price_file::import(db, &prices, clock::now()).await?),
@@ -67,9 +69,7 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<(), Exit> {
                 let count = |change| report.rows.iter().filter(|row| row.change == change).count();
                 output::json(&json!({
                     "version": prices.version, "prices": prices.prices.len(), "dry_run": dry_run,
-                    "added": replaced.map_or_else(|| json!(count(Change::Added)), |replaced| json!(replaced.added)),
-                    "changed": replaced.map_or_else(|| json!(count(Change::Changed)), |replaced| json!(replaced.changed)),
-                    "removed": replaced.map_or_else(|| json!(count(Change::Removed)), |replaced| json!(replaced.removed)),
+                    "added": count(Change::Added), "changed": count(Change::Changed), "removed": count(Change::Removed),
                     "rows": report.rows, "history": report.history,
                 }));
             } else {

@@ -44,6 +44,11 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<(), Exit> {
             SecretOf::Payloads => KEY_FIELD.to_owned(),
         };
         let text = old.open(stored.project_id, &field, &stored.sealed);
+        // What has the new key already, because a rotation was run before, keeps it.
+        let text = text.or_else(|cause| {
+            new.open(stored.project_id, &field, &stored.sealed)
+                .map_err(|_neither| cause)
+        });
         let text = text.map_err(|cause| Unsealable::Closed {
             field: field.clone(),
             cause,

@@ -16,7 +16,7 @@ const STALE_MICROS: i64 = 1_800 * 1_000_000;
 const AGAIN_MICROS: i64 = 60 * 1_000_000;
 /// Why a run was not judged that could not be read as often as it is tried.
 const NOT_READ: &str =
-    "The run could not be read: each attempt ended in an error of the database, which is in the server’s log";
+    "The run could not be read: each attempt ended in an error, which is in the server’s log";
 /// Of each text that rules look at, in characters.
 const MAX_RULE_TEXT_CHARS: i32 = 1_000_000;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{ProjectId, Timestamp};
+use storage::payloads::Unopened;
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinSet};
 use tokio::time::sleep;
@@ -27,6 +28,8 @@ const CLAIM_MICROS: i64 = 600 * 1_000_000;
 const MAX_ATTEMPTS: i32 = 5;
 /// How long after the first attempt it is tried again; twice as long after each one more.
 const BACKOFF_MICROS: i64 = 60 * 1_000_000;
+/// When a run is looked at again whose texts this server has no key for.
+const SEALED_MICROS: i64 = 600 * 1_000_000;
 const POLL_INTERVAL: Duration = Duration::from_secs(10);
 const OUTAGE_PAUSE: Duration = Duration::from_secs(5);
 
@@ -98,7 +101,13 @@ impl UnderWay {
                 } else {
                     look_at(&judge, &queued, now).await
                 };
-                if let Err(cause) = looked {
+                if let Err(storage::Error::Sealed(cause @ (Unopened::OtherKey | Unopened::NoKey))) = looked {
+                    tracing::warn!(error = %cause, project.id = %project, "a run is not judged before its texts can be opened");
+                    let due_at = now.plus_micros(SEALED_MICROS);
+                    if let Err(cause) = storage::detectors::later(&judge.db, &queued, due_at).await {
+                        tracing::debug!(error = ?cause, "it is tried again when the claim ends");
+                    }
+                } else if let Err(cause) = looked {
                     tracing::warn!(error = ?cause, project.id = %project, attempts = queued.attempts, "a run is not judged yet");
                     let due_at = now.plus_micros(backoff_micros(queued.attempts));
                     if let Err(cause) = storage::detectors::again(&judge.db, &queued, due_at).await {

@@ -66,7 +66,16 @@ pub(super) async fn put(
         &actor,
         clock::now(),
     );
-    let id = asked.await.map_err(refusal)?;
+    let id = match asked.await {
+        Ok(id) => id,
+        Err(cause) => {
+            // The one that was begun for it has nothing in it.
+            if fields.text("chat").is_empty() {
+                storage::chats::delete(&state.db, project.id, chat, &actor, clock::now()).await?;
+            }
+            return Err(refusal(cause));
+        }
+    };
     drop(picture);
     state.inquiries_wake.notify_one();
     if fields.text("waits") == "yes" {

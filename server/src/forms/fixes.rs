@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::Redirect;
 use domain::Role;
 use storage::issues;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::Fields;
@@ -38,13 +39,20 @@ pub(super) async fn issue(
     let mut snapshot = state.db.snapshot(project.id).await?;
     storage::incidents::get(&mut snapshot, project.id, id).await?;
     drop(snapshot);
-    if issues::claim(&state.db, project.id, id, clock::now()).await? {
-        let actor = visitor.name_in_log();
-        if let Err(cause) = Box::pin(incident_github::issue(&state, project.id, id, &actor)).await {
-            issues::release(&state.db, project.id, id).await?;
+    let (project_id, actor) = (project.id, visitor.name_in_log());
+    // To its end, also where the visitor is gone by then, who may have pressed twice: GitHub has the issue.
+    let opening = TaskTracker::new().spawn(async move {
+        if issues::claim(&state.db, project_id, id, clock::now()).await?
+            && let Err(cause) = Box::pin(incident_github::issue(&state, project_id, id, &actor)).await
+        {
+            issues::release(&state.db, project_id, id).await?;
             return Err(cause);
         }
-    }
+        Ok::<(), HttpError>(())
+    });
+    opening
+        .await
+        .unwrap_or_else(|_panicked| Err(storage::Error::no_answer().into()))?;
     Ok(Redirect::to(&format!("/p/{}/incidents/{id}#fix", project.slug)))
 }
 

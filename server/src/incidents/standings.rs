@@ -4,15 +4,15 @@
 use std::collections::HashMap;
 
 use domain::{ProjectId, Timestamp};
-use engine::incidents::{Settings, Since, Standing};
+use engine::incidents::{Since, Standing, Weights};
 use storage::Db;
 use storage::incidents::Taken;
 use tokio::task::spawn_blocking;
 
-use super::{JudgeError, read};
+use super::{By, JudgeError, read};
 
-/// Metrics of series that are kept of all projects together, a kilobyte or two each.
-const MAX_METRICS: usize = 60_000;
+/// Metrics and hours of series that are kept of all projects together, a kilobyte or two each.
+const MAX_KEPT: usize = 60_000;
 /// A project with fewer hours of series is judged as a whole in no time.
 const LEAST_ROWS: usize = 1_000;
 
@@ -27,6 +27,8 @@ struct Kept {
     standing: Standing,
     /// What was known then.
     history: i64,
+    /// What people's answers had made of the weights.
+    weights: Weights,
     judged_at: Timestamp,
     used_at: Timestamp,
 }
@@ -47,11 +49,12 @@ impl Standings {
         db: &Db,
         project: ProjectId,
         taken: Taken,
-        settings: &Settings,
+        by: &By,
         now: Timestamp,
     ) -> Result<Option<Hours>, JudgeError> {
         let kept = self.kept.remove(&project);
-        let Some(kept) = kept.filter(|kept| kept.history == taken.history) else {
+        let Some(kept) = kept.filter(|kept| kept.history == taken.history && kept.weights == by.weights)
+        else {
             return Ok(None);
         };
         let Some(recent) = read::hours_since(db, project, kept.standing.reads_from(), now).await? else {
@@ -61,7 +64,7 @@ impl Standings {
             is_running: recent.is_running,
             rows: recent.window.rows.len(),
         };
-        let (window, settings) = (recent.window, settings.clone());
+        let (window, settings) = (recent.window, by.settings.clone());
         let judging = spawn_blocking(move || {
             let since = kept.standing.since(&window, &settings);
             (kept, since)
@@ -86,7 +89,7 @@ impl Standings {
         project: ProjectId,
         standing: Standing,
         rows: usize,
-        history: i64,
+        (history, weights): (i64, Weights),
         now: Timestamp,
     ) {
         if rows < LEAST_ROWS {
@@ -97,18 +100,19 @@ impl Standings {
             Kept {
                 standing,
                 history,
+                weights,
                 judged_at: now,
                 used_at: now,
             },
         );
-        let mut all: usize = self.kept.values().map(|kept| kept.standing.len()).sum();
-        while all > MAX_METRICS {
+        let mut all: usize = self.kept.values().map(|kept| kept.standing.size()).sum();
+        while all > MAX_KEPT {
             let oldest = self.kept.iter().min_by_key(|(_, kept)| kept.used_at);
             let Some(oldest) = oldest.map(|(project, _)| *project) else {
                 break;
             };
             if let Some(kept) = self.kept.remove(&oldest) {
-                all -= kept.standing.len();
+                all -= kept.standing.size();
             }
         }
     }

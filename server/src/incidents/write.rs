@@ -75,7 +75,11 @@ pub(super) async fn write(
     let seen_from = finished
         .whole
         .and_then(|whole| whole.left_out_before)
-        .map(|before| before.plus_micros(LEAST_BASELINE_MICROS));
+        .map(|before| {
+            // With few days what began since yesterday is judged all the same, given two days before it.
+            let enough = before.plus_micros(LEAST_BASELINE_MICROS).min(judged_from);
+            enough.max(before.plus_micros(48 * super::HOUR))
+        });
     stored.retain(|stored| seen_from.is_none_or(|from| stored.onset_from >= from));
     // What nobody has touched and the data no longer shows never was one.
     for none in stored {

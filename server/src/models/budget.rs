@@ -9,8 +9,8 @@ use crate::prices::{self, Call};
 /// Hardly any text has more tokens than half its bytes: letters have a quarter, figures and signs up to a third, other
 /// scripts than Latin two or three bytes a character. Rare scripts and rows of signs can have more.
 const BYTES_PER_TOKEN: usize = 2;
-/// More than any provider counts for one picture.
-const TOKENS_PER_IMAGE: usize = 8_000;
+/// More than providers count for one picture: most have one or two thousand tokens, gpt-4o-mini tens of thousands.
+const TOKENS_PER_IMAGE: usize = 50_000;
 
 /// The month that a call is counted in: `2026-11`, UTC.
 pub fn month_of(at: Timestamp) -> String {

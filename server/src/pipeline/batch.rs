@@ -49,7 +49,14 @@ pub async fn process_batch(
     // Read, and worked out, before the transaction begins, so that nothing is locked meanwhile.
     let redacted = redacted(caches.redaction.as_ref(), &projects, submissions).await?;
     let submissions = redacted.as_deref().unwrap_or(submissions);
-    let text_keys = keys(caches.payload_keys.as_ref(), &projects).await?;
+    // Who sent nothing to store needs no key: what was refused is counted all the same.
+    let storing: BTreeSet<ProjectId> = submissions
+        .iter()
+        .filter(|submission| !submission.steps.is_empty())
+        .map(|submission| submission.project_id)
+        .collect();
+    let storing: Vec<ProjectId> = storing.into_iter().collect();
+    let text_keys = keys(caches.payload_keys.as_ref(), &storing).await?;
     let mut scorer = caches.scoring.batch(&projects).await?;
     let mut prices = BTreeMap::new();
     for project in &projects {

@@ -110,8 +110,8 @@ impl Sum {
         for condition in &row.conditions {
             count(&mut rollup.conditions, Some(&condition.code.to_string()));
         }
-        // What another step says already counts there.
-        if row.usage_semantics.is_some() {
+        // What another step says already counts there: such a step has neither.
+        if row.usage_semantics.is_some() || row.cost_source.is_some() {
             let details = &row.step.usage_details;
             for (word, n) in details.counted_parts(row.step.web_searches, row.tokens.cache_write_1h) {
                 add_part(&mut rollup.usage_parts, word, n);

@@ -149,12 +149,16 @@ pub fn affected_models(before: Vec<PriceRow>, after: Vec<PriceRow>, days: &[Mode
     providers.dedup();
     let (before, after) = (PriceTable::new(before), PriceTable::new(after));
     let is_other = |day: &ModelDay| {
+        // A price may begin within a day.
+        let ends = [day.day, day.day.plus_micros(86_400_000_000 - 1)];
         providers.iter().any(|provider| {
-            let rates = |table: &PriceTable| {
-                let row = table.find(provider.as_deref(), &day.model, day.day)?;
-                Some(row.rates.clone())
-            };
-            rates(&before) != rates(&after)
+            ends.iter().any(|at| {
+                let rates = |table: &PriceTable| {
+                    let row = table.find(provider.as_deref(), &day.model, *at)?;
+                    Some(row.rates.clone())
+                };
+                rates(&before) != rates(&after)
+            })
         })
     };
     let mut models: BTreeMap<&str, AffectedModel> = BTreeMap::new();

@@ -12,7 +12,7 @@ const SEALED: &str = "herons under the sealed bridge";
 
 fn speaking(run: &str, said: &str) -> Value {
     json!({
-        "run_id": run, "step_id": "s", "step_name": "answer", "model": "m", "status_success": true,
+        "run_id": run, "step_id": "s", "step_name": "answer", "model": "m", "latency_ms": 5, "status_success": true,
         "prompt": said, "output_code": said, "prompt_template": said,
         "events": [{ "at": "2026-11-30T10:00:00Z", "name": "e", "attributes": { "said": said } }],
     })

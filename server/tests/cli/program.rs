@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// Commands that may read from a server elsewhere, and those that refuse to where they are told of one.
-const READING: &str = "stats runs tail deploys report export forecast incidents correlate explain watch analyze sync-deploys \
-                       jobs audit mcp";
+const READING: &str = "stats runs tail deploys report export forecast incidents anomalies correlate explain watch analyze \
+                       sync-deploys jobs audit mcp";
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// What a command said and ended with.

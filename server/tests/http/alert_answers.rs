@@ -201,13 +201,17 @@ async fn each_answer_means_the_same_to_every_channel_but_where_the_manual_says_o
     tokio::join!(try_all("slack"), try_all("sentry"), try_all("webhook"));
 }
 
-/// Takes connections, says `first`, and `again` twice a second for as long as somebody listens.
-async fn dripping(first: &'static str, again: &'static str) -> String {
+/// Takes connections, says `first`, and `again` twice a second for as long as somebody listens. Who speaks HTTP is asked
+/// first: an answer before its question is none.
+async fn dripping(is_asked: bool, first: &'static str, again: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     TaskTracker::new().spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             TaskTracker::new().spawn(async move {
+                if is_asked {
+                    stream.readable().await.unwrap();
+                }
                 let mut ticks = interval(Duration::from_millis(500));
                 let mut text = first;
                 while stream.write_all(text.as_bytes()).await.is_ok() {
@@ -225,8 +229,8 @@ async fn who_never_answers_or_never_ends_is_given_up_after_twenty_seconds_and_tr
     // Connections are taken by the system, and nobody looks at them.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent_origin = format!("http://{}", silent.local_addr().unwrap());
-    let endless_http = dripping("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n", "x").await;
-    let endless_smtp = dripping("220-mail.acme.dev\r\n", "220-wait\r\n").await;
+    let endless_http = dripping(true, "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n", "x").await;
+    let endless_smtp = dripping(false, "220-mail.acme.dev\r\n", "220-wait\r\n").await;
     let check = async |http: &str, smtp: &str| {
         let app = severity_app().await;
         let kinds = ["slack", "sentry", "webhook", "email"];

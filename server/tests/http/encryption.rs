@@ -88,7 +88,7 @@ async fn encrypted_texts_are_read_by_pages_api_and_exports() {
     assert!(note.contains("not into prompts and answers"), "{note}");
     let searched = browser.get("/p/default/runs?q=heron").await.text;
     assert!(
-        searched.contains("Texts of this project are encrypted"),
+        searched.contains("Texts of this project are or were encrypted"),
         "{searched}"
     );
     assert_eq!(app.get("/api/runs").await.1["search_note"], Value::Null);

@@ -11,6 +11,9 @@ use crate::error::ApiError;
 use crate::models::cost_words::signed_percent;
 use crate::ui::load::Load;
 
+/// A run with more steps is added up again only when it has ended.
+const MAX_LIVE_STEPS: i64 = 500;
+
 type Reading = Resource<Result<RunReceipt, ApiError>>;
 
 /// The reading of the section; made in the page's body, as the server builds children more than once.
@@ -25,11 +28,14 @@ pub(super) fn receipt_of(slug: Memo<String>, run_id: Memo<String>) -> Reading {
 #[component]
 pub(super) fn RunBill(page: Page, reading: Reading) -> impl IntoView {
     // What the run costs changes while it runs, and when it is priced again.
-    Effect::new(move |before: Option<(Option<NanoUsd>, i64)>| {
-        let now = page
-            .run
-            .with(|run| (run.run().cost_nano_usd, run.run().step_count));
-        if before.is_some_and(|before| before != now) {
+    Effect::new(move |before: Option<(Option<NanoUsd>, i64, bool)>| {
+        let now = page.run.with(|run| {
+            let run = run.run();
+            let is_running = run.status == domain::RunStatus::Running;
+            (run.cost_nano_usd, run.step_count, is_running)
+        });
+        let (_, steps, is_running) = now;
+        if before.is_some_and(|before| before != now) && (!is_running || steps <= MAX_LIVE_STEPS) {
             reading.refetch();
         }
         now

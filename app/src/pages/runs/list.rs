@@ -32,7 +32,7 @@ pub(super) fn List(page: Page, view: RunsView) -> impl IntoView {
         view! {
             <div class="notice" data-tone="info" role="note">
                 <Icon name="lock"/>
-                <div>"Texts of this project are encrypted, so runs are not found by what prompts and answers say: only by ids, names and errors."</div>
+                <div>"Texts of this project are or were encrypted. Runs are not found by what prompts and answers say: only by ids, names and errors."</div>
             </div>
         }
     });

@@ -117,6 +117,8 @@ pub(super) struct Level {
     pub(super) weight: f64,
     /// How old it is, in days: a mean of days is of the time between them.
     pub(super) age: f64,
+    /// `weekend` as it was seen, however few weekends there were.
+    weekend_seen: f64,
 }
 
 impl Level {
@@ -125,7 +127,7 @@ impl Level {
         if history.days.len() < MIN_DAYS {
             return None;
         }
-        let weekend = weekend_factor(history);
+        let (weekend, weekend_seen) = weekend_factor(history);
         let last = history.days.len() - 1;
         let (mut sum, mut weights, mut squares) = (0.0, 0.0, 0.0);
         let (mut total, mut ages) = (0.0, 0.0);
@@ -149,6 +151,7 @@ impl Level {
             weekend,
             weight: total * total / squares,
             age: ages / total,
+            weekend_seen,
         })
     }
 
@@ -157,14 +160,20 @@ impl Level {
         if is_weekend(day) { self.weekend } else { 1.0 }
     }
 
+    /// The same as it was seen: what is drawn towards no difference makes a shift of the first weekends.
+    pub(super) fn factor_seen(&self, day: Timestamp) -> f64 {
+        if is_weekend(day) { self.weekend_seen } else { 1.0 }
+    }
+
     /// What a day is expected to spend.
     pub(super) fn on(&self, day: Timestamp) -> f64 {
         self.weekday * self.factor(day)
     }
 }
 
-/// How much a day of the weekend spends beside the weekdays around it, drawn towards no difference where few were seen.
-fn weekend_factor(history: &History) -> f64 {
+/// How much a day of the weekend spends beside the weekdays around it: drawn towards no difference where few were seen, and
+/// as it was seen.
+fn weekend_factor(history: &History) -> (f64, f64) {
     let (mut logs, mut count) = (0.0, 0.0);
     for (place, day) in history.days.iter().enumerate() {
         if !is_weekend(history.day(place)) {
@@ -182,10 +191,12 @@ fn weekend_factor(history: &History) -> f64 {
         }
     }
     if count == 0.0 {
-        return 1.0;
+        return (1.0, 1.0);
     }
+    let seen = logs / count;
     // The more weekends agree, the less the prior counts.
-    (logs / count * count / (count + PRIOR_WEEKEND_DAYS * (-count / 8.0).exp())).exp()
+    let drawn = seen * count / (count + PRIOR_WEEKEND_DAYS * (-count / 8.0).exp());
+    (drawn.exp(), seen.exp())
 }
 
 /// The middle of values, which are sorted; `None` where there are none.

@@ -122,11 +122,11 @@ impl Days {
     fn of(history: &History) -> Option<Self> {
         let level = Level::of(history, 0)?;
         let places: Vec<usize> = (0..history.len())
-            .filter(|place| level.factor(history.day(*place)) >= LEAST_FACTOR)
+            .filter(|place| level.factor_seen(history.day(*place)) >= LEAST_FACTOR)
             .collect();
         let spent: Vec<f64> = places
             .iter()
-            .map(|place| history.days[*place] / level.factor(history.day(*place)))
+            .map(|place| history.days[*place] / level.factor_seen(history.day(*place)))
             .collect();
         let latest = &spent[spent.len().saturating_sub(LATEST_DAYS)..];
         let spending = latest.iter().filter(|spent| **spent > 0.0).count();

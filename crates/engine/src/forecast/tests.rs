@@ -227,3 +227,18 @@ fn weekends_without_a_call_hide_no_shift() {
     let found = dollars(end.month_end.expected);
     assert!((found / expected - 1.0).abs() < 0.05, "{found} is not {expected}");
 }
+
+#[test]
+fn the_first_quiet_weekends_are_no_new_level() {
+    // From a Monday on.
+    for until in ["2026-11-09", "2026-11-10", "2026-11-16", "2026-11-23"] {
+        let until = format!("{until}T00:00:00Z");
+        let history = history("2026-11-02T00:00:00Z", &until, |day, _| {
+            if day % 7 >= 5 { 2.0 } else { 10.0 }
+        });
+        let settled = Settled::of(&history);
+        let level = history::Level::of(&settled.history, settled.since).unwrap();
+        let weekday = dollars(nano_usd(level.on(at("2026-11-25T00:00:00Z"))));
+        assert!(weekday > 8.0, "{until}: {weekday}");
+    }
+}

@@ -167,7 +167,13 @@ impl Standing {
         Timestamp::from_micros(hours.saturating_mul(HOUR_MICROS))
     }
 
-    /// How many metrics of series are kept: what it takes in memory, a kilobyte or two each.
+    /// What it takes in memory: metrics, and hours of series that are kept for them, a kilobyte or two each.
+    pub fn size(&self) -> usize {
+        let hours: usize = self.series.iter().map(|series| series.hours.len()).sum();
+        self.len().saturating_add(hours)
+    }
+
+    /// How many metrics of series are kept.
     pub fn len(&self) -> usize {
         self.series.iter().map(|series| series.metrics.len()).sum()
     }

@@ -26,7 +26,7 @@ pub async fn usage_parts(
     filter: &CostFilter,
 ) -> Result<Vec<UsagePart>> {
     const OF_STEPS: &str = "steps cross join lateral \
-        parts_of_usage(usage_semantics, usage_details, web_searches, cache_write_1h) p";
+        parts_of_usage(coalesce(usage_semantics, cost_source), usage_details, web_searches, cache_write_1h) p";
     // Few hours have any, and those have an index.
     const OF_HOURS: &str = "select model, w.key as word, least(sum(w.value::bigint), 9223372036854775807)::bigint as n \
         from rollups cross join lateral jsonb_each_text(usage_parts) w where usage_parts is not null and project_id = ";

@@ -52,20 +52,21 @@ pub async fn read(
     let sealed = sealed
         .map(|row| (row.step_id.clone(), row.partition_at))
         .collect();
-    let mut hashes: BTreeMap<String, [u8; 32]> =
-        sealed_hashes(snapshot, project, run_id, sealed, Field::Input)
-            .await?
-            .into_iter()
-            .collect();
+    let hashes: BTreeMap<_, [u8; 32]> = sealed_hashes(snapshot, project, run_id, sealed, Field::Input)
+        .await?
+        .into_iter()
+        .map(|(step_id, partition_at, hash)| ((step_id, partition_at), hash))
+        .collect();
     let metadata = metadata(snapshot, project, run_id, metadata_keys).await?;
     Ok(JudgedRun {
         is_own: rows.iter().any(|row| row.is_own),
         steps: rows
             .into_iter()
             .map(|row| JudgedStep {
-                input_hash: row
-                    .input_hash
-                    .or_else(|| hashes.remove(&row.step_id).map(|hash| hexadecimal(&hash))),
+                input_hash: row.input_hash.or_else(|| {
+                    let hash = hashes.get(&(row.step_id.clone(), row.partition_at));
+                    hash.map(|hash| hexadecimal(hash))
+                }),
                 step_id: row.step_id,
                 parent_step_id: row.parent_step_id,
                 name: row.name,

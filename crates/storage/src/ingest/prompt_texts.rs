@@ -29,7 +29,7 @@ pub async fn keep_prompt_texts(batch: &mut BatchTx, texts: &mut Vec<PromptText<'
         "insert into prompt_texts (project_id, fingerprint, canonical, first_seen_at)
          select * from unnest($1::uuid[], $2::bytea[], $3::text[], $4::timestamptz[])
          on conflict (project_id, fingerprint) do update
-           set first_seen_at = least(prompt_texts.first_seen_at, excluded.first_seen_at), canonical = excluded.canonical
+           set first_seen_at = least(prompt_texts.first_seen_at, excluded.first_seen_at), canonical = case when excluded.canonical = '' then prompt_texts.canonical else excluded.canonical end
            where prompt_texts.first_seen_at > excluded.first_seen_at or prompt_texts.canonical = ''",
         &texts.iter().map(|text| text.project_id.0).collect::<Vec<_>>(),
         &texts

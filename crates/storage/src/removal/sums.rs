@@ -25,6 +25,11 @@ pub(super) async fn count_again(
 ) -> Result<()> {
     let left = hours_left(tx, project, had, histogram).await?;
     delete_empty_hours(tx, project, had, &left).await?;
+    // Hours in which nothing is left are no less another history than those that are written back.
+    if let Some(first) = had.hours.iter().min() {
+        let first = Timestamp::from_offset_date_time(*first);
+        crate::incidents::mark_changed(tx, project, first).await?;
+    }
     write_rollups_within(tx, &left).await?;
     trim_days(tx, project, had).await?;
     count_releases(tx, project, had, now).await?;
@@ -62,7 +67,7 @@ async fn hours_left(
              select hour, series_id, 'condition', code, count(*) from s, unnest(codes) as code group by 1, 2, 4
              union all
              select hour, series_id, 'part', p.word, least(sum(p.n), 9223372036854775807)::bigint
-             from s, parts_of_usage(s.usage_semantics, s.usage_details, s.web_searches, s.cache_write_1h) p group by 1, 2, 4
+             from s, parts_of_usage(coalesce(s.usage_semantics, s.cost_source), s.usage_details, s.web_searches, s.cache_write_1h) p group by 1, 2, 4
            ) counted group by 1, 2, 3
          )
          select s.hour as \"hour!\", s.series_id as \"series_id!\", min(of_key) as \"key_label!\",

@@ -181,7 +181,7 @@ pub async fn answer_hashes(
             }
         }
     }
-    for (step_id, hash) in sealed_hashes(snapshot, project, run_id, sealed, Field::Output).await? {
+    for (step_id, _, hash) in sealed_hashes(snapshot, project, run_id, sealed, Field::Output).await? {
         let [first, ..] = hash.as_chunks::<16>().0 else {
             continue;
         };
@@ -197,14 +197,14 @@ pub(crate) async fn sealed_hashes(
     run_id: &str,
     steps: Vec<(String, OffsetDateTime)>,
     field: Field,
-) -> Result<Vec<(String, [u8; 32])>> {
+) -> Result<Vec<(String, OffsetDateTime, [u8; 32])>> {
     if steps.is_empty() {
         return Ok(Vec::new());
     }
     let opener = Opener::of(snapshot, project, true).await?;
     let (step_ids, partition_ats): (Vec<String>, Vec<OffsetDateTime>) = steps.into_iter().unzip();
     let mut rows = sqlx::query!(
-        "select p.step_id, case when $5 then p.input_sealed else p.output_sealed end as sealed
+        "select p.step_id, p.partition_at, case when $5 then p.input_sealed else p.output_sealed end as sealed
          from unnest($3::text[], $4::timestamptz[]) as w (step_id, partition_at)
          join step_payloads p on p.project_id = $1 and p.run_id = $2 and p.step_id = w.step_id
            and p.partition_at = w.partition_at",
@@ -223,7 +223,11 @@ pub(crate) async fn sealed_hashes(
             field,
         };
         if let Some(text) = opener.text(place, None, row.sealed.as_deref())? {
-            hashes.push((row.step_id, Sha256::digest(text.as_bytes()).into()));
+            hashes.push((
+                row.step_id,
+                row.partition_at,
+                Sha256::digest(text.as_bytes()).into(),
+            ));
         }
     }
     Ok(hashes)

@@ -80,6 +80,8 @@ struct Written {
 enum NotStored {
     /// The database is away or slow: later.
     Later,
+    /// The project's texts are to be sealed and its key can't be used: later, and no other project waits for it.
+    Sealed,
     /// Never: their project is gone, or they cannot be written. A defect is logged by the pipeline.
     Refused,
 }
@@ -183,7 +185,7 @@ impl Writer {
             match self.store(&records).await {
                 Ok(()) => return,
                 Err(NotStored::Refused) => return self.store_each(records).await,
-                Err(NotStored::Later) => self.note_unavailable(),
+                Err(NotStored::Later | NotStored::Sealed) => self.note_unavailable(),
             }
         }
         self.spool(records).await;
@@ -220,41 +222,51 @@ impl Writer {
         };
         let step_ids: Vec<String> = records.iter().map(|record| record.step.step_id.clone()).collect();
         records.retain(|record| !self.settled.contains(&record.step.step_id));
+        let mut sealed = Vec::new();
         match self.store(&records).await {
             Ok(()) => {}
             Err(NotStored::Later) => return self.note_unavailable(),
+            Err(NotStored::Sealed) => sealed = records,
             Err(NotStored::Refused) if records.len() == 1 => self.record_loss(1, REFUSED),
             Err(NotStored::Refused) => {
-                for record in &records {
-                    if !self.store_one(record).await {
-                        return self.note_unavailable();
+                for record in records {
+                    match self.store_one(&record).await {
+                        Ok(()) => {}
+                        Err(NotStored::Sealed) => sealed.push(record),
+                        Err(_) => return self.note_unavailable(),
                     }
                 }
             }
+        }
+        sealed.retain(|record| !self.settled.contains(&record.step.step_id));
+        let is_stuck = !sealed.is_empty() && sealed.len() == step_ids.len();
+        // Behind all others, hidden as it is; one that is stored meanwhile is a duplicate then.
+        if !sealed.is_empty()
+            && let Some((lost, why)) = self.backlog.append(sealed).await
+        {
+            self.record_loss(lost, &why);
         }
         self.backlog.acknowledge(end).await;
         for step_id in &step_ids {
             self.settled.remove(step_id);
         }
+        if is_stuck {
+            self.note_unavailable();
+        }
     }
 
-    /// Writes one that was refused together with others; false when it has to wait.
-    async fn store_one(&mut self, record: &Record) -> bool {
+    /// Writes one that was refused together with others.
+    async fn store_one(&mut self, record: &Record) -> Result<(), NotStored> {
         if self.settled.contains(&record.step.step_id) {
-            return true;
+            return Ok(());
         }
         match self.store(std::slice::from_ref(record)).await {
-            Ok(()) => {
-                self.settled.insert(record.step.step_id.clone());
-                true
-            }
-            Err(NotStored::Refused) => {
-                self.settled.insert(record.step.step_id.clone());
-                self.record_loss(1, REFUSED);
-                true
-            }
-            Err(NotStored::Later) => false,
+            Ok(()) => {}
+            Err(NotStored::Refused) => self.record_loss(1, REFUSED),
+            Err(later) => return Err(later),
         }
+        self.settled.insert(record.step.step_id.clone());
+        Ok(())
     }
 
     /// One that cannot be written takes no other with it.
@@ -264,7 +276,7 @@ impl Writer {
         }
         let mut later = Vec::new();
         for record in records {
-            if !later.is_empty() || !self.store_one(&record).await {
+            if !later.is_empty() || self.store_one(&record).await.is_err() {
                 later.push(record);
             } else {
                 self.settled.remove(&record.step.step_id);
@@ -284,15 +296,12 @@ impl Writer {
             return Err(NotStored::Later);
         };
         let is = |why| written.iter().any(|written| written.result == Err(why));
-        let result = if is(NotStored::Later) {
-            Err(NotStored::Later)
-        } else if is(NotStored::Refused) {
-            Err(NotStored::Refused)
-        } else {
+        let all = [NotStored::Later, NotStored::Refused, NotStored::Sealed];
+        let Some(why) = all.into_iter().find(|why| is(*why)) else {
             return Ok(());
         };
         self.note_settled(written);
-        result
+        Err(why)
     }
 
     fn write(&self, records: &[Record]) -> Writing {
@@ -302,6 +311,7 @@ impl Writer {
             async move {
                 let result = match pipeline.submit(submission).await {
                     Ok(_) => Ok(()),
+                    Err(error) if error.code == "encryption_key" => Err(NotStored::Sealed),
                     Err(error) if error.status == StatusCode::SERVICE_UNAVAILABLE => Err(NotStored::Later),
                     Err(_) => Err(NotStored::Refused),
                 };

@@ -188,6 +188,7 @@ async fn programs_reach_their_own_project_only() {
             "PUT /api/settings/watcher" => json!({ "on": false }),
             "PUT /api/settings/retention" => json!({ "runs_days": 30, "payloads_days": 30 }),
             "PUT /api/settings/key-limits" => json!({ "label": "default", "month": { "requests": 9 } }),
+            "PUT /api/settings/encryption" => json!({ "payloads": false }),
             "POST /mcp" => json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" }),
             "PUT /api/settings/integrations/github" => json!({ "repository": "acme/support" }),
             "PUT /api/settings/models" => json!({

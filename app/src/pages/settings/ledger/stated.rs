@@ -47,7 +47,7 @@ pub(super) fn Stated(costs: Vec<StatedCost>, slug: String) -> impl IntoView {
         <section class="cell flush">
             <div class="head">
                 <h2 id="stated-costs">"Costs that were stated as well"</h2>
-                <span class="sub">"The computed cost counts; a difference is a price, a discount or a usage that one side has otherwise"</span>
+                <span class="sub">"The computed cost counts; a difference is a price, a discount or a usage that one side has otherwise. Of very many calls the latest 50,000"</span>
             </div>
             <div class="scroll-x" tabindex="0" role="region" aria-labelledby="stated-costs">
                 <table class="table bleed">
