@@ -4,7 +4,8 @@ test('a question is kept with its answer, which comes without a reload; without 
   await page.goto(project.at('ask'));
   await hydrated(page);
   await expect(page.getByText('No model is chosen for Ask')).toBeVisible();
-  await expect(page.locator('input[name="waits"]')).toHaveValue('no');
+  const form = page.locator('form').filter({ has: page.getByLabel('Ask about this project') });
+  await expect(form.locator('input[name="waits"]')).toHaveValue('no');
   await page.getByLabel('Ask about this project').fill('What did November cost?');
   await page.getByRole('button', { name: 'Ask', exact: true }).click();
   await expect(page).toHaveURL(/\/ask\?chat=[0-9a-f-]{36}$/);
