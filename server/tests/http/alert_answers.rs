@@ -210,7 +210,7 @@ async fn dripping(is_asked: bool, first: &'static str, again: &'static str) -> S
         while let Ok((mut stream, _)) = listener.accept().await {
             TaskTracker::new().spawn(async move {
                 if is_asked {
-                    stream.readable().await.unwrap();
+                    _ = stream.peek(&mut [0]).await.unwrap();
                 }
                 let mut ticks = interval(Duration::from_millis(500));
                 let mut text = first;
