@@ -208,14 +208,15 @@ async fn delay(args: &Args, receiver: &Receiver, is_loaded: bool) -> anyhow::Res
             let name = format!("delayed-{word}-{n:03}");
             let step = json!({
                 "run_id": name, "step_id": "s", "step_name": name, "model": "claude-haiku-4-5", "latency_ms": 640,
-                "status_success": false, "error": "upstream timeout"
+                "prompt": "Is it on?", "output_code": "", "status_success": false, "error": "upstream timeout"
             });
             let answer = client
                 .post(format!("{}/ingest", server.origin))
                 .json(&step)
                 .send()
                 .await?;
-            ensure!(answer.status().is_success(), "answered {}", answer.status());
+            let status = answer.status();
+            ensure!(status.is_success(), "answered {status}: {}", answer.text().await?);
             // A step is acknowledged once it is committed.
             committed.push((name, Instant::now()));
             tokio::time::sleep(DELAYED_STEP_INTERVAL).await;
@@ -267,7 +268,8 @@ async fn storm(args: &Args, receiver: &Receiver) -> anyhow::Result<()> {
             .map(|n| {
                 json!({
                     "run_id": format!("storm-{request}-{n}"), "step_id": "s", "step_name": format!("storm-{}", n % 5),
-                    "model": "claude-haiku-4-5", "latency_ms": 640, "status_success": false, "error": "upstream timeout"
+                    "model": "claude-haiku-4-5", "latency_ms": 640, "prompt": "Is it on?", "output_code": "",
+                    "status_success": false, "error": "upstream timeout"
                 })
             })
             .collect();
@@ -276,7 +278,8 @@ async fn storm(args: &Args, receiver: &Receiver) -> anyhow::Result<()> {
             .json(&json!({ "steps": steps }))
             .send()
             .await?;
-        ensure!(answer.status().is_success(), "answered {}", answer.status());
+        let answer: Value = answer.error_for_status()?.json().await?;
+        ensure!(answer["rejected"] == json!([]), "answered {answer}");
         let next = begun + Duration::from_secs(60) / STORM_REQUESTS * (request + 1);
         tokio::time::sleep_until(next.into()).await;
     }
