@@ -1,10 +1,15 @@
 //! Texts of a project that are stored encrypted: read everywhere by who has the key, and nowhere by who has not.
 
+use std::time::Duration;
+
+use domain::{Project, Scope};
 use serde_json::{Value, json};
 
 use crate::alerts::put;
 use crate::app::{TestApp, step};
-use crate::people::{Browser, audit_log, default_project};
+use crate::people::{Browser, audit_log, default_project, key, other_project};
+use crate::proxy::{spooled, written};
+use crate::upstream::{Upstream, whole};
 
 const API: &str = "/api/settings/encryption";
 const PAGE: &str = "/p/default/settings/retention";
@@ -136,4 +141,56 @@ async fn a_server_with_another_key_says_so_and_stores_nothing_in_clear() {
     // Figures need no key, and the right server still reads.
     assert_eq!(other.get("/api/runs/sealed").await.0, 200);
     assert_eq!(payload(&app, "sealed").await.0, 200);
+}
+
+/// How many steps of a run are stored.
+async fn stored(app: &TestApp, project: &Project, run: &str) -> usize {
+    let mut snapshot = app.state.db.snapshot(project.id).await.unwrap();
+    storage::steps::of_run(&mut snapshot, project.id, run, 10)
+        .await
+        .unwrap()
+        .len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_of_a_project_whose_key_can_not_be_used_hold_no_other_project_up() {
+    let app = TestApp::new().await;
+    assert_eq!(put(&app, API, json!({ "payloads": true })).await.0, 200);
+    let (sealed, plain) = (default_project(&app).await, other_project(&app).await);
+    let of_sealed = key(&app, &sealed, &[Scope::Proxy]).await.secret;
+    let of_plain = key(&app, &plain, &[Scope::Proxy]).await.secret;
+    let said = r#"{"model":"m","content":[{"type":"text","text":"hello"}],"stop_reason":"end_turn"}"#;
+    let answer = whole("200 OK", "content-type: application/json\r\n", said.as_bytes());
+    let origin = Upstream::answering(answer).await;
+    let other = app
+        .another_process_with(|config| config.upstream_anthropic = origin.parse().unwrap())
+        .await;
+    for (secret, run) in [
+        (&of_sealed, "a"),
+        (&of_plain, "b"),
+        (&of_sealed, "c"),
+        (&of_plain, "d"),
+    ] {
+        let call = other
+            .client
+            .post(other.url("/v1/messages"))
+            .header("x-plumbline-key", secret)
+            .header("x-plumbline-run", run)
+            .body("{}");
+        assert_eq!(call.send().await.unwrap().text().await.unwrap(), said);
+    }
+    while stored(&app, &plain, "b").await + stored(&app, &plain, "d").await < 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    while spooled(&other).await != 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(stored(&app, &sealed, "a").await, 0);
+    // Nothing is lost: they are stored once that is possible.
+    assert_eq!(put(&app, API, json!({ "payloads": false })).await.0, 200);
+    written(&other).await;
+    assert_eq!(
+        (stored(&app, &sealed, "a").await, stored(&app, &sealed, "c").await),
+        (1, 1)
+    );
 }
