@@ -17,8 +17,8 @@ use crate::runs::severity;
 use crate::{Result, Snapshot};
 
 pub use skeleton::skeleton;
-pub(crate) use texts::sealed_hashes;
 pub use texts::{StepTexts, answer_hashes, payload, texts};
+pub(crate) use texts::{sealed_beginnings, sealed_hashes};
 
 /// A step as it is stored.
 struct StoredStep {

@@ -7,8 +7,8 @@ use domain::detector::{JudgedRun, JudgedStep, StepTexts};
 use domain::{NanoUsd, ProjectId, StepKind, StepStatus, Timestamp};
 use serde_json::Value;
 
-use crate::payloads::{Field, Opener, TextPlace};
-use crate::steps::sealed_hashes;
+use crate::payloads::Field;
+use crate::steps::{sealed_beginnings, sealed_hashes};
 use crate::{Result, Snapshot};
 
 /// Steps of a run that detectors look at.
@@ -136,9 +136,9 @@ pub async fn texts(
         return Ok(Vec::new());
     }
     let rows = sqlx::query!(
-        "select s.step_id, coalesce(nullif(s.tool_name, ''), s.name) as \"step!\", left(p.input, $4) as input,
-           left(p.output, $4) as output, left(s.error, $4) as error,
-           p.input_sealed as \"input_sealed?\", p.output_sealed as \"output_sealed?\"
+        "select s.step_id, s.partition_at, coalesce(nullif(s.tool_name, ''), s.name) as \"step!\",
+           left(p.input, $4) as input, left(p.output, $4) as output, left(s.error, $4) as error,
+           (p.input_sealed is not null or p.output_sealed is not null) as \"is_sealed!\"
          from runs k
          join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.partition_at = k.partition_at
          left join step_payloads p on p.project_id = s.project_id and p.run_id = s.run_id and p.step_id = s.step_id
@@ -152,37 +152,24 @@ pub async fn texts(
     )
     .fetch_all(&mut *snapshot)
     .await?;
-    let is_sealed = rows
+    let sealed = rows
         .iter()
-        .any(|row| row.input_sealed.is_some() || row.output_sealed.is_some());
-    let opener = Opener::of(snapshot, project, is_sealed).await?;
-    let opened = rows.into_iter().map(|row| -> Result<StepTexts> {
-        let at = |field| TextPlace {
-            run_id,
-            step_id: &row.step_id,
-            field,
-        };
-        let input = opener.beginning(
-            at(Field::Input),
-            row.input,
-            row.input_sealed.as_deref(),
-            max_chars,
-        )?;
-        let output = opener.beginning(
-            at(Field::Output),
-            row.output,
-            row.output_sealed.as_deref(),
-            max_chars,
-        )?;
-        Ok(StepTexts {
-            step_id: row.step_id,
+        .filter(|row| row.is_sealed)
+        .map(|row| (row.step_id.clone(), row.partition_at))
+        .collect();
+    let mut opened = sealed_beginnings(snapshot, project, run_id, sealed, max_chars).await?;
+    let texts = rows.into_iter().map(|row| {
+        let place = (row.step_id, row.partition_at);
+        let (input, output) = opened.remove(&place).unwrap_or_default();
+        StepTexts {
+            step_id: place.0,
             step: row.step,
-            input,
-            output,
+            input: row.input.or(input),
+            output: row.output.or(output),
             error: row.error,
-        })
+        }
     });
-    opened.collect()
+    Ok(texts.collect())
 }
 
 /// The latest runs that have ended, the latest first.

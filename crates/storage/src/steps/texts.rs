@@ -91,8 +91,8 @@ pub async fn texts(
     max_chars: i32,
 ) -> Result<Vec<StepTexts>> {
     let rows = sqlx::query!(
-        "select s.step_id, left(p.input, $4) as \"input?\", left(p.output, $4) as \"output?\", p.input_sealed,
-           p.output_sealed
+        "select s.step_id, s.partition_at, left(p.input, $4) as \"input?\", left(p.output, $4) as \"output?\",
+           (p.input_sealed is not null or p.output_sealed is not null) as \"is_sealed!\"
          from runs k
          join steps s on s.project_id = k.project_id and s.run_id = k.run_id and s.partition_at = k.partition_at
          join step_payloads p on p.project_id = s.project_id and p.run_id = s.run_id and p.step_id = s.step_id
@@ -105,35 +105,22 @@ pub async fn texts(
     )
     .fetch_all(&mut *snapshot)
     .await?;
-    let is_sealed = rows
+    let sealed = rows
         .iter()
-        .any(|row| row.input_sealed.is_some() || row.output_sealed.is_some());
-    let opener = Opener::of(snapshot, project, is_sealed).await?;
-    let opened = rows.into_iter().map(|row| -> Result<StepTexts> {
-        let at = |field| TextPlace {
-            run_id,
-            step_id: &row.step_id,
-            field,
-        };
-        let input = opener.beginning(
-            at(Field::Input),
-            row.input,
-            row.input_sealed.as_deref(),
-            max_chars,
-        )?;
-        let output = opener.beginning(
-            at(Field::Output),
-            row.output,
-            row.output_sealed.as_deref(),
-            max_chars,
-        )?;
-        Ok(StepTexts {
-            step_id: row.step_id,
-            input,
-            output,
-        })
+        .filter(|row| row.is_sealed)
+        .map(|row| (row.step_id.clone(), row.partition_at))
+        .collect();
+    let mut opened = sealed_beginnings(snapshot, project, run_id, sealed, max_chars).await?;
+    let texts = rows.into_iter().map(|row| {
+        let place = (row.step_id, row.partition_at);
+        let (input, output) = opened.remove(&place).unwrap_or_default();
+        StepTexts {
+            step_id: place.0,
+            input: row.input.or(input),
+            output: row.output.or(output),
+        }
     });
-    opened.collect()
+    Ok(texts.collect())
 }
 
 /// What a step was given and gave.
@@ -188,6 +175,51 @@ pub async fn answer_hashes(
         hashes.insert(step_id, *first);
     }
     Ok(hashes)
+}
+
+/// The beginnings of what a step was given and of what it gave.
+type Beginnings = (Option<String>, Option<String>);
+
+/// The beginnings of the sealed texts of these steps of a run, by step and its `partition_at`; opened one step after the
+/// other, as in [`sealed_hashes`].
+pub(crate) async fn sealed_beginnings(
+    snapshot: &mut Snapshot,
+    project: ProjectId,
+    run_id: &str,
+    steps: Vec<(String, OffsetDateTime)>,
+    max_chars: i32,
+) -> Result<HashMap<(String, OffsetDateTime), Beginnings>> {
+    let mut texts = HashMap::with_capacity(steps.len());
+    if steps.is_empty() {
+        return Ok(texts);
+    }
+    let opener = Opener::of(snapshot, project, true).await?;
+    let (step_ids, partition_ats): (Vec<String>, Vec<OffsetDateTime>) = steps.into_iter().unzip();
+    let mut rows = sqlx::query!(
+        "select p.step_id, p.partition_at, p.input_sealed, p.output_sealed
+         from unnest($3::text[], $4::timestamptz[]) as w (step_id, partition_at)
+         join step_payloads p on p.project_id = $1 and p.run_id = $2 and p.step_id = w.step_id
+           and p.partition_at = w.partition_at",
+        project.0,
+        run_id,
+        &step_ids,
+        &partition_ats
+    )
+    .fetch(&mut *snapshot);
+    while let Some(row) = rows.try_next().await? {
+        let open = |field, sealed: Option<&[u8]>| {
+            let place = TextPlace {
+                run_id,
+                step_id: &row.step_id,
+                field,
+            };
+            opener.beginning(place, None, sealed, max_chars)
+        };
+        let input = open(Field::Input, row.input_sealed.as_deref())?;
+        let output = open(Field::Output, row.output_sealed.as_deref())?;
+        texts.insert((row.step_id, row.partition_at), (input, output));
+    }
+    Ok(texts)
 }
 
 /// SHA-256 of sealed texts of a run, by step id, opened one after the other: all of a run's at once may be gigabytes.
